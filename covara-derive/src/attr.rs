@@ -1,0 +1,207 @@
+//! Parses `#[diesel(…)]` and `#[seedable(…)]`.
+
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, Expr, Ident, LitStr, Path, Result, Token, Type, parenthesized};
+
+use crate::model::Errors;
+
+/// What of Diesel's attributes means something here; the rest belongs to other derives.
+#[derive(Default)]
+pub(crate) struct StructAttrs {
+    pub(crate) table_name: Option<Path>,
+    pub(crate) krate: Option<Path>,
+}
+
+#[derive(Default)]
+pub(crate) struct FieldAttrs {
+    pub(crate) column_name: Option<Ident>,
+    pub(crate) embed: Option<Ident>,
+    pub(crate) serialize_as: Option<Type>,
+    pub(crate) skip_insertion: Option<Ident>,
+}
+
+impl StructAttrs {
+    pub(crate) fn parse(attributes: &[Attribute], errors: &mut Errors) -> Self {
+        let mut attrs = Self::default();
+        for item in items::<StructItem>(attributes, "diesel", errors) {
+            if let StructItem::TableName(name, path) = item {
+                errors.set_once(&mut attrs.table_name, &name, path);
+            }
+        }
+        for SeedableItem(name, path) in items(attributes, "seedable", errors) {
+            errors.set_once(&mut attrs.krate, &name, path);
+        }
+        attrs
+    }
+}
+
+impl FieldAttrs {
+    pub(crate) fn parse(attributes: &[Attribute], errors: &mut Errors) -> Self {
+        let mut attrs = Self::default();
+        for item in items(attributes, "diesel", errors) {
+            match item {
+                FieldItem::ColumnName(name, column) => {
+                    errors.set_once(&mut attrs.column_name, &name, column);
+                }
+                FieldItem::Embed(name) => {
+                    errors.set_once(&mut attrs.embed, &name, name.clone());
+                }
+                FieldItem::SerializeAs(name, ty) => {
+                    errors.set_once(&mut attrs.serialize_as, &name, ty);
+                }
+                FieldItem::SkipInsertion(name) => {
+                    errors.set_once(&mut attrs.skip_insertion, &name, name.clone());
+                }
+                FieldItem::Other => {}
+            }
+        }
+        for attribute in attributes.iter().filter(|a| a.path().is_ident("seedable")) {
+            errors.add(Error::new(
+                attribute.span(),
+                "`#[seedable(…)]` belongs on the struct, not on a field",
+            ));
+        }
+        attrs
+    }
+}
+
+/// The items of all `#[name(…)]` among `attributes`.
+fn items<T: Parse>(attributes: &[Attribute], name: &str, errors: &mut Errors) -> Vec<T> {
+    let mut found = Vec::new();
+    for attribute in attributes.iter().filter(|a| a.path().is_ident(name)) {
+        match attribute.parse_args_with(Punctuated::<T, Token![,]>::parse_terminated) {
+            Ok(items) => found.extend(items),
+            Err(error) => errors.add(error),
+        }
+    }
+    found
+}
+
+enum StructItem {
+    TableName(Ident, Path),
+    Other,
+}
+
+impl Parse for StructItem {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name: Ident = input.parse()?;
+        match name.to_string().as_str() {
+            "table_name" => {
+                let path = value(input, &name, "table_name = cities")?;
+                return Ok(Self::TableName(name, path));
+            }
+            "aggregate" | "not_sized" | "foreign_derive" => {}
+            "sql_type" | "error_type" | "base_query_type" => {
+                value::<Type>(input, &name, "… = Type")?;
+            }
+            "treat_none_as_default_value" | "treat_none_as_null" | "base_query" => {
+                value::<Expr>(input, &name, "… = value")?;
+            }
+            "belongs_to" | "mysql_type" | "sqlite_type" | "postgres_type" | "primary_key"
+            | "check_for_backend" => arguments(input)?,
+            _ => return Err(unknown(&name, "a struct", "table_name")),
+        }
+        Ok(Self::Other)
+    }
+}
+
+enum FieldItem {
+    ColumnName(Ident, Ident),
+    Embed(Ident),
+    SerializeAs(Ident, Type),
+    SkipInsertion(Ident),
+    Other,
+}
+
+impl Parse for FieldItem {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name: Ident = input.parse()?;
+        match name.to_string().as_str() {
+            "column_name" => {
+                let ColumnName(column) = value(input, &name, "column_name = country_code")?;
+                return Ok(Self::ColumnName(name, column));
+            }
+            "embed" => return Ok(Self::Embed(name)),
+            "serialize_as" => {
+                let ty = value(input, &name, "serialize_as = Type")?;
+                return Ok(Self::SerializeAs(name, ty));
+            }
+            "skip_insertion" => return Ok(Self::SkipInsertion(name)),
+            "skip_update" => {}
+            "sql_type" | "deserialize_as" | "select_expression_type" => {
+                value::<Type>(input, &name, "… = Type")?;
+            }
+            "treat_none_as_default_value" | "treat_none_as_null" | "select_expression" => {
+                value::<Expr>(input, &name, "… = value")?;
+            }
+            _ => {
+                return Err(unknown(
+                    &name,
+                    "a field",
+                    "column_name, embed, serialize_as and skip_insertion",
+                ));
+            }
+        }
+        Ok(Self::Other)
+    }
+}
+
+/// A column, as Diesel takes it: an identifier or, for names that are none, a string.
+struct ColumnName(Ident);
+
+impl Parse for ColumnName {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if input.peek(LitStr) {
+            let text: LitStr = input.parse()?;
+            return text.parse().map(Self);
+        }
+        input.call(syn::ext::IdentExt::parse_any).map(Self)
+    }
+}
+
+struct SeedableItem(Ident, Path);
+
+impl Parse for SeedableItem {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name: Ident = input.call(syn::ext::IdentExt::parse_any)?;
+        if name != "crate" {
+            return Err(Error::new(
+                name.span(),
+                format!("unknown seedable attribute `{name}`; known is `crate = path`"),
+            ));
+        }
+        let path = value(input, &name, "crate = path::to::covara_diesel")?;
+        Ok(Self(name, path))
+    }
+}
+
+/// The value after `name =`.
+fn value<T: Parse>(input: ParseStream<'_>, name: &Ident, example: &str) -> Result<T> {
+    if !input.peek(Token![=]) {
+        return Err(Error::new(
+            name.span(),
+            format!("`{name}` needs a value, as in `{example}`"),
+        ));
+    }
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+/// Skips `(…)`, which another derive reads.
+fn arguments(input: ParseStream<'_>) -> Result<()> {
+    let content;
+    parenthesized!(content in input);
+    content.parse::<proc_macro2::TokenStream>().map(drop)
+}
+
+fn unknown(name: &Ident, place: &str, known: &str) -> Error {
+    Error::new(
+        name.span(),
+        format!(
+            "unknown diesel attribute `{name}` on {place}; Seedable reads {known}, and \
+             leaves Diesel's others alone"
+        ),
+    )
+}

@@ -1,0 +1,35 @@
+//! Derive macros of [covara-diesel](https://docs.rs/covara-diesel), which re-exports them
+//! and documents what they are for.
+
+mod attr;
+mod expand;
+mod model;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Makes a struct seedable: `Seed` and `Struct::seed` insert rows of it, ignoring those
+/// that are there already.
+///
+/// On the struct:
+///
+/// - `#[diesel(table_name = path)]`, required: the `table!` the rows go to.
+/// - `#[seedable(crate = path)]`: where covara-diesel is, if not at `::covara_diesel`.
+///
+/// On a field, each with its meaning in Diesel's `Insertable`:
+///
+/// - `#[diesel(column_name = name)]`: the column, if it is not named as the field; required
+///   in a tuple struct.
+/// - `#[diesel(embed)]`: the field is itself `Seedable` for the same table.
+/// - `#[diesel(serialize_as = Type)]`: the field is cloned and converted with `Into` first.
+/// - `#[diesel(skip_insertion)]`: the column is left to its default.
+///
+/// Diesel's other attributes are for other derives and are left alone.
+#[proc_macro_derive(Seedable, attributes(diesel, seedable))]
+pub fn derive_seedable(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    model::Model::parse(&input)
+        .map(|model| expand::seedable(&model))
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}

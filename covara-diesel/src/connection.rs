@@ -1,0 +1,136 @@
+//! What the library asks of a connection beyond Diesel's own traits.
+
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::connection::{LoadConnection, TransactionManager};
+use diesel::r2d2::R2D2Connection;
+use diesel::result::Error;
+use r2d2::{ManageConnection, PooledConnection};
+
+use crate::engine::Engine;
+
+/// A setting that was changed to wait longer for locks, to be restored afterwards.
+#[derive(Debug)]
+#[must_use]
+pub struct LockWait(pub(crate) Option<String>);
+
+/// A connection this library works on: plain, pooled or remote.
+///
+/// It says what differs between connections of one backend. All of it has defaults that
+/// ask the backend, so a connection states only how it is special.
+pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
+    /// How many bind parameters one statement may carry.
+    ///
+    /// Default: the engine's own limit, 32,766 on SQLite and 65,535 on PostgreSQL.
+    fn bind_limit(&self) -> usize {
+        <Self::Backend as Engine>::BIND_LIMIT
+    }
+
+    /// Begins a transaction that is going to write, or a savepoint inside a running one.
+    ///
+    /// `wait` bounds the time spent waiting for other writers where beginning takes a lock.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, among them that the lock was not free in time.
+    fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait>;
+
+    /// Begins a transaction as [`begin_write`](Self::begin_write) does, and in it takes the
+    /// lock that keeps other migrators out until its end.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, among them that the lock was not free in time.
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait>;
+
+    /// Puts back what beginning a transaction changed. Called after its end.
+    ///
+    /// # Errors
+    ///
+    /// The database's own.
+    fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()>;
+}
+
+impl<M> DatabaseConnection for PooledConnection<M>
+where
+    M: ManageConnection,
+    M::Connection: DatabaseConnection + R2D2Connection + Send,
+{
+    fn bind_limit(&self) -> usize {
+        (**self).bind_limit()
+    }
+
+    fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {
+        (**self).begin_write(wait)
+    }
+
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait> {
+        (**self).begin_migration(wait)
+    }
+
+    fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
+        (**self).restore_lock_wait(wait)
+    }
+}
+
+/// How deep in transactions a connection is; 0 outside of any.
+pub(crate) fn transaction_depth<C: DatabaseConnection>(conn: &mut C) -> QueryResult<u32> {
+    let status = C::TransactionManager::transaction_manager_status_mut(conn);
+    Ok(status
+        .transaction_depth()?
+        .map_or(0, std::num::NonZero::get))
+}
+
+/// An open transaction that rolls back when dropped without [`commit`](Self::commit), so
+/// that neither an early return nor a panic in a caller's iterator leaves it behind.
+pub(crate) struct Transaction<'c, C: DatabaseConnection> {
+    conn: &'c mut C,
+    lock_wait: Option<LockWait>,
+}
+
+impl<'c, C: DatabaseConnection> Transaction<'c, C> {
+    pub(crate) fn begin(
+        conn: &'c mut C,
+        begin: impl FnOnce(&mut C) -> QueryResult<LockWait>,
+    ) -> QueryResult<Self> {
+        let lock_wait = Some(begin(conn)?);
+        Ok(Self { conn, lock_wait })
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut C {
+        self.conn
+    }
+
+    /// Diesel rolls back by itself when a top-level commit fails.
+    pub(crate) fn commit(mut self) -> QueryResult<()> {
+        let lock_wait = self.lock_wait.take();
+        let nested = transaction_depth(self.conn)? > 1;
+        let committed = C::TransactionManager::commit_transaction(self.conn);
+        if committed.is_err() && nested {
+            // A savepoint that cannot be released is still there.
+            let _ = C::TransactionManager::rollback_transaction(self.conn);
+        }
+        let restored = lock_wait.map_or(Ok(()), |wait| self.conn.restore_lock_wait(wait));
+        committed.and(restored)
+    }
+}
+
+impl<C: DatabaseConnection> Drop for Transaction<'_, C> {
+    fn drop(&mut self) {
+        if let Some(wait) = self.lock_wait.take() {
+            // Whatever made this necessary is being reported; a failure here leaves the
+            // transaction manager broken, which every later use reports.
+            let _ = C::TransactionManager::rollback_transaction(self.conn);
+            let _ = self.conn.restore_lock_wait(wait);
+        }
+    }
+}
+
+/// The database's own words for an error, where it has any.
+pub(crate) fn message(error: &Error) -> &str {
+    match error {
+        Error::DatabaseError(_, information) => information.message(),
+        _ => "",
+    }
+}

@@ -1,0 +1,36 @@
+//! The two SQL dialects and what is the same on both.
+
+use std::fmt;
+
+/// The four tables that this library keeps, in the order in which they are made.
+///
+/// They are the tables of Covara's TypeScript framework, column for column.
+pub const INTERNAL_TABLE_NAMES: [&str; 4] = [
+    "auth_sessions",
+    "auth_accounts",
+    "auth_api_keys",
+    "auth_verification_tokens",
+];
+
+/// The SQL dialect a connection speaks; always inferred from its type.
+///
+/// ```
+/// # use covara_diesel::Dialect;
+/// assert_eq!(Dialect::Postgres.to_string(), "PostgreSQL");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// SQLite in every form: local files, memory, libSQL, D1.
+    Sqlite,
+    /// PostgreSQL in every form: plain, behind a pooler, Neon, PGlite.
+    Postgres,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}

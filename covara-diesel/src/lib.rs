@@ -1,0 +1,58 @@
+#![cfg_attr(
+    all(feature = "sqlite", feature = "postgres"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres")),
+    doc = "Database layer for blocking Rust servers and batch jobs, on Diesel."
+)]
+
+mod connection;
+mod dialect;
+mod engine;
+pub mod migrate;
+pub mod pool;
+mod schema_macro;
+pub mod seed;
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use connection::{DatabaseConnection, LockWait};
+pub use covara_derive::Seedable;
+pub use dialect::{Dialect, INTERNAL_TABLE_NAMES};
+pub use engine::Engine;
+pub use migrate::{MigrateError, MigrateOptions, MigrationSummary, auto_migrate, migrate_internal};
+#[cfg(feature = "postgres")]
+pub use postgres::POSTGRES_MIGRATIONS;
+pub use seed::{Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SQLITE_MIGRATIONS;
+
+/// The `table!` modules of the internal tables, per backend.
+///
+/// To join them with tables of your own, see [`internal_schema!`].
+pub mod schema {
+    #[cfg(feature = "postgres")]
+    pub use crate::postgres::schema as postgres;
+    #[cfg(feature = "sqlite")]
+    pub use crate::sqlite::schema as sqlite;
+}
+
+/// What [`pool`] offers of each backend that is on.
+mod pool_constructors {
+    #[cfg(feature = "postgres")]
+    pub use crate::postgres::pool::{postgres, postgres_with};
+    #[cfg(feature = "sqlite")]
+    pub use crate::sqlite::pool::{sqlite, sqlite_with};
+}
+
+/// What the derive's output uses. Not for anybody else.
+#[doc(hidden)]
+pub mod __private {
+    pub use diesel;
+
+    pub use crate::seed::{ColumnVisitor, SeedRow};
+}

@@ -1,0 +1,81 @@
+use std::error::Error as StdError;
+use std::time::Duration;
+
+/// A failure of the database; Diesel's migrations hand out nothing more exact.
+pub(super) type Source = Box<dyn StdError + Send + Sync>;
+
+/// Why the internal tables could not be brought up to date. The database is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// Another migrator, or a transaction that uses the tables, kept its lock for longer
+    /// than [`MigrateOptions::lock_timeout`](crate::MigrateOptions::lock_timeout).
+    #[error(
+        "the migration lock was not free within {waited:?}: another process is migrating \
+         or holds a transaction open on the tables; try again when it has ended"
+    )]
+    LockTimeout {
+        /// How long was waited.
+        waited: Duration,
+        /// The database's own error.
+        source: Source,
+    },
+
+    /// A migration failed.
+    #[error("migration {version} ({name}) failed and nothing of it was kept")]
+    Migration {
+        /// Its version, as it would stand in the history.
+        version: String,
+        /// The name of its directory.
+        name: String,
+        /// The database's own error.
+        source: Source,
+    },
+
+    /// A table that should be there, according to the history, is not.
+    #[error(
+        "table {table} is missing although its migration is recorded in \
+         __covara_migrations: restore it, or delete that row to have it made again"
+    )]
+    MissingTable {
+        /// Name of the table.
+        table: String,
+    },
+
+    /// A table is there, but the code cannot work with one of its columns.
+    #[error(
+        "table {table} does not fit: column {column} should be {expected}, but is {found}; \
+         rename or alter the table, then boot again"
+    )]
+    ColumnMismatch {
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
+        /// What the code expects.
+        expected: String,
+        /// What the database has.
+        found: String,
+    },
+
+    /// The database accepts no writes, and there are migrations to run.
+    #[error("the database is read-only: migrate once with write access, then open it read-only")]
+    ReadOnly {
+        /// The database's own error.
+        source: Source,
+    },
+
+    /// The disk is full.
+    #[error("the disk is full: free some space, then boot again")]
+    DiskFull {
+        /// The database's own error.
+        source: Source,
+    },
+
+    /// The database refused something else, such as reading the history.
+    #[error("the database could not be inspected or migrated")]
+    Database {
+        /// The database's own error.
+        source: Source,
+    },
+}

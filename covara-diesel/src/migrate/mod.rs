@@ -1,0 +1,110 @@
+//! Boot-time migrations of the four internal tables.
+//!
+//! [`auto_migrate`] is safe on every boot and from any number of processes at once. When
+//! there is nothing to do it costs one query and takes no lock. Otherwise it takes the
+//! migration lock first, then reads what is done, then runs the rest, all in one
+//! transaction.
+//!
+//! It keeps its own history in `__covara_migrations` and never touches
+//! `__diesel_schema_migrations`, so an application runs, reverts and redoes its own
+//! migrations with `diesel_migrations` in the same database, whatever version numbers
+//! either uses. On PostgreSQL everything lives in the first schema of the `search_path`.
+//!
+//! A database made by Covara (TypeScript) is adopted as it is; then, as at each boot, the
+//! real columns are compared with what this library expects.
+
+mod error;
+pub(crate) mod layout;
+mod runner;
+
+use std::time::Duration;
+
+pub use error::MigrateError;
+pub use runner::migrate_internal;
+
+use crate::connection::DatabaseConnection;
+use crate::dialect::{Dialect, INTERNAL_TABLE_NAMES};
+
+/// How [`migrate_internal`] goes about it.
+///
+/// ```
+/// use covara_diesel::MigrateOptions;
+/// use std::time::Duration;
+///
+/// let options = MigrateOptions::default().lock_timeout(Duration::from_secs(5));
+/// # let _ = options;
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct MigrateOptions {
+    lock_timeout: Duration,
+}
+
+impl Default for MigrateOptions {
+    /// Waits 30 seconds for a lock: longer than the migration of a large adopted
+    /// database takes, shorter than the patience of common start-up probes.
+    fn default() -> Self {
+        Self {
+            lock_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl MigrateOptions {
+    /// How long to wait for other migrators and for locks on the tables. Default: 30 s.
+    /// Whole milliseconds count; less than one counts as one.
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+}
+
+/// What a boot found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationSummary {
+    /// The dialect inferred from the connection.
+    pub dialect: Dialect,
+    /// The internal tables, all there and checked.
+    pub tables: [&'static str; 4],
+    /// Versions that were run now; empty when there was nothing to do.
+    pub applied: Vec<String>,
+}
+
+impl MigrationSummary {
+    fn new(dialect: Dialect, applied: Vec<String>) -> Self {
+        Self {
+            dialect,
+            tables: INTERNAL_TABLE_NAMES,
+            applied,
+        }
+    }
+}
+
+/// Brings the internal tables up to date, with default [`MigrateOptions`].
+///
+/// # Errors
+///
+/// See [`MigrateError`]. After an error the database is as it was.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::{Dialect, auto_migrate, pool};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let mut conn = pool.get()?;
+///
+/// let first = auto_migrate(&mut conn)?;
+/// assert_eq!(first.dialect, Dialect::Sqlite);
+/// assert_eq!(first.applied.len(), 4);
+///
+/// let second = auto_migrate(&mut conn)?;
+/// assert!(second.applied.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub fn auto_migrate<C: DatabaseConnection>(conn: &mut C) -> Result<MigrationSummary, MigrateError> {
+    migrate_internal(conn, &MigrateOptions::default())
+}

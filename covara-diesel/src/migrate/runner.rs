@@ -1,0 +1,177 @@
+use std::error::Error as StdError;
+
+use diesel::connection::BoxableConnection;
+use diesel::migration::{Migration, MigrationSource};
+use diesel::result::Error;
+
+use super::error::{MigrateError, Source};
+use super::{MigrateOptions, MigrationSummary};
+use crate::connection::{DatabaseConnection, Transaction, message};
+use crate::engine::{Engine, Fault, Inspection};
+
+/// The same text serves both dialects. Diesel keeps PostgreSQL sessions in UTC.
+const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS __covara_migrations (
+    version TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
+    applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
+)";
+
+/// Brings the internal tables up to date and checks their columns.
+///
+/// [`auto_migrate`](crate::auto_migrate) is this with default options. Inside a
+/// transaction of the caller's, everything becomes part of it, the lock included.
+///
+/// # Errors
+///
+/// See [`MigrateError`]. After an error the database is as it was.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::{MigrateOptions, migrate_internal, pool};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let options = MigrateOptions::default().lock_timeout(Duration::from_secs(5));
+/// let summary = migrate_internal(&mut pool.get()?, &options)?;
+/// assert!(summary.tables.contains(&"auth_sessions"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn migrate_internal<C: DatabaseConnection>(
+    conn: &mut C,
+    options: &MigrateOptions,
+) -> Result<MigrationSummary, MigrateError> {
+    let migrations = embedded::<C::Backend>()?;
+    let dialect = C::Backend::DIALECT;
+
+    // No lock: reading committed history is enough to see that nothing is to be done.
+    match C::Backend::inspect(conn) {
+        Ok(state) if pending(&migrations, &state).is_empty() => {
+            check_tables::<C::Backend>(&state)?;
+            return Ok(MigrationSummary::new(dialect, Vec::new()));
+        }
+        Ok(_) => {}
+        // Somebody is writing, perhaps migrating: wait for them below.
+        Err(error) if C::Backend::fault(message(&error)) == Fault::Locked => {}
+        Err(error) => return Err(failure::<C>(error, options)),
+    }
+
+    let mut transaction =
+        Transaction::begin(conn, |conn| conn.begin_migration(options.lock_timeout))
+            .map_err(|error| failure::<C>(error, options))?;
+    let applied = run_pending(transaction.conn(), &migrations, options)?;
+    transaction
+        .commit()
+        .map_err(|error| failure::<C>(error, options))?;
+    Ok(MigrationSummary::new(dialect, applied))
+}
+
+fn run_pending<C: DatabaseConnection>(
+    conn: &mut C,
+    migrations: &[Box<dyn Migration<C::Backend>>],
+    options: &MigrateOptions,
+) -> Result<Vec<String>, MigrateError> {
+    let mut applied = Vec::new();
+    conn.batch_execute(CREATE_HISTORY)
+        .map_err(|error| failure::<C>(error, options))?;
+    let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    for migration in pending(migrations, &state) {
+        let version = version(migration);
+        let name = migration.name().to_string();
+        let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
+        // Names are part of this crate: digits, lower-case letters, `-` and `_`.
+        let record = format!(
+            "INSERT INTO __covara_migrations (version, name) VALUES ('{version}', '{name}')"
+        );
+        let run = migration
+            .run(boxable)
+            .and_then(|()| conn.batch_execute(&record).map_err(Into::into));
+        if let Err(error) = run {
+            return Err(migration_failure::<C>(&*error, version, name, options));
+        }
+        applied.push(version);
+    }
+    let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    check_tables::<C::Backend>(&state)?;
+    Ok(applied)
+}
+
+fn embedded<DB: Engine>() -> Result<Vec<Box<dyn Migration<DB>>>, MigrateError> {
+    DB::migrations()
+        .migrations()
+        .map_err(|source| MigrateError::Database { source })
+}
+
+fn version<DB: Engine>(migration: &dyn Migration<DB>) -> String {
+    migration.name().version().to_string()
+}
+
+fn pending<'m, DB: Engine>(
+    migrations: &'m [Box<dyn Migration<DB>>],
+    state: &Inspection,
+) -> Vec<&'m dyn Migration<DB>> {
+    let done = state.history.as_deref().unwrap_or_default();
+    migrations
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|migration| !done.contains(&version(*migration)))
+        .collect()
+}
+
+fn check_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
+    for expected in DB::expected_tables() {
+        match state.tables.iter().find(|real| real.name == expected.name) {
+            Some(real) => expected.check(real)?,
+            None => {
+                return Err(MigrateError::MissingTable {
+                    table: expected.name,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The failure of the migration `name`; Diesel wraps it in a text that repeats the name.
+fn migration_failure<C: DatabaseConnection>(
+    source: &(dyn StdError + Send + Sync),
+    version: String,
+    name: String,
+    options: &MigrateOptions,
+) -> MigrateError {
+    let text = source.to_string();
+    let prefix = format!("Failed to run {name} with: ");
+    let message = text.strip_prefix(&prefix).unwrap_or(&text);
+    classify::<C>(message, message.into(), options).unwrap_or_else(|source| {
+        MigrateError::Migration {
+            version,
+            name,
+            source,
+        }
+    })
+}
+
+fn failure<C: DatabaseConnection>(error: Error, options: &MigrateOptions) -> MigrateError {
+    let message = message(&error).to_owned();
+    classify::<C>(&message, error.into(), options)
+        .unwrap_or_else(|source| MigrateError::Database { source })
+}
+
+/// Failures that can happen anywhere, or the source back.
+fn classify<C: DatabaseConnection>(
+    message: &str,
+    source: Source,
+    options: &MigrateOptions,
+) -> Result<MigrateError, Source> {
+    match C::Backend::fault(message) {
+        Fault::Locked => Ok(MigrateError::LockTimeout {
+            waited: options.lock_timeout,
+            source,
+        }),
+        Fault::ReadOnly => Ok(MigrateError::ReadOnly { source }),
+        Fault::DiskFull => Ok(MigrateError::DiskFull { source }),
+        Fault::Other => Err(source),
+    }
+}

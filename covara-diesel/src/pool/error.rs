@@ -1,0 +1,112 @@
+use std::path::PathBuf;
+
+use diesel::ConnectionError;
+
+/// Why a database could not be opened. No text here holds a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// The directory of the database file does not exist.
+    #[error("the directory {} does not exist; create it first", directory.display())]
+    MissingDirectory {
+        /// The directory.
+        directory: PathBuf,
+    },
+
+    /// There is a file, but it is no SQLite database.
+    #[error("{} is not an SQLite database; give another path", path.display())]
+    NotADatabase {
+        /// Path of the file.
+        path: PathBuf,
+    },
+
+    /// The file can be read but not written.
+    #[error("{} is read-only; give write access to the file and its directory", path.display())]
+    ReadOnly {
+        /// Path of the file.
+        path: PathBuf,
+    },
+
+    /// The disk is full.
+    #[error("no space is left on the disk of {}; free some first", path.display())]
+    DiskFull {
+        /// Path of the file.
+        path: PathBuf,
+    },
+
+    /// Another program kept the database locked.
+    #[error("another program keeps {} locked; try again when it has ended", path.display())]
+    Locked {
+        /// Path of the file.
+        path: PathBuf,
+    },
+
+    /// The file cannot be opened.
+    #[error("cannot open {}; check that it is a file you may read and write", path.display())]
+    Open {
+        /// Path of the file.
+        path: PathBuf,
+        /// The database's own error.
+        source: ConnectionError,
+    },
+
+    /// The URL's scheme belongs to no driver that fits here.
+    #[error("{scheme:?} is not a scheme of {dialect} URLs; use {expected}")]
+    UnsupportedScheme {
+        /// The scheme that was given, without `:`.
+        scheme: String,
+        /// The dialect that was asked for.
+        dialect: crate::Dialect,
+        /// The forms that are accepted.
+        expected: &'static str,
+    },
+
+    /// The server refused user or password.
+    #[error("the server refused the user name or password; check them in the URL")]
+    Authentication {
+        /// The server's own words.
+        source: ConnectionError,
+    },
+
+    /// The server has no such database.
+    #[error("the server has no such database; create it, or check its name in the URL")]
+    UnknownDatabase {
+        /// The server's own words.
+        source: ConnectionError,
+    },
+
+    /// Nothing answers at the host and port, or not in time.
+    #[error("the server cannot be reached; check that it runs and that host and port are right")]
+    Unreachable {
+        /// The client library's own words.
+        source: ConnectionError,
+    },
+
+    /// Another failure to connect.
+    #[error("cannot connect to the database; check the URL")]
+    Connect {
+        /// The client library's own words.
+        source: ConnectionError,
+    },
+
+    /// A connection could be opened, but not set up.
+    #[error("a connection could not be set up")]
+    Setup {
+        /// The database's own error.
+        source: diesel::result::Error,
+    },
+
+    /// The pool could not open its first connections within the connection time-out.
+    #[error("the pool could not open its first connections in time")]
+    Pool {
+        /// The pool's own error.
+        source: r2d2::Error,
+    },
+
+    /// A setting no pool can have.
+    #[error("the pool settings are wrong: {problem}")]
+    InvalidConfig {
+        /// Which one, and what it must be.
+        problem: &'static str,
+    },
+}

@@ -1,0 +1,9 @@
+//! Connection pools with recommended settings, on r2d2.
+
+mod config;
+mod error;
+
+pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config};
+pub use error::PoolError;
+
+pub use crate::pool_constructors::*;

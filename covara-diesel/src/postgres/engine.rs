@@ -1,0 +1,62 @@
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel_migrations::EmbeddedMigrations;
+
+use super::{POSTGRES_MIGRATIONS, layout, sequences};
+use crate::connection::DatabaseConnection;
+use crate::dialect::Dialect;
+use crate::engine::{Engine, Fault, Inspection};
+use crate::migrate::layout::TableLayout;
+
+static EMBEDDED: EmbeddedMigrations = POSTGRES_MIGRATIONS;
+
+impl Engine for Pg {
+    const DIALECT: Dialect = Dialect::Postgres;
+    /// The parameter count of a Bind message is 16 bits wide,
+    /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
+    const BIND_LIMIT: usize = 65_535;
+    /// Explicit ids are meant also where a column is `GENERATED ALWAYS AS IDENTITY`.
+    const SEED_OVERRIDE: &'static str = " OVERRIDING SYSTEM VALUE";
+    const ERROR_ENDS_TRANSACTION: bool = true;
+    const SEED_ROWS: usize = 1024;
+
+    fn migrations() -> &'static EmbeddedMigrations {
+        &EMBEDDED
+    }
+
+    fn expected_tables() -> [TableLayout; 4] {
+        layout::expected()
+    }
+
+    fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        layout::inspect(conn)
+    }
+
+    fn finish_seed<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        sequences::advance(conn, table, columns)
+    }
+
+    /// The words are English unless the server's `lc_messages` says otherwise; then the
+    /// failure is reported as it is, only without advice.
+    fn fault(message: &str) -> Fault {
+        if message.contains("read-only transaction") {
+            Fault::ReadOnly
+        } else if message.contains("lock timeout") {
+            Fault::Locked
+        } else if message.contains("No space left on device") {
+            Fault::DiskFull
+        } else {
+            Fault::Other
+        }
+    }
+
+    fn backend() -> Self {
+        Self
+    }
+}

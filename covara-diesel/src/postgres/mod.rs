@@ -1,0 +1,17 @@
+//! Everything only PostgreSQL.
+
+mod connection;
+mod engine;
+mod layout;
+pub(crate) mod pool;
+pub mod schema;
+mod sequences;
+
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+/// The migrations of the internal tables for PostgreSQL.
+///
+/// [`auto_migrate`](crate::auto_migrate) runs them. They are a
+/// [`MigrationSource`](diesel::migration::MigrationSource) as well, for an application
+/// that drives migrations itself.
+pub const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");

@@ -1,0 +1,3 @@
+//! The internal tables as PostgreSQL has them: times are `TIMESTAMP` holding UTC.
+
+crate::internal_schema!(postgres);

@@ -1,0 +1,52 @@
+//! Moves sequences past ids that a seed gave explicitly.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Text};
+
+use crate::connection::DatabaseConnection;
+
+#[derive(QueryableByName)]
+struct Sequence {
+    #[diesel(sql_type = Text)]
+    sequence: String,
+    #[diesel(sql_type = Text)]
+    column: String,
+}
+
+/// Serial and identity columns among `columns`; both names come back quoted.
+const SEQUENCES: &str = r#"
+SELECT pg_get_serial_sequence($1, c.attname) AS sequence, quote_ident(c.attname) AS "column"
+FROM pg_catalog.pg_attribute AS c
+WHERE c.attrelid = $1::regclass AND c.attname = ANY($2)
+  AND pg_get_serial_sequence($1, c.attname) IS NOT NULL
+ORDER BY 1"#;
+
+/// Moves the sequence of each seeded serial or identity column of `table` (quoted) past
+/// the largest value in it, never back.
+///
+/// Seeds that run at once take turns by a lock that lasts until the transaction's end, so
+/// that reading a sequence and setting it is one step between them. A descending sequence
+/// is left alone.
+pub(super) fn advance<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<()>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let sequences = diesel::sql_query(SEQUENCES)
+        .bind::<Text, _>(table)
+        .bind::<Array<Text>, _>(columns)
+        .load::<Sequence>(conn)?;
+    for Sequence { sequence, column } in sequences {
+        let name = sequence.replace('\'', "''");
+        conn.batch_execute(&format!(
+            "SELECT pg_advisory_xact_lock('pg_class'::regclass::int, '{name}'::regclass::oid::int);
+             SELECT setval('{name}'::regclass, LEAST(top.value, info.seqmax))
+             FROM (SELECT max({column})::bigint AS value FROM {table}) AS top,
+                  {sequence} AS state, pg_catalog.pg_sequence AS info
+             WHERE info.seqrelid = '{name}'::regclass AND info.seqincrement > 0
+               AND (top.value > state.last_value
+                    OR (top.value = state.last_value AND NOT state.is_called))"
+        ))?;
+    }
+    Ok(())
+}

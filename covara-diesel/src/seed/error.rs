@@ -1,0 +1,102 @@
+use diesel::result::Error;
+
+use crate::connection::{DatabaseConnection, message};
+use crate::engine::{Engine, Fault};
+
+/// Why a seed failed. Nothing of it was kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeedError {
+    /// The database refused a row: NOT NULL, CHECK, foreign key, type or a value it
+    /// cannot hold.
+    #[error("row {row} of {table} was refused; nothing was kept")]
+    Row {
+        /// Name of the table.
+        table: String,
+        /// Position of the row among those given for this table, from 1.
+        row: usize,
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// The database refused a statement of several rows, each of which it accepts alone.
+    #[error("rows {first} to {last} of {table} were refused; nothing was kept")]
+    Rows {
+        /// Name of the table.
+        table: String,
+        /// Position of the first row of the statement, from 1.
+        first: usize,
+        /// Position of its last row.
+        last: usize,
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// A row needs more bind parameters than a statement may carry.
+    #[error("a row of {table} has {columns} columns, but a statement takes {limit} values")]
+    TooManyColumns {
+        /// Name of the table.
+        table: String,
+        /// Columns of the row.
+        columns: usize,
+        /// Bind limit of the connection.
+        limit: usize,
+    },
+
+    /// A sequence could not be moved past the explicit ids.
+    #[error(
+        "the sequences of {table} could not be moved past its ids; the role needs SELECT \
+         and UPDATE on them"
+    )]
+    Sequence {
+        /// Name of the table.
+        table: String,
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// Another writer kept its lock for longer than the seed waits.
+    #[error("another writer kept the database locked; run the seed again when it has ended")]
+    Locked {
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// The database accepts no writes.
+    #[error(
+        "the database is read-only: give write access to its file, or connect to a writable server"
+    )]
+    ReadOnly {
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// The disk is full.
+    #[error("the disk is full: free some space, then run the seed again; nothing was kept")]
+    DiskFull {
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// Beginning or committing failed, a deferred constraint among the reasons.
+    #[error("the seed's transaction failed; nothing was kept")]
+    Transaction {
+        /// The database's own error.
+        source: Error,
+    },
+}
+
+/// Failures that have nothing to do with a row, or the error back.
+pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, Error> {
+    match C::Backend::fault(message(&source)) {
+        Fault::Locked => Ok(SeedError::Locked { source }),
+        Fault::ReadOnly => Ok(SeedError::ReadOnly { source }),
+        Fault::DiskFull => Ok(SeedError::DiskFull { source }),
+        Fault::Other => Err(source),
+    }
+}
+
+/// A failure outside of any row.
+pub(super) fn outside<C: DatabaseConnection>(source: Error) -> SeedError {
+    known::<C>(source).unwrap_or_else(|source| SeedError::Transaction { source })
+}

@@ -1,0 +1,163 @@
+//! Insert-or-ignore seeding of any table.
+//!
+//! ```
+//! use covara_diesel::{Seed, Seedable, pool};
+//! use diesel::connection::SimpleConnection;
+//!
+//! diesel::table! {
+//!     countries (code) {
+//!         code -> Text,
+//!         name -> Text,
+//!     }
+//! }
+//!
+//! #[derive(Seedable)]
+//! #[diesel(table_name = countries)]
+//! struct Country {
+//!     code: &'static str,
+//!     name: &'static str,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = pool::sqlite(":memory:")?;
+//! let mut conn = pool.get()?;
+//! conn.batch_execute("CREATE TABLE countries (code TEXT PRIMARY KEY, name TEXT NOT NULL)")?;
+//!
+//! let countries = [
+//!     Country { code: "AD", name: "Andorra" },
+//!     Country { code: "AD", name: "the first of two equal keys wins" },
+//! ];
+//! let summary = Seed::new().table(&countries).run(&mut conn)?;
+//! assert_eq!((summary.inserted(), summary.skipped()), (1, 1));
+//!
+//! let again = Country::seed(&mut conn, &countries)?;
+//! assert_eq!(again.inserted(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What holds:
+//!
+//! - A row that meets any unique constraint, primary key or other, is skipped and counted.
+//! - Everything is one transaction: all or nothing. Inside a transaction of the caller's,
+//!   the seed is a savepoint of it.
+//! - Rows and tables go in in the order given, so parents come before children.
+//! - NOT NULL, CHECK, type and foreign-key violations are errors that name table and row.
+//!   SQLite checks foreign keys where `PRAGMA foreign_keys` is on, as it is in our pools
+//!   and in the bundled SQLite.
+//! - `None` is NULL, never the column's default.
+//! - After explicit ids in a serial or identity column, PostgreSQL's sequence is moved past
+//!   them, never back. The role needs `SELECT` and `UPDATE` on the sequence for that.
+//! - Memory does not grow with the number of rows.
+//! - A text with a NUL character is stored on SQLite; PostgreSQL cannot hold one, so there
+//!   it is an error that names the row. NaN is NULL on SQLite, which has no NaN.
+
+mod error;
+mod insert;
+mod report;
+mod row;
+mod run;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use error::SeedError;
+pub use report::{SeedProgress, SeedSummary, TableSummary};
+pub use row::{ColumnVisitor, SeedRow, Seedable};
+
+use crate::connection::{DatabaseConnection, Transaction};
+use run::Run;
+
+type TableSeed<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>) -> Result<(), SeedError> + 'a>;
+
+/// Seeds of one or more tables, run together as one transaction.
+///
+/// The connection type `C` is inferred from [`run`](Self::run).
+#[must_use = "a seed does nothing until it is run"]
+pub struct Seed<'a, C> {
+    tables: Vec<TableSeed<'a, C>>,
+    progress: Option<Box<dyn FnMut(&SeedProgress) + 'a>>,
+    lock_timeout: Duration,
+}
+
+impl<C> fmt::Debug for Seed<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seed")
+            .field("tables", &self.tables.len())
+            .field("lock_timeout", &self.lock_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: DatabaseConnection> Default for Seed<'_, C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a, C: DatabaseConnection> Seed<'a, C> {
+    /// An empty seed; running it does nothing.
+    pub fn new() -> Self {
+        Self {
+            tables: Vec::new(),
+            progress: None,
+            lock_timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// Adds rows that are in memory.
+    pub fn table<T>(mut self, rows: &'a [T]) -> Self
+    where
+        T: SeedRow<C::Backend>,
+    {
+        self.tables.push(Box::new(move |run| {
+            run.table(|table| table.write_slice(rows))
+        }));
+        self
+    }
+
+    /// Adds rows that are streamed: one statement's worth is in memory at a time.
+    pub fn rows<I>(mut self, rows: I) -> Self
+    where
+        I: IntoIterator<Item: SeedRow<C::Backend>> + 'a,
+    {
+        self.tables.push(Box::new(move |run| {
+            run.table(|table| table.write_iter(rows))
+        }));
+        self
+    }
+
+    /// Calls `report` after every statement, which is after some hundred rows.
+    pub fn progress(mut self, report: impl FnMut(&SeedProgress) + 'a) -> Self {
+        self.progress = Some(Box::new(report));
+        self
+    }
+
+    /// How long to wait for another writer before the first row, where the engine has one
+    /// writer at a time (SQLite). Default: 30 s, or the connection's own busy timeout if
+    /// that is longer.
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+
+    /// Runs the seed in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// See [`SeedError`]. After an error nothing of the seed is kept.
+    pub fn run(self, conn: &mut C) -> Result<SeedSummary, SeedError> {
+        if self.tables.is_empty() {
+            return Ok(SeedSummary::default());
+        }
+        let begin = |conn: &mut C| conn.begin_write(self.lock_timeout);
+        let mut transaction = Transaction::begin(conn, begin).map_err(error::outside::<C>)?;
+        let mut run = Run::new(transaction.conn(), self.progress);
+        for table in self.tables {
+            table(&mut run)?;
+        }
+        let summary = run.finish()?;
+        transaction.commit().map_err(error::outside::<C>)?;
+        Ok(summary)
+    }
+}

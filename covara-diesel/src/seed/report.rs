@@ -1,0 +1,51 @@
+/// What became of one table's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableSummary {
+    /// Name of the table, with its schema if it has one.
+    pub table: String,
+    /// Rows given.
+    pub attempted: usize,
+    /// Rows that are new in the table.
+    pub inserted: usize,
+    /// Rows that met a unique constraint.
+    pub skipped: usize,
+}
+
+/// What became of a seed's rows, table by table in the order given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SeedSummary {
+    /// One entry per [`table`](crate::Seed::table) or [`rows`](crate::Seed::rows).
+    pub tables: Vec<TableSummary>,
+}
+
+impl SeedSummary {
+    /// Rows given, over all tables.
+    #[must_use]
+    pub fn attempted(&self) -> usize {
+        self.tables.iter().map(|table| table.attempted).sum()
+    }
+
+    /// Rows that are new, over all tables.
+    #[must_use]
+    pub fn inserted(&self) -> usize {
+        self.tables.iter().map(|table| table.inserted).sum()
+    }
+
+    /// Rows that met a unique constraint, over all tables.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.tables.iter().map(|table| table.skipped).sum()
+    }
+}
+
+/// How far a seed has come, as given to [`Seed::progress`](crate::Seed::progress).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SeedProgress {
+    /// Name of the table that is being seeded.
+    pub table: String,
+    /// Rows of this table done so far, inserted or skipped.
+    pub rows: usize,
+}

@@ -1,0 +1,94 @@
+//! What `#[derive(Seedable)]` implements.
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::QueryFragment;
+use diesel::serialize::ToSql;
+use diesel::sql_types::HasSqlType;
+
+use super::{Seed, SeedError, SeedSummary};
+use crate::connection::DatabaseConnection;
+
+/// A row that can be seeded; use the derive of the same name.
+///
+/// The diesel attributes mean what they mean in Diesel: `table_name`, `column_name`,
+/// `embed`, `serialize_as`, `skip_insertion`. A field with `serialize_as` is cloned, as a
+/// seed may be given borrowed rows. `#[seedable(crate = path)]` names this crate where it
+/// was renamed or re-exported.
+///
+/// ```
+/// # use covara_diesel::Seedable;
+/// diesel::table! {
+///     cities (id) {
+///         id -> BigInt,
+///         name -> Text,
+///         country_code -> Text,
+///         population -> Nullable<BigInt>,
+///     }
+/// }
+///
+/// #[derive(Seedable)]
+/// #[diesel(table_name = cities)]
+/// struct City<'a> {
+///     id: i64,
+///     name: &'a str,
+///     #[diesel(column_name = country_code)]
+///     country: String,
+///     population: Option<i64>,
+/// }
+/// ```
+pub trait Seedable: Sized {
+    /// The `table!` that the rows go to.
+    #[doc(hidden)]
+    type Table: Default + diesel::Table;
+    /// Identifies the insert statement among all that a connection caches: table and
+    /// columns decide the SQL, nothing else does.
+    #[doc(hidden)]
+    type Key: 'static;
+    /// The row with what had to be converted for `serialize_as`.
+    #[doc(hidden)]
+    type Row<'r>
+    where
+        Self: 'r;
+
+    #[doc(hidden)]
+    fn columns(names: &mut Vec<&'static str>);
+
+    #[doc(hidden)]
+    fn row(&self) -> Self::Row<'_>;
+
+    /// Seeds one table: [`Seed`] with a single [`table`](Seed::table).
+    ///
+    /// # Errors
+    ///
+    /// See [`SeedError`]. After an error nothing is kept.
+    fn seed<C>(conn: &mut C, rows: &[Self]) -> Result<SeedSummary, SeedError>
+    where
+        C: DatabaseConnection,
+        Self: SeedRow<C::Backend>,
+    {
+        Seed::new().table(rows).run(conn)
+    }
+}
+
+/// A [`Seedable`] whose columns the backend `DB` can store.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be seeded on `{DB}`",
+    note = "derive it with `#[derive(Seedable)]`; a field's type must be storable in its column on this backend"
+)]
+pub trait SeedRow<DB: Backend>: Seedable<Table: QueryFragment<DB>> {
+    /// Shows each column's value to `visitor`, in the order of the columns.
+    #[doc(hidden)]
+    fn visit<'b, V>(row: &'b Self::Row<'_>, visitor: &mut V) -> QueryResult<()>
+    where
+        V: ColumnVisitor<'b, DB>;
+}
+
+/// Takes the values of a row one by one.
+#[doc(hidden)]
+pub trait ColumnVisitor<'b, DB: Backend> {
+    fn column<ST, U>(&mut self, value: &'b U) -> QueryResult<()>
+    where
+        DB: HasSqlType<ST>,
+        U: ToSql<ST, DB> + ?Sized;
+}

@@ -1,0 +1,285 @@
+//! Writes rows in statements of fixed sizes, counts them, and finds the one that failed.
+
+use diesel::QueryResult;
+use diesel::connection::TransactionManager;
+use diesel::query_builder::{QueryBuilder, QueryFragment};
+use diesel::result::{DatabaseErrorKind, Error};
+
+use super::error::{SeedError, known, outside};
+use super::insert::Insert;
+use super::report::{SeedProgress, SeedSummary, TableSummary};
+use super::row::{SeedRow, Seedable};
+use crate::connection::DatabaseConnection;
+use crate::engine::Engine;
+
+/// A seed inside its transaction.
+pub(super) struct Run<'c, 'a, C> {
+    conn: &'c mut C,
+    progress: Option<Box<dyn FnMut(&SeedProgress) + 'a>>,
+    summary: SeedSummary,
+    finished: Vec<FinishedTable>,
+}
+
+/// What is still to be done for a table when all rows are in.
+struct FinishedTable {
+    /// As SQL.
+    table: String,
+    columns: Vec<&'static str>,
+}
+
+impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
+    pub(super) fn new(
+        conn: &'c mut C,
+        progress: Option<Box<dyn FnMut(&SeedProgress) + 'a>>,
+    ) -> Self {
+        Self {
+            conn,
+            progress,
+            summary: SeedSummary::default(),
+            finished: Vec::new(),
+        }
+    }
+
+    pub(super) fn table<T: SeedRow<C::Backend>>(
+        &mut self,
+        write: impl FnOnce(&mut TableRun<'_, 'c, 'a, C, T>) -> Result<(), SeedError>,
+    ) -> Result<(), SeedError> {
+        let mut table = TableRun::new(self)?;
+        write(&mut table)?;
+        let TableRun {
+            sql_name,
+            columns,
+            done,
+            inserted,
+            progress,
+            ..
+        } = table;
+        self.summary.tables.push(TableSummary {
+            table: progress.table,
+            attempted: done,
+            inserted,
+            skipped: done.saturating_sub(inserted),
+        });
+        if done > 0 {
+            self.finished.push(FinishedTable {
+                table: sql_name,
+                columns,
+            });
+        }
+        Ok(())
+    }
+
+    /// The sequences last, in one order for all seeds: their locks are held to the end.
+    pub(super) fn finish(mut self) -> Result<SeedSummary, SeedError> {
+        self.finished.sort_by(|a, b| a.table.cmp(&b.table));
+        for FinishedTable { table, columns } in &self.finished {
+            C::Backend::finish_seed(self.conn, table, columns).map_err(|source| {
+                SeedError::Sequence {
+                    table: unquoted(table),
+                    source,
+                }
+            })?;
+        }
+        Ok(self.summary)
+    }
+}
+
+/// One table's rows on their way in.
+pub(super) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: Seedable> {
+    run: &'t mut Run<'c, 'a, C>,
+    columns: Vec<&'static str>,
+    sql_name: String,
+    done: usize,
+    inserted: usize,
+    progress: SeedProgress,
+    /// Most rows a statement may have, by the connection's bind limit.
+    most: usize,
+    row: std::marker::PhantomData<fn(T)>,
+}
+
+impl<'t, 'c, 'a, C, T> TableRun<'t, 'c, 'a, C, T>
+where
+    C: DatabaseConnection,
+    T: SeedRow<C::Backend>,
+{
+    fn new(run: &'t mut Run<'c, 'a, C>) -> Result<Self, SeedError> {
+        let mut columns = Vec::new();
+        T::columns(&mut columns);
+        let sql_name = sql_name::<C::Backend, T>().map_err(outside::<C>)?;
+        let table = unquoted(&sql_name);
+        let limit = run.conn.bind_limit();
+        let most = limit / columns.len().max(1);
+        if most == 0 {
+            return Err(SeedError::TooManyColumns {
+                table,
+                columns: columns.len(),
+                limit,
+            });
+        }
+        Ok(Self {
+            run,
+            columns,
+            sql_name,
+            done: 0,
+            inserted: 0,
+            progress: SeedProgress { table, rows: 0 },
+            most,
+            row: std::marker::PhantomData,
+        })
+    }
+
+    pub(super) fn write_slice(&mut self, rows: &[T]) -> Result<(), SeedError> {
+        rows.chunks(C::Backend::SEED_ROWS)
+            .try_for_each(|chunk| self.write(chunk))
+    }
+
+    pub(super) fn write_iter(
+        &mut self,
+        rows: impl IntoIterator<Item = T>,
+    ) -> Result<(), SeedError> {
+        let mut chunk = Vec::with_capacity(C::Backend::SEED_ROWS);
+        let mut rows = rows.into_iter();
+        loop {
+            chunk.extend(rows.by_ref().take(C::Backend::SEED_ROWS));
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            self.write(&chunk)?;
+            chunk.clear();
+        }
+    }
+
+    /// Statements come in a few sizes only, so that each is prepared once per connection.
+    fn write(&mut self, chunk: &[T]) -> Result<(), SeedError> {
+        let rows: Vec<T::Row<'_>> = chunk.iter().map(T::row).collect();
+        let mut rest = rows.as_slice();
+        while !rest.is_empty() {
+            let room = rest.len().min(self.most);
+            let taken = match room {
+                1024.. => self.statement::<1024>(rest)?,
+                256.. => self.statement::<256>(rest)?,
+                64.. => self.statement::<64>(rest)?,
+                16.. => self.statement::<16>(rest)?,
+                4.. => self.statement::<4>(rest)?,
+                _ => self.statement::<1>(rest)?,
+            };
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
+    fn statement<const N: usize>(&mut self, rest: &[T::Row<'_>]) -> Result<usize, SeedError> {
+        let rows = &rest[..N];
+        let inserted = if C::Backend::ERROR_ENDS_TRANSACTION {
+            nested(self.run.conn, |conn| {
+                execute::<C, T, N>(conn, &self.columns, rows)
+            })
+        } else {
+            execute::<C, T, N>(self.run.conn, &self.columns, rows)
+        };
+        match inserted {
+            Ok(inserted) => self.inserted += inserted,
+            Err(source) => return Err(self.refused(rows, source)),
+        }
+        self.done += N;
+        if let Some(report) = &mut self.run.progress {
+            self.progress.rows = self.done;
+            report(&self.progress);
+        }
+        Ok(N)
+    }
+
+    /// Says which row it was, by trying them one by one.
+    fn refused(&mut self, rows: &[T::Row<'_>], source: Error) -> SeedError {
+        let source = match known::<C>(source) {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
+        let first = self.done + 1;
+        let table = self.progress.table.clone();
+        if !concerns_rows(&source) {
+            return SeedError::Rows {
+                table,
+                first,
+                last: self.done + rows.len(),
+                source,
+            };
+        }
+        let columns = &self.columns;
+        // Rolled back in any case: nothing of this search is kept.
+        let mut culprit = None;
+        let _ = nested(self.run.conn, |conn| {
+            for (row, position) in rows.chunks(1).zip(first..) {
+                if let Err(error) = execute::<C, T, 1>(conn, columns, row) {
+                    culprit = Some((position, error));
+                    break;
+                }
+            }
+            Err::<(), _>(Error::RollbackTransaction)
+        });
+        match culprit {
+            Some((row, source)) => SeedError::Row { table, row, source },
+            None => SeedError::Rows {
+                table,
+                first,
+                last: self.done + rows.len(),
+                source,
+            },
+        }
+    }
+}
+
+/// Whether trying the rows one by one can tell more.
+fn concerns_rows(error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(kind, _) => !matches!(
+            kind,
+            DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::UnableToSendCommand
+        ),
+        Error::SerializationError(_) | Error::QueryBuilderError(_) => true,
+        _ => false,
+    }
+}
+
+fn execute<'r, C, T, const N: usize>(
+    conn: &mut C,
+    columns: &[&'static str],
+    rows: &[T::Row<'r>],
+) -> QueryResult<usize>
+where
+    C: DatabaseConnection,
+    T: SeedRow<C::Backend> + 'r,
+{
+    conn.execute_returning_count(&Insert::<T, N>::new(columns, rows))
+}
+
+/// Runs `work` in a savepoint.
+fn nested<C: DatabaseConnection, R>(
+    conn: &mut C,
+    work: impl FnOnce(&mut C) -> QueryResult<R>,
+) -> QueryResult<R> {
+    C::TransactionManager::begin_transaction(conn)?;
+    let result = work(conn);
+    match &result {
+        Ok(_) => C::TransactionManager::commit_transaction(conn)?,
+        Err(_) => C::TransactionManager::rollback_transaction(conn)?,
+    }
+    result
+}
+
+/// The table's name as the backend writes it in SQL, quoted.
+fn sql_name<DB: Engine, T: SeedRow<DB>>() -> QueryResult<String>
+where
+    DB::QueryBuilder: Default,
+{
+    let mut sql = DB::QueryBuilder::default();
+    T::Table::default().to_sql(&mut sql, &DB::backend())?;
+    Ok(sql.finish())
+}
+
+/// `"app"."users"` and `` `users` `` as people write them.
+fn unquoted(sql_name: &str) -> String {
+    sql_name.replace(['"', '`'], "")
+}

@@ -1,0 +1,59 @@
+use diesel::QueryResult;
+use diesel::sqlite::Sqlite;
+use diesel_migrations::EmbeddedMigrations;
+
+use super::{SQLITE_MIGRATIONS, layout};
+use crate::connection::DatabaseConnection;
+use crate::dialect::Dialect;
+use crate::engine::{Engine, Fault, Inspection};
+use crate::migrate::layout::TableLayout;
+
+static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
+
+impl Engine for Sqlite {
+    const DIALECT: Dialect = Dialect::Sqlite;
+    /// `SQLITE_MAX_VARIABLE_NUMBER`, <https://sqlite.org/limits.html>.
+    const BIND_LIMIT: usize = 32_766;
+    const SEED_OVERRIDE: &'static str = "";
+    const ERROR_ENDS_TRANSACTION: bool = false;
+    const SEED_ROWS: usize = 256;
+
+    fn migrations() -> &'static EmbeddedMigrations {
+        &EMBEDDED
+    }
+
+    fn expected_tables() -> [TableLayout; 4] {
+        layout::expected()
+    }
+
+    fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        layout::inspect(conn)
+    }
+
+    /// SQLite moves its own sequences.
+    fn finish_seed<C>(_: &mut C, _: &str, _: &[&str]) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        Ok(())
+    }
+
+    fn fault(message: &str) -> Fault {
+        if message.contains("is locked") {
+            Fault::Locked
+        } else if message.contains("readonly database") {
+            Fault::ReadOnly
+        } else if message.contains("database or disk is full") {
+            Fault::DiskFull
+        } else {
+            Fault::Other
+        }
+    }
+
+    fn backend() -> Self {
+        Self
+    }
+}

@@ -1,0 +1,16 @@
+//! Everything only SQLite.
+
+mod connection;
+mod engine;
+mod layout;
+pub(crate) mod pool;
+pub mod schema;
+
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+/// The migrations of the internal tables for SQLite.
+///
+/// [`auto_migrate`](crate::auto_migrate) runs them. They are a
+/// [`MigrationSource`](diesel::migration::MigrationSource) as well, for an application
+/// that drives migrations itself.
+pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");

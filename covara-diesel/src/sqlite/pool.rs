@@ -1,0 +1,202 @@
+//! Pools of SQLite connections.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::ConnectionManager;
+use diesel::result::Error;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
+use r2d2::{CustomizeConnection, Pool};
+
+use crate::connection::message;
+use crate::dialect::Dialect;
+use crate::engine::{Engine, Fault};
+use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
+
+/// Opens or creates a SQLite database with the recommended settings.
+///
+/// `path` is a path, a `file:` or `sqlite:` URL, or `:memory:`, which makes a pool of one
+/// connection as each would be a database of its own. A file is put into WAL mode once,
+/// before the pool opens; each connection gets, in this order, `busy_timeout` (5 s),
+/// `foreign_keys = ON` and `synchronous = NORMAL`.
+///
+/// # Errors
+///
+/// A missing directory, a file that is no database, that is read-only or locked, a full
+/// disk, another scheme: each is its own [`PoolError`].
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::pool;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// assert_eq!(pool.max_size(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub fn sqlite(
+    path: impl AsRef<str>,
+) -> Result<Pool<ConnectionManager<SqliteConnection>>, PoolError> {
+    sqlite_with(path, &recommended_pool_config(PoolDriver::Sqlite))
+}
+
+/// [`sqlite`] with settings of your own.
+///
+/// # Errors
+///
+/// Those of [`sqlite`], and settings no pool can have.
+pub fn sqlite_with(
+    path: impl AsRef<str>,
+    config: &PoolConfig,
+) -> Result<Pool<ConnectionManager<SqliteConnection>>, PoolError> {
+    config.check()?;
+    let url = database_url(path.as_ref())?;
+    let mut config = config.clone();
+    if in_memory(&url) {
+        // The database is gone with its connection, so the one must live as long as the pool.
+        config.max_size = 1;
+        config.min_idle = 1;
+        config.idle_timeout = None;
+        config.max_lifetime = None;
+    } else {
+        prepare_file(&url, &config)?;
+    }
+    let customizer = Customizer {
+        busy_timeout: config.busy_timeout,
+    };
+    config
+        .build(&url, customizer)
+        .map_err(|source| PoolError::Pool { source })
+}
+
+/// The path or `file:` URL for SQLite in what the user gave.
+fn database_url(given: &str) -> Result<String, PoolError> {
+    let url = given
+        .strip_prefix("sqlite://")
+        .or_else(|| given.strip_prefix("sqlite:"))
+        .unwrap_or(given);
+    match url.split_once("://") {
+        Some((scheme, _)) if scheme != "file" && is_scheme(scheme) => {
+            Err(PoolError::UnsupportedScheme {
+                scheme: scheme.to_owned(),
+                dialect: Dialect::Sqlite,
+                expected: "a path, file:, sqlite: or :memory:",
+            })
+        }
+        _ => Ok(url.to_owned()),
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+/// Whether each connection would get a database of its own.
+fn in_memory(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    url.is_empty()
+        || url == ":memory:"
+        || url.starts_with("file::memory:")
+        || url.starts_with("file:") && query.split('&').any(|pair| pair == "mode=memory")
+}
+
+/// The path part, for error texts and for looking at the file system.
+fn file_path(url: &str) -> PathBuf {
+    let path = url.strip_prefix("file:").map_or(url, |rest| {
+        let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+        rest.strip_prefix("//").map_or(rest, |absolute| {
+            absolute
+                .find('/')
+                .map_or(absolute, |slash| &absolute[slash..])
+        })
+    });
+    PathBuf::from(path)
+}
+
+/// WAL is a property of the file: set once, alone, by one connection. Several connections
+/// that set it at once on a new file fail each other whatever their busy timeout.
+fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
+    let path = file_path(url);
+    let directory = path.parent().filter(|parent| *parent != Path::new(""));
+    if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+        return Err(PoolError::MissingDirectory {
+            directory: directory.to_owned(),
+        });
+    }
+    let mut conn = SqliteConnection::establish(url).map_err(|source| PoolError::Open {
+        path: path.clone(),
+        source,
+    })?;
+    set_up(&mut conn, config.busy_timeout)
+        .and_then(|()| use_wal(&mut conn, config.busy_timeout))
+        .map_err(|error| explain(error, path))
+}
+
+fn explain(source: Error, path: PathBuf) -> PoolError {
+    if message(&source).contains("file is not a database") {
+        return PoolError::NotADatabase { path };
+    }
+    match Sqlite::fault(message(&source)) {
+        Fault::Locked => PoolError::Locked { path },
+        Fault::ReadOnly => PoolError::ReadOnly { path },
+        Fault::DiskFull => PoolError::DiskFull { path },
+        Fault::Other => PoolError::Setup { source },
+    }
+}
+
+#[derive(QueryableByName)]
+struct JournalMode {
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
+}
+
+fn use_wal(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        // Looking first spares the exclusive lock when the file is in WAL mode already.
+        let mode = diesel::sql_query("PRAGMA journal_mode")
+            .get_result::<JournalMode>(conn)
+            .and_then(|row| match row.journal_mode.as_str() {
+                "wal" => Ok(()),
+                _ => conn.batch_execute("PRAGMA journal_mode = WAL"),
+            });
+        match mode {
+            // The busy timeout does not cover this change: another process is making it.
+            Err(error)
+                if Sqlite::fault(message(&error)) == Fault::Locked && Instant::now() < deadline =>
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// What every connection needs, in this order: what follows may already have to wait.
+fn set_up(conn: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
+    // SQLite takes a C int.
+    let milliseconds = i32::try_from(busy_timeout.as_millis()).unwrap_or(i32::MAX);
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {milliseconds}"))?;
+    conn.batch_execute("PRAGMA foreign_keys = ON")?;
+    conn.batch_execute("PRAGMA synchronous = NORMAL")
+}
+
+#[derive(Debug)]
+struct Customizer {
+    busy_timeout: Duration,
+}
+
+impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Customizer {
+    fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        set_up(conn, self.busy_timeout).map_err(diesel::r2d2::Error::QueryError)
+    }
+}
