@@ -1,6 +1,114 @@
 //! The shared suite and what only SQLite has, on SQLite.
 
 mod backend {
+    use covara_diesel::Dialect;
+    use diesel::prelude::*;
+    use diesel::r2d2::{ConnectionManager, Pool};
+    use diesel::sql_types::{BigInt, Text};
+
+    pub use covara_diesel::SQLITE_MIGRATIONS as MIGRATIONS;
+    pub use covara_diesel::schema::sqlite as schema;
     pub use support::sqlite::TestDb;
-    pub type Conn = diesel::SqliteConnection;
+
+    pub type Conn = SqliteConnection;
+
+    pub const DIALECT: Dialect = Dialect::Sqlite;
+    /// Columns and history; both stay in the process.
+    pub const QUERIES_OF_AN_IDLE_BOOT: usize = 2;
+    pub const TIME: &str = "INTEGER";
+    pub const BLOB: &str = "BLOB";
+    pub const TIMESTAMP: &str = "TEXT";
+    pub const HAS_NAN: bool = false;
+    pub const TEXT_HOLDS_NUL: bool = true;
+    pub const HAS_SERVER: bool = false;
+    pub const INDEX_ON_VIEW: &str = "views may not be indexed";
+
+    macro_rules! spread_internal_schema {
+        () => {
+            covara_diesel::internal_schema!(sqlite);
+        };
+    }
+    pub(crate) use spread_internal_schema;
+
+    pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
+        covara_diesel::pool::sqlite(url).expect("a usable path")
+    }
+
+    #[derive(QueryableByName)]
+    struct Name {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+
+    /// Tables, views and indexes.
+    pub fn tables(conn: &mut Conn) -> Vec<String> {
+        diesel::sql_query("SELECT name FROM sqlite_master ORDER BY name")
+            .load::<Name>(conn)
+            .unwrap()
+            .into_iter()
+            .map(|row| row.name)
+            .collect()
+    }
+
+    pub fn write_transaction(conn: &mut Conn, work: impl FnOnce(&mut Conn)) {
+        conn.immediate_transaction(|conn| {
+            work(conn);
+            QueryResult::Ok(())
+        })
+        .unwrap();
+    }
+
+    #[derive(QueryableByName)]
+    struct Timeout {
+        #[diesel(sql_type = BigInt)]
+        timeout: i64,
+    }
+
+    pub fn lock_wait(conn: &mut Conn) -> String {
+        diesel::sql_query("PRAGMA busy_timeout")
+            .get_result::<Timeout>(conn)
+            .unwrap()
+            .timeout
+            .to_string()
+    }
+
+    pub fn read_only(db: &TestDb) -> Conn {
+        Conn::establish(&format!("file:{}?mode=ro", db.url())).unwrap()
+    }
+
+    pub fn load_interop(db: &TestDb) {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/interop/covara-ts.sqlite"
+        );
+        std::fs::copy(file, db.url()).unwrap();
+    }
+
+    pub fn rows_as_text(conn: &mut Conn, table: &str) -> Vec<String> {
+        let columns: Vec<String> =
+            diesel::sql_query(format!("SELECT name FROM pragma_table_info('{table}')"))
+                .load::<Name>(conn)
+                .unwrap()
+                .into_iter()
+                .map(|row| format!("quote(\"{}\")", row.name))
+                .collect();
+        diesel::sql_query(format!(
+            "SELECT {} AS name FROM {table} ORDER BY rowid",
+            columns.join(" || ',' || ")
+        ))
+        .load::<Name>(conn)
+        .unwrap()
+        .into_iter()
+        .map(|row| row.name)
+        .collect()
+    }
+
+    /// There is no server to lose.
+    pub fn break_connections(_: &TestDb) {}
 }
+
+mod sqlite {
+    mod pool;
+    mod seed;
+}
+mod suite;

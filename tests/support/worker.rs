@@ -1,1 +1,88 @@
-fn main() {}
+//! One process of the tests that need several: says `ready`, waits for a line, does its
+//! job, and prints what came of it.
+
+use std::io::BufRead;
+
+use covara_diesel::pool::{self, PoolDriver};
+use covara_diesel::{DatabaseConnection, Seed, auto_migrate};
+use diesel::connection::Connection;
+use support::memory;
+use support::numbers::{self, Number};
+
+type Outcome = Result<String, Box<dyn std::error::Error>>;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let job = arguments.next().expect("a job");
+    let url = arguments.next().expect("a database URL");
+    let pooled = job.ends_with("-pooled");
+    let job = job.trim_end_matches("-pooled").to_owned();
+
+    println!("ready");
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).expect("a go");
+
+    match on_any(&url, pooled, &job) {
+        Ok(text) => println!("{text}"),
+        Err(error) => {
+            eprintln!("{error:?}");
+            std::process::exit(1);
+        }
+    }
+}
+
+fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
+    if url.starts_with("postgres") {
+        return on_postgres(url, pooled, job);
+    }
+    if pooled {
+        return migrate_or(&mut pool::sqlite(url)?.get()?, job, |conn| stream(conn));
+    }
+    migrate_or(
+        &mut diesel::SqliteConnection::establish(url)?,
+        job,
+        |conn| stream(conn),
+    )
+}
+
+#[cfg(feature = "postgres")]
+fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
+    if pooled {
+        let pool = pool::postgres(url, PoolDriver::Postgres)?;
+        return migrate_or(&mut pool.get()?, job, |conn| stream(conn));
+    }
+    migrate_or(&mut diesel::PgConnection::establish(url)?, job, |conn| {
+        stream(conn)
+    })
+}
+
+#[cfg(not(feature = "postgres"))]
+fn on_postgres(_: &str, _: bool, _: &str) -> Outcome {
+    let _ = PoolDriver::Postgres;
+    Err("built without PostgreSQL".into())
+}
+
+fn migrate_or<C: DatabaseConnection>(
+    conn: &mut C,
+    job: &str,
+    stream: impl FnOnce(&mut C) -> Outcome,
+) -> Outcome {
+    match job {
+        "migrate" => Ok(auto_migrate(conn)?.applied.len().to_string()),
+        "stream" => stream(conn),
+        other => Err(format!("no job {other}").into()),
+    }
+}
+
+/// Seeds a million generated rows and prints by how many bytes the peak grew.
+fn stream<C>(conn: &mut C) -> Outcome
+where
+    C: DatabaseConnection,
+    Number: covara_diesel::seed::SeedRow<C::Backend>,
+{
+    conn.batch_execute(numbers::CREATE)?;
+    let before = memory::peak();
+    let summary = Seed::new().rows(numbers::up_to(1_000_000)).run(conn)?;
+    assert_eq!(summary.inserted(), 1_000_000);
+    Ok((memory::peak() - before).to_string())
+}

@@ -86,6 +86,14 @@ fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, P
             ),
         });
     }
+    if uri && misplaced_at(given) {
+        return Err(PoolError::Connect {
+            source: ConnectionError::InvalidConnectionUrl(
+                "a user name or password with `@` or `/` must be percent-encoded, as %40 and %2F"
+                    .to_owned(),
+            ),
+        });
+    }
     let Some(timeout) = timeout.filter(|_| !given.contains("connect_timeout")) else {
         return Ok(given.to_owned());
     };
@@ -99,11 +107,25 @@ fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, P
     Ok(format!("{given}{separator}connect_timeout={seconds}"))
 }
 
+/// Whether libpq would take part of a password for host, port or database, and say so.
+fn misplaced_at(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = path.split('?').next().unwrap_or(path);
+    authority.matches('@').count() > 1 || path.contains('@')
+}
+
 /// The failure's kind, read from libpq's text: it has nothing else to offer here.
 fn explain(error: ConnectionError, url: &str) -> PoolError {
-    let source = without_secrets(error, url);
-    let text = source.to_string();
+    let text = error.to_string();
     let has = |part| text.contains(part);
+    let source = if quotes_secrets(&text, url) {
+        ConnectionError::BadConnection(
+            "libpq's own message is withheld, as it may quote the password".to_owned(),
+        )
+    } else {
+        error
+    };
     if has("authentication failed") || has("no password supplied") {
         PoolError::Authentication { source }
     } else if has("does not exist") && has("database") {
@@ -120,43 +142,37 @@ fn explain(error: ConnectionError, url: &str) -> PoolError {
     }
 }
 
-/// libpq quotes parts of a connection string that it cannot parse, passwords included.
-fn without_secrets(error: ConnectionError, url: &str) -> ConnectionError {
-    let ConnectionError::BadConnection(text) = error else {
-        return error;
-    };
-    let mut text = text.replace(url, "(the URL)");
-    for secret in secrets(url) {
-        text = text.replace(secret, "***");
-    }
-    ConnectionError::BadConnection(text)
+/// libpq quotes what it cannot parse, and a part of a password can look like a host.
+fn quotes_secrets(text: &str, url: &str) -> bool {
+    let unparsed = [
+        "connection info string",
+        "percent-encoded",
+        "URI",
+        "conninfo",
+    ];
+    unparsed.iter().any(|words| text.contains(words))
+        || passwords(url).any(|password| text.contains(password))
 }
 
-/// Every part of a connection string that may be a password, as it stands there.
-fn secrets(url: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    if let Some((_, rest)) = url.split_once("://") {
-        // Of an unescaped `@` in a password, libpq takes the first as its end.
-        for end in rest.match_indices('@').map(|(at, _)| at) {
-            if let Some((_, password)) = rest[..end].split_once(':') {
-                found.push(password);
-            }
-        }
-    }
-    for (start, key) in url.match_indices("password") {
-        let value = url[start + key.len()..].trim_start().strip_prefix('=');
-        if let Some(value) = value.map(str::trim_start) {
-            let end = match value.strip_prefix('\'') {
-                Some(quoted) => quoted.find('\'').map(|end| end + 2),
-                None => value.find(['&', ' ']),
-            };
-            found.push(value[..end.unwrap_or(value.len())].trim_matches('\''));
-        }
-    }
-    // The longest first, or the rest of one would remain beside a shorter one.
-    found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    found.retain(|secret| !secret.is_empty());
-    found
+/// What may be a password in a connection string, as it stands there.
+fn passwords(url: &str) -> impl Iterator<Item = &str> {
+    let in_authority = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('@'))
+        .and_then(|(user, _)| user.split_once(':'))
+        .map(|(_, password)| password);
+    let as_parameter = url.split("password").skip(1).filter_map(|rest| {
+        let value = rest.trim_start().strip_prefix('=')?.trim_start();
+        let value = match value.strip_prefix('\'') {
+            Some(quoted) => quoted.split('\'').next(),
+            None => value.split(['&', ' ']).next(),
+        };
+        value
+    });
+    in_authority
+        .into_iter()
+        .chain(as_parameter)
+        .filter(|password| !password.is_empty())
 }
 
 #[derive(Debug)]

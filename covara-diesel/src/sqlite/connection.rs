@@ -45,7 +45,9 @@ struct BusyTimeout {
 
 /// Kept until the end of the transaction: outside WAL mode COMMIT waits for readers.
 fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
-    let previous = diesel::sql_query("SELECT timeout FROM pragma_busy_timeout")
+    // The bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that
+    // can find the database locked.
+    let previous = diesel::sql_query("PRAGMA busy_timeout")
         .get_result::<BusyTimeout>(conn)?
         .timeout;
     // SQLite takes a C int.

@@ -1,0 +1,173 @@
+use std::fs;
+use std::time::Duration;
+
+use covara_diesel::auto_migrate;
+use covara_diesel::pool::{self, PoolDriver, PoolError, recommended_pool_config};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use support::sqlite::TestDb;
+
+#[derive(QueryableByName)]
+struct Settings {
+    #[diesel(sql_type = BigInt)]
+    busy_timeout: i64,
+    #[diesel(sql_type = BigInt)]
+    foreign_keys: i64,
+    #[diesel(sql_type = BigInt)]
+    synchronous: i64,
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
+}
+
+#[test]
+fn every_connection_is_set_up() {
+    let db = TestDb::new();
+    let pool = pool::sqlite(db.url()).unwrap();
+    let mut held = Vec::new();
+    for _ in 0..pool.max_size() {
+        let mut conn = pool.get().unwrap();
+        let settings = diesel::sql_query(
+            "SELECT b.timeout AS busy_timeout, f.foreign_keys, s.synchronous, j.journal_mode
+             FROM pragma_busy_timeout AS b, pragma_foreign_keys AS f, pragma_synchronous AS s,
+                  pragma_journal_mode AS j",
+        )
+        .get_result::<Settings>(&mut conn)
+        .unwrap();
+        assert_eq!(settings.busy_timeout, 5000);
+        assert_eq!(settings.foreign_keys, 1);
+        assert_eq!(settings.synchronous, 1, "NORMAL");
+        assert_eq!(settings.journal_mode, "wal");
+        held.push(conn);
+    }
+    assert_eq!(pool.state().connections, pool.max_size());
+}
+
+#[test]
+fn memory_is_a_pool_of_one_that_lasts() {
+    for url in [
+        ":memory:",
+        "",
+        "sqlite::memory:",
+        "file::memory:",
+        "file:x?mode=memory",
+    ] {
+        let mut config = recommended_pool_config(PoolDriver::Sqlite);
+        config.max_size = 8;
+        config.idle_timeout = Some(Duration::from_millis(1));
+        let pool = pool::sqlite_with(url, &config).unwrap();
+        assert_eq!(pool.max_size(), 1, "{url}");
+        auto_migrate(&mut pool.get().unwrap()).unwrap();
+        assert!(
+            auto_migrate(&mut pool.get().unwrap())
+                .unwrap()
+                .applied
+                .is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_new_file_opens_from_many_threads_at_once() {
+    for _ in 0..20 {
+        let db = TestDb::new();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let pool = pool::sqlite(db.url()).unwrap();
+                    auto_migrate(&mut pool.get().unwrap()).unwrap();
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_is_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+
+    let missing = pool::sqlite(path("no/such/app.db")).unwrap_err();
+    assert!(
+        matches!(missing, PoolError::MissingDirectory { .. }),
+        "{missing:?}"
+    );
+    assert!(
+        missing
+            .to_string()
+            .contains("no/such does not exist; create it"),
+        "{missing}"
+    );
+
+    fs::write(
+        path("text.db"),
+        "this is a letter, not a database, and long enough to tell",
+    )
+    .unwrap();
+    let text = pool::sqlite(path("text.db")).unwrap_err();
+    assert!(matches!(text, PoolError::NotADatabase { .. }), "{text:?}");
+    assert_eq!(
+        fs::read_to_string(path("text.db")).unwrap(),
+        "this is a letter, not a database, and long enough to tell"
+    );
+
+    let open = pool::sqlite(directory.path().display().to_string()).unwrap_err();
+    assert!(
+        matches!(open, PoolError::Open { .. }),
+        "a directory: {open:?}"
+    );
+
+    SqliteConnection::establish(&path("plain.db"))
+        .unwrap()
+        .batch_execute("CREATE TABLE t (id INTEGER)")
+        .unwrap();
+    let read_only = pool::sqlite(format!("file:{}?mode=ro", path("plain.db"))).unwrap_err();
+    assert!(
+        matches!(read_only, PoolError::ReadOnly { .. }),
+        "{read_only:?}"
+    );
+    assert!(
+        read_only.to_string().contains("plain.db is read-only"),
+        "{read_only}"
+    );
+
+    for url in [
+        "mysql://user:secret@host/db",
+        "postgres://user:secret@host/db",
+    ] {
+        let scheme = pool::sqlite(url).unwrap_err();
+        assert!(
+            matches!(scheme, PoolError::UnsupportedScheme { .. }),
+            "{scheme:?}"
+        );
+        assert!(!format!("{scheme} {scheme:?}").contains("secret"));
+    }
+
+    let mut config = recommended_pool_config(PoolDriver::Sqlite);
+    config.busy_timeout = Duration::from_millis(50);
+    let mut other = SqliteConnection::establish(&path("plain.db")).unwrap();
+    other
+        .exclusive_transaction(|_| {
+            let locked = pool::sqlite_with(path("plain.db"), &config).unwrap_err();
+            assert!(matches!(locked, PoolError::Locked { .. }), "{locked:?}");
+            QueryResult::Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn urls_name_the_same_file() {
+    let db = TestDb::new();
+    let pool = pool::sqlite(db.url()).unwrap();
+    auto_migrate(&mut pool.get().unwrap()).unwrap();
+    for url in [
+        format!("sqlite:{}", db.url()),
+        format!("sqlite://{}", db.url()),
+        format!("file:{}", db.url()),
+        format!("file://{}?cache=private", db.url()),
+    ] {
+        let pool = pool::sqlite(&url).unwrap();
+        let again = auto_migrate(&mut pool.get().unwrap()).unwrap();
+        assert!(again.applied.is_empty(), "{url}");
+    }
+}

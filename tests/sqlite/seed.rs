@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use covara_diesel::{MigrateError, Seed, SeedError, auto_migrate};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use support::numbers;
+use support::sqlite::TestDb;
+
+use crate::suite::count;
+
+#[test]
+fn a_full_disk_is_told_as_such_and_nothing_is_kept() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    // The real engine's real SQLITE_FULL, without a disk to fill.
+    conn.batch_execute("PRAGMA max_page_count = 20").unwrap();
+    let error = Seed::new()
+        .rows(numbers::up_to(100_000))
+        .run(&mut conn)
+        .unwrap_err();
+    assert!(matches!(error, SeedError::DiskFull { .. }), "{error:?}");
+    assert!(error.to_string().contains("free some space"), "{error}");
+    assert_eq!(count(&mut conn, "numbers"), 0);
+    Seed::new().rows(numbers::up_to(10)).run(&mut conn).unwrap();
+    assert_eq!(count(&mut db.connect(), "numbers"), 10);
+
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute("CREATE TABLE something (id INTEGER); PRAGMA max_page_count = 4")
+        .unwrap();
+    let error = auto_migrate(&mut conn).unwrap_err();
+    assert!(matches!(error, MigrateError::DiskFull { .. }), "{error:?}");
+}
+
+#[test]
+fn another_writer_is_waited_for_and_then_told() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    let mut writer = db.connect();
+    writer
+        .immediate_transaction(|_| {
+            let error = Seed::new()
+                .lock_timeout(Duration::from_millis(200))
+                .rows(numbers::up_to(10))
+                .run(&mut conn)
+                .unwrap_err();
+            assert!(matches!(error, SeedError::Locked { .. }), "{error:?}");
+            QueryResult::Ok(())
+        })
+        .unwrap();
+    // A plain connection, which would not wait by itself.
+    std::thread::scope(|scope| {
+        let (begun, ready) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            writer
+                .immediate_transaction(|_| {
+                    begun.send(()).unwrap();
+                    std::thread::sleep(Duration::from_millis(300));
+                    QueryResult::Ok(())
+                })
+                .unwrap();
+        });
+        ready.recv().unwrap();
+        Seed::new().rows(numbers::up_to(10)).run(&mut conn).unwrap();
+    });
+    assert_eq!(count(&mut conn, "numbers"), 10);
+}
+
+#[test]
+fn a_trigger_that_rolls_everything_back_lets_nothing_slip_in() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    conn.batch_execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON numbers WHEN NEW.id = 300
+         BEGIN SELECT RAISE(ROLLBACK, 'not three hundred'); END",
+    )
+    .unwrap();
+    let error = Seed::new()
+        .rows(numbers::up_to(1000))
+        .run(&mut conn)
+        .unwrap_err();
+    let text = crate::suite::chain(&error);
+    assert!(text.contains("not three hundred"), "{text}");
+    assert_eq!(count(&mut db.connect(), "numbers"), 0);
+    Seed::new().rows(numbers::up_to(10)).run(&mut conn).unwrap();
+    assert_eq!(count(&mut db.connect(), "numbers"), 10);
+}
+
+#[test]
+fn a_type_that_a_strict_table_refuses_names_the_row() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE numbers (id INTEGER PRIMARY KEY, label INTEGER UNIQUE, half INTEGER) STRICT",
+    )
+    .unwrap();
+    let error = Seed::new()
+        .rows(numbers::up_to(10))
+        .run(&mut conn)
+        .unwrap_err();
+    assert!(matches!(error, SeedError::Row { row: 1, .. }), "{error:?}");
+}

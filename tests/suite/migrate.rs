@@ -1,0 +1,380 @@
+//! Boot-time migrations.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use covara_diesel::{
+    INTERNAL_TABLE_NAMES, MigrateError, MigrateOptions, auto_migrate, migrate_internal,
+};
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use support::workers;
+
+use super::{chain, count, number};
+use crate::backend::{self, Conn, TestDb};
+
+const APPLICATION: EmbeddedMigrations = embed_migrations!("tests/app_migrations");
+
+#[test]
+fn a_first_boot_makes_the_tables_and_a_second_does_nothing() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let first = auto_migrate(&mut conn).unwrap();
+    assert_eq!(first.dialect, backend::DIALECT);
+    assert_eq!(first.tables, INTERNAL_TABLE_NAMES);
+    assert_eq!(
+        first.applied,
+        [
+            "20261122000001",
+            "20261122000002",
+            "20261122000003",
+            "20261122000004"
+        ]
+    );
+    let second = auto_migrate(&mut conn).unwrap();
+    assert!(second.applied.is_empty());
+    assert_eq!(second.tables, INTERNAL_TABLE_NAMES);
+    for table in INTERNAL_TABLE_NAMES {
+        assert_eq!(count(&mut conn, table), 0);
+    }
+    // Through a pooled connection as well.
+    let pool = backend::pool(&db.url());
+    assert!(
+        auto_migrate(&mut pool.get().unwrap())
+            .unwrap()
+            .applied
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_boot_with_nothing_to_do_is_one_cheap_look() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static QUERIES: AtomicUsize = AtomicUsize::new(0);
+
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    auto_migrate(&mut conn).unwrap();
+    conn.set_instrumentation(|event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { .. } = event {
+            QUERIES.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    auto_migrate(&mut conn).unwrap();
+    assert_eq!(
+        QUERIES.load(Ordering::Relaxed),
+        backend::QUERIES_OF_AN_IDLE_BOOT
+    );
+}
+
+fn assert_migrated_once(conn: &mut Conn) {
+    assert_eq!(count(conn, "__covara_migrations"), 4);
+    assert_eq!(
+        number(
+            conn,
+            "SELECT count(DISTINCT version) AS n FROM __covara_migrations"
+        ),
+        4
+    );
+    assert_eq!(internal_tables(conn), 4);
+}
+
+fn internal_tables(conn: &mut Conn) -> usize {
+    backend::tables(conn)
+        .iter()
+        .filter(|table| INTERNAL_TABLE_NAMES.contains(&table.as_str()))
+        .count()
+}
+
+#[test]
+fn eight_processes_boot_at_once() {
+    for _ in 0..20 {
+        let db = TestDb::new();
+        let applied: usize = workers::run(env!("CARGO_BIN_EXE_worker"), &db.url(), 8, |n| {
+            if n % 2 == 0 {
+                "migrate"
+            } else {
+                "migrate-pooled"
+            }
+        })
+        .iter()
+        .map(|printed| printed.parse::<usize>().unwrap())
+        .sum();
+        assert_eq!(applied, 4, "each version is applied by one process");
+        assert_migrated_once(&mut db.connect());
+    }
+}
+
+#[test]
+fn eight_threads_boot_at_once() {
+    for _ in 0..20 {
+        let db = TestDb::new();
+        let start = Arc::new(Barrier::new(8));
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let (url, start) = (db.url(), Arc::clone(&start));
+                thread::spawn(move || {
+                    let mut conn = Conn::establish(&url).unwrap();
+                    start.wait();
+                    auto_migrate(&mut conn).unwrap().applied.len()
+                })
+            })
+            .collect();
+        let applied: usize = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum();
+        assert_eq!(applied, 4);
+        assert_migrated_once(&mut db.connect());
+    }
+}
+
+#[test]
+fn a_failing_migration_leaves_nothing_behind() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    // The third migration's table cannot get its indexes.
+    conn.batch_execute("CREATE VIEW auth_api_keys AS SELECT 'x' AS \"userId\"")
+        .unwrap();
+    let before = backend::tables(&mut conn);
+    let error = auto_migrate(&mut conn).unwrap_err();
+    let MigrateError::Migration { version, name, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(version, "20261122000003");
+    assert_eq!(name, "2026-11-22-000003_create_auth_api_keys");
+    assert!(error.to_string().contains("20261122000003"), "{error}");
+    let text = chain(&error);
+    assert!(text.contains(backend::INDEX_ON_VIEW), "{text}");
+    assert_eq!(text.matches("2026-11-22-000003").count(), 1, "{text}");
+    assert_eq!(backend::tables(&mut conn), before);
+
+    // The connection is fit for use, and once the cause is gone everything is made.
+    conn.batch_execute("DROP VIEW auth_api_keys").unwrap();
+    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
+}
+
+#[test]
+fn a_lock_that_is_not_free_in_time_is_an_error_that_says_so() {
+    let db = TestDb::new();
+    let mut holder = db.connect();
+    let options = MigrateOptions::default().lock_timeout(Duration::from_millis(300));
+    backend::write_transaction(&mut holder, |holder| {
+        auto_migrate(holder).unwrap();
+        let mut conn = db.connect();
+        let begun = Instant::now();
+        let error = migrate_internal(&mut conn, &options).unwrap_err();
+        let waited = begun.elapsed();
+        assert!(
+            matches!(error, MigrateError::LockTimeout { .. }),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("300ms"), "{error}");
+        assert!(waited >= Duration::from_millis(250), "{waited:?}");
+        assert!(waited < Duration::from_secs(5), "{waited:?}");
+        // No transaction, no setting is left behind.
+        assert_eq!(
+            backend::lock_wait(&mut conn),
+            backend::lock_wait(&mut db.connect())
+        );
+        conn.transaction(|_| QueryResult::Ok(())).unwrap();
+    });
+    assert!(
+        migrate_internal(&mut db.connect(), &options)
+            .unwrap()
+            .applied
+            .is_empty()
+    );
+}
+
+#[test]
+fn it_is_part_of_the_callers_transaction() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let before = backend::tables(&mut conn);
+    let wait = backend::lock_wait(&mut conn);
+    conn.transaction(|conn| {
+        assert_eq!(auto_migrate(conn).unwrap().applied.len(), 4);
+        assert_eq!(backend::lock_wait(conn), wait);
+        assert!(auto_migrate(conn).unwrap().applied.is_empty());
+        Err::<(), _>(diesel::result::Error::RollbackTransaction)
+    })
+    .unwrap_err();
+    assert_eq!(backend::tables(&mut conn), before);
+    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
+}
+
+/// Each is a way in which a table made by somebody else does not fit.
+#[test]
+fn a_table_that_does_not_fit_is_refused_by_name() {
+    let session = |columns: &str| format!("CREATE TABLE auth_sessions ({columns})");
+    let (time, text) = (backend::TIME, "TEXT");
+    let cases = [
+        (
+            session(&format!(
+                "id TEXT PRIMARY KEY NOT NULL, \"userId\" TEXT NOT NULL, \"createdAt\" {time} NOT NULL, \"expiresAt\" {time} NOT NULL"
+            )),
+            ("auth_sessions", "data"),
+        ),
+        (
+            session(&format!(
+                "id TEXT PRIMARY KEY NOT NULL, \"userId\" TEXT NOT NULL, \"createdAt\" {time} NOT NULL, \"expiresAt\" {text} NOT NULL, data TEXT"
+            )),
+            ("auth_sessions", "expiresAt"),
+        ),
+        (
+            session(&format!(
+                "id TEXT PRIMARY KEY NOT NULL, \"userId\" TEXT, \"createdAt\" {time} NOT NULL, \"expiresAt\" {time} NOT NULL, data TEXT"
+            )),
+            ("auth_sessions", "userId"),
+        ),
+        (
+            session(&format!(
+                "id TEXT NOT NULL, \"userId\" TEXT NOT NULL, \"createdAt\" {time} NOT NULL, \"expiresAt\" {time} NOT NULL, data TEXT"
+            )),
+            ("auth_sessions", "id"),
+        ),
+        (
+            session(&format!(
+                "id TEXT PRIMARY KEY NOT NULL, \"userId\" TEXT NOT NULL, \"createdAt\" {time} NOT NULL, \"expiresAt\" {time} NOT NULL, data TEXT, device TEXT NOT NULL"
+            )),
+            ("auth_sessions", "device"),
+        ),
+        (
+            format!(
+                "CREATE TABLE auth_verification_tokens (identifier TEXT NOT NULL, token TEXT NOT NULL, expires {time} NOT NULL, PRIMARY KEY (token, identifier))"
+            ),
+            ("auth_verification_tokens", "identifier"),
+        ),
+    ];
+    for (sql, (table, column)) in cases {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        conn.batch_execute(&sql).unwrap();
+        let before = backend::tables(&mut conn);
+        match auto_migrate(&mut conn) {
+            Err(
+                ref error @ MigrateError::ColumnMismatch {
+                    table: ref t,
+                    column: ref c,
+                    ..
+                },
+            ) => {
+                assert_eq!((t.as_str(), c.as_str()), (table, column), "{sql}");
+                let text = error.to_string();
+                assert!(text.contains(table) && text.contains(column), "{text}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+        assert_eq!(
+            backend::tables(&mut conn),
+            before,
+            "nothing is made beside it"
+        );
+    }
+}
+
+#[test]
+fn a_table_changed_after_its_migration_is_refused_at_the_next_boot() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    auto_migrate(&mut conn).unwrap();
+    conn.batch_execute("ALTER TABLE auth_sessions ADD COLUMN device TEXT")
+        .unwrap();
+    auto_migrate(&mut conn).expect("a column more that may be NULL does no harm");
+    conn.batch_execute("ALTER TABLE auth_sessions RENAME COLUMN data TO payload")
+        .unwrap();
+    let error = auto_migrate(&mut conn).unwrap_err();
+    assert!(
+        matches!(&error, MigrateError::ColumnMismatch { table, column, .. }
+            if table == "auth_sessions" && column == "data"),
+        "{error:?}"
+    );
+    conn.batch_execute("DROP TABLE auth_api_keys").unwrap();
+    conn.batch_execute("ALTER TABLE auth_sessions RENAME COLUMN payload TO data")
+        .unwrap();
+    let error = auto_migrate(&mut conn).unwrap_err();
+    assert!(
+        matches!(&error, MigrateError::MissingTable { table } if table == "auth_api_keys"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn an_applications_own_diesel_migrations_are_never_disturbed() {
+    // Before and after ours; one of theirs has the version number of one of ours.
+    for ours_first in [true, false] {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        if ours_first {
+            auto_migrate(&mut conn).unwrap();
+        }
+        assert_eq!(conn.run_pending_migrations(APPLICATION).unwrap().len(), 3);
+        assert_eq!(
+            auto_migrate(&mut conn).unwrap().applied.is_empty(),
+            ours_first
+        );
+        assert!(!conn.has_pending_migration(APPLICATION).unwrap());
+
+        let reverted = conn.revert_last_migration(APPLICATION).unwrap();
+        assert_eq!(reverted.to_string(), "20990101000000");
+        assert!(auto_migrate(&mut conn).unwrap().applied.is_empty());
+        // Redo: revert and run again.
+        conn.revert_last_migration(APPLICATION).unwrap();
+        assert_eq!(conn.run_pending_migrations(APPLICATION).unwrap().len(), 2);
+        assert!(auto_migrate(&mut conn).unwrap().applied.is_empty());
+
+        assert_eq!(conn.revert_all_migrations(APPLICATION).unwrap().len(), 3);
+        assert_migrated_once(&mut conn);
+        assert_eq!(conn.run_pending_migrations(APPLICATION).unwrap().len(), 3);
+        assert_eq!(count(&mut conn, "notes"), 0);
+    }
+}
+
+#[test]
+fn an_application_can_drive_the_embedded_migrations_itself() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let before = backend::tables(&mut conn);
+    assert_eq!(
+        conn.run_pending_migrations(backend::MIGRATIONS)
+            .unwrap()
+            .len(),
+        4
+    );
+    assert_eq!(internal_tables(&mut conn), 4);
+    for left in [3, 2, 1, 0] {
+        conn.revert_last_migration(backend::MIGRATIONS).unwrap();
+        assert_eq!(internal_tables(&mut conn), left);
+    }
+    conn.batch_execute("DROP TABLE __diesel_schema_migrations")
+        .unwrap();
+    assert_eq!(
+        backend::tables(&mut conn),
+        before,
+        "no index is left either"
+    );
+
+    // What the application's tool made is adopted.
+    conn.run_pending_migrations(backend::MIGRATIONS).unwrap();
+    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
+}
+
+#[test]
+fn a_read_only_database_is_told_as_such_and_fine_once_migrated() {
+    let db = TestDb::new();
+    db.connect()
+        .batch_execute("CREATE TABLE something (id INTEGER)")
+        .unwrap();
+    let error = auto_migrate(&mut backend::read_only(&db)).unwrap_err();
+    assert!(matches!(error, MigrateError::ReadOnly { .. }), "{error:?}");
+    auto_migrate(&mut db.connect()).unwrap();
+    assert!(
+        auto_migrate(&mut backend::read_only(&db))
+            .unwrap()
+            .applied
+            .is_empty()
+    );
+}

@@ -1,0 +1,221 @@
+//! What a seed does with rows that the database refuses.
+
+use std::time::Duration;
+
+use covara_diesel::{Seed, SeedError, Seedable};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::DatabaseErrorKind;
+use support::numbers;
+
+use super::{chain, count};
+use crate::backend::{self, Conn, TestDb};
+
+diesel::table! {
+    parents (id) {
+        id -> BigInt,
+    }
+}
+
+diesel::table! {
+    children (id) {
+        id -> BigInt,
+        parent -> Nullable<BigInt>,
+        name -> Nullable<Text>,
+    }
+}
+
+#[derive(Seedable)]
+#[diesel(table_name = parents)]
+struct Parent {
+    id: i64,
+}
+
+#[derive(Seedable)]
+#[diesel(table_name = children)]
+struct Child {
+    id: i64,
+    parent: Option<i64>,
+    name: Option<&'static str>,
+}
+
+fn family(deferred: &str) -> (TestDb, Conn) {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(&format!(
+        "CREATE TABLE parents (id BIGINT PRIMARY KEY NOT NULL);
+         CREATE TABLE children (
+             id BIGINT PRIMARY KEY NOT NULL,
+             parent BIGINT REFERENCES parents (id) {deferred},
+             name TEXT NOT NULL CHECK (name <> 'nobody')
+         );
+         INSERT INTO children VALUES (-1, NULL, 'was here before')"
+    ))
+    .unwrap();
+    (db, conn)
+}
+
+/// 100,000 children of whom the 70,001st is special.
+fn children(special: fn(&mut Child)) -> impl Iterator<Item = Child> {
+    (1..=100_000).map(move |id| {
+        let mut child = Child {
+            id,
+            parent: Some(1),
+            name: Some("a name"),
+        };
+        if id == 70_001 {
+            special(&mut child);
+        }
+        child
+    })
+}
+
+#[test]
+fn a_violation_names_table_and_row_and_nothing_is_kept() {
+    type Case = (fn(&mut Child), DatabaseErrorKind);
+    let cases: [Case; 3] = [
+        (
+            |child| child.name = None,
+            DatabaseErrorKind::NotNullViolation,
+        ),
+        (
+            |child| child.parent = Some(404),
+            DatabaseErrorKind::ForeignKeyViolation,
+        ),
+        (
+            |child| child.name = Some("nobody"),
+            DatabaseErrorKind::CheckViolation,
+        ),
+    ];
+    let (_db, mut conn) = family("");
+    for (special, expected) in cases {
+        let error = Seed::new()
+            .table(&[Parent { id: 1 }])
+            .rows(children(special))
+            .run(&mut conn)
+            .unwrap_err();
+        let SeedError::Row { table, row, source } = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!((table.as_str(), *row), ("children", 70_001), "{error:?}");
+        let diesel::result::Error::DatabaseError(kind, _) = source else {
+            panic!("{source:?}");
+        };
+        assert_eq!(format!("{kind:?}"), format!("{expected:?}"));
+        assert!(
+            error.to_string().contains("row 70001 of children"),
+            "{error}"
+        );
+        let text = chain(&error);
+        assert!(
+            text.len() > error.to_string().len() + 10,
+            "the cause is told: {text}"
+        );
+        assert_eq!(
+            count(&mut conn, "parents"),
+            0,
+            "the first table is not kept either"
+        );
+        assert_eq!(count(&mut conn, "children"), 1);
+    }
+    // The same rows without the mistake are fine.
+    let summary = Seed::new()
+        .table(&[Parent { id: 1 }])
+        .rows(children(|_| {}))
+        .run(&mut conn)
+        .unwrap();
+    assert_eq!(summary.inserted(), 100_001);
+}
+
+#[test]
+fn inside_the_callers_transaction_only_the_seed_is_undone() {
+    let (_db, mut conn) = family("");
+    conn.transaction(|conn| {
+        Parent::seed(conn, &[Parent { id: 7 }]).unwrap();
+        let wrong = [
+            Child {
+                id: 1,
+                parent: Some(7),
+                name: Some("fine"),
+            },
+            Child {
+                id: 2,
+                parent: Some(7),
+                name: None,
+            },
+        ];
+        let error = Child::seed(conn, &wrong).unwrap_err();
+        assert!(matches!(error, SeedError::Row { row: 2, .. }), "{error:?}");
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    assert_eq!(
+        (count(&mut conn, "parents"), count(&mut conn, "children")),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_deferred_constraint_that_fails_at_the_end_leaves_nothing() {
+    let (_db, mut conn) = family("DEFERRABLE INITIALLY DEFERRED");
+    let orphan = [Child {
+        id: 1,
+        parent: Some(404),
+        name: Some("orphan"),
+    }];
+    let error = Child::seed(&mut conn, &orphan).unwrap_err();
+    assert!(matches!(error, SeedError::Transaction { .. }), "{error:?}");
+    assert_eq!(count(&mut conn, "children"), 1);
+    // Children before their parents are what such a constraint is for.
+    let summary = Seed::new()
+        .table(&[Child {
+            id: 1,
+            parent: Some(1),
+            name: Some("early"),
+        }])
+        .table(&[Parent { id: 1 }])
+        .run(&mut conn)
+        .unwrap();
+    assert_eq!(summary.inserted(), 2);
+}
+
+#[test]
+fn a_table_that_is_not_there_is_an_error_that_names_it() {
+    let db = TestDb::new();
+    let error = Seed::new()
+        .rows(numbers::up_to(10))
+        .run(&mut db.connect())
+        .unwrap_err();
+    let text = chain(&error);
+    assert!(text.contains("numbers"), "{text}");
+}
+
+#[test]
+fn a_read_only_database_is_told_as_such() {
+    let db = TestDb::new();
+    db.connect().batch_execute(numbers::CREATE).unwrap();
+    let error = Seed::new()
+        .rows(numbers::up_to(10))
+        .run(&mut backend::read_only(&db))
+        .unwrap_err();
+    assert!(matches!(error, SeedError::ReadOnly { .. }), "{error:?}");
+}
+
+#[test]
+fn a_lost_connection_is_an_error() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    let rows = numbers::up_to(10_000).inspect(|row| {
+        if row.id == 5000 {
+            backend::break_connections(&db);
+        }
+    });
+    let result = Seed::new()
+        .lock_timeout(Duration::from_secs(1))
+        .rows(rows)
+        .run(&mut conn);
+    assert_eq!(result.is_err(), backend::HAS_SERVER, "{result:?}");
+    let kept = count(&mut db.connect(), "numbers");
+    assert_eq!(kept, if backend::HAS_SERVER { 0 } else { 10_000 });
+}
