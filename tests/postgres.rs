@@ -85,6 +85,27 @@ mod backend {
         db.connect().batch_execute(dump).unwrap();
     }
 
+    /// URLs that cannot be opened, with a part of what is said of them.
+    pub fn bad_urls() -> Vec<(String, &'static str)> {
+        let server = support::postgres::server_url();
+        let (_, address) = server.split_once('@').unwrap();
+        vec![
+            (
+                format!("postgres://covara:hunter2@{address}"),
+                "refused the user name or password",
+            ),
+            (
+                "postgres://covara:hunter2@127.0.0.1:1/app".to_owned(),
+                "cannot be reached",
+            ),
+            (format!("{server}_nothing"), "no such database"),
+            (
+                "postgres://covara:hunter2%zz@127.0.0.1/app".to_owned(),
+                "check the URL",
+            ),
+        ]
+    }
+
     /// Ends every other connection to the database.
     pub fn break_connections(db: &TestDb) {
         db.connect()

@@ -103,6 +103,23 @@ mod backend {
         .collect()
     }
 
+    /// URLs that cannot be opened, with a part of what is said of them.
+    pub fn bad_urls() -> Vec<(String, &'static str)> {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        vec![
+            (
+                "/no/such/directory/app.db".to_owned(),
+                "does not exist; create it first",
+            ),
+            (file.to_owned(), "is not an SQLite database"),
+            ("/".to_owned(), "cannot open"),
+            (
+                "mysql://covara:hunter2@localhost/app".to_owned(),
+                "\"mysql\" is not a scheme",
+            ),
+        ]
+    }
+
     /// There is no server to lose.
     pub fn break_connections(_: &TestDb) {}
 }

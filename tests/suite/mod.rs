@@ -3,6 +3,7 @@
 mod interop;
 mod migrate;
 mod pool;
+mod program;
 mod seed;
 mod seed_errors;
 mod values;

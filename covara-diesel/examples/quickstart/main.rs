@@ -1,0 +1,156 @@
+//! The main job on real data: open, migrate, seed, and find a session again.
+//!
+//! ```text
+//! cargo run --release --example quickstart
+//! cargo run --release --example quickstart -- --database-url other.db
+//! cargo run --release --example quickstart --features postgres -- --database-url postgres://…
+//! ```
+
+mod schema;
+mod session;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use covara_diesel::seed::SeedRow;
+use covara_diesel::{DatabaseConnection, Seed, Seedable, auto_migrate};
+use diesel::migration::MigrationConnection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use schema::{cities, countries};
+use session::SessionTable;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The application's own tables, by its own migration tool.
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("examples/quickstart/migrations");
+
+#[derive(Deserialize, Seedable)]
+#[diesel(table_name = countries)]
+struct Country {
+    code: String,
+    name: String,
+}
+
+#[derive(Deserialize, Seedable)]
+#[diesel(table_name = cities)]
+struct City {
+    geoname_id: i64,
+    name: String,
+    #[serde(rename = "country_code")]
+    #[diesel(column_name = country_code)]
+    country: String,
+    admin_code: Option<String>,
+    feature_code: String,
+    population: i64,
+    latitude: f64,
+    longitude: f64,
+}
+
+fn main() -> ExitCode {
+    match database_url().and_then(|url| open(&url)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprint!(": {}", error.to_string().trim_end());
+                cause = error.source();
+            }
+            eprintln!();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn database_url() -> Outcome<String> {
+    let mut arguments = std::env::args().skip(1);
+    match (
+        arguments.next().as_deref(),
+        arguments.next(),
+        arguments.next(),
+    ) {
+        (None, ..) => Ok("quickstart.db".to_owned()),
+        (Some("--database-url"), Some(url), None) => Ok(url),
+        _ => Err("usage: quickstart [--database-url PATH|postgres://…]".into()),
+    }
+}
+
+fn open(url: &str) -> Outcome {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return open_postgres(url);
+    }
+    open_sqlite(url)
+}
+
+#[cfg(feature = "sqlite")]
+fn open_sqlite(url: &str) -> Outcome {
+    let pool = covara_diesel::pool::sqlite(url)?;
+    run(&mut pool.get()?)
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn open_sqlite(_: &str) -> Outcome {
+    Err("built without SQLite: add --features sqlite".into())
+}
+
+#[cfg(feature = "postgres")]
+fn open_postgres(url: &str) -> Outcome {
+    use covara_diesel::pool::PoolDriver;
+
+    let pool = covara_diesel::pool::postgres(url, PoolDriver::Postgres)?;
+    run(&mut pool.get()?)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open_postgres(_: &str) -> Outcome {
+    Err("built without PostgreSQL: add --features postgres".into())
+}
+
+fn run<C>(conn: &mut C) -> Outcome
+where
+    C: DatabaseConnection + MigrationHarness<C::Backend> + MigrationConnection,
+    C::Backend: SessionTable,
+    Country: SeedRow<C::Backend>,
+    City: SeedRow<C::Backend>,
+{
+    let boot = auto_migrate(conn)?;
+    let own = conn.run_pending_migrations(MIGRATIONS)?.len();
+    println!("Database    {}", boot.dialect);
+    match (boot.applied.len(), own) {
+        (0, 0) => println!("Migrations  nothing to do"),
+        (internal, own) => println!(
+            "Migrations  {internal} internal ({}), {own} of the application",
+            boot.tables.join(", ")
+        ),
+    }
+
+    let countries: Vec<Country> = read("countries.csv")?;
+    let cities: Vec<City> = read("cities.csv")?;
+    let begun = Instant::now();
+    let summary = Seed::new().table(&countries).table(&cities).run(conn)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    for t in &summary.tables {
+        println!(
+            "{:<11} {} attempted, {} inserted, {} skipped",
+            t.table, t.attempted, t.inserted, t.skipped
+        );
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+    let rate = summary.attempted() as f64 / seconds;
+    println!("Speed       {rate:.0} rows/s, {seconds:.2} s");
+
+    let id = session::create(conn, "ada")?;
+    let found = session::find(conn, &id)?.ok_or("the session is not there")?;
+    println!("Session     created for {found} and found again");
+    Ok(())
+}
+
+fn read<T: DeserializeOwned>(file: &str) -> Outcome<Vec<T>> {
+    let path = format!("{}/examples/data/{file}", env!("CARGO_MANIFEST_DIR"));
+    let rows = csv::Reader::from_path(path)?.into_deserialize();
+    Ok(rows.collect::<Result<_, _>>()?)
+}
