@@ -119,6 +119,12 @@ fn what_cannot_be_connected_to_is_told_apart_and_no_password_is_printed() {
         "{nonsense:?}"
     );
 
+    let driver = pool::postgres(&server, PoolDriver::D1).unwrap_err();
+    assert!(
+        matches!(driver, PoolError::InvalidConfig { .. }),
+        "{driver:?}"
+    );
+
     // libpq quotes what it cannot parse.
     let mut malformed = Vec::new();
     for text in [

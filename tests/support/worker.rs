@@ -3,7 +3,7 @@
 
 use std::io::BufRead;
 
-use covara_diesel::pool::{self, PoolDriver};
+use covara_diesel::pool;
 use covara_diesel::{DatabaseConnection, Seed, auto_migrate};
 use diesel::connection::Connection;
 use support::memory;
@@ -33,40 +33,33 @@ fn main() {
 
 fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
     if url.starts_with("postgres") {
-        return on_postgres(url, pooled, job);
+        on_postgres(url, pooled, job)
+    } else if pooled {
+        work(&mut pool::sqlite(url)?.get()?, job)
+    } else {
+        work(&mut diesel::SqliteConnection::establish(url)?, job)
     }
-    if pooled {
-        return migrate_or(&mut pool::sqlite(url)?.get()?, job, |conn| stream(conn));
-    }
-    migrate_or(
-        &mut diesel::SqliteConnection::establish(url)?,
-        job,
-        |conn| stream(conn),
-    )
 }
 
 #[cfg(feature = "postgres")]
 fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
     if pooled {
-        let pool = pool::postgres(url, PoolDriver::Postgres)?;
-        return migrate_or(&mut pool.get()?, job, |conn| stream(conn));
+        let pool = pool::postgres(url, pool::PoolDriver::Postgres)?;
+        return work(&mut pool.get()?, job);
     }
-    migrate_or(&mut diesel::PgConnection::establish(url)?, job, |conn| {
-        stream(conn)
-    })
+    work(&mut diesel::PgConnection::establish(url)?, job)
 }
 
 #[cfg(not(feature = "postgres"))]
 fn on_postgres(_: &str, _: bool, _: &str) -> Outcome {
-    let _ = PoolDriver::Postgres;
     Err("built without PostgreSQL".into())
 }
 
-fn migrate_or<C: DatabaseConnection>(
-    conn: &mut C,
-    job: &str,
-    stream: impl FnOnce(&mut C) -> Outcome,
-) -> Outcome {
+fn work<C>(conn: &mut C, job: &str) -> Outcome
+where
+    C: DatabaseConnection,
+    Number: covara_diesel::seed::SeedRow<C::Backend>,
+{
     match job {
         "migrate" => Ok(auto_migrate(conn)?.applied.len().to_string()),
         "stream" => stream(conn),

@@ -126,6 +126,9 @@ pub struct PoolConfig {
     pub connection_timeout: Option<Duration>,
     /// How long a connection may live; `None`: for ever.
     pub max_lifetime: Option<Duration>,
+    /// Whether a connection is asked `SELECT 1` before it is handed out: a round trip that
+    /// spares the user one that the server has closed.
+    pub test_on_check_out: bool,
     /// How long a statement waits for another writer before it fails, on SQLite.
     pub busy_timeout: Duration,
     /// Whether connections keep prepared statements. Off where a transaction pooler, or a
@@ -210,6 +213,11 @@ pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
             PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive => seconds(30 * 60),
             _ => None,
         },
+        test_on_check_out: matches!(
+            driver,
+            PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite
+        ),
+        // The default of better-sqlite3, which Covara uses.
         busy_timeout: Duration::from_secs(5),
         statement_cache: !matches!(
             driver,
@@ -256,6 +264,7 @@ impl PoolConfig {
             .min_idle(Some(self.min_idle))
             .idle_timeout(self.idle_timeout)
             .max_lifetime(self.max_lifetime)
+            .test_on_check_out(self.test_on_check_out)
             .connection_timeout(self.connection_timeout.unwrap_or(NO_LIMIT))
             .connection_customizer(Box::new(customizer))
             .build(ConnectionManager::new(url))

@@ -51,12 +51,17 @@ pub fn postgres_with(
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<PgConnection>>, PoolError> {
     config.check()?;
-    let url = connection_string(url.as_ref(), config.connection_timeout)?;
-    // A pool hides why it cannot connect, and only after its time-out: so ask first. PGlite
-    // takes one client at a time and closes one that comes right after another.
-    if driver != PoolDriver::Pglite {
-        PgConnection::establish(&url).map_err(|error| explain(error, &url))?;
+    if matches!(
+        driver,
+        PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1
+    ) {
+        return Err(PoolError::InvalidConfig {
+            problem: "the driver is one of SQLite, not of PostgreSQL",
+        });
     }
+    let url = connection_string(url.as_ref(), config.connection_timeout)?;
+    // A pool hides why it cannot connect, and tells only after its time-out: so ask first.
+    PgConnection::establish(&url).map_err(|error| explain(error, &url))?;
     let customizer = Customizer {
         statement_cache: config.statement_cache,
     };
@@ -97,7 +102,7 @@ fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, P
     let Some(timeout) = timeout.filter(|_| !given.contains("connect_timeout")) else {
         return Ok(given.to_owned());
     };
-    let separator = match (uri, given.contains('?')) {
+    let separator = match (uri, without_user(given).contains('?')) {
         (true, true) => '&',
         (true, false) => '?',
         (false, _) => ' ',
@@ -107,12 +112,22 @@ fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, P
     Ok(format!("{given}{separator}connect_timeout={seconds}"))
 }
 
+/// The URL from its host on. As libpq has it, the user information ends at the first `@`
+/// that stands before any `/`.
+fn without_user(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    match rest.find(['@', '/']) {
+        Some(at) if rest[at..].starts_with('@') => &rest[at + 1..],
+        _ => rest,
+    }
+}
+
 /// Whether libpq would take part of a password for host, port or database, and say so.
 fn misplaced_at(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let path = path.split('?').next().unwrap_or(path);
-    authority.matches('@').count() > 1 || path.contains('@')
+    without_user(url)
+        .split('?')
+        .next()
+        .is_some_and(|host_and_path| host_and_path.contains('@'))
 }
 
 /// The failure's kind, read from libpq's text: it has nothing else to offer here.
@@ -163,11 +178,10 @@ fn passwords(url: &str) -> impl Iterator<Item = &str> {
         .map(|(_, password)| password);
     let as_parameter = url.split("password").skip(1).filter_map(|rest| {
         let value = rest.trim_start().strip_prefix('=')?.trim_start();
-        let value = match value.strip_prefix('\'') {
+        match value.strip_prefix('\'') {
             Some(quoted) => quoted.split('\'').next(),
             None => value.split(['&', ' ']).next(),
-        };
-        value
+        }
     });
     in_authority
         .into_iter()

@@ -32,6 +32,18 @@ pub enum SeedError {
         source: Error,
     },
 
+    /// The database failed in a way that has nothing to do with the rows, such as a lost
+    /// connection or a deadlock.
+    #[error("seeding {table} failed after {done} rows; nothing was kept")]
+    Interrupted {
+        /// Name of the table.
+        table: String,
+        /// Rows of this table that were done before.
+        done: usize,
+        /// The database's own error.
+        source: Error,
+    },
+
     /// A row needs more bind parameters than a statement may carry.
     #[error("a row of {table} has {columns} columns, but a statement takes {limit} values")]
     TooManyColumns {

@@ -49,6 +49,8 @@
 //! - After explicit ids in a serial or identity column, PostgreSQL's sequence is moved past
 //!   them, never back. The role needs `SELECT` and `UPDATE` on the sequence for that.
 //! - Memory does not grow with the number of rows.
+//! - Seeds of one table may run at once. On PostgreSQL give them their rows in the same
+//!   order, or the server may end one of them as a deadlock.
 //! - A text with a NUL character is stored on SQLite; PostgreSQL cannot hold one, so there
 //!   it is an error that names the row. NaN is NULL on SQLite, which has no NaN.
 
@@ -66,6 +68,7 @@ pub use report::{SeedProgress, SeedSummary, TableSummary};
 pub use row::{ColumnVisitor, SeedRow, Seedable};
 
 use crate::connection::{DatabaseConnection, Transaction};
+use report::Report;
 use run::Run;
 
 type TableSeed<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>) -> Result<(), SeedError> + 'a>;
@@ -76,7 +79,7 @@ type TableSeed<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>) -> Result<(), SeedEr
 #[must_use = "a seed does nothing until it is run"]
 pub struct Seed<'a, C> {
     tables: Vec<TableSeed<'a, C>>,
-    progress: Option<Box<dyn FnMut(&SeedProgress) + 'a>>,
+    progress: Option<Report<'a>>,
     lock_timeout: Duration,
 }
 

@@ -40,6 +40,9 @@ impl SeedSummary {
     }
 }
 
+/// What [`Seed::progress`](crate::Seed::progress) was given.
+pub(super) type Report<'a> = Box<dyn FnMut(&SeedProgress) + 'a>;
+
 /// How far a seed has come, as given to [`Seed::progress`](crate::Seed::progress).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

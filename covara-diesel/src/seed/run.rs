@@ -7,7 +7,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 use super::error::{SeedError, known, outside};
 use super::insert::Insert;
-use super::report::{SeedProgress, SeedSummary, TableSummary};
+use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::row::{SeedRow, Seedable};
 use crate::connection::DatabaseConnection;
 use crate::engine::Engine;
@@ -15,7 +15,7 @@ use crate::engine::Engine;
 /// A seed inside its transaction.
 pub(super) struct Run<'c, 'a, C> {
     conn: &'c mut C,
-    progress: Option<Box<dyn FnMut(&SeedProgress) + 'a>>,
+    progress: Option<Report<'a>>,
     summary: SeedSummary,
     finished: Vec<FinishedTable>,
 }
@@ -28,10 +28,7 @@ struct FinishedTable {
 }
 
 impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
-    pub(super) fn new(
-        conn: &'c mut C,
-        progress: Option<Box<dyn FnMut(&SeedProgress) + 'a>>,
-    ) -> Self {
+    pub(super) fn new(conn: &'c mut C, progress: Option<Report<'a>>) -> Self {
         Self {
             conn,
             progress,
@@ -195,21 +192,13 @@ where
             Ok(error) => return error,
             Err(source) => source,
         };
-        let first = self.done + 1;
         let table = self.progress.table.clone();
-        if !concerns_rows(&source) {
-            return SeedError::Rows {
-                table,
-                first,
-                last: self.done + rows.len(),
-                source,
-            };
-        }
+        let done = self.done;
         let columns = &self.columns;
-        // Rolled back in any case: nothing of this search is kept.
         let mut culprit = None;
-        let _ = nested(self.run.conn, |conn| {
-            for (row, position) in rows.chunks(1).zip(first..) {
+        // Always rolled back: nothing of this search is kept.
+        let search = nested(self.run.conn, |conn| {
+            for (row, position) in rows.chunks(1).zip(done + 1..) {
                 if let Err(error) = execute::<C, T, 1>(conn, columns, row) {
                     culprit = Some((position, error));
                     break;
@@ -217,19 +206,26 @@ where
             }
             Err::<(), _>(Error::RollbackTransaction)
         });
-        match culprit {
-            Some((row, source)) => SeedError::Row { table, row, source },
-            None => SeedError::Rows {
+        match (culprit, search) {
+            (Some((row, source)), _) if concerns_rows(&source) => {
+                SeedError::Row { table, row, source }
+            }
+            (None, Err(Error::RollbackTransaction)) if concerns_rows(&source) => SeedError::Rows {
                 table,
-                first,
-                last: self.done + rows.len(),
+                first: done + 1,
+                last: done + rows.len(),
+                source,
+            },
+            _ => SeedError::Interrupted {
+                table,
+                done,
                 source,
             },
         }
     }
 }
 
-/// Whether trying the rows one by one can tell more.
+/// Whether an error can be the fault of the rows.
 fn concerns_rows(error: &Error) -> bool {
     match error {
         Error::DatabaseError(kind, _) => !matches!(
@@ -262,11 +258,15 @@ fn nested<C: DatabaseConnection, R>(
 ) -> QueryResult<R> {
     C::TransactionManager::begin_transaction(conn)?;
     let result = work(conn);
-    match &result {
-        Ok(_) => C::TransactionManager::commit_transaction(conn)?,
-        Err(_) => C::TransactionManager::rollback_transaction(conn)?,
+    match result {
+        Ok(value) => C::TransactionManager::commit_transaction(conn).map(|()| value),
+        Err(error) => {
+            // The first failure is the one to tell; this one leaves the transaction
+            // manager broken, which the outer transaction's end finds.
+            let _ = C::TransactionManager::rollback_transaction(conn);
+            Err(error)
+        }
     }
-    result
 }
 
 /// The table's name as the backend writes it in SQL, quoted.
