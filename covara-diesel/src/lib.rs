@@ -6,6 +6,14 @@
     not(all(feature = "sqlite", feature = "postgres")),
     doc = "Database layer for blocking Rust servers and batch jobs, on Diesel."
 )]
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "without a backend nothing asks for them"
+    )
+)]
 
 mod connection;
 mod dialect;
