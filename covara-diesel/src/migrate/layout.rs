@@ -1,8 +1,9 @@
 //! Tables as the code expects them and as the database has them.
 
+use diesel::QueryableByName;
 use diesel::expression::Expression;
 use diesel::query_source::{Column, Table};
-use diesel::sql_types::Nullable;
+use diesel::sql_types::{Bool, Integer, Nullable, Text};
 
 use super::error::MigrateError;
 
@@ -138,4 +139,78 @@ where
         name: name.to_owned(),
         columns,
     }
+}
+
+/// The internal tables of a schema module as the engine `$engine` has them.
+macro_rules! expected_tables {
+    ($engine:ty, $schema:path) => {{
+        use $crate::migrate::layout::of_table;
+        use $schema::{auth_accounts, auth_api_keys, auth_sessions, auth_verification_tokens};
+
+        [
+            of_table::<$engine, auth_sessions::table>("auth_sessions", &[auth_sessions::id::NAME]),
+            of_table::<$engine, auth_accounts::table>(
+                "auth_accounts",
+                &[
+                    auth_accounts::provider::NAME,
+                    auth_accounts::provider_account_id::NAME,
+                ],
+            ),
+            of_table::<$engine, auth_api_keys::table>("auth_api_keys", &[auth_api_keys::id::NAME]),
+            of_table::<$engine, auth_verification_tokens::table>(
+                "auth_verification_tokens",
+                &[
+                    auth_verification_tokens::identifier::NAME,
+                    auth_verification_tokens::token::NAME,
+                ],
+            ),
+        ]
+    }};
+}
+pub(crate) use expected_tables;
+
+/// A column of an internal table or of the history, as a catalogue query yields it.
+#[derive(QueryableByName)]
+pub(crate) struct CatalogueRow {
+    #[diesel(sql_type = Text)]
+    pub(crate) table_name: String,
+    #[diesel(sql_type = Text)]
+    pub(crate) column_name: String,
+    #[diesel(sql_type = Text)]
+    pub(crate) kind: String,
+    #[diesel(sql_type = Bool)]
+    pub(crate) not_null: bool,
+    #[diesel(sql_type = Bool)]
+    pub(crate) has_default: bool,
+    #[diesel(sql_type = Integer)]
+    pub(crate) key_position: i32,
+    /// The history's versions, where the same query can read them.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) history: Option<String>,
+}
+
+/// Sorts rows that come ordered by table and column into tables; those of the history
+/// table come back as they are.
+pub(crate) fn gather(rows: Vec<CatalogueRow>) -> (Vec<TableLayout>, Vec<CatalogueRow>) {
+    let (history, rows): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|row| row.table_name == "__covara_migrations");
+    let mut tables: Vec<TableLayout> = Vec::new();
+    for row in rows {
+        let column = ColumnLayout {
+            name: row.column_name,
+            kind: row.kind,
+            not_null: row.not_null,
+            has_default: row.has_default,
+            key_position: row.key_position,
+        };
+        match tables.last_mut() {
+            Some(table) if table.name == row.table_name => table.columns.push(column),
+            _ => tables.push(TableLayout {
+                name: row.table_name,
+                columns: vec![column],
+            }),
+        }
+    }
+    (tables, history)
 }

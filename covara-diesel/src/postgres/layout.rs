@@ -2,12 +2,11 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Integer, Jsonb, Nullable, Text, Timestamp};
+use diesel::sql_types::{Jsonb, Text, Timestamp};
 
-use super::schema::{auth_accounts, auth_api_keys, auth_sessions, auth_verification_tokens};
 use crate::connection::DatabaseConnection;
 use crate::engine::Inspection;
-use crate::migrate::layout::{ColumnLayout, TableLayout, TypeName, of_table};
+use crate::migrate::layout::{CatalogueRow, TableLayout, TypeName, expected_tables, gather};
 
 impl TypeName<Pg> for Text {
     const NAME: &'static str = "text";
@@ -22,24 +21,7 @@ impl TypeName<Pg> for Jsonb {
 }
 
 pub(super) fn expected() -> [TableLayout; 4] {
-    [
-        of_table::<Pg, auth_sessions::table>("auth_sessions", &[auth_sessions::id::NAME]),
-        of_table::<Pg, auth_accounts::table>(
-            "auth_accounts",
-            &[
-                auth_accounts::provider::NAME,
-                auth_accounts::provider_account_id::NAME,
-            ],
-        ),
-        of_table::<Pg, auth_api_keys::table>("auth_api_keys", &[auth_api_keys::id::NAME]),
-        of_table::<Pg, auth_verification_tokens::table>(
-            "auth_verification_tokens",
-            &[
-                auth_verification_tokens::identifier::NAME,
-                auth_verification_tokens::token::NAME,
-            ],
-        ),
-    ]
+    expected_tables!(Pg, super::schema)
 }
 
 /// One query for columns and history, so that a boot with nothing to do is one round trip.
@@ -64,54 +46,17 @@ WHERE t.relkind IN ('r', 'p')
                     'auth_verification_tokens', '__covara_migrations')
 ORDER BY t.relname, c.attnum";
 
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Text)]
-    table_name: String,
-    #[diesel(sql_type = Text)]
-    column_name: String,
-    #[diesel(sql_type = Text)]
-    kind: String,
-    #[diesel(sql_type = Bool)]
-    not_null: bool,
-    #[diesel(sql_type = Bool)]
-    has_default: bool,
-    #[diesel(sql_type = Integer)]
-    key_position: i32,
-    #[diesel(sql_type = Nullable<Text>)]
-    history: Option<String>,
-}
-
 pub(super) fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let mut state = Inspection::default();
-    for row in diesel::sql_query(TABLES).load::<Row>(conn)? {
-        if row.table_name == "__covara_migrations" {
-            if let Some(xml) = row.history {
-                state.history = Some(versions(&xml));
-            }
-            continue;
-        }
-        if state.tables.last().map(|table| &table.name) != Some(&row.table_name) {
-            state.tables.push(TableLayout {
-                name: row.table_name,
-                columns: Vec::new(),
-            });
-        }
-        let column = ColumnLayout {
-            name: row.column_name,
-            kind: row.kind,
-            not_null: row.not_null,
-            has_default: row.has_default,
-            key_position: row.key_position,
-        };
-        if let Some(table) = state.tables.last_mut() {
-            table.columns.push(column);
-        }
-    }
-    Ok(state)
+    let rows = diesel::sql_query(TABLES).load::<CatalogueRow>(conn)?;
+    let (tables, history) = gather(rows);
+    let history = history.into_iter().find_map(|row| row.history);
+    Ok(Inspection {
+        history: history.map(|xml| versions(&xml)),
+        tables,
+    })
 }
 
 /// The content of each `<version>` element. Versions are digits, so nothing is escaped.
