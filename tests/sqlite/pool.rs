@@ -111,7 +111,7 @@ fn what_cannot_be_opened_is_told_apart() {
         "this is a letter, not a database, and long enough to tell"
     );
 
-    let open = pool::sqlite(directory.path().display().to_string()).unwrap_err();
+    let open = pool::sqlite(directory.path()).unwrap_err();
     assert!(
         matches!(open, PoolError::Open { .. }),
         "a directory: {open:?}"

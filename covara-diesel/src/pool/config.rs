@@ -107,7 +107,7 @@ impl StdError for UnknownDriver {}
 /// config.max_size = 2;
 /// let directory = tempfile::tempdir()?;
 /// let path = directory.path().join("app.db");
-/// let pool = pool::sqlite_with(path.display().to_string(), &config)?;
+/// let pool = pool::sqlite_with(path, &config)?;
 /// assert_eq!(pool.max_size(), 2);
 /// # Ok(())
 /// # }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::ConnectionError;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::ConnectionManager;
@@ -41,7 +42,7 @@ use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 /// # }
 /// ```
 pub fn sqlite(
-    path: impl AsRef<str>,
+    path: impl AsRef<Path>,
 ) -> Result<Pool<ConnectionManager<SqliteConnection>>, PoolError> {
     sqlite_with(path, &recommended_pool_config(PoolDriver::Sqlite))
 }
@@ -52,11 +53,16 @@ pub fn sqlite(
 ///
 /// Those of [`sqlite`], and settings no pool can have.
 pub fn sqlite_with(
-    path: impl AsRef<str>,
+    path: impl AsRef<Path>,
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<SqliteConnection>>, PoolError> {
     config.check()?;
-    let url = database_url(path.as_ref())?;
+    let path = path.as_ref();
+    let given = path.to_str().ok_or_else(|| PoolError::Open {
+        path: path.to_owned(),
+        source: ConnectionError::InvalidConnectionUrl("the path is not UTF-8".to_owned()),
+    })?;
+    let url = database_url(given)?;
     let mut config = config.clone();
     if in_memory(&url) {
         // The database is gone with its connection, so the one must live as long as the pool.
