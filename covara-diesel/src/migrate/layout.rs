@@ -189,9 +189,9 @@ pub(crate) struct CatalogueRow {
     pub(crate) history: Option<String>,
 }
 
-/// Sorts rows that come ordered by table and column into tables; those of the history
-/// table come back as they are.
-pub(crate) fn gather(rows: Vec<CatalogueRow>) -> (Vec<TableLayout>, Vec<CatalogueRow>) {
+/// Sorts rows that come ordered by table and column into tables, and what the query read
+/// of the history beside each column of the history table.
+pub(crate) fn gather(rows: Vec<CatalogueRow>) -> (Vec<TableLayout>, Vec<Option<String>>) {
     let (history, rows): (Vec<_>, Vec<_>) = rows
         .into_iter()
         .partition(|row| row.table_name == "__covara_migrations");
@@ -212,5 +212,5 @@ pub(crate) fn gather(rows: Vec<CatalogueRow>) -> (Vec<TableLayout>, Vec<Catalogu
             }),
         }
     }
-    (tables, history)
+    (tables, history.into_iter().map(|row| row.history).collect())
 }

@@ -52,7 +52,7 @@ where
 {
     let rows = diesel::sql_query(TABLES).load::<CatalogueRow>(conn)?;
     let (tables, history) = gather(rows);
-    let history = history.into_iter().find_map(|row| row.history);
+    let history = history.into_iter().flatten().next();
     Ok(Inspection {
         history: history.map(|xml| versions(&xml)),
         tables,
