@@ -8,9 +8,8 @@ use diesel::prelude::*;
 /// URL of a database whose user may create others. A missing server is a failure, never a
 /// reason to skip.
 pub fn server_url() -> String {
-    std::env::var("COVARA_TEST_POSTGRES_URL").expect(
-        "COVARA_TEST_POSTGRES_URL must name a PostgreSQL server; tests/run starts one",
-    )
+    std::env::var("COVARA_TEST_POSTGRES_URL")
+        .expect("COVARA_TEST_POSTGRES_URL must name a PostgreSQL server; tests/run starts one")
 }
 
 /// A database of its own on the server; dropped when dropped.
