@@ -1,1 +1,38 @@
-//! x
+//! `#[derive(Seedable)]`: what becomes of each attribute and kind of type in the database,
+//! and what the compiler says to mistakes.
+
+use diesel::prelude::*;
+
+#[path = "derive/attributes.rs"]
+mod attributes;
+#[path = "derive/backends.rs"]
+mod backends;
+#[path = "derive/cache.rs"]
+mod cache;
+#[path = "derive/hygiene.rs"]
+mod hygiene;
+#[path = "derive/lints.rs"]
+mod lints;
+#[path = "derive/tables.rs"]
+mod tables;
+#[path = "derive/types.rs"]
+mod types;
+
+/// A database in memory with these tables.
+fn database(create: &str) -> SqliteConnection {
+    use diesel::connection::SimpleConnection;
+
+    let mut conn = SqliteConnection::establish(":memory:").expect("SQLite in memory");
+    conn.batch_execute(create).expect("valid SQL");
+    conn
+}
+
+/// One message per mistake, on the field or attribute that is wrong.
+#[test]
+fn ui() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/ui/seedable/*.rs");
+    if cfg!(feature = "postgres") {
+        cases.compile_fail("tests/ui/seedable/postgres/*.rs");
+    }
+}

@@ -1,9 +1,11 @@
 //! Parses `#[diesel(…)]` and `#[seedable(…)]`.
 
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, Ident, LitStr, Path, Result, Token, Type, parenthesized};
+use syn::{
+    Attribute, DeriveInput, Error, Expr, Ident, LitStr, Path, Result, Token, Type, parenthesized,
+};
 
 use crate::model::Errors;
 
@@ -23,14 +25,21 @@ pub(crate) struct FieldAttrs {
 }
 
 impl StructAttrs {
-    pub(crate) fn parse(attributes: &[Attribute], errors: &mut Errors) -> Self {
+    pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Self {
         let mut attrs = Self::default();
-        for item in items::<StructItem>(attributes, "diesel", errors) {
+        for item in items::<StructItem>(&input.attrs, "diesel", errors) {
             if let StructItem::TableName(name, path) = item {
                 errors.set_once(&mut attrs.table_name, &name, path);
             }
         }
-        for SeedableItem(name, path) in items(attributes, "seedable", errors) {
+        // An attribute that could not be read may have been meant to name it.
+        if attrs.table_name.is_none() && errors.is_empty() {
+            errors.add(Error::new(
+                input.ident.span(),
+                "no table is named; add `#[diesel(table_name = your_table)]`",
+            ));
+        }
+        for SeedableItem(name, path) in items(&input.attrs, "seedable", errors) {
             errors.set_once(&mut attrs.krate, &name, path);
         }
         attrs
@@ -58,8 +67,8 @@ impl FieldAttrs {
             }
         }
         for attribute in attributes.iter().filter(|a| a.path().is_ident("seedable")) {
-            errors.add(Error::new(
-                attribute.span(),
+            errors.add(Error::new_spanned(
+                attribute,
                 "`#[seedable(…)]` belongs on the struct, not on a field",
             ));
         }
@@ -148,16 +157,27 @@ impl Parse for FieldItem {
     }
 }
 
-/// A column, as Diesel takes it: an identifier or, for names that are none, a string.
+/// A column, as Diesel takes it: an identifier or a string.
 struct ColumnName(Ident);
 
 impl Parse for ColumnName {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        if input.peek(LitStr) {
+        let (name, span) = if input.peek(LitStr) {
             let text: LitStr = input.parse()?;
-            return text.parse().map(Self);
-        }
-        input.call(syn::ext::IdentExt::parse_any).map(Self)
+            (text.value(), text.span())
+        } else {
+            let ident = input.call(Ident::parse_any)?.unraw();
+            (ident.to_string(), ident.span())
+        };
+        // Raw, as the column may be named by a keyword.
+        let mut ident: Ident = syn::parse_str(&format!("r#{name}")).map_err(|_| {
+            Error::new(
+                span,
+                format!("`{name}` cannot name a column; give its name in the `table!`"),
+            )
+        })?;
+        ident.set_span(span);
+        Ok(Self(ident))
     }
 }
 
@@ -165,7 +185,7 @@ struct SeedableItem(Ident, Path);
 
 impl Parse for SeedableItem {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let name: Ident = input.call(syn::ext::IdentExt::parse_any)?;
+        let name: Ident = input.call(Ident::parse_any)?;
         if name != "crate" {
             return Err(Error::new(
                 name.span(),

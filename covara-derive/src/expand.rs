@@ -1,10 +1,11 @@
 //! Writes the impls.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Generics, Ident, Index, Type, parse_quote};
 
+use crate::lifetimes::bounded;
 use crate::model::{Field, Kind, Model};
 
 pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
@@ -23,7 +24,7 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
     let converted_types = converted.iter().map(|(_, ty)| ty);
     let converted_values = converted.iter().map(|(field, ty)| {
         let member = &field.member;
-        quote_spanned! {field.ty.span()=>
+        quote_spanned! {at(field.ty)=>
             ::core::convert::Into::<#ty>::into(::core::clone::Clone::clone(&self.#member))
         }
     });
@@ -40,9 +41,9 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
     });
     let names = fields.iter().map(|Field { ty, kind, .. }| match kind {
         Kind::Column { column } | Kind::SerializeAs { column, .. } => quote! {
-            names.push(<#table::#column as #diesel::query_source::Column>::NAME);
+            __names.push(<#table::#column as #diesel::query_source::Column>::NAME);
         },
-        Kind::Embed => quote!(<#ty as #krate::Seedable>::columns(names);),
+        Kind::Embed => quote!(<#ty as #krate::Seedable>::columns(__names);),
     });
 
     let seed_row = seed_row(model, &diesel);
@@ -63,7 +64,7 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
                 where
                     Self: '__row;
 
-                fn columns(names: &mut ::std::vec::Vec<&'static str>) {
+                fn columns(__names: &mut ::std::vec::Vec<&'static ::core::primitive::str>) {
                     #(#names)*
                 }
 
@@ -99,39 +100,52 @@ fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
         .predicates
         .push(parse_quote!(#table::table: #diesel::query_builder::QueryFragment<__DB>));
 
-    let mut visits = Vec::new();
-    let (mut conversions, mut embeds) = (0, 0);
-    for Field { member, ty, kind } in fields {
-        let (column, stored, value) = match kind {
-            Kind::Column { column } => (column, *ty, quote!(&row.0.#member)),
-            Kind::SerializeAs { column, ty } => {
-                let position = Index::from(conversions);
-                conversions += 1;
-                (column, ty, quote!(&row.1.#position))
-            }
-            Kind::Embed => {
-                let position = Index::from(embeds);
-                embeds += 1;
-                bounds
-                    .predicates
-                    .push(parse_quote!(#ty: #krate::__private::SeedRow<__DB>));
-                visits.push(quote! {
-                    <#ty as #krate::__private::SeedRow<__DB>>::visit(&row.2.#position, visitor)?;
-                });
-                continue;
-            }
-        };
+    let stored: Vec<_> = fields.iter().filter_map(Field::stored).collect();
+    for ((column, _), ty) in stored.iter().zip(bounded(stored.iter().map(|(_, ty)| *ty))) {
         let sql_type = quote!(#diesel::dsl::SqlTypeOf<#table::#column>);
         bounds
             .predicates
             .push(parse_quote!(__DB: #diesel::sql_types::HasSqlType<#sql_type>));
         bounds
             .predicates
-            .push(parse_quote!(#stored: #diesel::serialize::ToSql<#sql_type, __DB>));
-        visits.push(quote! {
-            #krate::__private::ColumnVisitor::column::<#sql_type, #stored>(visitor, #value)?;
-        });
+            .push(parse_quote!(#ty: #diesel::serialize::ToSql<#sql_type, __DB>));
     }
+    for field in fields.iter().filter_map(embedded) {
+        let ty = field.ty;
+        bounds
+            .predicates
+            .push(parse_quote!(#ty: #krate::__private::SeedRow<__DB>));
+        if mentions_parameter(ty, model.generics) {
+            bounds
+                .predicates
+                .push(parse_quote!(#ty: #krate::Seedable<Table = #table::table>));
+        }
+    }
+
+    let (mut conversions, mut embeds) = (0, 0);
+    let visits = fields.iter().map(|Field { member, ty, kind }| {
+        let (column, stored, value) = match kind {
+            Kind::Column { column } => (column, *ty, quote!(&__row.0.#member)),
+            Kind::SerializeAs { column, ty } => {
+                let position = Index::from(conversions);
+                conversions += 1;
+                (column, ty.as_ref(), quote!(&__row.1.#position))
+            }
+            Kind::Embed => {
+                let position = Index::from(embeds);
+                embeds += 1;
+                return quote! {
+                    <#ty as #krate::__private::SeedRow<__DB>>::visit(&__row.2.#position, __visitor)?;
+                };
+            }
+        };
+        quote! {
+            #krate::__private::ColumnVisitor::column::<
+                #diesel::dsl::SqlTypeOf<#table::#column>,
+                #stored,
+            >(__visitor, #value)?;
+        }
+    });
     let (impl_generics, _, where_clause) = generics.split_for_impl();
 
     quote! {
@@ -140,8 +154,8 @@ fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
         #where_clause
         {
             fn visit<'__value, __V>(
-                row: &'__value <Self as #krate::Seedable>::Row<'_>,
-                visitor: &mut __V,
+                __row: &'__value <Self as #krate::Seedable>::Row<'_>,
+                __visitor: &mut __V,
             ) -> #diesel::QueryResult<()>
             where
                 __V: #krate::__private::ColumnVisitor<'__value, __DB>,
@@ -155,33 +169,38 @@ fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
 
 /// Compares each field's type with its column's at the derive, where the field is; without
 /// this a mistake would show only where the struct is seeded. A type that depends on a
-/// parameter can only be checked there.
+/// parameter can only be checked there. Likewise for the tables of embedded fields.
 fn checks(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
-    let table = &model.table;
+    let Model { table, krate, .. } = model;
     let checks = model.fields.iter().filter_map(|field| {
-        let (column, ty) = match &field.kind {
-            Kind::Column { column } => (column, field.ty),
-            Kind::SerializeAs { column, ty } => (column, ty),
-            Kind::Embed => return None,
-        };
-        let check = quote_spanned! {ty.span()=>
-            __fits_column::<#diesel::dsl::SqlTypeOf<#table::#column>, #ty>();
+        let (ty, check) = match field.stored() {
+            Some((column, ty)) => (
+                ty,
+                quote!(__fits_column::<#ty, #diesel::dsl::SqlTypeOf<#table::#column>>();),
+            ),
+            None => {
+                let ty = field.ty;
+                let embedded = quote_spanned!(at(ty)=> <#ty as #krate::Seedable>::Table);
+                (ty, quote!(__same_table::<#embedded, #table::table>();))
+            }
         };
         (!mentions_parameter(ty, model.generics)).then_some(check)
     });
     let lifetimes = model.generics.lifetimes();
     quote! {
-        #[allow(dead_code, clippy::extra_unused_lifetimes)]
+        #[allow(dead_code)]
         fn __check<#(#lifetimes),*>() {
-            fn __fits_column<__ST, __F>()
-            where
-                __ST: #diesel::sql_types::SqlType + #diesel::expression::TypedExpressionType,
-                __F: #diesel::expression::AsExpression<__ST>,
-            {
-            }
+            fn __fits_column<__T: #krate::__private::FitsColumn<__ST>, __ST>() {}
+            fn __same_table<__T: #krate::__private::SameTable<__Table>, __Table>() {}
             #(#checks)*
         }
     }
+}
+
+/// The place of a type, for what is written by the derive: lints leave that alone, and
+/// `self` means the same in all of it even if the type came from another macro.
+fn at(ty: &Type) -> Span {
+    Span::call_site().located_at(ty.span())
 }
 
 fn converted<'f>(field: &'f Field<'_>) -> Option<(&'f Field<'f>, &'f Type)> {
@@ -198,7 +217,7 @@ fn embedded<'f, 'i>(field: &'f Field<'i>) -> Option<&'f Field<'i>> {
 fn mentions_parameter(ty: &Type, generics: &Generics) -> bool {
     fn mentions(tokens: TokenStream, names: &[&Ident]) -> bool {
         tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(ident) => names.iter().any(|name| **name == ident),
+            TokenTree::Ident(ident) => ident == "Self" || names.contains(&&ident),
             TokenTree::Group(group) => mentions(group.stream(), names),
             _ => false,
         })

@@ -3,6 +3,7 @@
 
 mod attr;
 mod expand;
+mod lifetimes;
 mod model;
 
 use proc_macro::TokenStream;

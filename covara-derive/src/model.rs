@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::spanned::Spanned;
+use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Error, Fields, Generics, Ident, Member, Path, Result, Type};
 
 use crate::attr::{FieldAttrs, StructAttrs};
@@ -25,20 +25,36 @@ pub(crate) struct Field<'i> {
 
 pub(crate) enum Kind {
     Column { column: Ident },
-    SerializeAs { column: Ident, ty: Type },
+    SerializeAs { column: Ident, ty: Box<Type> },
     Embed,
+}
+
+impl Field<'_> {
+    /// The column and the type that is stored in it, unless there are several.
+    pub(crate) fn stored(&self) -> Option<(&Ident, &Type)> {
+        match &self.kind {
+            Kind::Column { column } => Some((column, self.ty)),
+            Kind::SerializeAs { column, ty } => Some((column, ty.as_ref())),
+            Kind::Embed => None,
+        }
+    }
 }
 
 /// Collects mistakes, so that all are told at once.
 #[derive(Default)]
-pub(crate) struct Errors(Option<Error>);
+pub(crate) struct Errors(Vec<Error>);
 
 impl Errors {
     pub(crate) fn add(&mut self, error: Error) {
-        match &mut self.0 {
-            Some(first) => first.combine(error),
-            None => self.0 = Some(error),
-        }
+        self.0.push(error);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Sets `slot`, or blames the second attribute of the same name.
@@ -54,16 +70,20 @@ impl Errors {
     }
 
     fn finish(self) -> Result<()> {
-        self.0.map_or(Ok(()), Err)
+        let all = self.0.into_iter().reduce(|mut all, error| {
+            all.combine(error);
+            all
+        });
+        all.map_or(Ok(()), Err)
     }
 }
 
 impl<'i> Model<'i> {
     pub(crate) fn parse(input: &'i DeriveInput) -> Result<Self> {
         let mut errors = Errors::default();
-        let attrs = StructAttrs::parse(&input.attrs, &mut errors);
+        let attrs = StructAttrs::parse(input, &mut errors);
         let fields = match &input.data {
-            Data::Struct(data) => fields(&data.fields, &mut errors),
+            Data::Struct(data) => fields(input, &data.fields, &mut errors),
             Data::Enum(_) | Data::Union(_) => {
                 return Err(Error::new(
                     input.ident.span(),
@@ -71,18 +91,6 @@ impl<'i> Model<'i> {
                 ));
             }
         };
-        if attrs.table_name.is_none() && errors.0.is_none() {
-            errors.add(Error::new(
-                input.ident.span(),
-                "no table is named; add `#[diesel(table_name = your_table)]`",
-            ));
-        }
-        if fields.is_empty() && errors.0.is_none() {
-            errors.add(Error::new(
-                input.ident.span(),
-                "there is no column to seed; add a field that is not skipped",
-            ));
-        }
         errors.finish()?;
         Ok(Self {
             ident: &input.ident,
@@ -98,12 +106,19 @@ impl<'i> Model<'i> {
     }
 }
 
-fn fields<'i>(fields: &'i Fields, errors: &mut Errors) -> Vec<Field<'i>> {
+fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> Vec<Field<'i>> {
+    let mut seeded = false;
     let mut columns: Vec<Ident> = Vec::new();
     let mut found = Vec::new();
     for (field, member) in fields.iter().zip(fields.members()) {
+        let told = errors.len();
         let attrs = FieldAttrs::parse(&field.attrs, errors);
         if attrs.skip_insertion.is_some() {
+            continue;
+        }
+        seeded = true;
+        if errors.len() > told {
+            // Anything else about this field may follow from what was told.
             continue;
         }
         let kind = if let Some(embed) = &attrs.embed {
@@ -116,21 +131,25 @@ fn fields<'i>(fields: &'i Fields, errors: &mut Errors) -> Vec<Field<'i>> {
             Kind::Embed
         } else {
             let Some(column) = attrs.column_name.or_else(|| field.ident.clone()) else {
-                errors.add(Error::new(
-                    field.ty.span(),
+                errors.add(Error::new_spanned(
+                    &field.ty,
                     "a field without a name needs `#[diesel(column_name = …)]`",
                 ));
                 continue;
             };
-            if columns.contains(&column) {
+            let name = column.unraw();
+            if columns.contains(&name) {
                 errors.add(Error::new(
                     column.span(),
-                    format!("column `{column}` has a field already"),
+                    format!("column `{name}` has a field already"),
                 ));
             }
-            columns.push(column.clone());
+            columns.push(name);
             match attrs.serialize_as {
-                Some(ty) => Kind::SerializeAs { column, ty },
+                Some(ty) => Kind::SerializeAs {
+                    column,
+                    ty: Box::new(ty),
+                },
                 None => Kind::Column { column },
             }
         };
@@ -139,6 +158,12 @@ fn fields<'i>(fields: &'i Fields, errors: &mut Errors) -> Vec<Field<'i>> {
             ty: &field.ty,
             kind,
         });
+    }
+    if !seeded {
+        errors.add(Error::new(
+            input.ident.span(),
+            "there is no column to seed; add a field that is not skipped",
+        ));
     }
     found
 }

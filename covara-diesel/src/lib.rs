@@ -64,5 +64,5 @@ mod pool_constructors {
 pub mod __private {
     pub use diesel;
 
-    pub use crate::seed::{ColumnVisitor, SeedRow};
+    pub use crate::seed::{ColumnVisitor, FitsColumn, SameTable, SeedRow};
 }

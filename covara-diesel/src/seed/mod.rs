@@ -66,6 +66,8 @@ use std::time::Duration;
 pub use error::SeedError;
 pub use report::{SeedProgress, SeedSummary, TableSummary};
 pub use row::{ColumnVisitor, SeedRow, Seedable};
+#[doc(hidden)]
+pub use row::{FitsColumn, SameTable};
 
 use crate::connection::{DatabaseConnection, Transaction};
 use report::Report;

@@ -2,9 +2,10 @@
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
+use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::query_builder::QueryFragment;
 use diesel::serialize::ToSql;
-use diesel::sql_types::HasSqlType;
+use diesel::sql_types::{HasSqlType, SqlType};
 
 use super::{Seed, SeedError, SeedSummary};
 use crate::connection::DatabaseConnection;
@@ -37,6 +38,10 @@ use crate::connection::DatabaseConnection;
 ///     population: Option<i64>,
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not seedable",
+    label = "needs `#[derive(Seedable)]`"
+)]
 pub trait Seedable: Sized {
     /// The `table!` that the rows go to.
     #[doc(hidden)]
@@ -92,3 +97,29 @@ pub trait ColumnVisitor<'b, DB: Backend> {
         DB: HasSqlType<ST>,
         U: ToSql<ST, DB> + ?Sized;
 }
+
+/// What the derive asks of a field's type, with a message that says so.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a column of the SQL type `{ST}`",
+    label = "does not fit its column"
+)]
+pub trait FitsColumn<ST> {}
+
+#[diagnostic::do_not_recommend]
+impl<T, ST> FitsColumn<ST> for T
+where
+    T: AsExpression<ST>,
+    ST: SqlType + TypedExpressionType,
+{
+}
+
+/// What the derive asks of the table of a field with `embed`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a row of `{Self}` cannot be embedded in a row of `{Table}`",
+    label = "is of another table"
+)]
+pub trait SameTable<Table> {}
+
+impl<Table> SameTable<Table> for Table {}

@@ -1,0 +1,19 @@
+use covara_diesel::Seedable;
+
+diesel::table! {
+    users (id) {
+        id -> Integer,
+        name -> Text,
+        email -> Nullable<Text>,
+    }
+}
+
+#[derive(Seedable)]
+#[diesel(table_name = users)]
+struct User {
+    id: i32,
+    #[diesel(column_name = id)]
+    number: i32,
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use covara_diesel::Seedable;
+
+diesel::table! {
+    users (id) {
+        id -> Integer,
+        name -> Text,
+        email -> Nullable<Text>,
+    }
+}
+
+#[derive(Seedable)]
+#[diesel(table_name = users)]
+struct User {
+    #[seedable(crate = covara_diesel)]
+    id: i32,
+}
+
+fn main() {}

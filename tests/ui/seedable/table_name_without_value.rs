@@ -1,0 +1,17 @@
+use covara_diesel::Seedable;
+
+diesel::table! {
+    users (id) {
+        id -> Integer,
+        name -> Text,
+        email -> Nullable<Text>,
+    }
+}
+
+#[derive(Seedable)]
+#[diesel(table_name)]
+struct User {
+    id: i32,
+}
+
+fn main() {}
