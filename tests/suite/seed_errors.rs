@@ -224,3 +224,34 @@ fn a_lost_connection_is_an_error() {
     let kept = count(&mut db.connect(), "numbers");
     assert_eq!(kept, if backend::HAS_SERVER { 0 } else { 10_000 });
 }
+
+#[test]
+fn a_column_filled_twice_through_an_embedded_struct_is_an_error() {
+    #[derive(Seedable)]
+    #[diesel(table_name = children)]
+    struct Named {
+        name: Option<&'static str>,
+    }
+
+    #[derive(Seedable)]
+    #[diesel(table_name = children)]
+    struct NamedTwice {
+        id: i64,
+        #[diesel(embed)]
+        inner: Named,
+        name: &'static str,
+    }
+
+    let (_db, mut conn) = family("");
+    let rows = [NamedTwice {
+        id: 1,
+        inner: Named { name: None },
+        name: "which?",
+    }];
+    let error = NamedTwice::seed(&mut conn, &rows).unwrap_err();
+    assert!(
+        matches!(&error, SeedError::ColumnTwice { table, column }
+            if table == "children" && column == "name"),
+        "{error:?}"
+    );
+}

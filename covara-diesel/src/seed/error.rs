@@ -55,6 +55,15 @@ pub enum SeedError {
         limit: usize,
     },
 
+    /// Two fields fill one column, one of them in an embedded struct.
+    #[error("two fields fill the column {column} of {table}; remove one of them")]
+    ColumnTwice {
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
+    },
+
     /// A sequence could not be moved past the explicit ids.
     #[error(
         "the sequences of {table} could not be moved past its ids; the role needs SELECT \

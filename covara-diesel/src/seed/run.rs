@@ -104,6 +104,14 @@ where
         T::columns(&mut columns);
         let sql_name = sql_name::<C::Backend, T>().map_err(outside::<C>)?;
         let table = unquoted(&sql_name);
+        // The derive cannot see into embedded structs; SQLite would take the first value.
+        let twice = (1..columns.len()).find(|&at| columns[..at].contains(&columns[at]));
+        if let Some(at) = twice {
+            return Err(SeedError::ColumnTwice {
+                table,
+                column: columns[at].to_owned(),
+            });
+        }
         let limit = run.conn.bind_limit();
         let most = limit / columns.len().max(1);
         if most == 0 {
