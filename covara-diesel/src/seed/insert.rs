@@ -10,17 +10,18 @@ use diesel::sql_types::HasSqlType;
 use super::row::{ColumnVisitor, SeedRow, Seedable};
 use crate::engine::Engine;
 
-/// `INSERT INTO table (columns) VALUES (…), … ON CONFLICT DO NOTHING` for exactly `N` rows.
+/// `INSERT INTO table (columns) VALUES (…), …` for exactly `N` rows, with
+/// `ON CONFLICT DO NOTHING` if `IGNORE`.
 ///
 /// `ON CONFLICT DO NOTHING` and not SQLite's `INSERT OR IGNORE`, which would skip rows that
 /// violate NOT NULL or CHECK in silence.
-pub(super) struct Insert<'s, 'r, T: Seedable + 'r, const N: usize> {
+pub(super) struct Insert<'s, 'r, T: Seedable + 'r, const N: usize, const IGNORE: bool> {
     table: T::Table,
     columns: &'s [&'static str],
     rows: &'s [T::Row<'r>],
 }
 
-impl<'s, 'r, T: Seedable + 'r, const N: usize> Insert<'s, 'r, T, N> {
+impl<'s, 'r, T: Seedable + 'r, const N: usize, const IGNORE: bool> Insert<'s, 'r, T, N, IGNORE> {
     /// Caller's duty: `rows` holds `N` rows, as the statement is cached by that number.
     pub(super) fn new(columns: &'s [&'static str], rows: &'s [T::Row<'r>]) -> Self {
         debug_assert_eq!(rows.len(), N);
@@ -33,13 +34,13 @@ impl<'s, 'r, T: Seedable + 'r, const N: usize> Insert<'s, 'r, T, N> {
 }
 
 /// The type that stands for the statement in a connection's cache.
-pub(super) struct InsertId<K, const N: usize>(PhantomData<K>);
+pub(super) struct InsertId<K, const N: usize, const IGNORE: bool>(PhantomData<K>);
 
-impl<T: Seedable, const N: usize> QueryId for Insert<'_, '_, T, N> {
-    type QueryId = InsertId<T::Key, N>;
+impl<T: Seedable, const N: usize, const IGNORE: bool> QueryId for Insert<'_, '_, T, N, IGNORE> {
+    type QueryId = InsertId<T::Key, N, IGNORE>;
 }
 
-impl<DB, T, const N: usize> QueryFragment<DB> for Insert<'_, '_, T, N>
+impl<DB, T, const N: usize, const IGNORE: bool> QueryFragment<DB> for Insert<'_, '_, T, N, IGNORE>
 where
     DB: Engine,
     T: SeedRow<DB>,
@@ -66,7 +67,9 @@ where
             T::visit(row, &mut binds)?;
             out.push_sql(")");
         }
-        out.push_sql(" ON CONFLICT DO NOTHING");
+        if IGNORE {
+            out.push_sql(" ON CONFLICT DO NOTHING");
+        }
         Ok(())
     }
 }
