@@ -30,6 +30,17 @@ pub enum Fault {
     Other,
 }
 
+/// How a seed puts rows into a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeedWay {
+    /// Rows that conflict are skipped by the statement.
+    Ignore,
+    /// The same, and a failing statement need not undo what it did: the seed does.
+    IgnoreOrFail,
+    /// Without looking at conflicts until the first one, then by `Ignore`.
+    PlainFirst,
+}
+
 /// One of the two Diesel backends this library supports.
 ///
 /// Connections are many, engines are two: what a connection cannot answer by itself is
@@ -60,6 +71,12 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     /// Reads history and tables, at the cost of one query when everything is in place.
     #[doc(hidden)]
     fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
+    /// How rows are best put into `table` (quoted), asked once before the first.
+    #[doc(hidden)]
+    fn seed_way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
     where
         C: DatabaseConnection<Backend = Self>;
 

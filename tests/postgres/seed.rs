@@ -185,3 +185,42 @@ fn a_value_too_long_for_its_column_names_the_row() {
     );
     assert_eq!(count(&mut conn, "numbers"), 0);
 }
+
+#[test]
+fn a_role_that_may_insert_but_not_read_can_seed() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    conn.batch_execute(
+        "CREATE ROLE covara_test_writer;
+         GRANT INSERT ON numbers TO covara_test_writer;
+         SET ROLE covara_test_writer",
+    )
+    .unwrap();
+    let rows: Vec<Number> = numbers::up_to(3000).collect();
+    assert_eq!(Number::seed(&mut conn, &rows).unwrap().inserted(), 3000);
+    assert_eq!(Number::seed(&mut conn, &rows).unwrap().skipped(), 3000);
+    conn.batch_execute(
+        "RESET ROLE; DROP OWNED BY covara_test_writer; DROP ROLE covara_test_writer",
+    )
+    .unwrap();
+}
+
+/// A re-seed is no reason for the server to log errors.
+#[test]
+fn seeding_again_violates_nothing() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    let rows: Vec<Number> = numbers::up_to(3000).collect();
+    Number::seed(&mut conn, &rows).unwrap();
+    conn.set_instrumentation(|event: diesel::connection::InstrumentationEvent<'_>| {
+        if let diesel::connection::InstrumentationEvent::FinishQuery {
+            error: Some(error), ..
+        } = event
+        {
+            panic!("{error}");
+        }
+    });
+    assert_eq!(Number::seed(&mut conn, &rows).unwrap().skipped(), 3000);
+}

@@ -103,3 +103,53 @@ fn a_type_that_a_strict_table_refuses_names_the_row() {
         .unwrap_err();
     assert!(matches!(error, SeedError::Row { row: 1, .. }), "{error:?}");
 }
+
+#[test]
+fn conflict_clauses_inside_triggers_keep_their_meaning() {
+    for temporary in ["", "TEMP"] {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        conn.batch_execute(numbers::CREATE).unwrap();
+        conn.batch_execute(&format!(
+            "CREATE TABLE halves (half INTEGER PRIMARY KEY);
+             CREATE {temporary} TRIGGER keep AFTER INSERT ON Numbers WHEN NEW.half IS NOT NULL
+             BEGIN INSERT OR IGNORE INTO halves VALUES (NEW.half % 100); END"
+        ))
+        .unwrap();
+        let summary = Seed::new()
+            .rows(numbers::up_to(1000))
+            .run(&mut conn)
+            .unwrap();
+        assert_eq!(summary.inserted(), 1000);
+        assert_eq!(count(&mut conn, "halves"), 100);
+        let again = Seed::new()
+            .rows(numbers::up_to(1000))
+            .run(&mut conn)
+            .unwrap();
+        assert_eq!(
+            (again.inserted(), again.skipped()),
+            (0, 1000),
+            "what triggers write is not counted"
+        );
+    }
+}
+
+#[test]
+fn a_table_without_rowid_is_seeded_like_any_other() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(&format!("{} WITHOUT ROWID", numbers::CREATE))
+        .unwrap();
+    let first = Seed::new()
+        .rows(numbers::up_to(1000))
+        .run(&mut conn)
+        .unwrap();
+    let second = Seed::new()
+        .rows(numbers::up_to(1500))
+        .run(&mut conn)
+        .unwrap();
+    assert_eq!(
+        (first.inserted(), second.inserted(), second.skipped()),
+        (1000, 500, 1000)
+    );
+}

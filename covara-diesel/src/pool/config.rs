@@ -160,8 +160,9 @@ pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
             4,
             None,
             seconds(30),
-            "One writer at a time and readers beside it (WAL); more connections than cores \
-             add nothing. An in-memory database gets exactly one connection.",
+            "One writer at a time and readers beside it (WAL): more connections speed up \
+             reading and make writers wait longer for each other. An in-memory database \
+             gets exactly one connection.",
         ),
         PoolDriver::Libsql => (
             1,

@@ -2,10 +2,10 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{POSTGRES_MIGRATIONS, layout, sequences};
+use super::{POSTGRES_MIGRATIONS, layout, seed, sequences};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
-use crate::engine::{Engine, Fault, Inspection};
+use crate::engine::{Engine, Fault, Inspection, SeedWay};
 use crate::migrate::layout::TableLayout;
 
 static EMBEDDED: EmbeddedMigrations = POSTGRES_MIGRATIONS;
@@ -33,6 +33,13 @@ impl Engine for Pg {
         C: DatabaseConnection<Backend = Self>,
     {
         layout::inspect(conn)
+    }
+
+    fn seed_way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        seed::way(conn, table)
     }
 
     fn finish_seed<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<()>

@@ -5,6 +5,7 @@ mod engine;
 mod layout;
 pub(crate) mod pool;
 pub mod schema;
+mod seed;
 mod sequences;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};

@@ -6,11 +6,11 @@ use diesel::query_builder::{QueryBuilder, QueryFragment};
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::error::{SeedError, known, outside};
-use super::insert::Insert;
+use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::row::{SeedRow, Seedable};
 use crate::connection::DatabaseConnection;
-use crate::engine::Engine;
+use crate::engine::{Engine, SeedWay};
 
 /// A seed inside its transaction.
 pub(super) struct Run<'c, 'a, C> {
@@ -89,8 +89,8 @@ pub(super) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: Seedable> {
     done: usize,
     inserted: usize,
     progress: SeedProgress,
-    /// Whether a row of this table has met a unique constraint, or may have.
-    met_conflict: bool,
+    /// Asked of the engine before the first row.
+    way: Option<SeedWay>,
     /// Most rows a statement may have, by the connection's bind limit.
     most: usize,
     row: std::marker::PhantomData<fn(T)>,
@@ -130,7 +130,7 @@ where
             done: 0,
             inserted: 0,
             progress: SeedProgress { table, rows: 0 },
-            met_conflict: false,
+            way: None,
             most,
             row: std::marker::PhantomData,
         })
@@ -190,22 +190,24 @@ where
         Ok(N)
     }
 
-    /// On PostgreSQL each statement needs a savepoint, so that its failure can be looked
-    /// into. The savepoint pays for itself: without `ON CONFLICT`, which doubles the time
-    /// of an insert even where nothing conflicts, rows go in until the first conflict.
     fn insert<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> QueryResult<usize> {
         let conn = &mut *self.run.conn;
         let columns = &self.columns;
-        if !C::Backend::ERROR_ENDS_TRANSACTION {
-            return execute::<C, T, N, true>(conn, columns, rows);
+        let way = match self.way {
+            Some(way) => way,
+            None => *self.way.insert(C::Backend::seed_way(conn, &self.sql_name)?),
+        };
+        match way {
+            SeedWay::IgnoreOrFail => execute::<C, T, IgnoredOrFail, N>(conn, columns, rows),
+            SeedWay::Ignore => execute::<C, T, Ignored, N>(conn, columns, rows),
+            SeedWay::PlainFirst => match execute::<C, T, Refused, N>(conn, columns, rows) {
+                Err(error) if concerns_rows(&error) => {
+                    self.way = Some(SeedWay::Ignore);
+                    execute::<C, T, Ignored, N>(conn, columns, rows)
+                }
+                result => result,
+            },
         }
-        if !self.met_conflict {
-            match nested(conn, |conn| execute::<C, T, N, false>(conn, columns, rows)) {
-                Err(error) if concerns_rows(&error) => self.met_conflict = true,
-                result => return result,
-            }
-        }
-        nested(conn, |conn| execute::<C, T, N, true>(conn, columns, rows))
     }
 
     /// Says which row it was, by trying them one by one.
@@ -221,7 +223,7 @@ where
         // Always rolled back: nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
             for (row, position) in rows.chunks(1).zip(done + 1..) {
-                if let Err(error) = execute::<C, T, 1, true>(conn, columns, row) {
+                if let Err(error) = execute::<C, T, Ignored, 1>(conn, columns, row) {
                     culprit = Some((position, error));
                     break;
                 }
@@ -261,7 +263,8 @@ fn concerns_rows(error: &Error) -> bool {
     }
 }
 
-fn execute<'r, C, T, const N: usize, const IGNORE: bool>(
+/// Sends one statement; in a savepoint where its failure would end the transaction.
+fn execute<'r, C, T, M, const N: usize>(
     conn: &mut C,
     columns: &[&'static str],
     rows: &[T::Row<'r>],
@@ -269,8 +272,14 @@ fn execute<'r, C, T, const N: usize, const IGNORE: bool>(
 where
     C: DatabaseConnection,
     T: SeedRow<C::Backend> + 'r,
+    M: Conflicts,
 {
-    conn.execute_returning_count(&Insert::<T, N, IGNORE>::new(columns, rows))
+    let insert = Insert::<T, M, N>::new(columns, rows);
+    if C::Backend::ERROR_ENDS_TRANSACTION {
+        nested(conn, |conn| conn.execute_returning_count(&insert))
+    } else {
+        conn.execute_returning_count(&insert)
+    }
 }
 
 /// Runs `work` in a savepoint.

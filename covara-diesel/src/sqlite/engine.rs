@@ -2,10 +2,10 @@ use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{SQLITE_MIGRATIONS, layout};
+use super::{SQLITE_MIGRATIONS, layout, seed};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
-use crate::engine::{Engine, Fault, Inspection};
+use crate::engine::{Engine, Fault, Inspection, SeedWay};
 use crate::migrate::layout::TableLayout;
 
 static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
@@ -31,6 +31,13 @@ impl Engine for Sqlite {
         C: DatabaseConnection<Backend = Self>,
     {
         layout::inspect(conn)
+    }
+
+    fn seed_way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        seed::way(conn, table)
     }
 
     /// SQLite moves its own sequences.

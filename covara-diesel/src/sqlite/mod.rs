@@ -5,6 +5,7 @@ mod engine;
 mod layout;
 pub(crate) mod pool;
 pub mod schema;
+mod seed;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
