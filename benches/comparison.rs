@@ -24,19 +24,19 @@ impl Comparison {
         self.times[contestant].push(time);
     }
 
-    /// The ratio is the median over the rounds of `time / baseline's time of that round`:
+    /// The speed is the median over the rounds of `baseline's time / time in that round`:
     /// neighbours in time share whatever else the machine is doing.
     pub fn print(&self) {
         let rounds = self.times[0].len();
         println!("\n{} (medians of {rounds} alternating runs)", self.title);
         println!(
             "  {:<36} {:>10} {:>10} {:>10} {:>8}",
-            "", "median", "fastest", "slowest", "ratio"
+            "", "median", "fastest", "slowest", "speed"
         );
         for (name, times) in self.names.iter().zip(&self.times) {
             assert_eq!(times.len(), rounds, "{name} was not measured in each round");
             let ratios = times.iter().zip(&self.times[0]);
-            let ratios = ratios.map(|(time, base)| time.as_secs_f64() / base.as_secs_f64());
+            let ratios = ratios.map(|(time, base)| base.as_secs_f64() / time.as_secs_f64());
             println!(
                 "  {name:<36} {:>10} {:>10} {:>10} {:>7.2}x",
                 short(median(times)),
