@@ -7,6 +7,7 @@ use diesel_migrations::EmbeddedMigrations;
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
 use crate::migrate::layout::TableLayout;
+use crate::seed::SeedRow;
 
 /// What a database looks like to the migrator.
 #[derive(Debug, Default)]
@@ -39,6 +40,8 @@ pub enum SeedWay {
     IgnoreOrFail,
     /// Without looking at conflicts until the first one, then by `Ignore`.
     PlainFirst,
+    /// By the engine's bulk loader until the first conflict, then by `Ignore`.
+    BulkFirst,
 }
 
 /// One of the two Diesel backends this library supports.
@@ -57,7 +60,7 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     /// Whether a failing statement spoils the transaction it is in.
     #[doc(hidden)]
     const ERROR_ENDS_TRANSACTION: bool;
-    /// How many rows one seeding statement carries at most.
+    /// How many rows a seed takes in hand at once.
     #[doc(hidden)]
     const SEED_ROWS: usize;
 
@@ -79,6 +82,14 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     fn seed_way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
     where
         C: DatabaseConnection<Backend = Self>;
+
+    /// Loads rows without looking at conflicts, and returns how many went in. Asked only
+    /// after [`SeedWay::BulkFirst`].
+    #[doc(hidden)]
+    fn bulk_load<C, T>(conn: &mut C, rows: &[T::Row<'_>]) -> QueryResult<usize>
+    where
+        C: DatabaseConnection<Backend = Self>,
+        T: SeedRow<Self>;
 
     /// Called in the seed's transaction before its end, once per seeded table.
     #[doc(hidden)]

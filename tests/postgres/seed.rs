@@ -224,3 +224,189 @@ fn seeding_again_violates_nothing() {
     });
     assert_eq!(Number::seed(&mut conn, &rows).unwrap().skipped(), 3000);
 }
+
+/// Each table does something to its rows that a short cut could pass over.
+#[test]
+fn every_kind_of_table_is_seeded_like_a_plain_one() {
+    let plain =
+        "CREATE TABLE numbers (id BIGINT PRIMARY KEY, label TEXT NOT NULL UNIQUE, half BIGINT)";
+    let kinds = [
+        plain.to_owned(),
+        "CREATE TABLE numbers (id BIGINT NOT NULL, label TEXT NOT NULL, half BIGINT)
+             PARTITION BY RANGE (id);
+         CREATE TABLE low PARTITION OF numbers (PRIMARY KEY (id), UNIQUE (label))
+             FOR VALUES FROM (0) TO (5000);
+         CREATE TABLE high PARTITION OF numbers (PRIMARY KEY (id), UNIQUE (label)) DEFAULT"
+            .to_owned(),
+        format!("{plain}; ALTER TABLE numbers ADD twice BIGINT GENERATED ALWAYS AS (id * 2) STORED"),
+        format!("{plain}; CREATE UNIQUE INDEX ON numbers (lower(label)); CREATE UNIQUE INDEX ON numbers (half) WHERE half > 0"),
+        format!("{plain}; CREATE UNIQUE INDEX ON numbers (half) NULLS DISTINCT"),
+        format!(
+            "{plain}; CREATE TABLE log (id BIGINT);
+             CREATE RULE logged AS ON INSERT TO numbers DO ALSO INSERT INTO log VALUES (NEW.id)"
+        ),
+        format!(
+            "{plain}; CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN NEW.label := NEW.label || ''; RETURN NEW; END $$;
+             CREATE TRIGGER stamped BEFORE INSERT ON numbers FOR EACH ROW EXECUTE FUNCTION stamp()"
+        ),
+        "CREATE TABLE base (id BIGINT PRIMARY KEY, label TEXT NOT NULL UNIQUE, half BIGINT);
+         CREATE VIEW numbers AS SELECT * FROM base".to_owned(),
+        "CREATE UNLOGGED TABLE numbers (id BIGINT PRIMARY KEY, label TEXT NOT NULL UNIQUE, half BIGINT)".to_owned(),
+    ];
+    for ddl in kinds {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        conn.batch_execute(&ddl).unwrap();
+        let rows: Vec<Number> = numbers::up_to(10_000).collect();
+        let first = Number::seed(&mut conn, &rows[..9000]).unwrap();
+        assert_eq!((first.inserted(), first.skipped()), (9000, 0), "{ddl}");
+        if ddl.contains("RULE") {
+            assert_eq!(count(&mut conn, "log"), 9000, "the rule has seen every row");
+            continue; // ON CONFLICT is not possible on a table with INSERT rules.
+        }
+        let second = Number::seed(&mut conn, &rows).unwrap();
+        assert_eq!((second.inserted(), second.skipped()), (1000, 9000), "{ddl}");
+        let stored: Vec<Number> = numbers::numbers::table
+            .order(numbers::numbers::id)
+            .load(&mut conn)
+            .unwrap();
+        assert!(stored == rows, "{ddl}");
+    }
+}
+
+#[test]
+fn row_level_security_is_obeyed() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    conn.batch_execute(
+        "CREATE ROLE covara_test_secured;
+         GRANT SELECT, INSERT ON numbers TO covara_test_secured;
+         ALTER TABLE numbers ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY readable ON numbers FOR SELECT USING (true);
+         CREATE POLICY small ON numbers FOR INSERT WITH CHECK (id <= 5000);
+         SET ROLE covara_test_secured",
+    )
+    .unwrap();
+    let rows: Vec<Number> = numbers::up_to(6000).collect();
+    let error = Number::seed(&mut conn, &rows).unwrap_err();
+    assert!(
+        matches!(error, SeedError::Row { row: 5001, .. }),
+        "{error:?}"
+    );
+    assert_eq!(
+        Number::seed(&mut conn, &rows[..5000]).unwrap().inserted(),
+        5000
+    );
+    conn.batch_execute(
+        "RESET ROLE; DROP OWNED BY covara_test_secured; DROP ROLE covara_test_secured",
+    )
+    .unwrap();
+}
+
+/// A conflict in the middle of an empty table's first seed, near every boundary.
+#[test]
+fn the_first_conflict_changes_the_way_and_loses_nothing() {
+    for at in [1, 2, 1023, 1024, 1025, 8191, 8192, 8193, 16_384, 19_999] {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        conn.batch_execute(numbers::CREATE).unwrap();
+        let mut rows: Vec<Number> = numbers::up_to(20_000).collect();
+        rows[at].label = rows[0].label.clone();
+        let summary = Number::seed(&mut conn, &rows).unwrap();
+        assert_eq!((summary.inserted(), summary.skipped()), (19_999, 1), "{at}");
+        let stored: Vec<i64> = numbers::numbers::table
+            .select(numbers::numbers::id)
+            .order(numbers::numbers::id)
+            .load(&mut conn)
+            .unwrap();
+        rows.remove(at);
+        assert!(
+            stored.into_iter().eq(rows.into_iter().map(|row| row.id)),
+            "{at}"
+        );
+    }
+}
+
+mod custom {
+    use std::io::Write;
+
+    use diesel::deserialize::{self, FromSql, FromSqlRow};
+    use diesel::expression::AsExpression;
+    use diesel::pg::{Pg, PgValue};
+    use diesel::serialize::{self, IsNull, Output, ToSql};
+    use diesel::sql_types::SqlType;
+
+    #[derive(SqlType, diesel::query_builder::QueryId)]
+    #[diesel(postgres_type(name = "mood"))]
+    pub struct MoodType;
+
+    #[derive(Debug, Clone, Copy, PartialEq, AsExpression, FromSqlRow)]
+    #[diesel(sql_type = MoodType)]
+    pub enum Mood {
+        Happy,
+        Sad,
+    }
+
+    impl ToSql<MoodType, Pg> for Mood {
+        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+            out.write_all(match self {
+                Self::Happy => b"happy",
+                Self::Sad => b"sad",
+            })?;
+            Ok(IsNull::No)
+        }
+    }
+
+    impl FromSql<MoodType, Pg> for Mood {
+        fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+            match value.as_bytes() {
+                b"happy" => Ok(Self::Happy),
+                b"sad" => Ok(Self::Sad),
+                other => Err(format!("no mood {other:?}").into()),
+            }
+        }
+    }
+
+    diesel::table! {
+        use diesel::sql_types::{Array, BigInt};
+        use super::MoodType;
+
+        days (id) {
+            id -> BigInt,
+            mood -> MoodType,
+            moods -> Array<MoodType>,
+        }
+    }
+}
+use custom::{Mood, days};
+
+#[derive(Debug, Clone, PartialEq, Seedable, Queryable)]
+#[diesel(table_name = days)]
+struct Day {
+    id: i64,
+    mood: Mood,
+    moods: Vec<Mood>,
+}
+
+#[test]
+fn types_of_the_users_own_and_arrays_of_them_are_stored() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TYPE mood AS ENUM ('happy', 'sad');
+         CREATE TABLE days (id BIGINT PRIMARY KEY, mood mood NOT NULL, moods mood[] NOT NULL)",
+    )
+    .unwrap();
+    let given: Vec<Day> = (0..2000)
+        .map(|id| Day {
+            id,
+            mood: if id % 2 == 0 { Mood::Happy } else { Mood::Sad },
+            moods: vec![Mood::Sad; usize::try_from(id % 3).unwrap()],
+        })
+        .collect();
+    assert_eq!(Day::seed(&mut conn, &given).unwrap().inserted(), 2000);
+    let stored: Vec<Day> = days::table.order(days::id).load(&mut conn).unwrap();
+    assert!(stored == given);
+}

@@ -206,8 +206,8 @@ fn a_lost_connection_is_an_error() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(numbers::CREATE).unwrap();
-    let rows = numbers::up_to(10_000).inspect(|row| {
-        if row.id == 5000 {
+    let rows = numbers::up_to(30_000).inspect(|row| {
+        if row.id == 20_000 {
             backend::break_connections(&db);
         }
     });
@@ -222,7 +222,7 @@ fn a_lost_connection_is_an_error() {
         assert!(after, "{error:?}");
     }
     let kept = count(&mut db.connect(), "numbers");
-    assert_eq!(kept, if backend::HAS_SERVER { 0 } else { 10_000 });
+    assert_eq!(kept, if backend::HAS_SERVER { 0 } else { 30_000 });
 }
 
 #[test]

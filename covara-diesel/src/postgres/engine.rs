@@ -2,11 +2,12 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{POSTGRES_MIGRATIONS, layout, seed, sequences};
+use super::{POSTGRES_MIGRATIONS, copy, layout, seed, sequences};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
 use crate::engine::{Engine, Fault, Inspection, SeedWay};
 use crate::migrate::layout::TableLayout;
+use crate::seed::SeedRow;
 
 static EMBEDDED: EmbeddedMigrations = POSTGRES_MIGRATIONS;
 
@@ -18,7 +19,7 @@ impl Engine for Pg {
     /// Explicit ids are meant also where a column is `GENERATED ALWAYS AS IDENTITY`.
     const SEED_OVERRIDE: &'static str = " OVERRIDING SYSTEM VALUE";
     const ERROR_ENDS_TRANSACTION: bool = true;
-    const SEED_ROWS: usize = 1024;
+    const SEED_ROWS: usize = 8192;
 
     fn migrations() -> &'static EmbeddedMigrations {
         &EMBEDDED
@@ -40,6 +41,14 @@ impl Engine for Pg {
         C: DatabaseConnection<Backend = Self>,
     {
         seed::way(conn, table)
+    }
+
+    fn bulk_load<C, T>(conn: &mut C, rows: &[T::Row<'_>]) -> QueryResult<usize>
+    where
+        C: DatabaseConnection<Backend = Self>,
+        T: SeedRow<Self>,
+    {
+        copy::rows::<C, T>(conn, rows)
     }
 
     fn finish_seed<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<()>

@@ -1,6 +1,7 @@
 //! Everything only PostgreSQL.
 
 mod connection;
+mod copy;
 mod engine;
 mod layout;
 pub(crate) mod pool;

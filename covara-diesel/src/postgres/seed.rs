@@ -2,29 +2,46 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 
+use super::copy;
 use crate::connection::DatabaseConnection;
 use crate::engine::SeedWay;
 
 #[derive(QueryableByName)]
-struct Rows {
+struct Look {
     #[diesel(sql_type = Bool)]
-    found: bool,
+    has_rows: bool,
+    #[diesel(sql_type = Bool)]
+    takes_copy: bool,
 }
 
 /// `ON CONFLICT` nearly doubles the time of an insert even where nothing conflicts, so an
-/// empty table is filled without it. A table with rows is likely to conflict, and each
-/// violation would stand in the server's log.
+/// empty table is filled without it, by COPY where that does the same as INSERT. A table
+/// with rows is likely to conflict, and each violation would stand in the server's log.
+///
+/// COPY passes over rules, is refused under row-level security, and ends PGlite's server:
+/// so it is never merely tried.
 pub(super) fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let look = format!("SELECT EXISTS (SELECT 1 FROM {table}) AS found");
+    let look = format!(
+        "SELECT EXISTS (SELECT 1 FROM {table}) AS has_rows,
+                t.relkind IN ('r', 'p') AND NOT t.relhasrules AND NOT t.relrowsecurity
+                    AND version() NOT LIKE '%PGlite%' AS takes_copy
+         FROM pg_catalog.pg_class AS t WHERE t.oid = $1::regclass"
+    );
     // In a savepoint: a role may insert rows that it may not read.
-    let rows = conn.transaction(|conn| diesel::sql_query(look).get_result::<Rows>(conn));
-    Ok(match rows {
-        Ok(Rows { found: false }) => SeedWay::PlainFirst,
-        _ => SeedWay::Ignore,
+    let look = conn.transaction(|conn| {
+        diesel::sql_query(look)
+            .bind::<Text, _>(table)
+            .get_result::<Look>(conn)
+    });
+    Ok(match look {
+        Ok(look) if look.has_rows => SeedWay::Ignore,
+        Ok(look) if look.takes_copy && copy::can_copy(conn) => SeedWay::BulkFirst,
+        Ok(_) => SeedWay::PlainFirst,
+        Err(_) => SeedWay::Ignore,
     })
 }

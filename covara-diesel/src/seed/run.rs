@@ -9,7 +9,7 @@ use super::error::{SeedError, known, outside};
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::row::{SeedRow, Seedable};
-use crate::connection::DatabaseConnection;
+use crate::connection::{DatabaseConnection, transaction_depth};
 use crate::engine::{Engine, SeedWay};
 
 /// A seed inside its transaction.
@@ -157,13 +157,33 @@ where
         }
     }
 
-    /// Statements come in a few sizes only, so that each is prepared once per connection.
     fn write(&mut self, chunk: &[T]) -> Result<(), SeedError> {
         let rows: Vec<T::Row<'_>> = chunk.iter().map(T::row).collect();
-        let mut rest = rows.as_slice();
+        if self.way.is_none() {
+            let way = C::Backend::seed_way(self.run.conn, &self.sql_name);
+            self.way = Some(way.map_err(|source| self.refused(&rows, source))?);
+        }
+        if self.way == Some(SeedWay::BulkFirst) {
+            let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, &rows);
+            match nested(self.run.conn, load) {
+                Ok(inserted) => {
+                    self.advance(rows.len(), inserted);
+                    return Ok(());
+                }
+                // Whatever it was: the inserts below skip it, or tell it better.
+                Err(error) if another_try(self.run.conn, &error) => {
+                    self.way = Some(SeedWay::Ignore);
+                }
+                Err(error) => return Err(self.refused(&rows, error)),
+            }
+        }
+        self.insert_all(&rows)
+    }
+
+    /// Statements come in a few sizes only, so that each is prepared once per connection.
+    fn insert_all(&mut self, mut rest: &[T::Row<'_>]) -> Result<(), SeedError> {
         while !rest.is_empty() {
-            let room = rest.len().min(self.most);
-            let taken = match room {
+            let taken = match rest.len().min(self.most) {
                 1024.. => self.statement::<1024>(rest)?,
                 256.. => self.statement::<256>(rest)?,
                 64.. => self.statement::<64>(rest)?,
@@ -179,34 +199,34 @@ where
     fn statement<const N: usize>(&mut self, rest: &[T::Row<'_>]) -> Result<usize, SeedError> {
         let rows = &rest[..N];
         match self.insert::<N>(rows) {
-            Ok(inserted) => self.inserted += inserted,
+            Ok(inserted) => self.advance(N, inserted),
             Err(source) => return Err(self.refused(rows, source)),
         }
-        self.done += N;
+        Ok(N)
+    }
+
+    fn advance(&mut self, rows: usize, inserted: usize) {
+        self.inserted += inserted;
+        self.done += rows;
         if let Some(report) = &mut self.run.progress {
             self.progress.rows = self.done;
             report(&self.progress);
         }
-        Ok(N)
     }
 
     fn insert<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> QueryResult<usize> {
         let conn = &mut *self.run.conn;
         let columns = &self.columns;
-        let way = match self.way {
-            Some(way) => way,
-            None => *self.way.insert(C::Backend::seed_way(conn, &self.sql_name)?),
-        };
-        match way {
-            SeedWay::IgnoreOrFail => execute::<C, T, IgnoredOrFail, N>(conn, columns, rows),
-            SeedWay::Ignore => execute::<C, T, Ignored, N>(conn, columns, rows),
-            SeedWay::PlainFirst => match execute::<C, T, Refused, N>(conn, columns, rows) {
-                Err(error) if concerns_rows(&error) => {
+        match self.way {
+            Some(SeedWay::IgnoreOrFail) => execute::<C, T, IgnoredOrFail, N>(conn, columns, rows),
+            Some(SeedWay::PlainFirst) => match execute::<C, T, Refused, N>(conn, columns, rows) {
+                Err(error) if another_try(conn, &error) => {
                     self.way = Some(SeedWay::Ignore);
                     execute::<C, T, Ignored, N>(conn, columns, rows)
                 }
                 result => result,
             },
+            _ => execute::<C, T, Ignored, N>(conn, columns, rows),
         }
     }
 
@@ -263,6 +283,11 @@ fn concerns_rows(error: &Error) -> bool {
     }
 }
 
+/// Whether a statement that failed in a savepoint is worth another, with `ON CONFLICT`.
+fn another_try<C: DatabaseConnection>(conn: &mut C, error: &Error) -> bool {
+    concerns_rows(error) && transaction_depth(conn).is_ok()
+}
+
 /// Sends one statement; in a savepoint where its failure would end the transaction.
 fn execute<'r, C, T, M, const N: usize>(
     conn: &mut C,
@@ -301,10 +326,7 @@ fn nested<C: DatabaseConnection, R>(
 }
 
 /// The table's name as the backend writes it in SQL, quoted.
-fn sql_name<DB: Engine, T: SeedRow<DB>>() -> QueryResult<String>
-where
-    DB::QueryBuilder: Default,
-{
+fn sql_name<DB: Engine, T: SeedRow<DB>>() -> QueryResult<String> {
     let mut sql = DB::QueryBuilder::default();
     T::Table::default().to_sql(&mut sql, &DB::backend())?;
     Ok(sql.finish())
