@@ -291,6 +291,10 @@ mod postgres {
             "PostgreSQL, empty table",
             &["COPY straight into it", "Seed", UNNEST],
         );
+        let mut half = Comparison::new(
+            "PostgreSQL, every second row there already",
+            &[UNNEST, "Seed"],
+        );
         let mut again = Comparison::new("PostgreSQL, all rows there already", &[UNNEST, "Seed"]);
         let mut fill = |conn: &mut PgConnection, position, insert: Contestant| {
             conn.batch_execute(CREATE).expect("a new table");
@@ -299,6 +303,16 @@ mod postgres {
             assert_eq!(inserted as i64, ROWS);
             check(conn, &rows);
             empty.add(position, time);
+        };
+        let second: Vec<User> = (0..ROWS).step_by(2).map(user).collect();
+        let mut fill_up = |conn: &mut PgConnection, position, insert: Contestant| {
+            conn.batch_execute(CREATE).expect("a new table");
+            assert_eq!(by_copy(conn, &second), second.len());
+            conn.batch_execute("CHECKPOINT").expect("an administrator");
+            let (time, inserted) = timed(|| insert(conn, &rows));
+            assert_eq!(inserted, rows.len() - second.len());
+            check(conn, &rows);
+            half.add(position, time);
         };
         let mut repeat = |conn: &mut PgConnection, position, insert: Contestant| {
             let (time, inserted) = timed(|| insert(conn, &rows));
@@ -312,8 +326,11 @@ mod postgres {
             fill(conn, 2, by_unnest);
             repeat(conn, 0, by_unnest);
             repeat(conn, 1, by_seed);
+            fill_up(conn, 0, by_unnest);
+            fill_up(conn, 1, by_seed);
         }
         empty.print();
+        half.print();
         again.print();
     }
 

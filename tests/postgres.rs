@@ -116,6 +116,20 @@ mod backend {
             .unwrap();
     }
 
+    /// Waits until the server has noticed that all other clients are gone.
+    pub fn wait_until_alone(conn: &mut Conn) {
+        while !names(
+            conn,
+            "SELECT pid::text AS name FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()
+                 AND backend_type = 'client backend'",
+        )
+        .is_empty()
+        {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
     pub fn rows_as_text(conn: &mut Conn, table: &str) -> Vec<String> {
         names(
             conn,

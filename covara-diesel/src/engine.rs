@@ -2,6 +2,7 @@
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
+use diesel::result::Error;
 use diesel_migrations::EmbeddedMigrations;
 
 use crate::connection::DatabaseConnection;
@@ -40,8 +41,25 @@ pub enum SeedWay {
     IgnoreOrFail,
     /// Without looking at conflicts until the first one, then by `Ignore`.
     PlainFirst,
-    /// By the engine's bulk loader until the first conflict, then by `Ignore`.
+    /// By the engine's bulk loader until the first conflict, then by `Stage`.
     BulkFirst,
+    /// Many at once through a stage, few by `Ignore`.
+    Stage,
+}
+
+/// A temporary table of the engine's where rows wait to be compared with present ones.
+#[derive(Debug)]
+pub struct Stage {
+    /// The table they are for, quoted.
+    pub table: String,
+    /// Its seeded columns, quoted and separated by commas.
+    pub columns: String,
+    /// SQL that leaves out rows which are there already.
+    pub filter: String,
+}
+
+fn no_bulk_loader() -> Error {
+    Error::QueryBuilderError("this engine has no bulk loader".into())
 }
 
 /// One of the two Diesel backends this library supports.
@@ -83,13 +101,59 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Loads rows without looking at conflicts, and returns how many went in. Asked only
-    /// after [`SeedWay::BulkFirst`].
+    /// Loads rows without looking at conflicts, into the table or, numbered from `first`,
+    /// into the open stage, and returns how many went in. Asked only after
+    /// [`SeedWay::BulkFirst`] or [`SeedWay::Stage`], like the stage itself.
     #[doc(hidden)]
-    fn bulk_load<C, T>(conn: &mut C, rows: &[T::Row<'_>]) -> QueryResult<usize>
+    fn bulk_load<C, T>(_: &mut C, _first: Option<usize>, _: &[T::Row<'_>]) -> QueryResult<usize>
     where
         C: DatabaseConnection<Backend = Self>,
-        T: SeedRow<Self>;
+        T: SeedRow<Self>,
+    {
+        Err(no_bulk_loader())
+    }
+
+    /// Opens the stage for some columns of `table` (quoted).
+    #[doc(hidden)]
+    fn open_stage<C>(_: &mut C, _table: &str, _columns: &[&str]) -> QueryResult<Stage>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        Err(no_bulk_loader())
+    }
+
+    /// Inserts the staged rows, all or those with the numbers given, in order; with
+    /// `ignore` those that conflict are skipped, else they fail.
+    #[doc(hidden)]
+    fn insert_staged<C>(
+        _: &mut C,
+        _: &Stage,
+        _numbers: Option<(usize, usize)>,
+        _ignore: bool,
+    ) -> QueryResult<usize>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        Err(no_bulk_loader())
+    }
+
+    /// Empties the stage.
+    #[doc(hidden)]
+    fn clear_stage<C>(_: &mut C) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        Err(no_bulk_loader())
+    }
+
+    /// Takes the stage away.
+    #[doc(hidden)]
+    fn close_stage<C>(_: &mut C) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        Err(no_bulk_loader())
+    }
 
     /// Called in the seed's transaction before its end, once per seeded table.
     #[doc(hidden)]

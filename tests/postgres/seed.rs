@@ -1,4 +1,6 @@
-use covara_diesel::{SeedError, Seedable};
+use std::num::NonZeroUsize;
+
+use covara_diesel::{Seed, SeedError, Seedable};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use support::numbers::{self, Number};
@@ -308,7 +310,9 @@ fn row_level_security_is_obeyed() {
 /// A conflict in the middle of an empty table's first seed, near every boundary.
 #[test]
 fn the_first_conflict_changes_the_way_and_loses_nothing() {
-    for at in [1, 2, 1023, 1024, 1025, 8191, 8192, 8193, 16_384, 19_999] {
+    for at in [
+        1, 2, 1023, 1024, 1025, 4095, 4096, 4097, 8192, 16_384, 19_999,
+    ] {
         let db = TestDb::new();
         let mut conn = db.connect();
         conn.batch_execute(numbers::CREATE).unwrap();
@@ -409,4 +413,102 @@ fn types_of_the_users_own_and_arrays_of_them_are_stored() {
     assert_eq!(Day::seed(&mut conn, &given).unwrap().inserted(), 2000);
     let stored: Vec<Day> = days::table.order(days::id).load(&mut conn).unwrap();
     assert!(stored == given);
+}
+
+/// Rows told apart many at once by a join, and one by one by `ON CONFLICT`, must be the same
+/// for every kind of unique index that `=` could get wrong.
+#[test]
+fn sorting_out_by_join_gives_what_on_conflict_gives() {
+    let kinds = [
+        "CREATE TABLE numbers (id BIGINT, label TEXT, half BIGINT, UNIQUE (id, label))",
+        "CREATE TABLE numbers (id BIGINT, label TEXT, half BIGINT UNIQUE)",
+        "CREATE TABLE numbers (id BIGINT UNIQUE, label TEXT, half BIGINT UNIQUE NULLS NOT DISTINCT)",
+        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         CREATE TABLE numbers (id BIGINT UNIQUE, label TEXT COLLATE ci UNIQUE, half BIGINT)",
+        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         CREATE TABLE numbers (id BIGINT UNIQUE, label TEXT COLLATE ci, half BIGINT);
+         CREATE UNIQUE INDEX ON numbers (label COLLATE \"C\")",
+        "CREATE TABLE numbers (id BIGINT UNIQUE, label TEXT, half BIGINT);
+         CREATE UNIQUE INDEX ON numbers (label text_pattern_ops) INCLUDE (half)",
+        "CREATE TABLE numbers (id BIGINT UNIQUE, label TEXT, half BIGINT);
+         CREATE UNIQUE INDEX ON numbers (lower(label));
+         CREATE UNIQUE INDEX ON numbers (half) WHERE half < 50",
+        "CREATE TABLE numbers (id BIGINT UNIQUE, label TEXT, half BIGINT);
+         CREATE TABLE child () INHERITS (numbers);
+         INSERT INTO child VALUES (3, 'of the child', 3), (4, 'of the child', 4)",
+        "CREATE TABLE numbers (id BIGINT, label TEXT, half BIGINT, own SERIAL PRIMARY KEY);
+         CREATE UNIQUE INDEX ON numbers (half, own)",
+        "CREATE DOMAIN tag AS TEXT CHECK (value <> '');
+         CREATE TABLE numbers (id BIGINT UNIQUE, label tag UNIQUE, half BIGINT)",
+        "CREATE TABLE numbers (id BIGINT PRIMARY KEY, label VARCHAR(40) UNIQUE, half BIGINT,
+                               EXCLUDE USING btree (half WITH =))",
+    ];
+    let row = |id: i64, label: String, half| Number { id, label, half };
+    let present: Vec<Number> = (0..300)
+        .map(|n| row(n * 3, format!("Label {}", n * 2), (n % 3 > 0).then_some(n)))
+        .collect();
+    let mut given: Vec<Number> = (0..900)
+        .map(|n| {
+            let label = if n % 2 == 0 {
+                format!("label {n}")
+            } else {
+                format!("LABEL {}", n / 2)
+            };
+            row(n % 700, label, (n % 5 > 0).then_some(n % 400))
+        })
+        .collect();
+    given.extend_from_slice(&present[..100]);
+    for ddl in kinds {
+        let outcomes = [50, 1_000_000].map(|chunk| {
+            let db = TestDb::new();
+            let mut conn = db.connect();
+            conn.batch_execute(ddl).unwrap();
+            Number::seed(&mut conn, &present).unwrap();
+            let summary = Seed::new()
+                .chunk_rows(NonZeroUsize::new(chunk).unwrap())
+                .table(&given)
+                .run(&mut conn)
+                .unwrap_or_else(|error| panic!("{ddl}: {error:?}"));
+            let stored: Vec<Number> = numbers::numbers::table
+                .select(numbers::numbers::all_columns)
+                .order((
+                    numbers::numbers::id,
+                    numbers::numbers::label,
+                    numbers::numbers::half,
+                ))
+                .load(&mut conn)
+                .unwrap();
+            let left = number(
+                &mut conn,
+                "SELECT count(*) AS n FROM pg_class WHERE relname = '__covara_seed'",
+            );
+            assert_eq!(left, 0, "the temporary table is gone");
+            (summary, stored)
+        });
+        assert!(outcomes[0].0.skipped() > 0 || ddl.contains("own"), "{ddl}");
+        assert_eq!(outcomes[0].0, outcomes[1].0, "{ddl}");
+        assert!(outcomes[0].1 == outcomes[1].1, "{ddl}");
+    }
+}
+
+#[test]
+fn a_role_without_temporary_tables_can_seed() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    conn.batch_execute(
+        "DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;
+         CREATE ROLE covara_test_no_temp;
+         GRANT SELECT, INSERT ON numbers TO covara_test_no_temp;
+         SET ROLE covara_test_no_temp",
+    )
+    .unwrap();
+    let rows: Vec<Number> = numbers::up_to(20_000).collect();
+    assert_eq!(Number::seed(&mut conn, &rows[..10]).unwrap().inserted(), 10);
+    let summary = Number::seed(&mut conn, &rows).unwrap();
+    assert_eq!((summary.inserted(), summary.skipped()), (19_990, 10));
+    conn.batch_execute(
+        "RESET ROLE; DROP OWNED BY covara_test_no_temp; DROP ROLE covara_test_no_temp",
+    )
+    .unwrap();
 }

@@ -1,7 +1,9 @@
 //! What a seed does with good rows.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::sync::Barrier;
+use std::time::Instant;
 
 use covara_diesel::{Seed, Seedable};
 use diesel::connection::SimpleConnection;
@@ -135,6 +137,8 @@ proptest! {
         present in prop::collection::vec((0..400i64, 0..400u16), 0..50),
         given in prop::collection::vec((0..400i64, 0..400u16, any::<Option<i64>>()), 0..1500),
         streamed in any::<bool>(),
+        // Small chunks take the same roads as large ones do with more rows.
+        chunk_rows in prop::option::of(1..40usize),
     ) {
         let (_db, mut conn) = numbers_db();
         let label = |label: u16| format!("label {label}");
@@ -157,11 +161,12 @@ proptest! {
 
         prop_assert_eq!(Number::seed(&mut conn, &present).unwrap().inserted(), present_new);
         let attempted = given.len();
-        let summary = if streamed {
-            Seed::new().rows(given).run(&mut conn).unwrap()
-        } else {
-            Number::seed(&mut conn, &given).unwrap()
-        };
+        let mut seed = Seed::new();
+        if let Some(rows) = chunk_rows.and_then(NonZeroUsize::new) {
+            seed = seed.chunk_rows(rows);
+        }
+        let seed = if streamed { seed.rows(given.clone()) } else { seed.table(&given) };
+        let summary = seed.run(&mut conn).unwrap();
         prop_assert_eq!(summary.attempted(), attempted);
         prop_assert_eq!(summary.inserted(), given_new);
         prop_assert_eq!(summary.skipped(), attempted - given_new);
@@ -258,4 +263,25 @@ fn two_connections_seed_the_same_table_at_once() {
         number(&mut conn, "SELECT count(DISTINCT label) AS n FROM numbers"),
         50_000
     );
+}
+
+#[test]
+fn a_seed_that_is_killed_leaves_all_or_nothing() {
+    let (db, mut conn) = numbers_db();
+    let worker = env!("CARGO_BIN_EXE_worker");
+    // How long a whole seed takes here, to spread the kills over it.
+    let begun = Instant::now();
+    workers::run(worker, &db.url(), 1, |_| "fill-pooled");
+    let whole = begun.elapsed();
+    let mut unfinished = 0;
+    for kill in 0..50 {
+        conn.batch_execute("DELETE FROM numbers").unwrap();
+        workers::kill_after(worker, &db.url(), "fill-pooled", whole * kill / 50);
+        backend::wait_until_alone(&mut conn);
+        match count(&mut conn, "numbers") {
+            0 => unfinished += 1,
+            all => assert_eq!(all, 100_000, "kill {kill}"),
+        }
+    }
+    assert!(unfinished > 0, "no kill came before the end");
 }

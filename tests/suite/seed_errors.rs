@@ -1,11 +1,11 @@
 //! What a seed does with rows that the database refuses.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use covara_diesel::{Seed, SeedError, Seedable};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::result::DatabaseErrorKind;
 use support::numbers;
 
 use super::{chain, count};
@@ -55,15 +55,15 @@ fn family(deferred: &str) -> (TestDb, Conn) {
     (db, conn)
 }
 
-/// 100,000 children of whom the 70,001st is special.
-fn children(special: fn(&mut Child)) -> impl Iterator<Item = Child> {
-    (1..=100_000).map(move |id| {
+/// Children of whom one is special.
+fn children(count: i64, at: i64, special: fn(&mut Child)) -> impl Iterator<Item = Child> {
+    (1..=count).map(move |id| {
         let mut child = Child {
             id,
             parent: Some(1),
             name: Some("a name"),
         };
-        if id == 70_001 {
+        if id == at {
             special(&mut child);
         }
         child
@@ -72,38 +72,46 @@ fn children(special: fn(&mut Child)) -> impl Iterator<Item = Child> {
 
 #[test]
 fn a_violation_names_table_and_row_and_nothing_is_kept() {
-    type Case = (fn(&mut Child), DatabaseErrorKind);
+    type Case = (fn(&mut Child), &'static str);
     let cases: [Case; 3] = [
-        (
-            |child| child.name = None,
-            DatabaseErrorKind::NotNullViolation,
-        ),
-        (
-            |child| child.parent = Some(404),
-            DatabaseErrorKind::ForeignKeyViolation,
-        ),
-        (
-            |child| child.name = Some("nobody"),
-            DatabaseErrorKind::CheckViolation,
-        ),
+        (|child| child.name = None, "NotNullViolation"),
+        (|child| child.parent = Some(404), "ForeignKeyViolation"),
+        (|child| child.name = Some("nobody"), "CheckViolation"),
     ];
     let (_db, mut conn) = family("");
-    for (special, expected) in cases {
-        let error = Seed::new()
+    // In chunks of every kind, by the roads that each leads to.
+    let chunks = [
+        (None, 100_000, 70_001),
+        (Some(1), 300, 201),
+        (Some(7), 2_000, 1_501),
+        (Some(1_000), 2_000, 1_501),
+        (Some(1_501), 2_000, 1_501),
+        (Some(100_000), 2_000, 1_501),
+    ];
+    for ((special, expected), (chunk, rows, at)) in cases
+        .into_iter()
+        .flat_map(|case| chunks.map(|chunk| (case, chunk)))
+    {
+        let mut seed = Seed::new();
+        if let Some(rows) = chunk.and_then(NonZeroUsize::new) {
+            seed = seed.chunk_rows(rows);
+        }
+        let error = seed
             .table(&[Parent { id: 1 }])
-            .rows(children(special))
+            .rows(children(rows, at, special))
             .run(&mut conn)
             .unwrap_err();
         let SeedError::Row { table, row, source } = &error else {
             panic!("{error:?}");
         };
-        assert_eq!((table.as_str(), *row), ("children", 70_001), "{error:?}");
+        assert_eq!(table, "children");
+        assert_eq!(i64::try_from(*row).unwrap(), at, "{error:?}");
         let diesel::result::Error::DatabaseError(kind, _) = source else {
             panic!("{source:?}");
         };
-        assert_eq!(format!("{kind:?}"), format!("{expected:?}"));
+        assert_eq!(format!("{kind:?}"), expected);
         assert!(
-            error.to_string().contains("row 70001 of children"),
+            error.to_string().contains(&format!("row {at} of children")),
             "{error}"
         );
         let text = chain(&error);
@@ -121,7 +129,7 @@ fn a_violation_names_table_and_row_and_nothing_is_kept() {
     // The same rows without the mistake are fine.
     let summary = Seed::new()
         .table(&[Parent { id: 1 }])
-        .rows(children(|_| {}))
+        .rows(children(100_000, 0, |_| {}))
         .run(&mut conn)
         .unwrap();
     assert_eq!(summary.inserted(), 100_001);

@@ -63,6 +63,10 @@ where
     match job {
         "migrate" => Ok(auto_migrate(conn)?.applied.len().to_string()),
         "stream" => stream(conn),
+        "fill" => {
+            let summary = Seed::new().rows(numbers::up_to(100_000)).run(conn)?;
+            Ok(summary.inserted().to_string())
+        }
         other => Err(format!("no job {other}").into()),
     }
 }

@@ -2,6 +2,42 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Starts the program `worker` on `url`, lets it work for `time`, and kills it.
+pub fn kill_after(worker: &str, url: &str, job: &'static str, time: Duration) {
+    let mut child = start(worker, url, job);
+    wait_until_ready(&mut child);
+    go(&mut child);
+    std::thread::sleep(time);
+    child.kill().expect("a living or ended worker");
+    child.wait().expect("an exit");
+}
+
+fn start(worker: &str, url: &str, job: &str) -> Child {
+    Command::new(worker)
+        .args([job, url])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the worker program")
+}
+
+fn wait_until_ready(child: &mut Child) {
+    let mut ready = String::new();
+    // Unbuffered, or the reader would swallow part of the answer.
+    let stdout = child.stdout.as_mut().expect("piped");
+    BufReader::with_capacity(1, stdout)
+        .read_line(&mut ready)
+        .expect("a line");
+    assert_eq!(ready, "ready\n");
+}
+
+fn go(child: &mut Child) {
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(b"go\n").expect("a living worker");
+}
 
 /// Starts `count` processes of the program `worker` on `url`, lets them go at once, and
 /// returns what each printed. `job(n)` names the job of the n-th.
@@ -11,34 +47,9 @@ pub fn run(
     count: usize,
     job: impl Fn(usize) -> &'static str,
 ) -> Vec<String> {
-    let mut children: Vec<Child> = (0..count)
-        .map(|n| {
-            Command::new(worker)
-                .args([job(n), url])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("the worker program")
-        })
-        .collect();
-    for child in &mut children {
-        let mut ready = String::new();
-        // Unbuffered, or the reader would swallow part of the answer.
-        let stdout = child.stdout.as_mut().expect("piped");
-        BufReader::with_capacity(1, stdout)
-            .read_line(&mut ready)
-            .expect("a line");
-        assert_eq!(ready, "ready\n");
-    }
-    for child in &mut children {
-        child
-            .stdin
-            .take()
-            .expect("piped")
-            .write_all(b"go\n")
-            .expect("a living worker");
-    }
+    let mut children: Vec<Child> = (0..count).map(|n| start(worker, url, job(n))).collect();
+    children.iter_mut().for_each(wait_until_ready);
+    children.iter_mut().for_each(go);
     children
         .into_iter()
         .map(|child| {

@@ -10,15 +10,16 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::marker::PhantomData;
 
-use diesel::pg::{CopyFormat, CopyTarget, Pg, PgMetadataLookup, PgTypeMetadata};
+use diesel::pg::{CopyFormat, CopyTarget, Pg, PgMetadataLookup, PgQueryBuilder, PgTypeMetadata};
 use diesel::prelude::*;
 use diesel::query_builder::bind_collector::RawBytesBindCollector;
-use diesel::query_builder::{AstPass, BindCollector, QueryFragment};
+use diesel::query_builder::{AstPass, BindCollector, QueryBuilder, QueryFragment};
 use diesel::r2d2::{ConnectionManager, PooledConnection};
 use diesel::result::Error;
 use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
+use super::stage;
 use crate::connection::DatabaseConnection;
 use crate::seed::{ColumnVisitor, SeedRow};
 
@@ -36,9 +37,13 @@ pub(super) fn can_copy<C: DatabaseConnection<Backend = Pg>>(conn: &mut C) -> boo
     connection(conn).is_some()
 }
 
-/// Copies `rows` into the table and returns how many are there now; a row that conflicts
-/// fails them all.
-pub(super) fn rows<C, T>(conn: &mut C, rows: &[T::Row<'_>]) -> QueryResult<usize>
+/// Copies `rows` into the table, or into the stage with numbers from `first` on, and returns
+/// how many went in; one that is refused fails them all.
+pub(super) fn rows<C, T>(
+    conn: &mut C,
+    first: Option<usize>,
+    rows: &[T::Row<'_>],
+) -> QueryResult<usize>
 where
     C: DatabaseConnection<Backend = Pg>,
     T: SeedRow<Pg>,
@@ -50,21 +55,28 @@ where
     };
     // The callback may only borrow what it changes.
     let encoder = RefCell::new(Encoder::default());
-    diesel::copy_from(T::Table::default())
-        .from_raw_data(Target::<T>(PhantomData), |out: &mut dyn Write| {
-            let mut encoder = encoder.borrow_mut();
-            encoder.block.extend_from_slice(HEADER);
-            for row in rows {
-                encoder.row::<T>(row)?;
-                if encoder.block.len() >= BLOCK {
-                    encoder.flush(out)?;
-                }
+    let write = |out: &mut dyn Write| {
+        let mut encoder = encoder.borrow_mut();
+        encoder.block.extend_from_slice(HEADER);
+        for (position, row) in rows.iter().enumerate() {
+            encoder.row::<T>(first.map(|first| first + position), row)?;
+            if encoder.block.len() >= BLOCK {
+                encoder.flush(out)?;
             }
-            encoder.block.extend_from_slice(&TRAILER);
-            encoder.flush(out)
-        })
-        .with_format(CopyFormat::Binary)
-        .execute(conn)
+        }
+        encoder.block.extend_from_slice(&TRAILER);
+        encoder.flush(out)
+    };
+    let copy = diesel::copy_from(T::Table::default());
+    if first.is_some() {
+        copy.from_raw_data(Target::<T, true>(PhantomData), write)
+            .with_format(CopyFormat::Binary)
+            .execute(conn)
+    } else {
+        copy.from_raw_data(Target::<T, false>(PhantomData), write)
+            .with_format(CopyFormat::Binary)
+            .execute(conn)
+    }
 }
 
 /// The libpq connection itself: Diesel copies over nothing else.
@@ -77,19 +89,24 @@ fn connection<C: DatabaseConnection<Backend = Pg>>(conn: &mut C) -> Option<&mut 
         .map(|pooled| &mut **pooled)
 }
 
-/// Table and columns of `T` as the target of a COPY.
-struct Target<T>(PhantomData<T>);
+/// The columns of `T`, of its table or of the stage, as the target of a COPY.
+struct Target<T, const STAGED: bool>(PhantomData<T>);
 
-impl<T: SeedRow<Pg>> CopyTarget for Target<T> {
+impl<T: SeedRow<Pg>, const STAGED: bool> CopyTarget for Target<T, STAGED> {
     type Table = T::Table;
     /// Diesel asks for one, and looks at it only for what it reads.
     type SqlType = diesel::sql_types::Integer;
 
     fn walk_target(mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
-        let mut sql = diesel::pg::PgQueryBuilder::default();
-        T::Table::default().to_sql(&mut sql, &Pg)?;
-        pass.push_sql(&diesel::query_builder::QueryBuilder::<Pg>::finish(sql));
         let mut columns = Vec::new();
+        if STAGED {
+            pass.push_sql(stage::TABLE);
+            columns.push(stage::ROW_NUMBER);
+        } else {
+            let mut sql = PgQueryBuilder::default();
+            T::Table::default().to_sql(&mut sql, &Pg)?;
+            pass.push_sql(&sql.finish());
+        }
         T::columns(&mut columns);
         for (position, column) in columns.iter().enumerate() {
             pass.push_sql(if position == 0 { " (" } else { ", " });
@@ -107,14 +124,20 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn row<T: SeedRow<Pg>>(&mut self, row: &T::Row<'_>) -> QueryResult<()> {
+    fn row<T: SeedRow<Pg>>(&mut self, number: Option<usize>, row: &T::Row<'_>) -> QueryResult<()> {
         self.values.binds.clear();
         self.values.metadata.clear();
         T::visit(row, self)?;
-        let count = self.values.binds.len();
+        let count = self.values.binds.len() + usize::from(number.is_some());
         let count =
             i16::try_from(count).map_err(|error| Error::SerializationError(error.into()))?;
         self.block.extend_from_slice(&count.to_be_bytes());
+        if let Some(number) = number {
+            let number =
+                i64::try_from(number).map_err(|error| Error::SerializationError(error.into()))?;
+            self.block.extend_from_slice(&8_i32.to_be_bytes());
+            self.block.extend_from_slice(&number.to_be_bytes());
+        }
         for value in self.values.binds.drain(..) {
             let Some(bytes) = value else {
                 self.block.extend_from_slice(&(-1_i32).to_be_bytes());

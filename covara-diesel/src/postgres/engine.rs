@@ -2,10 +2,10 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{POSTGRES_MIGRATIONS, copy, layout, seed, sequences};
+use super::{POSTGRES_MIGRATIONS, copy, layout, seed, sequences, stage};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
-use crate::engine::{Engine, Fault, Inspection, SeedWay};
+use crate::engine::{Engine, Fault, Inspection, SeedWay, Stage};
 use crate::migrate::layout::TableLayout;
 use crate::seed::SeedRow;
 
@@ -43,12 +43,49 @@ impl Engine for Pg {
         seed::way(conn, table)
     }
 
-    fn bulk_load<C, T>(conn: &mut C, rows: &[T::Row<'_>]) -> QueryResult<usize>
+    fn bulk_load<C, T>(
+        conn: &mut C,
+        first: Option<usize>,
+        rows: &[T::Row<'_>],
+    ) -> QueryResult<usize>
     where
         C: DatabaseConnection<Backend = Self>,
         T: SeedRow<Self>,
     {
-        copy::rows::<C, T>(conn, rows)
+        copy::rows::<C, T>(conn, first, rows)
+    }
+
+    fn open_stage<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<Stage>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        stage::open(conn, table, columns)
+    }
+
+    fn insert_staged<C>(
+        conn: &mut C,
+        stage: &Stage,
+        numbers: Option<(usize, usize)>,
+        ignore: bool,
+    ) -> QueryResult<usize>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        stage::insert(conn, stage, numbers, ignore)
+    }
+
+    fn clear_stage<C>(conn: &mut C) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        stage::clear(conn)
+    }
+
+    fn close_stage<C>(conn: &mut C) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        stage::close(conn)
     }
 
     fn finish_seed<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<()>

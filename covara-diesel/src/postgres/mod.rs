@@ -8,6 +8,7 @@ pub(crate) mod pool;
 pub mod schema;
 mod seed;
 mod sequences;
+mod stage;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 

@@ -18,7 +18,8 @@ struct Look {
 
 /// `ON CONFLICT` nearly doubles the time of an insert even where nothing conflicts, so an
 /// empty table is filled without it, by COPY where that does the same as INSERT. A table
-/// with rows is likely to conflict, and each violation would stand in the server's log.
+/// with rows is likely to conflict, and each violation would stand in the server's log:
+/// there rows that are present are sorted out first.
 ///
 /// COPY passes over rules, is refused under row-level security, and ends PGlite's server:
 /// so it is never merely tried.
@@ -38,10 +39,17 @@ where
             .bind::<Text, _>(table)
             .get_result::<Look>(conn)
     });
-    Ok(match look {
-        Ok(look) if look.has_rows => SeedWay::Ignore,
-        Ok(look) if look.takes_copy && copy::can_copy(conn) => SeedWay::BulkFirst,
-        Ok(_) => SeedWay::PlainFirst,
-        Err(_) => SeedWay::Ignore,
+    let Ok(Look {
+        has_rows,
+        takes_copy,
+    }) = look
+    else {
+        return Ok(SeedWay::Ignore);
+    };
+    Ok(match (has_rows, takes_copy && copy::can_copy(conn)) {
+        (false, true) => SeedWay::BulkFirst,
+        (true, true) => SeedWay::Stage,
+        (false, false) => SeedWay::PlainFirst,
+        (true, false) => SeedWay::Ignore,
     })
 }

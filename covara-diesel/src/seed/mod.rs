@@ -61,6 +61,7 @@ mod row;
 mod run;
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use error::SeedError;
@@ -83,6 +84,7 @@ pub struct Seed<'a, C> {
     tables: Vec<TableSeed<'a, C>>,
     progress: Option<Report<'a>>,
     lock_timeout: Duration,
+    chunk_rows: Option<NonZeroUsize>,
 }
 
 impl<C> fmt::Debug for Seed<'_, C> {
@@ -90,6 +92,7 @@ impl<C> fmt::Debug for Seed<'_, C> {
         f.debug_struct("Seed")
             .field("tables", &self.tables.len())
             .field("lock_timeout", &self.lock_timeout)
+            .field("chunk_rows", &self.chunk_rows)
             .finish_non_exhaustive()
     }
 }
@@ -107,6 +110,7 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
             tables: Vec::new(),
             progress: None,
             lock_timeout: Duration::from_secs(30),
+            chunk_rows: None,
         }
     }
 
@@ -121,7 +125,7 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
         self
     }
 
-    /// Adds rows that are streamed: one statement's worth is in memory at a time.
+    /// Adds rows that are streamed: [`chunk_rows`](Self::chunk_rows) are in memory at a time.
     pub fn rows<I>(mut self, rows: I) -> Self
     where
         I: IntoIterator<Item: SeedRow<C::Backend>> + 'a,
@@ -132,7 +136,7 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
         self
     }
 
-    /// Calls `report` after every statement, which is after some hundred rows.
+    /// Calls `report` again and again, every few hundred or thousand rows.
     pub fn progress(mut self, report: impl FnMut(&SeedProgress) + 'a) -> Self {
         self.progress = Some(Box::new(report));
         self
@@ -143,6 +147,13 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
     /// that is longer.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
+        self
+    }
+
+    /// How many streamed rows are in memory at a time. Default: what is fastest, 256 on
+    /// SQLite and 8,192 on PostgreSQL. Fewer suit rows of many kilobytes.
+    pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
+        self.chunk_rows = Some(rows);
         self
     }
 
@@ -157,7 +168,7 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
         }
         let begin = |conn: &mut C| conn.begin_write(self.lock_timeout);
         let mut transaction = Transaction::begin(conn, begin).map_err(error::outside::<C>)?;
-        let mut run = Run::new(transaction.conn(), self.progress);
+        let mut run = Run::new(transaction.conn(), self.progress, self.chunk_rows);
         for table in self.tables {
             table(&mut run)?;
         }

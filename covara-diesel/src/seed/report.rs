@@ -49,6 +49,6 @@ pub(super) type Report<'a> = Box<dyn FnMut(&SeedProgress) + 'a>;
 pub struct SeedProgress {
     /// Name of the table that is being seeded.
     pub table: String,
-    /// Rows of this table done so far, inserted or skipped.
+    /// Rows of this table that the database has so far.
     pub rows: usize,
 }

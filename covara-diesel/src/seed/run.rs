@@ -1,5 +1,7 @@
 //! Writes rows in statements of fixed sizes, counts them, and finds the one that failed.
 
+use std::num::NonZeroUsize;
+
 use diesel::QueryResult;
 use diesel::connection::TransactionManager;
 use diesel::query_builder::{QueryBuilder, QueryFragment};
@@ -10,12 +12,17 @@ use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::row::{SeedRow, Seedable};
 use crate::connection::{DatabaseConnection, transaction_depth};
-use crate::engine::{Engine, SeedWay};
+use crate::engine::{Engine, SeedWay, Stage};
+
+/// How many chunks wait in a stage before they are inserted: a join with the table pays off
+/// the more, the more rows take part. A million by default, which wait on the server.
+const STAGE_CHUNKS: usize = 128;
 
 /// A seed inside its transaction.
 pub(super) struct Run<'c, 'a, C> {
     conn: &'c mut C,
     progress: Option<Report<'a>>,
+    chunk_rows: usize,
     summary: SeedSummary,
     finished: Vec<FinishedTable>,
 }
@@ -28,10 +35,15 @@ struct FinishedTable {
 }
 
 impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
-    pub(super) fn new(conn: &'c mut C, progress: Option<Report<'a>>) -> Self {
+    pub(super) fn new(
+        conn: &'c mut C,
+        progress: Option<Report<'a>>,
+        chunk_rows: Option<NonZeroUsize>,
+    ) -> Self {
         Self {
             conn,
             progress,
+            chunk_rows: chunk_rows.map_or(C::Backend::SEED_ROWS, NonZeroUsize::get),
             summary: SeedSummary::default(),
             finished: Vec::new(),
         }
@@ -43,6 +55,7 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
     ) -> Result<(), SeedError> {
         let mut table = TableRun::new(self)?;
         write(&mut table)?;
+        table.finish()?;
         let TableRun {
             sql_name,
             columns,
@@ -91,6 +104,10 @@ pub(super) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: Seedable> {
     progress: SeedProgress,
     /// Asked of the engine before the first row.
     way: Option<SeedWay>,
+    /// Open when rows wait, or have waited, in the engine's stage.
+    stage: Option<Stage>,
+    /// How many wait there; not yet `done`.
+    staged: usize,
     /// Most rows a statement may have, by the connection's bind limit.
     most: usize,
     row: std::marker::PhantomData<fn(T)>,
@@ -131,13 +148,15 @@ where
             inserted: 0,
             progress: SeedProgress { table, rows: 0 },
             way: None,
+            stage: None,
+            staged: 0,
             most,
             row: std::marker::PhantomData,
         })
     }
 
     pub(super) fn write_slice(&mut self, rows: &[T]) -> Result<(), SeedError> {
-        rows.chunks(C::Backend::SEED_ROWS)
+        rows.chunks(self.run.chunk_rows)
             .try_for_each(|chunk| self.write(chunk))
     }
 
@@ -145,10 +164,11 @@ where
         &mut self,
         rows: impl IntoIterator<Item = T>,
     ) -> Result<(), SeedError> {
-        let mut chunk = Vec::with_capacity(C::Backend::SEED_ROWS);
+        let most = self.run.chunk_rows;
+        let mut chunk = Vec::new();
         let mut rows = rows.into_iter();
         loop {
-            chunk.extend(rows.by_ref().take(C::Backend::SEED_ROWS));
+            chunk.extend(rows.by_ref().take(most));
             if chunk.is_empty() {
                 return Ok(());
             }
@@ -164,20 +184,97 @@ where
             self.way = Some(way.map_err(|source| self.refused(&rows, source))?);
         }
         if self.way == Some(SeedWay::BulkFirst) {
-            let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, &rows);
+            let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, None, &rows);
             match nested(self.run.conn, load) {
                 Ok(inserted) => {
                     self.advance(rows.len(), inserted);
                     return Ok(());
                 }
-                // Whatever it was: the inserts below skip it, or tell it better.
+                // Whatever it was: the other ways skip it, or tell it better.
                 Err(error) if another_try(self.run.conn, &error) => {
-                    self.way = Some(SeedWay::Ignore);
+                    self.way = Some(SeedWay::Stage);
                 }
                 Err(error) => return Err(self.refused(&rows, error)),
             }
         }
+        // Below a full chunk, making the stage costs more than it saves.
+        let enough = self.stage.is_some() || rows.len() == self.run.chunk_rows;
+        if self.way == Some(SeedWay::Stage) && enough {
+            return self.stage_all(&rows);
+        }
         self.insert_all(&rows)
+    }
+
+    fn stage_all(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
+        let conn = &mut *self.run.conn;
+        if self.stage.is_none() {
+            let open = |conn: &mut C| C::Backend::open_stage(conn, &self.sql_name, &self.columns);
+            match nested(conn, open) {
+                Ok(stage) => self.stage = Some(stage),
+                // A role may lack the right to temporary tables.
+                Err(error) if another_try(conn, &error) => {
+                    self.way = Some(SeedWay::Ignore);
+                    return self.insert_all(rows);
+                }
+                Err(error) => return Err(self.refused(rows, error)),
+            }
+        }
+        let first = self.done + self.staged + 1;
+        let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, Some(first), rows);
+        match nested(conn, load) {
+            Ok(_) => self.staged += rows.len(),
+            // A value that COPY does not take: those before it first, to keep the order.
+            Err(error) if another_try(conn, &error) => {
+                self.insert_staged()?;
+                return self.insert_all(rows);
+            }
+            Err(error) => return Err(self.refused(rows, error)),
+        }
+        self.report();
+        if self.staged >= STAGE_CHUNKS.saturating_mul(self.run.chunk_rows) {
+            self.insert_staged()?;
+        }
+        Ok(())
+    }
+
+    fn insert_staged(&mut self) -> Result<(), SeedError> {
+        let Some(stage) = self.stage.as_ref().filter(|_| self.staged > 0) else {
+            return Ok(());
+        };
+        let conn = &mut *self.run.conn;
+        let insert =
+            |ignore| move |conn: &mut C| C::Backend::insert_staged(conn, stage, None, ignore);
+        let mut inserted = nested(conn, insert(false));
+        if let Err(error) = &inserted {
+            // Rows of the input may conflict with each other, or another writer was faster.
+            if another_try(conn, error) {
+                inserted = nested(conn, insert(true));
+            }
+        }
+        let cleared = inserted.and_then(|inserted| {
+            C::Backend::clear_stage(conn)?;
+            Ok(inserted)
+        });
+        match cleared {
+            Ok(inserted) => {
+                self.inserted += inserted;
+                self.done += self.staged;
+                self.staged = 0;
+                Ok(())
+            }
+            Err(source) => Err(self.refused_staged(source)),
+        }
+    }
+
+    /// What is still staged goes in, and the stage away.
+    fn finish(&mut self) -> Result<(), SeedError> {
+        self.insert_staged()?;
+        match self.stage.take() {
+            Some(_) => {
+                C::Backend::close_stage(self.run.conn).map_err(|source| self.interrupted(source))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Statements come in a few sizes only, so that each is prepared once per connection.
@@ -208,8 +305,12 @@ where
     fn advance(&mut self, rows: usize, inserted: usize) {
         self.inserted += inserted;
         self.done += rows;
+        self.report();
+    }
+
+    fn report(&mut self) {
         if let Some(report) = &mut self.run.progress {
-            self.progress.rows = self.done;
+            self.progress.rows = self.done + self.staged;
             report(&self.progress);
         }
     }
@@ -260,11 +361,61 @@ where
                 last: done + rows.len(),
                 source,
             },
-            _ => SeedError::Interrupted {
+            _ => self.interrupted(source),
+        }
+    }
+
+    /// Says which of the staged rows it was: the first half that fails, and so on.
+    fn refused_staged(&mut self, source: Error) -> SeedError {
+        let source = match known::<C>(source) {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
+        let Some(stage) = &self.stage else {
+            return self.interrupted(source);
+        };
+        let table = self.progress.table.clone();
+        let (mut first, mut last) = (self.done + 1, self.done + self.staged);
+        let mut culprit = None;
+        // Always rolled back: nothing of this search is kept.
+        let search = nested(self.run.conn, |conn| {
+            while first <= last {
+                let middle = first + (last - first) / 2;
+                let half = |conn: &mut C| {
+                    C::Backend::insert_staged(conn, stage, Some((first, middle)), true)
+                };
+                match nested(conn, half) {
+                    Ok(_) => first = middle + 1,
+                    Err(error) if first == middle => {
+                        culprit = Some(error);
+                        break;
+                    }
+                    Err(_) => last = middle,
+                }
+            }
+            Err::<(), _>(Error::RollbackTransaction)
+        });
+        match (culprit, search) {
+            (Some(source), _) if concerns_rows(&source) => SeedError::Row {
                 table,
-                done,
+                row: first,
                 source,
             },
+            (None, Err(Error::RollbackTransaction)) if concerns_rows(&source) => SeedError::Rows {
+                table,
+                first: self.done + 1,
+                last: self.done + self.staged,
+                source,
+            },
+            _ => self.interrupted(source),
+        }
+    }
+
+    fn interrupted(&self, source: Error) -> SeedError {
+        SeedError::Interrupted {
+            table: self.progress.table.clone(),
+            done: self.done,
+            source,
         }
     }
 }

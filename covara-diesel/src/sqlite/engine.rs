@@ -7,7 +7,6 @@ use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
 use crate::engine::{Engine, Fault, Inspection, SeedWay};
 use crate::migrate::layout::TableLayout;
-use crate::seed::SeedRow;
 
 static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
 
@@ -39,17 +38,6 @@ impl Engine for Sqlite {
         C: DatabaseConnection<Backend = Self>,
     {
         seed::way(conn, table)
-    }
-
-    /// SQLite has none; `seed_way` never says so.
-    fn bulk_load<C, T>(_: &mut C, _: &[T::Row<'_>]) -> QueryResult<usize>
-    where
-        C: DatabaseConnection<Backend = Self>,
-        T: SeedRow<Self>,
-    {
-        Err(diesel::result::Error::QueryBuilderError(
-            "SQLite has no bulk loader".into(),
-        ))
     }
 
     /// SQLite moves its own sequences.

@@ -1,0 +1,122 @@
+//! A temporary table in which rows wait to be compared with those that are there.
+//!
+//! Row by row, `ON CONFLICT` looks into an index for each; many rows at once are told apart
+//! from present ones by a join, several times as fast, and what is left needs no
+//! `ON CONFLICT`. The table lives inside the seed's transaction, so that a transaction
+//! pooler does not mind.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Text};
+
+use crate::connection::DatabaseConnection;
+use crate::engine::Stage;
+
+/// Its name; `ROW_NUMBER` is the column that keeps the order of the rows.
+pub(super) const TABLE: &str = "pg_temp.__covara_seed";
+pub(super) const ROW_NUMBER: &str = "__covara_row";
+
+#[derive(QueryableByName)]
+struct UniqueIndex {
+    #[diesel(sql_type = Text)]
+    condition: String,
+}
+
+/// For each unique index over seeded columns only: when a new row meets a present one.
+///
+/// Left out is every index for which `=` could find more rows equal than the index does:
+/// partial ones, expressions, other operator classes or collations, types from elsewhere,
+/// and those of a table with children by inheritance, which its indexes do not cover.
+/// What is left out, or conflicts within the input, is met by the insert itself.
+const UNIQUE_INDEXES: &str = r#"
+SELECT string_agg(format('present.%1$I = new.%1$I', c.attname), ' AND ') AS condition
+FROM pg_catalog.pg_index AS i
+CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[])
+    WITH ORDINALITY AS k (attnum, opclass, "collation", position)
+LEFT JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
+LEFT JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
+LEFT JOIN pg_catalog.pg_opclass AS o ON o.oid = k.opclass
+WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h
+                  JOIN pg_catalog.pg_class AS child ON child.oid = h.inhrelid
+                  WHERE h.inhparent = i.indrelid AND NOT child.relispartition)
+  AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
+GROUP BY i.indexrelid, i.indisprimary
+HAVING bool_and(c.attname = ANY($2) AND o.opcdefault AND k."collation" = c.attcollation
+                AND t.typnamespace = 'pg_catalog'::regnamespace)
+ORDER BY i.indisprimary DESC, i.indexrelid"#;
+
+/// Makes the temporary table for `columns` of `table` (quoted).
+pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<Stage>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let quoted: Vec<String> = columns
+        .iter()
+        .map(|column| format!("\"{}\"", column.replace('"', "\"\"")))
+        .collect();
+    let list = quoted.join(", ");
+    conn.batch_execute(&format!(
+        "CREATE TEMPORARY TABLE {TABLE} ON COMMIT DROP AS
+         SELECT NULL::bigint AS {ROW_NUMBER}, {list} FROM {table} WITH NO DATA"
+    ))?;
+    let indexes = diesel::sql_query(UNIQUE_INDEXES)
+        .bind::<Text, _>(table)
+        .bind::<Array<Text>, _>(columns)
+        .load::<UniqueIndex>(conn)?;
+    let filter = indexes
+        .into_iter()
+        .map(|UniqueIndex { condition }| {
+            format!(" AND NOT EXISTS (SELECT FROM {table} AS present WHERE {condition})")
+        })
+        .collect();
+    Ok(Stage {
+        table: table.to_owned(),
+        columns: list,
+        filter,
+    })
+}
+
+/// Inserts the rows of the stage, all or those with the numbers given, in order.
+pub(super) fn insert<C>(
+    conn: &mut C,
+    stage: &Stage,
+    numbers: Option<(usize, usize)>,
+    ignore: bool,
+) -> QueryResult<usize>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let Stage {
+        table,
+        columns,
+        filter,
+    } = stage;
+    let range = numbers.map_or_else(
+        || "true".to_owned(),
+        |(first, last)| format!("{ROW_NUMBER} BETWEEN {first} AND {last}"),
+    );
+    let conflict = if ignore { "ON CONFLICT DO NOTHING" } else { "" };
+    diesel::sql_query(format!(
+        "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+         SELECT {columns} FROM {TABLE} AS new WHERE {range}{filter}
+         ORDER BY {ROW_NUMBER} {conflict}"
+    ))
+    .execute(conn)
+}
+
+/// Empties the stage for more rows.
+pub(super) fn clear<C>(conn: &mut C) -> QueryResult<()>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    conn.batch_execute(&format!("TRUNCATE {TABLE}"))
+}
+
+/// Takes the temporary table away: the next table of the seed has other columns.
+pub(super) fn close<C>(conn: &mut C) -> QueryResult<()>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    conn.batch_execute(&format!("DROP TABLE {TABLE}"))
+}
