@@ -438,6 +438,15 @@ fn sorting_out_by_join_gives_what_on_conflict_gives() {
          INSERT INTO child VALUES (3, 'of the child', 3), (4, 'of the child', 4)",
         "CREATE TABLE numbers (id BIGINT, label TEXT, half BIGINT, own SERIAL PRIMARY KEY);
          CREATE UNIQUE INDEX ON numbers (half, own)",
+        "CREATE TABLE numbers (id BIGINT PRIMARY KEY, label TEXT, half BIGINT);
+         CREATE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN NEW.id := NEW.id + 200; RETURN NEW; END $$;
+         CREATE TRIGGER shifted BEFORE INSERT ON numbers FOR EACH ROW EXECUTE FUNCTION shift()",
+        "CREATE TABLE numbers (id BIGINT, label TEXT, half BIGINT) PARTITION BY LIST (id);
+         CREATE TABLE part PARTITION OF numbers (UNIQUE (label)) DEFAULT;
+         CREATE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN NEW.label := lower(NEW.label); RETURN NEW; END $$;
+         CREATE TRIGGER shifted BEFORE INSERT ON part FOR EACH ROW EXECUTE FUNCTION shift()",
         "CREATE DOMAIN tag AS TEXT CHECK (value <> '');
          CREATE TABLE numbers (id BIGINT UNIQUE, label tag UNIQUE, half BIGINT)",
         "CREATE TABLE numbers (id BIGINT PRIMARY KEY, label VARCHAR(40) UNIQUE, half BIGINT,

@@ -26,7 +26,9 @@ struct UniqueIndex {
 ///
 /// Left out is every index for which `=` could find more rows equal than the index does:
 /// partial ones, expressions, other operator classes or collations, types from elsewhere,
-/// and those of a table with children by inheritance, which its indexes do not cover.
+/// those of a table with children by inheritance, which its indexes do not cover, and those
+/// of a table whose BEFORE triggers (type bits 1, 2 and 4: row, before, insert) may give a
+/// row other values.
 /// What is left out, or conflicts within the input, is met by the insert itself.
 const UNIQUE_INDEXES: &str = r#"
 SELECT string_agg(format('present.%1$I = new.%1$I', c.attname), ' AND ') AS condition
@@ -40,6 +42,10 @@ WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid AND i.indimme
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h
                   JOIN pg_catalog.pg_class AS child ON child.oid = h.inhrelid
                   WHERE h.inhparent = i.indrelid AND NOT child.relispartition)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
+                  WHERE NOT g.tgisinternal AND g.tgtype & 7 = 7
+                    AND (g.tgrelid = i.indrelid OR g.tgrelid IN
+                         (SELECT relid FROM pg_catalog.pg_partition_tree(i.indrelid))))
   AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
 GROUP BY i.indexrelid, i.indisprimary
 HAVING bool_and(c.attname = ANY($2) AND o.opcdefault AND k."collation" = c.attcollation
