@@ -263,3 +263,31 @@ fn a_column_filled_twice_through_an_embedded_struct_is_an_error() {
         "{error:?}"
     );
 }
+
+/// That a row is there already is no excuse for what is wrong with it.
+#[test]
+fn a_violation_in_a_row_that_is_there_already_is_an_error_all_the_same() {
+    let (_db, mut conn) = family("");
+    Seed::new()
+        .table(&[Parent { id: 1 }])
+        .rows(children(100, 0, |_| {}))
+        .run(&mut conn)
+        .unwrap();
+    let specials: [fn(&mut Child); 2] = [
+        |child| child.name = None,
+        |child| child.name = Some("nobody"),
+    ];
+    for special in specials {
+        for chunk in [1, 10, 100, 1_000].map(NonZeroUsize::new) {
+            let error = Seed::new()
+                .chunk_rows(chunk.unwrap())
+                .rows(children(100, 51, special))
+                .run(&mut conn)
+                .unwrap_err();
+            assert!(
+                matches!(&error, SeedError::Row { table, row: 51, .. } if table == "children"),
+                "{chunk:?}: {error:?}"
+            );
+        }
+    }
+}

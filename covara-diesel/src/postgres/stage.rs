@@ -7,7 +7,7 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Text};
+use diesel::sql_types::{Array, Nullable, Text};
 
 use crate::connection::DatabaseConnection;
 use crate::engine::Stage;
@@ -26,9 +26,9 @@ struct UniqueIndex {
 ///
 /// Left out is every index for which `=` could find more rows equal than the index does:
 /// partial ones, expressions, other operator classes or collations, types from elsewhere,
-/// those of a table with children by inheritance, which its indexes do not cover, and those
-/// of a table whose BEFORE triggers (type bits 1, 2 and 4: row, before, insert) may give a
-/// row other values.
+/// those of a table with children by inheritance, which its indexes do not cover, of one
+/// whose BEFORE triggers (type bits 1, 2 and 4: row, before, insert) may give a row other
+/// values, and of one with CHECK constraints, which a row must meet also when it is there.
 /// What is left out, or conflicts within the input, is met by the insert itself.
 const UNIQUE_INDEXES: &str = r#"
 SELECT string_agg(format('present.%1$I = new.%1$I', c.attname), ' AND ') AS condition
@@ -46,11 +46,26 @@ WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid AND i.indimme
                   WHERE NOT g.tgisinternal AND g.tgtype & 7 = 7
                     AND (g.tgrelid = i.indrelid OR g.tgrelid IN
                          (SELECT relid FROM pg_catalog.pg_partition_tree(i.indrelid))))
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+                  WHERE k.contype = 'c'
+                    AND (k.conrelid = i.indrelid OR k.conrelid IN
+                         (SELECT relid FROM pg_catalog.pg_partition_tree(i.indrelid))))
   AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
 GROUP BY i.indexrelid, i.indisprimary
 HAVING bool_and(c.attname = ANY($2) AND o.opcdefault AND k."collation" = c.attcollation
                 AND t.typnamespace = 'pg_catalog'::regnamespace)
 ORDER BY i.indisprimary DESC, i.indexrelid"#;
+
+#[derive(QueryableByName)]
+struct RequiredColumns {
+    #[diesel(sql_type = Nullable<Text>)]
+    actions: Option<String>,
+}
+
+const REQUIRED_COLUMNS: &str = "
+SELECT string_agg(format('ALTER COLUMN %I SET NOT NULL', c.attname), ', ') AS actions
+FROM pg_catalog.pg_attribute AS c
+WHERE c.attrelid = $1::regclass AND c.attname = ANY($2) AND c.attnotnull";
 
 /// Makes the temporary table for `columns` of `table` (quoted).
 pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<Stage>
@@ -70,6 +85,17 @@ where
         .bind::<Text, _>(table)
         .bind::<Array<Text>, _>(columns)
         .load::<UniqueIndex>(conn)?;
+    if !indexes.is_empty() {
+        // A row that is sorted out meets no constraint of the table's, so it must meet here
+        // what would refuse it there.
+        let required = diesel::sql_query(REQUIRED_COLUMNS)
+            .bind::<Text, _>(table)
+            .bind::<Array<Text>, _>(columns)
+            .get_result::<RequiredColumns>(conn)?;
+        if let Some(actions) = required.actions {
+            conn.batch_execute(&format!("ALTER TABLE {TABLE} {actions}"))?;
+        }
+    }
     let filter = indexes
         .into_iter()
         .map(|UniqueIndex { condition }| {

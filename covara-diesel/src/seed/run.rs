@@ -244,7 +244,8 @@ where
         let conn = &mut *self.run.conn;
         let insert =
             |ignore| move |conn: &mut C| C::Backend::insert_staged(conn, stage, None, ignore);
-        let mut inserted = nested(conn, insert(false));
+        // With nothing sorted out, conflicts are to be expected.
+        let mut inserted = nested(conn, insert(stage.filter.is_empty()));
         if let Err(error) = &inserted {
             // Rows of the input may conflict with each other, or another writer was faster.
             if another_try(conn, error) {
