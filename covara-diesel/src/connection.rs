@@ -104,8 +104,8 @@ impl<'c, C: DatabaseConnection> Transaction<'c, C> {
 
     /// Diesel rolls back by itself when a top-level commit fails.
     pub(crate) fn commit(mut self) -> QueryResult<()> {
-        let lock_wait = self.lock_wait.take();
         let nested = transaction_depth(self.conn)? > 1;
+        let lock_wait = self.lock_wait.take();
         let committed = C::TransactionManager::commit_transaction(self.conn);
         if committed.is_err() && nested {
             // A savepoint that cannot be released is still there.

@@ -28,6 +28,8 @@ pub enum Fault {
     ReadOnly,
     /// No room is left on the disk.
     DiskFull,
+    /// The server ended the statement for reasons of its own or of another client's.
+    Cancelled,
     /// Anything else.
     Other,
 }
@@ -95,11 +97,18 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// How rows are best put into `table` (quoted), asked once before the first.
+    /// How rows like `row` are best put into `columns` of `table` (quoted), asked once
+    /// before the first.
     #[doc(hidden)]
-    fn seed_way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
+    fn seed_way<C, T>(
+        conn: &mut C,
+        table: &str,
+        columns: &[&str],
+        row: &T::Row<'_>,
+    ) -> QueryResult<SeedWay>
     where
-        C: DatabaseConnection<Backend = Self>;
+        C: DatabaseConnection<Backend = Self>,
+        T: SeedRow<Self>;
 
     /// Loads rows without looking at conflicts, into the table or, numbered from `first`,
     /// into the open stage, and returns how many went in. Asked only after
@@ -161,8 +170,8 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Reads the kind of a failure from the database's words: Diesel hands out neither
-    /// SQLite's result code nor PostgreSQL's SQLSTATE.
+    /// Reads the kind of a failure from the database's words: for these Diesel hands out
+    /// neither SQLite's result code nor PostgreSQL's SQLSTATE.
     #[doc(hidden)]
     fn fault(message: &str) -> Fault;
 

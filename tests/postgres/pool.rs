@@ -119,6 +119,9 @@ fn what_cannot_be_connected_to_is_told_apart_and_no_password_is_printed() {
         "{nonsense:?}"
     );
 
+    for end in ["?", "?sslmode=prefer&", "?connect_timeout=3"] {
+        pool::postgres(format!("{server}{end}"), PoolDriver::Postgres).unwrap();
+    }
     let driver = pool::postgres(&server, PoolDriver::D1).unwrap_err();
     assert!(
         matches!(driver, PoolError::InvalidConfig { .. }),
@@ -133,6 +136,8 @@ fn what_cannot_be_connected_to_is_told_apart_and_no_password_is_printed() {
         format!("postgres://covara:a@{secret}@127.0.0.1/app"),
         format!("postgres://covara:a/{secret}@127.0.0.1/app"),
         format!("postgres://127.0.0.1/app?password={secret}%zz"),
+        format!("postgres://localhost?password=pa@{secret}"),
+        format!("covara:{secret}://x@localhost"),
         format!("postgres://127.0.0.1/app?unknown=1&password={secret}"),
         format!("host=127.0.0.1 password = '{secret}"),
         format!("host=127.0.0.1 password={secret}\\' x"),

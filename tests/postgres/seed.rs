@@ -521,3 +521,63 @@ fn a_role_without_temporary_tables_can_seed() {
     )
     .unwrap();
 }
+
+/// COPY takes bytes as they are, an insert converts: the values must be those of an insert.
+#[test]
+fn a_column_of_another_type_than_declared_gets_the_right_values() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE numbers (id DOUBLE PRECISION PRIMARY KEY, label VARCHAR(40), half NUMERIC)",
+    )
+    .unwrap();
+    let rows: Vec<Number> = numbers::up_to(10_000).collect();
+    assert_eq!(
+        Number::seed(&mut conn, &rows[..9_000]).unwrap().inserted(),
+        9_000
+    );
+    assert_eq!(Number::seed(&mut conn, &rows).unwrap().inserted(), 1_000);
+    let sum = number(
+        &mut conn,
+        "SELECT (sum(id) + sum(half))::bigint AS n FROM numbers",
+    );
+    let expected: i64 = rows.iter().map(|row| row.id + row.half.unwrap_or(0)).sum();
+    assert_eq!(sum, expected);
+}
+
+#[test]
+fn dropped_columns_and_sequences_of_other_columns_do_no_harm() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE cities (geoname_id BIGINT PRIMARY KEY, gone TEXT, name TEXT,
+             country_code TEXT, admin_code TEXT, feature_code TEXT, population BIGINT,
+             latitude FLOAT8, longitude FLOAT8);
+         ALTER TABLE cities DROP COLUMN gone;
+         CREATE SEQUENCE orders;
+         ALTER TABLE cities ALTER name SET DEFAULT 'ORD-' || nextval('orders');
+         ALTER SEQUENCE orders OWNED BY cities.name",
+    )
+    .unwrap();
+    let cities = support::cities::cities();
+    let seeded = support::cities::City::seed(&mut conn, &cities[..100]).unwrap();
+    assert_eq!(seeded.inserted(), 100);
+}
+
+#[test]
+fn a_statement_the_server_cancels_is_no_fault_of_a_row() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    conn.batch_execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$;
+         CREATE TRIGGER slow BEFORE INSERT ON numbers FOR EACH ROW EXECUTE FUNCTION slow();
+         SET statement_timeout = 200",
+    )
+    .unwrap();
+    let rows: Vec<Number> = numbers::up_to(1000).collect();
+    let error = Number::seed(&mut conn, &rows).unwrap_err();
+    assert!(matches!(error, SeedError::Interrupted { .. }), "{error:?}");
+    assert_eq!(count(&mut conn, "numbers"), 0);
+}

@@ -157,12 +157,19 @@ fn what_cannot_be_opened_is_told_apart() {
 
 #[test]
 fn urls_name_the_same_file() {
+    let spaced = tempfile::tempdir().unwrap();
+    fs::create_dir(spaced.path().join("my data")).unwrap();
+    let url = format!("file:{}/my%20data/app.db", spaced.path().display());
+    pool::sqlite(url).unwrap();
+    assert!(spaced.path().join("my data/app.db").exists());
+
     let db = TestDb::new();
     let pool = pool::sqlite(db.url()).unwrap();
     auto_migrate(&mut pool.get().unwrap()).unwrap();
     for url in [
         format!("sqlite:{}", db.url()),
         format!("sqlite://{}", db.url()),
+        format!("sqlite://{}?cache=private", db.url()),
         format!("file:{}", db.url()),
         format!("file://{}?cache=private", db.url()),
     ] {

@@ -172,6 +172,6 @@ fn classify<C: DatabaseConnection>(
         }),
         Fault::ReadOnly => Ok(MigrateError::ReadOnly { source }),
         Fault::DiskFull => Ok(MigrateError::DiskFull { source }),
-        Fault::Other => Err(source),
+        Fault::Cancelled | Fault::Other => Err(source),
     }
 }

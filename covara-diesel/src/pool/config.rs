@@ -266,7 +266,7 @@ impl PoolConfig {
             .idle_timeout(self.idle_timeout)
             .max_lifetime(self.max_lifetime)
             .test_on_check_out(self.test_on_check_out)
-            .connection_timeout(self.connection_timeout.unwrap_or(NO_LIMIT))
+            .connection_timeout(self.connection_timeout.unwrap_or(NO_LIMIT).min(NO_LIMIT))
             .connection_customizer(Box::new(customizer))
             .build(ConnectionManager::new(url))
     }

@@ -79,6 +79,15 @@ where
     }
 }
 
+/// The types that the columns of `T` are declared with, by number; 0 where the server would
+/// have to be asked.
+pub(super) fn declared_types<T: SeedRow<Pg>>(row: &T::Row<'_>) -> QueryResult<Vec<u32>> {
+    let mut encoder = Encoder::default();
+    T::visit(row, &mut encoder)?;
+    let types = encoder.values.metadata.iter();
+    Ok(types.map(|type_| type_.oid().unwrap_or(0)).collect())
+}
+
 /// The libpq connection itself: Diesel copies over nothing else.
 fn connection<C: DatabaseConnection<Backend = Pg>>(conn: &mut C) -> Option<&mut PgConnection> {
     let conn: &mut dyn Any = conn;

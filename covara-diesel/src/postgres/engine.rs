@@ -36,11 +36,17 @@ impl Engine for Pg {
         layout::inspect(conn)
     }
 
-    fn seed_way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
+    fn seed_way<C, T>(
+        conn: &mut C,
+        table: &str,
+        columns: &[&str],
+        row: &T::Row<'_>,
+    ) -> QueryResult<SeedWay>
     where
         C: DatabaseConnection<Backend = Self>,
+        T: SeedRow<Self>,
     {
-        seed::way(conn, table)
+        seed::way::<C, T>(conn, table, columns, row)
     }
 
     fn bulk_load<C, T>(
@@ -104,6 +110,10 @@ impl Engine for Pg {
             Fault::Locked
         } else if message.contains("No space left on device") {
             Fault::DiskFull
+        } else if message.contains("deadlock detected")
+            || message.contains("canceling statement due to")
+        {
+            Fault::Cancelled
         } else {
             Fault::Other
         }

@@ -75,7 +75,7 @@ fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, P
     let uri = match given.split_once("://") {
         Some(("postgres" | "postgresql", _)) => true,
         // A value of the key=value form may hold anything.
-        Some((scheme, _)) if !scheme.contains('=') => {
+        Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
             return Err(PoolError::UnsupportedScheme {
                 scheme: scheme.to_owned(),
                 dialect: Dialect::Postgres,
@@ -94,7 +94,7 @@ fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, P
     if uri && misplaced_at(given) {
         return Err(PoolError::Connect {
             source: ConnectionError::InvalidConnectionUrl(
-                "a user name or password with `@` or `/` must be percent-encoded, as %40 and %2F"
+                "`@`, `/` and `?` in a user name or password must be percent-encoded, as %40, %2F, %3F"
                     .to_owned(),
             ),
         });
@@ -103,9 +103,10 @@ fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, P
         return Ok(given.to_owned());
     };
     let separator = match (uri, without_user(given).contains('?')) {
-        (true, true) => '&',
-        (true, false) => '?',
-        (false, _) => ' ',
+        (true, true) if given.ends_with(['?', '&']) => "",
+        (true, true) => "&",
+        (true, false) => "?",
+        (false, _) => " ",
     };
     // libpq counts whole seconds, and takes 0 for ever and 1 for 2.
     let seconds = timeout.as_secs().max(2);
@@ -124,10 +125,11 @@ fn without_user(url: &str) -> &str {
 
 /// Whether libpq would take part of a password for host, port or database, and say so.
 fn misplaced_at(url: &str) -> bool {
-    without_user(url)
-        .split('?')
-        .next()
-        .is_some_and(|host_and_path| host_and_path.contains('@'))
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let from_host = without_user(url);
+    let user = &rest[..rest.len() - from_host.len()];
+    let host_and_path = from_host.split('?').next().unwrap_or(from_host);
+    user.contains('?') || host_and_path.contains('@')
 }
 
 /// The failure's kind, read from libpq's text: it has nothing else to offer here.
@@ -143,7 +145,7 @@ fn explain(error: ConnectionError, url: &str) -> PoolError {
     };
     if has("authentication failed") || has("no password supplied") {
         PoolError::Authentication { source }
-    } else if has("does not exist") && has("database") {
+    } else if has("does not exist") && has("database \"") {
         PoolError::UnknownDatabase { source }
     } else if has("could not translate host name")
         || has("Connection refused")

@@ -2,11 +2,12 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Array, Bool, Oid, Text};
 
 use super::copy;
 use crate::connection::DatabaseConnection;
 use crate::engine::SeedWay;
+use crate::seed::SeedRow;
 
 #[derive(QueryableByName)]
 struct Look {
@@ -23,20 +24,45 @@ struct Look {
 ///
 /// COPY passes over rules, is refused under row-level security, and ends PGlite's server:
 /// so it is never merely tried.
-pub(super) fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
+///
+/// Nor where a column's real type is not the one that the rows are declared with: an insert
+/// converts, COPY takes the bytes as they are. Type 0 is one of the user's own.
+pub(super) fn way<C, T>(
+    conn: &mut C,
+    table: &str,
+    columns: &[&str],
+    row: &T::Row<'_>,
+) -> QueryResult<SeedWay>
 where
     C: DatabaseConnection<Backend = Pg>,
+    T: SeedRow<Pg>,
 {
+    let types = copy::declared_types::<T>(row)?;
     let look = format!(
         "SELECT EXISTS (SELECT 1 FROM {table}) AS has_rows,
                 t.relkind IN ('r', 'p') AND NOT t.relhasrules AND NOT t.relrowsecurity
-                    AND version() NOT LIKE '%PGlite%' AS takes_copy
+                    AND version() NOT LIKE '%PGlite%' AND NOT EXISTS (
+                        SELECT FROM unnest($2, $3) AS given (name, type)
+                        LEFT JOIN pg_catalog.pg_attribute AS c
+                            ON c.attrelid = t.oid AND c.attname = given.name
+                        LEFT JOIN pg_catalog.pg_type AS real ON real.oid = c.atttypid
+                        WHERE NOT COALESCE(CASE
+                            WHEN given.type = 0 THEN
+                                real.typnamespace <> 'pg_catalog'::regnamespace
+                            WHEN given.type = 'text'::regtype THEN
+                                COALESCE(NULLIF(real.typbasetype, 0), real.oid)
+                                    IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+                            ELSE COALESCE(NULLIF(real.typbasetype, 0), real.oid) = given.type
+                        END, false)
+                    ) AS takes_copy
          FROM pg_catalog.pg_class AS t WHERE t.oid = $1::regclass"
     );
     // In a savepoint: a role may insert rows that it may not read.
     let look = conn.transaction(|conn| {
         diesel::sql_query(look)
             .bind::<Text, _>(table)
+            .bind::<Array<Text>, _>(columns)
+            .bind::<Array<Oid>, _>(types)
             .get_result::<Look>(conn)
     });
     let Ok(Look {

@@ -14,13 +14,18 @@ struct Sequence {
     column: String,
 }
 
-/// Serial and identity columns among `columns`; both names come back quoted.
+/// Serial and identity columns among `columns`; both names come back quoted. In steps, as
+/// the function fails on dropped columns, which the planner may ask about first.
 const SEQUENCES: &str = r#"
-SELECT pg_get_serial_sequence($1, c.attname) AS sequence, quote_ident(c.attname) AS "column"
-FROM pg_catalog.pg_attribute AS c
-WHERE c.attrelid = $1::regclass AND c.attname = ANY($2)
-  AND pg_get_serial_sequence($1, c.attname) IS NOT NULL
-ORDER BY 1"#;
+WITH seeded AS MATERIALIZED (
+    SELECT c.attname FROM pg_catalog.pg_attribute AS c
+    WHERE c.attrelid = $1::regclass AND c.attname = ANY($2) AND NOT c.attisdropped
+      AND c.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+), sequences AS MATERIALIZED (
+    SELECT pg_get_serial_sequence($1, attname) AS sequence, quote_ident(attname) AS "column"
+    FROM seeded
+)
+SELECT sequence, "column" FROM sequences WHERE sequence IS NOT NULL ORDER BY sequence"#;
 
 /// Moves the sequence of each seeded serial or identity column of `table` (quoted) past
 /// the largest value in it, never back.

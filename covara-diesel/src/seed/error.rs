@@ -67,7 +67,7 @@ pub enum SeedError {
     /// A sequence could not be moved past the explicit ids.
     #[error(
         "the sequences of {table} could not be moved past its ids; the role needs SELECT \
-         and UPDATE on them"
+         and UPDATE on them, and SELECT on the table"
     )]
     Sequence {
         /// Name of the table.
@@ -113,7 +113,7 @@ pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, E
         Fault::Locked => Ok(SeedError::Locked { source }),
         Fault::ReadOnly => Ok(SeedError::ReadOnly { source }),
         Fault::DiskFull => Ok(SeedError::DiskFull { source }),
-        Fault::Other => Err(source),
+        Fault::Cancelled | Fault::Other => Err(source),
     }
 }
 

@@ -39,6 +39,7 @@
 //! What holds:
 //!
 //! - A row that meets any unique constraint, primary key or other, is skipped and counted.
+//!   (PostgreSQL cannot skip by a deferrable constraint and says so.)
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's,
 //!   the seed is a savepoint of it.
 //! - Rows and tables go in in the order given, so parents come before children.
@@ -47,7 +48,8 @@
 //!   and in the bundled SQLite.
 //! - `None` is NULL, never the column's default.
 //! - After explicit ids in a serial or identity column, PostgreSQL's sequence is moved past
-//!   them, never back. The role needs `SELECT` and `UPDATE` on the sequence for that.
+//!   them, never back. The role needs `SELECT` and `UPDATE` on the sequence, and
+//!   `SELECT` on the table, for that.
 //! - Memory does not grow with the number of rows.
 //! - Seeds of one table may run at once. On PostgreSQL give them their rows in the same
 //!   order, or the server may end one of them as a deadlock.
@@ -144,7 +146,7 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
 
     /// How long to wait for another writer before the first row, where the engine has one
     /// writer at a time (SQLite). Default: 30 s, or the connection's own busy timeout if
-    /// that is longer.
+    /// that is longer. Inside the caller's transaction it is the caller's to wait.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
         self

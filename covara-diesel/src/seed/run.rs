@@ -11,8 +11,8 @@ use super::error::{SeedError, known, outside};
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::row::{SeedRow, Seedable};
-use crate::connection::{DatabaseConnection, transaction_depth};
-use crate::engine::{Engine, SeedWay, Stage};
+use crate::connection::{DatabaseConnection, message, transaction_depth};
+use crate::engine::{Engine, Fault, SeedWay, Stage};
 
 /// How many chunks wait in a stage before they are inserted: a join with the table pays off
 /// the more, the more rows take part. A million by default, which wait on the server.
@@ -166,7 +166,7 @@ where
     ) -> Result<(), SeedError> {
         let most = self.run.chunk_rows;
         let mut chunk = Vec::new();
-        let mut rows = rows.into_iter();
+        let mut rows = rows.into_iter().fuse();
         loop {
             chunk.extend(rows.by_ref().take(most));
             if chunk.is_empty() {
@@ -180,7 +180,11 @@ where
     fn write(&mut self, chunk: &[T]) -> Result<(), SeedError> {
         let rows: Vec<T::Row<'_>> = chunk.iter().map(T::row).collect();
         if self.way.is_none() {
-            let way = C::Backend::seed_way(self.run.conn, &self.sql_name);
+            let Some(first) = rows.first() else {
+                return Ok(());
+            };
+            let (table, columns) = (&self.sql_name, &self.columns);
+            let way = C::Backend::seed_way::<C, T>(self.run.conn, table, columns, first);
             self.way = Some(way.map_err(|source| self.refused(&rows, source))?);
         }
         if self.way == Some(SeedWay::BulkFirst) {
@@ -226,9 +230,10 @@ where
             // A value that COPY does not take: those before it first, to keep the order.
             Err(error) if another_try(conn, &error) => {
                 self.insert_staged()?;
+                self.way = Some(SeedWay::Ignore);
                 return self.insert_all(rows);
             }
-            Err(error) => return Err(self.refused(rows, error)),
+            Err(error) => return Err(self.interrupted(error)),
         }
         self.report();
         if self.staged >= STAGE_CHUNKS.saturating_mul(self.run.chunk_rows) {
@@ -245,10 +250,11 @@ where
         let insert =
             |ignore| move |conn: &mut C| C::Backend::insert_staged(conn, stage, None, ignore);
         // With nothing sorted out, conflicts are to be expected.
-        let mut inserted = nested(conn, insert(stage.filter.is_empty()));
+        let ignore = stage.filter.is_empty();
+        let mut inserted = nested(conn, insert(ignore));
         if let Err(error) = &inserted {
             // Rows of the input may conflict with each other, or another writer was faster.
-            if another_try(conn, error) {
+            if !ignore && another_try(conn, error) {
                 inserted = nested(conn, insert(true));
             }
         }
@@ -336,6 +342,9 @@ where
     fn refused(&mut self, rows: &[T::Row<'_>], source: Error) -> SeedError {
         let source = match known::<C>(source) {
             Ok(error) => return error,
+            Err(source) if !concerns_rows::<C::Backend>(&source) => {
+                return self.interrupted(source);
+            }
             Err(source) => source,
         };
         let table = self.progress.table.clone();
@@ -353,15 +362,17 @@ where
             Err::<(), _>(Error::RollbackTransaction)
         });
         match (culprit, search) {
-            (Some((row, source)), _) if concerns_rows(&source) => {
+            (Some((row, source)), _) if concerns_rows::<C::Backend>(&source) => {
                 SeedError::Row { table, row, source }
             }
-            (None, Err(Error::RollbackTransaction)) if concerns_rows(&source) => SeedError::Rows {
-                table,
-                first: done + 1,
-                last: done + rows.len(),
-                source,
-            },
+            (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
+                SeedError::Rows {
+                    table,
+                    first: done + 1,
+                    last: done + rows.len(),
+                    source,
+                }
+            }
             _ => self.interrupted(source),
         }
     }
@@ -370,6 +381,9 @@ where
     fn refused_staged(&mut self, source: Error) -> SeedError {
         let source = match known::<C>(source) {
             Ok(error) => return error,
+            Err(source) if !concerns_rows::<C::Backend>(&source) => {
+                return self.interrupted(source);
+            }
             Err(source) => source,
         };
         let Some(stage) = &self.stage else {
@@ -397,17 +411,19 @@ where
             Err::<(), _>(Error::RollbackTransaction)
         });
         match (culprit, search) {
-            (Some(source), _) if concerns_rows(&source) => SeedError::Row {
+            (Some(source), _) if concerns_rows::<C::Backend>(&source) => SeedError::Row {
                 table,
                 row: first,
                 source,
             },
-            (None, Err(Error::RollbackTransaction)) if concerns_rows(&source) => SeedError::Rows {
-                table,
-                first: self.done + 1,
-                last: self.done + self.staged,
-                source,
-            },
+            (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
+                SeedError::Rows {
+                    table,
+                    first: self.done + 1,
+                    last: self.done + self.staged,
+                    source,
+                }
+            }
             _ => self.interrupted(source),
         }
     }
@@ -422,8 +438,9 @@ where
 }
 
 /// Whether an error can be the fault of the rows.
-fn concerns_rows(error: &Error) -> bool {
+fn concerns_rows<DB: Engine>(error: &Error) -> bool {
     match error {
+        Error::DatabaseError(..) if DB::fault(message(error)) == Fault::Cancelled => false,
         Error::DatabaseError(kind, _) => !matches!(
             kind,
             DatabaseErrorKind::ClosedConnection
@@ -437,7 +454,7 @@ fn concerns_rows(error: &Error) -> bool {
 
 /// Whether a statement that failed in a savepoint is worth another, with `ON CONFLICT`.
 fn another_try<C: DatabaseConnection>(conn: &mut C, error: &Error) -> bool {
-    concerns_rows(error) && transaction_depth(conn).is_ok()
+    concerns_rows::<C::Backend>(error) && transaction_depth(conn).is_ok()
 }
 
 /// Sends one statement; in a savepoint where its failure would end the transaction.

@@ -7,6 +7,7 @@ use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
 use crate::engine::{Engine, Fault, Inspection, SeedWay};
 use crate::migrate::layout::TableLayout;
+use crate::seed::SeedRow;
 
 static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
 
@@ -33,9 +34,15 @@ impl Engine for Sqlite {
         layout::inspect(conn)
     }
 
-    fn seed_way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
+    fn seed_way<C, T>(
+        conn: &mut C,
+        table: &str,
+        _columns: &[&str],
+        _row: &T::Row<'_>,
+    ) -> QueryResult<SeedWay>
     where
         C: DatabaseConnection<Backend = Self>,
+        T: SeedRow<Self>,
     {
         seed::way(conn, table)
     }
@@ -49,7 +56,7 @@ impl Engine for Sqlite {
     }
 
     fn fault(message: &str) -> Fault {
-        if message.contains("is locked") {
+        if message.starts_with("database") && message.contains("is locked") {
             Fault::Locked
         } else if message.contains("readonly database") {
             Fault::ReadOnly

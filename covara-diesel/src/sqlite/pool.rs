@@ -95,6 +95,8 @@ fn database_url(given: &str) -> Result<String, PoolError> {
                 expected: "a path, file:, sqlite: or :memory:",
             })
         }
+        // Parameters mean something in URLs only.
+        _ if url.len() < given.len() && url.contains('?') => Ok(format!("file:{url}")),
         _ => Ok(url.to_owned()),
     }
 }
@@ -133,6 +135,8 @@ fn file_path(url: &str) -> PathBuf {
 fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
     let path = file_path(url);
     let directory = path.parent().filter(|parent| *parent != Path::new(""));
+    // A percent-encoded path is SQLite's to read.
+    let directory = directory.filter(|directory| !directory.to_string_lossy().contains('%'));
     if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
         return Err(PoolError::MissingDirectory {
             directory: directory.to_owned(),
@@ -155,7 +159,7 @@ fn explain(source: Error, path: PathBuf) -> PoolError {
         Fault::Locked => PoolError::Locked { path },
         Fault::ReadOnly => PoolError::ReadOnly { path },
         Fault::DiskFull => PoolError::DiskFull { path },
-        Fault::Other => PoolError::Setup { source },
+        Fault::Cancelled | Fault::Other => PoolError::Setup { source },
     }
 }
 
@@ -166,7 +170,7 @@ struct JournalMode {
 }
 
 fn use_wal(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
-    let deadline = Instant::now() + patience;
+    let begun = Instant::now();
     loop {
         // Looking first spares the exclusive lock when the file is in WAL mode already.
         let mode = diesel::sql_query("PRAGMA journal_mode")
@@ -178,7 +182,8 @@ fn use_wal(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
         match mode {
             // The busy timeout does not cover this change: another process is making it.
             Err(error)
-                if Sqlite::fault(message(&error)) == Fault::Locked && Instant::now() < deadline =>
+                if Sqlite::fault(message(&error)) == Fault::Locked
+                    && begun.elapsed() < patience =>
             {
                 thread::sleep(Duration::from_millis(10));
             }
