@@ -1,5 +1,6 @@
 use std::num::NonZeroUsize;
 
+use covara_diesel::pool::{self, PoolDriver};
 use covara_diesel::{Seed, SeedError, Seedable};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -580,4 +581,57 @@ fn a_statement_the_server_cancels_is_no_fault_of_a_row() {
     let error = Number::seed(&mut conn, &rows).unwrap_err();
     assert!(matches!(error, SeedError::Interrupted { .. }), "{error:?}");
     assert_eq!(count(&mut conn, "numbers"), 0);
+}
+
+/// The fast ways are really taken, over a plain and a pooled connection.
+#[test]
+fn an_empty_table_is_filled_by_copy_and_a_full_one_through_the_stage() {
+    use std::sync::{Arc, Mutex};
+
+    use covara_diesel::DatabaseConnection;
+    use covara_diesel::seed::SeedRow;
+    use diesel::connection::InstrumentationEvent;
+
+    fn check<C>(conn: &mut C)
+    where
+        C: DatabaseConnection,
+        Number: SeedRow<C::Backend>,
+    {
+        let copies = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&copies);
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                let query = query.to_string();
+                if query.starts_with("COPY ") {
+                    seen.lock().unwrap().push(query);
+                }
+            }
+        });
+        let rows: Vec<Number> = numbers::up_to(10_000).collect();
+        Number::seed(conn, &rows).unwrap();
+        let into_table = std::mem::take(&mut *copies.lock().unwrap());
+        assert_eq!(into_table.len(), 2, "{into_table:?}");
+        assert!(
+            into_table
+                .iter()
+                .all(|copy| copy.starts_with("COPY \"numbers\""))
+        );
+        Number::seed(conn, &rows).unwrap();
+        let into_stage = std::mem::take(&mut *copies.lock().unwrap());
+        assert_eq!(into_stage.len(), 2, "{into_stage:?}");
+        assert!(
+            into_stage
+                .iter()
+                .all(|copy| copy.starts_with("COPY pg_temp."))
+        );
+    }
+
+    let plain = TestDb::new();
+    plain.connect().batch_execute(numbers::CREATE).unwrap();
+    check(&mut plain.connect());
+
+    let pooled = TestDb::new();
+    pooled.connect().batch_execute(numbers::CREATE).unwrap();
+    let pool = pool::postgres(pooled.url(), PoolDriver::Hyperdrive).unwrap();
+    check(&mut pool.get().unwrap());
 }
