@@ -1,22 +1,22 @@
-//! Writes rows in statements of fixed sizes, counts them, and finds the one that failed.
+//! Writes rows in statements of fixed sizes and counts them.
+
+mod culprit;
+mod stage;
 
 use std::num::NonZeroUsize;
 
 use diesel::QueryResult;
 use diesel::connection::TransactionManager;
 use diesel::query_builder::{QueryBuilder, QueryFragment};
-use diesel::result::{DatabaseErrorKind, Error};
 
-use super::error::{SeedError, known, outside};
+use culprit::another_try;
+
+use super::error::{SeedError, outside};
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::row::{SeedRow, Seedable};
-use crate::connection::{DatabaseConnection, message, transaction_depth};
-use crate::engine::{Engine, Fault, SeedWay, Stage};
-
-/// How many chunks wait in a stage before they are inserted: a join with the table pays off
-/// the more, the more rows take part. A million by default, which wait on the server.
-const STAGE_CHUNKS: usize = 128;
+use crate::connection::DatabaseConnection;
+use crate::engine::{Engine, SeedWay, Stage};
 
 /// A seed inside its transaction.
 pub(super) struct Run<'c, 'a, C> {
@@ -209,81 +209,6 @@ where
         self.insert_all(&rows)
     }
 
-    fn stage_all(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
-        let conn = &mut *self.run.conn;
-        if self.stage.is_none() {
-            let open = |conn: &mut C| C::Backend::open_stage(conn, &self.sql_name, &self.columns);
-            match nested(conn, open) {
-                Ok(stage) => self.stage = Some(stage),
-                // A role may lack the right to temporary tables.
-                Err(error) if another_try(conn, &error) => {
-                    self.way = Some(SeedWay::Ignore);
-                    return self.insert_all(rows);
-                }
-                Err(error) => return Err(self.refused(rows, error)),
-            }
-        }
-        let first = self.done + self.staged + 1;
-        let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, Some(first), rows);
-        match nested(conn, load) {
-            Ok(_) => self.staged += rows.len(),
-            // A value that COPY does not take: those before it first, to keep the order.
-            Err(error) if another_try(conn, &error) => {
-                self.insert_staged()?;
-                self.way = Some(SeedWay::Ignore);
-                return self.insert_all(rows);
-            }
-            Err(error) => return Err(self.interrupted(error)),
-        }
-        self.report();
-        if self.staged >= STAGE_CHUNKS.saturating_mul(self.run.chunk_rows) {
-            self.insert_staged()?;
-        }
-        Ok(())
-    }
-
-    fn insert_staged(&mut self) -> Result<(), SeedError> {
-        let Some(stage) = self.stage.as_ref().filter(|_| self.staged > 0) else {
-            return Ok(());
-        };
-        let conn = &mut *self.run.conn;
-        let insert =
-            |ignore| move |conn: &mut C| C::Backend::insert_staged(conn, stage, None, ignore);
-        // With nothing sorted out, conflicts are to be expected.
-        let ignore = stage.filter.is_empty();
-        let mut inserted = nested(conn, insert(ignore));
-        if let Err(error) = &inserted {
-            // Rows of the input may conflict with each other, or another writer was faster.
-            if !ignore && another_try(conn, error) {
-                inserted = nested(conn, insert(true));
-            }
-        }
-        let cleared = inserted.and_then(|inserted| {
-            C::Backend::clear_stage(conn)?;
-            Ok(inserted)
-        });
-        match cleared {
-            Ok(inserted) => {
-                self.inserted += inserted;
-                self.done += self.staged;
-                self.staged = 0;
-                Ok(())
-            }
-            Err(source) => Err(self.refused_staged(source)),
-        }
-    }
-
-    /// What is still staged goes in, and the stage away.
-    fn finish(&mut self) -> Result<(), SeedError> {
-        self.insert_staged()?;
-        match self.stage.take() {
-            Some(_) => {
-                C::Backend::close_stage(self.run.conn).map_err(|source| self.interrupted(source))
-            }
-            None => Ok(()),
-        }
-    }
-
     /// Statements come in a few sizes only, so that each is prepared once per connection.
     fn insert_all(&mut self, mut rest: &[T::Row<'_>]) -> Result<(), SeedError> {
         while !rest.is_empty() {
@@ -337,124 +262,6 @@ where
             _ => execute::<C, T, Ignored, N>(conn, columns, rows),
         }
     }
-
-    /// Says which row it was, by trying them one by one.
-    fn refused(&mut self, rows: &[T::Row<'_>], source: Error) -> SeedError {
-        let source = match known::<C>(source) {
-            Ok(error) => return error,
-            Err(source) if !concerns_rows::<C::Backend>(&source) => {
-                return self.interrupted(source);
-            }
-            Err(source) => source,
-        };
-        let table = self.progress.table.clone();
-        let done = self.done;
-        let columns = &self.columns;
-        let mut culprit = None;
-        // Always rolled back: nothing of this search is kept.
-        let search = nested(self.run.conn, |conn| {
-            for (row, position) in rows.chunks(1).zip(done + 1..) {
-                if let Err(error) = execute::<C, T, Ignored, 1>(conn, columns, row) {
-                    culprit = Some((position, error));
-                    break;
-                }
-            }
-            Err::<(), _>(Error::RollbackTransaction)
-        });
-        match (culprit, search) {
-            (Some((row, source)), _) if concerns_rows::<C::Backend>(&source) => {
-                SeedError::Row { table, row, source }
-            }
-            (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
-                SeedError::Rows {
-                    table,
-                    first: done + 1,
-                    last: done + rows.len(),
-                    source,
-                }
-            }
-            _ => self.interrupted(source),
-        }
-    }
-
-    /// Says which of the staged rows it was: the first half that fails, and so on.
-    fn refused_staged(&mut self, source: Error) -> SeedError {
-        let source = match known::<C>(source) {
-            Ok(error) => return error,
-            Err(source) if !concerns_rows::<C::Backend>(&source) => {
-                return self.interrupted(source);
-            }
-            Err(source) => source,
-        };
-        let Some(stage) = &self.stage else {
-            return self.interrupted(source);
-        };
-        let table = self.progress.table.clone();
-        let (mut first, mut last) = (self.done + 1, self.done + self.staged);
-        let mut culprit = None;
-        // Always rolled back: nothing of this search is kept.
-        let search = nested(self.run.conn, |conn| {
-            while first <= last {
-                let middle = first + (last - first) / 2;
-                let half = |conn: &mut C| {
-                    C::Backend::insert_staged(conn, stage, Some((first, middle)), true)
-                };
-                match nested(conn, half) {
-                    Ok(_) => first = middle + 1,
-                    Err(error) if first == middle => {
-                        culprit = Some(error);
-                        break;
-                    }
-                    Err(_) => last = middle,
-                }
-            }
-            Err::<(), _>(Error::RollbackTransaction)
-        });
-        match (culprit, search) {
-            (Some(source), _) if concerns_rows::<C::Backend>(&source) => SeedError::Row {
-                table,
-                row: first,
-                source,
-            },
-            (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
-                SeedError::Rows {
-                    table,
-                    first: self.done + 1,
-                    last: self.done + self.staged,
-                    source,
-                }
-            }
-            _ => self.interrupted(source),
-        }
-    }
-
-    fn interrupted(&self, source: Error) -> SeedError {
-        SeedError::Interrupted {
-            table: self.progress.table.clone(),
-            done: self.done,
-            source,
-        }
-    }
-}
-
-/// Whether an error can be the fault of the rows.
-fn concerns_rows<DB: Engine>(error: &Error) -> bool {
-    match error {
-        Error::DatabaseError(..) if DB::fault(message(error)) == Fault::Cancelled => false,
-        Error::DatabaseError(kind, _) => !matches!(
-            kind,
-            DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::SerializationFailure
-                | DatabaseErrorKind::UnableToSendCommand
-        ),
-        Error::SerializationError(_) | Error::QueryBuilderError(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether a statement that failed in a savepoint is worth another, with `ON CONFLICT`.
-fn another_try<C: DatabaseConnection>(conn: &mut C, error: &Error) -> bool {
-    concerns_rows::<C::Backend>(error) && transaction_depth(conn).is_ok()
 }
 
 /// Sends one statement; in a savepoint where its failure would end the transaction.

@@ -1,0 +1,134 @@
+//! Finds the row that made a statement fail.
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+use super::{TableRun, execute, nested};
+use crate::connection::{DatabaseConnection, message, transaction_depth};
+use crate::engine::{Engine, Fault};
+use crate::seed::error::{SeedError, known};
+use crate::seed::insert::Ignored;
+use crate::seed::row::SeedRow;
+
+impl<C, T> TableRun<'_, '_, '_, C, T>
+where
+    C: DatabaseConnection,
+    T: SeedRow<C::Backend>,
+{
+    /// Says which row it was, by trying them one by one.
+    pub(super) fn refused(&mut self, rows: &[T::Row<'_>], source: Error) -> SeedError {
+        let source = match known::<C>(source) {
+            Ok(error) => return error,
+            Err(source) if !concerns_rows::<C::Backend>(&source) => {
+                return self.interrupted(source);
+            }
+            Err(source) => source,
+        };
+        let table = self.progress.table.clone();
+        let done = self.done;
+        let columns = &self.columns;
+        let mut culprit = None;
+        // Always rolled back: nothing of this search is kept.
+        let search = nested(self.run.conn, |conn| {
+            for (row, position) in rows.chunks(1).zip(done + 1..) {
+                if let Err(error) = execute::<C, T, Ignored, 1>(conn, columns, row) {
+                    culprit = Some((position, error));
+                    break;
+                }
+            }
+            Err::<(), _>(Error::RollbackTransaction)
+        });
+        match (culprit, search) {
+            (Some((row, source)), _) if concerns_rows::<C::Backend>(&source) => {
+                SeedError::Row { table, row, source }
+            }
+            (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
+                SeedError::Rows {
+                    table,
+                    first: done + 1,
+                    last: done + rows.len(),
+                    source,
+                }
+            }
+            _ => self.interrupted(source),
+        }
+    }
+
+    /// Says which of the staged rows it was: the first half that fails, and so on.
+    pub(super) fn refused_staged(&mut self, source: Error) -> SeedError {
+        let source = match known::<C>(source) {
+            Ok(error) => return error,
+            Err(source) if !concerns_rows::<C::Backend>(&source) => {
+                return self.interrupted(source);
+            }
+            Err(source) => source,
+        };
+        let Some(stage) = &self.stage else {
+            return self.interrupted(source);
+        };
+        let table = self.progress.table.clone();
+        let (mut first, mut last) = (self.done + 1, self.done + self.staged);
+        let mut culprit = None;
+        // Always rolled back: nothing of this search is kept.
+        let search = nested(self.run.conn, |conn| {
+            while first <= last {
+                let middle = first + (last - first) / 2;
+                let half = |conn: &mut C| {
+                    C::Backend::insert_staged(conn, stage, Some((first, middle)), true)
+                };
+                match nested(conn, half) {
+                    Ok(_) => first = middle + 1,
+                    Err(error) if first == middle => {
+                        culprit = Some(error);
+                        break;
+                    }
+                    Err(_) => last = middle,
+                }
+            }
+            Err::<(), _>(Error::RollbackTransaction)
+        });
+        match (culprit, search) {
+            (Some(source), _) if concerns_rows::<C::Backend>(&source) => SeedError::Row {
+                table,
+                row: first,
+                source,
+            },
+            (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
+                SeedError::Rows {
+                    table,
+                    first: self.done + 1,
+                    last: self.done + self.staged,
+                    source,
+                }
+            }
+            _ => self.interrupted(source),
+        }
+    }
+
+    pub(super) fn interrupted(&self, source: Error) -> SeedError {
+        SeedError::Interrupted {
+            table: self.progress.table.clone(),
+            done: self.done,
+            source,
+        }
+    }
+}
+
+/// Whether an error can be the fault of the rows.
+fn concerns_rows<DB: Engine>(error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(..) if DB::fault(message(error)) == Fault::Cancelled => false,
+        Error::DatabaseError(kind, _) => !matches!(
+            kind,
+            DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::UnableToSendCommand
+        ),
+        Error::SerializationError(_) | Error::QueryBuilderError(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a statement that failed in a savepoint is worth another, with `ON CONFLICT`.
+pub(super) fn another_try<C: DatabaseConnection>(conn: &mut C, error: &Error) -> bool {
+    concerns_rows::<C::Backend>(error) && transaction_depth(conn).is_ok()
+}

@@ -1,0 +1,93 @@
+//! Rows on their way through the engine's stage.
+
+use super::culprit::another_try;
+use super::{TableRun, nested};
+use crate::connection::DatabaseConnection;
+use crate::engine::{Engine, SeedWay};
+use crate::seed::error::SeedError;
+use crate::seed::row::SeedRow;
+
+/// How many chunks wait in a stage before they are inserted: a join with the table pays off
+/// the more, the more rows take part. A million by default, which wait on the server.
+const STAGE_CHUNKS: usize = 128;
+
+impl<C, T> TableRun<'_, '_, '_, C, T>
+where
+    C: DatabaseConnection,
+    T: SeedRow<C::Backend>,
+{
+    pub(super) fn stage_all(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
+        let conn = &mut *self.run.conn;
+        if self.stage.is_none() {
+            let open = |conn: &mut C| C::Backend::open_stage(conn, &self.sql_name, &self.columns);
+            match nested(conn, open) {
+                Ok(stage) => self.stage = Some(stage),
+                // A role may lack the right to temporary tables.
+                Err(error) if another_try(conn, &error) => {
+                    self.way = Some(SeedWay::Ignore);
+                    return self.insert_all(rows);
+                }
+                Err(error) => return Err(self.refused(rows, error)),
+            }
+        }
+        let first = self.done + self.staged + 1;
+        let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, Some(first), rows);
+        match nested(conn, load) {
+            Ok(_) => self.staged += rows.len(),
+            // A value that COPY does not take: those before it first, to keep the order.
+            Err(error) if another_try(conn, &error) => {
+                self.insert_staged()?;
+                self.way = Some(SeedWay::Ignore);
+                return self.insert_all(rows);
+            }
+            Err(error) => return Err(self.interrupted(error)),
+        }
+        self.report();
+        if self.staged >= STAGE_CHUNKS.saturating_mul(self.run.chunk_rows) {
+            self.insert_staged()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn insert_staged(&mut self) -> Result<(), SeedError> {
+        let Some(stage) = self.stage.as_ref().filter(|_| self.staged > 0) else {
+            return Ok(());
+        };
+        let conn = &mut *self.run.conn;
+        let insert =
+            |ignore| move |conn: &mut C| C::Backend::insert_staged(conn, stage, None, ignore);
+        // With nothing sorted out, conflicts are to be expected.
+        let ignore = stage.filter.is_empty();
+        let mut inserted = nested(conn, insert(ignore));
+        if let Err(error) = &inserted {
+            // Rows of the input may conflict with each other, or another writer was faster.
+            if !ignore && another_try(conn, error) {
+                inserted = nested(conn, insert(true));
+            }
+        }
+        let cleared = inserted.and_then(|inserted| {
+            C::Backend::clear_stage(conn)?;
+            Ok(inserted)
+        });
+        match cleared {
+            Ok(inserted) => {
+                self.inserted += inserted;
+                self.done += self.staged;
+                self.staged = 0;
+                Ok(())
+            }
+            Err(source) => Err(self.refused_staged(source)),
+        }
+    }
+
+    /// What is still staged goes in, and the stage away.
+    pub(super) fn finish(&mut self) -> Result<(), SeedError> {
+        self.insert_staged()?;
+        match self.stage.take() {
+            Some(_) => {
+                C::Backend::close_stage(self.run.conn).map_err(|source| self.interrupted(source))
+            }
+            None => Ok(()),
+        }
+    }
+}
