@@ -91,7 +91,7 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     #[doc(hidden)]
     fn expected_tables() -> [TableLayout; 4];
 
-    /// Reads history and tables, at the cost of one query when everything is in place.
+    /// Reads history and tables: one query on PostgreSQL, two in-process ones on SQLite.
     #[doc(hidden)]
     fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
     where

@@ -1,7 +1,7 @@
 //! Boot-time migrations of the four internal tables.
 //!
 //! [`auto_migrate`] is safe on every boot and from any number of processes at once. When
-//! there is nothing to do it costs one query and takes no lock. Otherwise it takes the
+//! there is nothing to do it costs one query (on SQLite two) and takes no lock. Otherwise it takes the
 //! migration lock first, then reads what is done, then runs the rest, all in one
 //! transaction.
 //!
