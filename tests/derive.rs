@@ -9,6 +9,8 @@ mod attributes;
 mod backends;
 #[path = "derive/cache.rs"]
 mod cache;
+#[path = "derive/fixtures.rs"]
+mod fixtures;
 #[path = "derive/hygiene.rs"]
 mod hygiene;
 #[path = "derive/lints.rs"]

@@ -18,6 +18,9 @@ mod backend {
     pub const TIME: &str = "INTEGER";
     pub const BLOB: &str = "BLOB";
     pub const TIMESTAMP: &str = "TEXT";
+    /// What a fixture's column of times is declared as.
+    pub const TIMESTAMP_TYPE: &str = "TIMESTAMP";
+    pub const AUTO_ID: &str = "INTEGER PRIMARY KEY";
     pub const HAS_NAN: bool = false;
     pub const TEXT_HOLDS_NUL: bool = true;
     pub const HAS_SERVER: bool = false;
@@ -128,6 +131,7 @@ mod backend {
 }
 
 mod sqlite {
+    mod fixtures;
     mod pool;
     mod seed;
 }

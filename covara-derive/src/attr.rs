@@ -22,6 +22,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) embed: Option<Ident>,
     pub(crate) serialize_as: Option<Type>,
     pub(crate) skip_insertion: Option<Ident>,
+    pub(crate) from_str: Option<Ident>,
 }
 
 impl StructAttrs {
@@ -66,11 +67,8 @@ impl FieldAttrs {
                 FieldItem::Other => {}
             }
         }
-        for attribute in attributes.iter().filter(|a| a.path().is_ident("seedable")) {
-            errors.add(Error::new_spanned(
-                attribute,
-                "`#[seedable(…)]` belongs on the struct, not on a field",
-            ));
+        for FromStrItem(name) in items(attributes, "seedable", errors) {
+            errors.set_once(&mut attrs.from_str, &name, name.clone());
         }
         attrs
     }
@@ -189,11 +187,32 @@ impl Parse for SeedableItem {
         if name != "crate" {
             return Err(Error::new(
                 name.span(),
-                format!("unknown seedable attribute `{name}`; known is `crate = path`"),
+                format!(
+                    "unknown seedable attribute `{name}` on a struct; known is `crate = path`, \
+                     and `from_str` on a field"
+                ),
             ));
         }
         let path = value(input, &name, "crate = path::to::covara_diesel")?;
         Ok(Self(name, path))
+    }
+}
+
+struct FromStrItem(Ident);
+
+impl Parse for FromStrItem {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name: Ident = input.call(Ident::parse_any)?;
+        if name != "from_str" {
+            return Err(Error::new(
+                name.span(),
+                format!(
+                    "unknown seedable attribute `{name}` on a field; known is `from_str`, and \
+                     `crate = path` on the struct"
+                ),
+            ));
+        }
+        Ok(Self(name))
     }
 }
 

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Generics, Ident, Index, Type, parse_quote};
 
+use crate::fixture;
 use crate::lifetimes::bounded;
 use crate::model::{Field, Kind, Model};
 
@@ -15,6 +16,7 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
         table,
         krate,
         fields,
+        ..
     } = model;
     let diesel = quote!(#krate::__private::diesel);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
@@ -47,6 +49,7 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
     });
 
     let seed_row = seed_row(model, &diesel);
+    let fixture_row = cfg!(feature = "fixtures").then(|| fixture::fixture_row(model, &diesel));
     let checks = checks(model, &diesel);
 
     quote! {
@@ -74,6 +77,7 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
             }
 
             #seed_row
+            #fixture_row
             #checks
         };
     }
@@ -88,6 +92,7 @@ fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
         table,
         krate,
         fields,
+        ..
     } = model;
     let (_, ty_generics, _) = generics.split_for_impl();
     let mut generics = (*generics).clone();
@@ -123,7 +128,7 @@ fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
     }
 
     let (mut conversions, mut embeds) = (0, 0);
-    let visits = fields.iter().map(|Field { member, ty, kind }| {
+    let visits = fields.iter().map(|Field { member, ty, kind, .. }| {
         let (column, stored, value) = match kind {
             Kind::Column { column } => (column, *ty, quote!(&__row.0.#member)),
             Kind::SerializeAs { column, ty } => {

@@ -3,6 +3,7 @@
 
 mod attr;
 mod expand;
+mod fixture;
 mod lifetimes;
 mod model;
 
@@ -24,6 +25,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[diesel(embed)]`: the field is itself `Seedable` for the same table.
 /// - `#[diesel(serialize_as = Type)]`: the field is cloned and converted with `Into` first.
 /// - `#[diesel(skip_insertion)]`: the column is left to its default.
+/// - `#[seedable(from_str)]`: values in files are read by the type's `FromStr`; for types of
+///   other crates, such as `uuid::Uuid`, and `Option`s of them.
 ///
 /// Diesel's other attributes are for other derives and are left alone.
 #[proc_macro_derive(Seedable, attributes(diesel, seedable))]

@@ -15,12 +15,16 @@ pub(crate) struct Model<'i> {
     /// Where covara-diesel is.
     pub(crate) krate: TokenStream,
     pub(crate) fields: Vec<Field<'i>>,
+    /// Fields that are not seeded.
+    pub(crate) skipped: Vec<(Member, &'i Type)>,
 }
 
 pub(crate) struct Field<'i> {
     pub(crate) member: Member,
     pub(crate) ty: &'i Type,
     pub(crate) kind: Kind,
+    /// Whether a file's value is read by the type's `FromStr`.
+    pub(crate) from_str: bool,
 }
 
 pub(crate) enum Kind {
@@ -82,7 +86,7 @@ impl<'i> Model<'i> {
     pub(crate) fn parse(input: &'i DeriveInput) -> Result<Self> {
         let mut errors = Errors::default();
         let attrs = StructAttrs::parse(input, &mut errors);
-        let fields = match &input.data {
+        let (fields, skipped) = match &input.data {
             Data::Struct(data) => fields(input, &data.fields, &mut errors),
             Data::Enum(_) | Data::Union(_) => {
                 return Err(Error::new(
@@ -102,18 +106,31 @@ impl<'i> Model<'i> {
                 .krate
                 .map_or_else(|| quote::quote!(::covara_diesel), Path::into_token_stream),
             fields,
+            skipped,
         })
     }
 }
 
-fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> Vec<Field<'i>> {
-    let mut seeded = false;
+type Found<'i> = (Vec<Field<'i>>, Vec<(Member, &'i Type)>);
+
+fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> Found<'i> {
+    let (mut seeded, mut skipped) = (false, Vec::new());
     let mut columns: Vec<Ident> = Vec::new();
     let mut found = Vec::new();
     for (field, member) in fields.iter().zip(fields.members()) {
         let told = errors.len();
         let attrs = FieldAttrs::parse(&field.attrs, errors);
+        if let (Some(from_str), true) = (
+            &attrs.from_str,
+            attrs.skip_insertion.is_some() || attrs.embed.is_some(),
+        ) {
+            errors.add(Error::new(
+                from_str.span(),
+                "`from_str` is for a field that is a column; remove it or the other attribute",
+            ));
+        }
         if attrs.skip_insertion.is_some() {
+            skipped.push((member, &field.ty));
             continue;
         }
         seeded = true;
@@ -157,6 +174,7 @@ fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> V
             member,
             ty: &field.ty,
             kind,
+            from_str: attrs.from_str.is_some(),
         });
     }
     if !seeded {
@@ -165,5 +183,5 @@ fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> V
             "there is no column to seed; add a field that is not skipped",
         ));
     }
-    found
+    (found, skipped)
 }

@@ -8,7 +8,8 @@ use diesel_migrations::EmbeddedMigrations;
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
 use crate::migrate::layout::TableLayout;
-use crate::seed::SeedRow;
+use crate::seed::column::{ColumnValue, TableDescription};
+use crate::seed::{ColumnVisitor, SeedRow};
 
 /// What a database looks like to the migrator.
 #[derive(Debug, Default)]
@@ -103,7 +104,7 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     fn seed_way<C, T>(
         conn: &mut C,
         table: &str,
-        columns: &[&str],
+        columns: &[String],
         row: &T::Row<'_>,
     ) -> QueryResult<SeedWay>
     where
@@ -124,7 +125,7 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
 
     /// Opens the stage for some columns of `table` (quoted).
     #[doc(hidden)]
-    fn open_stage<C>(_: &mut C, _table: &str, _columns: &[&str]) -> QueryResult<Stage>
+    fn open_stage<C>(_: &mut C, _table: &str, _columns: &[String]) -> QueryResult<Stage>
     where
         C: DatabaseConnection<Backend = Self>,
     {
@@ -164,9 +165,32 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
         Err(no_bulk_loader())
     }
 
+    /// The columns of a table by its name, unquoted, `schema.table` if it has one; `None`
+    /// when there is no such table.
+    #[doc(hidden)]
+    fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
+    /// Shows a value of a described table to `visitor`.
+    #[doc(hidden)]
+    fn visit_value<'b, V>(value: &'b ColumnValue, visitor: &mut V) -> QueryResult<()>
+    where
+        V: ColumnVisitor<'b, Self>;
+
+    /// The first of `others` (quoted) that a foreign key of `table` (quoted) refers to.
+    #[doc(hidden)]
+    fn referenced_among<C>(
+        conn: &mut C,
+        table: &str,
+        others: &[String],
+    ) -> QueryResult<Option<String>>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
     /// Called in the seed's transaction before its end, once per seeded table.
     #[doc(hidden)]
-    fn finish_seed<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<()>
+    fn finish_seed<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
     where
         C: DatabaseConnection<Backend = Self>;
 

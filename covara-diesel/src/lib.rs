@@ -1,9 +1,9 @@
 #![cfg_attr(
-    all(feature = "sqlite", feature = "postgres"),
+    all(feature = "sqlite", feature = "postgres", feature = "fixtures"),
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres")),
+    not(all(feature = "sqlite", feature = "postgres", feature = "fixtures")),
     doc = "Database layer for blocking Rust servers and batch jobs, on Diesel."
 )]
 #![cfg_attr(
@@ -16,6 +16,10 @@
         reason = "without a backend nothing asks for them"
     )
 )]
+#![cfg_attr(
+    not(feature = "fixtures"),
+    allow(dead_code, reason = "some of the seed is there for fixtures alone")
+)]
 
 mod connection;
 mod dialect;
@@ -25,6 +29,8 @@ pub mod pool;
 mod schema_macro;
 pub mod seed;
 
+#[cfg(feature = "fixtures")]
+pub mod fixture;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
@@ -37,7 +43,7 @@ pub use engine::Engine;
 pub use migrate::{MigrateError, MigrateOptions, MigrationSummary, auto_migrate, migrate_internal};
 #[cfg(feature = "postgres")]
 pub use postgres::POSTGRES_MIGRATIONS;
-pub use seed::{Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
+pub use seed::{FixtureError, Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SQLITE_MIGRATIONS;
 
@@ -64,5 +70,7 @@ mod pool_constructors {
 pub mod __private {
     pub use diesel;
 
+    #[cfg(feature = "fixtures")]
+    pub use crate::fixture::{BadCell, Cells, FixtureRow, ReadCell, ReadFromStr, SkippedField};
     pub use crate::seed::{ColumnVisitor, FitsColumn, SameTable, SeedRow};
 }

@@ -1,5 +1,6 @@
 //! What must hold on every backend. Each root names its backend in a module `backend`.
 
+mod fixtures;
 mod interop;
 mod migrate;
 mod pool;

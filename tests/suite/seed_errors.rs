@@ -101,7 +101,10 @@ fn a_violation_names_table_and_row_and_nothing_is_kept() {
             .rows(children(rows, at, special))
             .run(&mut conn)
             .unwrap_err();
-        let SeedError::Row { table, row, source } = &error else {
+        let SeedError::Row {
+            table, row, source, ..
+        } = &error
+        else {
             panic!("{error:?}");
         };
         assert_eq!(table, "children");

@@ -1,7 +1,7 @@
 //! The real countries and cities that come with the examples.
 
 use covara_diesel::Seedable;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 diesel::table! {
     countries (code) {
@@ -37,14 +37,14 @@ CREATE TABLE cities (
     longitude DOUBLE PRECISION NOT NULL
 );";
 
-#[derive(Debug, Deserialize, Seedable, PartialEq, diesel::Queryable)]
+#[derive(Debug, Deserialize, Serialize, Seedable, PartialEq, diesel::Queryable)]
 #[diesel(table_name = countries)]
 pub struct Country {
     pub code: String,
     pub name: String,
 }
 
-#[derive(Debug, Deserialize, Seedable, PartialEq, diesel::Queryable)]
+#[derive(Debug, Deserialize, Serialize, Seedable, PartialEq, diesel::Queryable)]
 #[diesel(table_name = cities)]
 pub struct City {
     pub geoname_id: i64,
@@ -65,12 +65,14 @@ pub fn cities() -> Vec<City> {
     read("cities.csv")
 }
 
-fn read<T: serde::de::DeserializeOwned>(file: &str) -> Vec<T> {
-    let path = format!(
-        "{}/covara-diesel/examples/data/{file}",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    csv::Reader::from_path(path)
+/// Path of a file of the examples' data.
+pub fn file(name: &str) -> String {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/covara-diesel/examples/data");
+    format!("{data}/{name}")
+}
+
+fn read<T: serde::de::DeserializeOwned>(name: &str) -> Vec<T> {
+    csv::Reader::from_path(file(name))
         .expect("the file comes with the project")
         .deserialize()
         .collect::<Result<_, _>>()

@@ -1,8 +1,9 @@
 //! One process of the tests that need several: says `ready`, waits for a line, does its
 //! job, and prints what came of it.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
+use covara_diesel::fixture::FixtureSource;
 use covara_diesel::pool;
 use covara_diesel::{DatabaseConnection, Seed, auto_migrate};
 use diesel::connection::Connection;
@@ -62,7 +63,9 @@ where
 {
     match job {
         "migrate" => Ok(auto_migrate(conn)?.applied.len().to_string()),
-        "stream" => stream(conn),
+        "stream" => stream(conn, |seed| seed.rows(numbers::up_to(1_000_000))),
+        "stream-csv" => stream(conn, |seed| seed.csv::<Number>(numbers_as_csv())),
+        "stream-fixture" => stream(conn, |seed| seed.fixture("numbers", numbers_as_csv())),
         "fill" => {
             let summary = Seed::new().rows(numbers::up_to(100_000)).run(conn)?;
             Ok(summary.inserted().to_string())
@@ -72,14 +75,41 @@ where
 }
 
 /// Seeds a million generated rows and prints by how many bytes the peak grew.
-fn stream<C>(conn: &mut C) -> Outcome
+fn stream<C>(conn: &mut C, add: impl FnOnce(Seed<'static, C>) -> Seed<'static, C>) -> Outcome
 where
     C: DatabaseConnection,
-    Number: covara_diesel::seed::SeedRow<C::Backend>,
 {
     conn.batch_execute(numbers::CREATE)?;
     let before = memory::peak();
-    let summary = Seed::new().rows(numbers::up_to(1_000_000)).run(conn)?;
+    let summary = add(Seed::new()).run(conn)?;
     assert_eq!(summary.inserted(), 1_000_000);
     Ok((memory::peak() - before).to_string())
+}
+
+/// The million rows as a file that is written while it is read.
+fn numbers_as_csv() -> FixtureSource<'static> {
+    let header = b"id,label,half\n".to_vec();
+    let rows = numbers::up_to(1_000_000).map(|Number { id, label, half }| {
+        // Every third on two lines: positions must not add up either.
+        let between = if id % 3 == 0 { "\n" } else { "" };
+        let half = half.map_or_else(String::new, |half| half.to_string());
+        format!("{id},\"{label}{between}\",{half}\n").into_bytes()
+    });
+    let chunks = std::iter::once(header).chain(rows);
+    FixtureSource::reader("numbers.csv", Chunks(chunks, Vec::new()))
+}
+
+/// Reads the bytes of one item after the other.
+struct Chunks<I>(I, Vec<u8>);
+
+impl<I: Iterator<Item = Vec<u8>>> Read for Chunks<I> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.1.is_empty() {
+            self.1 = self.0.next().unwrap_or_default();
+        }
+        let taken = self.1.len().min(buffer.len());
+        buffer[..taken].copy_from_slice(&self.1[..taken]);
+        self.1.drain(..taken);
+        Ok(taken)
+    }
 }

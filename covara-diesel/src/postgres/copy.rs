@@ -107,15 +107,15 @@ impl<T: SeedRow<Pg>, const STAGED: bool> CopyTarget for Target<T, STAGED> {
     type SqlType = diesel::sql_types::Integer;
 
     fn walk_target(mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
-        let mut columns = Vec::new();
         if STAGED {
+            // Made with just these columns, in this order.
             pass.push_sql(stage::TABLE);
-            columns.push(stage::ROW_NUMBER);
-        } else {
-            let mut sql = PgQueryBuilder::default();
-            T::Table::default().to_sql(&mut sql, &Pg)?;
-            pass.push_sql(&sql.finish());
+            return Ok(());
         }
+        let mut sql = PgQueryBuilder::default();
+        T::Table::default().to_sql(&mut sql, &Pg)?;
+        pass.push_sql(&sql.finish());
+        let mut columns = Vec::new();
         T::columns(&mut columns);
         for (position, column) in columns.iter().enumerate() {
             pass.push_sql(if position == 0 { " (" } else { ", " });

@@ -2,12 +2,13 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{POSTGRES_MIGRATIONS, copy, layout, seed, sequences, stage};
+use super::{POSTGRES_MIGRATIONS, copy, describe, layout, seed, sequences, stage};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
 use crate::engine::{Engine, Fault, Inspection, SeedWay, Stage};
 use crate::migrate::layout::TableLayout;
-use crate::seed::SeedRow;
+use crate::seed::column::{ColumnValue, TableDescription};
+use crate::seed::{ColumnVisitor, SeedRow};
 
 static EMBEDDED: EmbeddedMigrations = POSTGRES_MIGRATIONS;
 
@@ -39,7 +40,7 @@ impl Engine for Pg {
     fn seed_way<C, T>(
         conn: &mut C,
         table: &str,
-        columns: &[&str],
+        columns: &[String],
         row: &T::Row<'_>,
     ) -> QueryResult<SeedWay>
     where
@@ -61,7 +62,7 @@ impl Engine for Pg {
         copy::rows::<C, T>(conn, first, rows)
     }
 
-    fn open_stage<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<Stage>
+    fn open_stage<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Stage>
     where
         C: DatabaseConnection<Backend = Self>,
     {
@@ -94,7 +95,32 @@ impl Engine for Pg {
         stage::close(conn)
     }
 
-    fn finish_seed<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<()>
+    fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        describe::table(conn, name)
+    }
+
+    fn visit_value<'b, V>(value: &'b ColumnValue, visitor: &mut V) -> QueryResult<()>
+    where
+        V: ColumnVisitor<'b, Self>,
+    {
+        describe::visit_value(value, visitor)
+    }
+
+    fn referenced_among<C>(
+        conn: &mut C,
+        table: &str,
+        others: &[String],
+    ) -> QueryResult<Option<String>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        describe::referenced_among(conn, table, others)
+    }
+
+    fn finish_seed<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
     where
         C: DatabaseConnection<Backend = Self>,
     {

@@ -2,6 +2,7 @@
 
 mod connection;
 mod copy;
+mod describe;
 mod engine;
 mod layout;
 pub(crate) mod pool;

@@ -30,7 +30,7 @@ struct Look {
 pub(super) fn way<C, T>(
     conn: &mut C,
     table: &str,
-    columns: &[&str],
+    columns: &[String],
     row: &T::Row<'_>,
 ) -> QueryResult<SeedWay>
 where

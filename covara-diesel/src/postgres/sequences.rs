@@ -33,7 +33,7 @@ SELECT sequence, "column" FROM sequences WHERE sequence IS NOT NULL ORDER BY seq
 /// Seeds that run at once take turns by a lock that lasts until the transaction's end, so
 /// that reading a sequence and setting it is one step between them. A descending sequence
 /// is left alone.
-pub(super) fn advance<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<()>
+pub(super) fn advance<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
 where
     C: DatabaseConnection<Backend = Pg>,
 {

@@ -14,7 +14,7 @@ use crate::engine::Stage;
 
 /// Its name; `ROW_NUMBER` is the column that keeps the order of the rows.
 pub(super) const TABLE: &str = "pg_temp.__covara_seed";
-pub(super) const ROW_NUMBER: &str = "__covara_row";
+const ROW_NUMBER: &str = "__covara_row";
 
 #[derive(QueryableByName)]
 struct UniqueIndex {
@@ -68,7 +68,7 @@ FROM pg_catalog.pg_attribute AS c
 WHERE c.attrelid = $1::regclass AND c.attname = ANY($2) AND c.attnotnull";
 
 /// Makes the temporary table for `columns` of `table` (quoted).
-pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[&str]) -> QueryResult<Stage>
+pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Stage>
 where
     C: DatabaseConnection<Backend = Pg>,
 {

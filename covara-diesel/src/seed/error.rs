@@ -1,5 +1,6 @@
 use diesel::result::Error;
 
+use super::fixture_error::{FixtureError, FixturePosition};
 use crate::connection::{DatabaseConnection, message};
 use crate::engine::{Engine, Fault};
 
@@ -9,18 +10,25 @@ use crate::engine::{Engine, Fault};
 pub enum SeedError {
     /// The database refused a row: NOT NULL, CHECK, foreign key, type or a value it
     /// cannot hold.
-    #[error("row {row} of {table} was refused; nothing was kept")]
+    #[error("row {row} of {table}{} was refused; nothing was kept", at(position))]
+    #[non_exhaustive]
     Row {
         /// Name of the table.
         table: String,
         /// Position of the row among those given for this table, from 1.
         row: usize,
+        /// Where the row stands, if it came from a file.
+        position: Option<FixturePosition>,
         /// The database's own error.
         source: Error,
     },
 
     /// The database refused a statement of several rows, each of which it accepts alone.
-    #[error("rows {first} to {last} of {table} were refused; nothing was kept")]
+    #[error(
+        "rows {first} to {last} of {table}{} were refused; nothing was kept",
+        at(position)
+    )]
+    #[non_exhaustive]
     Rows {
         /// Name of the table.
         table: String,
@@ -28,9 +36,35 @@ pub enum SeedError {
         first: usize,
         /// Position of its last row.
         last: usize,
+        /// Where the first row stands, if it came from a file.
+        position: Option<FixturePosition>,
         /// The database's own error.
         source: Error,
     },
+
+    /// A row refers to one of a table that the same seed comes to later.
+    #[error(
+        "row {row} of {table}{} refers to a row of {first} that is not there yet; \
+         seed {first} before {table}; nothing was kept",
+        at(position)
+    )]
+    #[non_exhaustive]
+    TableOrder {
+        /// Name of the table.
+        table: String,
+        /// Position of the row among those given for this table, from 1.
+        row: usize,
+        /// Where the row stands, if it came from a file.
+        position: Option<FixturePosition>,
+        /// Name of the table that should come first.
+        first: String,
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// A file of rows cannot be read as rows of its table.
+    #[error(transparent)]
+    Fixture(#[from] FixtureError),
 
     /// The database failed in a way that has nothing to do with the rows, such as a lost
     /// connection or a deadlock.
@@ -107,6 +141,12 @@ pub enum SeedError {
     },
 }
 
+fn at(position: &Option<FixturePosition>) -> String {
+    position
+        .as_ref()
+        .map_or_else(String::new, |position| format!(" ({position})"))
+}
+
 /// Failures that have nothing to do with a row, or the error back.
 pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, Error> {
     match C::Backend::fault(message(&source)) {
@@ -118,6 +158,6 @@ pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, E
 }
 
 /// A failure outside of any row.
-pub(super) fn outside<C: DatabaseConnection>(source: Error) -> SeedError {
+pub(crate) fn outside<C: DatabaseConnection>(source: Error) -> SeedError {
     known::<C>(source).unwrap_or_else(|source| SeedError::Transaction { source })
 }

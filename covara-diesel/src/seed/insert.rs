@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::HasSqlType;
+use diesel::sql_types::{HasSqlType, Nullable, Text};
 
 use super::row::{ColumnVisitor, SeedRow, Seedable};
+use super::target::Target;
 use crate::engine::Engine;
 
 /// What an insert does about conflicts, as SQL.
@@ -41,20 +42,18 @@ impl Conflicts for Refused {
 
 /// `INSERT INTO table (columns) VALUES (…), …` for exactly `N` rows.
 pub(super) struct Insert<'s, 'r, T: Seedable + 'r, M, const N: usize> {
-    table: T::Table,
+    target: &'s Target,
     conflicts: PhantomData<M>,
-    columns: &'s [&'static str],
     rows: &'s [T::Row<'r>],
 }
 
 impl<'s, 'r, T: Seedable + 'r, M, const N: usize> Insert<'s, 'r, T, M, N> {
     /// Caller's duty: `rows` holds `N` rows, as the statement is cached by that number.
-    pub(super) fn new(columns: &'s [&'static str], rows: &'s [T::Row<'r>]) -> Self {
+    pub(super) fn new(target: &'s Target, rows: &'s [T::Row<'r>]) -> Self {
         debug_assert_eq!(rows.len(), N);
         Self {
-            table: T::Table::default(),
+            target,
             conflicts: PhantomData,
-            columns,
             rows,
         }
     }
@@ -65,6 +64,8 @@ pub(super) struct InsertId<K, M, const N: usize>(PhantomData<(K, M)>);
 
 impl<T: Seedable, M: 'static, const N: usize> QueryId for Insert<'_, '_, T, M, N> {
     type QueryId = InsertId<T::Key, M, N>;
+
+    const HAS_STATIC_QUERY_ID: bool = T::STATIC;
 }
 
 impl<DB, T, M, const N: usize> QueryFragment<DB> for Insert<'_, '_, T, M, N>
@@ -75,9 +76,9 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(M::VERB);
-        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(&self.target.table);
         out.push_sql(" (");
-        for (position, column) in self.columns.iter().enumerate() {
+        for (position, column) in self.target.columns.iter().enumerate() {
             if position > 0 {
                 out.push_sql(", ");
             }
@@ -105,16 +106,36 @@ struct Binds<'a, 'b, DB: Engine> {
     first: bool,
 }
 
+impl<DB: Engine> Binds<'_, '_, DB> {
+    fn separate(&mut self) {
+        if !self.first {
+            self.out.push_sql(", ");
+        }
+        self.first = false;
+    }
+}
+
 impl<'b, DB: Engine> ColumnVisitor<'b, DB> for Binds<'_, 'b, DB> {
     fn column<ST, U>(&mut self, value: &'b U) -> QueryResult<()>
     where
         DB: HasSqlType<ST>,
         U: ToSql<ST, DB> + ?Sized,
     {
-        if !self.first {
-            self.out.push_sql(", ");
-        }
-        self.first = false;
+        self.separate();
         self.out.push_bind_param::<ST, U>(value)
+    }
+
+    fn cast(&mut self, value: &'b Option<String>, sql_type: &str) -> QueryResult<()>
+    where
+        DB: HasSqlType<Nullable<Text>>,
+        Option<String>: ToSql<Nullable<Text>, DB>,
+    {
+        self.separate();
+        self.out.push_sql("CAST(");
+        self.out.push_bind_param::<Nullable<Text>, _>(value)?;
+        self.out.push_sql(" AS ");
+        self.out.push_sql(sql_type);
+        self.out.push_sql(")");
+        Ok(())
     }
 }

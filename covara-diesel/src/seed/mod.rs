@@ -56,34 +56,50 @@
 //! - A text with a NUL character is stored on SQLite; PostgreSQL cannot hold one, so there
 //!   it is an error that names the row. NaN is NULL on SQLite, which has no NaN.
 
+pub(crate) mod column;
 mod error;
+mod fixture_error;
 mod insert;
 mod report;
 mod row;
 mod run;
+pub(crate) mod target;
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use error::SeedError;
+pub use fixture_error::{FixtureError, FixturePosition};
 pub use report::{SeedProgress, SeedSummary, TableSummary};
 pub use row::{ColumnVisitor, SeedRow, Seedable};
 #[doc(hidden)]
 pub use row::{FitsColumn, SameTable};
 
+pub(crate) use error::outside;
+pub(crate) use run::{Run, TableRun};
+pub(crate) use target::Target;
+
 use crate::connection::{DatabaseConnection, Transaction};
 use report::Report;
-use run::Run;
 
-type TableSeed<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>) -> Result<(), SeedError> + 'a>;
+/// Finds out where rows go, before the seed's transaction.
+type Prepare<'a, C> = Box<dyn FnOnce(&mut C) -> Result<Prepared<'a, C>, SeedError> + 'a>;
+
+/// A table whose rows can be written.
+pub(crate) struct Prepared<'a, C> {
+    pub(crate) target: Target,
+    pub(crate) write: Write<'a, C>,
+}
+
+type Write<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>, Target) -> Result<(), SeedError> + 'a>;
 
 /// Seeds of one or more tables, run together as one transaction.
 ///
 /// The connection type `C` is inferred from [`run`](Self::run).
 #[must_use = "a seed does nothing until it is run"]
 pub struct Seed<'a, C> {
-    tables: Vec<TableSeed<'a, C>>,
+    tables: Vec<Prepare<'a, C>>,
     progress: Option<Report<'a>>,
     lock_timeout: Duration,
     chunk_rows: Option<NonZeroUsize>,
@@ -117,24 +133,42 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
     }
 
     /// Adds rows that are in memory.
-    pub fn table<T>(mut self, rows: &'a [T]) -> Self
+    pub fn table<T>(self, rows: &'a [T]) -> Self
     where
         T: SeedRow<C::Backend>,
     {
-        self.tables.push(Box::new(move |run| {
-            run.table(|table| table.write_slice(rows))
-        }));
-        self
+        self.typed::<T>(move |table| table.write_slice(rows))
     }
 
     /// Adds rows that are streamed: [`chunk_rows`](Self::chunk_rows) are in memory at a time.
-    pub fn rows<I>(mut self, rows: I) -> Self
+    pub fn rows<I>(self, rows: I) -> Self
     where
         I: IntoIterator<Item: SeedRow<C::Backend>> + 'a,
     {
-        self.tables.push(Box::new(move |run| {
-            run.table(|table| table.write_iter(rows))
-        }));
+        self.typed::<I::Item>(move |table| table.write_iter(rows))
+    }
+
+    fn typed<T>(
+        self,
+        write: impl FnOnce(&mut TableRun<'_, '_, 'a, C, T>) -> Result<(), SeedError> + 'a,
+    ) -> Self
+    where
+        T: SeedRow<C::Backend>,
+    {
+        self.prepared(|_| {
+            Ok(Prepared {
+                target: Target::of::<C, T>()?,
+                write: Box::new(move |run, target| run.table::<T>(target, write)),
+            })
+        })
+    }
+
+    /// Adds a table that `prepare` finds.
+    pub(crate) fn prepared(
+        mut self,
+        prepare: impl FnOnce(&mut C) -> Result<Prepared<'a, C>, SeedError> + 'a,
+    ) -> Self {
+        self.tables.push(Box::new(prepare));
         self
     }
 
@@ -168,14 +202,18 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
         if self.tables.is_empty() {
             return Ok(SeedSummary::default());
         }
+        let tables = self.tables.into_iter().map(|prepare| prepare(conn));
+        let tables: Vec<Prepared<'a, C>> = tables.collect::<Result<_, _>>()?;
+        let names = tables.iter().map(|table| table.target.table.clone());
+
         let begin = |conn: &mut C| conn.begin_write(self.lock_timeout);
-        let mut transaction = Transaction::begin(conn, begin).map_err(error::outside::<C>)?;
-        let mut run = Run::new(transaction.conn(), self.progress, self.chunk_rows);
-        for table in self.tables {
-            table(&mut run)?;
+        let mut transaction = Transaction::begin(conn, begin).map_err(outside::<C>)?;
+        let mut run = Run::new(transaction.conn(), self.progress, self.chunk_rows, names);
+        for Prepared { target, write } in tables {
+            write(&mut run, target)?;
         }
         let summary = run.finish()?;
-        transaction.commit().map_err(error::outside::<C>)?;
+        transaction.commit().map_err(outside::<C>)?;
         Ok(summary)
     }
 }

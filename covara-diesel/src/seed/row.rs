@@ -5,7 +5,7 @@ use diesel::backend::Backend;
 use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::query_builder::QueryFragment;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{HasSqlType, SqlType};
+use diesel::sql_types::{HasSqlType, Nullable, SqlType, Text};
 
 use super::{Seed, SeedError, SeedSummary};
 use crate::connection::DatabaseConnection;
@@ -56,6 +56,10 @@ pub trait Seedable: Sized {
     where
         Self: 'r;
 
+    /// Whether table and columns follow from the type.
+    #[doc(hidden)]
+    const STATIC: bool = true;
+
     #[doc(hidden)]
     fn columns(names: &mut Vec<&'static str>);
 
@@ -96,6 +100,16 @@ pub trait ColumnVisitor<'b, DB: Backend> {
     where
         DB: HasSqlType<ST>,
         U: ToSql<ST, DB> + ?Sized;
+
+    /// A text that the server is to read as `sql_type`, for types that Diesel has not.
+    fn cast(&mut self, value: &'b Option<String>, sql_type: &str) -> QueryResult<()>
+    where
+        DB: HasSqlType<Nullable<Text>>,
+        Option<String>: ToSql<Nullable<Text>, DB>,
+    {
+        let _ = sql_type;
+        self.column::<Nullable<Text>, _>(value)
+    }
 }
 
 /// What the derive asks of a field's type, with a message that says so.

@@ -2,12 +2,13 @@ use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{SQLITE_MIGRATIONS, layout, seed};
+use super::{SQLITE_MIGRATIONS, describe, layout, seed};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
 use crate::engine::{Engine, Fault, Inspection, SeedWay};
 use crate::migrate::layout::TableLayout;
-use crate::seed::SeedRow;
+use crate::seed::column::{ColumnValue, TableDescription};
+use crate::seed::{ColumnVisitor, SeedRow};
 
 static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
 
@@ -37,7 +38,7 @@ impl Engine for Sqlite {
     fn seed_way<C, T>(
         conn: &mut C,
         table: &str,
-        _columns: &[&str],
+        _columns: &[String],
         _row: &T::Row<'_>,
     ) -> QueryResult<SeedWay>
     where
@@ -47,8 +48,33 @@ impl Engine for Sqlite {
         seed::way(conn, table)
     }
 
+    fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        describe::table(conn, name)
+    }
+
+    fn visit_value<'b, V>(value: &'b ColumnValue, visitor: &mut V) -> QueryResult<()>
+    where
+        V: ColumnVisitor<'b, Self>,
+    {
+        describe::visit_value(value, visitor)
+    }
+
+    fn referenced_among<C>(
+        conn: &mut C,
+        table: &str,
+        others: &[String],
+    ) -> QueryResult<Option<String>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        describe::referenced_among(conn, table, others)
+    }
+
     /// SQLite moves its own sequences.
-    fn finish_seed<C>(_: &mut C, _: &str, _: &[&str]) -> QueryResult<()>
+    fn finish_seed<C>(_: &mut C, _: &str, _: &[String]) -> QueryResult<()>
     where
         C: DatabaseConnection<Backend = Self>,
     {

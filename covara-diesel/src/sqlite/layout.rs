@@ -60,7 +60,7 @@ where
 }
 
 /// What a declared type means: <https://sqlite.org/datatype3.html#determination_of_column_affinity>.
-fn affinity(declared: &str) -> &'static str {
+pub(super) fn affinity(declared: &str) -> &'static str {
     let declared = declared.to_ascii_uppercase();
     let has = |part| declared.contains(part);
     if has("INT") {

@@ -1,6 +1,7 @@
 //! Everything only SQLite.
 
 mod connection;
+mod describe;
 mod engine;
 mod layout;
 pub(crate) mod pool;

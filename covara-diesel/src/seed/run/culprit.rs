@@ -25,12 +25,12 @@ where
         };
         let table = self.progress.table.clone();
         let done = self.done;
-        let columns = &self.columns;
+        let target = &self.target;
         let mut culprit = None;
         // Always rolled back: nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
             for (row, position) in rows.chunks(1).zip(done + 1..) {
-                if let Err(error) = execute::<C, T, Ignored, 1>(conn, columns, row) {
+                if let Err(error) = execute::<C, T, Ignored, 1>(conn, target, row) {
                     culprit = Some((position, error));
                     break;
                 }
@@ -38,14 +38,18 @@ where
             Err::<(), _>(Error::RollbackTransaction)
         });
         match (culprit, search) {
-            (Some((row, source)), _) if concerns_rows::<C::Backend>(&source) => {
-                SeedError::Row { table, row, source }
-            }
+            (Some((row, source)), _) if concerns_rows::<C::Backend>(&source) => SeedError::Row {
+                table,
+                row,
+                position: None,
+                source,
+            },
             (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
                 SeedError::Rows {
                     table,
                     first: done + 1,
                     last: done + rows.len(),
+                    position: None,
                     source,
                 }
             }
@@ -90,6 +94,7 @@ where
             (Some(source), _) if concerns_rows::<C::Backend>(&source) => SeedError::Row {
                 table,
                 row: first,
+                position: None,
                 source,
             },
             (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
@@ -97,6 +102,7 @@ where
                     table,
                     first: self.done + 1,
                     last: self.done + self.staged,
+                    position: None,
                     source,
                 }
             }

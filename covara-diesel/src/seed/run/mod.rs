@@ -3,35 +3,33 @@
 mod culprit;
 mod stage;
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
 use diesel::QueryResult;
 use diesel::connection::TransactionManager;
-use diesel::query_builder::{QueryBuilder, QueryFragment};
+use diesel::result::{DatabaseErrorKind, Error};
 
 use culprit::another_try;
+use stage::STAGE_CHUNKS;
 
-use super::error::{SeedError, outside};
+use super::error::SeedError;
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::row::{SeedRow, Seedable};
+use super::target::{Target, unquoted};
 use crate::connection::DatabaseConnection;
 use crate::engine::{Engine, SeedWay, Stage};
 
 /// A seed inside its transaction.
-pub(super) struct Run<'c, 'a, C> {
+pub(crate) struct Run<'c, 'a, C> {
     conn: &'c mut C,
     progress: Option<Report<'a>>,
     chunk_rows: usize,
+    /// The tables that are still to come, as SQL.
+    later: VecDeque<String>,
     summary: SeedSummary,
-    finished: Vec<FinishedTable>,
-}
-
-/// What is still to be done for a table when all rows are in.
-struct FinishedTable {
-    /// As SQL.
-    table: String,
-    columns: Vec<&'static str>,
+    finished: Vec<Target>,
 }
 
 impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
@@ -39,26 +37,36 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
         conn: &'c mut C,
         progress: Option<Report<'a>>,
         chunk_rows: Option<NonZeroUsize>,
+        tables: impl Iterator<Item = String>,
     ) -> Self {
         Self {
             conn,
             progress,
             chunk_rows: chunk_rows.map_or(C::Backend::SEED_ROWS, NonZeroUsize::get),
+            later: tables.collect(),
             summary: SeedSummary::default(),
             finished: Vec::new(),
         }
     }
 
-    pub(super) fn table<T: SeedRow<C::Backend>>(
+    /// Most rows that can be taken from a stream before the database has judged them.
+    pub(crate) fn rows_in_flight(&self) -> usize {
+        self.chunk_rows.saturating_mul(STAGE_CHUNKS + 1)
+    }
+
+    pub(crate) fn table<T: SeedRow<C::Backend>>(
         &mut self,
+        target: Target,
         write: impl FnOnce(&mut TableRun<'_, 'c, 'a, C, T>) -> Result<(), SeedError>,
     ) -> Result<(), SeedError> {
-        let mut table = TableRun::new(self)?;
-        write(&mut table)?;
-        table.finish()?;
+        self.later.pop_front();
+        let mut table = TableRun::new(self, target)?;
+        if let Err(error) = write(&mut table).and_then(|()| table.finish()) {
+            let Target { table, .. } = table.target;
+            return Err(self.wrong_order(&table, error));
+        }
         let TableRun {
-            sql_name,
-            columns,
+            target,
             done,
             inserted,
             progress,
@@ -71,34 +79,63 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
             skipped: done.saturating_sub(inserted),
         });
         if done > 0 {
-            self.finished.push(FinishedTable {
-                table: sql_name,
-                columns,
-            });
+            self.finished.push(target);
         }
         Ok(())
+    }
+
+    /// Says so where a row misses one of a table that this seed comes to later.
+    fn wrong_order(&mut self, sql_name: &str, error: SeedError) -> SeedError {
+        let SeedError::Row {
+            table,
+            row,
+            position,
+            source: source @ Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _),
+        } = error
+        else {
+            return error;
+        };
+        let later = self.later.make_contiguous();
+        // Rolled back to, as the first error is the one to tell if this one fails.
+        let first = nested(self.conn, |conn| {
+            C::Backend::referenced_among(conn, sql_name, later)
+        });
+        match first {
+            Ok(Some(first)) => SeedError::TableOrder {
+                table,
+                row,
+                position,
+                first: unquoted(&first),
+                source,
+            },
+            _ => SeedError::Row {
+                table,
+                row,
+                position,
+                source,
+            },
+        }
     }
 
     /// The sequences last, in one order for all seeds: their locks are held to the end.
     pub(super) fn finish(mut self) -> Result<SeedSummary, SeedError> {
         self.finished.sort_by(|a, b| a.table.cmp(&b.table));
-        for FinishedTable { table, columns } in &self.finished {
-            C::Backend::finish_seed(self.conn, table, columns).map_err(|source| {
-                SeedError::Sequence {
-                    table: unquoted(table),
+        for target in &self.finished {
+            C::Backend::finish_seed(self.conn, &target.table, &target.columns).map_err(
+                |source| SeedError::Sequence {
+                    table: target.name(),
                     source,
-                }
-            })?;
+                },
+            )?;
         }
         Ok(self.summary)
     }
 }
 
 /// One table's rows on their way in.
-pub(super) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: Seedable> {
+pub(crate) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: Seedable> {
     run: &'t mut Run<'c, 'a, C>,
-    columns: Vec<&'static str>,
-    sql_name: String,
+    target: Target,
     done: usize,
     inserted: usize,
     progress: SeedProgress,
@@ -118,32 +155,20 @@ where
     C: DatabaseConnection,
     T: SeedRow<C::Backend>,
 {
-    fn new(run: &'t mut Run<'c, 'a, C>) -> Result<Self, SeedError> {
-        let mut columns = Vec::new();
-        T::columns(&mut columns);
-        let sql_name = sql_name::<C::Backend, T>().map_err(outside::<C>)?;
-        let table = unquoted(&sql_name);
-        // The derive cannot see into embedded structs; SQLite would take the first value.
-        let twice = (1..columns.len()).find(|&at| columns[..at].contains(&columns[at]));
-        if let Some(at) = twice {
-            return Err(SeedError::ColumnTwice {
-                table,
-                column: columns[at].to_owned(),
-            });
-        }
+    fn new(run: &'t mut Run<'c, 'a, C>, target: Target) -> Result<Self, SeedError> {
         let limit = run.conn.bind_limit();
-        let most = limit / columns.len().max(1);
+        let most = limit / target.columns.len().max(1);
+        let table = target.name();
         if most == 0 {
             return Err(SeedError::TooManyColumns {
                 table,
-                columns: columns.len(),
+                columns: target.columns.len(),
                 limit,
             });
         }
         Ok(Self {
             run,
-            columns,
-            sql_name,
+            target,
             done: 0,
             inserted: 0,
             progress: SeedProgress { table, rows: 0 },
@@ -164,11 +189,34 @@ where
         &mut self,
         rows: impl IntoIterator<Item = T>,
     ) -> Result<(), SeedError> {
-        let most = self.run.chunk_rows;
-        let mut chunk = Vec::new();
         let mut rows = rows.into_iter().fuse();
-        loop {
+        self.write_chunks(|chunk, most| {
             chunk.extend(rows.by_ref().take(most));
+            Ok(())
+        })
+    }
+
+    /// Rows of which each may turn out to be unreadable.
+    pub(crate) fn write_results(
+        &mut self,
+        rows: impl Iterator<Item = Result<T, SeedError>>,
+    ) -> Result<(), SeedError> {
+        let mut rows = rows.fuse();
+        self.write_chunks(|chunk, most| {
+            rows.by_ref().take(most).try_for_each(|row| {
+                chunk.push(row?);
+                Ok(())
+            })
+        })
+    }
+
+    fn write_chunks(
+        &mut self,
+        mut fill: impl FnMut(&mut Vec<T>, usize) -> Result<(), SeedError>,
+    ) -> Result<(), SeedError> {
+        let mut chunk = Vec::new();
+        loop {
+            fill(&mut chunk, self.run.chunk_rows)?;
             if chunk.is_empty() {
                 return Ok(());
             }
@@ -183,9 +231,14 @@ where
             let Some(first) = rows.first() else {
                 return Ok(());
             };
-            let (table, columns) = (&self.sql_name, &self.columns);
+            let Target { table, columns } = &self.target;
             let way = C::Backend::seed_way::<C, T>(self.run.conn, table, columns, first);
-            self.way = Some(way.map_err(|source| self.refused(&rows, source))?);
+            let way = way.map_err(|source| self.refused(&rows, source))?;
+            self.way = Some(match way {
+                // Diesel's COPY names its columns by type alone, unless it fills a stage.
+                SeedWay::BulkFirst if !T::STATIC => SeedWay::Stage,
+                way => way,
+            });
         }
         if self.way == Some(SeedWay::BulkFirst) {
             let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, None, &rows);
@@ -249,17 +302,17 @@ where
 
     fn insert<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> QueryResult<usize> {
         let conn = &mut *self.run.conn;
-        let columns = &self.columns;
+        let target = &self.target;
         match self.way {
-            Some(SeedWay::IgnoreOrFail) => execute::<C, T, IgnoredOrFail, N>(conn, columns, rows),
-            Some(SeedWay::PlainFirst) => match execute::<C, T, Refused, N>(conn, columns, rows) {
+            Some(SeedWay::IgnoreOrFail) => execute::<C, T, IgnoredOrFail, N>(conn, target, rows),
+            Some(SeedWay::PlainFirst) => match execute::<C, T, Refused, N>(conn, target, rows) {
                 Err(error) if another_try(conn, &error) => {
                     self.way = Some(SeedWay::Ignore);
-                    execute::<C, T, Ignored, N>(conn, columns, rows)
+                    execute::<C, T, Ignored, N>(conn, target, rows)
                 }
                 result => result,
             },
-            _ => execute::<C, T, Ignored, N>(conn, columns, rows),
+            _ => execute::<C, T, Ignored, N>(conn, target, rows),
         }
     }
 }
@@ -267,7 +320,7 @@ where
 /// Sends one statement; in a savepoint where its failure would end the transaction.
 fn execute<'r, C, T, M, const N: usize>(
     conn: &mut C,
-    columns: &[&'static str],
+    target: &Target,
     rows: &[T::Row<'r>],
 ) -> QueryResult<usize>
 where
@@ -275,7 +328,7 @@ where
     T: SeedRow<C::Backend> + 'r,
     M: Conflicts,
 {
-    let insert = Insert::<T, M, N>::new(columns, rows);
+    let insert = Insert::<T, M, N>::new(target, rows);
     if C::Backend::ERROR_ENDS_TRANSACTION {
         nested(conn, |conn| conn.execute_returning_count(&insert))
     } else {
@@ -299,16 +352,4 @@ fn nested<C: DatabaseConnection, R>(
             Err(error)
         }
     }
-}
-
-/// The table's name as the backend writes it in SQL, quoted.
-fn sql_name<DB: Engine, T: SeedRow<DB>>() -> QueryResult<String> {
-    let mut sql = DB::QueryBuilder::default();
-    T::Table::default().to_sql(&mut sql, &DB::backend())?;
-    Ok(sql.finish())
-}
-
-/// `"app"."users"` and `` `users` `` as people write them.
-fn unquoted(sql_name: &str) -> String {
-    sql_name.replace(['"', '`'], "")
 }

@@ -9,7 +9,7 @@ use crate::seed::row::SeedRow;
 
 /// How many chunks wait in a stage before they are inserted: a join with the table pays off
 /// the more, the more rows take part. A million by default, which wait on the server.
-const STAGE_CHUNKS: usize = 128;
+pub(super) const STAGE_CHUNKS: usize = 128;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
@@ -19,7 +19,9 @@ where
     pub(super) fn stage_all(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
         let conn = &mut *self.run.conn;
         if self.stage.is_none() {
-            let open = |conn: &mut C| C::Backend::open_stage(conn, &self.sql_name, &self.columns);
+            let open = |conn: &mut C| {
+                C::Backend::open_stage(conn, &self.target.table, &self.target.columns)
+            };
             match nested(conn, open) {
                 Ok(stage) => self.stage = Some(stage),
                 // A role may lack the right to temporary tables.

@@ -1,0 +1,138 @@
+//! Files for tables with types that only PostgreSQL has.
+
+use covara_diesel::{Seed, SeedError};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use crate::backend::TestDb;
+use crate::suite::{chain, count, number};
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    row: String,
+}
+
+const CREATE: &str = "
+    CREATE SCHEMA app;
+    CREATE TYPE app.mood AS ENUM ('happy', 'sad');
+    CREATE DOMAIN app.percent AS INTEGER CHECK (VALUE BETWEEN 0 AND 100);
+    CREATE TABLE app.things (
+        id UUID PRIMARY KEY,
+        mood app.mood,
+        price NUMERIC(20, 5),
+        tags TEXT[],
+        share app.percent,
+        code CHAR(3),
+        label VARCHAR(10),
+        address INET,
+        at TIMESTAMPTZ,
+        document JSONB,
+        number BIGINT GENERATED ALWAYS AS IDENTITY
+    )";
+
+#[test]
+fn types_that_diesel_has_not_are_read_by_the_server() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(CREATE).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let csv = directory.path().join("things.csv");
+    std::fs::write(
+        &csv,
+        "id,mood,price,tags,share,code,label,address,at,document,number\n\
+         00000000-0000-0000-0000-00000000000a,happy,12345678901234.56789,\"{a,\"\"b c\"\"}\",7,abc,x,10.0.0.1/8,2026-01-31T12:00:00+02:00,\"{\"\"b\"\": 1}\",40\n\
+         00000000-0000-0000-0000-00000000000b,,,,,,,,,,41\n",
+    )
+    .unwrap();
+    let ndjson = directory.path().join("things.ndjson");
+    std::fs::write(
+        &ndjson,
+        r#"{"id":"00000000-0000-0000-0000-00000000000a","mood":"happy","price":12345678901234.56789,"tags":"{a,b c}","share":7,"code":"abc","label":"x","address":"10.0.0.1/8","at":1769853600,"document":{"b": 1},"number":40}
+{"id":"00000000-0000-0000-0000-00000000000b","mood":null,"number":41}"#,
+    )
+    .unwrap();
+    for file in [csv, ndjson] {
+        conn.batch_execute("TRUNCATE app.things").unwrap();
+        for expected in [2, 0] {
+            let seed = Seed::new().fixture("app.things", &file);
+            assert_eq!(seed.run(&mut conn).unwrap().inserted(), expected);
+        }
+        let rows: Vec<Row> = diesel::sql_query(
+            "SELECT concat_ws('|', id, mood, price, tags, share, code, label, address,
+                              at AT TIME ZONE 'UTC', document, number) AS row
+             FROM app.things ORDER BY id",
+        )
+        .load(&mut conn)
+        .unwrap();
+        let rows: Vec<_> = rows.iter().map(|row| row.row.as_str()).collect();
+        let expected = [
+            "00000000-0000-0000-0000-00000000000a|happy|12345678901234.56789|{a,\"b c\"}|7|abc|x\
+             |10.0.0.1/8|2026-01-31 10:00:00|{\"b\": 1}|40",
+            "00000000-0000-0000-0000-00000000000b|41",
+        ];
+        assert_eq!(rows, expected);
+        let next = "INSERT INTO app.things (id) VALUES (gen_random_uuid()) RETURNING number AS n";
+        assert!(number(&mut conn, next) > 41);
+    }
+}
+
+#[test]
+fn what_the_server_cannot_read_is_named_by_its_line() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(CREATE).unwrap();
+    for (cell, said) in [
+        ("happy,101", "violates check constraint"),
+        (
+            "angry,1",
+            "invalid input value for enum app.mood: \"angry\"",
+        ),
+    ] {
+        let csv = format!(
+            "id,mood,share\n{},sad,3\n{},{cell}\n",
+            "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
+        );
+        let source = covara_diesel::fixture::FixtureSource::reader("x.csv", csv.as_bytes());
+        let error = Seed::new()
+            .fixture("app.things", source)
+            .run(&mut conn)
+            .unwrap_err();
+        assert!(matches!(error, SeedError::Row { row: 2, .. }), "{error:?}");
+        let text = chain(&error);
+        assert!(
+            text.starts_with("row 2 of app.things (x.csv, line 3) was refused"),
+            "{text}"
+        );
+        assert!(text.contains(said), "{text}");
+    }
+    assert_eq!(count(&mut conn, "app.things"), 0);
+}
+
+/// Without a struct, rows for an empty table go by COPY through the stage.
+#[test]
+fn rows_without_a_struct_take_the_fast_way() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE numbers (id BIGINT PRIMARY KEY, label TEXT UNIQUE);
+         CREATE TABLE seen (query TEXT);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO seen VALUES (current_query()); RETURN NULL; END $$;
+         CREATE TRIGGER note AFTER INSERT ON numbers FOR EACH STATEMENT EXECUTE FUNCTION note()",
+    )
+    .unwrap();
+    let rows = (0..20_000).map(|id| format!("{id},number {id}\n"));
+    let csv: String = std::iter::once("id,label\n".to_owned())
+        .chain(rows)
+        .collect();
+    let source = covara_diesel::fixture::FixtureSource::reader("x.csv", csv.as_bytes());
+    let summary = Seed::new()
+        .fixture("numbers", source)
+        .run(&mut conn)
+        .unwrap();
+    assert_eq!(summary.inserted(), 20_000);
+    let statements = count(&mut conn, "seen");
+    assert!(statements < 5, "{statements}");
+}

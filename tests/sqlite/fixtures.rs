@@ -1,0 +1,87 @@
+//! Files for tables with what only SQLite has.
+
+use covara_diesel::Seed;
+use covara_diesel::fixture::FixtureSource;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use crate::backend::{Conn, TestDb};
+
+fn seed(conn: &mut Conn, table: &str, name: &str, content: &str) -> Result<usize, String> {
+    let source = FixtureSource::reader(name, content.as_bytes());
+    let summary = Seed::new().fixture(table, source).run(conn);
+    summary
+        .map(|summary| summary.inserted())
+        .map_err(|error| error.to_string())
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    row: String,
+}
+
+fn rows(conn: &mut Conn, sql: &str) -> Vec<String> {
+    let rows = diesel::sql_query(sql).load::<Row>(conn).unwrap();
+    rows.into_iter().map(|row| row.row).collect()
+}
+
+#[test]
+fn each_declared_type_gets_the_storage_class_it_means() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, created_at INTEGER, price DECIMAL(10, 2),
+             flag BOOLEAN, day DATE, moment DATETIME, body CLOB, whatever, bytes BLOB, doc JSON)",
+    )
+    .unwrap();
+    let csv = "id,created_at,price,flag,day,moment,body,whatever,bytes,doc\n\
+               1,2026-01-31T12:00:00+02:00,1.50,t,2026-01-31,2026-01-31T12:00:00Z,007,007,AQID,\"[1,  2]\"\n\
+               2,-5,7,0,,1769860800,,,,\n";
+    assert_eq!(seed(&mut conn, "t", "t.csv", csv), Ok(2));
+    let ndjson = r#"{"id":3,"created_at":1769853600,"price":1.5,"flag":true,"body":{"a": 1},"whatever":7,"doc":[1,  2]}"#;
+    assert_eq!(seed(&mut conn, "t", "t.ndjson", ndjson), Ok(1));
+    let stored = rows(
+        &mut conn,
+        "SELECT concat_ws('|', quote(id), quote(created_at), quote(price), quote(flag), quote(day),
+                quote(moment), quote(body), quote(whatever), quote(bytes), quote(doc)) AS row
+         FROM t ORDER BY id",
+    );
+    let expected = [
+        "1|1769853600|1.5|1|'2026-01-31'|'2026-01-31 12:00:00'|'007'|'007'|X'010203'|'[1,2]'",
+        "2|-5|7|0|NULL|'2026-01-31 12:00:00'|NULL|NULL|NULL|NULL",
+        "3|1769853600|1.5|1|NULL|NULL|'{\"a\": 1}'|7|NULL|'[1,2]'",
+    ];
+    assert_eq!(stored, expected);
+    let error = seed(&mut conn, "t", "t.csv", "id,price\n9,cheap\n").unwrap_err();
+    let said = "t.csv, line 2, column price: found \"cheap\", expected a number or nothing";
+    assert_eq!(error, said);
+}
+
+#[test]
+fn strict_tables_and_tables_without_rowid_and_of_other_schemas() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "ATTACH ':memory:' AS other;
+         CREATE TABLE strict_one (id INT PRIMARY KEY NOT NULL, any_value ANY, real REAL) STRICT;
+         CREATE TABLE no_rowid (id INTEGER NOT NULL PRIMARY KEY, name TEXT) WITHOUT ROWID;
+         CREATE TABLE other.things (id INTEGER PRIMARY KEY, name TEXT)",
+    )
+    .unwrap();
+    let csv = "id,any_value,real\n1,x,1\n2,,2.5\n";
+    assert_eq!(seed(&mut conn, "strict_one", "a.csv", csv), Ok(2));
+    assert_eq!(
+        seed(&mut conn, "no_rowid", "a.csv", "id,name\n1,a\n1,b\n"),
+        Ok(1)
+    );
+    assert_eq!(
+        seed(&mut conn, "other.things", "a.csv", "id,name\n1,a\n"),
+        Ok(1)
+    );
+    assert_eq!(
+        rows(&mut conn, "SELECT name AS row FROM other.things"),
+        ["a"]
+    );
+}
