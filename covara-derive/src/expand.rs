@@ -49,7 +49,7 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
     });
 
     let seed_row = seed_row(model, &diesel);
-    let fixture_row = cfg!(feature = "fixtures").then(|| fixture::fixture_row(model, &diesel));
+    let fixture_row = fixture::fixture_row(model, &diesel);
     let checks = checks(model, &diesel);
 
     quote! {

@@ -7,6 +7,9 @@ use syn::{GenericArgument, PathArguments, Type, parse_quote};
 use crate::lifetimes::bounded;
 use crate::model::{Field, Kind, Model};
 
+/// In a macro that is empty without the feature `fixtures`: a derive with a feature of its own
+/// could be built with it for a library without it, as Cargo builds derives for the host.
+///
 /// As for the backends, the bounds are generic, so that a field which no file can hold is no
 /// error until a file is read.
 pub(crate) fn fixture_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
@@ -78,6 +81,7 @@ pub(crate) fn fixture_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStrea
     let (impl_generics, _, where_clause) = generics.split_for_impl();
 
     quote! {
+        #krate::__private::fixture_row! {
         #[automatically_derived]
         impl #impl_generics #fixture_row for #ident #ty_generics
         #where_clause
@@ -88,13 +92,18 @@ pub(crate) fn fixture_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStrea
                 ::core::result::Result::Ok(Self { #(#values),* })
             }
         }
+        }
     }
 }
 
 /// What is in an `Option`, as far as its name tells.
 fn optional(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = ty else {
-        return None;
+    let path = match ty {
+        Type::Path(path) => path,
+        // As it comes out of another macro.
+        Type::Group(group) => return optional(&group.elem),
+        Type::Paren(paren) => return optional(&paren.elem),
+        _ => return None,
     };
     let last = path.path.segments.last()?;
     let PathArguments::AngleBracketed(arguments) = &last.arguments else {

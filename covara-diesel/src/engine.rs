@@ -178,11 +178,13 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     where
         V: ColumnVisitor<'b, Self>;
 
-    /// The first of `others` (quoted) that a foreign key of `table` (quoted) refers to.
+    /// The first of `others` (quoted) that the foreign key of that name of `table` (quoted)
+    /// refers to, or any of its foreign keys if the database does not tell the name.
     #[doc(hidden)]
     fn referenced_among<C>(
         conn: &mut C,
         table: &str,
+        constraint: Option<&str>,
         others: &[String],
     ) -> QueryResult<Option<String>>
     where

@@ -65,10 +65,28 @@ mod pool_constructors {
     pub use crate::sqlite::pool::{sqlite, sqlite_with};
 }
 
+/// What of a derive's output is for files.
+#[cfg(feature = "fixtures")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fixture_row {
+    ($($tokens:tt)*) => { $($tokens)* };
+}
+
+/// What of a derive's output is for files.
+#[cfg(not(feature = "fixtures"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fixture_row {
+    ($($tokens:tt)*) => {};
+}
+
 /// What the derive's output uses. Not for anybody else.
 #[doc(hidden)]
 pub mod __private {
     pub use diesel;
+
+    pub use crate::__fixture_row as fixture_row;
 
     #[cfg(feature = "fixtures")]
     pub use crate::fixture::{BadCell, Cells, FixtureRow, ReadCell, ReadFromStr, SkippedField};

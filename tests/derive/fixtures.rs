@@ -217,3 +217,25 @@ fn a_struct_that_borrows_is_seeded_as_ever() {
     let summary = Borrowed::seed(&mut conn, &rows).expect("a good row");
     assert_eq!(summary.inserted(), 1);
 }
+
+#[test]
+fn an_option_from_another_macro_is_seen() {
+    macro_rules! user {
+        ($email:ty) => {
+            #[derive(Seedable)]
+            #[diesel(table_name = users)]
+            struct Made {
+                id: i32,
+                name: String,
+                #[seedable(from_str)]
+                email: $email,
+            }
+        };
+    }
+    user!(Option<Address>);
+
+    let mut conn = database(CREATE);
+    let csv = "id,name,email\n1,Ada,\n";
+    let seed = Seed::new().csv::<Made>(csv.as_bytes());
+    assert_eq!(seed.run(&mut conn).expect("a good row").inserted(), 1);
+}

@@ -18,15 +18,21 @@ const CREATE: &str = "
     CREATE SCHEMA app;
     CREATE TYPE app.mood AS ENUM ('happy', 'sad');
     CREATE DOMAIN app.percent AS INTEGER CHECK (VALUE BETWEEN 0 AND 100);
+    CREATE DOMAIN app.outer_part AS app.percent NOT NULL DEFAULT 5;
+    CREATE DOMAIN app.part AS app.outer_part;
     CREATE TABLE app.things (
         id UUID PRIMARY KEY,
         mood app.mood,
         price NUMERIC(20, 5),
         tags TEXT[],
+        sizes INTEGER[],
         share app.percent,
         code CHAR(3),
         label VARCHAR(10),
         address INET,
+        codes CHAR(3)[],
+        bits BIT(8),
+        inner_part app.part,
         at TIMESTAMPTZ,
         document JSONB,
         number BIGINT GENERATED ALWAYS AS IDENTITY
@@ -41,15 +47,15 @@ fn types_that_diesel_has_not_are_read_by_the_server() {
     let csv = directory.path().join("things.csv");
     std::fs::write(
         &csv,
-        "id,mood,price,tags,share,code,label,address,at,document,number\n\
-         00000000-0000-0000-0000-00000000000a,happy,12345678901234.56789,\"{a,\"\"b c\"\"}\",7,abc,x,10.0.0.1/8,2026-01-31T12:00:00+02:00,\"{\"\"b\"\": 1}\",40\n\
-         00000000-0000-0000-0000-00000000000b,,,,,,,,,,41\n",
+        "id,mood,price,tags,sizes,share,code,label,address,codes,bits,at,document,number\n\
+         00000000-0000-0000-0000-00000000000a,happy,12345678901234.56789,\"{a,\"\"b c\"\"}\",\"{1,NULL}\",7,abc,x,10.0.0.1/8,\"{abc,d}\",10000001,2026-01-31T12:00:00+02:00,\"{\"\"b\"\": 0.12345678901234567890123}\",40\n\
+         00000000-0000-0000-0000-00000000000b,,,,,,,,,,,,,41\n",
     )
     .unwrap();
     let ndjson = directory.path().join("things.ndjson");
     std::fs::write(
         &ndjson,
-        r#"{"id":"00000000-0000-0000-0000-00000000000a","mood":"happy","price":12345678901234.56789,"tags":"{a,b c}","share":7,"code":"abc","label":"x","address":"10.0.0.1/8","at":1769853600,"document":{"b": 1},"number":40}
+        r#"{"id":"00000000-0000-0000-0000-00000000000a","mood":"happy","price":12345678901234.56789,"tags":["a","b c"],"sizes":[1,null],"share":7,"code":"abc","label":"x","address":"10.0.0.1/8","codes":"{abc,d}","bits":"10000001","at":1769853600,"document":{"b": 0.12345678901234567890123},"number":40}
 {"id":"00000000-0000-0000-0000-00000000000b","mood":null,"number":41}"#,
     )
     .unwrap();
@@ -60,7 +66,8 @@ fn types_that_diesel_has_not_are_read_by_the_server() {
             assert_eq!(seed.run(&mut conn).unwrap().inserted(), expected);
         }
         let rows: Vec<Row> = diesel::sql_query(
-            "SELECT concat_ws('|', id, mood, price, tags, share, code, label, address,
+            "SELECT concat_ws('|', id, mood, price, tags, sizes, share, code, label, address, codes, bits,
+                              inner_part,
                               at AT TIME ZONE 'UTC', document, number) AS row
              FROM app.things ORDER BY id",
         )
@@ -68,9 +75,10 @@ fn types_that_diesel_has_not_are_read_by_the_server() {
         .unwrap();
         let rows: Vec<_> = rows.iter().map(|row| row.row.as_str()).collect();
         let expected = [
-            "00000000-0000-0000-0000-00000000000a|happy|12345678901234.56789|{a,\"b c\"}|7|abc|x\
-             |10.0.0.1/8|2026-01-31 10:00:00|{\"b\": 1}|40",
-            "00000000-0000-0000-0000-00000000000b|41",
+            "00000000-0000-0000-0000-00000000000a|happy|12345678901234.56789|{a,\"b c\"}|{1,NULL}|7\
+             |abc|x|10.0.0.1/8|{abc,\"d  \"}|10000001|5|2026-01-31 10:00:00\
+             |{\"b\": 0.12345678901234567890123}|40",
+            "00000000-0000-0000-0000-00000000000b|5|41",
         ];
         assert_eq!(rows, expected);
         let next = "INSERT INTO app.things (id) VALUES (gen_random_uuid()) RETURNING number AS n";
@@ -135,4 +143,30 @@ fn rows_without_a_struct_take_the_fast_way() {
     assert_eq!(summary.inserted(), 20_000);
     let statements = count(&mut conn, "seen");
     assert!(statements < 5, "{statements}");
+}
+
+/// The constraint that failed is known by its name.
+#[test]
+fn a_later_table_is_named_only_for_its_own_foreign_key() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE later (id INT PRIMARY KEY); CREATE TABLE other (id INT PRIMARY KEY);
+         CREATE TABLE two (id INT PRIMARY KEY, l INT REFERENCES later, o INT REFERENCES other)",
+    )
+    .unwrap();
+    let source = |name: &str, content: &'static str| {
+        covara_diesel::fixture::FixtureSource::reader(name, content.as_bytes())
+    };
+    let mut seed = |two| {
+        Seed::new()
+            .fixture("two", source("two.csv", two))
+            .fixture("later", source("later.csv", "id\n7\n"))
+            .run(&mut conn)
+            .unwrap_err()
+    };
+    let error = seed("id,l,o\n1,,7\n");
+    assert!(matches!(error, SeedError::Row { .. }), "{error:?}");
+    let error = seed("id,l,o\n1,7,\n");
+    assert!(matches!(error, SeedError::TableOrder { .. }), "{error:?}");
 }

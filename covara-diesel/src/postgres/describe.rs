@@ -1,12 +1,17 @@
 //! Tables as PostgreSQL's catalogue describes them.
 
+use std::io::Write;
+
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{Array, Bool, Json, Jsonb, Nullable, Text, Timestamptz};
 
 use crate::connection::DatabaseConnection;
 use crate::seed::ColumnVisitor;
-use crate::seed::column::{ColumnKind, ColumnValue, TableColumn, TableDescription, visit_value};
+use crate::seed::column::{
+    ColumnKind, ColumnValue, JsonText, TableColumn, TableDescription, visit_value,
+};
 
 #[derive(QueryableByName)]
 struct Column {
@@ -18,56 +23,87 @@ struct Column {
     nullable: bool,
     #[diesel(sql_type = Bool)]
     optional: bool,
+    #[diesel(sql_type = Bool)]
+    generated: bool,
 }
 
-/// Domains count as what they are made of. No column that is generated: it takes no value.
+impl ToSql<Json, Pg> for JsonText {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(self.0.as_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+
+impl ToSql<Jsonb, Pg> for JsonText {
+    /// The text, after the version of the format:
+    /// <https://github.com/postgres/postgres/blob/REL_15_STABLE/src/backend/utils/adt/jsonb.c>.
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&[1])?;
+        out.write_all(self.0.as_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+
+/// A domain counts as what it is made of, in the end, with the constraints and the defaults
+/// on the way. The type modifier -1 keeps `character[]` from meaning one character each.
 const COLUMNS: &str = "
-SELECT c.attname::text AS name,
-       format_type(COALESCE(NULLIF(t.typbasetype, 0), t.oid), NULL) AS kind,
-       NOT (c.attnotnull OR t.typnotnull) AS nullable,
-       c.atthasdef OR c.attidentity <> '' OR NOT (c.attnotnull OR t.typnotnull) AS optional
-FROM pg_catalog.pg_attribute AS c
-JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
-WHERE c.attrelid = to_regclass($1) AND c.attnum > 0 AND NOT c.attisdropped
-  AND c.attgenerated = ''
+WITH RECURSIVE domains AS (
+    SELECT c.attnum, c.atttypid AS type, false AS not_null, false AS has_default
+    FROM pg_catalog.pg_attribute AS c
+    WHERE c.attrelid = to_regclass($1) AND c.attnum > 0 AND NOT c.attisdropped
+    UNION ALL
+    SELECT d.attnum, t.typbasetype, d.not_null OR t.typnotnull,
+           d.has_default OR t.typdefault IS NOT NULL
+    FROM domains AS d JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype = 'd'
+)
+SELECT c.attname::text AS name, format_type(d.type, -1) AS kind,
+       NOT (c.attnotnull OR d.not_null) AS nullable,
+       c.atthasdef OR c.attidentity <> '' OR d.has_default
+           OR NOT (c.attnotnull OR d.not_null) AS optional,
+       c.attgenerated <> '' AS generated
+FROM domains AS d
+JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype <> 'd'
+JOIN pg_catalog.pg_attribute AS c ON c.attrelid = to_regclass($1) AND c.attnum = d.attnum
+JOIN pg_catalog.pg_class AS r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p', 'v', 'f')
 ORDER BY c.attnum";
 
+/// A name with a dot is a table's own, if there is one, before it is a schema's and a table's.
 pub(super) fn table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
     let quote = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
-    let quoted = match name.split_once('.') {
-        Some((schema, table)) => format!("{}.{}", quote(schema), quote(table)),
-        None => quote(name),
-    };
-    let columns = diesel::sql_query(COLUMNS)
-        .bind::<Text, _>(&quoted)
-        .load::<Column>(conn)?;
-    if columns.is_empty() {
-        return Ok(None);
+    let in_schema = name.split_once('.');
+    let in_schema = in_schema.map(|(schema, table)| format!("{}.{}", quote(schema), quote(table)));
+    for table in [Some(quote(name)), in_schema].into_iter().flatten() {
+        let columns = diesel::sql_query(COLUMNS)
+            .bind::<Text, _>(&table)
+            .load::<Column>(conn)?;
+        if columns.is_empty() {
+            continue;
+        }
+        let columns = columns.into_iter().map(|column| TableColumn {
+            name: column.name,
+            kind: kind(&column.kind),
+            nullable: column.nullable,
+            optional: column.optional,
+            generated: column.generated,
+        });
+        let columns = columns.collect();
+        return Ok(Some(TableDescription { table, columns }));
     }
-    let columns = columns.into_iter().map(|column| TableColumn {
-        name: column.name,
-        kind: kind(column.kind),
-        nullable: column.nullable,
-        optional: column.optional,
-    });
-    Ok(Some(TableDescription {
-        table: quoted,
-        columns: columns.collect(),
-    }))
+    Ok(None)
 }
 
-fn kind(type_name: String) -> ColumnKind {
-    match type_name.as_str() {
+fn kind(type_name: &str) -> ColumnKind {
+    match type_name {
         "smallint" => ColumnKind::SmallInt,
         "integer" => ColumnKind::Integer,
         "bigint" => ColumnKind::BigInt,
         "real" => ColumnKind::Float,
         "double precision" => ColumnKind::Double,
         "boolean" => ColumnKind::Bool,
-        "text" | "character varying" | "character" => ColumnKind::Text,
+        "text" | "character varying" | "bpchar" => ColumnKind::Text,
         "bytea" => ColumnKind::Blob,
         "date" => ColumnKind::Date,
         "time without time zone" => ColumnKind::Time,
@@ -75,7 +111,7 @@ fn kind(type_name: String) -> ColumnKind {
         "timestamp with time zone" => ColumnKind::Timestamptz,
         "json" => ColumnKind::Json,
         "jsonb" => ColumnKind::Jsonb,
-        _ => ColumnKind::Other(type_name),
+        _ => ColumnKind::Other(type_name.into()),
     }
 }
 
@@ -88,9 +124,18 @@ where
         ColumnValue::Null(ColumnKind::Timestamptz) => {
             visitor.column::<Nullable<Timestamptz>, Option<chrono::NaiveDateTime>>(const { &None })
         }
+        ColumnValue::Json(value) => visitor.column::<Json, _>(value),
+        ColumnValue::Null(ColumnKind::Json) => {
+            visitor.column::<Nullable<Json>, Option<JsonText>>(const { &None })
+        }
+        ColumnValue::Jsonb(value) => visitor.column::<Jsonb, _>(value),
+        ColumnValue::Null(ColumnKind::Jsonb) => {
+            visitor.column::<Nullable<Jsonb>, Option<JsonText>>(const { &None })
+        }
         ColumnValue::Other(text, sql_type) => visitor.cast(text, sql_type),
+        ColumnValue::Null(ColumnKind::Other(sql_type)) => visitor.cast(const { &None }, sql_type),
         // Kinds that no column of PostgreSQL is described with.
-        ColumnValue::Null(ColumnKind::Number | ColumnKind::Any | ColumnKind::Other(_)) => {
+        ColumnValue::Null(ColumnKind::Flexible | ColumnKind::Number | ColumnKind::Any) => {
             visitor.column::<Nullable<Text>, Option<String>>(const { &None })
         }
     })
@@ -105,12 +150,13 @@ struct Referenced {
 const REFERENCED: &str = "
 SELECT other.name FROM unnest($2) WITH ORDINALITY AS other (name, position)
 JOIN pg_catalog.pg_constraint AS k ON k.confrelid = to_regclass(other.name)
-WHERE k.contype = 'f' AND k.conrelid = to_regclass($1)
+WHERE k.contype = 'f' AND k.conrelid = to_regclass($1) AND k.conname = COALESCE($3, k.conname)
 ORDER BY other.position LIMIT 1";
 
 pub(super) fn referenced_among<C>(
     conn: &mut C,
     table: &str,
+    constraint: Option<&str>,
     others: &[String],
 ) -> QueryResult<Option<String>>
 where
@@ -119,6 +165,7 @@ where
     let found = diesel::sql_query(REFERENCED)
         .bind::<Text, _>(table)
         .bind::<Array<Text>, _>(others)
+        .bind::<Nullable<Text>, _>(constraint)
         .get_result::<Referenced>(conn)
         .optional()?;
     Ok(found.map(|referenced| referenced.name))

@@ -112,12 +112,13 @@ impl Engine for Pg {
     fn referenced_among<C>(
         conn: &mut C,
         table: &str,
+        constraint: Option<&str>,
         others: &[String],
     ) -> QueryResult<Option<String>>
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        describe::referenced_among(conn, table, others)
+        describe::referenced_among(conn, table, constraint, others)
     }
 
     fn finish_seed<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 pub struct TableDescription {
     /// Its name as SQL, quoted.
     pub table: String,
-    /// All columns that an insert may fill.
+    /// Its columns in their order.
     pub columns: Vec<TableColumn>,
 }
 
@@ -23,6 +23,8 @@ pub struct TableColumn {
     pub nullable: bool,
     /// Whether an insert may leave it out.
     pub optional: bool,
+    /// Whether the database computes it, so that an insert must leave it out.
+    pub generated: bool,
 }
 
 /// What a column holds.
@@ -34,6 +36,8 @@ pub enum ColumnKind {
     Integer,
     /// 64 bits.
     BigInt,
+    /// 64 bits, which may stand for a time or a truth value: SQLite's INTEGER.
+    Flexible,
     /// 32 bits.
     Float,
     /// 64 bits.
@@ -61,8 +65,12 @@ pub enum ColumnKind {
     /// Anything, SQLite's columns without a type.
     Any,
     /// A type by its SQL name, which the server reads from text.
-    Other(String),
+    Other(Rc<str>),
 }
+
+/// JSON as it stands in a file: numbers of any length, keys in their order.
+#[derive(Debug, Clone)]
+pub struct JsonText(pub String);
 
 /// A value of a column, NULL with its kind.
 #[derive(Debug, Clone)]
@@ -94,9 +102,9 @@ pub enum ColumnValue {
     /// An instant.
     Timestamptz(DateTime<Utc>),
     /// JSON as text.
-    Json(serde_json::Value),
+    Json(JsonText),
     /// JSON in binary form.
-    Jsonb(serde_json::Value),
+    Jsonb(JsonText),
     /// A text that the server is to read as a type of that SQL name.
     Other(Option<String>, Rc<str>),
 }
@@ -109,8 +117,7 @@ macro_rules! visit_value {
             SmallInt(SmallInt, i16), Integer(Integer, i32), BigInt(BigInt, i64),
             Float(Float, f32), Double(Double, f64), Bool(Bool, bool), Text(Text, String),
             Blob(Binary, Vec<u8>), Date(Date, chrono::NaiveDate), Time(Time, chrono::NaiveTime),
-            Timestamp(Timestamp, chrono::NaiveDateTime), Json(Json, serde_json::Value),
-            Jsonb(Jsonb, serde_json::Value))
+            Timestamp(Timestamp, chrono::NaiveDateTime))
     };
     (@arms $value:expr, $visitor:expr, { $($more:tt)* },
         $($kind:ident($sql:ident, $rust:ty)),*) => {

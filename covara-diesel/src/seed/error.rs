@@ -42,10 +42,11 @@ pub enum SeedError {
         source: Error,
     },
 
-    /// A row refers to one of a table that the same seed comes to later.
+    /// A row refers to one that is not there, and its table refers to one that the same
+    /// seed comes to later.
     #[error(
-        "row {row} of {table}{} refers to a row of {first} that is not there yet; \
-         seed {first} before {table}; nothing was kept",
+        "row {row} of {table}{} refers to a row that is not there; {table} refers to {first}, \
+         which comes later in this seed: seed {first} before {table}; nothing was kept",
         at(position)
     )]
     #[non_exhaustive]

@@ -61,8 +61,8 @@ pub enum FixtureError {
     /// The file names columns that are not seeded.
     #[error(
         "{position} names {}, but the columns of {table} are {}",
-        columns.join(", "),
-        known.join(", ")
+        list(columns),
+        list(known)
     )]
     UnknownColumns {
         /// Where they are named.
@@ -76,7 +76,7 @@ pub enum FixtureError {
     },
 
     /// Columns that must be filled are not in the file.
-    #[error("{position} lacks {} of {table}", columns.join(", "))]
+    #[error("{position} lacks {} of {table}", list(columns))]
     MissingColumns {
         /// Where they should be named.
         position: FixturePosition,
@@ -84,6 +84,36 @@ pub enum FixtureError {
         table: String,
         /// The columns that are missing.
         columns: Vec<String>,
+    },
+
+    /// The file names no column at all.
+    #[error("{position} names no column of {table}")]
+    NoColumns {
+        /// Where they should be named.
+        position: FixturePosition,
+        /// Name of the table.
+        table: String,
+    },
+
+    /// The file names a column that the database computes.
+    #[error("{position} names {column} of {table}, which is generated and takes no value")]
+    GeneratedColumn {
+        /// Where it is named.
+        position: FixturePosition,
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
+    },
+
+    /// A line of an NDJSON file has a key that its first line has not, where that decides
+    /// which columns are filled.
+    #[error("{position} has the key {key}, which the first line has not; give it all keys")]
+    NewKey {
+        /// Where it is.
+        position: FixturePosition,
+        /// The key.
+        key: String,
     },
 
     /// A column is named twice.
@@ -127,4 +157,13 @@ pub enum FixtureError {
         /// The reader's own error.
         source: Box<dyn StdError + Send + Sync>,
     },
+}
+
+/// Names as they are, but an empty one so that it can be seen.
+fn list(names: &[String]) -> String {
+    let shown = names.iter().map(|name| match name.as_str() {
+        "" => "\"\"",
+        name => name,
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }

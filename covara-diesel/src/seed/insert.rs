@@ -138,4 +138,17 @@ impl<'b, DB: Engine> ColumnVisitor<'b, DB> for Binds<'_, 'b, DB> {
         self.out.push_sql(")");
         Ok(())
     }
+
+    fn call(&mut self, function: &str, value: &'b String) -> QueryResult<()>
+    where
+        DB: HasSqlType<Text>,
+        String: ToSql<Text, DB>,
+    {
+        self.separate();
+        self.out.push_sql(function);
+        self.out.push_sql("(");
+        self.out.push_bind_param::<Text, _>(value)?;
+        self.out.push_sql(")");
+        Ok(())
+    }
 }

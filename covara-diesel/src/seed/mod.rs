@@ -83,7 +83,7 @@ pub(crate) use target::Target;
 use crate::connection::{DatabaseConnection, Transaction};
 use report::Report;
 
-/// Finds out where rows go, before the seed's transaction.
+/// Finds out where rows go, before the first of any table is written.
 type Prepare<'a, C> = Box<dyn FnOnce(&mut C) -> Result<Prepared<'a, C>, SeedError> + 'a>;
 
 /// A table whose rows can be written.
@@ -202,12 +202,12 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
         if self.tables.is_empty() {
             return Ok(SeedSummary::default());
         }
-        let tables = self.tables.into_iter().map(|prepare| prepare(conn));
-        let tables: Vec<Prepared<'a, C>> = tables.collect::<Result<_, _>>()?;
-        let names = tables.iter().map(|table| table.target.table.clone());
-
         let begin = |conn: &mut C| conn.begin_write(self.lock_timeout);
         let mut transaction = Transaction::begin(conn, begin).map_err(outside::<C>)?;
+        let tables = self.tables.into_iter();
+        let tables = tables.map(|prepare| prepare(transaction.conn()));
+        let tables: Vec<Prepared<'a, C>> = tables.collect::<Result<_, _>>()?;
+        let names = tables.iter().map(|table| table.target.table.clone());
         let mut run = Run::new(transaction.conn(), self.progress, self.chunk_rows, names);
         for Prepared { target, write } in tables {
             write(&mut run, target)?;

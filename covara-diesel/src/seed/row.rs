@@ -110,6 +110,16 @@ pub trait ColumnVisitor<'b, DB: Backend> {
         let _ = sql_type;
         self.column::<Nullable<Text>, _>(value)
     }
+
+    /// A text that an SQL function makes the value of.
+    fn call(&mut self, function: &str, value: &'b String) -> QueryResult<()>
+    where
+        DB: HasSqlType<Text>,
+        String: ToSql<Text, DB>,
+    {
+        let _ = function;
+        self.column::<Text, _>(value)
+    }
 }
 
 /// What the derive asks of a field's type, with a message that says so.

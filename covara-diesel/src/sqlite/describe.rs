@@ -1,14 +1,16 @@
 //! Tables as SQLite describes them.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Double, Nullable, Text};
+use diesel::sql_types::{Bool, Nullable, Text, TimestamptzSqlite};
 use diesel::sqlite::Sqlite;
 
 use super::layout::affinity;
+use super::name;
 use crate::connection::DatabaseConnection;
 use crate::seed::ColumnVisitor;
-use crate::seed::column::{ColumnKind, ColumnValue, TableColumn, TableDescription, visit_value};
-use crate::seed::target::unquoted;
+use crate::seed::column::{
+    ColumnKind, ColumnValue, JsonText, TableColumn, TableDescription, visit_value,
+};
 
 #[derive(QueryableByName)]
 struct Column {
@@ -20,27 +22,62 @@ struct Column {
     nullable: bool,
     #[diesel(sql_type = Bool)]
     optional: bool,
+    #[diesel(sql_type = Bool)]
+    generated: bool,
 }
 
-/// An INTEGER PRIMARY KEY is given by SQLite where it is left out or NULL. Hidden columns
-/// are generated or a virtual table's own.
+/// The rowid by another name is given by SQLite where it is left out or NULL: a lone INTEGER
+/// key that has no index of its own, as descending ones and those WITHOUT ROWID have
+/// (<https://sqlite.org/lang_createtable.html#rowid>). Other keys may hold NULL by an old
+/// mistake of SQLite's, of which no file makes use here. Hidden columns are generated (2, 3)
+/// or a virtual table's own (1).
 const COLUMNS: &str = "
+WITH columns AS (SELECT * FROM pragma_table_xinfo($1, $2) WHERE hidden <> 1),
+     rowid AS (
+         SELECT max(cid) AS cid FROM columns WHERE pk > 0
+         HAVING count(*) = 1 AND upper(max(type)) = 'INTEGER'
+             AND NOT EXISTS (SELECT 1 FROM pragma_index_list($1, $2) WHERE origin = 'pk')
+     )
 SELECT c.name AS name, c.type AS kind,
-       c.\"notnull\" = 0 AND (c.pk = 0 OR upper(c.type) = 'INTEGER') AS nullable,
-       c.dflt_value IS NOT NULL
-           OR (c.\"notnull\" = 0 AND (c.pk = 0 OR upper(c.type) = 'INTEGER'))
-           OR (c.pk = 1 AND upper(c.type) = 'INTEGER') AS optional
-FROM pragma_table_xinfo(?, ?) AS c WHERE c.hidden = 0 ORDER BY c.cid";
+       c.cid IS (SELECT cid FROM rowid) OR (c.\"notnull\" = 0 AND c.pk = 0) AS nullable,
+       c.cid IS (SELECT cid FROM rowid) OR (c.\"notnull\" = 0 AND c.pk = 0)
+           OR c.dflt_value IS NOT NULL AS optional,
+       c.hidden <> 0 AS generated
+FROM columns AS c ORDER BY c.cid";
 
+#[derive(QueryableByName)]
+struct Schema {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// A name with a dot is a table's own, if there is one, before it is a schema's and a table's.
 pub(super) fn table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
 where
     C: DatabaseConnection<Backend = Sqlite>,
 {
-    let quote = |part: &str| format!("`{}`", part.replace('`', "``"));
-    let (schema, table) = match name.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, name),
-    };
+    let mut found = columns(conn, None, name)?;
+    if let (None, Some((schema, table))) = (&found, name.split_once('.')) {
+        let schemas = diesel::sql_query("SELECT name FROM pragma_database_list");
+        let schemas = schemas.load::<Schema>(conn)?;
+        if schemas
+            .iter()
+            .any(|known| known.name.eq_ignore_ascii_case(schema))
+        {
+            found = columns(conn, Some(schema), table)?;
+        }
+    }
+    Ok(found)
+}
+
+fn columns<C>(
+    conn: &mut C,
+    schema: Option<&str>,
+    table: &str,
+) -> QueryResult<Option<TableDescription>>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
     let columns = diesel::sql_query(COLUMNS)
         .bind::<Text, _>(table)
         .bind::<Nullable<Text>, _>(schema)
@@ -53,32 +90,35 @@ where
         name: column.name,
         nullable: column.nullable,
         optional: column.optional,
+        generated: column.generated,
     });
-    let schema = schema.map_or_else(String::new, |schema| quote(schema) + ".");
     Ok(Some(TableDescription {
-        table: schema + &quote(table),
+        table: name::quoted(schema, table),
         columns: columns.collect(),
     }))
 }
 
 /// By the declared type's name where Diesel or common use gives it a meaning, else by its
-/// affinity.
+/// affinity. What has NUMERIC affinity for want of a known name may hold anything.
 fn kind(declared: &str) -> ColumnKind {
+    let declared = declared.to_ascii_uppercase();
     let name = declared.split('(').next().unwrap_or_default().trim();
-    match name.to_ascii_uppercase().as_str() {
+    match name {
         "BOOLEAN" | "BOOL" => ColumnKind::Bool,
         "DATE" => ColumnKind::Date,
         "TIME" => ColumnKind::Time,
-        "TIMESTAMP" | "DATETIME" => ColumnKind::Timestamp,
+        "TIMESTAMP" | "DATETIME" | "TIMESTAMP WITHOUT TIME ZONE" => ColumnKind::Timestamp,
+        "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => ColumnKind::Timestamptz,
         "JSON" => ColumnKind::Json,
         "JSONB" => ColumnKind::Jsonb,
-        "" | "ANY" => ColumnKind::Any,
-        _ => match affinity(declared) {
-            "INTEGER" => ColumnKind::BigInt,
+        "NUMERIC" | "DECIMAL" | "DEC" | "NUMBER" | "MONEY" => ColumnKind::Number,
+        "" => ColumnKind::Any,
+        _ => match affinity(&declared) {
+            "INTEGER" => ColumnKind::Flexible,
             "TEXT" => ColumnKind::Text,
             "BLOB" => ColumnKind::Blob,
             "REAL" => ColumnKind::Double,
-            _ => ColumnKind::Number,
+            _ => ColumnKind::Any,
         },
     }
 }
@@ -88,16 +128,12 @@ where
     V: ColumnVisitor<'b, Sqlite>,
 {
     visit_value!(value, visitor, {
-        ColumnValue::Null(ColumnKind::Number) => {
-            visitor.column::<Nullable<Double>, Option<f64>>(const { &None })
-        }
-        ColumnValue::Null(ColumnKind::Any | ColumnKind::Timestamptz | ColumnKind::Other(_)) => {
-            visitor.column::<Nullable<Text>, Option<String>>(const { &None })
-        }
-        // Kinds that no column of SQLite is described with.
-        ColumnValue::Timestamptz(value) => {
-            visitor.column::<diesel::sql_types::TimestamptzSqlite, _>(value)
-        }
+        ColumnValue::Timestamptz(value) => visitor.column::<TimestamptzSqlite, _>(value),
+        ColumnValue::Json(JsonText(text)) => visitor.column::<Text, _>(text),
+        ColumnValue::Jsonb(JsonText(text)) => visitor.call("jsonb", text),
+        // NULL has no type here.
+        ColumnValue::Null(_) => visitor.column::<Nullable<Text>, Option<String>>(const { &None }),
+        // A kind that no column of SQLite is described with.
         ColumnValue::Other(text, _) => visitor.column::<Nullable<Text>, _>(text),
     })
 }
@@ -111,26 +147,24 @@ struct ForeignKey {
 pub(super) fn referenced_among<C>(
     conn: &mut C,
     table: &str,
+    constraint: Option<&str>,
     others: &[String],
 ) -> QueryResult<Option<String>>
 where
     C: DatabaseConnection<Backend = Sqlite>,
 {
-    let table = unquoted(table);
-    let (schema, name) = match table.split_once('.') {
-        Some((schema, name)) => (Some(schema), name),
-        None => (None, table.as_str()),
-    };
-    let keys = diesel::sql_query("SELECT \"table\" AS parent FROM pragma_foreign_key_list(?, ?)")
-        .bind::<Text, _>(name)
-        .bind::<Nullable<Text>, _>(schema)
+    // SQLite tells the name of no foreign key.
+    let _ = constraint;
+    let (schema, table) = name::parts(table);
+    let keys = diesel::sql_query("SELECT \"table\" AS parent FROM pragma_foreign_key_list($1, $2)")
+        .bind::<Text, _>(&table)
+        .bind::<Nullable<Text>, _>(&schema)
         .load::<ForeignKey>(conn)?;
     // A foreign key stays within its schema.
-    let prefix = schema.map_or_else(String::new, |schema| format!("{schema}."));
     let first = others.iter().find(|other| {
-        let other = unquoted(other);
-        keys.iter()
-            .any(|key| other.eq_ignore_ascii_case(&format!("{prefix}{}", key.parent)))
+        let (other_schema, other) = name::parts(other);
+        let same_table = |key: &ForeignKey| other.eq_ignore_ascii_case(&key.parent);
+        other_schema == schema && keys.iter().any(same_table)
     });
     Ok(first.cloned())
 }

@@ -65,12 +65,13 @@ impl Engine for Sqlite {
     fn referenced_among<C>(
         conn: &mut C,
         table: &str,
+        constraint: Option<&str>,
         others: &[String],
     ) -> QueryResult<Option<String>>
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        describe::referenced_among(conn, table, others)
+        describe::referenced_among(conn, table, constraint, others)
     }
 
     /// SQLite moves its own sequences.

@@ -4,6 +4,7 @@ mod connection;
 mod describe;
 mod engine;
 mod layout;
+mod name;
 pub(crate) mod pool;
 pub mod schema;
 mod seed;

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 
+use super::name;
 use crate::connection::DatabaseConnection;
 use crate::engine::SeedWay;
 
@@ -21,10 +22,9 @@ pub(super) fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
 where
     C: DatabaseConnection<Backend = Sqlite>,
 {
-    if table.contains("`.`") {
+    let (None, name) = name::parts(table) else {
         return Ok(SeedWay::Ignore);
-    }
-    let name = table.trim_matches('`').replace("``", "`");
+    };
     let triggers = diesel::sql_query(
         "SELECT EXISTS (SELECT 1 FROM sqlite_master
                         WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE)

@@ -90,16 +90,19 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
             table,
             row,
             position,
-            source: source @ Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _),
+            source: Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, information),
         } = error
         else {
             return error;
         };
+        let constraint = information.constraint_name();
+        self.later.retain(|later| later != sql_name);
         let later = self.later.make_contiguous();
         // Rolled back to, as the first error is the one to tell if this one fails.
         let first = nested(self.conn, |conn| {
-            C::Backend::referenced_among(conn, sql_name, later)
+            C::Backend::referenced_among(conn, sql_name, constraint, later)
         });
+        let source = Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, information);
         match first {
             Ok(Some(first)) => SeedError::TableOrder {
                 table,
