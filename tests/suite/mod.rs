@@ -7,6 +7,7 @@ mod pool;
 mod program;
 mod seed;
 mod seed_errors;
+mod status;
 mod values;
 
 use diesel::prelude::*;

@@ -5,7 +5,7 @@ use diesel::expression::Expression;
 use diesel::query_source::{Column, Table};
 use diesel::sql_types::{Bool, Integer, Nullable, Text};
 
-use super::error::MigrateError;
+use super::status::ColumnMismatch;
 
 /// A column, as far as it matters for reading and writing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,42 +40,34 @@ pub struct TableLayout {
 }
 
 impl TableLayout {
-    /// Finds the first column on which the code and the real table disagree.
+    /// The columns on which the code and the real table disagree.
     ///
     /// A column the code does not know is fine as long as rows can be inserted without it.
-    pub(super) fn check(&self, real: &Self) -> Result<(), MigrateError> {
-        let mismatch = |column: &str, expected: String, found: String| {
-            Err(MigrateError::ColumnMismatch {
-                table: self.name.clone(),
-                column: column.to_owned(),
-                expected,
-                found,
+    pub(super) fn mismatches(&self, real: &Self) -> Vec<ColumnMismatch> {
+        let expected = self.columns.iter().filter_map(|expected| {
+            let found = real.columns.iter().find(|c| c.name == expected.name);
+            let fits = found.is_some_and(|found| {
+                found.kind == expected.kind
+                    && found.not_null == expected.not_null
+                    && found.key_position == expected.key_position
+            });
+            (!fits).then(|| ColumnMismatch {
+                column: expected.name.clone(),
+                expected: expected.describe(),
+                found: found.map_or_else(|| "missing".to_owned(), ColumnLayout::describe),
             })
-        };
-        for expected in &self.columns {
-            let Some(found) = real.columns.iter().find(|c| c.name == expected.name) else {
-                return mismatch(&expected.name, expected.describe(), "missing".to_owned());
-            };
-            let fits = found.kind == expected.kind
-                && found.not_null == expected.not_null
-                && found.key_position == expected.key_position;
-            if !fits {
-                return mismatch(&expected.name, expected.describe(), found.describe());
-            }
-        }
-        let unknown = real.columns.iter().find(|found| {
-            found.not_null
-                && !found.has_default
-                && !self.columns.iter().any(|c| c.name == found.name)
         });
-        match unknown {
-            Some(found) => mismatch(
-                &found.name,
-                "absent, nullable or have a default".to_owned(),
-                found.describe(),
-            ),
-            None => Ok(()),
-        }
+        let unknown = real.columns.iter().filter_map(|found| {
+            let in_the_way = found.not_null
+                && !found.has_default
+                && !self.columns.iter().any(|c| c.name == found.name);
+            in_the_way.then(|| ColumnMismatch {
+                column: found.name.clone(),
+                expected: "absent, nullable or have a default".to_owned(),
+                found: found.describe(),
+            })
+        });
+        expected.chain(unknown).collect()
     }
 }
 

@@ -16,11 +16,13 @@
 mod error;
 pub(crate) mod layout;
 mod runner;
+mod status;
 
 use std::time::Duration;
 
 pub use error::MigrateError;
 pub use runner::migrate_internal;
+pub use status::{ColumnMismatch, MigrationState, MigrationStatus, TableFit, TableState, status};
 
 use crate::connection::DatabaseConnection;
 use crate::dialect::{Dialect, INTERNAL_TABLE_NAMES};

@@ -98,13 +98,13 @@ fn run_pending<C: DatabaseConnection>(
     Ok(applied)
 }
 
-fn embedded<DB: Engine>() -> Result<Vec<Box<dyn Migration<DB>>>, MigrateError> {
+pub(super) fn embedded<DB: Engine>() -> Result<Vec<Box<dyn Migration<DB>>>, MigrateError> {
     DB::migrations()
         .migrations()
         .map_err(|source| MigrateError::Database { source })
 }
 
-fn version<DB: Engine>(migration: &dyn Migration<DB>) -> String {
+pub(super) fn version<DB: Engine>(migration: &dyn Migration<DB>) -> String {
     migration.name().version().to_string()
 }
 
@@ -112,23 +112,31 @@ fn pending<'m, DB: Engine>(
     migrations: &'m [Box<dyn Migration<DB>>],
     state: &Inspection,
 ) -> Vec<&'m dyn Migration<DB>> {
-    let done = state.history.as_deref().unwrap_or_default();
     migrations
         .iter()
         .map(AsRef::as_ref)
-        .filter(|migration| !done.contains(&version(*migration)))
+        .filter(|migration| !is_applied(*migration, state))
         .collect()
+}
+
+pub(super) fn is_applied<DB: Engine>(migration: &dyn Migration<DB>, state: &Inspection) -> bool {
+    let done = state.history.as_deref().unwrap_or_default();
+    done.contains(&version(migration))
 }
 
 fn check_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
     for expected in DB::expected_tables() {
-        match state.tables.iter().find(|real| real.name == expected.name) {
-            Some(real) => expected.check(real)?,
-            None => {
-                return Err(MigrateError::MissingTable {
-                    table: expected.name,
-                });
-            }
+        let table = expected.name.clone();
+        let Some(real) = state.tables.iter().find(|real| real.name == table) else {
+            return Err(MigrateError::MissingTable { table });
+        };
+        if let Some(first) = expected.mismatches(real).into_iter().next() {
+            return Err(MigrateError::ColumnMismatch {
+                table,
+                column: first.column,
+                expected: first.expected,
+                found: first.found,
+            });
         }
     }
     Ok(())

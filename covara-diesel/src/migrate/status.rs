@@ -1,0 +1,186 @@
+//! What a migration run would find, without running it.
+
+use std::fmt;
+
+use super::error::MigrateError;
+use super::layout::TableLayout;
+use super::runner::{embedded, is_applied, version};
+use crate::connection::DatabaseConnection;
+use crate::dialect::Dialect;
+use crate::engine::{Engine, Inspection};
+
+/// Which migrations a database has, and whether its internal tables fit the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationStatus {
+    /// The dialect inferred from the connection.
+    pub dialect: Dialect,
+    /// The migrations of this version of the library, in the order in which they run.
+    pub migrations: Vec<MigrationState>,
+    /// The internal tables, in the order in which they are made.
+    pub tables: Vec<TableState>,
+    /// Versions in the history that this version of the library does not have: a newer one
+    /// has migrated the database.
+    pub unknown: Vec<String>,
+}
+
+impl MigrationStatus {
+    /// The migrations that [`auto_migrate`](crate::auto_migrate) would run.
+    pub fn pending(&self) -> impl Iterator<Item = &MigrationState> {
+        self.migrations.iter().filter(|state| !state.applied)
+    }
+
+    /// The tables with which [`auto_migrate`](crate::auto_migrate) would fail: those that do
+    /// not fit, and with nothing pending those that are missing.
+    pub fn misfits(&self) -> impl Iterator<Item = &TableState> {
+        let complete = self.pending().next().is_none();
+        self.tables.iter().filter(move |state| match &state.fit {
+            TableFit::Fits => false,
+            TableFit::Missing => complete,
+            TableFit::Mismatch { .. } => true,
+        })
+    }
+}
+
+/// One of the library's migrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationState {
+    /// Its version, as it stands in the history.
+    pub version: String,
+    /// The name of its directory.
+    pub name: String,
+    /// Whether the database has it.
+    pub applied: bool,
+}
+
+/// One of the internal tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableState {
+    /// Name of the table.
+    pub name: String,
+    /// Whether the code can work with it.
+    pub fit: TableFit,
+}
+
+/// Whether the code can work with a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TableFit {
+    /// It has the columns that the code expects.
+    Fits,
+    /// There is no such table.
+    Missing,
+    /// Columns differ from what the code expects.
+    Mismatch {
+        /// At least one.
+        columns: Vec<ColumnMismatch>,
+    },
+}
+
+/// A column on which the code and the real table disagree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ColumnMismatch {
+    /// Name of the column.
+    pub column: String,
+    /// What the code expects.
+    pub expected: String,
+    /// What the database has.
+    pub found: String,
+}
+
+/// Tells what [`auto_migrate`](crate::auto_migrate) would find and do.
+///
+/// Reads only, and takes no lock: one query on PostgreSQL, two in-process ones on SQLite.
+///
+/// # Errors
+///
+/// [`MigrateError::Database`] when the catalogue or the history cannot be read.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::{auto_migrate, migrate, pool};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let mut conn = pool.get()?;
+/// assert_eq!(migrate::status(&mut conn)?.pending().count(), 4);
+///
+/// auto_migrate(&mut conn)?;
+/// let status = migrate::status(&mut conn)?;
+/// assert!(status.migrations.iter().all(|migration| migration.applied));
+/// assert_eq!(status.misfits().count(), 0);
+/// # Ok(())
+/// # }
+/// ```
+pub fn status<C: DatabaseConnection>(conn: &mut C) -> Result<MigrationStatus, MigrateError> {
+    let migrations = embedded::<C::Backend>()?;
+    let found = C::Backend::inspect(conn).map_err(|source| MigrateError::Database {
+        source: source.into(),
+    })?;
+    let states: Vec<MigrationState> = migrations
+        .iter()
+        .map(|migration| MigrationState {
+            version: version(migration.as_ref()),
+            name: migration.name().to_string(),
+            applied: is_applied(migration.as_ref(), &found),
+        })
+        .collect();
+    let unknown = found
+        .history
+        .iter()
+        .flatten()
+        .filter(|version| !states.iter().any(|state| state.version == **version))
+        .cloned()
+        .collect();
+    Ok(MigrationStatus {
+        dialect: C::Backend::DIALECT,
+        migrations: states,
+        tables: C::Backend::expected_tables()
+            .iter()
+            .map(|expected| state_of(expected, &found))
+            .collect(),
+        unknown,
+    })
+}
+
+fn state_of(expected: &TableLayout, found: &Inspection) -> TableState {
+    let real = found.tables.iter().find(|real| real.name == expected.name);
+    let fit = match real.map(|real| expected.mismatches(real)) {
+        None => TableFit::Missing,
+        Some(columns) if columns.is_empty() => TableFit::Fits,
+        Some(columns) => TableFit::Mismatch { columns },
+    };
+    TableState {
+        name: expected.name.clone(),
+        fit,
+    }
+}
+
+impl fmt::Display for ColumnMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            column,
+            expected,
+            found,
+        } = self;
+        write!(f, "column {column} should be {expected}, but is {found}")
+    }
+}
+
+/// What is wrong with the table, as a part of a sentence.
+impl fmt::Display for TableFit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fits => f.write_str("fits"),
+            Self::Missing => f.write_str("missing"),
+            Self::Mismatch { columns } => {
+                let columns: Vec<_> = columns.iter().map(ToString::to_string).collect();
+                write!(f, "does not fit: {}", columns.join("; "))
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a migration would find.
+
+use std::time::Duration;
+
+use covara_diesel::migrate::{MigrationStatus, TableFit, status};
+use covara_diesel::{DatabaseConnection, INTERNAL_TABLE_NAMES, MigrateError, auto_migrate};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+
+use crate::backend::{self, TestDb};
+
+fn pending(status: &MigrationStatus) -> Vec<&str> {
+    status
+        .pending()
+        .map(|state| state.version.as_str())
+        .collect()
+}
+
+fn misfits(status: &MigrationStatus) -> Vec<&str> {
+    status.misfits().map(|table| table.name.as_str()).collect()
+}
+
+#[test]
+fn an_empty_database_has_everything_pending_and_stays_empty() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let found = status(&mut conn).unwrap();
+    assert_eq!(found.dialect, backend::DIALECT);
+    assert_eq!(pending(&found).len(), 4);
+    assert_eq!(
+        found.migrations[0].name,
+        "2026-11-22-000001_create_auth_sessions"
+    );
+    let tables: Vec<_> = found.tables.iter().map(|table| &*table.name).collect();
+    assert_eq!(tables, INTERNAL_TABLE_NAMES);
+    assert!(
+        found
+            .tables
+            .iter()
+            .all(|table| table.fit == TableFit::Missing)
+    );
+    assert!(misfits(&found).is_empty(), "they are still to be made");
+    assert!(backend::tables(&mut conn).is_empty());
+}
+
+#[test]
+fn what_is_pending_is_what_a_migration_then_runs() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    auto_migrate(&mut conn).unwrap();
+    let found = status(&mut conn).unwrap();
+    assert!(pending(&found).is_empty());
+    assert!(found.tables.iter().all(|table| table.fit == TableFit::Fits));
+    assert!(found.unknown.is_empty());
+
+    conn.batch_execute(
+        "DELETE FROM __covara_migrations WHERE version <> '20261122000002';
+         INSERT INTO __covara_migrations (version, name) VALUES ('29991231000000', 'later');",
+    )
+    .unwrap();
+    let found = status(&mut conn).unwrap();
+    assert_eq!(found.unknown, ["29991231000000"]);
+    let foreseen: Vec<String> = pending(&found).into_iter().map(str::to_owned).collect();
+    assert_eq!(auto_migrate(&mut conn).unwrap().applied, foreseen);
+    assert!(status(&mut conn).unwrap().pending().next().is_none());
+}
+
+#[test]
+fn a_misfit_names_all_its_columns_and_the_migration_fails_with_the_first() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(&format!(
+        "CREATE TABLE auth_verification_tokens (
+             identifier TEXT NOT NULL,
+             token TEXT,
+             expires {} NOT NULL,
+             extra TEXT NOT NULL,
+             PRIMARY KEY (identifier)
+         )",
+        backend::TIME
+    ))
+    .unwrap();
+    let found = status(&mut conn).unwrap();
+    assert_eq!(misfits(&found), ["auth_verification_tokens"]);
+    let TableFit::Mismatch { columns } = &found.tables[3].fit else {
+        panic!("{found:?}");
+    };
+    let names: Vec<_> = columns.iter().map(|column| &*column.column).collect();
+    assert_eq!(names, ["token", "extra"]);
+    assert!(
+        columns[0].to_string().starts_with("column token should be"),
+        "{}",
+        columns[0]
+    );
+
+    let error = auto_migrate(&mut conn).unwrap_err();
+    let MigrateError::ColumnMismatch {
+        table,
+        column,
+        expected,
+        found,
+    } = error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(table, "auth_verification_tokens");
+    assert_eq!(column, columns[0].column);
+    assert_eq!(expected, columns[0].expected);
+    assert_eq!(found, columns[0].found);
+}
+
+#[test]
+fn a_lost_table_is_a_misfit_only_when_nothing_is_pending() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    auto_migrate(&mut conn).unwrap();
+    conn.batch_execute("DROP TABLE auth_api_keys").unwrap();
+    let found = status(&mut conn).unwrap();
+    assert_eq!(misfits(&found), ["auth_api_keys"]);
+    assert!(matches!(
+        auto_migrate(&mut conn),
+        Err(MigrateError::MissingTable { .. })
+    ));
+    conn.batch_execute("DELETE FROM __covara_migrations WHERE version = '20261122000003'")
+        .unwrap();
+    assert!(misfits(&status(&mut conn).unwrap()).is_empty());
+    auto_migrate(&mut conn).unwrap();
+}
+
+#[test]
+fn it_waits_for_no_migrator_and_needs_no_right_to_write() {
+    let db = TestDb::new();
+    let mut migrator = db.connect();
+    auto_migrate(&mut migrator).unwrap();
+    let wait = migrator.begin_migration(Duration::from_secs(1)).unwrap();
+    let found = status(&mut db.connect()).unwrap();
+    assert!(found.pending().next().is_none());
+    AnsiTransactionManager::rollback_transaction(&mut migrator).unwrap();
+    migrator.restore_lock_wait(wait).unwrap();
+
+    let found = status(&mut backend::read_only(&db)).unwrap();
+    assert!(found.pending().next().is_none());
+    // Through a pooled connection as well.
+    let pool = backend::pool(&db.url());
+    assert_eq!(status(&mut pool.get().unwrap()).unwrap(), found);
+}
