@@ -2,6 +2,7 @@
 
 mod backend {
     use covara_diesel::Dialect;
+    use covara_diesel::doctor::Report;
     use covara_diesel::pool::PoolDriver;
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
@@ -25,6 +26,15 @@ mod backend {
     pub const HAS_NAN: bool = true;
     pub const TEXT_HOLDS_NUL: bool = false;
     pub const HAS_SERVER: bool = true;
+    pub const SETTINGS_THAT_MATTER: [&str; 7] = [
+        "max_connections",
+        "TimeZone",
+        "server_encoding",
+        "search_path",
+        "default_transaction_read_only",
+        "default_transaction_isolation",
+        "fsync",
+    ];
     pub const INDEX_ON_VIEW: &str = "cannot create index on relation \"auth_api_keys\"";
 
     macro_rules! spread_internal_schema {
@@ -108,6 +118,10 @@ mod backend {
         ]
     }
 
+    pub fn examine(db: &TestDb) -> Report {
+        covara_diesel::doctor::postgres(db.url()).unwrap()
+    }
+
     /// Ends every other connection to the database.
     pub fn break_connections(db: &TestDb) {
         db.connect()
@@ -142,8 +156,10 @@ mod backend {
 
 mod postgres {
     mod fixtures;
+    mod doctor;
     mod migrate;
     mod pool;
+    mod poolers;
     mod seed;
 }
 mod suite;

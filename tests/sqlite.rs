@@ -2,6 +2,7 @@
 
 mod backend {
     use covara_diesel::Dialect;
+    use covara_diesel::doctor::Report;
     use diesel::prelude::*;
     use diesel::r2d2::{ConnectionManager, Pool};
     use diesel::sql_types::{BigInt, Text};
@@ -24,6 +25,15 @@ mod backend {
     pub const HAS_NAN: bool = false;
     pub const TEXT_HOLDS_NUL: bool = true;
     pub const HAS_SERVER: bool = false;
+    pub const SETTINGS_THAT_MATTER: [&str; 7] = [
+        "journal_mode",
+        "synchronous",
+        "foreign_keys",
+        "busy_timeout",
+        "page_size",
+        "cache_size",
+        "fts5",
+    ];
     pub const INDEX_ON_VIEW: &str = "views may not be indexed";
 
     macro_rules! spread_internal_schema {
@@ -123,6 +133,10 @@ mod backend {
         ]
     }
 
+    pub fn examine(db: &TestDb) -> Report {
+        covara_diesel::doctor::sqlite(db.url()).unwrap()
+    }
+
     /// A killed process holds no lock.
     pub fn wait_until_alone(_: &mut Conn) {}
 
@@ -132,6 +146,7 @@ mod backend {
 
 mod sqlite {
     mod fixtures;
+    mod doctor;
     mod pool;
     mod seed;
 }

@@ -23,6 +23,7 @@
 
 mod connection;
 mod dialect;
+pub mod doctor;
 mod engine;
 pub mod migrate;
 pub mod pool;
@@ -79,6 +80,14 @@ macro_rules! __fixture_row {
 #[macro_export]
 macro_rules! __fixture_row {
     ($($tokens:tt)*) => {};
+}
+
+/// What [`doctor`] offers of each backend that is on.
+mod doctor_constructors {
+    #[cfg(feature = "postgres")]
+    pub use crate::postgres::doctor::postgres;
+    #[cfg(feature = "sqlite")]
+    pub use crate::sqlite::doctor::sqlite;
 }
 
 /// What the derive's output uses. Not for anybody else.

@@ -1,6 +1,7 @@
 //! What must hold on every backend. Each root names its backend in a module `backend`.
 
 mod fixtures;
+mod doctor;
 mod interop;
 mod migrate;
 mod pool;

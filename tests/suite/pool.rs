@@ -67,3 +67,61 @@ fn settings_no_pool_can_have_are_errors() {
         );
     }
 }
+
+#[test]
+fn a_url_tells_its_driver() {
+    for (url, driver) in [
+        ("app.db", PoolDriver::Sqlite),
+        (":memory:", PoolDriver::Sqlite),
+        ("./with:colon@and.db", PoolDriver::Sqlite),
+        ("/var/lib/a:b@c.db", PoolDriver::Sqlite),
+        ("C:\\data\\app.db", PoolDriver::Sqlite),
+        ("sqlite::memory:", PoolDriver::Sqlite),
+        ("sqlite:///var/lib/app.db", PoolDriver::Sqlite),
+        ("file:app.db?mode=ro", PoolDriver::Sqlite),
+        ("postgres://ada:secret@localhost/app", PoolDriver::Postgres),
+        (
+            "postgresql:///app?host=/run/postgresql",
+            PoolDriver::Postgres,
+        ),
+        ("host=localhost dbname=app", PoolDriver::Postgres),
+        ("dbname = app password = x", PoolDriver::Postgres),
+        (
+            "postgres://ada:secret@ep-cool-dawn-123456-pooler.us-east-2.aws.neon.tech/app",
+            PoolDriver::Neon,
+        ),
+        (
+            "host=ep-cool-dawn-123456-pooler.us-east-2.aws.neon.tech dbname=app",
+            PoolDriver::Neon,
+        ),
+        // Its direct endpoint gives each connection a session.
+        (
+            "postgres://ada:secret@ep-cool-dawn-123456.us-east-2.aws.neon.tech:5432/app",
+            PoolDriver::Postgres,
+        ),
+        (
+            "postgres://localhost/x-pooler.a.neon.tech",
+            PoolDriver::Postgres,
+        ),
+        (
+            "postgres://ada:secret@0123abcd.hyperdrive.local:5432/app",
+            PoolDriver::Hyperdrive,
+        ),
+    ] {
+        assert_eq!(PoolDriver::from_url(url), Ok(driver), "{url}");
+    }
+    for url in [
+        "",
+        "mysql://ada:hunter2@localhost/app",
+        "libsql://app.turso.io?authToken=hunter2",
+        "https://localhost",
+        "postgres:ada:hunter2@localhost",
+        "ada:hunter2@localhost/app",
+        "//ada:hunter2@localhost/app",
+    ] {
+        let error = PoolDriver::from_url(url).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("postgres://"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

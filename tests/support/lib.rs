@@ -4,6 +4,8 @@ pub mod cities;
 pub mod memory;
 pub mod numbers;
 #[cfg(feature = "postgres")]
+pub mod pgbouncer;
+#[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod sqlite;
 pub mod workers;

@@ -13,6 +13,13 @@ pub enum PoolError {
         directory: PathBuf,
     },
 
+    /// There is no such file, where none is to be made.
+    #[error("the file {} does not exist", path.display())]
+    MissingFile {
+        /// Path of the file.
+        path: PathBuf,
+    },
+
     /// There is a file, but it is no SQLite database.
     #[error("{} is not an SQLite database; give another path", path.display())]
     NotADatabase {

@@ -2,8 +2,10 @@
 
 mod config;
 mod error;
+mod url;
 
 pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config};
 pub use error::PoolError;
+pub use url::UnknownUrl;
 
 pub use crate::pool_constructors::*;

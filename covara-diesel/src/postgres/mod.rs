@@ -1,8 +1,10 @@
 //! Everything only PostgreSQL.
 
+mod between;
 mod connection;
 mod copy;
 mod describe;
+pub(crate) mod doctor;
 mod engine;
 mod layout;
 pub(crate) mod pool;

@@ -61,13 +61,25 @@ pub fn postgres_with(
     }
     let url = connection_string(url.as_ref(), config.connection_timeout)?;
     // A pool hides why it cannot connect, and tells only after its time-out: so ask first.
-    PgConnection::establish(&url).map_err(|error| explain(error, &url))?;
+    establish(&url)?;
     let customizer = Customizer {
         statement_cache: config.statement_cache,
     };
     config
         .build(&url, customizer)
         .map_err(|source| PoolError::Pool { source })
+}
+
+/// One connection without a statement cache, which suits whatever stands between.
+pub(crate) fn connect(url: &str) -> Result<PgConnection, PoolError> {
+    let timeout = recommended_pool_config(PoolDriver::Postgres).connection_timeout;
+    let mut conn = establish(&connection_string(url, timeout)?)?;
+    conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+    Ok(conn)
+}
+
+fn establish(url: &str) -> Result<PgConnection, PoolError> {
+    PgConnection::establish(url).map_err(|error| explain(error, url))
 }
 
 /// What libpq gets: the user's string, with a time-out for connecting unless it has one.
@@ -102,15 +114,30 @@ fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, P
     let Some(timeout) = timeout.filter(|_| !given.contains("connect_timeout")) else {
         return Ok(given.to_owned());
     };
+    // libpq counts whole seconds, and takes 0 for ever and 1 for 2.
+    let seconds = timeout.as_secs().max(2);
+    Ok(with_parameter(
+        given,
+        "connect_timeout",
+        &seconds.to_string(),
+    ))
+}
+
+/// The connection string with one more parameter; `value` is one word.
+pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
+    let uri = given.starts_with("postgres://") || given.starts_with("postgresql://");
+    let value = if uri {
+        value.replace('=', "%3D")
+    } else {
+        value.to_owned()
+    };
     let separator = match (uri, without_user(given).contains('?')) {
         (true, true) if given.ends_with(['?', '&']) => "",
         (true, true) => "&",
         (true, false) => "?",
         (false, _) => " ",
     };
-    // libpq counts whole seconds, and takes 0 for ever and 1 for 2.
-    let seconds = timeout.as_secs().max(2);
-    Ok(format!("{given}{separator}connect_timeout={seconds}"))
+    format!("{given}{separator}{name}={value}")
 }
 
 /// The URL from its host on. As libpq has it, the user information ends at the first `@`

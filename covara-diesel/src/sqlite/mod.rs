@@ -2,12 +2,14 @@
 
 mod connection;
 mod describe;
+pub(crate) mod doctor;
 mod engine;
 mod layout;
 mod name;
 pub(crate) mod pool;
 pub mod schema;
 mod seed;
+mod url;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 

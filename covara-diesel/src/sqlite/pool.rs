@@ -13,8 +13,8 @@ use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use r2d2::{CustomizeConnection, Pool};
 
+use super::url::{database_url, file_path, in_memory, without_creating};
 use crate::connection::message;
-use crate::dialect::Dialect;
 use crate::engine::{Engine, Fault};
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 
@@ -57,12 +57,7 @@ pub fn sqlite_with(
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<SqliteConnection>>, PoolError> {
     config.check()?;
-    let path = path.as_ref();
-    let given = path.to_str().ok_or_else(|| PoolError::Open {
-        path: path.to_owned(),
-        source: ConnectionError::InvalidConnectionUrl("the path is not UTF-8".to_owned()),
-    })?;
-    let url = database_url(given)?;
+    let url = url_of(path.as_ref())?;
     let mut config = config.clone();
     if in_memory(&url) {
         // The database is gone with its connection, so the one must live as long as the pool.
@@ -81,67 +76,29 @@ pub fn sqlite_with(
         .map_err(|source| PoolError::Pool { source })
 }
 
-/// The path or `file:` URL for SQLite in what the user gave.
-fn database_url(given: &str) -> Result<String, PoolError> {
-    let url = given
-        .strip_prefix("sqlite://")
-        .or_else(|| given.strip_prefix("sqlite:"))
-        .unwrap_or(given);
-    match url.split_once("://") {
-        Some((scheme, _)) if scheme != "file" && is_scheme(scheme) => {
-            Err(PoolError::UnsupportedScheme {
-                scheme: scheme.to_owned(),
-                dialect: Dialect::Sqlite,
-                expected: "a path, file:, sqlite: or :memory:",
-            })
-        }
-        // Parameters mean something in URLs only.
-        _ if url.len() < given.len() && url.contains('?') => Ok(format!("file:{url}")),
-        _ => Ok(url.to_owned()),
+fn url_of(path: &Path) -> Result<String, PoolError> {
+    let given = path.to_str().ok_or_else(|| PoolError::Open {
+        path: path.to_owned(),
+        source: ConnectionError::InvalidConnectionUrl("the path is not UTF-8".to_owned()),
+    })?;
+    database_url(given)
+}
+
+fn check_directory(path: &Path) -> Result<(), PoolError> {
+    let directory = path.parent().filter(|parent| *parent != Path::new(""));
+    match directory.filter(|directory| !directory.is_dir()) {
+        Some(directory) => Err(PoolError::MissingDirectory {
+            directory: directory.to_owned(),
+        }),
+        None => Ok(()),
     }
-}
-
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-}
-
-/// Whether each connection would get a database of its own.
-fn in_memory(url: &str) -> bool {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    url.is_empty()
-        || url == ":memory:"
-        || url.starts_with("file::memory:")
-        || url.starts_with("file:") && query.split('&').any(|pair| pair == "mode=memory")
-}
-
-/// The path part, for error texts and for looking at the file system.
-fn file_path(url: &str) -> PathBuf {
-    let path = url.strip_prefix("file:").map_or(url, |rest| {
-        let rest = rest.split(['?', '#']).next().unwrap_or(rest);
-        rest.strip_prefix("//").map_or(rest, |absolute| {
-            absolute
-                .find('/')
-                .map_or(absolute, |slash| &absolute[slash..])
-        })
-    });
-    PathBuf::from(path)
 }
 
 /// WAL is a property of the file: set once, alone, by one connection. Several connections
 /// that set it at once on a new file fail each other whatever their busy timeout.
 fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
     let path = file_path(url);
-    let directory = path.parent().filter(|parent| *parent != Path::new(""));
-    // A percent-encoded path is SQLite's to read.
-    let directory = directory.filter(|directory| !directory.to_string_lossy().contains('%'));
-    if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
-        return Err(PoolError::MissingDirectory {
-            directory: directory.to_owned(),
-        });
-    }
+    check_directory(&path)?;
     let mut conn = SqliteConnection::establish(url).map_err(|source| PoolError::Open {
         path: path.clone(),
         source,
@@ -149,6 +106,34 @@ fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
     set_up(&mut conn, config.busy_timeout)
         .and_then(|()| use_wal(&mut conn, config.busy_timeout))
         .map_err(|error| explain(error, path))
+}
+
+/// Opens a database that is there for reading, set up as the pool's connections are. Neither
+/// the file nor its journal mode is made or changed.
+pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), PoolError> {
+    let url = url_of(given)?;
+    let path = file_path(&url);
+    let read_url = if in_memory(&url) {
+        url
+    } else {
+        check_directory(&path)?;
+        if !path.exists() {
+            return Err(PoolError::MissingFile { path });
+        }
+        without_creating(&url)
+    };
+    let opened = SqliteConnection::establish(&read_url);
+    let mut conn = opened.map_err(|source| PoolError::Open {
+        path: path.clone(),
+        source,
+    })?;
+    let config = recommended_pool_config(PoolDriver::Sqlite);
+    set_up(&mut conn, config.busy_timeout)
+        .and_then(|()| conn.batch_execute("PRAGMA query_only = ON"))
+        // The first read of the file.
+        .and_then(|()| conn.batch_execute("PRAGMA schema_version"))
+        .map_err(|error| explain(error, path.clone()))?;
+    Ok((conn, path))
 }
 
 fn explain(source: Error, path: PathBuf) -> PoolError {

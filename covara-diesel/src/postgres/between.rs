@@ -1,0 +1,125 @@
+//! Looks for a pooler or proxy between this program and the server.
+//!
+//! No setting tells of one, and it takes pains to look like the server. Two things give it
+//! away, and neither leaves anything behind in a session that others will get:
+//!
+//! - *Sessions.* Two connections that are idle in turn run one statement each, again and
+//!   again. On a server each keeps its own session; of a pooler that lends sessions by
+//!   transaction or statement both get the same, or one of them a new one.
+//! - *Start-up options.* A server takes a setting in the connection's start-up packet. A
+//!   pooler whose server connections outlive its clients cannot: PgBouncer and the like
+//!   refuse it or drop it.
+
+use std::error::Error;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+use super::pool::{connect, with_parameter};
+use crate::doctor::findings::with_causes;
+use crate::doctor::{Between, Finding};
+use crate::pool::PoolDriver;
+
+/// A pooler hands out the session that came back last, so that the first round shows it.
+/// The rest is for one that goes round, or serves others at the same time.
+const ROUNDS: usize = 8;
+
+/// What stands between, and a remark if the look was not a whole one.
+pub(super) fn look(
+    conn: &mut PgConnection,
+    url: &str,
+    driver: PoolDriver,
+    version: &str,
+) -> (Between, Option<Finding>) {
+    // Before anything else: PGlite closes a second connection.
+    if version.contains("PGlite") {
+        return (Between::Pglite, None);
+    }
+    let (shared, remark) = match shared_session(conn, url) {
+        Ok(shared) => (shared, None),
+        Err(reason) => (None, Some(Finding::hint(reason))),
+    };
+    let by_name = matches!(driver, PoolDriver::Neon | PoolDriver::Hyperdrive)
+        .then(|| format!("the host is one of {driver}'s pooler"));
+    let between = if let Some(evidence) = shared.or(by_name) {
+        Between::TransactionPooler { evidence }
+    } else if let Some(evidence) = lost_option(url) {
+        Between::Proxy { evidence }
+    } else {
+        Between::NothingSeen
+    };
+    (between, remark)
+}
+
+#[derive(QueryableByName)]
+struct Session {
+    #[diesel(sql_type = Text)]
+    session: String,
+}
+
+/// The server process behind the next statement; ids are used again, so with its birth.
+fn session(conn: &mut PgConnection) -> QueryResult<String> {
+    let row = diesel::sql_query(
+        "SELECT pg_backend_pid() || ' of ' || COALESCE((SELECT backend_start::text
+             FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()), '') AS session",
+    )
+    .get_result::<Session>(conn)?;
+    Ok(row.session)
+}
+
+fn shared_session(conn: &mut PgConnection, url: &str) -> Result<Option<String>, String> {
+    let not_seen = |error: &dyn Error| {
+        format!(
+            "whether a transaction pooler is in between could not be seen: {}",
+            with_causes(error)
+        )
+    };
+    let mut other = connect(url).map_err(|error| not_seen(&error))?;
+    let ask = |conn: &mut PgConnection| session(conn).map_err(|error| not_seen(&error));
+    let first = ask(conn)?;
+    for _ in 0..ROUNDS {
+        if ask(&mut other)? == first {
+            return Ok(Some(
+                "two open connections were given the same session".to_owned(),
+            ));
+        }
+        if ask(conn)? != first {
+            return Ok(Some(
+                "two statements of one connection ran in different sessions".to_owned(),
+            ));
+        }
+    }
+    Ok(None)
+}
+
+#[derive(QueryableByName)]
+struct Probe {
+    #[diesel(sql_type = Nullable<Text>)]
+    value: Option<String>,
+}
+
+/// Sends a setting of our own, which means nothing to anybody, when connecting.
+fn lost_option(url: &str) -> Option<String> {
+    if url.contains("options") {
+        // The user's own have come through.
+        return None;
+    }
+    match connect(&with_parameter(url, "options", "--covara.probe=1")) {
+        Ok(mut conn) => {
+            let probe = diesel::sql_query("SELECT current_setting('covara.probe', true) AS value")
+                .get_result::<Probe>(&mut conn)
+                .ok()?;
+            (probe.value.as_deref() != Some("1"))
+                .then(|| "an option given when connecting did not reach the server".to_owned())
+        }
+        Err(error) => {
+            let text = with_causes(&error);
+            // PgBouncer's and RDS Proxy's words; no server says them.
+            let refused = ["unsupported startup parameter", "command-line options"];
+            refused
+                .iter()
+                .any(|words| text.contains(words))
+                .then(|| "it refuses options when connecting".to_owned())
+        }
+    }
+}

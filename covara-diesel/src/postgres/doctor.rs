@@ -1,0 +1,258 @@
+//! What there is to know of a PostgreSQL database.
+
+use std::fs;
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+use super::between;
+use super::pool::connect;
+use crate::dialect::Dialect;
+use crate::doctor::{Between, Finding, Report, Setting};
+use crate::migrate;
+use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
+
+/// Examines a PostgreSQL database; `url` is one that `pool::postgres` takes.
+///
+/// Only reads, and sets nothing in a session. To see whether a transaction pooler stands in
+/// between, two connections are open at the same time.
+///
+/// # Errors
+///
+/// A server that cannot be reached, a wrong password, an unknown database: each is its own
+/// [`PoolError`]. No password appears in any of them.
+///
+/// # Example
+///
+/// ```no_run
+/// use covara_diesel::doctor::{self, Between};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let report = doctor::postgres("postgres://app:secret@localhost/app")?;
+/// if let Between::TransactionPooler { evidence } = &report.between {
+///     println!("no prepared statements: {evidence}");
+/// }
+/// for finding in &report.findings {
+///     println!("{}: {}", finding.severity, finding.text);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
+    let url = url.as_ref();
+    let mut conn = connect(url)?;
+    let setup = |source| PoolError::Setup { source };
+    let facts = facts(&mut conn).map_err(setup)?;
+    let settings = settings(&mut conn).map_err(setup)?;
+    let named = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
+    let migrations = migrate::status(&mut conn);
+    let (between, remark) = between::look(&mut conn, url, named, &facts.version);
+    // The settings for a transaction pooler of any make are Hyperdrive's.
+    let driver = match (&between, named) {
+        (Between::Pglite, _) => PoolDriver::Pglite,
+        (Between::TransactionPooler { .. }, PoolDriver::Postgres) => PoolDriver::Hyperdrive,
+        (_, named) => named,
+    };
+    let mut report = Report {
+        dialect: Dialect::Postgres,
+        database: facts.database.clone(),
+        engine_version: facts.version.clone(),
+        client_version: libpq_version(),
+        library_version: env!("CARGO_PKG_VERSION"),
+        between,
+        driver,
+        pool: recommended_pool_config(driver),
+        migrations,
+        settings,
+        findings: remark.into_iter().collect(),
+    };
+    look_at_access(&facts, &mut report);
+    look_at_room(&facts, &mut report);
+    look_at_settings(&mut report);
+    look_at_what_is_between(&mut report);
+    Ok(report.conclude())
+}
+
+#[derive(QueryableByName)]
+struct Facts {
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = Text)]
+    database: String,
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    schema: Option<String>,
+    #[diesel(sql_type = Nullable<Bool>)]
+    may_create: Option<bool>,
+    #[diesel(sql_type = Bool)]
+    standby: bool,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    role_limit: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    database_limit: Option<i64>,
+    #[diesel(sql_type = BigInt)]
+    room: i64,
+}
+
+/// A limit of -1 is none. PostgreSQL 16 keeps further connections for some roles.
+const FACTS: &str = "
+SELECT version() AS version, current_database()::text AS database, current_user::text AS role,
+       current_schema()::text AS schema,
+       has_schema_privilege(current_schema()::text, 'CREATE') AS may_create,
+       pg_is_in_recovery() AS standby,
+       (SELECT NULLIF(rolconnlimit, -1)::bigint FROM pg_catalog.pg_roles
+        WHERE rolname = current_user) AS role_limit,
+       (SELECT NULLIF(datconnlimit, -1)::bigint FROM pg_catalog.pg_database
+        WHERE datname = current_database()) AS database_limit,
+       current_setting('max_connections')::bigint
+           - current_setting('superuser_reserved_connections')::bigint
+           - COALESCE(current_setting('reserved_connections', true), '0')::bigint
+           - (SELECT COALESCE(sum(numbackends), 0)::bigint FROM pg_catalog.pg_stat_database)
+           + 1 AS room";
+
+fn facts(conn: &mut PgConnection) -> QueryResult<Facts> {
+    diesel::sql_query(FACTS).get_result(conn)
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+/// As they are without what this session, or another client's behind a pooler, has set:
+/// Diesel sets its own time zone and client encoding.
+const SETTINGS: &str = "
+SELECT name::text, CASE
+           WHEN unit = 'ms' AND reset_val = '0' THEN 'none'
+           WHEN unit = 'ms' THEN reset_val || ' ms'
+           ELSE reset_val
+       END AS value
+FROM pg_catalog.pg_settings
+WHERE name IN ('max_connections', 'TimeZone', 'server_encoding', 'search_path',
+               'default_transaction_read_only', 'default_transaction_isolation',
+               'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
+               'lc_messages', 'fsync', 'full_page_writes')
+ORDER BY lower(name)";
+
+fn settings(conn: &mut PgConnection) -> QueryResult<Vec<Setting>> {
+    let rows = diesel::sql_query(SETTINGS).load::<Row>(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|Row { name, value }| Setting { name, value })
+        .collect())
+}
+
+/// libpq tells its version by a C function only, but its file's name has it since 10:
+/// `libpq.so.5.15` is that of PostgreSQL 15. `None` where there is no such file.
+fn libpq_version() -> Option<String> {
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let (_, version) = maps
+        .lines()
+        .find_map(|line| line.split_once("/libpq.so.5."))?;
+    let version = version.split_ascii_whitespace().next()?;
+    Some(format!("libpq {version}"))
+}
+
+fn look_at_access(facts: &Facts, report: &mut Report) {
+    let role = &facts.role;
+    let pending = report
+        .migrations
+        .as_ref()
+        .is_ok_and(|status| status.pending().next().is_some());
+    match (&facts.schema, facts.may_create) {
+        (None, _) => report.findings.push(Finding::problem(
+            "no schema of the search_path exists, so there is nowhere to make tables: create \
+             one, or set search_path",
+        )),
+        (Some(schema), Some(false)) if pending => {
+            report.findings.push(Finding::problem(format!(
+                "the role {role} may not create tables in the schema {schema}: GRANT CREATE ON \
+                 SCHEMA, or migrate as its owner"
+            )));
+        }
+        _ => {}
+    }
+    if facts.standby {
+        report.findings.push(Finding::problem(
+            "the server is a standby and takes no writes: connect to the primary",
+        ));
+    }
+}
+
+fn look_at_room(facts: &Facts, report: &mut Report) {
+    let PoolConfig { max_size, .. } = report.pool;
+    let limits = [
+        (facts.role_limit, "the role's connection limit is"),
+        (facts.database_limit, "the database's connection limit is"),
+        (Some(facts.room), "connections that the server has left are"),
+    ];
+    for (limit, what) in limits {
+        if let Some(limit) = limit.filter(|limit| *limit < i64::from(max_size)) {
+            report.findings.push(Finding::warning(format!(
+                "{what} {limit}, fewer than a pool of {max_size} may open: lower max_size, or \
+                 raise the limit"
+            )));
+        }
+    }
+}
+
+fn look_at_settings(report: &mut Report) {
+    let is = |name, value| report.setting(name).is_some_and(|found| found == value);
+    let mut findings = Vec::new();
+    if is("default_transaction_read_only", "on") {
+        findings.push(Finding::problem(
+            "default_transaction_read_only is on: migrations and seeds will fail",
+        ));
+    }
+    if !is("server_encoding", "UTF8") {
+        findings.push(Finding::warning(
+            "server_encoding is not UTF8: not every text can be stored",
+        ));
+    }
+    if !is("default_transaction_isolation", "read committed") {
+        findings.push(Finding::hint(
+            "default_transaction_isolation is stricter than read committed: transactions can \
+             fail to serialize, and have to be tried again",
+        ));
+    }
+    let unsafe_writes = is("fsync", "off") || is("full_page_writes", "off");
+    if unsafe_writes && report.between != Between::Pglite {
+        findings.push(Finding::warning(
+            "fsync or full_page_writes is off: a crash of the machine can destroy the database",
+        ));
+    }
+    let english = report.setting("lc_messages").is_none_or(|locale| {
+        let language = locale.split(['_', '.']).next().unwrap_or(locale);
+        ["", "C", "POSIX", "en", "English"].contains(&language)
+    });
+    if !english {
+        findings.push(Finding::hint(
+            "lc_messages is not English: some failures are told less exactly",
+        ));
+    }
+    report.findings.extend(findings);
+}
+
+fn look_at_what_is_between(report: &mut Report) {
+    let finding = match &report.between {
+        Between::TransactionPooler { .. } => Finding::warning(format!(
+            "a transaction pooler is in between: open the pool with PoolDriver::{:?}, which has \
+             no prepared statements, set nothing but SET LOCAL, and use a direct URL for LISTEN \
+             and session locks",
+            report.driver
+        )),
+        Between::Proxy { .. } => Finding::hint(
+            "a pooler or proxy is in between: if it lends sessions by transaction, open the pool \
+             with PoolDriver::Hyperdrive",
+        ),
+        Between::Pglite => Finding::hint(
+            "PGlite takes one client at a time: open the pool with PoolDriver::Pglite",
+        ),
+        Between::NothingSeen => return,
+    };
+    report.findings.push(finding);
+}

@@ -1,0 +1,180 @@
+//! What there is to know of a SQLite database.
+
+use std::path::Path;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::Sqlite;
+
+use super::pool::open_to_read;
+use crate::connection::message;
+use crate::dialect::Dialect;
+use crate::doctor::{Between, Finding, Report, Setting};
+use crate::engine::{Engine, Fault};
+use crate::migrate;
+use crate::pool::{PoolDriver, PoolError, recommended_pool_config};
+
+/// Checking reads the whole file: some seconds up to this size, minutes beyond.
+const MOST_BYTES_TO_CHECK: u64 = 1 << 30;
+
+/// Examines a SQLite database; `path` is one that `pool::sqlite` takes.
+///
+/// The file is not made and not put into WAL mode; that it can be written is tried in a
+/// transaction that is rolled back. Up to 1 GiB it is also checked for damage and for rows
+/// whose parent is missing.
+///
+/// # Errors
+///
+/// A file that does not exist, is no database or is locked: each is its own [`PoolError`].
+pub fn sqlite(path: impl AsRef<Path>) -> Result<Report, PoolError> {
+    let given = path.as_ref();
+    let (mut conn, path) = open_to_read(given)?;
+    let settings = settings(&mut conn).map_err(|source| PoolError::Setup { source })?;
+    let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+    let mut findings = Vec::new();
+    if bytes > MOST_BYTES_TO_CHECK {
+        findings.push(Finding::hint(
+            "the file is larger than 1 GiB and was not checked for damage: run \
+             PRAGMA quick_check when there is time",
+        ));
+    } else {
+        check(&mut conn, &mut findings);
+    }
+    let migrations = migrate::status(&mut conn);
+    check_writable(&mut conn, &mut findings);
+    let database = if path.as_os_str().is_empty() {
+        ":memory:".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let version = |row: &Setting| (row.name == "sqlite_version").then(|| row.value.clone());
+    let engine_version = settings.iter().find_map(version).unwrap_or_default();
+    let report = Report {
+        dialect: Dialect::Sqlite,
+        database,
+        engine_version: format!("SQLite {engine_version}"),
+        client_version: None,
+        library_version: env!("CARGO_PKG_VERSION"),
+        between: Between::NothingSeen,
+        driver: PoolDriver::Sqlite,
+        pool: recommended_pool_config(PoolDriver::Sqlite),
+        migrations,
+        settings,
+        findings,
+    };
+    Ok(report.conclude())
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+const SETTINGS: &str = "
+SELECT 'sqlite_version' AS name, sqlite_version() AS value
+UNION ALL SELECT 'journal_mode', journal_mode FROM pragma_journal_mode
+UNION ALL SELECT 'synchronous', CASE synchronous
+    WHEN 0 THEN 'off' WHEN 1 THEN 'normal' WHEN 2 THEN 'full' ELSE 'extra' END
+    FROM pragma_synchronous
+UNION ALL SELECT 'foreign_keys', iif(foreign_keys, 'on', 'off') FROM pragma_foreign_keys
+UNION ALL SELECT 'busy_timeout', timeout || ' ms' FROM pragma_busy_timeout
+UNION ALL SELECT 'page_size', page_size || ' bytes' FROM pragma_page_size
+UNION ALL SELECT 'page_count', page_count || ' pages' FROM pragma_page_count
+UNION ALL SELECT 'freelist_count', freelist_count || ' pages' FROM pragma_freelist_count
+UNION ALL SELECT 'cache_size',
+    iif(cache_size < 0, -cache_size || ' KiB', cache_size || ' pages') FROM pragma_cache_size
+UNION ALL SELECT 'auto_vacuum', CASE auto_vacuum
+    WHEN 0 THEN 'none' WHEN 1 THEN 'full' ELSE 'incremental' END FROM pragma_auto_vacuum
+UNION ALL SELECT 'encoding', encoding FROM pragma_encoding
+UNION ALL SELECT 'fts5', iif(EXISTS (
+    SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'), 'yes', 'no')";
+
+fn settings(conn: &mut SqliteConnection) -> QueryResult<Vec<Setting>> {
+    let rows = diesel::sql_query(SETTINGS).load::<Row>(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|Row { name, value }| Setting { name, value })
+        .collect())
+}
+
+#[derive(QueryableByName)]
+struct Check {
+    #[diesel(sql_type = Text)]
+    quick_check: String,
+}
+
+#[derive(QueryableByName)]
+struct Orphans {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    first: Option<String>,
+}
+
+/// Looks for damage, and for rows that a connection without foreign keys left behind.
+fn check(conn: &mut SqliteConnection, findings: &mut Vec<Finding>) {
+    let damage = match diesel::sql_query("PRAGMA quick_check(1)").get_result::<Check>(conn) {
+        Ok(Check { quick_check }) if quick_check == "ok" => None,
+        Ok(Check { quick_check }) => Some(quick_check),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(damage) = damage {
+        findings.push(Finding::problem(format!(
+            "the file is damaged, restore it from a backup: {damage}"
+        )));
+        return;
+    }
+    let orphans = diesel::sql_query(
+        "SELECT count(*) AS rows, min(\"table\") AS first FROM pragma_foreign_key_check",
+    );
+    match orphans.get_result::<Orphans>(conn) {
+        Ok(Orphans { first: None, .. }) => {}
+        Ok(Orphans {
+            rows,
+            first: Some(table),
+        }) => findings.push(Finding::warning(format!(
+            "{rows} rows, such as some of {table}, have a foreign key without a parent: \
+             PRAGMA foreign_key_check names them"
+        ))),
+        Err(error) => findings.push(Finding::warning(format!(
+            "foreign keys could not be checked: {error}"
+        ))),
+    }
+}
+
+#[derive(QueryableByName)]
+struct UserVersion {
+    #[diesel(sql_type = BigInt)]
+    user_version: i64,
+}
+
+/// Begins to write what is there already, and takes it back: taking the lock alone succeeds
+/// on a read-only file.
+fn check_writable(conn: &mut SqliteConnection, findings: &mut Vec<Finding>) {
+    let tried = conn
+        .batch_execute("PRAGMA query_only = OFF; BEGIN IMMEDIATE")
+        .and_then(|()| {
+            let written = diesel::sql_query("PRAGMA user_version")
+                .get_result::<UserVersion>(conn)
+                .and_then(|row| {
+                    conn.batch_execute(&format!("PRAGMA user_version = {}", row.user_version))
+                });
+            conn.batch_execute("ROLLBACK").and(written)
+        });
+    let Err(error) = tried else {
+        return;
+    };
+    findings.push(match Sqlite::fault(message(&error)) {
+        Fault::Locked => Finding::warning(
+            "another program has kept the database locked for 5 s: writers wait, and fail",
+        ),
+        Fault::ReadOnly => Finding::problem(
+            "the database is read-only: give write access to the file and its directory",
+        ),
+        _ => Finding::problem(format!("the database cannot be written: {error}")),
+    });
+}

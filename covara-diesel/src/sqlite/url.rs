@@ -1,0 +1,86 @@
+//! What names a SQLite database: a path, a `file:` or `sqlite:` URL, `:memory:`.
+
+use std::path::PathBuf;
+
+use percent_encoding::percent_decode_str;
+
+use crate::dialect::Dialect;
+use crate::pool::PoolError;
+
+/// The path or `file:` URL for SQLite in what the user gave.
+pub(super) fn database_url(given: &str) -> Result<String, PoolError> {
+    let url = given
+        .strip_prefix("sqlite://")
+        .or_else(|| given.strip_prefix("sqlite:"))
+        .unwrap_or(given);
+    match url.split_once("://") {
+        Some((scheme, _)) if scheme != "file" && is_scheme(scheme) => {
+            Err(PoolError::UnsupportedScheme {
+                scheme: scheme.to_owned(),
+                dialect: Dialect::Sqlite,
+                expected: "a path, file:, sqlite: or :memory:",
+            })
+        }
+        // Parameters mean something in URLs only.
+        _ if url.len() < given.len() && url.contains('?') => Ok(format!("file:{url}")),
+        _ => Ok(url.to_owned()),
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+/// Whether each connection would get a database of its own.
+pub(super) fn in_memory(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    url.is_empty()
+        || url == ":memory:"
+        || url.starts_with("file::memory:")
+        || url.starts_with("file:") && query.split('&').any(|pair| pair == "mode=memory")
+}
+
+/// The path part, for error texts and for looking at the file system.
+pub(super) fn file_path(url: &str) -> PathBuf {
+    let Some(rest) = url.strip_prefix("file:") else {
+        return PathBuf::from(url);
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    let path = rest.strip_prefix("//").map_or(rest, |absolute| {
+        absolute
+            .find('/')
+            .map_or(absolute, |slash| &absolute[slash..])
+    });
+    PathBuf::from(&*percent_decode_str(path).decode_utf8_lossy())
+}
+
+/// The URL with which SQLite does not make a file, even one that has just gone.
+///
+/// `mode=ro` would do, but it leaves the WAL's files behind.
+pub(super) fn without_creating(url: &str) -> String {
+    let Some(rest) = url.strip_prefix("file:") else {
+        // What means something in a URL: <https://sqlite.org/uri.html>.
+        let path = url
+            .replace('%', "%25")
+            .replace('?', "%3f")
+            .replace('#', "%23");
+        // Two slashes would begin a host.
+        let slashes = path.len() - path.trim_start_matches('/').len();
+        return format!("file:{}?mode=rw", &path[slashes.saturating_sub(1)..]);
+    };
+    let rest = rest.split('#').next().unwrap_or(rest);
+    match rest.split_once('?') {
+        None => format!("file:{rest}?mode=rw"),
+        Some((path, query)) => {
+            let kept = query.split('&').filter(|pair| *pair != "mode=rwc");
+            let mut query: Vec<&str> = kept.collect();
+            if !query.iter().any(|pair| pair.starts_with("mode=")) {
+                query.push("mode=rw");
+            }
+            format!("file:{path}?{}", query.join("&"))
+        }
+    }
+}

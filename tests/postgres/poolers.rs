@@ -1,0 +1,153 @@
+//! What stands between is seen, with a real PgBouncer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use covara_diesel::doctor::{self, Between, Severity};
+use covara_diesel::pool::{self, PoolDriver};
+use covara_diesel::{Seed, auto_migrate};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use support::numbers;
+use support::pgbouncer::PgBouncer;
+use support::postgres::TestDb;
+
+#[test]
+fn a_transaction_pooler_is_seen_whatever_its_size_and_order() {
+    let db = TestDb::new();
+    for (mode, size, more) in [
+        ("transaction", 1, ""),
+        ("transaction", 2, ""),
+        ("transaction", 3, "server_round_robin = 1"),
+        ("transaction", 20, ""),
+        ("transaction", 20, "server_round_robin = 1"),
+        ("transaction", 3, "ignore_startup_parameters = options"),
+        ("statement", 2, ""),
+    ] {
+        let pooler = PgBouncer::start(mode, size, more);
+        for _ in 0..5 {
+            let report = doctor::postgres(pooler.url(&db.url())).unwrap();
+            assert!(
+                matches!(report.between, Between::TransactionPooler { .. }),
+                "{mode} {size} {more}: {:?}",
+                report.between
+            );
+            assert_eq!(report.driver, PoolDriver::Hyperdrive);
+            assert!(!report.pool.statement_cache);
+            let warned = report.findings.iter().any(|finding| {
+                finding.severity == Severity::Warning
+                    && finding.text.contains("PoolDriver::Hyperdrive")
+            });
+            assert!(warned, "{:?}", report.findings);
+        }
+    }
+}
+
+#[test]
+fn a_busy_transaction_pooler_is_seen_as_well() {
+    let db = TestDb::new();
+    let pooler = PgBouncer::start("transaction", 3, "server_round_robin = 1");
+    let url = pooler.url(&db.url());
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut conn = PgConnection::establish(&url).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    conn.batch_execute("SELECT pg_sleep(0.002)").unwrap();
+                }
+            });
+        }
+        thread::sleep(Duration::from_millis(100));
+        let seen: Vec<_> = (0..10)
+            .map(|_| doctor::postgres(&url).map(|report| report.between))
+            .collect();
+        done.store(true, Ordering::Relaxed);
+        for between in seen {
+            let between = between.unwrap();
+            assert!(
+                matches!(between, Between::TransactionPooler { .. }),
+                "{between:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_session_pooler_is_seen_as_something_and_a_server_as_nothing() {
+    let db = TestDb::new();
+    for more in ["", "ignore_startup_parameters = options"] {
+        let pooler = PgBouncer::start("session", 5, more);
+        let report = doctor::postgres(pooler.url(&db.url())).unwrap();
+        assert!(
+            matches!(report.between, Between::Proxy { .. }),
+            "{:?}",
+            report.between
+        );
+        assert_eq!(report.driver, PoolDriver::Postgres);
+    }
+    for end in [
+        "",
+        "?",
+        "?connect_timeout=3",
+        "?options=-c%20work_mem%3D1MB",
+    ] {
+        for _ in 0..5 {
+            let report = doctor::postgres(format!("{}{end}", db.url())).unwrap();
+            assert_eq!(report.between, Between::NothingSeen);
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// Whatever the doctor set would be another client's.
+#[test]
+fn looking_leaves_nothing_in_the_poolers_sessions() {
+    let db = TestDb::new();
+    let pooler = PgBouncer::start("transaction", 1, "ignore_startup_parameters = options");
+    let url = pooler.url(&db.url());
+    let mut conn = PgConnection::establish(&url).unwrap();
+    let left_behind = |conn: &mut PgConnection| -> Vec<String> {
+        diesel::sql_query(
+            "SELECT name || '=' || setting AS name FROM pg_settings WHERE source IN ('session', 'client')
+             UNION ALL SELECT 'statement ' || name FROM pg_prepared_statements
+             UNION ALL SELECT 'lock ' || locktype FROM pg_locks WHERE locktype = 'advisory'
+             UNION ALL SELECT 'table ' || relname FROM pg_class
+                 WHERE relpersistence = 't'
+             ORDER BY 1",
+        )
+        .load::<Setting>(conn)
+        .unwrap()
+        .into_iter()
+        .map(|row| row.name)
+        .collect()
+    };
+    let before = left_behind(&mut conn);
+    doctor::postgres(&url).unwrap();
+    assert_eq!(left_behind(&mut conn), before);
+}
+
+#[test]
+fn migrations_and_seeds_go_through_a_transaction_pooler() {
+    let db = TestDb::new();
+    let pooler = PgBouncer::start("transaction", 2, "");
+    let url = pooler.url(&db.url());
+    let pool = pool::postgres(&url, PoolDriver::Hyperdrive).unwrap();
+    let mut conn = pool.get().unwrap();
+    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
+    conn.batch_execute(numbers::CREATE).unwrap();
+    for inserted in [20_000, 0] {
+        let summary = Seed::new()
+            .rows(numbers::up_to(20_000))
+            .run(&mut conn)
+            .unwrap();
+        assert_eq!(summary.inserted(), inserted);
+    }
+}
