@@ -155,8 +155,8 @@ mod backend {
 }
 
 mod postgres {
-    mod fixtures;
     mod doctor;
+    mod fixtures;
     mod migrate;
     mod pool;
     mod poolers;

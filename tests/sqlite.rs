@@ -145,9 +145,12 @@ mod backend {
 }
 
 mod sqlite {
-    mod fixtures;
+    mod command;
     mod doctor;
+    mod fixtures;
     mod pool;
     mod seed;
+    #[cfg(not(feature = "postgres"))]
+    mod without_postgres;
 }
 mod suite;

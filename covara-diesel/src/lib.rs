@@ -21,12 +21,16 @@
     allow(dead_code, reason = "some of the seed is there for fixtures alone")
 )]
 
+#[cfg(feature = "cli")]
+pub mod cli;
 mod connection;
 mod dialect;
 pub mod doctor;
 mod engine;
 pub mod migrate;
 pub mod pool;
+#[cfg(feature = "progress")]
+mod progress_bar;
 mod schema_macro;
 pub mod seed;
 
@@ -44,6 +48,8 @@ pub use engine::Engine;
 pub use migrate::{MigrateError, MigrateOptions, MigrationSummary, auto_migrate, migrate_internal};
 #[cfg(feature = "postgres")]
 pub use postgres::POSTGRES_MIGRATIONS;
+#[cfg(feature = "progress")]
+pub use progress_bar::progress_bar;
 pub use seed::{FixtureError, Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SQLITE_MIGRATIONS;
@@ -88,6 +94,26 @@ mod doctor_constructors {
     pub use crate::postgres::doctor::postgres;
     #[cfg(feature = "sqlite")]
     pub use crate::sqlite::doctor::sqlite;
+}
+
+/// The backends that are on, for the command.
+#[cfg(feature = "cli")]
+mod cli_backends {
+    #[cfg(feature = "postgres")]
+    mod postgres;
+    #[cfg(feature = "sqlite")]
+    mod sqlite;
+
+    use crate::cli::Backend;
+
+    #[cfg(feature = "postgres")]
+    pub(crate) const POSTGRES: Option<Backend> = Some(postgres::BACKEND);
+    #[cfg(not(feature = "postgres"))]
+    pub(crate) const POSTGRES: Option<Backend> = None;
+    #[cfg(feature = "sqlite")]
+    pub(crate) const SQLITE: Option<Backend> = Some(sqlite::BACKEND);
+    #[cfg(not(feature = "sqlite"))]
+    pub(crate) const SQLITE: Option<Backend> = None;
 }
 
 /// What the derive's output uses. Not for anybody else.

@@ -14,6 +14,8 @@ use support::numbers;
 use support::pgbouncer::PgBouncer;
 use support::postgres::TestDb;
 
+use crate::suite::command::succeeds;
+
 #[test]
 fn a_transaction_pooler_is_seen_whatever_its_size_and_order() {
     let db = TestDb::new();
@@ -139,9 +141,19 @@ fn migrations_and_seeds_go_through_a_transaction_pooler() {
     let db = TestDb::new();
     let pooler = PgBouncer::start("transaction", 2, "");
     let url = pooler.url(&db.url());
+    let json = succeeds(&["doctor", "--json", "--database-url", &url]).json();
+    assert_eq!(json["between"]["seen"], "transaction pooler");
+    assert_eq!(json["pool"]["statement_cache"], false);
+    let text = succeeds(&["doctor", "--database-url", &url]).out;
+    assert!(text.contains("a transaction pooler: "), "{text}");
+
+    succeeds(&["migrate", "--dry-run", "--database-url", &url]);
+    let ran = succeeds(&["migrate", "--database-url", &url]);
+    assert!(ran.out.contains("4 migrations run"), "{}", ran.out);
+    assert!(auto_migrate(&mut db.connect()).unwrap().applied.is_empty());
+
     let pool = pool::postgres(&url, PoolDriver::Hyperdrive).unwrap();
     let mut conn = pool.get().unwrap();
-    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
     conn.batch_execute(numbers::CREATE).unwrap();
     for inserted in [20_000, 0] {
         let summary = Seed::new()

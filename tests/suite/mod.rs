@@ -1,11 +1,13 @@
 //! What must hold on every backend. Each root names its backend in a module `backend`.
 
-mod fixtures;
+pub(crate) mod command;
 mod doctor;
+mod fixtures;
 mod interop;
 mod migrate;
 mod pool;
 mod program;
+mod progress;
 mod seed;
 mod seed_errors;
 mod status;

@@ -70,6 +70,15 @@ where
             let summary = Seed::new().rows(numbers::up_to(100_000)).run(conn)?;
             Ok(summary.inserted().to_string())
         }
+        "progress" => {
+            conn.batch_execute(numbers::CREATE)?;
+            show_progress(conn)
+        }
+        "progress-and-fail" => {
+            let limited = numbers::CREATE.replace("PRIMARY KEY", "PRIMARY KEY CHECK (id < 150000)");
+            conn.batch_execute(&limited)?;
+            show_progress(conn)
+        }
         other => Err(format!("no job {other}").into()),
     }
 }
@@ -112,4 +121,18 @@ impl<I: Iterator<Item = Vec<u8>>> Read for Chunks<I> {
         self.1.drain(..taken);
         Ok(taken)
     }
+}
+
+/// Seeds one table twice with the ready-made bar.
+fn show_progress<C>(conn: &mut C) -> Outcome
+where
+    C: DatabaseConnection,
+    Number: covara_diesel::seed::SeedRow<C::Backend>,
+{
+    let summary = Seed::new()
+        .rows(numbers::up_to(200_000))
+        .rows(numbers::up_to(200_000))
+        .progress(covara_diesel::progress_bar())
+        .run(conn)?;
+    Ok(format!("inserted {}", summary.inserted()))
 }

@@ -1,0 +1,79 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+
+/// What is said below the list of commands.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done and well, 1 the work failed or would fail, 2 wrong usage.
+No password is printed, whatever happens.";
+
+const MIGRATE: &str = "\
+The tables are auth_sessions, auth_accounts, auth_api_keys and auth_verification_tokens.
+Running it again does nothing. --dry-run and --status change nothing, not even making the
+history table or a SQLite file; --dry-run ends with 1 when the run is foreseen to fail.";
+
+const DOCTOR: &str = "\
+Nothing is changed: no file, no table, no setting of a session. Exit code 1 when something
+was found that will fail.";
+
+/// Migrates, seeds and examines SQLite and PostgreSQL databases.
+#[derive(Debug, Parser)]
+#[command(name = "covara", bin_name = "covara", version, after_help = EXIT_CODES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Bring the library's own tables up to date.
+    #[command(after_help = MIGRATE)]
+    Migrate(Migrate),
+    /// Examine a database: versions, settings, migrations, and what stands in between.
+    #[command(after_help = DOCTOR)]
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// Only show what would be run.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Only show which migrations the database has, and whether the tables fit.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(super) status: bool,
+
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// The database: a path, sqlite:, file:, postgres:// or postgresql://
+    // Shown in --help, the variable's value could show a password.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(super) database_url: String,
+
+    /// Print the result as one JSON object; errors too, on standard error.
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Print nothing but errors.
+    #[arg(long, short, conflicts_with = "json")]
+    pub(super) quiet: bool,
+}
+
+impl Command {
+    pub(super) fn common(&self) -> &Common {
+        match self {
+            Self::Migrate(Migrate { common, .. }) | Self::Doctor(Doctor { common }) => common,
+        }
+    }
+}

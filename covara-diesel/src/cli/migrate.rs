@@ -1,0 +1,200 @@
+//! `covara migrate`.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::arguments;
+use super::database::{Backend, Opened};
+use super::outcome::{Failure, Outcome};
+use crate::migrate::{MigrationState, MigrationStatus, TableFit};
+
+pub(super) fn run(backend: &Backend, arguments: &arguments::Migrate) -> Result<Outcome, Failure> {
+    let url = &arguments.common.database_url;
+    if arguments.status || arguments.dry_run {
+        let Opened {
+            mut conn,
+            missing_file,
+        } = (backend.open_to_read)(url)?;
+        let status = conn.status()?;
+        return Ok(if arguments.status {
+            show(&status, missing_file)
+        } else {
+            foresee(&status, missing_file)
+        });
+    }
+    let mut conn = (backend.open)(url)?;
+    let summary = conn.migrate()?;
+    let status = conn.status()?;
+    let applied: Vec<&MigrationState> = status
+        .migrations
+        .iter()
+        .filter(|state| summary.applied.contains(&state.version))
+        .collect();
+    let text = if applied.is_empty() {
+        format!("{}: nothing to do, the tables fit\n", summary.dialect)
+    } else {
+        format!(
+            "{}: {} run, the tables fit\n{}",
+            summary.dialect,
+            migrations(applied.len()),
+            list(&applied)
+        )
+    };
+    Ok(Outcome {
+        text,
+        json: json!({
+            "command": "migrate",
+            "ok": true,
+            "dialect": summary.dialect.to_string(),
+            "applied": applied.iter().map(|state| of_migration(state)).collect::<Vec<_>>(),
+            "tables": tables(&status),
+        }),
+        complaint: None,
+    })
+}
+
+/// `--status`: what is there.
+fn show(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
+    let mut text = String::new();
+    if let Some(path) = &missing_file {
+        text.push_str(&format!("{} does not exist yet\n", path.display()));
+    }
+    for state in &status.migrations {
+        let word = if state.applied { "applied" } else { "pending" };
+        text.push_str(&format!("{word}  {}\n", line(state)));
+    }
+    for version in &status.unknown {
+        text.push_str(&format!(
+            "unknown  {version}  of a newer version of this command\n"
+        ));
+    }
+    for table in &status.tables {
+        text.push_str(&format!("table {}: {}\n", table.name, table.fit));
+    }
+    Outcome {
+        text,
+        json: with_status(
+            json!({ "command": "migrate --status", "ok": true }),
+            status,
+            missing_file,
+        ),
+        complaint: None,
+    }
+}
+
+/// `--dry-run`: what would happen.
+fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
+    let pending: Vec<_> = status.pending().collect();
+    let misfits: Vec<_> = status
+        .misfits()
+        .map(|table| format!("table {}: {}", table.name, table.fit))
+        .collect();
+    let mut text = String::new();
+    if let Some(path) = &missing_file {
+        text.push_str(&format!(
+            "{} does not exist and would be made\n",
+            path.display()
+        ));
+    }
+    if pending.is_empty() {
+        text.push_str(&format!("{}: nothing to do\n", status.dialect));
+    } else {
+        text.push_str(&format!(
+            "{}: {} would run\n{}",
+            status.dialect,
+            migrations(pending.len()),
+            list(&pending)
+        ));
+    }
+    text.push_str("nothing was changed\n");
+    let complaint = (!misfits.is_empty()).then(|| {
+        format!(
+            "the migration would fail and change nothing: {}; rename, alter or restore what \
+             does not fit",
+            misfits.join("; ")
+        )
+    });
+    let json = json!({
+        "command": "migrate --dry-run",
+        "ok": complaint.is_none(),
+        "would_apply": pending.iter().map(|state| of_migration(state)).collect::<Vec<_>>(),
+    });
+    Outcome {
+        text,
+        json: with_status(json, status, missing_file),
+        complaint,
+    }
+}
+
+fn with_status(mut json: Value, status: &MigrationStatus, missing_file: Option<PathBuf>) -> Value {
+    if let Value::Object(fields) = &mut json {
+        fields.insert("dialect".to_owned(), json!(status.dialect.to_string()));
+        fields.insert(
+            "missing_file".to_owned(),
+            json!(missing_file.map(|path| path.display().to_string())),
+        );
+        fields.extend(status_fields(status));
+    }
+    json
+}
+
+/// Migrations, unknown versions and tables, as JSON has them.
+pub(super) fn status_fields(status: &MigrationStatus) -> serde_json::Map<String, Value> {
+    let mut fields = serde_json::Map::new();
+    let states = status.migrations.iter().map(|state| {
+        let mut json = of_migration(state);
+        json["applied"] = json!(state.applied);
+        json
+    });
+    fields.insert("migrations".to_owned(), states.collect());
+    fields.insert("unknown_versions".to_owned(), json!(status.unknown));
+    fields.insert("tables".to_owned(), tables(status));
+    fields
+}
+
+fn tables(status: &MigrationStatus) -> Value {
+    let tables = status.tables.iter().map(|table| {
+        let state = match table.fit {
+            TableFit::Fits => "fits",
+            TableFit::Missing => "missing",
+            TableFit::Mismatch { .. } => "mismatch",
+        };
+        let columns: Vec<Value> = match &table.fit {
+            TableFit::Mismatch { columns } => columns
+                .iter()
+                .map(|c| json!({ "column": c.column, "expected": c.expected, "found": c.found }))
+                .collect(),
+            _ => Vec::new(),
+        };
+        json!({ "table": table.name, "state": state, "mismatches": columns })
+    });
+    tables.collect()
+}
+
+fn of_migration(state: &MigrationState) -> Value {
+    json!({ "version": state.version, "name": state.name })
+}
+
+fn list(states: &[&MigrationState]) -> String {
+    states
+        .iter()
+        .map(|state| format!("  {}\n", line(state)))
+        .collect()
+}
+
+/// Version and name, which begins with the version once more.
+fn line(state: &MigrationState) -> String {
+    let name = state
+        .name
+        .split_once('_')
+        .map_or(&*state.name, |(_, name)| name);
+    format!("{}  {name}", state.version)
+}
+
+fn migrations(count: usize) -> String {
+    match count {
+        1 => "1 migration".to_owned(),
+        count => format!("{count} migrations"),
+    }
+}

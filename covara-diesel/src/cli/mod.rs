@@ -1,0 +1,95 @@
+//! The command `covara`, for people without a Rust program at hand.
+//!
+//! ```text
+//! covara migrate --database-url app.db --dry-run
+//! covara migrate --database-url app.db
+//! covara doctor --database-url postgres://…
+//! ```
+//!
+//! The exit code is 0 when all went well, 1 when the work failed or is foreseen to fail, and
+//! 2 when the command was used wrongly. With `--json` the result is one JSON object on
+//! standard output. Errors go to standard error, with `--json` as one JSON object with the
+//! fields `error`, `causes` and `exit_code`. No password is printed.
+
+mod arguments;
+mod database;
+mod doctor;
+mod migrate;
+mod outcome;
+mod secrets;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::cli_backends::{POSTGRES, SQLITE};
+use crate::pool::PoolDriver;
+use arguments::{Arguments, Command};
+pub(crate) use database::{Backend, Opened};
+use outcome::{Failure, USAGE, complain, print, report};
+
+/// Runs the command with the arguments of the process.
+///
+/// It is the whole of the program `covara`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let given = Arguments::command()
+        .long_version(version())
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let Arguments { command } = match given {
+        Ok(arguments) => arguments,
+        Err(answer) => return answer_usage(&answer),
+    };
+    let result = backend(&command.common().database_url).and_then(|backend| match &command {
+        Command::Migrate(arguments) => migrate::run(&backend, arguments),
+        Command::Doctor(arguments) => doctor::run(&backend, arguments),
+    });
+    report(command.common(), result)
+}
+
+/// `--help`, `--version` and wrong usage.
+fn answer_usage(answer: &clap::Error) -> ExitCode {
+    let text = answer.render().to_string();
+    if !answer.use_stderr() {
+        return match print(&text) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let text = secrets::without(&text, arguments());
+    let text = text.trim_end().trim_start_matches("error: ");
+    let as_json = arguments().any(|argument| argument == "--json");
+    complain(as_json, USAGE, text, &[])
+}
+
+fn arguments() -> impl Iterator<Item = String> {
+    std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+}
+
+fn version() -> String {
+    let on: Vec<&str> = [
+        ("SQLite", SQLITE.is_some()),
+        ("PostgreSQL", POSTGRES.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, on)| on.then_some(name))
+    .collect();
+    format!("{} ({})", env!("CARGO_PKG_VERSION"), on.join(", "))
+}
+
+/// The backend of a database URL.
+fn backend(url: &str) -> Result<Backend, Failure> {
+    let (backend, name, feature) = match PoolDriver::from_url(url).map_err(Failure::usage)? {
+        PoolDriver::Sqlite => (SQLITE, "SQLite", "sqlite"),
+        _ => (POSTGRES, "PostgreSQL", "postgres"),
+    };
+    backend.ok_or_else(|| {
+        Failure::usage(format!(
+            "this covara was built without {name}: install it with the feature {feature}, as in \
+             cargo install covara-diesel --features cli,{feature}"
+        ))
+    })
+}

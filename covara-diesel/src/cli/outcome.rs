@@ -1,0 +1,97 @@
+//! What comes of a command, and how it is printed.
+
+use std::error::Error;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::arguments::Common;
+use crate::doctor::findings::with_causes;
+
+/// What a command has to say when it has done its work.
+pub(super) struct Outcome {
+    pub(super) text: String,
+    pub(super) json: Value,
+    /// Why the exit code is 1 all the same.
+    pub(super) complaint: Option<String>,
+}
+
+/// Why a command could not do its work.
+pub(super) struct Failure {
+    error: Box<dyn Error>,
+    exit_code: u8,
+}
+
+pub(super) const FAILED: u8 = 1;
+pub(super) const USAGE: u8 = 2;
+
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            error: Box::new(error),
+            exit_code: FAILED,
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn usage(error: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            error: error.into(),
+            exit_code: USAGE,
+        }
+    }
+}
+
+/// Prints what came of a command and tells its exit code.
+pub(super) fn report(common: &Common, result: Result<Outcome, Failure>) -> ExitCode {
+    match result {
+        Ok(outcome) => {
+            let text = if common.json {
+                format!("{}\n", outcome.json)
+            } else {
+                outcome.text
+            };
+            if !common.quiet
+                && let Err(error) = print(&text)
+            {
+                return complain(common.json, FAILED, &error.to_string(), &[]);
+            }
+            match outcome.complaint {
+                Some(complaint) => complain(common.json, FAILED, &complaint, &[]),
+                None => ExitCode::SUCCESS,
+            }
+        }
+        Err(Failure { error, exit_code }) if common.json => {
+            let mut causes = Vec::new();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                causes.push(error.to_string().trim_end().to_owned());
+                cause = error.source();
+            }
+            complain(true, exit_code, &error.to_string(), &causes)
+        }
+        Err(Failure { error, exit_code }) => complain(false, exit_code, &with_causes(&*error), &[]),
+    }
+}
+
+/// A reader that has seen enough is no failure.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+pub(super) fn complain(as_json: bool, exit_code: u8, error: &str, causes: &[String]) -> ExitCode {
+    let text = if as_json {
+        json!({ "error": error, "causes": causes, "exit_code": exit_code }).to_string()
+    } else {
+        format!("error: {error}")
+    };
+    // Standard error is the last place to complain to.
+    let _ = writeln!(io::stderr(), "{text}");
+    ExitCode::from(exit_code)
+}

@@ -1,0 +1,15 @@
+use crate::cli::{Backend, Opened};
+use crate::doctor;
+use crate::postgres::pool::connect;
+
+/// One connection without prepared statements, whatever stands in between.
+pub(crate) const BACKEND: Backend = Backend {
+    open: |url| Ok(Box::new(connect(url)?)),
+    open_to_read: |url| {
+        Ok(Opened {
+            conn: Box::new(connect(url)?),
+            missing_file: None,
+        })
+    },
+    examine: |url| doctor::postgres(url),
+};

@@ -1,0 +1,151 @@
+//! How far a seed has come, for people to see.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+
+use crate::seed::SeedProgress;
+
+/// Spinner, table, rows, speed, time.
+const TEMPLATE: &str = "{spinner} {prefix}: {human_pos} rows, {speed} rows/s, {elapsed_precise}";
+
+/// How often the time on a bar moves on while no rows do.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How often a line is written where there is no terminal: not to fill logs.
+const LINE: Duration = Duration::from_secs(1);
+
+/// Shows progress on standard error, for [`Seed::progress`](crate::Seed::progress).
+///
+/// On a terminal there is a bar for each table with its rows, rows per second and time, which
+/// stays there when its table is done. Elsewhere there are plain lines, at most one a second
+/// and one for each table's end. When the seed ends, with an error or without, the cursor is
+/// on a line of its own.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::{Seed, pool, progress_bar};
+/// # use covara_diesel::Seedable;
+/// # use diesel::connection::SimpleConnection;
+/// # diesel::table! { countries (code) { code -> Text, } }
+/// # #[derive(Seedable)]
+/// # #[diesel(table_name = countries)]
+/// # struct Country { code: &'static str }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pool = pool::sqlite(":memory:")?;
+/// # let mut conn = pool.get()?;
+/// # conn.batch_execute("CREATE TABLE countries (code TEXT PRIMARY KEY NOT NULL)")?;
+/// # let countries = [Country { code: "AD" }];
+/// Seed::new()
+///     .table(&countries)
+///     .progress(progress_bar())
+///     .run(&mut conn)?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn progress_bar() -> impl FnMut(&SeedProgress) {
+    let on_terminal = !ProgressDrawTarget::stderr().is_hidden();
+    let mut table: Option<Table> = None;
+    move |progress| {
+        // Fewer rows than before are those of another run of the same table.
+        let same = table
+            .as_ref()
+            .is_some_and(|table| table.name == progress.table && table.rows <= progress.rows);
+        if !same {
+            // The last one ends before the next begins.
+            table = None;
+        }
+        table
+            .get_or_insert_with(|| Table::begin(&progress.table, on_terminal))
+            .advance(progress.rows);
+    }
+}
+
+/// One table on its way in; it ends when dropped.
+struct Table {
+    name: String,
+    rows: usize,
+    view: View,
+}
+
+enum View {
+    Bar(ProgressBar),
+    Lines { begun: Instant, last: Instant },
+}
+
+impl Table {
+    fn begin(name: &str, on_terminal: bool) -> Self {
+        let view = if on_terminal {
+            View::Bar(bar(name))
+        } else {
+            let begun = Instant::now();
+            View::Lines { begun, last: begun }
+        };
+        Self {
+            name: name.to_owned(),
+            rows: 0,
+            view,
+        }
+    }
+
+    fn advance(&mut self, rows: usize) {
+        self.rows = rows;
+        match &mut self.view {
+            View::Bar(bar) => bar.set_position(count(rows)),
+            View::Lines { begun, last } if last.elapsed() >= LINE => {
+                *last = Instant::now();
+                line(&self.name, rows, begun.elapsed());
+            }
+            View::Lines { .. } => {}
+        }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        match &self.view {
+            View::Bar(bar) => bar.finish_using_style(),
+            View::Lines { begun, .. } => line(&self.name, self.rows, begun.elapsed()),
+        }
+    }
+}
+
+fn bar(table: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(TEMPLATE)
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .with_key(
+            "speed",
+            |state: &indicatif::ProgressState, text: &mut dyn std::fmt::Write| {
+                // A terminal that cannot be written to is not the seed's concern.
+                let _ = write!(text, "{}", speed(state.pos(), state.elapsed()));
+            },
+        );
+    let bar = ProgressBar::no_length()
+        .with_style(style)
+        .with_prefix(table.to_owned())
+        .with_finish(ProgressFinish::Abandon);
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+fn line(table: &str, rows: usize, time: Duration) {
+    let rows = count(rows);
+    eprintln!(
+        "{table}: {} rows, {} rows/s, {:.1} s",
+        HumanCount(rows),
+        speed(rows, time),
+        time.as_secs_f64()
+    );
+}
+
+/// Rows per second from the start on.
+fn speed(rows: u64, time: Duration) -> HumanCount {
+    let per_second = u128::from(rows) * 1_000_000 / time.as_micros().max(1);
+    HumanCount(u64::try_from(per_second).unwrap_or(u64::MAX))
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
+}
