@@ -141,11 +141,11 @@ fn line(table: &str, rows: usize, time: Duration) {
 }
 
 /// Rows per second from the start on.
-fn speed(rows: u64, time: Duration) -> HumanCount {
+pub(crate) fn speed(rows: u64, time: Duration) -> HumanCount {
     let per_second = u128::from(rows) * 1_000_000 / time.as_micros().max(1);
     HumanCount(u64::try_from(per_second).unwrap_or(u64::MAX))
 }
 
-fn count(rows: usize) -> u64 {
+pub(crate) fn count(rows: usize) -> u64 {
     u64::try_from(rows).unwrap_or(u64::MAX)
 }

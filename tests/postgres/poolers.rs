@@ -152,6 +152,27 @@ fn migrations_and_seeds_go_through_a_transaction_pooler() {
     assert!(ran.out.contains("4 migrations run"), "{}", ran.out);
     assert!(auto_migrate(&mut db.connect()).unwrap().applied.is_empty());
 
+    db.connect()
+        .batch_execute("CREATE TABLE towns (id INT PRIMARY KEY, name TEXT NOT NULL)")
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("towns.csv");
+    let rows: String = (0..5_000).map(|id| format!("{id},Town {id}\n")).collect();
+    std::fs::write(&file, format!("id,name\n{rows}")).unwrap();
+    let file = file.display().to_string();
+    for inserted in [5_000, 0] {
+        let seed = [
+            "seed",
+            "--json",
+            "--database-url",
+            &url,
+            "--table",
+            "towns",
+            &file,
+        ];
+        assert_eq!(succeeds(&seed).json()["inserted"], inserted);
+    }
+
     let pool = pool::postgres(&url, PoolDriver::Hyperdrive).unwrap();
     let mut conn = pool.get().unwrap();
     conn.batch_execute(numbers::CREATE).unwrap();

@@ -70,9 +70,9 @@ fn help_and_version_are_told() {
     let help = succeeds(&["--help"]);
     contains_all(
         &help.out,
-        &["Usage: covara", "migrate", "doctor", "Exit codes"],
+        &["Usage: covara", "migrate", "seed", "doctor", "Exit codes"],
     );
-    for subcommand in ["migrate", "doctor"] {
+    for subcommand in ["migrate", "seed", "doctor"] {
         // A password in the environment is not shown as the default.
         let secret = "postgres://ada:hunter2@localhost/app";
         let mut command = command(&[subcommand, "--help"]);
@@ -387,6 +387,7 @@ fn no_password_is_printed_whatever_the_form() {
             vec!["migrate", "--status", "--json", "--database-url", form],
             vec!["doctor", "--database-url", form],
             vec!["doctor", "--json", "--database-url", form],
+            vec!["seed", "--table", "t", "t.csv", "--database-url", form],
             // Misplaced and misspelt.
             vec!["migrate", form],
             vec!["doctor", "--json", form],

@@ -1,6 +1,7 @@
 //! What must hold on every backend. Each root names its backend in a module `backend`.
 
 pub(crate) mod command;
+mod command_seed;
 mod doctor;
 mod fixtures;
 mod interop;

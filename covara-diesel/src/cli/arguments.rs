@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand};
 
 /// What is said below the list of commands.
@@ -11,6 +13,17 @@ const MIGRATE: &str = "\
 The tables are auth_sessions, auth_accounts, auth_api_keys and auth_verification_tokens.
 Running it again does nothing. --dry-run and --status change nothing, not even making the
 history table or a SQLite file; --dry-run ends with 1 when the run is foreseen to fail.";
+
+const SEED: &str = "\
+One transaction: all or nothing. The tables are filled in the order given, so give those that
+others refer to first. The tables must be there; the types of their columns are read from the
+database. Each file is .csv with a header line, or .ndjson or .jsonl with one JSON object a
+line, and may be compressed, with .gz behind it.
+
+Progress is shown on standard error, as a bar on a terminal and as lines elsewhere.
+
+Example:
+  covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz";
 
 const DOCTOR: &str = "\
 Nothing is changed: no file, no table, no setting of a session. Exit code 1 when something
@@ -29,6 +42,9 @@ pub(super) enum Command {
     /// Bring the library's own tables up to date.
     #[command(after_help = MIGRATE)]
     Migrate(Migrate),
+    /// Insert rows from CSV and NDJSON files; rows that are there already are skipped.
+    #[command(after_help = SEED)]
+    Seed(Seed),
     /// Examine a database: versions, settings, migrations, and what stands in between.
     #[command(after_help = DOCTOR)]
     Doctor(Doctor),
@@ -43,6 +59,22 @@ pub(super) struct Migrate {
     /// Only show which migrations the database has, and whether the tables fit.
     #[arg(long, conflicts_with = "dry_run")]
     pub(super) status: bool,
+
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Seed {
+    /// A table and the file of its rows; may be given several times.
+    #[arg(
+        long = "table",
+        num_args = 2,
+        value_names = ["TABLE", "FILE"],
+        required = true,
+        action = clap::ArgAction::Append
+    )]
+    pub(super) tables: Vec<OsString>,
 
     #[command(flatten)]
     pub(super) common: Common,
@@ -73,7 +105,9 @@ pub(super) struct Common {
 impl Command {
     pub(super) fn common(&self) -> &Common {
         match self {
-            Self::Migrate(Migrate { common, .. }) | Self::Doctor(Doctor { common }) => common,
+            Self::Migrate(Migrate { common, .. })
+            | Self::Seed(Seed { common, .. })
+            | Self::Doctor(Doctor { common }) => common,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! covara migrate --database-url app.db --dry-run
 //! covara migrate --database-url app.db
+//! covara seed --database-url app.db --table countries countries.csv --table cities cities.csv
 //! covara doctor --database-url postgres://…
 //! ```
 //!
@@ -17,6 +18,7 @@ mod doctor;
 mod migrate;
 mod outcome;
 mod secrets;
+mod seed;
 
 use std::process::ExitCode;
 
@@ -25,7 +27,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::cli_backends::{POSTGRES, SQLITE};
 use crate::pool::PoolDriver;
 use arguments::{Arguments, Command};
-pub(crate) use database::{Backend, Opened};
+pub(crate) use database::{Backend, Database, Opened};
 use outcome::{Failure, USAGE, complain, print, report};
 
 /// Runs the command with the arguments of the process.
@@ -43,6 +45,7 @@ pub fn main() -> ExitCode {
     };
     let result = backend(&command.common().database_url).and_then(|backend| match &command {
         Command::Migrate(arguments) => migrate::run(&backend, arguments),
+        Command::Seed(arguments) => seed::run(&backend, arguments),
         Command::Doctor(arguments) => doctor::run(&backend, arguments),
     });
     report(command.common(), result)
@@ -57,16 +60,9 @@ fn answer_usage(answer: &clap::Error) -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    let text = secrets::without(&text, arguments());
     let text = text.trim_end().trim_start_matches("error: ");
-    let as_json = arguments().any(|argument| argument == "--json");
+    let as_json = std::env::args_os().any(|argument| argument == "--json");
     complain(as_json, USAGE, text, &[])
-}
-
-fn arguments() -> impl Iterator<Item = String> {
-    std::env::args_os()
-        .skip(1)
-        .map(|argument| argument.to_string_lossy().into_owned())
 }
 
 fn version() -> String {

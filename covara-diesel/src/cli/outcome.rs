@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::arguments::Common;
+use super::secrets;
 use crate::doctor::findings::with_causes;
 
 /// What a command has to say when it has done its work.
@@ -86,7 +87,9 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 }
 
 pub(super) fn complain(as_json: bool, exit_code: u8, error: &str, causes: &[String]) -> ExitCode {
+    let error = secrets::without(error);
     let text = if as_json {
+        let causes: Vec<_> = causes.iter().map(|cause| secrets::without(cause)).collect();
         json!({ "error": error, "causes": causes, "exit_code": exit_code }).to_string()
     } else {
         format!("error: {error}")

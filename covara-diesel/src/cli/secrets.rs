@@ -1,18 +1,30 @@
 //! Keeps passwords out of what is said about arguments.
 
+use crate::pool::{PoolDriver, UnknownUrl};
+
 /// `text` without what may hold a password in the arguments it quotes: a misplaced database
-/// URL.
-pub(super) fn without(text: &str, arguments: impl Iterator<Item = String>) -> String {
+/// URL. The one in its place is quoted by nobody.
+pub(super) fn without(text: &str) -> String {
     let mut text = text.to_owned();
-    for argument in arguments {
+    for argument in std::env::args_os().skip(1) {
+        let argument = argument.to_string_lossy();
         let value = match argument.split_once('=') {
             Some((option, value)) if option.starts_with('-') => value,
             _ => &argument,
         };
-        if value.contains(['@', ':', '=']) {
+        if may_hold_a_password(value) {
             let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
             text = text.replace(value, &format!("{scheme}:…"));
         }
     }
     text
+}
+
+/// Plain paths and words do not.
+fn may_hold_a_password(value: &str) -> bool {
+    let plain = matches!(
+        PoolDriver::from_url(value),
+        Ok(PoolDriver::Sqlite) | Err(UnknownUrl::Empty)
+    );
+    !plain || value.contains('?') || value.contains(':') && value.contains('@')
 }

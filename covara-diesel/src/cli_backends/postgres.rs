@@ -5,6 +5,7 @@ use crate::postgres::pool::connect;
 /// One connection without prepared statements, whatever stands in between.
 pub(crate) const BACKEND: Backend = Backend {
     open: |url| Ok(Box::new(connect(url)?)),
+    open_existing: |url| Ok(Box::new(connect(url)?)),
     open_to_read: |url| {
         Ok(Opened {
             conn: Box::new(connect(url)?),
