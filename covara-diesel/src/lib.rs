@@ -104,7 +104,7 @@ mod cli_backends {
     #[cfg(feature = "sqlite")]
     mod sqlite;
 
-    use crate::cli::Backend;
+    use crate::cli::database::Backend;
 
     #[cfg(feature = "postgres")]
     pub(crate) const POSTGRES: Option<Backend> = Some(postgres::BACKEND);

@@ -13,7 +13,7 @@
 //! fields `error`, `causes` and `exit_code`. No password is printed.
 
 mod arguments;
-mod database;
+pub(crate) mod database;
 mod doctor;
 mod migrate;
 mod outcome;
@@ -27,7 +27,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::cli_backends::{POSTGRES, SQLITE};
 use crate::pool::PoolDriver;
 use arguments::{Arguments, Command};
-pub(crate) use database::{Backend, Database, Opened};
+use database::Backend;
 use outcome::{Failure, USAGE, complain, print, report};
 
 /// Runs the command with the arguments of the process.

@@ -1,4 +1,4 @@
-use crate::cli::{Backend, Opened};
+use crate::cli::database::{Backend, Opened};
 use crate::doctor;
 use crate::postgres::pool::connect;
 

@@ -1,11 +1,14 @@
-use crate::cli::{Backend, Database, Opened};
+use crate::cli::database::{Backend, Database, Opened};
 use crate::doctor;
-use crate::pool::{self, PoolConfig, PoolDriver, PoolError, recommended_pool_config};
-use crate::sqlite::pool::{existing, open_to_read};
+use crate::pool::{self, PoolDriver, PoolError, recommended_pool_config};
+use crate::sqlite::pool::{check_exists, open_to_read};
 
 pub(crate) const BACKEND: Backend = Backend {
-    open: |url| connection(pool::sqlite_with(url, &one())?),
-    open_existing: |url| connection(existing(url.as_ref(), &one())?),
+    open,
+    open_existing: |url| {
+        check_exists(url.as_ref())?;
+        open(url)
+    },
     open_to_read: |url| match open_to_read(url.as_ref()) {
         Ok((conn, _)) => Ok(Opened {
             conn: Box::new(conn),
@@ -25,15 +28,9 @@ pub(crate) const BACKEND: Backend = Backend {
 };
 
 /// The command needs one connection only.
-fn one() -> PoolConfig {
+fn open(url: &str) -> Result<Box<dyn Database>, PoolError> {
     let mut config = recommended_pool_config(PoolDriver::Sqlite);
     config.max_size = 1;
-    config
-}
-
-fn connection(
-    pool: r2d2::Pool<diesel::r2d2::ConnectionManager<diesel::SqliteConnection>>,
-) -> Result<Box<dyn Database>, PoolError> {
-    let conn = pool.get().map_err(|source| PoolError::Pool { source })?;
-    Ok(Box::new(conn))
+    let conn = pool::sqlite_with(url, &config)?.get();
+    Ok(Box::new(conn.map_err(|source| PoolError::Pool { source })?))
 }

@@ -108,18 +108,11 @@ fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
         .map_err(|error| explain(error, path))
 }
 
-/// `pool::sqlite_with` for a database that is there already.
-pub(crate) fn existing(
-    path: &Path,
-    config: &PoolConfig,
-) -> Result<Pool<ConnectionManager<SqliteConnection>>, PoolError> {
-    check_exists(&url_of(path)?)?;
-    sqlite_with(path, config)
-}
-
-fn check_exists(url: &str) -> Result<(), PoolError> {
-    let path = file_path(url);
-    if in_memory(url) || path.exists() {
+/// An error where opening would make a file.
+pub(crate) fn check_exists(given: &Path) -> Result<(), PoolError> {
+    let url = url_of(given)?;
+    let path = file_path(&url);
+    if in_memory(&url) || path.exists() {
         return Ok(());
     }
     check_directory(&path)?;
@@ -129,8 +122,8 @@ fn check_exists(url: &str) -> Result<(), PoolError> {
 /// Opens a database that is there for reading, set up as the pool's connections are. Neither
 /// the file nor its journal mode is made or changed.
 pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), PoolError> {
+    check_exists(given)?;
     let url = url_of(given)?;
-    check_exists(&url)?;
     let path = file_path(&url);
     let read_url = if in_memory(&url) {
         url
