@@ -1,7 +1,6 @@
 //! What must hold on every backend. Each root names its backend in a module `backend`.
 
 pub(crate) mod command;
-mod command_seed;
 mod doctor;
 mod fixtures;
 mod interop;
