@@ -10,6 +10,7 @@ use crate::dialect::Dialect;
 use crate::migrate::layout::TableLayout;
 use crate::seed::column::{ColumnValue, TableDescription};
 use crate::seed::{ColumnVisitor, SeedRow};
+use crate::values::Values;
 
 /// What a database looks like to the migrator.
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ fn no_bulk_loader() -> Error {
 ///
 /// Connections are many, engines are two: what a connection cannot answer by itself is
 /// asked of its backend here. Nothing outside this crate implements it.
-pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
+pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     /// The dialect that every connection of this backend speaks.
     const DIALECT: Dialect;
     /// How many bind parameters the engine accepts in one statement.
@@ -204,4 +205,11 @@ pub trait Engine: Backend<QueryBuilder: Default> + Sized + 'static {
     /// A value of this backend, for rendering identifiers.
     #[doc(hidden)]
     fn backend() -> Self;
+
+    /// Keeps others who ask for the same lock waiting until the transaction ends, where the
+    /// transaction itself does not.
+    #[doc(hidden)]
+    fn lock_until_end<C>(conn: &mut C, lock: i64) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>;
 }

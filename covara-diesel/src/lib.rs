@@ -21,6 +21,7 @@
     allow(dead_code, reason = "some of the seed is there for fixtures alone")
 )]
 
+pub mod auth;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod connection;
@@ -33,6 +34,7 @@ pub mod pool;
 mod progress_bar;
 mod schema_macro;
 pub mod seed;
+mod values;
 
 #[cfg(feature = "fixtures")]
 pub mod fixture;

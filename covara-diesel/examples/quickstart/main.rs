@@ -7,12 +7,12 @@
 //! ```
 
 mod schema;
-mod session;
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use covara_diesel::auth::{NewSession, SessionStore};
 use covara_diesel::seed::SeedRow;
 use covara_diesel::{DatabaseConnection, Seed, Seedable, auto_migrate};
 use diesel::migration::MigrationConnection;
@@ -21,7 +21,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use schema::{cities, countries};
-use session::SessionTable;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -113,7 +112,6 @@ fn open_postgres(_: &str) -> Outcome {
 fn run<C>(conn: &mut C) -> Outcome
 where
     C: DatabaseConnection + MigrationHarness<C::Backend> + MigrationConnection,
-    C::Backend: SessionTable,
     Country: SeedRow<C::Backend>,
     City: SeedRow<C::Backend>,
 {
@@ -143,9 +141,12 @@ where
     let rate = summary.attempted() as f64 / seconds;
     println!("Speed       {rate:.0} rows/s, {seconds:.2} s");
 
-    let id = session::create(conn, "ada")?;
-    let found = session::find(conn, &id)?.ok_or("the session is not there")?;
-    println!("Session     created for {found} and found again");
+    let sessions = SessionStore::new();
+    let id = sessions.create(conn, NewSession::new("ada"))?.id;
+    let found = sessions
+        .find(conn, &id)?
+        .ok_or("the session is not there")?;
+    println!("Session     created for {} and found again", found.user_id);
     Ok(())
 }
 

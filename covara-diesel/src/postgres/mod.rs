@@ -12,6 +12,7 @@ pub mod schema;
 mod seed;
 mod sequences;
 mod stage;
+mod values;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 

@@ -10,6 +10,7 @@ pub(crate) mod pool;
 pub mod schema;
 mod seed;
 mod url;
+mod values;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 

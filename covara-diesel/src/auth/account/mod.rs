@@ -1,0 +1,122 @@
+//! Accounts at identity providers.
+
+mod cipher;
+mod sql;
+mod store;
+
+use chrono::{DateTime, Utc};
+
+use super::secret::ProviderToken;
+use cipher::Opaque;
+pub use cipher::{NoCipher, TokenCipher};
+
+/// An account at an identity provider, linked to a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user it is linked to.
+    pub user_id: String,
+    /// Kind of account, such as `oauth` or `email`: the column `type`.
+    pub kind: String,
+    /// Name of the identity provider.
+    pub provider: String,
+    /// The provider's own name for the account.
+    pub provider_account_id: String,
+    /// OAuth refresh token.
+    pub refresh_token: Option<ProviderToken>,
+    /// OAuth access token.
+    pub access_token: Option<ProviderToken>,
+    /// When the access token ends. Whole seconds on SQLite, microseconds on PostgreSQL.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Kind of token, such as `bearer`.
+    pub token_type: Option<String>,
+    /// Granted scopes, as the provider writes them.
+    pub scope: Option<String>,
+    /// OpenID Connect ID token.
+    pub id_token: Option<ProviderToken>,
+    /// The provider's session state.
+    pub session_state: Option<String>,
+}
+
+impl Account {
+    /// An account without tokens.
+    #[must_use]
+    pub fn new(
+        user_id: impl Into<String>,
+        kind: impl Into<String>,
+        provider: impl Into<String>,
+        provider_account_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            user_id: user_id.into(),
+            kind: kind.into(),
+            provider: provider.into(),
+            provider_account_id: provider_account_id.into(),
+            refresh_token: None,
+            access_token: None,
+            expires_at: None,
+            token_type: None,
+            scope: None,
+            id_token: None,
+            session_state: None,
+        }
+    }
+}
+
+/// Linked accounts in the table `auth_accounts`.
+///
+/// One identity at a provider belongs to one user.
+///
+/// ```
+/// use covara_diesel::auth::{Account, AccountStore, AuthError};
+/// use covara_diesel::{auto_migrate, pool};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let mut conn = pool.get()?;
+/// auto_migrate(&mut conn)?;
+///
+/// let accounts = AccountStore::new();
+/// let account = Account {
+///     access_token: Some("ya29.a0Af".into()),
+///     ..Account::new("ada", "oauth", "google", "1089")
+/// };
+/// accounts.link(&mut conn, &account)?;
+///
+/// let found = accounts.find(&mut conn, "google", "1089")?.expect("just linked");
+/// assert_eq!(found.user_id, "ada");
+///
+/// let other = Account::new("eve", "oauth", "google", "1089");
+/// let refused = accounts.link(&mut conn, &other);
+/// assert!(matches!(refused, Err(AuthError::LinkedToAnotherUser { .. })));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct AccountStore<K = NoCipher> {
+    cipher: Opaque<K>,
+}
+
+impl AccountStore {
+    /// A store that keeps tokens as they are.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            cipher: Opaque(NoCipher),
+        }
+    }
+
+    /// Encrypts refresh, access and ID tokens with `cipher`. Covara (TypeScript) cannot read
+    /// them then.
+    #[must_use]
+    pub fn cipher<K: TokenCipher>(self, cipher: K) -> AccountStore<K> {
+        AccountStore {
+            cipher: Opaque(cipher),
+        }
+    }
+}
+
+impl Default for AccountStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,180 @@
+//! What can be done with linked accounts.
+
+use zeroize::Zeroizing;
+
+use super::cipher::Opaque;
+use super::sql::{AccountReader, DeleteForUser, Find, Link, ListForUser, Unlink, context};
+use super::{Account, AccountStore, TokenCipher};
+use crate::auth::error::{AuthError, RowError};
+use crate::auth::secret::ProviderToken;
+use crate::auth::statement::{Bind, all, execute, first, storable, stored};
+use crate::connection::DatabaseConnection;
+use crate::values::Values;
+
+impl<K: TokenCipher> AccountStore<K> {
+    /// Links an account to its user, or writes what has changed about one that is linked to
+    /// this user already: everything given, but a refresh token only if there is one, as
+    /// providers often send it at the first consent only.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::LinkedToAnotherUser`]; then nothing has changed. The database's and the
+    /// cipher's, a text with NUL on PostgreSQL, an end beyond what the database can hold.
+    pub fn link<C>(&self, conn: &mut C, account: &Account) -> Result<(), AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let encrypted = |token: &Option<ProviderToken>, column| {
+            let token = token.as_ref().map(|token| {
+                let context = context(column, &account.provider, &account.provider_account_id);
+                self.cipher.0.encrypt(token.expose(), &context)
+            });
+            let token = token.transpose().map_err(|source| AuthError::Cipher {
+                source: Box::new(source),
+            })?;
+            Ok::<_, AuthError>(token.map(Zeroizing::new))
+        };
+        let refresh_token = encrypted(&account.refresh_token, "refresh_token")?;
+        let access_token = encrypted(&account.access_token, "access_token")?;
+        let id_token = encrypted(&account.id_token, "id_token")?;
+        let tokens = [&refresh_token, &access_token, &id_token];
+        let [refresh_token, access_token, id_token] =
+            tokens.map(|token| token.as_ref().map(|token| token.as_str()));
+        let optional = [
+            (refresh_token, "the refresh token"),
+            (access_token, "the access token"),
+            (account.token_type.as_deref(), "the token type"),
+            (account.scope.as_deref(), "the scope"),
+            (id_token, "the ID token"),
+            (account.session_state.as_deref(), "the session state"),
+        ];
+        for (text, what) in optional {
+            storable::<C::Backend>(&[(text.unwrap_or_default(), what)])?;
+        }
+        storable::<C::Backend>(&[
+            (&account.user_id, "the user id"),
+            (&account.kind, "the kind of account"),
+            (&account.provider, "the provider"),
+            (&account.provider_account_id, "the account's name"),
+        ])?;
+        let expires = match account.expires_at {
+            Some(end) => Some(stored::<C::Backend>(end, "the end of the access token")?.0),
+            None => None,
+        };
+        let values = [
+            Bind::from(&account.user_id),
+            Bind::from(&account.kind),
+            Bind::from(&account.provider),
+            Bind::from(&account.provider_account_id),
+            Bind::Text(refresh_token),
+            Bind::Text(access_token),
+            Bind::Time(expires),
+            Bind::Text(account.token_type.as_deref()),
+            Bind::Text(account.scope.as_deref()),
+            Bind::Text(id_token),
+            Bind::Text(account.session_state.as_deref()),
+        ];
+        match execute(conn, Link, values).map_err(AuthError::of::<C::Backend>)? {
+            0 => Err(AuthError::LinkedToAnotherUser {
+                provider: account.provider.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The account with this name at this provider.
+    ///
+    /// # Errors
+    ///
+    /// The database's, and a row that cannot be read.
+    pub fn find<C>(
+        &self,
+        conn: &mut C,
+        provider: impl AsRef<str>,
+        provider_account_id: impl AsRef<str>,
+    ) -> Result<Option<Account>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let (provider, name) = (provider.as_ref(), provider_account_id.as_ref());
+        if !C::Backend::holds(provider) || !C::Backend::holds(name) {
+            return Ok(None);
+        }
+        let values = [Bind::from(provider), Bind::from(name)];
+        let found = first(conn, Find, values, self.reader());
+        Ok(found.map_err(AuthError::of::<C::Backend>)?.transpose()?)
+    }
+
+    /// A user's accounts, by provider and name.
+    ///
+    /// A row that cannot be read is an error in its place and spoils no other.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn list_for_user<C>(
+        &self,
+        conn: &mut C,
+        user_id: impl AsRef<str>,
+    ) -> Result<Vec<Result<Account, RowError>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(user_id.as_ref()) {
+            return Ok(Vec::new());
+        }
+        let values = [Bind::from(user_id.as_ref())];
+        all(conn, ListForUser, values, self.reader()).map_err(AuthError::of::<C::Backend>)
+    }
+
+    fn reader(&self) -> AccountReader<'_, K> {
+        let Opaque(cipher) = &self.cipher;
+        AccountReader(cipher)
+    }
+}
+
+impl<K> AccountStore<K> {
+    /// Removes the link to an account and says whether it was there.
+    ///
+    /// Check first whose it is, when the name comes from a form.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn unlink<C>(
+        &self,
+        conn: &mut C,
+        provider: impl AsRef<str>,
+        provider_account_id: impl AsRef<str>,
+    ) -> Result<bool, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let (provider, name) = (provider.as_ref(), provider_account_id.as_ref());
+        if !C::Backend::holds(provider) || !C::Backend::holds(name) {
+            return Ok(false);
+        }
+        let deleted = execute(conn, Unlink, [Bind::from(provider), Bind::from(name)]);
+        Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
+    }
+
+    /// Removes the links to all of a user's accounts and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn delete_for_user<C>(
+        &self,
+        conn: &mut C,
+        user_id: impl AsRef<str>,
+    ) -> Result<usize, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(user_id.as_ref()) {
+            return Ok(0);
+        }
+        execute(conn, DeleteForUser, [Bind::from(user_id.as_ref())])
+            .map_err(AuthError::of::<C::Backend>)
+    }
+}

@@ -1,0 +1,124 @@
+//! The statements on API keys, and how their rows are read.
+
+use chrono::{DateTime, Utc};
+use diesel::row::Row;
+
+use super::ApiKey;
+use super::hash::is_scrypt;
+use crate::auth::error::RowError;
+use crate::auth::secret::same;
+use crate::auth::statement::{Fault, Reader, nullable_json, nullable_time, statements, text, time};
+use crate::engine::Engine;
+
+const TABLE: &str = "auth_api_keys";
+
+statements! {
+    Create = [
+        "INSERT INTO auth_api_keys \
+         (id, \"userId\", name, \"keyHash\", \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\") \
+         VALUES ("
+    ] [", "] [", "] [", "] [", "] [", "] [", "] [", "] [")"];
+
+    Find = [
+        "SELECT \"userId\", name, \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\", \
+         \"lastUsedAt\", \"revokedAt\", id, \"keyHash\" FROM auth_api_keys WHERE id = "
+    ] [""];
+
+    ListForUser = [
+        "SELECT \"userId\", name, \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\", \
+         \"lastUsedAt\", \"revokedAt\", id FROM auth_api_keys WHERE \"userId\" = "
+    ] [" ORDER BY \"createdAt\" DESC, id"];
+
+    Stamp = ["UPDATE auth_api_keys SET \"lastUsedAt\" = "] [" WHERE id = "] [
+        " AND \"revokedAt\" IS NULL AND (\"lastUsedAt\" IS NULL OR \"lastUsedAt\" <= "
+    ] [")"];
+
+    Upgrade = ["UPDATE auth_api_keys SET \"keyHash\" = "] [" WHERE id = "]
+        [" AND \"keyHash\" = "] [""];
+
+    Revoke = ["UPDATE auth_api_keys SET \"revokedAt\" = "] [" WHERE id = "]
+        [" AND \"revokedAt\" IS NULL"];
+
+    /// A revocation that tells what it revoked.
+    Retire = ["UPDATE auth_api_keys SET \"revokedAt\" = "] [" WHERE id = "] [
+        " AND \"revokedAt\" IS NULL RETURNING \"userId\", name, \"keyPrefix\", scopes, \
+         \"createdAt\", \"expiresAt\", \"lastUsedAt\", \"revokedAt\", id"
+    ];
+
+    Delete = ["DELETE FROM auth_api_keys WHERE id = "] [""];
+
+    DeleteForUser = ["DELETE FROM auth_api_keys WHERE \"userId\" = "] [""];
+}
+
+/// Reads a whole row without its hash.
+pub(super) struct KeyReader;
+
+impl<DB: Engine> Reader<DB> for KeyReader {
+    type Output = Result<ApiKey, RowError>;
+
+    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
+        let id = text(row, 8, "the id is not text", str::to_owned)
+            .map_err(|reason| RowError::new(TABLE, &[], reason))?;
+        let key = || -> Result<ApiKey, Fault> {
+            Ok(ApiKey {
+                id: id.clone(),
+                user_id: text(row, 0, "userId is not text", str::to_owned)?,
+                name: text(row, 1, "name is not text", str::to_owned)?,
+                key_prefix: text(row, 2, "keyPrefix is not text", str::to_owned)?,
+                scopes: nullable_json(row, 3, "scopes is not a JSON array of strings")?,
+                created_at: time(row, 4, "createdAt is no time in range")?,
+                expires_at: nullable_time(row, 5, "expiresAt is no time in range")?,
+                last_used_at: nullable_time(row, 6, "lastUsedAt is no time in range")?,
+                revoked_at: nullable_time(row, 7, "revokedAt is no time in range")?,
+            })
+        };
+        key().map_err(|reason| RowError::new(TABLE, &[&id], reason))
+    }
+}
+
+/// What checking a key found.
+pub(super) enum Checked {
+    /// The key is the row's.
+    Right(Result<ApiKey, RowError>),
+    /// The row has a hash of Covara's, still to be compared.
+    Scrypt(String, Result<ApiKey, RowError>),
+    /// It is not.
+    Wrong,
+}
+
+/// Compares before it reads anything else, so that a row with another secret takes no longer
+/// than no row.
+pub(super) struct KeyChecker<'a> {
+    pub(super) head: &'a str,
+    pub(super) hash: &'a str,
+}
+
+impl<DB: Engine> Reader<DB> for KeyChecker<'_> {
+    type Output = Checked;
+
+    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Checked {
+        let hash = text(row, 9, "", |stored| {
+            if same(stored.as_bytes(), self.hash.as_bytes()) {
+                Some(None)
+            } else {
+                is_scrypt(stored).then(|| Some(stored.to_owned()))
+            }
+        });
+        let Ok(Some(scrypt)) = hash else {
+            return Checked::Wrong;
+        };
+        let head = text(row, 2, "", |stored| {
+            same(stored.as_bytes(), self.head.as_bytes())
+        });
+        match (head, scrypt) {
+            (Ok(true), None) => Checked::Right(KeyReader.read(row)),
+            (Ok(true), Some(scrypt)) => Checked::Scrypt(scrypt, KeyReader.read(row)),
+            _ => Checked::Wrong,
+        }
+    }
+}
+
+/// Whether something has ended that ends at `end`, if ever.
+pub(super) fn has_ended(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    end.is_some_and(|end| end <= now)
+}

@@ -1,0 +1,137 @@
+//! Sessions, linked accounts, API keys and verification tokens.
+//!
+//! One store per table: [`SessionStore`], [`AccountStore`], [`ApiKeyStore`] and
+//! [`VerificationTokenStore`]. A store holds options only and is cheap to make. Every method
+//! takes the connection, SQLite or PostgreSQL, plain or pooled, and works in whatever
+//! transaction is open on it: what it did is undone with it.
+//!
+//! The tables are those of Covara (TypeScript), row for row, so that both can serve one
+//! database at once. A row that another program wrote badly is an error of that row only; in
+//! a listing it stands in its place, as a [`RowError`].
+//!
+//! Ids, keys and tokens come from the operating system's randomness. Of keys and tokens the
+//! database gets the SHA-256 only. The plain texts, [`SessionId`], [`ApiKeySecret`],
+//! [`VerificationToken`] and [`ProviderToken`], do not print in `Debug`, are compared in
+//! constant time and wiped when dropped.
+//!
+//! # A login, from sign-in to log-out everywhere
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use covara_diesel::auth::{AuthError, NewSession, Purpose, SessionStore, VerificationTokenStore};
+//! use covara_diesel::{auto_migrate, pool};
+//! use diesel::SqliteConnection;
+//!
+//! static SESSIONS: SessionStore = SessionStore::new()
+//!     .lifetime(Duration::from_hours(14 * 24)) // after the last request
+//!     .max_age(Duration::from_hours(90 * 24)); // then sign in again
+//! static TOKENS: VerificationTokenStore = VerificationTokenStore::new();
+//!
+//! /// Somebody asks for a link to sign in by.
+//! fn ask(conn: &mut SqliteConnection, email: &str) -> Result<String, AuthError> {
+//!     let token = TOKENS.issue(conn, format!("sign-in:{email}"), Purpose::MagicLink)?;
+//!     Ok(format!("https://example.com/sign-in?email={email}&token={}", token.expose()))
+//! }
+//!
+//! /// The link was followed: the value of the cookie, if the link is good.
+//! fn sign_in(
+//!     conn: &mut SqliteConnection,
+//!     email: &str,
+//!     token: &str,
+//! ) -> Result<Option<String>, AuthError> {
+//!     if !TOKENS.consume(conn, format!("sign-in:{email}"), token)? {
+//!         return Ok(None);
+//!     }
+//!     let session = SESSIONS.create(conn, NewSession::new(email))?;
+//!     Ok(Some(session.id.expose().to_owned()))
+//! }
+//!
+//! /// Every request: who is it? Extends the session, with a write at most once a minute.
+//! fn user(conn: &mut SqliteConnection, cookie: &str) -> Result<Option<String>, AuthError> {
+//!     let session = SESSIONS.find_and_touch(conn, cookie)?;
+//!     Ok(session.map(|session| session.user_id))
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = pool::sqlite(":memory:")?;
+//! let conn = &mut *pool.get()?;
+//! auto_migrate(conn)?;
+//!
+//! let link = ask(conn, "ada@example.com")?;
+//! let (_, token) = link.split_once("token=").expect("it is there");
+//! let phone = sign_in(conn, "ada@example.com", token)?.expect("a good link");
+//! assert_eq!(sign_in(conn, "ada@example.com", token)?, None); // once only
+//! assert_eq!(user(conn, &phone)?.as_deref(), Some("ada@example.com"));
+//!
+//! let laptop = SESSIONS.create(conn, NewSession::new("ada@example.com"))?.id;
+//!
+//! // Log-out everywhere but here, and here.
+//! assert_eq!(SESSIONS.delete_for_user(conn, "ada@example.com", Some(&laptop))?, 1);
+//! assert_eq!(user(conn, &phone)?, None);
+//! SESSIONS.delete(conn, &laptop)?;
+//! assert_eq!(user(conn, laptop.expose())?, None);
+//!
+//! // Now and then, from any number of processes:
+//! while SESSIONS.delete_expired(conn, chrono::Utc::now(), 1_000)? == 1_000 {}
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Checking an API key
+//!
+//! ```
+//! use covara_diesel::auth::{ApiKey, ApiKeyStore, NewApiKey, Rejected};
+//! use covara_diesel::{auto_migrate, pool};
+//! use diesel::SqliteConnection;
+//!
+//! /// The key of a request, or the status to answer with.
+//! fn authorize(
+//!     conn: &mut SqliteConnection,
+//!     header: Option<&str>,
+//!     scope: &str,
+//! ) -> Result<ApiKey, u16> {
+//!     let secret = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(401_u16)?;
+//!     let key = match ApiKeyStore::new().verify(conn, secret) {
+//!         Ok(key) => key,
+//!         Err(Rejected::NotFound | Rejected::Expired | Rejected::Revoked) => return Err(401),
+//!         Err(error) => {
+//!             eprintln!("{error}"); // the database is down: the key may be a good one
+//!             return Err(503);
+//!         }
+//!     };
+//!     if key.has_scope(scope) { Ok(key) } else { Err(403) }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = pool::sqlite(":memory:")?;
+//! let conn = &mut *pool.get()?;
+//! auto_migrate(conn)?;
+//! let new = NewApiKey::new("ada", "CI").prefix("my_app").scopes(["read"]);
+//! let (secret, key) = ApiKeyStore::new().create(conn, new)?;
+//!
+//! let header = format!("Bearer {}", secret.expose());
+//! assert_eq!(authorize(conn, Some(&header), "read").map(|key| key.id), Ok(key.id));
+//! assert_eq!(authorize(conn, Some(&header), "write").unwrap_err(), 403);
+//! assert_eq!(authorize(conn, Some("Bearer guess"), "read").unwrap_err(), 401);
+//! assert_eq!(authorize(conn, None, "read").unwrap_err(), 401);
+//! # Ok(())
+//! # }
+//! ```
+
+mod account;
+mod api_key;
+mod clock;
+mod error;
+mod json;
+mod secret;
+mod session;
+mod statement;
+mod verification_token;
+
+pub use account::{Account, AccountStore, NoCipher, TokenCipher};
+pub use api_key::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey};
+pub use error::{AuthError, Rejected, RowError};
+pub use secret::{ApiKeySecret, ProviderToken, SessionId, VerificationToken};
+pub use session::{NewSession, Session, SessionStore};
+pub use verification_token::{Purpose, TokenLifetime, VerificationTokenStore};

@@ -1,0 +1,233 @@
+//! Sessions of signed-in users.
+
+mod sql;
+mod store;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::clock::Clock;
+use super::secret::SessionId;
+
+/// Thirty days, as Auth.js has it, whose tables these are.
+const LIFETIME: Duration = Duration::from_hours(30 * 24);
+
+/// A minute, as Covara has it.
+const REFRESH_WINDOW: Duration = Duration::from_mins(1);
+
+/// A session as the database holds it.
+///
+/// `T` is the type of its data, any JSON unless [`SessionStore::typed`] says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session<T = Value> {
+    /// Secret id: the value of the cookie.
+    pub id: SessionId,
+    /// The user who is signed in.
+    pub user_id: String,
+    /// When the user signed in. Whole seconds on SQLite, microseconds on PostgreSQL.
+    pub created_at: DateTime<Utc>,
+    /// When the session ends. It is live before that time only.
+    pub expires_at: DateTime<Utc>,
+    /// What the application keeps in it.
+    pub data: Option<T>,
+}
+
+/// A session to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession<T = Value> {
+    user_id: String,
+    data: Option<T>,
+    lifetime: Option<Duration>,
+}
+
+impl<T> NewSession<T> {
+    /// A session for a user, without data.
+    #[must_use]
+    pub fn new(user_id: impl Into<String>) -> Self {
+        Self {
+            user_id: user_id.into(),
+            data: None,
+            lifetime: None,
+        }
+    }
+
+    /// What the application keeps in it.
+    #[must_use]
+    pub fn data(mut self, data: T) -> Self {
+        self.data = Some(data);
+        self
+    }
+
+    /// How long it lives, instead of the store's lifetime: a shorter one without "remember me".
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+}
+
+/// Sessions in the table `auth_sessions`.
+///
+/// A store holds options only: make it once as a `static`, or anew wherever it is needed.
+/// Every method takes the connection, plain or pooled, and works in whatever transaction is
+/// open on it. Each is one statement.
+///
+/// ```
+/// use covara_diesel::auth::{NewSession, SessionStore};
+/// use covara_diesel::{auto_migrate, pool};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let mut conn = pool.get()?;
+/// auto_migrate(&mut conn)?;
+///
+/// let sessions = SessionStore::new();
+/// let session = sessions.create(&mut conn, NewSession::new("ada"))?;
+/// let cookie = session.id.expose();
+///
+/// let found = sessions.find(&mut conn, cookie)?.expect("it is live");
+/// assert_eq!(found.user_id, "ada");
+/// # Ok(())
+/// # }
+/// ```
+pub struct SessionStore<T = Value> {
+    lifetime: Duration,
+    refresh_window: Duration,
+    max_age: Option<Duration>,
+    clock: Clock,
+    data: PhantomData<fn() -> T>,
+}
+
+impl SessionStore {
+    /// A store of sessions that live for 30 days after they were last extended, which
+    /// happens at most once a minute, and that may grow arbitrarily old.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            lifetime: LIFETIME,
+            refresh_window: REFRESH_WINDOW,
+            max_age: None,
+            clock: Clock::SYSTEM,
+            data: PhantomData,
+        }
+    }
+}
+
+impl Default for SessionStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Clone for SessionStore<T> {
+    fn clone(&self) -> Self {
+        Self {
+            clock: self.clock.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<T> fmt::Debug for SessionStore<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionStore")
+            .field("lifetime", &self.lifetime)
+            .field("refresh_window", &self.refresh_window)
+            .field("max_age", &self.max_age)
+            .field("clock", &self.clock)
+            .finish()
+    }
+}
+
+impl<T> SessionStore<T> {
+    /// How long a session lives after it was made or extended. Default: 30 days.
+    #[must_use]
+    pub const fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// How much time passes at least between two extensions of one session, so that a busy
+    /// user does not cost a write per request. Default: one minute.
+    #[must_use]
+    pub const fn refresh_window(mut self, window: Duration) -> Self {
+        self.refresh_window = window;
+        self
+    }
+
+    /// How old a session may grow, however often it is extended: the user signs in again
+    /// after that. Default: no limit.
+    #[must_use]
+    pub const fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Takes the time from `now` instead of the system's clock. Your tests need not sleep:
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use std::time::Duration;
+    ///
+    /// use chrono::{DateTime, Utc};
+    /// use covara_diesel::auth::{NewSession, SessionStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = covara_diesel::pool::sqlite(":memory:")?;
+    /// # let mut conn = pool.get()?;
+    /// # covara_diesel::auto_migrate(&mut conn)?;
+    /// let now = Arc::new(Mutex::new(DateTime::<Utc>::UNIX_EPOCH));
+    /// let hand = Arc::clone(&now);
+    /// let sessions = SessionStore::new().clock(move || *hand.lock().expect("no panic"));
+    ///
+    /// let session = sessions.create(&mut conn, NewSession::new("ada"))?;
+    /// *now.lock().expect("no panic") += Duration::from_hours(24 * 365);
+    /// assert!(sessions.find(&mut conn, &session.id)?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    /// Keeps data of the type `U` in the sessions, by its serde derives.
+    ///
+    /// ```
+    /// use covara_diesel::auth::{NewSession, SessionStore};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Cart {
+    ///     items: Vec<String>,
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = covara_diesel::pool::sqlite(":memory:")?;
+    /// # let mut conn = pool.get()?;
+    /// # covara_diesel::auto_migrate(&mut conn)?;
+    /// let sessions = SessionStore::new().typed::<Cart>();
+    /// let cart = Cart { items: vec!["tea".to_owned()] };
+    /// let id = sessions.create(&mut conn, NewSession::new("ada").data(cart))?.id;
+    ///
+    /// let session = sessions.find(&mut conn, id)?.expect("it is live");
+    /// assert_eq!(session.data.expect("there is a cart").items, ["tea"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn typed<U>(self) -> SessionStore<U> {
+        SessionStore {
+            lifetime: self.lifetime,
+            refresh_window: self.refresh_window,
+            max_age: self.max_age,
+            clock: self.clock,
+            data: PhantomData,
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! What can be done with sessions.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::sql::{
+    Create, Delete, DeleteExpired, DeleteForUser, Find, List, ListForUser, Rename, Rotate, Save,
+    SessionReader, Touch, TouchCapped, Update,
+};
+use super::{NewSession, Session, SessionStore};
+use crate::auth::clock;
+use crate::auth::error::{AuthError, RowError};
+use crate::auth::json;
+use crate::auth::secret::{SessionId, random_base64url};
+use crate::auth::statement::{Bind, all, execute, first, moment, storable, stored};
+use crate::connection::DatabaseConnection;
+use crate::engine::Engine;
+use crate::values::Values;
+
+/// 192 bits; OWASP's Session Management Cheat Sheet asks for 64 at least, and 128 is common.
+const ID_BYTES: usize = 24;
+
+const ID: &str = "the session's id";
+const USER: &str = "the user id";
+const END: &str = "the end of the session";
+
+fn new_id() -> Result<SessionId, AuthError> {
+    random_base64url::<ID_BYTES>().map(SessionId::from)
+}
+
+/// A new session, and what the database is told of it.
+struct Prepared<DB: Engine, T> {
+    session: Session<T>,
+    created: DB::Time,
+    expires: DB::Time,
+    data: Option<String>,
+}
+
+impl<T: Serialize + DeserializeOwned> SessionStore<T> {
+    /// Makes a session with a new random id.
+    ///
+    /// # Errors
+    ///
+    /// The database's, data that has no form in JSON, a user id with NUL on PostgreSQL, an
+    /// end beyond what the database can hold.
+    pub fn create<C>(&self, conn: &mut C, new: NewSession<T>) -> Result<Session<T>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let new = self.prepare::<C::Backend>(new, self.clock.now())?;
+        let values = [
+            Bind::from(new.session.id.expose()),
+            Bind::from(&new.session.user_id),
+            Bind::time(new.created),
+            Bind::time(new.expires),
+            Bind::Text(new.data.as_deref()),
+        ];
+        execute(conn, Create, values).map_err(AuthError::of::<C::Backend>)?;
+        Ok(new.session)
+    }
+
+    /// The session with this id, if it is live.
+    ///
+    /// # Errors
+    ///
+    /// The database's, and a row that cannot be read.
+    pub fn find<C>(
+        &self,
+        conn: &mut C,
+        id: impl AsRef<str>,
+    ) -> Result<Option<Session<T>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        self.find_at(conn, id.as_ref(), self.clock.now())
+    }
+
+    fn find_at<C>(
+        &self,
+        conn: &mut C,
+        id: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session<T>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(id) {
+            return Ok(None);
+        }
+        let reader = SessionReader::new(Some(id));
+        let found = first(conn, Find, [Bind::from(id), moment(now)], reader)
+            .map_err(AuthError::of::<C::Backend>)?
+            .transpose()?;
+        Ok(found.filter(|session| self.is_young(session.created_at, now)))
+    }
+
+    /// [`find`](Self::find) and [`touch`](Self::touch) in one call, for the start of every
+    /// request: a second statement is sent at most once per refresh window.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub fn find_and_touch<C>(
+        &self,
+        conn: &mut C,
+        id: impl AsRef<str>,
+    ) -> Result<Option<Session<T>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let now = self.clock.now();
+        let Some(mut session) = self.find_at(conn, id.as_ref(), now)? else {
+            return Ok(None);
+        };
+        let mut end = clock::after(now, self.lifetime, END)?;
+        let mut due = session.expires_at < clock::before(end, self.refresh_window);
+        if let Some(age) = self.max_age {
+            let last = clock::after(session.created_at, age, END)?;
+            end = end.min(last);
+            due = due && session.expires_at < end;
+        }
+        if due && self.touch_at(conn, id.as_ref(), now)? {
+            (_, session.expires_at) = stored::<C::Backend>(end, END)?;
+        }
+        Ok(Some(session))
+    }
+
+    /// Writes a session: a new one as it is, one that is there with its user, end and data
+    /// only, so that it keeps the time at which it was made.
+    ///
+    /// It brings back a session that was deleted meanwhile. Use [`update`](Self::update) to
+    /// write what a request changed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create).
+    pub fn save<C>(&self, conn: &mut C, session: &Session<T>) -> Result<(), AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let id = session.id.expose();
+        storable::<C::Backend>(&[(id, ID), (&session.user_id, USER)])?;
+        let (created, _) = stored::<C::Backend>(session.created_at, "the start of the session")?;
+        let (expires, _) = stored::<C::Backend>(session.expires_at, END)?;
+        let data = session.data.as_ref().map(json::write).transpose()?;
+        let values = [
+            Bind::from(id),
+            Bind::from(&session.user_id),
+            Bind::time(created),
+            Bind::time(expires),
+            Bind::Text(data.as_deref()),
+        ];
+        execute(conn, Save, values).map_err(AuthError::of::<C::Backend>)?;
+        Ok(())
+    }
+
+    /// Writes user, end and data of a session, and says whether it was still live: one that
+    /// was deleted or has ended stays so.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create).
+    pub fn update<C>(&self, conn: &mut C, session: &Session<T>) -> Result<bool, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let id = session.id.expose();
+        storable::<C::Backend>(&[(id, ID), (&session.user_id, USER)])?;
+        let (expires, _) = stored::<C::Backend>(session.expires_at, END)?;
+        let data = session.data.as_ref().map(json::write).transpose()?;
+        let values = [
+            Bind::from(&session.user_id),
+            Bind::time(expires),
+            Bind::Text(data.as_deref()),
+            Bind::from(id),
+            moment(self.clock.now()),
+        ];
+        let written = execute(conn, Update, values).map_err(AuthError::of::<C::Backend>)?;
+        Ok(written > 0)
+    }
+
+    /// Extends a live session to its full lifetime, counted from now, and says whether it did:
+    /// not when the session is not live, nor when it was extended within the refresh window.
+    ///
+    /// # Errors
+    ///
+    /// The database's, and an end beyond what it can hold.
+    pub fn touch<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        self.touch_at(conn, id.as_ref(), self.clock.now())
+    }
+
+    fn touch_at<C>(&self, conn: &mut C, id: &str, now: DateTime<Utc>) -> Result<bool, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(id) {
+            return Ok(false);
+        }
+        let end = clock::after(now, self.lifetime, END)?;
+        let (new_end, _) = stored::<C::Backend>(end, END)?;
+        let due = moment(clock::before(end, self.refresh_window));
+        let written = match self.max_age {
+            None => {
+                let values = [Bind::time(new_end), Bind::from(id), moment(now), due];
+                execute(conn, Touch, values)
+            }
+            Some(age) => {
+                let age = C::Backend::ticks(age);
+                let values = [
+                    Bind::Number(age),
+                    Bind::time(new_end),
+                    Bind::Number(age),
+                    Bind::time(new_end),
+                    Bind::from(id),
+                    moment(now),
+                    due,
+                    Bind::Number(age),
+                    moment(self.oldest(now)),
+                ];
+                execute(conn, TouchCapped, values)
+            }
+        };
+        Ok(written.map_err(AuthError::of::<C::Backend>)? > 0)
+    }
+
+    /// Puts a new session, with a new id, in the place of a live one, at the moment when
+    /// somebody signs in or gains rights: an id that was planted or leaked before is worth
+    /// nothing after. `None` when the old one is not live; then nothing was made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create).
+    pub fn rotate<C>(
+        &self,
+        conn: &mut C,
+        old: impl AsRef<str>,
+        new: NewSession<T>,
+    ) -> Result<Option<Session<T>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let now = self.clock.now();
+        let new = self.prepare::<C::Backend>(new, now)?;
+        if !C::Backend::holds(old.as_ref()) {
+            return Ok(None);
+        }
+        let values = [
+            Bind::from(new.session.id.expose()),
+            Bind::from(&new.session.user_id),
+            Bind::time(new.created),
+            Bind::time(new.expires),
+            Bind::Text(new.data.as_deref()),
+            Bind::from(old.as_ref()),
+            moment(now),
+            moment(self.oldest(now)),
+        ];
+        let written = execute(conn, Rotate, values).map_err(AuthError::of::<C::Backend>)?;
+        Ok((written > 0).then_some(new.session))
+    }
+
+    /// Gives a live session a new id and changes nothing else. `None` when it is not live.
+    ///
+    /// # Errors
+    ///
+    /// The database's, and a row that cannot be read; its id is new all the same.
+    pub fn rename<C>(
+        &self,
+        conn: &mut C,
+        old: impl AsRef<str>,
+    ) -> Result<Option<Session<T>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(old.as_ref()) {
+            return Ok(None);
+        }
+        let id = new_id()?;
+        let now = self.clock.now();
+        let values = [
+            Bind::from(id.expose()),
+            Bind::from(old.as_ref()),
+            moment(now),
+            moment(self.oldest(now)),
+        ];
+        all(conn, Rename, values, SessionReader::new(Some(id.expose())))
+            .map_err(AuthError::of::<C::Backend>)?
+            .pop()
+            .transpose()
+            .map_err(AuthError::from)
+    }
+
+    /// All live sessions, the newest first. Each is read into memory; for one user's there is
+    /// [`list_for_user`](Self::list_for_user).
+    ///
+    /// A row that cannot be read is an error in its place and spoils no other.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn list<C>(&self, conn: &mut C) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let now = self.clock.now();
+        let rows = all(conn, List, [moment(now)], SessionReader::new(None));
+        self.young(rows.map_err(AuthError::of::<C::Backend>)?, now)
+    }
+
+    /// A user's live sessions, the newest first.
+    ///
+    /// A row that cannot be read is an error in its place and spoils no other.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn list_for_user<C>(
+        &self,
+        conn: &mut C,
+        user_id: impl AsRef<str>,
+    ) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(user_id.as_ref()) {
+            return Ok(Vec::new());
+        }
+        let now = self.clock.now();
+        let values = [Bind::from(user_id.as_ref()), moment(now)];
+        let rows = all(conn, ListForUser, values, SessionReader::new(None));
+        self.young(rows.map_err(AuthError::of::<C::Backend>)?, now)
+    }
+
+    #[expect(clippy::type_complexity, reason = "it is what listings return")]
+    fn young(
+        &self,
+        mut rows: Vec<Result<Session<T>, RowError>>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Result<Session<T>, RowError>>, AuthError> {
+        rows.retain(|row| match row {
+            Ok(session) => self.is_young(session.created_at, now),
+            Err(_) => true,
+        });
+        Ok(rows)
+    }
+
+    fn prepare<DB: Engine>(
+        &self,
+        new: NewSession<T>,
+        now: DateTime<Utc>,
+    ) -> Result<Prepared<DB, T>, AuthError> {
+        storable::<DB>(&[(&new.user_id, USER)])?;
+        let data = new.data.as_ref().map(json::write).transpose()?;
+        let (created, created_at) = stored::<DB>(now, "the start of the session")?;
+        let (expires, expires_at) = stored::<DB>(self.end(now, new.lifetime)?, END)?;
+        Ok(Prepared {
+            session: Session {
+                id: new_id()?,
+                user_id: new.user_id,
+                created_at,
+                expires_at,
+                data: new.data,
+            },
+            created,
+            expires,
+            data,
+        })
+    }
+}
+
+impl<T> SessionStore<T> {
+    /// Ends a session: log-out. Says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// The database's; then the user is still signed in.
+    pub fn delete<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(id.as_ref()) {
+            return Ok(false);
+        }
+        let deleted = execute(conn, Delete, [Bind::from(id.as_ref())]);
+        Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
+    }
+
+    /// Ends all sessions of a user, but for the one to keep: log-out everywhere (else).
+    /// Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The database's; then none was ended.
+    pub fn delete_for_user<C>(
+        &self,
+        conn: &mut C,
+        user_id: impl AsRef<str>,
+        keep: Option<&SessionId>,
+    ) -> Result<usize, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(user_id.as_ref()) {
+            return Ok(0);
+        }
+        let keep = keep
+            .map(SessionId::expose)
+            .filter(|id| C::Backend::holds(id));
+        let values = [Bind::from(user_id.as_ref()), Bind::Text(keep)];
+        execute(conn, DeleteForUser, values).map_err(AuthError::of::<C::Backend>)
+    }
+
+    /// Deletes at most `limit` sessions that ended at `now` or before, the oldest first, and
+    /// returns how many. Call it until it returns less than `limit`; several processes may at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn delete_expired<C>(
+        &self,
+        conn: &mut C,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<usize, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = [moment(now), Bind::Number(limit)];
+        execute(conn, DeleteExpired, values).map_err(AuthError::of::<C::Backend>)
+    }
+}
+
+impl<T> SessionStore<T> {
+    /// When a session made at `now` ends.
+    fn end(
+        &self,
+        now: DateTime<Utc>,
+        lifetime: Option<Duration>,
+    ) -> Result<DateTime<Utc>, AuthError> {
+        let lifetime = lifetime.unwrap_or(self.lifetime);
+        let lifetime = self.max_age.map_or(lifetime, |age| age.min(lifetime));
+        clock::after(now, lifetime, END)
+    }
+
+    /// Sessions made at this time or before are too old.
+    fn oldest(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self.max_age {
+            Some(age) => clock::before(now, age),
+            None => DateTime::<Utc>::MIN_UTC,
+        }
+    }
+
+    fn is_young(&self, created_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.max_age
+            .is_none_or(|age| created_at > clock::before(now, age))
+    }
+}

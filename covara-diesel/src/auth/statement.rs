@@ -1,0 +1,251 @@
+//! Statements that are written once for both engines and cached by their type.
+
+use std::marker::PhantomData;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::row::{Field, Row};
+use diesel::sql_types::Untyped;
+use serde::de::DeserializeOwned;
+
+use super::error::AuthError;
+use crate::connection::DatabaseConnection;
+use crate::engine::Engine;
+use crate::values::{JsonText, Values};
+
+/// The SQL of a statement.
+///
+/// A type of its own, so that a connection finds the prepared statement without building or
+/// comparing any SQL.
+pub(super) trait Statement<DB: Engine>: 'static {
+    /// Between two of these stands a bind; the pieces of one are one text.
+    const SQL: &'static [&'static [&'static str]];
+}
+
+/// Defines statements. `[…] […]` are texts with a bind between; `DB` is the engine.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $([$($piece:expr),+ $(,)?])+;)+) => {
+        $(
+            $(#[$doc])*
+            pub(super) struct $name;
+
+            impl<DB: $crate::engine::Engine> $crate::auth::statement::Statement<DB> for $name {
+                const SQL: &'static [&'static [&'static str]] = &[$(&[$($piece),+]),+];
+            }
+        )+
+    };
+}
+pub(super) use statements;
+
+/// A value that goes into a statement.
+pub(super) enum Bind<'a, DB: Values> {
+    Text(Option<&'a str>),
+    Time(Option<DB::Time>),
+    Json(Option<JsonText<'a>>),
+    Number(i64),
+}
+
+impl<'a, DB: Values> From<&'a str> for Bind<'a, DB> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl<'a, DB: Values> Bind<'a, DB> {
+    pub(super) fn time(time: DB::Time) -> Self {
+        Self::Time(Some(time))
+    }
+}
+
+impl<'a, DB: Values> From<&'a String> for Bind<'a, DB> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+/// A statement with its values.
+struct Bound<'a, DB: Values, S, const N: usize> {
+    values: [Bind<'a, DB>; N],
+    statement: PhantomData<S>,
+}
+
+impl<DB: Values, S: 'static, const N: usize> QueryId for Bound<'_, DB, S, N> {
+    type QueryId = S;
+}
+
+impl<DB: Engine, S, const N: usize> Query for Bound<'_, DB, S, N> {
+    type SqlType = Untyped;
+}
+
+impl<DB: Engine, S: Statement<DB>, const N: usize> QueryFragment<DB> for Bound<'_, DB, S, N> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        const { assert!(S::SQL.len() == N + 1, "a bind between every two texts") };
+        let mut values = self.values.iter();
+        for text in S::SQL {
+            for piece in *text {
+                out.push_sql(piece);
+            }
+            match values.next() {
+                Some(Bind::Text(text)) => DB::push_text(&mut out, text)?,
+                Some(Bind::Time(time)) => DB::push_time(&mut out, time)?,
+                Some(Bind::Json(json)) => DB::push_json(&mut out, json)?,
+                Some(Bind::Number(number)) => DB::push_number(&mut out, number)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes something of a row.
+pub(super) trait Reader<DB: Engine> {
+    type Output;
+
+    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output;
+}
+
+/// Runs a statement and returns how many rows it wrote.
+pub(super) fn execute<C, S, const N: usize>(
+    conn: &mut C,
+    _: S,
+    values: [Bind<'_, C::Backend>; N],
+) -> QueryResult<usize>
+where
+    C: DatabaseConnection,
+    S: Statement<C::Backend>,
+{
+    conn.execute_returning_count(&Bound::<_, S, N> {
+        values,
+        statement: PhantomData,
+    })
+}
+
+/// Runs a query of one row at most. Not for a statement that writes: SQLite would end it
+/// before it is through.
+pub(super) fn first<C, S, R, const N: usize>(
+    conn: &mut C,
+    _: S,
+    values: [Bind<'_, C::Backend>; N],
+    reader: R,
+) -> QueryResult<Option<R::Output>>
+where
+    C: DatabaseConnection,
+    S: Statement<C::Backend>,
+    R: Reader<C::Backend>,
+{
+    let query = Bound::<_, S, N> {
+        values,
+        statement: PhantomData,
+    };
+    let mut rows = conn.load(query)?;
+    rows.next().map(|row| Ok(reader.read(&row?))).transpose()
+}
+
+/// Runs a statement to its end and returns its rows.
+pub(super) fn all<C, S, R, const N: usize>(
+    conn: &mut C,
+    _: S,
+    values: [Bind<'_, C::Backend>; N],
+    reader: R,
+) -> QueryResult<Vec<R::Output>>
+where
+    C: DatabaseConnection,
+    S: Statement<C::Backend>,
+    R: Reader<C::Backend>,
+{
+    let query = Bound::<_, S, N> {
+        values,
+        statement: PhantomData,
+    };
+    conn.load(query)?
+        .map(|row| Ok(reader.read(&row?)))
+        .collect()
+}
+
+/// What is wrong with a row.
+pub(super) type Fault = &'static str;
+
+/// Reads a column; NULL is `None`.
+fn nullable<'r, DB: Engine, T>(
+    row: &impl Row<'r, DB>,
+    column: usize,
+    wrong: Fault,
+    read: impl FnOnce(DB::RawValue<'_>) -> Option<T>,
+) -> Result<Option<T>, Fault> {
+    let field = row.get(column).ok_or(wrong)?;
+    match field.value() {
+        Some(value) => read(value).map(Some).ok_or(wrong),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn nullable_text<'r, DB: Engine, T>(
+    row: &impl Row<'r, DB>,
+    column: usize,
+    wrong: Fault,
+    read: impl FnOnce(&str) -> T,
+) -> Result<Option<T>, Fault> {
+    nullable(row, column, wrong, |value| DB::read_text(value, read))
+}
+
+pub(super) fn text<'r, DB: Engine, T>(
+    row: &impl Row<'r, DB>,
+    column: usize,
+    wrong: Fault,
+    read: impl FnOnce(&str) -> T,
+) -> Result<T, Fault> {
+    nullable_text(row, column, wrong, read)?.ok_or(wrong)
+}
+
+pub(super) fn nullable_time<'r, DB: Engine>(
+    row: &impl Row<'r, DB>,
+    column: usize,
+    wrong: Fault,
+) -> Result<Option<DateTime<Utc>>, Fault> {
+    nullable(row, column, wrong, DB::read_time)
+}
+
+pub(super) fn time<'r, DB: Engine>(
+    row: &impl Row<'r, DB>,
+    column: usize,
+    wrong: Fault,
+) -> Result<DateTime<Utc>, Fault> {
+    nullable_time(row, column, wrong)?.ok_or(wrong)
+}
+
+/// Reads a column that is JSONB on PostgreSQL.
+pub(super) fn nullable_json<'r, DB: Engine, T: DeserializeOwned>(
+    row: &impl Row<'r, DB>,
+    column: usize,
+    wrong: Fault,
+) -> Result<Option<T>, Fault> {
+    nullable(row, column, wrong, |value| {
+        DB::read_json(value, |json| serde_json::from_str(json).ok()).flatten()
+    })
+}
+
+/// A time for the database, and as it will be read back.
+pub(super) fn stored<DB: Engine>(
+    time: DateTime<Utc>,
+    what: &'static str,
+) -> Result<(DB::Time, DateTime<Utc>), AuthError> {
+    DB::time(time)
+        .and_then(|held| Some((held, DB::utc(held)?)))
+        .ok_or(AuthError::TimeOutOfRange { what })
+}
+
+/// A time to compare with those in the database.
+///
+/// One earlier than any the database holds is as good as the earliest.
+pub(super) fn moment<DB: Engine>(time: DateTime<Utc>) -> Bind<'static, DB> {
+    Bind::Time(Some(DB::time(time).unwrap_or(DB::EARLIEST)))
+}
+
+/// Refuses texts that the database cannot store.
+pub(super) fn storable<DB: Engine>(texts: &[(&str, &'static str)]) -> Result<(), AuthError> {
+    match texts.iter().find(|(text, _)| !DB::holds(text)) {
+        Some(&(_, what)) => Err(AuthError::Nul { what }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,101 @@
+use std::io::Write;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::deserialize::FromSql;
+use diesel::pg::data_types::PgTimestamp;
+use diesel::pg::{Pg, PgValue};
+use diesel::query_builder::AstPass;
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamp};
+
+use crate::values::{JsonText, Values};
+
+/// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// The earliest TIMESTAMP, 4714-11-24 BC, in microseconds since 2000:
+/// <https://www.postgresql.org/docs/current/datatype-datetime.html>. The latest is beyond
+/// chrono's.
+const EARLIEST: i64 = -211_813_488_000_000_000;
+
+/// The one version of the binary format of JSONB: text after this byte.
+const JSONB_VERSION: u8 = 1;
+
+impl ToSql<Jsonb, Pg> for JsonText<'_> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&[JSONB_VERSION])?;
+        out.write_all(self.0.as_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+
+/// Times are microseconds, JSON of the columns that are JSONB goes as text to the server.
+impl Values for Pg {
+    type Time = PgTimestamp;
+
+    const EARLIEST: PgTimestamp = PgTimestamp(EARLIEST);
+    const ROW: &'static str = "id";
+    const ROW_WITHOUT_ID: &'static str = "ctid";
+    /// As an array the subquery runs once; with `IN` a plan may run it again, and rows
+    /// skipped by the first run would count as new ones.
+    const BATCH: (&'static str, &'static str) = ("= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))");
+    const PLUS_TICKS: (&'static str, &'static str) = (" + ", " * INTERVAL '1 microsecond'");
+
+    fn time(time: DateTime<Utc>) -> Option<PgTimestamp> {
+        let micros = time.timestamp_micros().checked_sub(EPOCH)?;
+        (micros >= EARLIEST).then_some(PgTimestamp(micros))
+    }
+
+    fn ticks(span: Duration) -> i64 {
+        i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn utc(PgTimestamp(micros): PgTimestamp) -> Option<DateTime<Utc>> {
+        // `infinity` is i64::MAX, `-infinity` i64::MIN: both are beyond chrono.
+        DateTime::from_timestamp_micros(micros.checked_add(EPOCH)?)
+    }
+
+    fn holds(text: &str) -> bool {
+        !text.contains('\0')
+    }
+
+    fn push_text<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b Option<&str>) -> QueryResult<()> {
+        out.push_bind_param::<Nullable<Text>, _>(text)
+    }
+
+    fn push_time<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        time: &'b Option<PgTimestamp>,
+    ) -> QueryResult<()> {
+        out.push_bind_param::<Nullable<Timestamp>, _>(time)
+    }
+
+    fn push_json<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        json: &'b Option<JsonText<'_>>,
+    ) -> QueryResult<()> {
+        out.push_bind_param::<Nullable<Jsonb>, _>(json)
+    }
+
+    fn push_number<'b>(out: &mut AstPass<'_, 'b, Self>, number: &'b i64) -> QueryResult<()> {
+        out.push_bind_param::<BigInt, _>(number)
+    }
+
+    fn read_text<R>(value: PgValue<'_>, read: impl FnOnce(&str) -> R) -> Option<R> {
+        std::str::from_utf8(value.as_bytes()).ok().map(read)
+    }
+
+    fn read_time(value: PgValue<'_>) -> Option<DateTime<Utc>> {
+        Self::utc(FromSql::<Timestamp, Pg>::from_sql(value).ok()?)
+    }
+
+    fn read_json<R>(value: PgValue<'_>, read: impl FnOnce(&str) -> R) -> Option<R> {
+        let (version, text) = value.as_bytes().split_first()?;
+        if *version != JSONB_VERSION {
+            return None;
+        }
+        std::str::from_utf8(text).ok().map(read)
+    }
+}
