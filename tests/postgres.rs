@@ -19,6 +19,9 @@ mod backend {
     /// One round trip.
     pub const QUERIES_OF_AN_IDLE_BOOT: usize = 1;
     pub const TIME: &str = "TIMESTAMP";
+    /// A time that the database holds and chrono does not.
+    pub const FAR_TIME: &str = "'294276-01-01'";
+    pub const SOME_TIME: &str = "'2023-11-14'";
     pub const BLOB: &str = "BYTEA";
     pub const TIMESTAMP: &str = "TIMESTAMP";
     pub const TIMESTAMP_TYPE: &str = TIMESTAMP;

@@ -17,6 +17,9 @@ mod backend {
     /// Columns and history; both stay in the process.
     pub const QUERIES_OF_AN_IDLE_BOOT: usize = 2;
     pub const TIME: &str = "INTEGER";
+    /// A time that the database holds and chrono does not.
+    pub const FAR_TIME: &str = "9223372036854775807";
+    pub const SOME_TIME: &str = "1700000000";
     pub const BLOB: &str = "BLOB";
     pub const TIMESTAMP: &str = "TEXT";
     /// What a fixture's column of times is declared as.

@@ -1,5 +1,6 @@
 //! What the tests and benches of all backends share.
 
+pub mod auth;
 pub mod cities;
 pub mod memory;
 pub mod numbers;

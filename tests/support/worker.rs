@@ -79,7 +79,7 @@ where
             conn.batch_execute(&limited)?;
             show_progress(conn)
         }
-        other => Err(format!("no job {other}").into()),
+        other => support::auth::work(conn, other),
     }
 }
 

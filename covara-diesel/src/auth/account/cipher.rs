@@ -1,5 +1,4 @@
 use std::error::Error;
-use std::fmt;
 
 /// Encrypts providers' tokens before they are stored.
 ///
@@ -73,15 +72,5 @@ impl TokenCipher for NoCipher {
 
     fn decrypt(&self, stored: &str, _: &[u8]) -> Result<String, Self::Error> {
         Ok(stored.to_owned())
-    }
-}
-
-/// A cipher as a store shows it: not at all.
-#[derive(Clone)]
-pub(super) struct Opaque<K>(pub(super) K);
-
-impl<K> fmt::Debug for Opaque<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
     }
 }

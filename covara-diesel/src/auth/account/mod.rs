@@ -4,10 +4,11 @@ mod cipher;
 mod sql;
 mod store;
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use super::secret::ProviderToken;
-use cipher::Opaque;
 pub use cipher::{NoCipher, TokenCipher};
 
 /// An account at an identity provider, linked to a user.
@@ -91,27 +92,30 @@ impl Account {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AccountStore<K = NoCipher> {
-    cipher: Opaque<K>,
+    cipher: K,
+}
+
+/// Shows nothing of the cipher, which holds a key.
+impl<K> fmt::Debug for AccountStore<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountStore").finish_non_exhaustive()
+    }
 }
 
 impl AccountStore {
     /// A store that keeps tokens as they are.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            cipher: Opaque(NoCipher),
-        }
+        Self { cipher: NoCipher }
     }
 
     /// Encrypts refresh, access and ID tokens with `cipher`. Covara (TypeScript) cannot read
     /// them then.
     #[must_use]
     pub fn cipher<K: TokenCipher>(self, cipher: K) -> AccountStore<K> {
-        AccountStore {
-            cipher: Opaque(cipher),
-        }
+        AccountStore { cipher }
     }
 }
 

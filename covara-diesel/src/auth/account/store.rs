@@ -2,7 +2,6 @@
 
 use zeroize::Zeroizing;
 
-use super::cipher::Opaque;
 use super::sql::{AccountReader, DeleteForUser, Find, Link, ListForUser, Unlink, context};
 use super::{Account, AccountStore, TokenCipher};
 use crate::auth::error::{AuthError, RowError};
@@ -27,7 +26,7 @@ impl<K: TokenCipher> AccountStore<K> {
         let encrypted = |token: &Option<ProviderToken>, column| {
             let token = token.as_ref().map(|token| {
                 let context = context(column, &account.provider, &account.provider_account_id);
-                self.cipher.0.encrypt(token.expose(), &context)
+                self.cipher.encrypt(token.expose(), &context)
             });
             let token = token.transpose().map_err(|source| AuthError::Cipher {
                 source: Box::new(source),
@@ -101,7 +100,7 @@ impl<K: TokenCipher> AccountStore<K> {
             return Ok(None);
         }
         let values = [Bind::from(provider), Bind::from(name)];
-        let found = first(conn, Find, values, self.reader());
+        let found = first(conn, Find, values, AccountReader(&self.cipher));
         Ok(found.map_err(AuthError::of::<C::Backend>)?.transpose()?)
     }
 
@@ -124,12 +123,8 @@ impl<K: TokenCipher> AccountStore<K> {
             return Ok(Vec::new());
         }
         let values = [Bind::from(user_id.as_ref())];
-        all(conn, ListForUser, values, self.reader()).map_err(AuthError::of::<C::Backend>)
-    }
-
-    fn reader(&self) -> AccountReader<'_, K> {
-        let Opaque(cipher) = &self.cipher;
-        AccountReader(cipher)
+        all(conn, ListForUser, values, AccountReader(&self.cipher))
+            .map_err(AuthError::of::<C::Backend>)
     }
 }
 

@@ -309,7 +309,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     {
         let now = self.clock.now();
         let rows = all(conn, List, [moment(now)], SessionReader::new(None));
-        self.young(rows.map_err(AuthError::of::<C::Backend>)?, now)
+        Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
 
     /// A user's live sessions, the newest first.
@@ -333,20 +333,20 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         let now = self.clock.now();
         let values = [Bind::from(user_id.as_ref()), moment(now)];
         let rows = all(conn, ListForUser, values, SessionReader::new(None));
-        self.young(rows.map_err(AuthError::of::<C::Backend>)?, now)
+        Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
 
-    #[expect(clippy::type_complexity, reason = "it is what listings return")]
+    /// Only those that are not too old.
     fn young(
         &self,
         mut rows: Vec<Result<Session<T>, RowError>>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Result<Session<T>, RowError>>, AuthError> {
+    ) -> Vec<Result<Session<T>, RowError>> {
         rows.retain(|row| match row {
             Ok(session) => self.is_young(session.created_at, now),
             Err(_) => true,
         });
-        Ok(rows)
+        rows
     }
 
     fn prepare<DB: Engine>(

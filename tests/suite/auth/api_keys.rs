@@ -1,0 +1,438 @@
+//! API keys.
+
+use std::time::{Duration, Instant};
+
+use covara_diesel::auth::{ApiKeyChanges, ApiKeyStore, NewApiKey, Rejected};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+use super::{HOUR, Hand, MINUTE, SECOND, held, migrated};
+use crate::backend::{self, schema::auth_api_keys::dsl};
+use crate::suite::number;
+
+#[test]
+fn a_key_has_covaras_format_and_only_its_hash_is_stored() {
+    let (_db, mut conn) = migrated();
+    let store = ApiKeyStore::new();
+    for prefix in [None, Some("my_app"), Some("v1.live"), Some("_"), Some("")] {
+        let mut new = NewApiKey::new("ada", "CI");
+        if let Some(prefix) = prefix {
+            new = new.prefix(prefix);
+        }
+        let (secret, key) = store.create(&mut conn, new).unwrap();
+        let (head, tail) = secret.expose().rsplit_once('.').unwrap();
+        assert_eq!(tail.len(), 32);
+        assert_eq!(key.id.len(), 16);
+        assert!(
+            key.id
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        );
+        let expected = match prefix {
+            Some("") | None => key.id.clone(),
+            Some(prefix) => format!("{prefix}_{}", key.id),
+        };
+        assert_eq!((head, &key.key_prefix), (expected.as_str(), &expected));
+        assert_eq!(
+            store.verify(&mut conn, &secret).unwrap().id,
+            key.id,
+            "{prefix:?}"
+        );
+        assert!(!format!("{secret:?}").contains(tail));
+    }
+    let stored: Vec<String> = dsl::auth_api_keys
+        .select(dsl::key_hash)
+        .load(&mut conn)
+        .unwrap();
+    assert!(
+        stored
+            .iter()
+            .all(|hash| hash.starts_with("sha256$") && hash.len() == 71),
+        "{stored:?}"
+    );
+}
+
+#[test]
+fn what_is_not_exactly_the_key_is_not_found() {
+    let (_db, mut conn) = migrated();
+    let store = ApiKeyStore::new();
+    let (secret, key) = store
+        .create(&mut conn, NewApiKey::new("ada", "CI").prefix("my_app"))
+        .unwrap();
+    let secret = secret.expose();
+    let (head, tail) = secret.rsplit_once('.').unwrap();
+    let wrong = [
+        String::new(),
+        ".".to_owned(),
+        "abc".to_owned(),
+        ".x".to_owned(),
+        "id.".to_owned(),
+        format!("{}.", key.id),
+        format!("{head}."),
+        format!("{}.{tail}", key.id),
+        format!("app_{}.{tail}", key.id),
+        format!("other_{secret}"),
+        format!("{head}.{}", tail.to_uppercase()),
+        format!("{secret} "),
+        format!("{secret}\0"),
+        format!("{head}.{tail}x"),
+        format!("my_app_0000000000000000.{tail}"),
+    ];
+    for wrong in wrong {
+        let refused = store.verify(&mut conn, &wrong);
+        assert!(
+            matches!(refused, Err(Rejected::NotFound)),
+            "{wrong:?}: {refused:?}"
+        );
+    }
+    store.verify(&mut conn, secret).unwrap();
+}
+
+#[test]
+fn keys_end_and_are_revoked_for_ever() {
+    let (_db, mut conn) = migrated();
+    let hand = Hand::new();
+    let store = ApiKeyStore::new().clock(hand.clock());
+    let (at, _) = store
+        .create(
+            &mut conn,
+            NewApiKey::new("ada", "at").expires_at(hand.now() + HOUR),
+        )
+        .unwrap();
+    let (after, key) = store
+        .create(&mut conn, NewApiKey::new("ada", "after").lifetime(HOUR))
+        .unwrap();
+    assert_eq!(key.expires_at, Some(held(hand.now() + HOUR)));
+    hand.advance(HOUR - SECOND);
+    store.verify(&mut conn, &at).unwrap();
+    store.verify(&mut conn, &after).unwrap();
+    hand.advance(SECOND);
+    for secret in [&at, &after] {
+        assert!(matches!(
+            store.verify(&mut conn, secret),
+            Err(Rejected::Expired)
+        ));
+    }
+    let wrong = format!("{}.{}", key.id, "x".repeat(32));
+    assert!(
+        matches!(store.verify(&mut conn, wrong), Err(Rejected::NotFound)),
+        "not told that it ended"
+    );
+
+    let (secret, key) = store
+        .create(&mut conn, NewApiKey::new("ada", "revoked"))
+        .unwrap();
+    assert!(store.revoke(&mut conn, &key.id).unwrap());
+    assert!(!store.revoke(&mut conn, &key.id).unwrap());
+    assert!(!store.revoke(&mut conn, "unknown").unwrap());
+    assert!(matches!(
+        store.verify(&mut conn, &secret),
+        Err(Rejected::Revoked)
+    ));
+    let revoked = store.find(&mut conn, &key.id).unwrap().unwrap();
+    assert_eq!(revoked.revoked_at, Some(held(hand.now())));
+    assert_eq!(revoked.last_used_at, None);
+}
+
+#[test]
+fn use_is_noted_at_most_once_a_minute() {
+    let (_db, mut conn) = migrated();
+    let hand = Hand::new();
+    let store = ApiKeyStore::new().clock(hand.clock());
+    let (secret, key) = store
+        .create(&mut conn, NewApiKey::new("ada", "CI"))
+        .unwrap();
+    assert_eq!(key.last_used_at, None);
+    let first = held(hand.now());
+    assert_eq!(
+        store.verify(&mut conn, &secret).unwrap().last_used_at,
+        Some(first)
+    );
+    hand.advance(MINUTE - SECOND);
+    assert_eq!(
+        store.verify(&mut conn, &secret).unwrap().last_used_at,
+        Some(first)
+    );
+    assert_eq!(
+        store
+            .find(&mut conn, &key.id)
+            .unwrap()
+            .unwrap()
+            .last_used_at,
+        Some(first)
+    );
+    hand.advance(2 * SECOND);
+    let second = held(hand.now());
+    assert_eq!(
+        store.verify(&mut conn, &secret).unwrap().last_used_at,
+        Some(second)
+    );
+    assert_eq!(
+        store
+            .find(&mut conn, &key.id)
+            .unwrap()
+            .unwrap()
+            .last_used_at,
+        Some(second)
+    );
+}
+
+#[test]
+fn scopes_are_exact() {
+    let (_db, mut conn) = migrated();
+    let store = ApiKeyStore::new();
+    let (secret, _) = store
+        .create(
+            &mut conn,
+            NewApiKey::new("ada", "CI").scopes(["read", "write:2"]),
+        )
+        .unwrap();
+    let key = store.verify(&mut conn, &secret).unwrap();
+    assert!(key.has_scope("read") && key.has_scope("write:2"));
+    assert!(!key.has_scope("write") && !key.has_scope("READ") && !key.has_scope(""));
+    let (_, none) = store
+        .create(&mut conn, NewApiKey::new("ada", "CI"))
+        .unwrap();
+    let (_, empty) = store
+        .create(&mut conn, NewApiKey::new("ada", "CI").scopes([""; 0]))
+        .unwrap();
+    assert_eq!(
+        store.find(&mut conn, &none.id).unwrap().unwrap().scopes,
+        None
+    );
+    assert_eq!(
+        store.find(&mut conn, &empty.id).unwrap().unwrap().scopes,
+        Some(vec![])
+    );
+    assert!(!none.has_scope("read") && !empty.has_scope("read"));
+}
+
+#[test]
+fn a_rotated_key_keeps_everything_unless_told() {
+    let (_db, mut conn) = migrated();
+    let hand = Hand::new();
+    let store = ApiKeyStore::new().clock(hand.clock());
+    let new = NewApiKey::new("ada", "CI")
+        .prefix("my_app_")
+        .scopes(["read"])
+        .lifetime(HOUR);
+    let (old_secret, old) = store.create(&mut conn, new).unwrap();
+    hand.advance(MINUTE);
+    let (secret, key) = store
+        .rotate(&mut conn, &old.id, ApiKeyChanges::new())
+        .unwrap()
+        .unwrap();
+    assert_ne!(key.id, old.id);
+    assert_eq!(key.key_prefix, format!("my_app__{}", key.id));
+    assert_eq!(
+        (&key.user_id, &key.name, &key.scopes, key.expires_at),
+        (&old.user_id, &old.name, &old.scopes, old.expires_at)
+    );
+    assert_eq!(key.created_at, held(hand.now()));
+    assert!(matches!(
+        store.verify(&mut conn, &old_secret),
+        Err(Rejected::Revoked)
+    ));
+    assert_eq!(store.verify(&mut conn, &secret).unwrap().id, key.id);
+    assert!(
+        store
+            .rotate(&mut conn, &old.id, ApiKeyChanges::new())
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        store
+            .rotate(&mut conn, "unknown", ApiKeyChanges::new())
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        number(&mut conn, "SELECT count(*) AS n FROM auth_api_keys"),
+        2,
+        "no ownerless key"
+    );
+
+    let changes = ApiKeyChanges::new()
+        .name("Other")
+        .scopes(["write"])
+        .no_end();
+    let (_, other) = store.rotate(&mut conn, &key.id, changes).unwrap().unwrap();
+    assert_eq!(other.name, "Other");
+    assert!(other.has_scope("write") && !other.has_scope("read"));
+    assert_eq!(
+        store
+            .find(&mut conn, &other.id)
+            .unwrap()
+            .unwrap()
+            .expires_at,
+        None
+    );
+
+    // The old key lives on when the new one would be dead or cannot be made.
+    let (secret, key) = store
+        .create(&mut conn, NewApiKey::new("ada", "CI").lifetime(HOUR))
+        .unwrap();
+    let dead = ApiKeyChanges::new().expires_at(hand.now());
+    assert!(store.rotate(&mut conn, &key.id, dead).unwrap().is_none());
+    let never = ApiKeyChanges::new().lifetime(Duration::MAX);
+    store.rotate(&mut conn, &key.id, never).unwrap_err();
+    store.verify(&mut conn, &secret).unwrap();
+    hand.advance(HOUR);
+    assert!(
+        store
+            .rotate(&mut conn, &key.id, ApiKeyChanges::new())
+            .unwrap()
+            .is_none()
+    );
+    let longer = ApiKeyChanges::new().lifetime(HOUR);
+    assert!(
+        store.rotate(&mut conn, &key.id, longer).unwrap().is_some(),
+        "ended, not revoked"
+    );
+}
+
+#[test]
+fn keys_are_listed_and_a_bad_row_spoils_itself_only() {
+    let (_db, mut conn) = migrated();
+    let store = ApiKeyStore::new();
+    let (secret, one) = store
+        .create(&mut conn, NewApiKey::new("ada", "one"))
+        .unwrap();
+    let (_, two) = store
+        .create(&mut conn, NewApiKey::new("ada", "two"))
+        .unwrap();
+    store
+        .create(&mut conn, NewApiKey::new("grace", "three"))
+        .unwrap();
+    conn.batch_execute(&format!(
+        "UPDATE auth_api_keys SET scopes = '{{\"a\":1}}' WHERE id = '{}'",
+        one.id
+    ))
+    .unwrap();
+    let listed = store.list_for_user(&mut conn, "ada").unwrap();
+    assert_eq!(listed.len(), 2);
+    let error = listed.iter().find_map(|row| row.as_ref().err()).unwrap();
+    assert_eq!(error.key(), [one.id.clone()]);
+    assert_eq!(error.reason(), "scopes is not a JSON array of strings");
+    assert!(listed.contains(&Ok(two.clone())));
+    assert!(
+        matches!(store.verify(&mut conn, &secret), Err(Rejected::Failed(_))),
+        "not taken for no scopes"
+    );
+    conn.batch_execute(&format!(
+        "UPDATE auth_api_keys SET scopes = NULL, \"expiresAt\" = {}",
+        backend::FAR_TIME
+    ))
+    .unwrap();
+    assert!(matches!(
+        store.verify(&mut conn, &secret),
+        Err(Rejected::Failed(_))
+    ));
+    assert!(store.delete(&mut conn, &two.id).unwrap());
+    assert!(!store.delete(&mut conn, &two.id).unwrap());
+    assert_eq!(store.delete_for_user(&mut conn, "ada").unwrap(), 1);
+}
+
+/// The median time of `work`, by turns with another.
+fn medians(rounds: usize, mut work: [&mut dyn FnMut(); 2]) -> [Duration; 2] {
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..rounds {
+        for (work, times) in work.iter_mut().zip(&mut times) {
+            let begun = Instant::now();
+            work();
+            times.push(begun.elapsed());
+        }
+    }
+    times.map(|mut times| {
+        times.sort();
+        times[rounds / 2]
+    })
+}
+
+/// The bench measures finely; here what would be seen from afar.
+#[test]
+fn time_does_not_tell_which_ids_exist() {
+    let (db, mut conn) = migrated();
+    let store = ApiKeyStore::new().scrypt(false);
+    let (secret, key) = store
+        .create(&mut conn, NewApiKey::new("ada", "CI"))
+        .unwrap();
+    let tail = secret.expose().rsplit_once('.').unwrap().1.to_uppercase();
+    let (wrong, unknown) = (
+        format!("{}.{tail}", key.id),
+        format!("0123456789abcdef.{tail}"),
+    );
+    let mut other = db.connect();
+    let [wrong, unknown] = medians(
+        1001,
+        [
+            &mut || {
+                assert!(matches!(
+                    store.verify(&mut conn, &wrong),
+                    Err(Rejected::NotFound)
+                ))
+            },
+            &mut || {
+                assert!(matches!(
+                    store.verify(&mut other, &unknown),
+                    Err(Rejected::NotFound)
+                ))
+            },
+        ],
+    );
+    let ratio = wrong.as_secs_f64() / unknown.as_secs_f64();
+    assert!(
+        (0.6..1.6).contains(&ratio),
+        "wrong {wrong:?}, unknown {unknown:?}"
+    );
+}
+
+#[test]
+fn time_does_not_tell_which_ids_exist_with_covaras_hashes_either() {
+    let (db, mut conn) = migrated();
+    let store = ApiKeyStore::new();
+    conn.batch_execute(&format!(
+        "INSERT INTO auth_api_keys (id, \"userId\", name, \"keyHash\", \"keyPrefix\", \"createdAt\")
+         VALUES ('4a8bcc227b8c7106', 'ada', 'old', 'scrypt$N=16384,r=8,p=1$NSLvytZJbWLHVL8XOy3gig==$nsjE5d/Ygmos8ZccrMDHsww2Nqhw2zdGMGI0F+13D3552CcgMZ+zBIW+BlHgEG87lLkEBEtKj0YYFIo0ZkKnYA==',
+         '4a8bcc227b8c7106', {})",
+        backend::SOME_TIME
+    ))
+    .unwrap();
+    let wrong = "4a8bcc227b8c7106.wrong";
+    assert!(matches!(
+        store.verify(&mut conn, wrong),
+        Err(Rejected::NotFound)
+    ));
+    let mut other = db.connect();
+    let [wrong, unknown] = medians(
+        5,
+        [
+            &mut || {
+                assert!(matches!(
+                    store.verify(&mut conn, wrong),
+                    Err(Rejected::NotFound)
+                ))
+            },
+            &mut || {
+                assert!(matches!(
+                    store.verify(&mut other, "0123456789abcdef.wrong"),
+                    Err(Rejected::NotFound)
+                ))
+            },
+        ],
+    );
+    let ratio = wrong.as_secs_f64() / unknown.as_secs_f64();
+    assert!(
+        (0.5..2.0).contains(&ratio),
+        "wrong {wrong:?}, unknown {unknown:?}"
+    );
+    // The right one is found, from then on by its SHA-256, and not at all when told so.
+    let right = "4a8bcc227b8c7106.jfjp7lA20JwppptKlrwQ-wQ2Rv9c1jGD";
+    let only_ours = ApiKeyStore::new().scrypt(false);
+    assert!(matches!(
+        only_ours.verify(&mut conn, right),
+        Err(Rejected::NotFound)
+    ));
+    assert_eq!(store.verify(&mut conn, right).unwrap().name, "old");
+    assert_eq!(only_ours.verify(&mut conn, right).unwrap().name, "old");
+}

@@ -1,0 +1,154 @@
+//! Many at once: eight threads on one pool, then eight processes.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use covara_diesel::auth::{
+    AccountStore, ApiKeyStore, NewApiKey, NewSession, Purpose, SessionStore, VerificationTokenStore,
+};
+use support::auth::{IDENTIFIER, TIMES, work};
+use support::workers;
+
+use super::{HOUR, migrated};
+use crate::backend::{self, TestDb};
+use crate::suite::{count, number};
+
+const MANY: usize = 8;
+
+/// Lets eight threads do their jobs at once, and returns what came of each.
+fn threads(db: &TestDb, job: impl Fn(usize) -> String) -> Vec<String> {
+    let pool = backend::pool(&db.url());
+    let barrier = Arc::new(Barrier::new(MANY));
+    let threads: Vec<_> = (0..MANY)
+        .map(|n| {
+            let (pool, barrier, job) = (pool.clone(), Arc::clone(&barrier), job(n));
+            thread::spawn(move || {
+                barrier.wait();
+                work(&mut pool.get().unwrap(), &job).unwrap()
+            })
+        })
+        .collect();
+    threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect()
+}
+
+/// The same with processes.
+fn processes(db: &TestDb, job: impl Fn(usize) -> String) -> Vec<String> {
+    // On SQLite: puts the file into WAL mode.
+    drop(backend::pool(&db.url()));
+    let worker = env!("CARGO_BIN_EXE_worker");
+    workers::run(worker, &db.url(), MANY, |n| {
+        format!("{}-pooled", job(n)).leak()
+    })
+}
+
+type Run = fn(&TestDb, &dyn Fn(usize) -> String) -> Vec<String>;
+const BOTH: [Run; 2] = [|db, job| threads(db, job), |db, job| processes(db, job)];
+
+fn sum(results: Vec<String>) -> usize {
+    results
+        .iter()
+        .map(|text| text.parse::<usize>().unwrap())
+        .sum()
+}
+
+#[test]
+fn one_token_is_consumed_once() {
+    let (db, mut conn) = migrated();
+    for run in BOTH {
+        let token = VerificationTokenStore::new()
+            .issue(&mut conn, IDENTIFIER, HOUR)
+            .unwrap();
+        let job = |_| format!("consume:{}", token.expose());
+        assert_eq!(sum(run(&db, &job)), 1, "of {} attempts", MANY * TIMES);
+    }
+}
+
+#[test]
+fn tokens_issued_at_once_leave_one() {
+    let (db, mut conn) = migrated();
+    for run in BOTH {
+        run(&db, &|_| "issue:".to_owned());
+        assert_eq!(count(&mut conn, "auth_verification_tokens"), 1);
+    }
+    let last = VerificationTokenStore::new()
+        .issue(&mut conn, IDENTIFIER, Purpose::MagicLink)
+        .unwrap();
+    assert!(
+        VerificationTokenStore::new()
+            .consume(&mut conn, IDENTIFIER, last)
+            .unwrap()
+    );
+}
+
+#[test]
+fn saves_of_one_new_session_all_succeed() {
+    let (db, mut conn) = migrated();
+    for (n, run) in BOTH.into_iter().enumerate() {
+        run(&db, &|_| format!("save:shared-{n}"));
+    }
+    let shared = number(
+        &mut conn,
+        "SELECT count(*) AS n FROM auth_sessions WHERE id LIKE 'shared-%'",
+    );
+    assert_eq!(usize::try_from(shared).unwrap(), 2 * TIMES);
+}
+
+#[test]
+fn a_revoked_key_stays_revoked() {
+    let (db, mut conn) = migrated();
+    for run in BOTH {
+        let (secret, _) = ApiKeyStore::new()
+            .create(&mut conn, NewApiKey::new("ada", "CI"))
+            .unwrap();
+        let secret = secret.expose();
+        let job = |n| format!("{}:{secret}", if n == 0 { "revoke" } else { "check" });
+        assert_eq!(sum(run(&db, &job)), 0, "checks that revived it");
+    }
+}
+
+#[test]
+fn rotations_of_one_key_make_one() {
+    let (db, mut conn) = migrated();
+    for run in BOTH {
+        let (_, key) = ApiKeyStore::new()
+            .create(&mut conn, NewApiKey::new("ada", "CI"))
+            .unwrap();
+        assert_eq!(sum(run(&db, &|_| format!("rotate:{}", key.id))), 1);
+    }
+    assert_eq!(count(&mut conn, "auth_api_keys"), 4);
+}
+
+#[test]
+fn of_users_who_link_one_identity_one_wins() {
+    let (db, mut conn) = migrated();
+    for run in BOTH {
+        assert_eq!(sum(run(&db, &|n| format!("link:user {n}"))), 1);
+        assert!(
+            AccountStore::new()
+                .unlink(&mut conn, "google", "one and only")
+                .unwrap()
+        );
+    }
+}
+
+#[test]
+fn expired_sessions_are_deleted_by_many_and_counted_once() {
+    let (db, mut conn) = migrated();
+    for run in BOTH {
+        let old = std::time::SystemTime::UNIX_EPOCH.into();
+        let store = SessionStore::new().clock(move || old);
+        for n in 0..200 {
+            store
+                .create(&mut conn, NewSession::new(format!("user {n}")))
+                .unwrap();
+        }
+        SessionStore::new()
+            .create(&mut conn, NewSession::new("live"))
+            .unwrap();
+        assert_eq!(sum(run(&db, &|_| "expire:".to_owned())), 200);
+    }
+    assert_eq!(count(&mut conn, "auth_sessions"), 2);
+}
