@@ -3,7 +3,7 @@
 mod backend {
     use covara_diesel::Dialect;
     use covara_diesel::doctor::Report;
-    use covara_diesel::pool::PoolDriver;
+    use covara_diesel::pool::{PoolDriver, recommended_pool_config};
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
     use diesel::r2d2::{ConnectionManager, Pool};
@@ -22,6 +22,10 @@ mod backend {
     /// A time that the database holds and chrono does not.
     pub const FAR_TIME: &str = "'294276-01-01'";
     pub const SOME_TIME: &str = "'2023-11-14'";
+    /// Begins a transaction that neither reads nor writes of others get past.
+    pub const LOCK_ALL: &str = "BEGIN; LOCK auth_sessions, auth_accounts, auth_api_keys, \
+         auth_verification_tokens IN ACCESS EXCLUSIVE MODE";
+    pub const HARDLY_WAIT: &str = "SET lock_timeout = 1";
     pub const BLOB: &str = "BYTEA";
     pub const TIMESTAMP: &str = "TIMESTAMP";
     pub const TIMESTAMP_TYPE: &str = TIMESTAMP;
@@ -49,6 +53,14 @@ mod backend {
 
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
         covara_diesel::pool::postgres(url, PoolDriver::Postgres).expect("a usable URL")
+    }
+
+    pub fn pool_of_one(url: &str) -> Pool<ConnectionManager<Conn>> {
+        let mut config = recommended_pool_config(PoolDriver::Postgres);
+        config.max_size = 1;
+        config.min_idle = 1;
+        covara_diesel::pool::postgres_with(url, PoolDriver::Postgres, &config)
+            .expect("a usable URL")
     }
 
     #[derive(QueryableByName)]
@@ -158,6 +170,7 @@ mod backend {
 }
 
 mod postgres {
+    mod auth;
     mod doctor;
     mod fixtures;
     mod migrate;

@@ -3,6 +3,7 @@
 mod backend {
     use covara_diesel::Dialect;
     use covara_diesel::doctor::Report;
+    use covara_diesel::pool::{PoolDriver, recommended_pool_config};
     use diesel::prelude::*;
     use diesel::r2d2::{ConnectionManager, Pool};
     use diesel::sql_types::{BigInt, Text};
@@ -20,6 +21,9 @@ mod backend {
     /// A time that the database holds and chrono does not.
     pub const FAR_TIME: &str = "9223372036854775807";
     pub const SOME_TIME: &str = "1700000000";
+    /// Begins a transaction that neither reads nor writes of others get past.
+    pub const LOCK_ALL: &str = "BEGIN EXCLUSIVE";
+    pub const HARDLY_WAIT: &str = "PRAGMA busy_timeout = 1";
     pub const BLOB: &str = "BLOB";
     pub const TIMESTAMP: &str = "TEXT";
     /// What a fixture's column of times is declared as.
@@ -48,6 +52,13 @@ mod backend {
 
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
         covara_diesel::pool::sqlite(url).expect("a usable path")
+    }
+
+    pub fn pool_of_one(url: &str) -> Pool<ConnectionManager<Conn>> {
+        let mut config = recommended_pool_config(PoolDriver::Sqlite);
+        config.max_size = 1;
+        config.min_idle = 1;
+        covara_diesel::pool::sqlite_with(url, &config).expect("a usable path")
     }
 
     #[derive(QueryableByName)]
@@ -148,6 +159,7 @@ mod backend {
 }
 
 mod sqlite {
+    mod auth;
     mod command;
     mod doctor;
     mod fixtures;

@@ -3,7 +3,9 @@
 mod accounts;
 mod api_keys;
 mod concurrency;
+mod failures;
 mod sessions;
+pub(crate) mod transactions;
 mod verification_tokens;
 
 use std::sync::Arc;
