@@ -1,6 +1,7 @@
 //! The shared suite and what only PostgreSQL has, on PostgreSQL.
 
 mod backend {
+    use chrono::{DateTime, Utc};
     use covara_diesel::Dialect;
     use covara_diesel::doctor::Report;
     use covara_diesel::pool::{PoolDriver, recommended_pool_config};
@@ -53,6 +54,11 @@ mod backend {
 
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
         covara_diesel::pool::postgres(url, PoolDriver::Postgres).expect("a usable URL")
+    }
+
+    /// From 4714-11-24 BC on, which is the year -4713 of chrono.
+    pub fn holds_time(time: DateTime<Utc>) -> bool {
+        time.naive_utc().date() >= chrono::NaiveDate::from_ymd_opt(-4713, 11, 24).unwrap()
     }
 
     pub fn pool_of_one(url: &str) -> Pool<ConnectionManager<Conn>> {

@@ -1,6 +1,7 @@
 //! The shared suite and what only SQLite has, on SQLite.
 
 mod backend {
+    use chrono::{DateTime, Utc};
     use covara_diesel::Dialect;
     use covara_diesel::doctor::Report;
     use covara_diesel::pool::{PoolDriver, recommended_pool_config};
@@ -52,6 +53,11 @@ mod backend {
 
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
         covara_diesel::pool::sqlite(url).expect("a usable path")
+    }
+
+    /// Whole seconds of any number.
+    pub fn holds_time(_: DateTime<Utc>) -> bool {
+        true
     }
 
     pub fn pool_of_one(url: &str) -> Pool<ConnectionManager<Conn>> {

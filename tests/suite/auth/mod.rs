@@ -4,6 +4,8 @@ mod accounts;
 mod api_keys;
 mod concurrency;
 mod failures;
+mod interop;
+mod properties;
 mod sessions;
 pub(crate) mod transactions;
 mod verification_tokens;
