@@ -58,6 +58,9 @@ fn the_stores_work_behind_a_transaction_pooler() {
     use_all(&mut pool.get().unwrap());
     pool.get()
         .unwrap()
-        .transaction(|conn| QueryResult::Ok(use_all(conn)))
+        .transaction(|conn| {
+            use_all(conn);
+            QueryResult::Ok(())
+        })
         .unwrap();
 }

@@ -312,7 +312,7 @@ fn keys_are_listed_and_a_bad_row_spoils_itself_only() {
     let listed = store.list_for_user(&mut conn, "ada").unwrap();
     assert_eq!(listed.len(), 2);
     let error = listed.iter().find_map(|row| row.as_ref().err()).unwrap();
-    assert_eq!(error.key(), [one.id.clone()]);
+    assert_eq!(error.key(), std::slice::from_ref(&one.id));
     assert_eq!(error.reason(), "scopes is not a JSON array of strings");
     assert!(listed.contains(&Ok(two.clone())));
     assert!(

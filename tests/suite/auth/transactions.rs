@@ -159,7 +159,10 @@ fn one_pooled_connection_is_enough() {
         use_all(&mut pool.get().unwrap());
         pool.get()
             .unwrap()
-            .transaction(|conn| QueryResult::Ok(use_all(conn)))
+            .transaction(|conn| {
+                use_all(conn);
+                QueryResult::Ok(())
+            })
             .unwrap();
     }
 }

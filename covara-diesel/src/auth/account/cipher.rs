@@ -55,7 +55,7 @@ pub trait TokenCipher {
     /// # Errors
     ///
     /// It is not one of this cipher's, or was tampered with. The account then reads as a
-    /// [`RowError`](super::RowError).
+    /// [`RowError`](crate::auth::RowError).
     fn decrypt(&self, stored: &str, context: &[u8]) -> Result<String, Self::Error>;
 }
 

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::hash::{self, Made, Parts};
 use super::sql::{
-    Checked, Create, Delete, DeleteForUser, Find, KeyChecker, KeyReader, ListForUser, Retire,
-    Revoke, Stamp, Upgrade, has_ended,
+    Check, Checked, Create, Delete, DeleteForUser, Find, KeyChecker, KeyReader, ListForUser,
+    Retire, Revoke, Stamp, Upgrade, has_ended,
 };
 use super::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey};
 use crate::auth::error::{AuthError, Rejected, RowError};
@@ -75,10 +75,11 @@ impl ApiKeyStore {
         let now = self.clock.now();
         let hash = hash::of(secret);
         let checker = KeyChecker {
+            id: parts.id,
             head: parts.head,
             hash: &hash,
         };
-        let found = first(conn, Find, [Bind::from(parts.id)], checker);
+        let found = first(conn, Check, [Bind::from(parts.id)], checker);
         let mut key = match found.map_err(AuthError::of::<C::Backend>)? {
             Some(Checked::Right(key)) => key.map_err(AuthError::from)?,
             Some(Checked::Scrypt(stored, key)) if self.scrypt => {
