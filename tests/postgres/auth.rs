@@ -38,7 +38,7 @@ fn the_stores_work_behind_a_transaction_pooler() {
                 let mut conn = pool.get().unwrap();
                 barrier.wait();
                 let consumed: usize = work(&mut conn, &job).unwrap().parse().unwrap();
-                work(&mut conn, "issue:").unwrap();
+                work(&mut conn, "issue:25").unwrap();
                 for n in 0..10 {
                     work(&mut conn, &format!("save:shared {n}")).unwrap();
                 }

@@ -18,7 +18,7 @@ pub fn work<C: DatabaseConnection>(conn: &mut C, job: &str) -> Result<String, Bo
     let (name, argument) = job.split_once(':').ok_or("a job and its argument")?;
     match name {
         "consume" => consume(conn, argument),
-        "issue" => issue(conn),
+        "issue" => issue(conn, argument.parse()?),
         "save" => save(conn, argument),
         "check" => check(conn, argument),
         "revoke" => revoke(conn, argument),
@@ -39,8 +39,8 @@ fn consume<C: DatabaseConnection>(conn: &mut C, token: &str) -> Result<String, B
     Ok(good.to_string())
 }
 
-fn issue<C: DatabaseConnection>(conn: &mut C) -> Result<String, Box<dyn Error>> {
-    for _ in 0..TIMES {
+fn issue<C: DatabaseConnection>(conn: &mut C, times: usize) -> Result<String, Box<dyn Error>> {
+    for _ in 0..times {
         VerificationTokenStore::new().issue(conn, IDENTIFIER, Purpose::MagicLink)?;
     }
     Ok(String::new())

@@ -214,3 +214,11 @@ fn a_locked_database_says_so() {
         assert_eq!(count(&mut conn, table), 1);
     }
 }
+
+#[test]
+fn errors_go_anywhere() {
+    fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
+    is_error::<AuthError>();
+    is_error::<Rejected>();
+    is_error::<covara_diesel::auth::RowError>();
+}

@@ -228,6 +228,14 @@ fn no_session_grows_older_than_the_cap() {
     assert!(store.rename(&mut conn, &late.id).unwrap().is_none());
     assert!(store.list_for_user(&mut conn, "ada").unwrap().is_empty());
     assert!(store.list(&mut conn).unwrap().is_empty());
+    let endless = self::store(&hand).max_age(std::time::Duration::MAX);
+    let session = endless.create(&mut conn, NewSession::new("ada")).unwrap();
+    hand.advance(MINUTE + SECOND);
+    let touched = endless
+        .find_and_touch(&mut conn, &session.id)
+        .unwrap()
+        .unwrap();
+    assert_eq!(touched.expires_at, held(hand.now() + HOUR));
     let short = store
         .max_age(MINUTE)
         .create(&mut conn, NewSession::new("ada"))

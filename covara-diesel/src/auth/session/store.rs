@@ -117,8 +117,9 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         };
         let mut end = clock::after(now, self.lifetime, END)?;
         let mut due = session.expires_at < clock::before(end, self.refresh_window);
-        if let Some(age) = self.max_age {
-            let last = clock::after(session.created_at, age, END)?;
+        let cap = self.max_age;
+        // A cap beyond the end of time is none.
+        if let Some(last) = cap.and_then(|age| clock::after(session.created_at, age, END).ok()) {
             end = end.min(last);
             due = due && session.expires_at < end;
         }
@@ -205,7 +206,9 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         let end = clock::after(now, self.lifetime, END)?;
         let (new_end, _) = stored::<C::Backend>(end, END)?;
         let due = moment(clock::before(end, self.refresh_window));
-        let written = match self.max_age {
+        let cap = self.max_age;
+        let cap = cap.filter(|&age| clock::after(now, age, END).is_ok());
+        let written = match cap {
             None => {
                 let values = [Bind::time(new_end), Bind::from(id), moment(now), due];
                 execute(conn, Touch, values)
