@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use covara_diesel::auth::{ApiKeyChanges, ApiKeyStore, NewApiKey, Rejected};
-use diesel::connection::SimpleConnection;
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 
 use super::{HOUR, Hand, MINUTE, SECOND, held, migrated};
@@ -175,6 +175,34 @@ fn use_is_noted_at_most_once_a_minute() {
             .last_used_at,
         Some(second)
     );
+}
+
+#[test]
+fn noting_a_use_does_not_undo_a_revocation_that_came_between() {
+    let (db, mut conn) = migrated();
+    let store = ApiKeyStore::new();
+    let (secret, key) = store
+        .create(&mut conn, NewApiKey::new("ada", "CI"))
+        .unwrap();
+    // The moment between the check's query and its note.
+    let mut other = db.connect();
+    let id = key.id.clone();
+    let mut sent = 0;
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+            sent += 1;
+            if sent == 2 {
+                assert!(ApiKeyStore::new().revoke(&mut other, &id).unwrap());
+            }
+        }
+    });
+    let refused = store.verify(&mut conn, &secret);
+    assert!(matches!(refused, Err(Rejected::Revoked)), "{refused:?}");
+    let found = store.find(&mut conn, &key.id).unwrap().unwrap();
+    assert!(found.revoked_at.is_some());
+    assert_eq!(found.last_used_at, None);
+    let refused = store.verify(&mut conn, &secret);
+    assert!(matches!(refused, Err(Rejected::Revoked)), "{refused:?}");
 }
 
 #[test]

@@ -104,24 +104,37 @@ impl ApiKeyStore {
         if key.revoked_at.is_some() {
             return Err(Rejected::Revoked);
         }
-        self.stamp(conn, &mut key, now)?;
-        Ok(key)
+        if self.stamp(conn, &mut key, now)? {
+            return Ok(key);
+        }
+        // Meanwhile it was revoked or deleted, or another noted its use.
+        match self.find(conn, &key.id)? {
+            Some(key) if key.revoked_at.is_none() => Ok(key),
+            Some(_) => Err(Rejected::Revoked),
+            None => Err(Rejected::NotFound),
+        }
     }
 
-    /// Notes the use of a key. It writes that one column, so it cannot undo a revocation.
-    fn stamp<C>(&self, conn: &mut C, key: &mut ApiKey, now: DateTime<Utc>) -> Result<(), AuthError>
+    /// Notes the use of a key if that is due, and says whether all is as it was read. It
+    /// writes that one column, so it cannot undo a revocation.
+    fn stamp<C>(
+        &self,
+        conn: &mut C,
+        key: &mut ApiKey,
+        now: DateTime<Utc>,
+    ) -> Result<bool, AuthError>
     where
         C: DatabaseConnection,
     {
         let due = clock::before(now, self.use_window);
         if key.last_used_at.is_some_and(|last| last > due) {
-            return Ok(());
+            return Ok(true);
         }
         let (time, used_at) = stored::<C::Backend>(now, "the time of use")?;
         let values = [Bind::time(time), Bind::from(&key.id), moment(due)];
-        execute(conn, Stamp, values).map_err(AuthError::of::<C::Backend>)?;
+        let noted = execute(conn, Stamp, values).map_err(AuthError::of::<C::Backend>)?;
         key.last_used_at = Some(used_at);
-        Ok(())
+        Ok(noted > 0)
     }
 
     /// The key with this id, valid or not.
