@@ -1,5 +1,6 @@
 //! Sessions of signed-in users.
 
+mod many;
 mod sql;
 mod store;
 

@@ -1,0 +1,116 @@
+//! What can be done with many sessions at once.
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+
+use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, SessionReader};
+use super::{Session, SessionStore};
+use crate::auth::error::{AuthError, RowError};
+use crate::auth::secret::SessionId;
+use crate::auth::statement::{Bind, all, execute, moment};
+use crate::connection::DatabaseConnection;
+use crate::values::Values;
+
+impl<T: DeserializeOwned> SessionStore<T> {
+    /// All live sessions, the newest first. Each is read into memory; for one user's there is
+    /// [`list_for_user`](Self::list_for_user).
+    ///
+    /// A row that cannot be read is an error in its place and spoils no other.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn list<C>(&self, conn: &mut C) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let now = self.clock.now();
+        let rows = all(conn, List, [moment(now)], SessionReader::new(None));
+        Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
+    }
+
+    /// A user's live sessions, the newest first.
+    ///
+    /// A row that cannot be read is an error in its place and spoils no other.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn list_for_user<C>(
+        &self,
+        conn: &mut C,
+        user_id: impl AsRef<str>,
+    ) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(user_id.as_ref()) {
+            return Ok(Vec::new());
+        }
+        let now = self.clock.now();
+        let values = [Bind::from(user_id.as_ref()), moment(now)];
+        let rows = all(conn, ListForUser, values, SessionReader::new(None));
+        Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
+    }
+
+    /// Only those that are not too old.
+    fn young(
+        &self,
+        mut rows: Vec<Result<Session<T>, RowError>>,
+        now: DateTime<Utc>,
+    ) -> Vec<Result<Session<T>, RowError>> {
+        rows.retain(|row| match row {
+            Ok(session) => self.is_young(session.created_at, now),
+            Err(_) => true,
+        });
+        rows
+    }
+}
+
+impl<T> SessionStore<T> {
+    /// Ends all sessions of a user, but for the one to keep: log-out everywhere (else).
+    /// Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The database's; then none was ended.
+    pub fn delete_for_user<C>(
+        &self,
+        conn: &mut C,
+        user_id: impl AsRef<str>,
+        keep: Option<&SessionId>,
+    ) -> Result<usize, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !C::Backend::holds(user_id.as_ref()) {
+            return Ok(0);
+        }
+        let keep = keep
+            .map(SessionId::expose)
+            .filter(|id| C::Backend::holds(id));
+        let values = [Bind::from(user_id.as_ref()), Bind::Text(keep)];
+        execute(conn, DeleteForUser, values).map_err(AuthError::of::<C::Backend>)
+    }
+
+    /// Deletes at most `limit` sessions that ended at `now` or before, the oldest first, and
+    /// returns how many. Call it until it returns less than `limit`; several processes may at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn delete_expired<C>(
+        &self,
+        conn: &mut C,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<usize, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = [moment(now), Bind::Number(limit)];
+        execute(conn, DeleteExpired, values).map_err(AuthError::of::<C::Backend>)
+    }
+}
