@@ -161,5 +161,7 @@ mod postgres {
     mod pool;
     mod poolers;
     mod seed;
+    mod seed_sequences;
+    mod seed_ways;
 }
 mod suite;
