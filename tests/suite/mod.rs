@@ -10,6 +10,7 @@ mod program;
 mod progress;
 mod seed;
 mod seed_errors;
+pub(crate) mod seed_model;
 mod status;
 mod values;
 
