@@ -43,6 +43,7 @@ mod backend {
         "default_transaction_isolation",
         "fsync",
     ];
+    pub const THREE_VALUES: &str = "OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)";
     pub const INDEX_ON_VIEW: &str = "cannot create index on relation \"auth_api_keys\"";
 
     macro_rules! spread_internal_schema {
@@ -91,6 +92,14 @@ mod backend {
             "SELECT relname::text AS name FROM pg_class
              WHERE relnamespace = 'public'::regnamespace ORDER BY relname",
         )
+    }
+
+    /// The database without anything in it.
+    pub fn emptied(db: &TestDb) -> Conn {
+        let mut conn = db.connect();
+        conn.batch_execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            .unwrap();
+        conn
     }
 
     pub fn write_transaction(conn: &mut Conn, work: impl FnOnce(&mut Conn)) {
@@ -167,10 +176,11 @@ mod backend {
         }
     }
 
+    /// Each row in the order of the table itself.
     pub fn rows_as_text(conn: &mut Conn, table: &str) -> Vec<String> {
         names(
             conn,
-            &format!("SELECT t::text AS name FROM {table} AS t ORDER BY ctid"),
+            &format!("SELECT t::text AS name FROM {table} AS t ORDER BY tableoid, ctid"),
         )
     }
 }
@@ -183,5 +193,8 @@ mod postgres {
     mod pool;
     mod poolers;
     mod seed;
+    mod seed_model;
+    mod seed_sequences;
+    mod seed_ways;
 }
 mod suite;

@@ -5,6 +5,7 @@ mod backend {
     use covara_diesel::Dialect;
     use covara_diesel::doctor::Report;
     use covara_diesel::pool::{PoolDriver, recommended_pool_config};
+    use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
     use diesel::r2d2::{ConnectionManager, Pool};
     use diesel::sql_types::{BigInt, Text};
@@ -42,6 +43,7 @@ mod backend {
         "cache_size",
         "fts5",
     ];
+    pub const THREE_VALUES: &str = "VALUES (?, ?, ?)";
     pub const INDEX_ON_VIEW: &str = "views may not be indexed";
 
     macro_rules! spread_internal_schema {
@@ -83,6 +85,17 @@ mod backend {
             .collect()
     }
 
+    /// The database without anything in it.
+    pub fn emptied(db: &TestDb) -> Conn {
+        if std::fs::exists(db.url()).unwrap() {
+            std::fs::remove_file(db.url()).unwrap();
+        }
+        let mut conn = db.connect();
+        // Nothing here outlives the test.
+        conn.batch_execute("PRAGMA synchronous = OFF").unwrap();
+        conn
+    }
+
     pub fn write_transaction(conn: &mut Conn, work: impl FnOnce(&mut Conn)) {
         conn.immediate_transaction(|conn| {
             work(conn);
@@ -117,16 +130,17 @@ mod backend {
         std::fs::copy(file, db.url()).unwrap();
     }
 
+    /// Each row in the order of the table itself.
     pub fn rows_as_text(conn: &mut Conn, table: &str) -> Vec<String> {
         let columns: Vec<String> =
-            diesel::sql_query(format!("SELECT name FROM pragma_table_info('{table}')"))
+            diesel::sql_query(format!("SELECT name FROM pragma_table_xinfo('{table}')"))
                 .load::<Name>(conn)
                 .unwrap()
                 .into_iter()
                 .map(|row| format!("quote(\"{}\")", row.name))
                 .collect();
         diesel::sql_query(format!(
-            "SELECT {} AS name FROM {table} ORDER BY rowid",
+            "SELECT {} AS name FROM {table} NOT INDEXED",
             columns.join(" || ',' || ")
         ))
         .load::<Name>(conn)
@@ -171,6 +185,7 @@ mod sqlite {
     mod fixtures;
     mod pool;
     mod seed;
+    mod seed_model;
     #[cfg(not(feature = "postgres"))]
     mod without_postgres;
 }

@@ -11,6 +11,7 @@ mod program;
 mod progress;
 mod seed;
 mod seed_errors;
+pub(crate) mod seed_model;
 mod status;
 mod values;
 

@@ -66,7 +66,7 @@ fn a_million_streamed_rows_need_little_memory() {
         |_| "stream-pooled",
     );
     let growth: usize = printed[0].parse().unwrap();
-    assert!(growth < 64 * 1024 * 1024, "the peak grew by {growth} bytes");
+    assert!(growth < 64_000_000, "the peak grew by {growth} bytes");
     assert_eq!(count(&mut db.connect(), "numbers"), 1_000_000);
 }
 

@@ -5,27 +5,13 @@ use std::io::Write;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{Array, Bool, Json, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, Json, Jsonb, Nullable, Text, Timestamptz};
 
 use crate::connection::DatabaseConnection;
 use crate::seed::ColumnVisitor;
 use crate::seed::column::{
-    ColumnKind, ColumnValue, JsonText, TableColumn, TableDescription, visit_value,
+    CatalogueColumn, ColumnKind, ColumnValue, JsonText, TableDescription, visit_value,
 };
-
-#[derive(QueryableByName)]
-struct Column {
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Text)]
-    kind: String,
-    #[diesel(sql_type = Bool)]
-    nullable: bool,
-    #[diesel(sql_type = Bool)]
-    optional: bool,
-    #[diesel(sql_type = Bool)]
-    generated: bool,
-}
 
 impl ToSql<Json, Pg> for JsonText {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
@@ -78,19 +64,11 @@ where
     for table in [Some(quote(name)), in_schema].into_iter().flatten() {
         let columns = diesel::sql_query(COLUMNS)
             .bind::<Text, _>(&table)
-            .load::<Column>(conn)?;
-        if columns.is_empty() {
-            continue;
+            .load::<CatalogueColumn>(conn)?;
+        let found = TableDescription::of(table, columns, kind);
+        if found.is_some() {
+            return Ok(found);
         }
-        let columns = columns.into_iter().map(|column| TableColumn {
-            name: column.name,
-            kind: kind(&column.kind),
-            nullable: column.nullable,
-            optional: column.optional,
-            generated: column.generated,
-        });
-        let columns = columns.collect();
-        return Ok(Some(TableDescription { table, columns }));
     }
     Ok(None)
 }

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{Bool, Text};
 /// A table as the database describes it.
 #[derive(Debug)]
 pub struct TableDescription {
@@ -25,6 +27,46 @@ pub struct TableColumn {
     pub optional: bool,
     /// Whether the database computes it, so that an insert must leave it out.
     pub generated: bool,
+}
+
+/// A column as a catalogue's query yields it.
+#[derive(Debug, QueryableByName)]
+pub(crate) struct CatalogueColumn {
+    #[diesel(sql_type = Text)]
+    name: String,
+    /// Name of the type.
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Bool)]
+    nullable: bool,
+    #[diesel(sql_type = Bool)]
+    optional: bool,
+    #[diesel(sql_type = Bool)]
+    generated: bool,
+}
+
+impl TableDescription {
+    /// The table with that quoted name, if it has columns; `kind` knows the types' names.
+    pub(crate) fn of(
+        table: String,
+        columns: Vec<CatalogueColumn>,
+        kind: fn(&str) -> ColumnKind,
+    ) -> Option<Self> {
+        if columns.is_empty() {
+            return None;
+        }
+        let columns = columns.into_iter().map(|column| TableColumn {
+            name: column.name,
+            kind: kind(&column.kind),
+            nullable: column.nullable,
+            optional: column.optional,
+            generated: column.generated,
+        });
+        Some(Self {
+            table,
+            columns: columns.collect(),
+        })
+    }
 }
 
 /// What a column holds.

@@ -1,7 +1,7 @@
 //! Tables as SQLite describes them.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text, TimestamptzSqlite};
+use diesel::sql_types::{Nullable, Text, TimestamptzSqlite};
 use diesel::sqlite::Sqlite;
 
 use super::layout::affinity;
@@ -9,22 +9,8 @@ use super::name;
 use crate::connection::DatabaseConnection;
 use crate::seed::ColumnVisitor;
 use crate::seed::column::{
-    ColumnKind, ColumnValue, JsonText, TableColumn, TableDescription, visit_value,
+    CatalogueColumn, ColumnKind, ColumnValue, JsonText, TableDescription, visit_value,
 };
-
-#[derive(QueryableByName)]
-struct Column {
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Text)]
-    kind: String,
-    #[diesel(sql_type = Bool)]
-    nullable: bool,
-    #[diesel(sql_type = Bool)]
-    optional: bool,
-    #[diesel(sql_type = Bool)]
-    generated: bool,
-}
 
 /// The rowid by another name is given by SQLite where it is left out or NULL: a lone INTEGER
 /// key that has no index of its own, as descending ones and those WITHOUT ROWID have
@@ -81,21 +67,9 @@ where
     let columns = diesel::sql_query(COLUMNS)
         .bind::<Text, _>(table)
         .bind::<Nullable<Text>, _>(schema)
-        .load::<Column>(conn)?;
-    if columns.is_empty() {
-        return Ok(None);
-    }
-    let columns = columns.into_iter().map(|column| TableColumn {
-        kind: kind(&column.kind),
-        name: column.name,
-        nullable: column.nullable,
-        optional: column.optional,
-        generated: column.generated,
-    });
-    Ok(Some(TableDescription {
-        table: name::quoted(schema, table),
-        columns: columns.collect(),
-    }))
+        .load::<CatalogueColumn>(conn)?;
+    let table = name::quoted(schema, table);
+    Ok(TableDescription::of(table, columns, kind))
 }
 
 /// By the declared type's name where Diesel or common use gives it a meaning, else by its

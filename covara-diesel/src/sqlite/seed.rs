@@ -9,15 +9,16 @@ use crate::connection::DatabaseConnection;
 use crate::engine::SeedWay;
 
 #[derive(QueryableByName)]
-struct Triggers {
+struct Clauses {
     #[diesel(sql_type = Bool)]
-    found: bool,
+    possible: bool,
 }
 
 /// A statement that may have to undo itself journals every page it touches, which makes
 /// keys in random order twice as slow; `OR FAIL` spares that. It would also replace the
-/// conflict clauses inside triggers, so a table with triggers does without it, and so does
-/// one in another schema, whose triggers are listed elsewhere.
+/// conflict clauses of NOT NULL columns (`NOT NULL ON CONFLICT REPLACE`) and those inside
+/// triggers, so a table that has such clauses or triggers does without it, and so does one
+/// in another schema, which is described elsewhere.
 pub(super) fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -25,16 +26,17 @@ where
     let (None, name) = name::parts(table) else {
         return Ok(SeedWay::Ignore);
     };
-    let triggers = diesel::sql_query(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_master
-                        WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE)
-             OR EXISTS (SELECT 1 FROM sqlite_temp_master
-                        WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE) AS found",
+    let clauses = diesel::sql_query(
+        "SELECT EXISTS (
+             SELECT 1 FROM (SELECT type, tbl_name, sql FROM sqlite_master
+                            UNION ALL SELECT type, tbl_name, sql FROM sqlite_temp_master)
+             WHERE tbl_name = ? COLLATE NOCASE
+               AND (type = 'trigger' OR type = 'table' AND instr(lower(sql), 'conflict') > 0)
+         ) AS possible",
     )
     .bind::<Text, _>(&name)
-    .bind::<Text, _>(&name)
-    .get_result::<Triggers>(conn)?;
-    Ok(if triggers.found {
+    .get_result::<Clauses>(conn)?;
+    Ok(if clauses.possible {
         SeedWay::Ignore
     } else {
         SeedWay::IgnoreOrFail

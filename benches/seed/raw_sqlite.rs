@@ -33,9 +33,14 @@ impl Connection {
         self.check(code);
     }
 
-    /// Runs `sql`, which takes the five values of a row, for each of `rows` in one
+    /// Runs `sql`, which takes the five `values` of a row, for each of `rows` in one
     /// transaction. Returns how many rows were inserted.
-    pub fn insert<'a>(&mut self, sql: &str, rows: impl Iterator<Item = Row<'a>>) -> i64 {
+    pub fn insert<T>(
+        &mut self,
+        sql: &str,
+        rows: impl Iterator<Item = T>,
+        values: impl for<'a> Fn(&'a T) -> Row<'a>,
+    ) -> i64 {
         self.execute("BEGIN IMMEDIATE");
         let before = self.total_changes();
         let sql = CString::new(sql).expect("SQL without NUL");
@@ -46,10 +51,11 @@ impl Connection {
             ffi::sqlite3_prepare_v2(self.0, sql.as_ptr(), -1, &mut statement, ptr::null_mut())
         };
         self.check(code);
-        for (id, email, name, age, created_at) in rows {
+        for row in rows {
+            let (id, email, name, age, created_at) = values(&row);
             // SAFETY: the statement was prepared and is not finalized yet. Texts bound as
-            // static live as long as `'a`, which outlasts this loop, and nobody reads them
-            // after it. Each binding replaces the one of the row before.
+            // static live as long as `row`, which outlasts the step below, and nobody reads
+            // them after it: the next row binds all parameters anew before its own step.
             let codes = unsafe {
                 [
                     bind_text(statement, 1, Some(id)),
