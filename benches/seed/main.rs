@@ -9,8 +9,8 @@
 //! which is where SQLite pays for statements of several rows.
 //!
 //! Then a thousand to a million streamed rows, with the memory they take; with
-//! `-- --largest 10000000` up to ten million, which takes about 2 GB of disk and half an
-//! hour. What comes of that is drawn into `benches/plots`.
+//! `-- --largest 10000000` up to ten million, which takes about 2 GB of disk and ten
+//! minutes. What comes of that is drawn into `benches/plots`.
 
 #[path = "../comparison.rs"]
 mod comparison;

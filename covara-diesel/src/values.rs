@@ -7,7 +7,7 @@ use diesel::query_builder::AstPass;
 
 /// JSON in the words of its writer.
 #[derive(Debug, Clone, Copy)]
-pub struct JsonText<'a>(pub &'a str);
+pub struct JsonText<T>(pub T);
 
 /// What differs between the engines in the statements of the auth stores: the types of times
 /// and of JSON, and a few words of SQL.
@@ -61,7 +61,7 @@ pub trait Values: Backend + 'static {
     #[doc(hidden)]
     fn push_json<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        json: &'b Option<JsonText<'_>>,
+        json: &'b Option<JsonText<&str>>,
     ) -> QueryResult<()>;
 
     #[doc(hidden)]

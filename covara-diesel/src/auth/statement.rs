@@ -42,7 +42,7 @@ pub(super) use statements;
 pub(super) enum Bind<'a, DB: Values> {
     Text(Option<&'a str>),
     Time(Option<DB::Time>),
-    Json(Option<JsonText<'a>>),
+    Json(Option<JsonText<&'a str>>),
     Number(i64),
 }
 

@@ -1,34 +1,15 @@
 //! Tables as PostgreSQL's catalogue describes them.
 
-use std::io::Write;
-
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{Array, Json, Jsonb, Nullable, Text, Timestamptz};
 
 use crate::connection::DatabaseConnection;
 use crate::seed::ColumnVisitor;
 use crate::seed::column::{
-    CatalogueColumn, ColumnKind, ColumnValue, JsonText, TableDescription, visit_value,
+    CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
 };
-
-impl ToSql<Json, Pg> for JsonText {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        out.write_all(self.0.as_bytes())?;
-        Ok(IsNull::No)
-    }
-}
-
-impl ToSql<Jsonb, Pg> for JsonText {
-    /// The text, after the version of the format:
-    /// <https://github.com/postgres/postgres/blob/REL_15_STABLE/src/backend/utils/adt/jsonb.c>.
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        out.write_all(&[1])?;
-        out.write_all(self.0.as_bytes())?;
-        Ok(IsNull::No)
-    }
-}
+use crate::values::JsonText;
 
 /// A domain counts as what it is made of, in the end, with the constraints and the defaults
 /// on the way. The type modifier -1 keeps `character[]` from meaning one character each.
@@ -104,11 +85,11 @@ where
         }
         ColumnValue::Json(value) => visitor.column::<Json, _>(value),
         ColumnValue::Null(ColumnKind::Json) => {
-            visitor.column::<Nullable<Json>, Option<JsonText>>(const { &None })
+            visitor.column::<Nullable<Json>, Option<JsonText<String>>>(const { &None })
         }
         ColumnValue::Jsonb(value) => visitor.column::<Jsonb, _>(value),
         ColumnValue::Null(ColumnKind::Jsonb) => {
-            visitor.column::<Nullable<Jsonb>, Option<JsonText>>(const { &None })
+            visitor.column::<Nullable<Jsonb>, Option<JsonText<String>>>(const { &None })
         }
         ColumnValue::Other(text, sql_type) => visitor.cast(text, sql_type),
         ColumnValue::Null(ColumnKind::Other(sql_type)) => visitor.cast(const { &None }, sql_type),

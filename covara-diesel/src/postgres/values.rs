@@ -1,3 +1,4 @@
+use std::fmt::Debug;
 use std::io::Write;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use diesel::pg::data_types::PgTimestamp;
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::AstPass;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamp};
+use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamp};
 
 use crate::values::{JsonText, Values};
 
@@ -23,11 +24,17 @@ const EARLIEST: i64 = -211_813_488_000_000_000;
 /// The one version of the binary format of JSONB: text after this byte.
 const JSONB_VERSION: u8 = 1;
 
-impl ToSql<Jsonb, Pg> for JsonText<'_> {
+impl<T: AsRef<str> + Debug> ToSql<Json, Pg> for JsonText<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(self.0.as_ref().as_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+
+impl<T: AsRef<str> + Debug> ToSql<Jsonb, Pg> for JsonText<T> {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         out.write_all(&[JSONB_VERSION])?;
-        out.write_all(self.0.as_bytes())?;
-        Ok(IsNull::No)
+        ToSql::<Json, Pg>::to_sql(self, out)
     }
 }
 
@@ -74,7 +81,7 @@ impl Values for Pg {
 
     fn push_json<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        json: &'b Option<JsonText<'_>>,
+        json: &'b Option<JsonText<&str>>,
     ) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Jsonb>, _>(json)
     }

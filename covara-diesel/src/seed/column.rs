@@ -5,6 +5,8 @@ use std::rc::Rc;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Text};
+
+use crate::values::JsonText;
 /// A table as the database describes it.
 #[derive(Debug)]
 pub struct TableDescription {
@@ -110,10 +112,6 @@ pub enum ColumnKind {
     Other(Rc<str>),
 }
 
-/// JSON as it stands in a file: numbers of any length, keys in their order.
-#[derive(Debug, Clone)]
-pub struct JsonText(pub String);
-
 /// A value of a column, NULL with its kind.
 #[derive(Debug, Clone)]
 pub enum ColumnValue {
@@ -144,9 +142,9 @@ pub enum ColumnValue {
     /// An instant.
     Timestamptz(DateTime<Utc>),
     /// JSON as text.
-    Json(JsonText),
+    Json(JsonText<String>),
     /// JSON in binary form.
-    Jsonb(JsonText),
+    Jsonb(JsonText<String>),
     /// A text that the server is to read as a type of that SQL name.
     Other(Option<String>, Rc<str>),
 }

@@ -9,8 +9,9 @@ use super::name;
 use crate::connection::DatabaseConnection;
 use crate::seed::ColumnVisitor;
 use crate::seed::column::{
-    CatalogueColumn, ColumnKind, ColumnValue, JsonText, TableDescription, visit_value,
+    CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
 };
+use crate::values::JsonText;
 
 /// The rowid by another name is given by SQLite where it is left out or NULL: a lone INTEGER
 /// key that has no index of its own, as descending ones and those WITHOUT ROWID have

@@ -9,7 +9,7 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::values::{JsonText, Values};
 
-impl ToSql<Text, Sqlite> for JsonText<'_> {
+impl ToSql<Text, Sqlite> for JsonText<&str> {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.0);
         Ok(IsNull::No)
@@ -52,7 +52,7 @@ impl Values for Sqlite {
 
     fn push_json<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        json: &'b Option<JsonText<'_>>,
+        json: &'b Option<JsonText<&str>>,
     ) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Text>, _>(json)
     }
