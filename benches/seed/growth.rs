@@ -221,7 +221,7 @@ fn print(measured: &Measured) {
             .map(|point| thousands(point.rows_per_second));
         row(series.name, speeds.collect());
     }
-    head("growth of the process's peak memory in MB; a server's is not counted");
+    head("growth of this program's peak memory in MB; the memory of a server is not counted");
     for series in &measured.series {
         let growths = series
             .points

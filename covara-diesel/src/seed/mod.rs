@@ -39,7 +39,9 @@
 //! What holds:
 //!
 //! - A row that meets any unique constraint, primary key or other, is skipped and counted.
-//!   (PostgreSQL cannot skip by a deferrable constraint and says so.)
+//!   (PostgreSQL cannot skip by a deferrable constraint and says so. On SQLite a conflict
+//!   clause of the table's own on a unique constraint does not matter; one on NOT NULL keeps
+//!   its meaning.)
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's,
 //!   the seed is a savepoint of it.
 //! - Rows and tables go in in the order given, so parents come before children.
