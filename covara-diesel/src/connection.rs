@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::connection::{LoadConnection, TransactionManager};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::r2d2::R2D2Connection;
 use diesel::result::Error;
 use r2d2::{ManageConnection, PooledConnection};
@@ -50,6 +51,45 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     ///
     /// The database's own.
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()>;
+
+    /// Executes the statements in order, all or none of them, and returns how many rows each
+    /// changed.
+    ///
+    /// Default: in a transaction that [`begin_write`](Self::begin_write) begins. A connection
+    /// without interactive transactions sends them at once.
+    ///
+    /// # Errors
+    ///
+    /// The database's own; then nothing has changed.
+    fn execute_atomically(
+        &mut self,
+        statements: &[&dyn QueryFragment<Self::Backend>],
+    ) -> QueryResult<Vec<usize>> {
+        // The lock wait the connection has is the one its user wants.
+        let mut transaction = Transaction::begin(self, |conn| conn.begin_write(Duration::ZERO))?;
+        let conn = transaction.conn();
+        let changed = statements
+            .iter()
+            .map(|statement| conn.execute_returning_count(&Dynamic(*statement)))
+            .collect::<QueryResult<_>>()?;
+        transaction.commit()?;
+        Ok(changed)
+    }
+}
+
+/// A statement whose type is not known, which Diesel caches by its text.
+struct Dynamic<'a, DB>(&'a dyn QueryFragment<DB>);
+
+impl<DB> QueryId for Dynamic<'_, DB> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<DB: Engine> QueryFragment<DB> for Dynamic<'_, DB> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(out)
+    }
 }
 
 impl<M> DatabaseConnection for PooledConnection<M>
@@ -71,6 +111,13 @@ where
 
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
         (**self).restore_lock_wait(wait)
+    }
+
+    fn execute_atomically(
+        &mut self,
+        statements: &[&dyn QueryFragment<Self::Backend>],
+    ) -> QueryResult<Vec<usize>> {
+        (**self).execute_atomically(statements)
     }
 }
 

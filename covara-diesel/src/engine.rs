@@ -205,11 +205,4 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     /// A value of this backend, for rendering identifiers.
     #[doc(hidden)]
     fn backend() -> Self;
-
-    /// Keeps others who ask for the same lock waiting until the transaction ends, where the
-    /// transaction itself does not.
-    #[doc(hidden)]
-    fn lock_until_end<C>(conn: &mut C, lock: i64) -> QueryResult<()>
-    where
-        C: DatabaseConnection<Backend = Self>;
 }

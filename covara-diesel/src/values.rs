@@ -28,6 +28,13 @@ pub trait Values: Backend + 'static {
     /// What stands before and after a subquery that picks the rows to delete.
     #[doc(hidden)]
     const BATCH: (&'static str, &'static str);
+    /// What ends a query whose row nobody else may change until the transaction ends.
+    #[doc(hidden)]
+    const FOR_UPDATE: &'static str;
+    /// What stands before and after a number to keep others who ask for the same number
+    /// waiting until the transaction ends, where the transaction itself does not.
+    #[doc(hidden)]
+    const LOCK: Option<(&'static str, &'static str)>;
     /// What stands before and after a number of [`ticks`](Self::ticks) to add it to a time.
     #[doc(hidden)]
     const PLUS_TICKS: (&'static str, &'static str);

@@ -41,6 +41,8 @@ pub(super) use statements;
 /// A value that goes into a statement.
 pub(super) enum Bind<'a, DB: Values> {
     Text(Option<&'a str>),
+    /// A text to look for; see [`Bind::key`].
+    Key(Option<&'a str>),
     Time(Option<DB::Time>),
     Json(Option<JsonText<&'a str>>),
     Number(i64),
@@ -53,6 +55,15 @@ impl<'a, DB: Values> From<&'a str> for Bind<'a, DB> {
 }
 
 impl<'a, DB: Values> Bind<'a, DB> {
+    /// A text to look for. If the database cannot hold it, there is no such row.
+    pub(super) fn key(text: &'a str) -> Self {
+        Self::Key(Some(text))
+    }
+
+    fn matches_nothing(&self) -> bool {
+        matches!(self, Self::Key(Some(text)) if !DB::holds(text))
+    }
+
     pub(super) fn time(time: DB::Time) -> Self {
         Self::Time(Some(time))
     }
@@ -65,9 +76,18 @@ impl<'a, DB: Values> From<&'a String> for Bind<'a, DB> {
 }
 
 /// A statement with its values.
-struct Bound<'a, DB: Values, S, const N: usize> {
+pub(super) struct Bound<'a, DB: Values, S, const N: usize> {
     values: [Bind<'a, DB>; N],
     statement: PhantomData<S>,
+}
+
+impl<'a, DB: Values, S, const N: usize> Bound<'a, DB, S, N> {
+    pub(super) fn new(_: S, values: [Bind<'a, DB>; N]) -> Self {
+        Self {
+            values,
+            statement: PhantomData,
+        }
+    }
 }
 
 impl<DB: Values, S: 'static, const N: usize> QueryId for Bound<'_, DB, S, N> {
@@ -87,7 +107,7 @@ impl<DB: Engine, S: Statement<DB>, const N: usize> QueryFragment<DB> for Bound<'
                 out.push_sql(piece);
             }
             match values.next() {
-                Some(Bind::Text(text)) => DB::push_text(&mut out, text)?,
+                Some(Bind::Text(text) | Bind::Key(text)) => DB::push_text(&mut out, text)?,
                 Some(Bind::Time(time)) => DB::push_time(&mut out, time)?,
                 Some(Bind::Json(json)) => DB::push_json(&mut out, json)?,
                 Some(Bind::Number(number)) => DB::push_number(&mut out, number)?,
@@ -108,24 +128,24 @@ pub(super) trait Reader<DB: Engine> {
 /// Runs a statement and returns how many rows it wrote.
 pub(super) fn execute<C, S, const N: usize>(
     conn: &mut C,
-    _: S,
+    statement: S,
     values: [Bind<'_, C::Backend>; N],
 ) -> QueryResult<usize>
 where
     C: DatabaseConnection,
     S: Statement<C::Backend>,
 {
-    conn.execute_returning_count(&Bound::<_, S, N> {
-        values,
-        statement: PhantomData,
-    })
+    if values.iter().any(Bind::matches_nothing) {
+        return Ok(0);
+    }
+    conn.execute_returning_count(&Bound::new(statement, values))
 }
 
 /// Runs a query of one row at most. Not for a statement that writes: SQLite would end it
 /// before it is through.
 pub(super) fn first<C, S, R, const N: usize>(
     conn: &mut C,
-    _: S,
+    statement: S,
     values: [Bind<'_, C::Backend>; N],
     reader: R,
 ) -> QueryResult<Option<R::Output>>
@@ -134,18 +154,17 @@ where
     S: Statement<C::Backend>,
     R: Reader<C::Backend>,
 {
-    let query = Bound::<_, S, N> {
-        values,
-        statement: PhantomData,
-    };
-    let mut rows = conn.load(query)?;
+    if values.iter().any(Bind::matches_nothing) {
+        return Ok(None);
+    }
+    let mut rows = conn.load(Bound::new(statement, values))?;
     rows.next().map(|row| Ok(reader.read(&row?))).transpose()
 }
 
 /// Runs a statement to its end and returns its rows.
 pub(super) fn all<C, S, R, const N: usize>(
     conn: &mut C,
-    _: S,
+    statement: S,
     values: [Bind<'_, C::Backend>; N],
     reader: R,
 ) -> QueryResult<Vec<R::Output>>
@@ -154,11 +173,10 @@ where
     S: Statement<C::Backend>,
     R: Reader<C::Backend>,
 {
-    let query = Bound::<_, S, N> {
-        values,
-        statement: PhantomData,
-    };
-    conn.load(query)?
+    if values.iter().any(Bind::matches_nothing) {
+        return Ok(Vec::new());
+    }
+    conn.load(Bound::new(statement, values))?
         .map(|row| Ok(reader.read(&row?)))
         .collect()
 }

@@ -3,20 +3,22 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use diesel::query_builder::QueryFragment;
 use sha2::{Digest, Sha256};
 
 use super::clock::{self, Clock};
 use super::error::AuthError;
 use super::secret::{VerificationToken, random_base64url, sha256_hex};
-use super::statement::{Bind, execute, moment, statements, storable, stored};
-use crate::connection::{DatabaseConnection, Transaction};
-use crate::engine::Engine;
+use super::statement::{Bind, Bound, execute, moment, statements, storable, stored};
+use crate::connection::DatabaseConnection;
 use crate::values::Values;
 
 /// As Covara has it: 43 characters of base64url.
 const TOKEN_BYTES: usize = 32;
 
 statements! {
+    Lock = [lock::<DB>().0] [lock::<DB>().1];
+
     Insert = ["INSERT INTO auth_verification_tokens (identifier, token, expires) VALUES ("]
         [", "] [", "] [")"];
 
@@ -162,12 +164,9 @@ impl VerificationTokenStore {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(identifier.as_ref()) {
-            return Ok(false);
-        }
         let hash = sha256_hex(token.as_ref());
         let values = [
-            Bind::from(identifier.as_ref()),
+            Bind::key(identifier.as_ref()),
             Bind::from(&hash),
             moment(self.clock.now()),
         ];
@@ -188,10 +187,7 @@ impl VerificationTokenStore {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(identifier.as_ref()) {
-            return Ok(0);
-        }
-        execute(conn, DeleteForIdentifier, [Bind::from(identifier.as_ref())])
+        execute(conn, DeleteForIdentifier, [Bind::key(identifier.as_ref())])
             .map_err(AuthError::of::<C::Backend>)
     }
 
@@ -223,18 +219,24 @@ fn replace<C: DatabaseConnection>(
     hash: &str,
     expires: <C::Backend as Values>::Time,
 ) -> diesel::QueryResult<()> {
-    // The busy timeout the connection has is the one its user wants.
-    let mut transaction = Transaction::begin(conn, |conn| conn.begin_write(Duration::ZERO))?;
-    let conn = transaction.conn();
-    C::Backend::lock_until_end(conn, lock_of(identifier))?;
-    execute(conn, DeleteForIdentifier, [Bind::from(identifier)])?;
+    let lock = Bound::<C::Backend, _, _>::new(Lock, [Bind::Number(lock_of(identifier))]);
+    let delete = Bound::new(DeleteForIdentifier, [Bind::from(identifier)]);
     let values = [
         Bind::from(identifier),
         Bind::from(hash),
         Bind::time(expires),
     ];
-    execute(conn, Insert, values)?;
-    transaction.commit()
+    let insert = Bound::new(Insert, values);
+    let statements: [&dyn QueryFragment<C::Backend>; 3] = [&lock, &delete, &insert];
+    let unneeded = usize::from(C::Backend::LOCK.is_none());
+    conn.execute_atomically(&statements[unneeded..]).map(drop)
+}
+
+const fn lock<DB: Values>() -> (&'static str, &'static str) {
+    match DB::LOCK {
+        Some(lock) => lock,
+        None => ("", ""),
+    }
 }
 
 /// Advisory locks share one space of 64 bits with whatever else the application locks, and

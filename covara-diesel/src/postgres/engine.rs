@@ -1,7 +1,5 @@
 use diesel::QueryResult;
-use diesel::RunQueryDsl;
 use diesel::pg::Pg;
-use diesel::sql_types::BigInt;
 use diesel_migrations::EmbeddedMigrations;
 
 use super::{POSTGRES_MIGRATIONS, copy, describe, layout, seed, sequences, stage};
@@ -150,15 +148,5 @@ impl Engine for Pg {
 
     fn backend() -> Self {
         Self
-    }
-
-    fn lock_until_end<C>(conn: &mut C, lock: i64) -> QueryResult<()>
-    where
-        C: DatabaseConnection<Backend = Self>,
-    {
-        diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-            .bind::<BigInt, _>(lock)
-            .execute(conn)
-            .map(drop)
     }
 }

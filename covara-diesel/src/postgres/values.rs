@@ -48,6 +48,8 @@ impl Values for Pg {
     /// As an array the subquery runs once; with `IN` a plan may run it again, and rows
     /// skipped by the first run would count as new ones.
     const BATCH: (&'static str, &'static str) = ("= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))");
+    const FOR_UPDATE: &'static str = " FOR UPDATE";
+    const LOCK: Option<(&'static str, &'static str)> = Some(("SELECT pg_advisory_xact_lock(", ")"));
     const PLUS_TICKS: (&'static str, &'static str) = (" + ", " * INTERVAL '1 microsecond'");
 
     fn time(time: DateTime<Utc>) -> Option<PgTimestamp> {

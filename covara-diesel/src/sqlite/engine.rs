@@ -97,12 +97,4 @@ impl Engine for Sqlite {
     fn backend() -> Self {
         Self
     }
-
-    /// One writer at a time is all that SQLite has.
-    fn lock_until_end<C>(_: &mut C, _: i64) -> QueryResult<()>
-    where
-        C: DatabaseConnection<Backend = Self>,
-    {
-        Ok(())
-    }
 }

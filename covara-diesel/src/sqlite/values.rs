@@ -24,6 +24,9 @@ impl Values for Sqlite {
     const ROW: &'static str = "rowid";
     const ROW_WITHOUT_ID: &'static str = "rowid";
     const BATCH: (&'static str, &'static str) = ("IN (", ")");
+    /// One writer at a time is all that SQLite has.
+    const FOR_UPDATE: &'static str = "";
+    const LOCK: Option<(&'static str, &'static str)> = None;
     const PLUS_TICKS: (&'static str, &'static str) = (" + ", "");
 
     fn time(time: DateTime<Utc>) -> Option<i64> {

@@ -8,7 +8,6 @@ use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::ProviderToken;
 use crate::auth::statement::{Bind, all, execute, first, storable, stored};
 use crate::connection::DatabaseConnection;
-use crate::values::Values;
 
 impl<K: TokenCipher> AccountStore<K> {
     /// Links an account to its user, or writes what has changed about one that is linked to
@@ -96,10 +95,7 @@ impl<K: TokenCipher> AccountStore<K> {
         C: DatabaseConnection,
     {
         let (provider, name) = (provider.as_ref(), provider_account_id.as_ref());
-        if !C::Backend::holds(provider) || !C::Backend::holds(name) {
-            return Ok(None);
-        }
-        let values = [Bind::from(provider), Bind::from(name)];
+        let values = [Bind::key(provider), Bind::key(name)];
         let found = first(conn, Find, values, AccountReader(&self.cipher));
         Ok(found.map_err(AuthError::of::<C::Backend>)?.transpose()?)
     }
@@ -119,10 +115,7 @@ impl<K: TokenCipher> AccountStore<K> {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(user_id.as_ref()) {
-            return Ok(Vec::new());
-        }
-        let values = [Bind::from(user_id.as_ref())];
+        let values = [Bind::key(user_id.as_ref())];
         all(conn, ListForUser, values, AccountReader(&self.cipher))
             .map_err(AuthError::of::<C::Backend>)
     }
@@ -146,10 +139,7 @@ impl<K> AccountStore<K> {
         C: DatabaseConnection,
     {
         let (provider, name) = (provider.as_ref(), provider_account_id.as_ref());
-        if !C::Backend::holds(provider) || !C::Backend::holds(name) {
-            return Ok(false);
-        }
-        let deleted = execute(conn, Unlink, [Bind::from(provider), Bind::from(name)]);
+        let deleted = execute(conn, Unlink, [Bind::key(provider), Bind::key(name)]);
         Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
     }
 
@@ -166,10 +156,7 @@ impl<K> AccountStore<K> {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(user_id.as_ref()) {
-            return Ok(0);
-        }
-        execute(conn, DeleteForUser, [Bind::from(user_id.as_ref())])
+        execute(conn, DeleteForUser, [Bind::key(user_id.as_ref())])
             .map_err(AuthError::of::<C::Backend>)
     }
 }

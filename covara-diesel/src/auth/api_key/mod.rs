@@ -1,6 +1,7 @@
 //! API keys.
 
 mod hash;
+mod new_row;
 mod sql;
 mod store;
 

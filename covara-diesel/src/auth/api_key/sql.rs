@@ -46,10 +46,13 @@ statements! {
     Revoke = ["UPDATE auth_api_keys SET \"revokedAt\" = "] [" WHERE id = "]
         [" AND \"revokedAt\" IS NULL"];
 
-    /// A revocation that tells what it revoked.
-    Retire = ["UPDATE auth_api_keys SET \"revokedAt\" = "] [" WHERE id = "] [
-        " AND \"revokedAt\" IS NULL RETURNING \"userId\", name, \"keyPrefix\", scopes, \
-         \"createdAt\", \"expiresAt\", \"lastUsedAt\", \"revokedAt\", id"
+    /// Like `Create`, if another key is not revoked, which it then keeps from being.
+    Replace = [
+        "INSERT INTO auth_api_keys \
+         (id, \"userId\", name, \"keyHash\", \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\") \
+         SELECT "
+    ] [", "] [", "] [", "] [", "] [", "] [", "] [", "] [" FROM auth_api_keys WHERE id = "] [
+        " AND \"revokedAt\" IS NULL", DB::FOR_UPDATE
     ];
 
     Delete = ["DELETE FROM auth_api_keys WHERE id = "] [""];

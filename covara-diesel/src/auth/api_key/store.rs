@@ -1,22 +1,21 @@
 //! What can be done with API keys.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::hash::{self, Made, Parts};
+use super::new_row::{NewRow, successor};
 use super::sql::{
     Check, Checked, Create, Delete, DeleteForUser, Find, KeyChecker, KeyReader, ListForUser,
-    Retire, Revoke, Stamp, Upgrade, has_ended,
+    Replace, Revoke, Stamp, Upgrade, has_ended,
 };
 use super::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey};
+use crate::auth::clock;
 use crate::auth::error::{AuthError, Rejected, RowError};
 use crate::auth::secret::ApiKeySecret;
-use crate::auth::statement::{Bind, all, execute, first, moment, storable, stored};
-use crate::auth::{clock, json};
-use crate::connection::{DatabaseConnection, Transaction};
-use crate::values::{JsonText, Values};
+use crate::auth::statement::{Bind, Bound, all, execute, first, moment, stored};
+use crate::connection::DatabaseConnection;
 
 /// Whether this process has met a hash of Covara's. It decides over nothing but time.
 static SCRYPT_MET: AtomicBool = AtomicBool::new(false);
@@ -50,8 +49,9 @@ impl ApiKeyStore {
             last_used_at: None,
             revoked_at: None,
         };
-        let key = insert(conn, key, &made.hash)?;
-        Ok((made.key, key))
+        let new = NewRow::new(key, made.hash)?;
+        execute(conn, Create, new.values()).map_err(AuthError::of::<C::Backend>)?;
+        Ok((made.key, new.key))
     }
 
     /// The key that this is the plain text of, if it is valid, and notes its use.
@@ -69,7 +69,7 @@ impl ApiKeyStore {
         C: DatabaseConnection,
     {
         let secret = secret.as_ref();
-        let Some(parts) = Parts::of(secret).filter(|_| C::Backend::holds(secret)) else {
+        let Some(parts) = Parts::of(secret) else {
             return Err(Rejected::NotFound);
         };
         let now = self.clock.now();
@@ -79,7 +79,7 @@ impl ApiKeyStore {
             head: parts.head,
             hash: &hash,
         };
-        let found = first(conn, Check, [Bind::from(parts.id)], checker);
+        let found = first(conn, Check, [Bind::key(parts.id)], checker);
         let mut key = match found.map_err(AuthError::of::<C::Backend>)? {
             Some(Checked::Right(key)) => key.map_err(AuthError::from)?,
             Some(Checked::Scrypt(stored, key)) if self.scrypt => {
@@ -146,10 +146,7 @@ impl ApiKeyStore {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(id.as_ref()) {
-            return Ok(None);
-        }
-        let found = first(conn, Find, [Bind::from(id.as_ref())], KeyReader);
+        let found = first(conn, Find, [Bind::key(id.as_ref())], KeyReader);
         Ok(found.map_err(AuthError::of::<C::Backend>)?.transpose()?)
     }
 
@@ -170,19 +167,22 @@ impl ApiKeyStore {
     where
         C: DatabaseConnection,
     {
-        let id = id.as_ref();
-        if !C::Backend::holds(id) {
+        let Some(old) = self.find(conn, id)? else {
             return Ok(None);
-        }
+        };
         let now = self.clock.now();
-        // The busy timeout the connection has is the one its user wants.
-        let mut transaction = Transaction::begin(conn, |conn| conn.begin_write(Duration::ZERO))
+        let (revoked, _) = stored::<C::Backend>(now, "the time of revocation")?;
+        let id = old.id.clone();
+        let Some((secret, new)) = successor::<C::Backend>(old, changes, now)? else {
+            return Ok(None);
+        };
+        let [a, b, c, d, e, f, g, h] = new.values();
+        let replace = Bound::new(Replace, [a, b, c, d, e, f, g, h, Bind::from(&id)]);
+        let revoke = Bound::new(Revoke, [Bind::time(revoked), Bind::from(&id)]);
+        let changed = conn
+            .execute_atomically(&[&replace, &revoke])
             .map_err(AuthError::of::<C::Backend>)?;
-        let rotated = rotate(transaction.conn(), id, changes, now)?;
-        if rotated.is_some() {
-            transaction.commit().map_err(AuthError::of::<C::Backend>)?;
-        }
-        Ok(rotated)
+        Ok((changed.first() == Some(&1)).then_some((secret, new.key)))
     }
 
     /// Revokes a key for ever and says whether it was valid for anything before.
@@ -194,11 +194,8 @@ impl ApiKeyStore {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(id.as_ref()) {
-            return Ok(false);
-        }
         let (now, _) = stored::<C::Backend>(self.clock.now(), "the time of revocation")?;
-        let revoked = execute(conn, Revoke, [Bind::time(now), Bind::from(id.as_ref())]);
+        let revoked = execute(conn, Revoke, [Bind::time(now), Bind::key(id.as_ref())]);
         Ok(revoked.map_err(AuthError::of::<C::Backend>)? > 0)
     }
 
@@ -217,10 +214,7 @@ impl ApiKeyStore {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(user_id.as_ref()) {
-            return Ok(Vec::new());
-        }
-        all(conn, ListForUser, [Bind::from(user_id.as_ref())], KeyReader)
+        all(conn, ListForUser, [Bind::key(user_id.as_ref())], KeyReader)
             .map_err(AuthError::of::<C::Backend>)
     }
 
@@ -233,10 +227,7 @@ impl ApiKeyStore {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(id.as_ref()) {
-            return Ok(false);
-        }
-        let deleted = execute(conn, Delete, [Bind::from(id.as_ref())]);
+        let deleted = execute(conn, Delete, [Bind::key(id.as_ref())]);
         Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
     }
 
@@ -253,93 +244,7 @@ impl ApiKeyStore {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(user_id.as_ref()) {
-            return Ok(0);
-        }
-        execute(conn, DeleteForUser, [Bind::from(user_id.as_ref())])
+        execute(conn, DeleteForUser, [Bind::key(user_id.as_ref())])
             .map_err(AuthError::of::<C::Backend>)
     }
-}
-
-/// Writes a new row and returns it as it will be read back.
-fn insert<C>(conn: &mut C, mut key: ApiKey, hash: &str) -> Result<ApiKey, AuthError>
-where
-    C: DatabaseConnection,
-{
-    storable::<C::Backend>(&[
-        (&key.user_id, "the user id"),
-        (&key.name, "the name"),
-        (&key.key_prefix, "the prefix"),
-    ])?;
-    for scope in key.scopes.iter().flatten() {
-        storable::<C::Backend>(&[(scope, "a scope")])?;
-    }
-    let scopes = key.scopes.as_ref().map(json::write).transpose()?;
-    let (created, created_at) = stored::<C::Backend>(key.created_at, "the start of the key")?;
-    let end = key.expires_at;
-    let end = end.map(|end| stored::<C::Backend>(end, "the end of the key"));
-    let (expires, expires_at) = end.transpose()?.unzip();
-    let values = [
-        Bind::from(&key.id),
-        Bind::from(&key.user_id),
-        Bind::from(&key.name),
-        Bind::from(hash),
-        Bind::from(&key.key_prefix),
-        Bind::Json(scopes.as_deref().map(JsonText)),
-        Bind::time(created),
-        Bind::Time(expires),
-    ];
-    execute(conn, Create, values).map_err(AuthError::of::<C::Backend>)?;
-    (key.created_at, key.expires_at) = (created_at, expires_at);
-    Ok(key)
-}
-
-/// Revoking first keeps all others out: two rotations of one key make one new key.
-fn rotate<C>(
-    conn: &mut C,
-    id: &str,
-    changes: ApiKeyChanges,
-    now: DateTime<Utc>,
-) -> Result<Option<(ApiKeySecret, ApiKey)>, AuthError>
-where
-    C: DatabaseConnection,
-{
-    let (revoked, _) = stored::<C::Backend>(now, "the time of revocation")?;
-    let old = all(
-        conn,
-        Retire,
-        [Bind::time(revoked), Bind::from(id)],
-        KeyReader,
-    )
-    .map_err(AuthError::of::<C::Backend>)?
-    .pop();
-    let Some(old) = old.transpose()? else {
-        return Ok(None);
-    };
-    let end = match changes.end {
-        Some(end) => end.time(now)?,
-        None => old.expires_at,
-    };
-    if has_ended(end, now) {
-        return Ok(None);
-    }
-    // What another program made may not end in its id; then all of it is kept.
-    let prefix = match old.key_prefix.strip_suffix(&old.id) {
-        Some(prefix) => prefix.strip_suffix('_').unwrap_or(prefix),
-        None => &old.key_prefix,
-    };
-    let made = Made::new(Some(prefix))?;
-    let key = ApiKey {
-        id: made.id,
-        name: changes.name.unwrap_or(old.name),
-        key_prefix: made.head,
-        scopes: changes.scopes.or(old.scopes),
-        created_at: now,
-        expires_at: end,
-        last_used_at: None,
-        revoked_at: None,
-        user_id: old.user_id,
-    };
-    let key = insert(conn, key, &made.hash)?;
-    Ok(Some((made.key, key)))
 }

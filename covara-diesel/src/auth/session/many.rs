@@ -44,11 +44,8 @@ impl<T: DeserializeOwned> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(user_id.as_ref()) {
-            return Ok(Vec::new());
-        }
         let now = self.clock.now();
-        let values = [Bind::from(user_id.as_ref()), moment(now)];
+        let values = [Bind::key(user_id.as_ref()), moment(now)];
         let rows = all(conn, ListForUser, values, SessionReader::new(None));
         Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
@@ -83,13 +80,10 @@ impl<T> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(user_id.as_ref()) {
-            return Ok(0);
-        }
         let keep = keep
             .map(SessionId::expose)
             .filter(|id| C::Backend::holds(id));
-        let values = [Bind::from(user_id.as_ref()), Bind::Text(keep)];
+        let values = [Bind::key(user_id.as_ref()), Bind::Text(keep)];
         execute(conn, DeleteForUser, values).map_err(AuthError::of::<C::Backend>)
     }
 

@@ -86,11 +86,8 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(id) {
-            return Ok(None);
-        }
         let reader = SessionReader::new(Some(id));
-        let found = first(conn, Find, [Bind::from(id), moment(now)], reader)
+        let found = first(conn, Find, [Bind::key(id), moment(now)], reader)
             .map_err(AuthError::of::<C::Backend>)?
             .transpose()?;
         Ok(found.filter(|session| self.is_young(session.created_at, now)))
@@ -199,9 +196,6 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(id) {
-            return Ok(false);
-        }
         let end = clock::after(now, self.lifetime, END)?;
         let (new_end, _) = stored::<C::Backend>(end, END)?;
         let due = moment(clock::before(end, self.refresh_window));
@@ -209,7 +203,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         let cap = cap.filter(|&age| clock::after(now, age, END).is_ok());
         let written = match cap {
             None => {
-                let values = [Bind::time(new_end), Bind::from(id), moment(now), due];
+                let values = [Bind::time(new_end), Bind::key(id), moment(now), due];
                 execute(conn, Touch, values)
             }
             Some(age) => {
@@ -219,7 +213,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
                     Bind::time(new_end),
                     Bind::Number(age),
                     Bind::time(new_end),
-                    Bind::from(id),
+                    Bind::key(id),
                     moment(now),
                     due,
                     Bind::Number(age),
@@ -249,16 +243,13 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     {
         let now = self.clock.now();
         let new = self.prepare::<C::Backend>(new, now)?;
-        if !C::Backend::holds(old.as_ref()) {
-            return Ok(None);
-        }
         let values = [
             Bind::from(new.session.id.expose()),
             Bind::from(&new.session.user_id),
             Bind::time(new.created),
             Bind::time(new.expires),
             Bind::Text(new.data.as_deref()),
-            Bind::from(old.as_ref()),
+            Bind::key(old.as_ref()),
             moment(now),
             moment(self.oldest(now)),
         ];
@@ -279,14 +270,11 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(old.as_ref()) {
-            return Ok(None);
-        }
         let id = new_id()?;
         let now = self.clock.now();
         let values = [
             Bind::from(id.expose()),
-            Bind::from(old.as_ref()),
+            Bind::key(old.as_ref()),
             moment(now),
             moment(self.oldest(now)),
         ];
@@ -331,10 +319,7 @@ impl<T> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        if !C::Backend::holds(id.as_ref()) {
-            return Ok(false);
-        }
-        let deleted = execute(conn, Delete, [Bind::from(id.as_ref())]);
+        let deleted = execute(conn, Delete, [Bind::key(id.as_ref())]);
         Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
     }
 }
