@@ -2,11 +2,15 @@
 
 pub mod auth;
 pub mod cities;
+pub mod d1;
 pub mod memory;
 pub mod numbers;
 #[cfg(feature = "postgres")]
 pub mod pgbouncer;
+pub mod pglite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod server;
+pub mod sqld;
 pub mod sqlite;
 pub mod workers;

@@ -23,12 +23,28 @@ fn main() {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).expect("a go");
 
+    if job == "hold-servers" {
+        hold_servers();
+    }
     match on_any(&url, pooled, &job) {
         Ok(text) => println!("{text}"),
         Err(error) => {
             eprintln!("{error:?}");
             std::process::exit(1);
         }
+    }
+}
+
+/// Starts one server of each kind, and waits to be killed.
+fn hold_servers() -> ! {
+    let _held = (
+        support::sqld::TestDb::new(),
+        support::pglite::TestDb::new(),
+        support::d1::TestDb::new(),
+    );
+    println!("held");
+    loop {
+        std::thread::park();
     }
 }
 

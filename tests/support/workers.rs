@@ -14,7 +14,8 @@ pub fn kill_after(worker: &str, url: &str, job: &'static str, time: Duration) {
     child.wait().expect("an exit");
 }
 
-fn start(worker: &str, url: &str, job: &str) -> Child {
+/// Starts the program `worker`, which waits for [`go`].
+pub fn start(worker: &str, url: &str, job: &str) -> Child {
     Command::new(worker)
         .args([job, url])
         .stdin(Stdio::piped())
@@ -24,7 +25,8 @@ fn start(worker: &str, url: &str, job: &str) -> Child {
         .expect("the worker program")
 }
 
-fn wait_until_ready(child: &mut Child) {
+/// Waits for the first word of a worker.
+pub fn wait_until_ready(child: &mut Child) {
     let mut ready = String::new();
     // Unbuffered, or the reader would swallow part of the answer.
     let stdout = child.stdout.as_mut().expect("piped");
@@ -34,7 +36,8 @@ fn wait_until_ready(child: &mut Child) {
     assert_eq!(ready, "ready\n");
 }
 
-fn go(child: &mut Child) {
+/// Lets a worker begin.
+pub fn go(child: &mut Child) {
     let mut stdin = child.stdin.take().expect("piped");
     stdin.write_all(b"go\n").expect("a living worker");
 }
