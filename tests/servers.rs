@@ -1,30 +1,20 @@
 //! The servers that the remote tests run against start, answer and end.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use postgres::{Client, NoTls};
+use support::http::Message;
 use support::{d1, pglite, sqld, workers};
 
-/// Status and body of one request.
+/// Status and body of the answer to one request.
 fn post(address: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    let authorization = token.map_or(String::new(), |token| {
-        format!("Authorization: Bearer {token}\r\n")
-    });
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{authorization}\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer[9..12].parse().unwrap();
-    (status, answer)
+    Message::post(path, token, body).write(&mut stream).unwrap();
+    let answer = Message::read(&mut BufReader::new(stream)).unwrap().unwrap();
+    (answer.status(), answer.text())
 }
 
 const SELECT: &str =

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod cities;
 pub mod d1;
+pub mod http;
 pub mod memory;
 pub mod numbers;
 #[cfg(feature = "postgres")]
