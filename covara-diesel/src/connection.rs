@@ -16,6 +16,15 @@ use crate::engine::Engine;
 #[must_use]
 pub struct LockWait(pub(crate) Option<String>);
 
+/// Why a batch failed.
+#[derive(Debug)]
+pub struct BatchError {
+    /// Position of the statement in the batch and of the row in the statement, from 0.
+    pub at: Option<(usize, usize)>,
+    /// The database's own error.
+    pub source: Error,
+}
+
 /// A connection this library works on: plain, pooled or remote.
 ///
 /// It says what differs between connections of one backend. All of it has defaults that
@@ -26,6 +35,44 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// Default: the engine's own limit, 32,766 on SQLite and 65,535 on PostgreSQL.
     fn bind_limit(&self) -> usize {
         <Self::Backend as Engine>::BIND_LIMIT
+    }
+
+    /// How many rows a seed takes in hand at once.
+    ///
+    /// Default: what suits the engine in the same process or near it. A connection with a
+    /// long way to its server wants more.
+    fn seed_rows(&self) -> usize {
+        <Self::Backend as Engine>::SEED_ROWS
+    }
+
+    /// Whether transactions can be begun, worked in and ended. Default: yes. A connection
+    /// without them gathers statements by [`begin_batch`](Self::begin_batch).
+    fn has_transactions(&self) -> bool {
+        true
+    }
+
+    /// From now on gathers statements that are executed, instead of sending them, and says
+    /// of each that it changed nothing. Only where there are no transactions.
+    fn begin_batch(&mut self) {}
+
+    /// Gathers no more, and forgets what was gathered.
+    fn end_batch(&mut self) {}
+
+    /// About how large the gathered statements are, in bytes.
+    fn batch_bytes(&self) -> usize {
+        0
+    }
+
+    /// Sends what was gathered, all or nothing, gathers no more, and returns how many rows
+    /// each statement changed. `rows` says how many rows each of them inserts.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, with the statement and the row that it is about, as far as that can
+    /// be found out; then nothing has changed.
+    fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
+        let _ = rows;
+        Ok(Vec::new())
     }
 
     /// Begins a transaction that is going to write, or a savepoint inside a running one.
@@ -99,6 +146,30 @@ where
 {
     fn bind_limit(&self) -> usize {
         (**self).bind_limit()
+    }
+
+    fn seed_rows(&self) -> usize {
+        (**self).seed_rows()
+    }
+
+    fn has_transactions(&self) -> bool {
+        (**self).has_transactions()
+    }
+
+    fn begin_batch(&mut self) {
+        (**self).begin_batch();
+    }
+
+    fn end_batch(&mut self) {
+        (**self).end_batch();
+    }
+
+    fn batch_bytes(&self) -> usize {
+        (**self).batch_bytes()
+    }
+
+    fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
+        (**self).send_batch(rows)
     }
 
     fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {

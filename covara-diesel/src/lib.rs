@@ -43,7 +43,7 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use connection::{DatabaseConnection, LockWait};
+pub use connection::{BatchError, DatabaseConnection, LockWait};
 pub use covara_derive::Seedable;
 pub use dialect::{Dialect, INTERNAL_TABLE_NAMES};
 pub use engine::Engine;
@@ -55,6 +55,42 @@ pub use progress_bar::progress_bar;
 pub use seed::{FixtureError, Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SQLITE_MIGRATIONS;
+
+/// Connections to remote servers over HTTP, on Diesel's own `Sqlite` backend.
+///
+/// Whatever works on a [`SqliteConnection`](diesel::SqliteConnection), your `table!` schemas
+/// and derives, migrations, seeds, stores and pools, works on them unchanged, as far as the
+/// server can do it. Each connection says what it cannot.
+///
+/// | feature | connection | server |
+/// |---|---|---|
+/// | `libsql` | `LibsqlConnection` | libSQL, Turso |
+/// | `d1` | `D1Connection` | Cloudflare D1 |
+#[cfg(any(feature = "libsql", feature = "d1"))]
+pub mod remote {
+    mod bridge;
+    #[cfg(feature = "d1")]
+    mod d1;
+    mod error;
+    mod http;
+    #[cfg(feature = "libsql")]
+    mod libsql;
+    mod pool;
+    mod sql;
+    mod url;
+    mod value;
+
+    pub use bridge::{Driver, RemoteConnection, RemoteCursor, RemoteTransactions};
+    #[cfg(feature = "d1")]
+    pub(crate) use d1::pool as d1_pool;
+    #[cfg(feature = "d1")]
+    pub use d1::{D1, D1Connection};
+    #[cfg(feature = "libsql")]
+    pub(crate) use libsql::pool as libsql_pool;
+    #[cfg(feature = "libsql")]
+    pub use libsql::{Libsql, LibsqlConnection};
+    pub use value::{Rows, Statement, Value};
+}
 
 /// The `table!` modules of the internal tables, per backend.
 ///
@@ -70,6 +106,10 @@ pub mod schema {
 mod pool_constructors {
     #[cfg(feature = "postgres")]
     pub use crate::postgres::pool::{postgres, postgres_with};
+    #[cfg(feature = "d1")]
+    pub use crate::remote::d1_pool::{d1, d1_with};
+    #[cfg(feature = "libsql")]
+    pub use crate::remote::libsql_pool::{libsql, libsql_with};
     #[cfg(feature = "sqlite")]
     pub use crate::sqlite::pool::{sqlite, sqlite_with};
 }

@@ -58,6 +58,11 @@ pub fn migrate_internal<C: DatabaseConnection>(
         Err(error) => return Err(failure::<C>(error, options)),
     }
 
+    if !conn.has_transactions() {
+        let applied = run_as_batch(conn, &migrations, options);
+        conn.end_batch();
+        return Ok(MigrationSummary::new(dialect, applied?));
+    }
     let mut transaction =
         Transaction::begin(conn, |conn| conn.begin_migration(options.lock_timeout))
             .map_err(|error| failure::<C>(error, options))?;
@@ -80,22 +85,62 @@ fn run_pending<C: DatabaseConnection>(
     for migration in pending(migrations, &state) {
         let version = version(migration);
         let name = migration.name().to_string();
-        let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
-        // Names are part of this crate: digits, lower-case letters, `-` and `_`.
-        let record = format!(
-            "INSERT INTO __covara_migrations (version, name) VALUES ('{version}', '{name}')"
-        );
-        let run = migration
-            .run(boxable)
-            .and_then(|()| conn.batch_execute(&record).map_err(Into::into));
-        if let Err(error) = run {
+        if let Err(error) = run_and_record(conn, migration) {
             return Err(migration_failure::<C>(&*error, version, name, options));
         }
         applied.push(version);
     }
-    let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
-    check_tables::<C::Backend>(&state)?;
+    check(conn, options)?;
     Ok(applied)
+}
+
+/// Without transactions: all of it is one batch, and no lock is needed. Of several that run at
+/// once the first does it, and the others find it done, as every statement allows for that.
+fn run_as_batch<C: DatabaseConnection>(
+    conn: &mut C,
+    migrations: &[Box<dyn Migration<C::Backend>>],
+    options: &MigrateOptions,
+) -> Result<Vec<String>, MigrateError> {
+    let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    conn.begin_batch();
+    conn.batch_execute(CREATE_HISTORY)
+        .map_err(|error| failure::<C>(error, options))?;
+    let mut applied = Vec::new();
+    for migration in pending(migrations, &state) {
+        let version = version(migration);
+        if let Err(error) = run_and_record(conn, migration) {
+            let name = migration.name().to_string();
+            return Err(migration_failure::<C>(&*error, version, name, options));
+        }
+        applied.push(version);
+    }
+    conn.send_batch(&[])
+        .map_err(|error| failure::<C>(error.source, options))?;
+    check(conn, options)?;
+    Ok(applied)
+}
+
+fn run_and_record<C: DatabaseConnection>(
+    conn: &mut C,
+    migration: &dyn Migration<C::Backend>,
+) -> Result<(), Source> {
+    let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
+    migration.run(boxable)?;
+    let (version, name) = (version(migration), migration.name());
+    // Names are part of this crate: digits, lower-case letters, `-` and `_`.
+    conn.batch_execute(&format!(
+        "INSERT INTO __covara_migrations (version, name) VALUES ('{version}', '{name}') \
+         ON CONFLICT DO NOTHING"
+    ))?;
+    Ok(())
+}
+
+fn check<C: DatabaseConnection>(
+    conn: &mut C,
+    options: &MigrateOptions,
+) -> Result<(), MigrateError> {
+    let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    check_tables::<C::Backend>(&state)
 }
 
 pub(super) fn embedded<DB: Engine>() -> Result<Vec<Box<dyn Migration<DB>>>, MigrateError> {

@@ -63,6 +63,19 @@ pub enum SeedError {
         source: Error,
     },
 
+    /// A later piece of a seed failed that could not be one transaction: only over Cloudflare
+    /// D1, and above 4 MiB. Running the same seed again writes what is missing.
+    #[error(
+        "the first {rows} rows are kept, as the seed is too large for one batch of this \
+         database; run it again when the cause is mended, the rest was not written"
+    )]
+    Partial {
+        /// Rows that the database has.
+        rows: usize,
+        /// What happened to the piece that failed.
+        source: Box<SeedError>,
+    },
+
     /// A file of rows cannot be read as rows of its table.
     #[error(transparent)]
     Fixture(#[from] FixtureError),

@@ -189,33 +189,44 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
     }
 
     /// How many streamed rows are in memory at a time. Default: what is fastest, 256 on
-    /// SQLite and 8,192 on PostgreSQL. Fewer suit rows of many kilobytes.
+    /// SQLite, 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Fewer suit rows of many kilobytes.
     pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
         self.chunk_rows = Some(rows);
         self
     }
 
-    /// Runs the seed in one transaction.
+    /// Runs the seed in one transaction. Over Cloudflare D1, which has none, it is one batch
+    /// up to 4 MiB; [`SeedSummary::transactions`] says how many a larger one took.
     ///
     /// # Errors
     ///
-    /// See [`SeedError`]. After an error nothing of the seed is kept.
+    /// See [`SeedError`]. After an error nothing of the seed is kept, unless it says
+    /// [`Partial`](SeedError::Partial).
     pub fn run(self, conn: &mut C) -> Result<SeedSummary, SeedError> {
         if self.tables.is_empty() {
             return Ok(SeedSummary::default());
         }
+        if !conn.has_transactions() {
+            let written = self.write(conn);
+            // What a failure left in the batch that was being gathered is not sent.
+            conn.end_batch();
+            return written;
+        }
         let begin = |conn: &mut C| conn.begin_write(self.lock_timeout);
         let mut transaction = Transaction::begin(conn, begin).map_err(outside::<C>)?;
-        let tables = self.tables.into_iter();
-        let tables = tables.map(|prepare| prepare(transaction.conn()));
+        let summary = self.write(transaction.conn())?;
+        transaction.commit().map_err(outside::<C>)?;
+        Ok(summary)
+    }
+
+    fn write(self, conn: &mut C) -> Result<SeedSummary, SeedError> {
+        let tables = self.tables.into_iter().map(|prepare| prepare(conn));
         let tables: Vec<Prepared<'a, C>> = tables.collect::<Result<_, _>>()?;
         let names = tables.iter().map(|table| table.target.table.clone());
-        let mut run = Run::new(transaction.conn(), self.progress, self.chunk_rows, names);
+        let mut run = Run::new(conn, self.progress, self.chunk_rows, names);
         for Prepared { target, write } in tables {
             write(&mut run, target)?;
         }
-        let summary = run.finish()?;
-        transaction.commit().map_err(outside::<C>)?;
-        Ok(summary)
+        run.finish()
     }
 }

@@ -18,6 +18,9 @@ pub struct TableSummary {
 pub struct SeedSummary {
     /// One entry per [`table`](crate::Seed::table) or [`rows`](crate::Seed::rows).
     pub tables: Vec<TableSummary>,
+    /// In how many pieces the rows were written, each all or nothing: 1, but for a seed of
+    /// more than 4 MiB over Cloudflare D1, which has no transactions larger than a request.
+    pub transactions: usize,
 }
 
 impl SeedSummary {

@@ -1,5 +1,6 @@
 //! Writes rows in statements of fixed sizes and counts them.
 
+mod batches;
 mod culprit;
 mod stage;
 
@@ -10,6 +11,7 @@ use diesel::QueryResult;
 use diesel::connection::TransactionManager;
 use diesel::result::{DatabaseErrorKind, Error};
 
+use batches::Batches;
 use culprit::another_try;
 use stage::STAGE_CHUNKS;
 
@@ -30,6 +32,8 @@ pub(crate) struct Run<'c, 'a, C> {
     later: VecDeque<String>,
     summary: SeedSummary,
     finished: Vec<Target>,
+    /// Where rows go that cannot be in one transaction.
+    batches: Option<Batches>,
 }
 
 impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
@@ -39,13 +43,16 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
         chunk_rows: Option<NonZeroUsize>,
         tables: impl Iterator<Item = String>,
     ) -> Self {
+        let chunk_rows = chunk_rows.map_or_else(|| conn.seed_rows(), NonZeroUsize::get);
+        let batches = (!conn.has_transactions()).then(|| Batches::begin(conn));
         Self {
             conn,
             progress,
-            chunk_rows: chunk_rows.map_or(C::Backend::SEED_ROWS, NonZeroUsize::get),
+            chunk_rows,
             later: tables.collect(),
             summary: SeedSummary::default(),
             finished: Vec::new(),
+            batches,
         }
     }
 
@@ -98,10 +105,12 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
         let constraint = information.constraint_name();
         self.later.retain(|later| later != sql_name);
         let later = self.later.make_contiguous();
-        // Rolled back to, as the first error is the one to tell if this one fails.
-        let first = nested(self.conn, |conn| {
-            C::Backend::referenced_among(conn, sql_name, constraint, later)
-        });
+        let ask = |conn: &mut C| C::Backend::referenced_among(conn, sql_name, constraint, later);
+        let first = match &self.batches {
+            Some(_) => ask(self.conn),
+            // Rolled back to, as the first error is the one to tell if this one fails.
+            None => nested(self.conn, ask),
+        };
         let source = Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, information);
         match first {
             Ok(Some(first)) => SeedError::TableOrder {
@@ -122,6 +131,7 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
 
     /// The sequences last, in one order for all seeds: their locks are held to the end.
     pub(super) fn finish(mut self) -> Result<SeedSummary, SeedError> {
+        self.send()?;
         self.finished.sort_by(|a, b| a.table.cmp(&b.table));
         for target in &self.finished {
             C::Backend::finish_seed(self.conn, &target.table, &target.columns).map_err(
@@ -131,6 +141,7 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
                 },
             )?;
         }
+        self.count_batches();
         Ok(self.summary)
     }
 }
@@ -230,6 +241,9 @@ where
 
     fn write(&mut self, chunk: &[T]) -> Result<(), SeedError> {
         let rows: Vec<T::Row<'_>> = chunk.iter().map(T::row).collect();
+        if self.run.batches.is_some() {
+            return self.insert_all(&rows);
+        }
         if self.way.is_none() {
             let Some(first) = rows.first() else {
                 return Ok(());
@@ -283,6 +297,10 @@ where
 
     fn statement<const N: usize>(&mut self, rest: &[T::Row<'_>]) -> Result<usize, SeedError> {
         let rows = &rest[..N];
+        if self.run.batches.is_some() {
+            self.gather::<N>(rows)?;
+            return Ok(N);
+        }
         match self.insert::<N>(rows) {
             Ok(inserted) => self.advance(N, inserted),
             Err(source) => return Err(self.refused(rows, source)),

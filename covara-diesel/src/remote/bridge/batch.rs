@@ -1,0 +1,98 @@
+//! Statements that are sent together.
+
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+
+use super::Driver;
+use crate::connection::{BatchError, message};
+use crate::remote::sql::rows_apart;
+use crate::remote::value::Statement;
+
+#[derive(Default)]
+pub(super) struct Batch {
+    statements: Vec<Statement>,
+    pub(super) bytes: usize,
+}
+
+/// Fails whatever the database holds, with words that nothing else says.
+const TAKE_BACK: &str = "SELECT json_extract('{}', 'covara_take_back')";
+const TAKEN_BACK: &str = "covara_take_back";
+
+impl Batch {
+    pub(super) fn add(&mut self, statement: Statement) {
+        self.bytes += statement.bytes();
+        self.statements.push(statement);
+    }
+
+    pub(super) fn send<D: Driver>(
+        self,
+        driver: &mut D,
+        rows: &[usize],
+    ) -> Result<Vec<usize>, BatchError> {
+        driver
+            .execute_atomically(&self.statements)
+            .map_err(|source| {
+                let at = is_of_a_statement(&source)
+                    .then(|| self.culprit(driver, rows))
+                    .flatten();
+                BatchError { at, source }
+            })
+    }
+
+    /// The first statement that fails, and the row in it: found by sending parts that are
+    /// always taken back, as servers do not tell.
+    fn culprit<D: Driver>(&self, driver: &mut D, rows: &[usize]) -> Option<(usize, usize)> {
+        let all: Vec<&Statement> = self.statements.iter().collect();
+        let statement = first_failing(driver, &[], &all)?;
+        let count = rows.get(statement).copied().unwrap_or(1);
+        let row = rows_apart(all.get(statement)?, count).and_then(|single| {
+            let single: Vec<&Statement> = single.iter().collect();
+            first_failing(driver, &all[..statement], &single)
+        });
+        Some((statement, row.unwrap_or(0)))
+    }
+}
+
+fn first_failing<D: Driver>(
+    driver: &mut D,
+    before: &[&Statement],
+    statements: &[&Statement],
+) -> Option<usize> {
+    let (mut first, mut end) = (0, statements.len());
+    // The first that fails is one of first..end, if any.
+    while first < end {
+        let middle = first + (end - first) / 2;
+        let tried = before.iter().chain(&statements[..=middle]).copied();
+        if fails(driver, tried).ok()? {
+            end = middle;
+        } else {
+            first = middle + 1;
+        }
+    }
+    (first < statements.len()).then_some(first)
+}
+
+fn fails<'s, D: Driver>(
+    driver: &mut D,
+    statements: impl Iterator<Item = &'s Statement>,
+) -> QueryResult<bool> {
+    let mut tried: Vec<Statement> = statements.cloned().collect();
+    tried.push(Statement::new(TAKE_BACK));
+    match driver.execute_atomically(&tried) {
+        Err(error) if message(&error).contains(TAKEN_BACK) => Ok(false),
+        Err(error) if is_of_a_statement(&error) => Ok(true),
+        Err(error) => Err(error),
+        // Nothing was taken back: leave it at that.
+        Ok(_) => Err(Error::RollbackTransaction),
+    }
+}
+
+/// Whether the database itself refused something.
+fn is_of_a_statement(error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(kind, _) => !matches!(
+            kind,
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
+        ),
+        _ => false,
+    }
+}

@@ -1,0 +1,390 @@
+//! Remote servers as Diesel connections on its own `Sqlite` backend.
+//!
+//! Everything that Diesel wants of a connection is here, once for all protocols; a
+//! [`Driver`] only sends statements and reads answers. It is also the only place that uses
+//! what Diesel hides behind `i-implement-a-third-party-backend-and-opt-into-breaking-changes`
+//! for remote connections: that may change in any release, which is why the workspace pins
+//! `diesel = "~2.3"`.
+
+mod batch;
+mod private;
+mod transactions;
+
+use std::fmt;
+use std::time::Duration;
+
+use diesel::connection::{CacheSize, Connection};
+use diesel::connection::{
+    ConnectionSealed, DynInstrumentation, Instrumentation, InstrumentationEvent, LoadConnection,
+    SimpleConnection, StrQueryHelper, TransactionManager, TransactionManagerStatus,
+};
+use diesel::expression::QueryMetadata;
+use diesel::migration::MigrationConnection;
+use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::r2d2::R2D2Connection;
+use diesel::result::{ConnectionResult, Error, QueryResult};
+use diesel::sqlite::{Sqlite, SqliteType};
+use diesel::{ConnectionError, RunQueryDsl};
+
+use batch::Batch;
+use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
+pub use transactions::RemoteTransactions;
+
+use super::sql::statements;
+use super::value::{Rows, Statement};
+use crate::connection::{BatchError, DatabaseConnection, LockWait, transaction_depth};
+
+/// A protocol to a remote server that speaks SQLite's SQL.
+pub trait Driver: Sized + Send + 'static {
+    /// How many bind parameters one statement may carry.
+    const BIND_LIMIT: usize;
+    /// How many rows a seed takes in hand at once.
+    const SEED_ROWS: usize;
+    /// Why `transaction()` is refused, if it is.
+    const NO_TRANSACTIONS: Option<&'static str>;
+
+    /// Reads the URL; sends nothing.
+    fn open(url: &str) -> ConnectionResult<Self>;
+
+    /// Runs a statement for its rows. `real` says which columns are read as floating-point
+    /// numbers; those beyond its end are of a type that is not known.
+    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows>;
+
+    /// Runs a statement for the number of rows it changed.
+    fn execute(&mut self, statement: &Statement) -> QueryResult<usize>;
+
+    /// Runs statements in order, all or none, outside of a transaction.
+    fn execute_atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>>;
+
+    /// Runs the statements of a script in order, up to the first that fails.
+    fn script(&mut self, sql: &str) -> QueryResult<()>;
+
+    /// Begins a transaction, outside of any.
+    fn begin(&mut self, sql: &str) -> QueryResult<()>;
+
+    /// Commits the transaction. Whatever comes of it, it is over.
+    fn commit(&mut self) -> QueryResult<()>;
+
+    /// Rolls the transaction back. Whatever comes of it, it is over.
+    fn rollback(&mut self);
+
+    /// Rolls the transaction back before its end: what follows in it is an error.
+    fn abandon(&mut self);
+
+    /// For how long a statement that the server found locked may be tried again.
+    fn lock_wait(&mut self) -> &mut Duration;
+}
+
+/// A connection to a remote server, on Diesel's `Sqlite` backend.
+///
+/// See [`LibsqlConnection`](super::LibsqlConnection) and [`D1Connection`](super::D1Connection)
+/// for what each driver `D` can do.
+pub struct RemoteConnection<D> {
+    pub(super) driver: D,
+    private: Private,
+    transactions: TransactionManagerStatus,
+    instrumentation: DynInstrumentation,
+    /// Statements that wait to be sent as one batch.
+    batch: Option<Batch>,
+}
+
+/// Shows nothing: the URL may hold a token.
+impl<D> fmt::Debug for RemoteConnection<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteConnection").finish_non_exhaustive()
+    }
+}
+
+impl<D: Driver> RemoteConnection<D> {
+    /// A statement as the driver sends it.
+    pub(super) fn statement<T>(&mut self, source: &T) -> QueryResult<Statement>
+    where
+        T: QueryFragment<Sqlite> + ?Sized,
+    {
+        self.private.statement(source)
+    }
+
+    pub(super) fn wait_for_locks(&mut self, wait: Duration) {
+        *self.driver.lock_wait() = wait;
+    }
+
+    /// Tells the observer of a query before and after.
+    pub(super) fn observed<T, R>(
+        &mut self,
+        source: &T,
+        run: impl FnOnce(&mut Self) -> QueryResult<R>,
+    ) -> QueryResult<R>
+    where
+        T: QueryFragment<Sqlite>,
+    {
+        let query = diesel::debug_query::<Sqlite, _>(source);
+        self.instrumentation
+            .on_connection_event(InstrumentationEvent::start_query(&query));
+        let result = run(self);
+        let error = result.as_ref().err();
+        self.instrumentation
+            .on_connection_event(InstrumentationEvent::finish_query(&query, error));
+        result
+    }
+
+    /// Executes statements in order, all or none of them, in one request, and returns how
+    /// many rows each changed. In an open transaction they become part of it.
+    ///
+    /// # Errors
+    ///
+    /// The database's own; then nothing has changed.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use covara_diesel::remote::D1Connection;
+    /// use diesel::prelude::*;
+    ///
+    /// diesel::table! {
+    ///     accounts (id) { id -> BigInt, cents -> BigInt, }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut conn = D1Connection::establish("d1://ACCOUNT/DATABASE?token=…")?;
+    /// let add = |id: i64, cents: i64| {
+    ///     diesel::update(accounts::table.find(id)).set(accounts::cents.eq(accounts::cents + cents))
+    /// };
+    /// conn.batch(&[&add(1, -500), &add(2, 500)])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn batch(&mut self, statements: &[&dyn QueryFragment<Sqlite>]) -> QueryResult<Vec<usize>> {
+        self.execute_atomically(statements)
+    }
+}
+
+impl<D: Driver> ConnectionSealed for RemoteConnection<D> {}
+
+impl<D: Driver> SimpleConnection for RemoteConnection<D> {
+    fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
+        let shown = StrQueryHelper::new(query);
+        self.instrumentation
+            .on_connection_event(InstrumentationEvent::start_query(&shown));
+        let result = match &mut self.batch {
+            Some(batch) => {
+                statements(query)
+                    .into_iter()
+                    .for_each(|statement| batch.add(Statement::new(statement)));
+                Ok(())
+            }
+            None => self.driver.script(query),
+        };
+        let error = result.as_ref().err();
+        self.instrumentation
+            .on_connection_event(InstrumentationEvent::finish_query(&shown, error));
+        result
+    }
+}
+
+impl<D: Driver> Connection for RemoteConnection<D> {
+    type Backend = Sqlite;
+    type TransactionManager = RemoteTransactions;
+
+    /// Reads the URL; nothing is sent before the first statement.
+    fn establish(database_url: &str) -> ConnectionResult<Self> {
+        let mut instrumentation = default_instrumentation();
+        let shown = without_secrets(database_url);
+        instrumentation
+            .on_connection_event(InstrumentationEvent::start_establish_connection(shown));
+        let opened = D::open(database_url).and_then(|driver| Ok((driver, Private::open()?)));
+        let error = opened.as_ref().err();
+        instrumentation.on_connection_event(InstrumentationEvent::finish_establish_connection(
+            shown, error,
+        ));
+        let (driver, private) = opened?;
+        Ok(Self {
+            driver,
+            private,
+            transactions: TransactionManagerStatus::default(),
+            instrumentation,
+            batch: None,
+        })
+    }
+
+    fn execute_returning_count<T>(&mut self, source: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Sqlite> + QueryId,
+    {
+        self.observed(source, |conn| {
+            let statement = conn.private.statement(source)?;
+            match &mut conn.batch {
+                Some(batch) => {
+                    batch.add(statement);
+                    Ok(0)
+                }
+                None => conn.driver.execute(&statement),
+            }
+        })
+    }
+
+    fn transaction_state(&mut self) -> &mut TransactionManagerStatus {
+        &mut self.transactions
+    }
+
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        &mut *self.instrumentation
+    }
+
+    fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
+        self.instrumentation = instrumentation.into();
+    }
+
+    /// There is no cache: servers prepare a statement each time it comes.
+    fn set_prepared_statement_cache_size(&mut self, _: CacheSize) {}
+}
+
+impl<D: Driver> LoadConnection for RemoteConnection<D> {
+    type Cursor<'conn, 'query> = RemoteCursor<'conn, 'query>;
+    type Row<'conn, 'query> = CursorRow<'conn, 'query>;
+
+    fn load<'conn, 'query, T>(
+        &'conn mut self,
+        source: T,
+    ) -> QueryResult<RemoteCursor<'conn, 'query>>
+    where
+        T: Query + QueryFragment<Sqlite> + QueryId + 'query,
+        Sqlite: QueryMetadata<T::SqlType>,
+    {
+        let mut types = Vec::new();
+        <Sqlite as QueryMetadata<T::SqlType>>::row_metadata(&mut (), &mut types);
+        let real: Vec<bool> = types
+            .iter()
+            .map(|kind| matches!(kind, Some(SqliteType::Double | SqliteType::Float)))
+            .collect();
+        let rows = self.observed(&source, |conn| {
+            if conn.batch.is_some() {
+                return Err(unsupported("nothing can be read while a batch is gathered"));
+            }
+            let statement = conn.private.statement(&source)?;
+            conn.driver.query(&statement, &real)
+        })?;
+        let reading = self.private.reading();
+        Ok(RemoteCursor {
+            rows: self.private.rows(rows)?,
+            reading,
+        })
+    }
+}
+
+/// The rows of an answer, one after the other.
+#[expect(missing_debug_implementations, reason = "Diesel's own has none")]
+pub struct RemoteCursor<'conn, 'query> {
+    rows: Cursor<'conn, 'query>,
+    reading: Reading,
+}
+
+impl<'conn, 'query> Iterator for RemoteCursor<'conn, 'query> {
+    type Item = QueryResult<CursorRow<'conn, 'query>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.rows.next()
+    }
+}
+
+impl Drop for RemoteCursor<'_, '_> {
+    fn drop(&mut self) {
+        // An answer may be large; it need not wait for the next one.
+        self.reading.set(Rows::default());
+    }
+}
+
+impl<D: Driver> R2D2Connection for RemoteConnection<D> {
+    /// Costs nothing: every request stands for itself, so there is nothing to lose between
+    /// two of them that a round trip now would find.
+    fn ping(&mut self) -> QueryResult<()> {
+        Ok(())
+    }
+
+    fn is_broken(&mut self) -> bool {
+        RemoteTransactions::is_broken_transaction_manager(self)
+    }
+}
+
+impl<D: Driver> MigrationConnection for RemoteConnection<D> {
+    fn setup(&mut self) -> QueryResult<usize> {
+        diesel::sql_query(diesel::migration::CREATE_MIGRATIONS_TABLE).execute(self)
+    }
+}
+
+impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
+    fn bind_limit(&self) -> usize {
+        D::BIND_LIMIT
+    }
+
+    fn seed_rows(&self) -> usize {
+        D::SEED_ROWS
+    }
+
+    fn has_transactions(&self) -> bool {
+        D::NO_TRANSACTIONS.is_none()
+    }
+
+    fn begin_batch(&mut self) {
+        self.batch = Some(Batch::default());
+    }
+
+    fn end_batch(&mut self) {
+        self.batch = None;
+    }
+
+    fn batch_bytes(&self) -> usize {
+        self.batch.as_ref().map_or(0, |batch| batch.bytes)
+    }
+
+    fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
+        let batch = self.batch.take().unwrap_or_default();
+        batch.send(&mut self.driver, rows)
+    }
+
+    /// Every transaction of a remote connection takes the write lock when it begins.
+    fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {
+        let lock_wait = self.driver.lock_wait();
+        let previous = *lock_wait;
+        *lock_wait = previous.max(wait);
+        let begun = RemoteTransactions::begin_transaction(self);
+        *self.driver.lock_wait() = previous;
+        begun.map(|()| LockWait(None))
+    }
+
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait> {
+        self.begin_write(wait)
+    }
+
+    fn restore_lock_wait(&mut self, _: LockWait) -> QueryResult<()> {
+        Ok(())
+    }
+
+    fn execute_atomically(
+        &mut self,
+        statements: &[&dyn QueryFragment<Sqlite>],
+    ) -> QueryResult<Vec<usize>> {
+        if transaction_depth(self)? > 0 {
+            return self.in_savepoint(statements);
+        }
+        let statements: Vec<Statement> = statements
+            .iter()
+            .map(|statement| self.statement(*statement))
+            .collect::<QueryResult<_>>()?;
+        self.driver.execute_atomically(&statements)
+    }
+}
+
+/// The URL as far as it can be shown.
+fn without_secrets(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Diesel's error for a URL that cannot be used.
+pub(super) fn bad_url(reason: impl Into<String>) -> ConnectionError {
+    ConnectionError::InvalidConnectionUrl(reason.into())
+}
+
+/// Diesel's error for what a connection cannot do.
+pub(super) fn unsupported(reason: &'static str) -> Error {
+    Error::QueryBuilderError(reason.into())
+}

@@ -1,0 +1,224 @@
+//! Diesel's values out of Diesel and into it again.
+//!
+//! Neither the content of a bind collector nor a row can be read or made outside of Diesel's
+//! own SQLite connection. So each remote connection has one of its own in memory: it shows
+//! the binds as the rows of a query, and it makes rows of what came over the network.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::backend::Backend;
+use diesel::connection::{DynInstrumentation, LoadConnection, SimpleConnection};
+use diesel::prelude::*;
+use diesel::query_builder::{
+    AstPass, CollectedQuery, MoveableBindCollector, Query, QueryBuilder, QueryFragment, QueryId,
+};
+use diesel::row::{Field, Row};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{BigInt, Binary, Untyped};
+use diesel::sqlite::{Sqlite, SqliteQueryBuilder, SqliteType, SqliteValue};
+
+use crate::remote::value::{Cell, Rows, Statement, Value};
+
+type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
+type Binds = <Collector<'static> as MoveableBindCollector<Sqlite>>::BindData;
+
+pub(super) type Cursor<'conn, 'query> = <SqliteConnection as LoadConnection>::Cursor<'conn, 'query>;
+pub(super) type CursorRow<'conn, 'query> = <SqliteConnection as LoadConnection>::Row<'conn, 'query>;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The next value of the answer: from left to right, from the first row to the last.
+    ///
+    /// Of whatever type it is: Diesel wants one named, and asks for no other here.
+    fn covara_next() -> Binary;
+}
+
+/// Rows of a table of numbers, which joined with itself gives as many as wanted.
+const NUMBERS: usize = 64;
+
+const SET_UP: &str = "CREATE TABLE numbers (n INTEGER PRIMARY KEY);
+WITH RECURSIVE up (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM up WHERE n < 64)
+INSERT INTO numbers SELECT n FROM up";
+
+pub(super) struct Private {
+    conn: SqliteConnection,
+    reading: Reading,
+}
+
+/// The answer that is being read, shared with the SQL function.
+#[derive(Clone, Default)]
+pub(super) struct Reading(Arc<Mutex<(Arc<Rows>, usize)>>);
+
+impl Reading {
+    fn next(&self) -> NextCell {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (rows, next) = &mut *state;
+        let index = *next;
+        *next += 1;
+        NextCell {
+            rows: Arc::clone(rows),
+            index,
+        }
+    }
+
+    pub(super) fn set(&self, rows: Rows) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Arc::new(rows), 0);
+    }
+}
+
+struct NextCell {
+    rows: Arc<Rows>,
+    index: usize,
+}
+
+impl fmt::Debug for NextCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NextCell").field(&self.index).finish()
+    }
+}
+
+impl ToSql<Binary, Sqlite> for NextCell {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        match self.rows.cells.get(self.index) {
+            None => return Err("the answer has no more values".into()),
+            Some(Cell::Null) => return Ok(IsNull::Yes),
+            Some(Cell::Integer(number)) => out.set_value(*number),
+            Some(Cell::Real(number)) => out.set_value(*number),
+            Some(Cell::Slice(range)) => out.set_value(self.rows.text(range)),
+            Some(Cell::Text(text)) => out.set_value(&**text),
+            Some(Cell::Blob(bytes)) => out.set_value(&**bytes),
+        }
+        Ok(IsNull::No)
+    }
+}
+
+/// The query that hands out an answer's rows.
+struct Answer {
+    sql: String,
+    rows: i64,
+}
+
+impl QueryId for Answer {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Answer {
+    type SqlType = Untyped;
+}
+
+impl QueryFragment<Sqlite> for Answer {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(&self.sql);
+        out.push_bind_param::<BigInt, _>(&self.rows)
+    }
+}
+
+impl Private {
+    pub(super) fn open() -> ConnectionResult<Self> {
+        let mut conn = SqliteConnection::establish(":memory:")?;
+        // What happens in here is no business of whoever watches the remote connection.
+        conn.set_instrumentation(None::<Box<dyn diesel::connection::Instrumentation>>);
+        let reading = Reading::default();
+        let shared = reading.clone();
+        covara_next_utils::register_nondeterministic_impl(&conn, move || shared.next())
+            .and_then(|()| conn.batch_execute(SET_UP))
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(Self { conn, reading })
+    }
+
+    /// SQL and binds of a query.
+    pub(super) fn statement<T>(&mut self, source: &T) -> QueryResult<Statement>
+    where
+        T: QueryFragment<Sqlite> + ?Sized,
+    {
+        let mut sql = SqliteQueryBuilder::new();
+        source.to_sql(&mut sql, &Sqlite)?;
+        let mut collector = Collector::default();
+        source.collect_binds(&mut collector, &mut (), &Sqlite)?;
+        Ok(Statement {
+            sql: sql.finish(),
+            arguments: self.arguments(collector.moveable())?,
+        })
+    }
+
+    fn arguments(&mut self, binds: Binds) -> QueryResult<Vec<Value>> {
+        let mut shown = Vec::new();
+        Collector::push_debug_binds(&binds, &mut shown);
+        let count = shown.len();
+        drop(shown);
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        // Sizes are few, so that few statements are kept; what is not bound is not read.
+        let mut sql = String::from("VALUES (?)");
+        sql.push_str(&", (?)".repeat(count.next_power_of_two().min(MOST_BINDS).max(count) - 1));
+        self.conn
+            .load(CollectedQuery::new(sql, true, binds))?
+            .take(count)
+            .map(|row| {
+                let row = row?;
+                let value = row.get(0).and_then(|field| field.value().map(value_of));
+                Ok(value.unwrap_or(Value::Null))
+            })
+            .collect()
+    }
+
+    /// A cursor over an answer.
+    pub(super) fn rows<'conn, 'query>(
+        &'conn mut self,
+        rows: Rows,
+    ) -> QueryResult<Cursor<'conn, 'query>> {
+        let count = rows.count();
+        let mut sql = String::from("SELECT ");
+        if rows.columns.is_empty() {
+            sql.push_str("NULL");
+        }
+        for (position, column) in rows.columns.iter().enumerate() {
+            sql.push_str(if position == 0 { "" } else { ", " });
+            sql.push_str("covara_next() AS \"");
+            sql.push_str(&column.replace('"', "\"\""));
+            sql.push('"');
+        }
+        sql.push_str(" FROM numbers");
+        let mut reach = NUMBERS;
+        while reach < count {
+            sql.push_str(", numbers AS n");
+            sql.push_str(&reach.to_string());
+            reach = reach.saturating_mul(NUMBERS);
+        }
+        sql.push_str(" LIMIT ");
+        self.reading.set(rows);
+        self.conn.load(Answer {
+            sql,
+            rows: i64::try_from(count).unwrap_or(i64::MAX),
+        })
+    }
+
+    /// Of which the rest is let go when the cursor is through.
+    pub(super) fn reading(&self) -> Reading {
+        self.reading.clone()
+    }
+}
+
+/// `SQLITE_MAX_VARIABLE_NUMBER` of SQLite as it comes.
+const MOST_BINDS: usize = 32_766;
+
+fn value_of(mut value: SqliteValue<'_, '_, '_>) -> Value {
+    match value.value_type() {
+        Some(SqliteType::Text) => Value::Text(value.read_text().to_owned()),
+        Some(SqliteType::Binary) => Value::Blob(value.read_blob().to_owned()),
+        Some(SqliteType::Double | SqliteType::Float) => Value::Real(value.read_double()),
+        Some(SqliteType::Integer | SqliteType::SmallInt | SqliteType::Long) => {
+            Value::Integer(value.read_long())
+        }
+        None => Value::Null,
+    }
+}
+
+/// An observer that was set or Diesel's default one.
+pub(super) fn default_instrumentation() -> DynInstrumentation {
+    DynInstrumentation::default_instrumentation()
+}

@@ -1,0 +1,135 @@
+//! Transactions and savepoints of remote connections.
+
+use std::num::NonZeroU32;
+
+use diesel::connection::{
+    Connection, InstrumentationEvent, TransactionDepthChange, TransactionManager,
+    TransactionManagerStatus,
+};
+use diesel::query_builder::QueryFragment;
+use diesel::result::{Error, QueryResult};
+use diesel::sqlite::Sqlite;
+
+use super::{Driver, RemoteConnection, unsupported};
+
+/// Keeps count of transactions and savepoints, under the names that Diesel gives them.
+#[derive(Debug)]
+pub struct RemoteTransactions;
+
+/// The name Diesel gives a savepoint at a depth.
+fn savepoint(depth: NonZeroU32) -> String {
+    format!("diesel_savepoint_{depth}")
+}
+
+fn change(status: &mut TransactionManagerStatus, by: TransactionDepthChange) -> QueryResult<()> {
+    match status {
+        TransactionManagerStatus::Valid(valid) => valid.change_transaction_depth(by),
+        TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
+    }
+}
+
+/// How deep inside the transaction its innermost part is; an error outside of any.
+fn inside(status: &TransactionManagerStatus) -> QueryResult<NonZeroU32> {
+    status.transaction_depth()?.ok_or(Error::NotInTransaction)
+}
+
+impl<D: Driver> RemoteConnection<D> {
+    /// Begins a transaction by `sql` if none is open, else a savepoint.
+    pub(in crate::remote) fn begin_by(&mut self, sql: &str) -> QueryResult<()> {
+        if let Some(reason) = D::NO_TRANSACTIONS {
+            return Err(unsupported(reason));
+        }
+        let depth = self.transactions.transaction_depth()?;
+        let inner = depth.map_or(NonZeroU32::MIN, |depth| depth.saturating_add(1));
+        self.instrumentation
+            .on_connection_event(InstrumentationEvent::begin_transaction(inner));
+        match depth {
+            None => self.driver.begin(sql)?,
+            Some(depth) => self
+                .driver
+                .script(&format!("SAVEPOINT {}", savepoint(depth)))?,
+        }
+        change(
+            &mut self.transactions,
+            TransactionDepthChange::IncreaseDepth,
+        )
+    }
+
+    /// Runs statements in a savepoint of the open transaction.
+    pub(super) fn in_savepoint(
+        &mut self,
+        statements: &[&dyn QueryFragment<Sqlite>],
+    ) -> QueryResult<Vec<usize>> {
+        self.transaction(|conn| {
+            statements
+                .iter()
+                .map(|statement| {
+                    let statement = conn.statement(*statement)?;
+                    conn.driver.execute(&statement)
+                })
+                .collect()
+        })
+    }
+}
+
+impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
+    type TransactionStateData = TransactionManagerStatus;
+
+    /// Takes the write lock at once: of those that begin to read and go on to write, SQLite
+    /// fails all but one, whatever they are willing to wait.
+    fn begin_transaction(conn: &mut RemoteConnection<D>) -> QueryResult<()> {
+        conn.begin_by("BEGIN IMMEDIATE")
+    }
+
+    fn rollback_transaction(conn: &mut RemoteConnection<D>) -> QueryResult<()> {
+        let depth = inside(&conn.transactions)?;
+        conn.instrumentation
+            .on_connection_event(InstrumentationEvent::rollback_transaction(depth));
+        match NonZeroU32::new(depth.get() - 1) {
+            None => conn.driver.rollback(),
+            Some(outer) => {
+                let name = savepoint(outer);
+                let script = format!("ROLLBACK TO {name}; RELEASE {name}");
+                if conn.driver.script(&script).is_err() {
+                    // What should be undone must not be committed: whoever goes on in the
+                    // transaction is told that it is gone.
+                    conn.driver.abandon();
+                }
+            }
+        }
+        change(
+            &mut conn.transactions,
+            TransactionDepthChange::DecreaseDepth,
+        )
+    }
+
+    fn commit_transaction(conn: &mut RemoteConnection<D>) -> QueryResult<()> {
+        let depth = inside(&conn.transactions)?;
+        conn.instrumentation
+            .on_connection_event(InstrumentationEvent::commit_transaction(depth));
+        match NonZeroU32::new(depth.get() - 1) {
+            None => {
+                let committed = conn.driver.commit();
+                change(
+                    &mut conn.transactions,
+                    TransactionDepthChange::DecreaseDepth,
+                )?;
+                committed
+            }
+            Some(outer) => {
+                conn.driver
+                    .script(&format!("RELEASE {}", savepoint(outer)))?;
+                change(
+                    &mut conn.transactions,
+                    TransactionDepthChange::DecreaseDepth,
+                )
+            }
+        }
+    }
+
+    fn transaction_manager_status_mut(
+        conn: &mut RemoteConnection<D>,
+    ) -> &mut TransactionManagerStatus {
+        &mut conn.transactions
+    }
+}

@@ -1,0 +1,263 @@
+//! The messages of Cloudflare's API for D1.
+//!
+//! <https://developers.cloudflare.com/api/resources/d1/subresources/database/methods/raw/>
+
+use std::borrow::Cow;
+use std::fmt;
+
+use diesel::result::QueryResult;
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+use crate::remote::error::{malformed, unsendable};
+use crate::remote::sql::rewrite_placeholders;
+use crate::remote::value::{Cell, Rows, Statement, Value};
+
+/// JSON numbers are doubles on the way: from here on some whole numbers share one.
+const MOST_EXACT: u64 = (1 << 53) - 1;
+/// Doubles above it are no rounded 64-bit integers. JavaScript writes the largest of those
+/// as 9223372036854776000.
+const BEYOND_INTEGERS: f64 = 9_223_372_036_854_777_000.0;
+
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+pub(super) enum Request<'a> {
+    One(Query<'a>),
+    Batch { batch: Vec<Query<'a>> },
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct Query<'a> {
+    sql: Cow<'a, str>,
+    params: Vec<Parameter<'a>>,
+}
+
+impl<'a> Query<'a> {
+    /// Integers and blobs travel as text and are turned back by SQL: as JSON numbers, D1 binds
+    /// integers as floating-point numbers, which divide and print otherwise and lose digits
+    /// beyond 2⁵³. The plus keeps a CAST from lending its affinity to comparisons.
+    pub(super) fn new(statement: &'a Statement) -> QueryResult<Self> {
+        let infinite = |value: &Value| matches!(value, Value::Real(number) if !number.is_finite());
+        if statement.arguments.iter().any(infinite) {
+            return Err(unsendable("D1's protocol cannot carry infinity"));
+        }
+        let sql = if statement.arguments.is_empty() {
+            Cow::Borrowed(statement.sql.as_str())
+        } else {
+            Cow::Owned(rewrite_placeholders(&statement.sql, |position| {
+                let number = position.saturating_add(1);
+                match statement.arguments.get(position) {
+                    Some(Value::Integer(_)) => format!("(+CAST(?{number} AS INTEGER))"),
+                    Some(Value::Blob(_)) => format!("unhex(?{number})"),
+                    _ => format!("?{number}"),
+                }
+            }))
+        };
+        Ok(Self {
+            sql,
+            params: statement.arguments.iter().map(Parameter).collect(),
+        })
+    }
+
+    /// How many rows the statement before it changed, without those of triggers.
+    pub(super) fn changes() -> Self {
+        Self {
+            sql: Cow::Borrowed("SELECT changes()"),
+            params: Vec::new(),
+        }
+    }
+}
+
+struct Parameter<'a>(&'a Value);
+
+impl Serialize for Parameter<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null => serializer.serialize_unit(),
+            Value::Integer(number) => serializer.collect_str(number),
+            Value::Real(number) => serializer.serialize_f64(*number),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Blob(bytes) => serializer.serialize_str(&data_encoding::HEXUPPER.encode(bytes)),
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Reply<'a> {
+    pub(super) success: bool,
+    #[serde(default)]
+    pub(super) errors: Vec<ServerError>,
+    #[serde(borrow, default)]
+    pub(super) result: Option<Vec<StatementResult<'a>>>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct ServerError {
+    #[serde(default)]
+    pub(super) code: i64,
+    pub(super) message: String,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct StatementResult<'a> {
+    #[serde(borrow)]
+    results: Table<'a>,
+    #[serde(default)]
+    meta: Meta,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct Meta {
+    #[serde(default)]
+    changes: Option<f64>,
+}
+
+#[derive(serde::Deserialize)]
+struct Table<'a> {
+    columns: Vec<String>,
+    #[serde(borrow)]
+    rows: Vec<Vec<Received<'a>>>,
+}
+
+enum Received<'a> {
+    Null,
+    Integer(i64),
+    /// A whole number that was perhaps another one.
+    Rounded(f64),
+    Real(f64),
+    Text(Cow<'a, str>),
+    Blob(Vec<u8>),
+}
+
+impl StatementResult<'_> {
+    /// Whether the statement changed anything, rows of triggers included.
+    pub(super) fn changed_anything(&self) -> bool {
+        self.meta.changes != Some(0.0)
+    }
+
+    /// The one number that a query yields.
+    pub(super) fn number(&self) -> QueryResult<usize> {
+        match self.results.rows.as_slice() {
+            [row] => match row.as_slice() {
+                [Received::Integer(number)] => {
+                    usize::try_from(*number).map_err(|_| malformed("a count below 0"))
+                }
+                _ => Err(malformed("a count that is no number")),
+            },
+            _ => Err(malformed("a count that is not there")),
+        }
+    }
+
+    /// The rows, whose text is `body`; `real` says which columns hold doubles.
+    pub(super) fn rows(self, body: &str, real: &[bool]) -> QueryResult<Rows> {
+        let Table { columns, rows } = self.results;
+        let mut cells = Vec::with_capacity(rows.len() * columns.len());
+        for row in rows {
+            if row.len() != columns.len() {
+                return Err(malformed("rows and columns differ"));
+            }
+            for (column, cell) in row.into_iter().enumerate() {
+                let is_real = real.get(column).copied().unwrap_or(false);
+                cells.push(cell_of(cell, is_real, body)?);
+            }
+        }
+        Ok(Rows {
+            body: String::new(),
+            columns,
+            cells,
+        })
+    }
+}
+
+fn cell_of(received: Received<'_>, is_real: bool, body: &str) -> QueryResult<Cell> {
+    Ok(match received {
+        Received::Null => Cell::Null,
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³")]
+        Received::Integer(number) if is_real => Cell::Real(number as f64),
+        Received::Integer(number) => Cell::Integer(number),
+        Received::Rounded(number) if is_real => Cell::Real(number),
+        Received::Rounded(_) => {
+            return Err(malformed(
+                "a whole number beyond 2⁵³ may have been rounded by D1: read it as text, by \
+                 CAST(… AS TEXT), or as a floating-point number",
+            ));
+        }
+        Received::Real(number) => Cell::Real(number),
+        Received::Text(text) => Cell::of_text(text, body),
+        Received::Blob(bytes) => Cell::Blob(bytes.into()),
+    })
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Received<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ReceivedVisitor;
+
+        impl<'de> Visitor<'de> for ReceivedVisitor {
+            type Value = Received<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Received::Null)
+            }
+
+            fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
+                Ok(Received::Integer(i64::from(truth)))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(if number.unsigned_abs() <= MOST_EXACT {
+                    Received::Integer(number)
+                } else {
+                    #[expect(clippy::cast_precision_loss, reason = "it is a double already")]
+                    Received::Rounded(number as f64)
+                })
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                match i64::try_from(number) {
+                    Ok(number) => self.visit_i64(number),
+                    #[expect(clippy::cast_precision_loss, reason = "it is a double already")]
+                    Err(_) => self.visit_f64(number as f64),
+                }
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                let is_whole = number.fract() == 0.0 && number.abs() > 9.0e15;
+                Ok(if is_whole && number.abs() < BEYOND_INTEGERS {
+                    Received::Rounded(number)
+                } else {
+                    Received::Real(number)
+                })
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Received::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Received::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<Self::Value, A::Error> {
+                let mut blob = Vec::with_capacity(bytes.size_hint().unwrap_or_default());
+                while let Some(byte) = bytes.next_element::<f64>()? {
+                    if byte.fract() != 0.0 || !(0.0..256.0).contains(&byte) {
+                        return Err(de::Error::custom("a byte out of range"));
+                    }
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "just checked"
+                    )]
+                    blob.push(byte as u8);
+                }
+                Ok(Received::Blob(blob))
+            }
+        }
+
+        deserializer.deserialize_any(ReceivedVisitor)
+    }
+}

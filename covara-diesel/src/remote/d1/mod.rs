@@ -1,0 +1,192 @@
+//! Cloudflare D1 over its REST API.
+
+mod api;
+pub(crate) mod pool;
+mod url;
+
+use std::time::Duration;
+
+use diesel::result::{ConnectionResult, Error, QueryResult};
+
+use super::bridge::{Driver, RemoteConnection, unsupported};
+use super::error::{malformed, not_of_protocol, statement_error};
+use super::http::Http;
+use super::sql::{only_reads, statements};
+use super::value::{Rows, Statement};
+use api::{Query, Reply, Request, StatementResult};
+use url::Target;
+
+/// A connection to a Cloudflare D1 database over its REST API, on Diesel's `Sqlite` backend.
+///
+/// The URL is `d1://ACCOUNT/DATABASE`, the ids of both, with these parameters:
+///
+/// | parameter | meaning | default |
+/// |---|---|---|
+/// | `token` | API token with the permission *D1 Edit* | `CLOUDFLARE_API_TOKEN`, `D1_TOKEN`, none |
+/// | `base_url` | the API, `http://` on this machine only | `CLOUDFLARE_API_BASE_URL`, Cloudflare's |
+/// | `connect_timeout`, `request_timeout`, `statement_timeout`, `max_response_bytes`, `sslrootcert`, `allow_plain_http` | as for [`LibsqlConnection`](super::LibsqlConnection) | |
+///
+/// D1 has no transactions over its API, so [`transaction`](diesel::Connection::transaction) is
+/// an error: what must happen together goes into one [`batch`](RemoteConnection::batch),
+/// which is sent as one request and is all or nothing. Migrations are one batch; so is a
+/// [`Seed`](crate::Seed) up to 4 MiB, and its summary says how many batches a larger one took.
+///
+/// Each statement may have 100 bind parameters and 100 KB of SQL. Requests that the API does
+/// not take for their number (429) are sent again when it says so, within
+/// `statement_timeout`; those that failed on the way only if they read.
+///
+/// Numbers travel as JSON, in which D1 rounds whole ones beyond 2⁵³: reading one is an error,
+/// unless it is read as a floating-point number. Writing one is exact. Infinite numbers cannot
+/// be written, those that others wrote read as NULL, and −0 reads as 0.
+/// `sqlite_version()`, most PRAGMAs, temporary tables and `ATTACH` are refused by D1.
+///
+/// Diesel inserts a vector of structs with `Option` fields row by row, in a transaction, so
+/// give such structs `#[diesel(treat_none_as_default_value = false)]`.
+///
+/// ```no_run
+/// use covara_diesel::auto_migrate;
+/// use covara_diesel::remote::D1Connection;
+/// use diesel::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut conn = D1Connection::establish("d1://ACCOUNT/DATABASE")?;
+/// auto_migrate(&mut conn)?;
+/// # Ok(())
+/// # }
+/// ```
+pub type D1Connection = RemoteConnection<D1>;
+
+/// The protocol of Cloudflare D1.
+#[expect(missing_debug_implementations, reason = "it holds a token")]
+pub struct D1 {
+    http: Http,
+    endpoint: String,
+    /// D1 has no locks to wait for.
+    lock_wait: Duration,
+}
+
+const NO_TRANSACTIONS: &str = "D1 has no transactions over its API: send what must happen \
+     together as one batch()";
+
+impl D1 {
+    /// Sends a request and hands its results to `read`, with the text they refer to.
+    fn send<R>(
+        &self,
+        request: &Request<'_>,
+        repeatable: bool,
+        read: impl FnOnce(Vec<StatementResult<'_>>, &str) -> QueryResult<R>,
+    ) -> QueryResult<(R, String)> {
+        let body =
+            serde_json::to_vec(request).map_err(|error| Error::SerializationError(error.into()))?;
+        let deadline = self.http.deadline();
+        let answer = self
+            .http
+            .post(&self.endpoint, &body, repeatable, deadline)?;
+        let reply: Result<Reply<'_>, _> = serde_json::from_str(&answer.body);
+        let result = match reply {
+            Ok(reply) if answer.status == 200 && reply.success => {
+                let results = reply.result.ok_or_else(|| malformed("no result"))?;
+                read(results, &answer.body)?
+            }
+            Ok(reply) => return Err(self.refusal(answer.status, &reply)),
+            Err(error) if answer.status == 200 => return Err(not_of_protocol(&error)),
+            Err(_) => return Err(self.http.refusal(answer.status, None)),
+        };
+        Ok((result, answer.body))
+    }
+
+    /// SQL errors are those of a request that was understood; all else is the API's.
+    fn refusal(&self, status: u16, reply: &Reply<'_>) -> Error {
+        const OF_A_STATEMENT: i64 = 7500;
+        match reply.errors.first() {
+            Some(error) if error.code == OF_A_STATEMENT || error.message.contains("SQLITE_") => {
+                statement_error(&error.message)
+            }
+            Some(error) => self.http.refusal(status, Some(&error.message)),
+            None => self.http.refusal(status, None),
+        }
+    }
+}
+
+impl Driver for D1 {
+    /// <https://developers.cloudflare.com/d1/platform/limits/>.
+    const BIND_LIMIT: usize = 100;
+    const SEED_ROWS: usize = 1024;
+    const NO_TRANSACTIONS: Option<&'static str> = Some(NO_TRANSACTIONS);
+
+    fn open(url: &str) -> ConnectionResult<Self> {
+        let target = Target::of(url)?;
+        let http = Http::new(&target.authority, target.options, target.token.as_deref())?;
+        Ok(Self {
+            http,
+            endpoint: target.endpoint,
+            lock_wait: Duration::ZERO,
+        })
+    }
+
+    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows> {
+        let request = Request::One(Query::new(statement)?);
+        let repeatable = only_reads(&statement.sql);
+        let (mut rows, body) = self.send(&request, repeatable, |mut results, body| {
+            let last = results.pop().ok_or_else(|| malformed("no result"))?;
+            last.rows(body, real)
+        })?;
+        rows.body = body;
+        Ok(rows)
+    }
+
+    fn execute(&mut self, statement: &Statement) -> QueryResult<usize> {
+        let changed = self.execute_atomically(std::slice::from_ref(statement))?;
+        Ok(changed.first().copied().unwrap_or_default())
+    }
+
+    fn execute_atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>> {
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut batch = Vec::with_capacity(2 * statements.len());
+        for statement in statements {
+            batch.push(Query::new(statement)?);
+            batch.push(Query::changes());
+        }
+        let count = batch.len();
+        let repeatable = statements.iter().all(|one| only_reads(&one.sql));
+        let request = Request::Batch { batch };
+        let (changed, _) = self.send(&request, repeatable, |results, _| {
+            if results.len() != count {
+                return Err(malformed("not one result for each statement"));
+            }
+            results
+                .chunks_exact(2)
+                .map(|pair| match pair {
+                    // After a statement that changes nothing, `changes()` tells of an
+                    // earlier one.
+                    [statement, changes] if statement.changed_anything() => changes.number(),
+                    _ => Ok(0),
+                })
+                .collect()
+        })?;
+        Ok(changed)
+    }
+
+    fn script(&mut self, sql: &str) -> QueryResult<()> {
+        let statements: Vec<_> = statements(sql).into_iter().map(Statement::new).collect();
+        self.execute_atomically(&statements).map(drop)
+    }
+
+    fn begin(&mut self, _: &str) -> QueryResult<()> {
+        Err(unsupported(NO_TRANSACTIONS))
+    }
+
+    fn commit(&mut self) -> QueryResult<()> {
+        Err(unsupported(NO_TRANSACTIONS))
+    }
+
+    fn rollback(&mut self) {}
+
+    fn abandon(&mut self) {}
+
+    fn lock_wait(&mut self) -> &mut Duration {
+        &mut self.lock_wait
+    }
+}

@@ -1,0 +1,42 @@
+use diesel::r2d2::ConnectionManager;
+use r2d2::Pool;
+
+use super::D1Connection;
+use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
+use crate::remote::pool::open;
+
+/// Opens a pool of connections to a Cloudflare D1 database with the recommended settings.
+///
+/// `url` is what [`D1Connection`] takes. Nothing is sent before the first statement, and
+/// checking a connection out costs no round trip.
+///
+/// # Errors
+///
+/// A URL that cannot be used.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::pool;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::d1("d1://ACCOUNT/DATABASE?token=…")?;
+/// assert_eq!(pool.max_size(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub fn d1(url: impl AsRef<str>) -> Result<Pool<ConnectionManager<D1Connection>>, PoolError> {
+    d1_with(url, &recommended_pool_config(PoolDriver::D1))
+}
+
+/// [`d1`] with settings of your own.
+///
+/// # Errors
+///
+/// Those of [`d1`], and settings no pool can have.
+pub fn d1_with(
+    url: impl AsRef<str>,
+    config: &PoolConfig,
+) -> Result<Pool<ConnectionManager<D1Connection>>, PoolError> {
+    open(url.as_ref(), config)
+}

@@ -1,0 +1,70 @@
+//! Where a D1 database is.
+
+use diesel::result::ConnectionResult;
+
+use crate::remote::bridge::bad_url;
+use crate::remote::url::{Options, Parts, check_encrypted, token_or_env};
+
+/// Cloudflare's API: <https://developers.cloudflare.com/api/>.
+const API: &str = "https://api.cloudflare.com/client/v4";
+
+/// Environment variables as Cloudflare's own tools read them.
+const TOKEN_VARIABLES: [&str; 2] = ["CLOUDFLARE_API_TOKEN", "D1_TOKEN"];
+const API_VARIABLE: &str = "CLOUDFLARE_API_BASE_URL";
+
+/// What a URL says.
+pub(super) struct Target {
+    /// Where statements are sent to.
+    pub(super) endpoint: String,
+    pub(super) authority: String,
+    pub(super) token: Option<String>,
+    pub(super) options: Options,
+}
+
+impl Target {
+    pub(super) fn of(url: &str) -> ConnectionResult<Self> {
+        let parts = Parts::of(url)?;
+        if parts.scheme != "d1" {
+            return Err(bad_url("a D1 database is named by d1://ACCOUNT/DATABASE"));
+        }
+        let account = parts.authority;
+        let database = parts.path.trim_matches('/');
+        // They go into a path, so nothing in them may lead out of it.
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if !is_name(account) || !is_name(database) {
+            return Err(bad_url(
+                "a D1 database is named by d1://ACCOUNT/DATABASE, the ids of both",
+            ));
+        }
+        let mut options = Options::default();
+        let (mut token, mut base) = (None, std::env::var(API_VARIABLE).ok());
+        for (name, value) in &parts.parameters {
+            match (name.as_str(), value.as_str()) {
+                ("token", value) => token = Some(value.to_owned()),
+                ("base_url", value) => base = Some(value.to_owned()),
+                // Which driver a URL is for is known already.
+                ("driver", _) => {}
+                (name, value) if options.take(name, value)? => {}
+                (name, _) => return Err(bad_url(format!("{name} is no parameter of D1 URLs"))),
+            }
+        }
+        let base = base.unwrap_or_else(|| API.to_owned());
+        let base = base.trim_end_matches('/');
+        let parts = Parts::of(base)?;
+        if !["http", "https"].contains(&parts.scheme) || !parts.parameters.is_empty() {
+            return Err(bad_url("base_url is no plain https:// or http:// URL"));
+        }
+        check_encrypted(base, &options)?;
+        Ok(Self {
+            endpoint: format!("{base}/accounts/{account}/d1/database/{database}/raw"),
+            authority: parts.authority.to_owned(),
+            token: token_or_env(token, &TOKEN_VARIABLES),
+            options,
+        })
+    }
+}

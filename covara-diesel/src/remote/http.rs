@@ -1,0 +1,281 @@
+//! Requests over HTTP: time-outs, and tries again where they can do no harm.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::result::{ConnectionResult, Error, QueryResult};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Timeout};
+
+use super::bridge::bad_url;
+use super::error::{lost, malformed, not_sent};
+use super::url::{Options, is_loopback};
+
+/// The first pause before another try; each is up to twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Tries of a request that the server did not take, the first included.
+const TRIES: u32 = 5;
+
+/// An answer, whatever its status.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: String,
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// The request did not reach the server.
+    NotSent(String),
+    /// The same, and another try would end the same way.
+    Never(String),
+    /// The server may have done what it was asked for.
+    Lost(String),
+    /// It has, but its answer cannot be read.
+    Unreadable(String),
+}
+
+/// One client for all requests of a connection; it keeps the way to the server open.
+pub(super) struct Http {
+    agent: Agent,
+    authority: String,
+    options: Options,
+    authorization: Option<String>,
+}
+
+impl Http {
+    /// A client for the server at `authority`; sends nothing.
+    pub(super) fn new(
+        authority: &str,
+        options: Options,
+        token: Option<&str>,
+    ) -> ConnectionResult<Self> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            // A redirect would take token and statements elsewhere.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(options.connect_timeout))
+            .user_agent(concat!("covara-diesel/", env!("CARGO_PKG_VERSION")))
+            .no_delay(true);
+        if is_loopback(authority) {
+            config = config.proxy(None);
+        }
+        if let Some(path) = &options.root_certificates {
+            config =
+                config.tls_config(TlsConfig::builder().root_certs(certificates(path)?).build());
+        }
+        if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(bad_url("the token holds characters that no header can"));
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            authority: authority.to_owned(),
+            authorization: token.map(|token| format!("Bearer {token}")),
+            options,
+        })
+    }
+
+    /// When a statement that begins now must be through.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.options.statement_timeout
+    }
+
+    /// Sends JSON until there is an answer. What may have been done is sent again only if
+    /// it is `repeatable`.
+    pub(super) fn post(
+        &self,
+        url: &str,
+        body: &[u8],
+        repeatable: bool,
+        deadline: Instant,
+    ) -> QueryResult<Reply> {
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let tried = self.try_post(url, body, deadline);
+            let last = tries == TRIES;
+            let pause_now = pause.mul_f64(0.5 + 0.5 * some_fraction());
+            let after = match &tried {
+                // Not done, and the server says when to come again.
+                Ok((Reply { status: 429, .. }, after)) if !last => after.unwrap_or(pause_now),
+                Ok((reply, after)) if !last && repeatable && is_passing(reply.status) => {
+                    after.unwrap_or(pause_now)
+                }
+                Err(Failure::NotSent(_)) if !last => pause_now,
+                Err(Failure::Lost(_)) if !last && repeatable => pause_now,
+                _ => return self.told(tried),
+            };
+            if Instant::now() + after >= deadline {
+                return self.told(tried);
+            }
+            thread::sleep(after);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn told(&self, tried: Result<(Reply, Option<Duration>), Failure>) -> QueryResult<Reply> {
+        let authority = &self.authority;
+        match tried {
+            Ok((reply, _)) => Ok(reply),
+            Err(Failure::NotSent(reason) | Failure::Never(reason)) => {
+                Err(not_sent(format!("{authority} cannot be reached: {reason}")))
+            }
+            Err(Failure::Lost(reason)) => Err(lost(format!(
+                "{authority} gave no answer, and may or may not have done what it was asked \
+                 for: {reason}"
+            ))),
+            Err(Failure::Unreadable(reason)) => Err(malformed(&reason)),
+        }
+    }
+
+    fn try_post(
+        &self,
+        url: &str,
+        body: &[u8],
+        deadline: Instant,
+    ) -> Result<(Reply, Option<Duration>), Failure> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = self.options.request_timeout.min(left);
+        let mut request = self
+            .agent
+            .post(url)
+            .header("content-type", "application/json")
+            .header("accept", "application/json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let answer = request
+            .config()
+            .timeout_global(Some(limit.max(Duration::from_millis(1))))
+            .build()
+            .send(body);
+        let mut answer = answer.map_err(|error| self.failure(error))?;
+        let status = answer.status().as_u16();
+        let after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(self.options.most_bytes)
+            .read_to_vec()
+            .map_err(|error| self.failure(error))?;
+        let body = match String::from_utf8(body) {
+            Ok(body) => body,
+            // An error page may be in any encoding.
+            Err(error) if status >= 300 => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+            Err(_) => return Err(Failure::Unreadable("it is not UTF-8".to_owned())),
+        };
+        Ok((Reply { status, body }, after))
+    }
+
+    /// Errors are told in words of our own: those of the client may hold the URL.
+    fn failure(&self, error: ureq::Error) -> Failure {
+        use ureq::Error as Cause;
+        let seconds = |duration: Duration| format!("{} s", duration.as_secs_f64());
+        match error {
+            Cause::HostNotFound => Failure::NotSent("there is no such host".to_owned()),
+            Cause::ConnectionFailed => Failure::NotSent("no connection".to_owned()),
+            Cause::Timeout(Timeout::Resolve | Timeout::Connect) => Failure::NotSent(format!(
+                "no connection within {}",
+                seconds(self.options.connect_timeout)
+            )),
+            Cause::Timeout(_) => Failure::Lost(format!(
+                "none within {}",
+                seconds(self.options.request_timeout)
+            )),
+            Cause::Io(error) if is_of_connecting(&error) => Failure::NotSent(error.to_string()),
+            Cause::Io(error) if is_of_tls(&error) => Failure::Never(error.to_string()),
+            Cause::Io(error) => Failure::Lost(error.to_string()),
+            Cause::Tls(reason) => Failure::Never(reason.to_owned()),
+            Cause::Rustls(error) => Failure::Never(error.to_string()),
+            Cause::Protocol(_) => Failure::Lost("the answer is not HTTP".to_owned()),
+            Cause::BodyExceedsLimit(_) => Failure::Unreadable(format!(
+                "it is larger than {} bytes; ask for less at once, or raise \
+                 max_response_bytes",
+                self.options.most_bytes
+            )),
+            Cause::BadUri(_) | Cause::Http(_) | Cause::InvalidProxyUrl => {
+                Failure::Never("the URL cannot be used".to_owned())
+            }
+            _ => Failure::Lost("the request failed".to_owned()),
+        }
+    }
+
+    /// The error for an answer that is none, by its status; `said` are the server's words.
+    pub(super) fn refusal(&self, status: u16, said: Option<&str>) -> Error {
+        let authority = &self.authority;
+        let reason = match status {
+            300..=399 => "redirects, which are not followed: correct the URL".to_owned(),
+            401 => "refused the token".to_owned(),
+            403 => "does not allow this token to do that".to_owned(),
+            404 => "knows no such database".to_owned(),
+            429 => "takes no more requests for now".to_owned(),
+            500..=599 => "failed".to_owned(),
+            _ => "refused the request".to_owned(),
+        };
+        let said = said.map_or(String::new(), |said| {
+            format!(": {}", self.without_token(said))
+        });
+        let message = format!("{authority} {reason} (HTTP {status}){said}");
+        match status {
+            500..=599 => lost(message),
+            _ => not_sent(message),
+        }
+    }
+
+    fn without_token(&self, said: &str) -> String {
+        let token = self
+            .authorization
+            .as_deref()
+            .and_then(|value| value.get(7..));
+        match token {
+            Some(token) if !token.is_empty() => said.replace(token, "…"),
+            _ => said.to_owned(),
+        }
+    }
+}
+
+/// Statuses of what may pass: gateways without a server behind them.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 500 | 502 | 503 | 504)
+}
+
+fn is_of_connecting(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::AddrNotAvailable
+    )
+}
+
+fn is_of_tls(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+}
+
+/// Spreads the tries of many clients; how well hardly matters.
+fn some_fraction() -> f64 {
+    f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+fn certificates(path: &std::path::Path) -> ConnectionResult<RootCerts> {
+    let pem = std::fs::read(path)
+        .map_err(|error| bad_url(format!("sslrootcert cannot be read: {error}")))?;
+    let found: Vec<Certificate<'static>> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(ureq::tls::PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if found.is_empty() {
+        return Err(bad_url("sslrootcert holds no certificate"));
+    }
+    Ok(RootCerts::from(found))
+}

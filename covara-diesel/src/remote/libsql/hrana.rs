@@ -1,0 +1,409 @@
+//! The messages of Hrana 3, the protocol of libSQL servers, as JSON.
+//!
+//! <https://github.com/tursodatabase/libsql/blob/main/docs/HRANA_3_SPEC.md>
+
+use std::borrow::Cow;
+use std::fmt;
+
+use data_encoding::{BASE64, BASE64_NOPAD};
+use diesel::result::QueryResult;
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::remote::error::{malformed, unsendable};
+use crate::remote::value::{Cell, Statement, Value};
+
+/// A request of one stream: its parts are run in order.
+#[derive(serde::Serialize)]
+pub(super) struct Pipeline<'a> {
+    pub(super) baton: Option<&'a str>,
+    pub(super) requests: &'a [Request<'a>],
+}
+
+#[derive(serde::Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Request<'a> {
+    Batch { batch: Batch<'a> },
+    GetAutocommit,
+    Close,
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct Batch<'a> {
+    pub(super) steps: Vec<Step<'a>>,
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct Step<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) condition: Option<Condition>,
+    pub(super) stmt: Stmt<'a>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Condition {
+    Ok { step: usize },
+    Not { cond: Box<Condition> },
+    And { conds: Vec<Condition> },
+    IsAutocommit,
+}
+
+impl Condition {
+    pub(super) fn not(self) -> Self {
+        Self::Not {
+            cond: Box::new(self),
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct Stmt<'a> {
+    pub(super) sql: &'a str,
+    pub(super) args: Arguments<'a>,
+    pub(super) want_rows: bool,
+}
+
+pub(super) struct Arguments<'a>(&'a [Value]);
+
+impl<'a> Stmt<'a> {
+    pub(super) fn new(statement: &'a Statement, want_rows: bool) -> QueryResult<Self> {
+        let infinite = |value: &Value| matches!(value, Value::Real(number) if !number.is_finite());
+        if statement.arguments.iter().any(infinite) {
+            return Err(unsendable("libSQL's protocol cannot carry infinity"));
+        }
+        Ok(Self {
+            sql: &statement.sql,
+            args: Arguments(&statement.arguments),
+            want_rows,
+        })
+    }
+
+    pub(super) fn of_text(sql: &'a str) -> Self {
+        Self {
+            sql,
+            args: Arguments(&[]),
+            want_rows: false,
+        }
+    }
+}
+
+impl Serialize for Arguments<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Argument))
+    }
+}
+
+struct Argument<'a>(&'a Value);
+
+impl Serialize for Argument<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.0 {
+            Value::Null => map.serialize_entry("type", "null")?,
+            Value::Integer(number) => {
+                map.serialize_entry("type", "integer")?;
+                map.serialize_entry("value", &number.to_string())?;
+            }
+            Value::Real(number) => {
+                map.serialize_entry("type", "float")?;
+                map.serialize_entry("value", number)?;
+            }
+            Value::Text(text) => {
+                map.serialize_entry("type", "text")?;
+                map.serialize_entry("value", text)?;
+            }
+            Value::Blob(bytes) => {
+                map.serialize_entry("type", "blob")?;
+                map.serialize_entry("base64", &BASE64_NOPAD.encode(bytes))?;
+            }
+        }
+        map.end()
+    }
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Reply<'a> {
+    #[serde(borrow)]
+    pub(super) baton: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) base_url: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) results: Vec<Outcome<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct ServerError {
+    pub(super) message: String,
+    #[serde(default)]
+    pub(super) code: Option<String>,
+}
+
+/// What came of one part of a pipeline. The fields of all kinds in one, as a tagged
+/// enumeration would be read twice.
+#[derive(serde::Deserialize)]
+pub(super) struct Outcome<'a> {
+    #[serde(borrow)]
+    pub(super) response: Option<Response<'a>>,
+    pub(super) error: Option<ServerError>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Response<'a> {
+    #[serde(borrow)]
+    pub(super) result: Option<BatchResult<'a>>,
+    pub(super) is_autocommit: Option<bool>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct BatchResult<'a> {
+    #[serde(borrow)]
+    pub(super) step_results: Vec<Option<StmtResult<'a>>>,
+    pub(super) step_errors: Vec<Option<ServerError>>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct StmtResult<'a> {
+    pub(super) cols: Vec<Column>,
+    #[serde(borrow)]
+    pub(super) rows: Grid<'a>,
+    #[serde(default)]
+    pub(super) affected_row_count: u64,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Column {
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// The rows of a result one after the other, all of one width.
+pub(super) struct Grid<'a> {
+    width: Option<usize>,
+    cells: Vec<Received<'a>>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Received<'a> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    /// Of which sign, the protocol does not tell.
+    Infinite,
+    Text(Cow<'a, str>),
+    Blob(Vec<u8>),
+}
+
+impl StmtResult<'_> {
+    /// The rows, which `body` was the text of. `body` comes back in them.
+    pub(super) fn parts(self, body: &str) -> QueryResult<(Vec<String>, Vec<Cell>)> {
+        let width = self.cols.len();
+        if self.rows.width.is_some_and(|found| found != width) {
+            return Err(malformed("rows and columns differ"));
+        }
+        let cells = self.rows.cells.into_iter().map(|cell| {
+            Ok(match cell {
+                Received::Null => Cell::Null,
+                Received::Integer(number) => Cell::Integer(number),
+                Received::Real(number) => Cell::Real(number),
+                Received::Infinite => {
+                    return Err(malformed(
+                        "a number is infinite, and libSQL's protocol does not tell which way",
+                    ));
+                }
+                Received::Blob(bytes) => Cell::Blob(bytes.into()),
+                Received::Text(text) => Cell::of_text(text, body),
+            })
+        });
+        let cells = cells.collect::<QueryResult<_>>()?;
+        let columns = self.cols.into_iter();
+        let columns = columns.map(|column| column.name.unwrap_or_default());
+        Ok((columns.collect(), cells))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Grid<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct GridVisitor;
+
+        impl<'de> Visitor<'de> for GridVisitor {
+            type Value = Grid<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("rows")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
+                let mut grid = Grid {
+                    width: None,
+                    cells: Vec::new(),
+                };
+                while rows.next_element_seed(RowOf(&mut grid))?.is_some() {}
+                Ok(grid)
+            }
+        }
+
+        deserializer.deserialize_seq(GridVisitor)
+    }
+}
+
+struct RowOf<'g, 'a>(&'g mut Grid<'a>);
+
+impl<'de> DeserializeSeed<'de> for RowOf<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowOf<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {
+        let grid = self.0;
+        let before = grid.cells.len();
+        while let Some(cell) = row.next_element()? {
+            grid.cells.push(cell);
+        }
+        let width = grid.cells.len() - before;
+        match grid.width.replace(width) {
+            Some(first) if first != width => Err(de::Error::custom("rows of different widths")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The words of the format; read without a copy.
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Type {
+    Null,
+    Integer,
+    Float,
+    Text,
+    Blob,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Key {
+    Type,
+    Value,
+    Base64,
+    #[serde(other)]
+    Other,
+}
+
+/// A value before its type is known.
+enum Raw<'a> {
+    Nothing,
+    Number(f64),
+    Text(Cow<'a, str>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RawVisitor;
+
+        impl<'de> Visitor<'de> for RawVisitor {
+            type Value = Raw<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, a number or null")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Raw::Nothing)
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Raw::Number(number))
+            }
+
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a float that was written without a point"
+            )]
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Raw::Number(number as f64))
+            }
+
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a float that was written without a point"
+            )]
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Raw::Number(number as f64))
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Raw::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Raw::Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Received<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ReceivedVisitor;
+
+        impl<'de> Visitor<'de> for ReceivedVisitor {
+            type Value = Received<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with its type")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut kind = None;
+                let mut value = Raw::Nothing;
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        Key::Type => kind = Some(map.next_value()?),
+                        Key::Value | Key::Base64 => value = map.next_value()?,
+                        Key::Other => {
+                            map.next_value::<de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                let kind = kind.ok_or_else(|| de::Error::missing_field("type"))?;
+                received(kind, value).map_err(de::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_map(ReceivedVisitor)
+    }
+}
+
+fn received(kind: Type, value: Raw<'_>) -> Result<Received<'_>, &'static str> {
+    match (kind, value) {
+        (Type::Null, _) => Ok(Received::Null),
+        (Type::Integer, Raw::Text(digits)) => digits
+            .parse()
+            .map(Received::Integer)
+            .map_err(|_| "an integer out of range"),
+        (Type::Float, Raw::Number(number)) => Ok(Received::Real(number)),
+        (Type::Float, Raw::Nothing) => Ok(Received::Infinite),
+        (Type::Text, Raw::Text(text)) => Ok(Received::Text(text)),
+        (Type::Blob, Raw::Text(text)) => {
+            let unpadded = text.trim_end_matches('=');
+            BASE64_NOPAD
+                .decode(unpadded.as_bytes())
+                .or_else(|_| BASE64.decode(text.as_bytes()))
+                .map(Received::Blob)
+                .map_err(|_| "a blob that is not base64")
+        }
+        _ => Err("a value that is not of its type"),
+    }
+}

@@ -1,0 +1,246 @@
+//! Streams of a libSQL server: what is sent on them and what comes back.
+
+use std::time::Instant;
+
+use diesel::result::{ConnectionResult, Error, QueryResult};
+
+use super::hrana::{Pipeline, Reply, Request, ServerError};
+use super::url::Target;
+use super::{TRANSACTION_LOST, lost_transaction};
+use crate::remote::error::{malformed, not_of_protocol, not_sent, statement_error};
+use crate::remote::http::Http;
+use crate::remote::url::{Options, check_encrypted};
+use crate::remote::value::Cell;
+
+pub(super) struct Client {
+    http: Http,
+    base: String,
+    options: Options,
+    stream: Option<Stream>,
+}
+
+/// An open stream: the server knows it by the baton of its last answer.
+struct Stream {
+    baton: String,
+    /// Where the server wants it to go on.
+    base: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(target: Target) -> ConnectionResult<Self> {
+        let http = Http::new(
+            &target.authority,
+            target.options.clone(),
+            target.token.as_deref(),
+        )?;
+        Ok(Self {
+            http,
+            base: target.base,
+            options: target.options,
+            stream: None,
+        })
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.http.deadline()
+    }
+
+    pub(super) fn has_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Lets the stream go that the last request has closed.
+    pub(super) fn forget(&mut self) {
+        self.stream = None;
+    }
+
+    /// Closes the stream if one is open, which rolls its transaction back. One that cannot
+    /// be closed ends by itself on the server.
+    pub(super) fn close(&mut self) {
+        if self.stream.is_some() {
+            let deadline = Instant::now() + std::time::Duration::from_secs(1);
+            let _ = self.send(&[Request::Close], false, deadline);
+            self.stream = None;
+        }
+    }
+
+    /// Sends a pipeline on the open stream, or on a new one. A stream whose answer was lost
+    /// cannot go on, so nothing on it is `repeatable`.
+    pub(super) fn send(
+        &mut self,
+        requests: &[Request<'_>],
+        repeatable: bool,
+        deadline: Instant,
+    ) -> QueryResult<Answer> {
+        let stream = self.stream.take();
+        let base = match &stream {
+            Some(Stream {
+                base: Some(base), ..
+            }) => base,
+            _ => &self.base,
+        };
+        let pipeline = Pipeline {
+            baton: stream.as_ref().map(|stream| stream.baton.as_str()),
+            requests,
+        };
+        let body = serde_json::to_vec(&pipeline)
+            .map_err(|error| Error::SerializationError(error.into()))?;
+        let url = format!("{base}/v3/pipeline");
+        let repeatable = repeatable && stream.is_none();
+        let reply = self.http.post(&url, &body, repeatable, deadline)?;
+        if reply.status != 200 {
+            return Err(self.refusal(reply.status, &reply.body));
+        }
+        let (answer, next) = Answer::read(reply.body, requests.len())?;
+        self.stream = self.next(next)?;
+        Ok(answer)
+    }
+
+    fn next(&self, next: Option<Stream>) -> QueryResult<Option<Stream>> {
+        let Some(mut stream) = next else {
+            return Ok(None);
+        };
+        if let Some(base) = &mut stream.base {
+            let known = base.starts_with("https://") || base.starts_with("http://");
+            if !known || check_encrypted(base, &self.options).is_err() {
+                return Err(malformed("it wants to go on at a URL that is not accepted"));
+            }
+            base.truncate(base.trim_end_matches('/').len());
+        }
+        Ok(Some(stream))
+    }
+
+    fn refusal(&self, status: u16, body: &str) -> Error {
+        let error = serde_json::from_str::<ServerError>(body).ok();
+        match error {
+            Some(error) if is_of_stream(error.code.as_deref()) => lost_transaction(),
+            Some(error) => self.http.refusal(status, Some(&error.message)),
+            // Not JSON: short texts are the server's words, pages are somebody else's.
+            None => {
+                let said = body.trim();
+                let is_short = !said.is_empty() && said.len() < 200 && !said.starts_with('<');
+                self.http.refusal(status, is_short.then_some(said))
+            }
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Whether an error says that the stream, and so its transaction, is no more.
+fn is_of_stream(code: Option<&str>) -> bool {
+    code.is_some_and(|code| {
+        code.starts_with("STREAM_") || code == "TRANSACTION_TIMEOUT" || code == "TRANSACTION_BUSY"
+    })
+}
+
+fn error_of(error: &ServerError) -> Error {
+    if is_of_stream(error.code.as_deref()) {
+        return lost_transaction();
+    }
+    statement_error(&error.message)
+}
+
+/// What came of a statement.
+pub(super) struct Ran {
+    pub(super) rows: (Vec<String>, Vec<Cell>),
+    pub(super) changed: usize,
+}
+
+/// The answer to a pipeline.
+pub(super) struct Answer {
+    body: String,
+    /// Of the statements of its batch, up to the first that did not run.
+    results: Vec<Ran>,
+    error: Option<Error>,
+    autocommit: Option<bool>,
+}
+
+impl Answer {
+    fn read(body: String, requests: usize) -> QueryResult<(Self, Option<Stream>)> {
+        let reply: Reply<'_> =
+            serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+        if reply.results.len() != requests {
+            return Err(malformed("not one result for each request"));
+        }
+        let mut results = Vec::new();
+        let mut first_error = None;
+        let mut autocommit = None;
+        for outcome in reply.results {
+            if let Some(error) = outcome.error {
+                first_error.get_or_insert_with(|| error_of(&error));
+            }
+            let Some(response) = outcome.response else {
+                continue;
+            };
+            autocommit = autocommit.or(response.is_autocommit);
+            let Some(batch) = response.result else {
+                continue;
+            };
+            if batch.step_errors.len() != batch.step_results.len() {
+                return Err(malformed("not one result for each step"));
+            }
+            if let Some(error) = batch.step_errors.iter().flatten().next() {
+                first_error.get_or_insert_with(|| error_of(error));
+            }
+            for result in batch.step_results {
+                let Some(result) = result else { break };
+                let changed = usize::try_from(result.affected_row_count).unwrap_or(usize::MAX);
+                results.push(Ran {
+                    rows: result.parts(&body)?,
+                    changed,
+                });
+            }
+        }
+        let stream = reply.baton.map(|baton| Stream {
+            baton: baton.into_owned(),
+            base: reply.base_url.map(Into::into),
+        });
+        let answer = Self {
+            results,
+            error: first_error,
+            autocommit,
+            body,
+        };
+        Ok((answer, stream))
+    }
+
+    /// The statements' results, if there are `count`.
+    pub(super) fn all_ran(self, count: usize) -> QueryResult<Self> {
+        match self.error {
+            Some(error) => Err(error),
+            None if self.results.len() == count => Ok(self),
+            // A statement is skipped only outside of the transaction it belongs to.
+            None => Err(not_sent(TRANSACTION_LOST.to_owned())),
+        }
+    }
+
+    pub(super) fn first_error(&self) -> Option<Error> {
+        match self.error.as_ref()? {
+            Error::DatabaseError(kind, information) => Some(Error::DatabaseError(
+                *kind,
+                Box::new(information.message().to_owned()),
+            )),
+            _ => None,
+        }
+    }
+
+    /// Whether no statement did anything.
+    pub(super) fn nothing_ran(&self) -> bool {
+        self.results.is_empty()
+    }
+
+    pub(super) fn is_autocommit(&self) -> QueryResult<bool> {
+        self.autocommit
+            .ok_or_else(|| malformed("it does not say whether a transaction is open"))
+    }
+
+    /// The text that the results refer to, and they.
+    pub(super) fn into_results(self) -> (String, Vec<Ran>) {
+        (self.body, self.results)
+    }
+}

@@ -1,0 +1,35 @@
+//! Pools of remote connections.
+
+use diesel::r2d2::ConnectionManager;
+use r2d2::{CustomizeConnection, Pool};
+
+use super::bridge::{Driver, RemoteConnection};
+use crate::pool::{PoolConfig, PoolError};
+
+/// A pool, of which nothing is sent before the first statement.
+pub(super) fn open<D: Driver>(
+    url: &str,
+    config: &PoolConfig,
+) -> Result<Pool<ConnectionManager<RemoteConnection<D>>>, PoolError> {
+    config.check()?;
+    // Once by itself, for an error of its own rather than one of r2d2's after a time-out.
+    D::open(url).map_err(|source| PoolError::Connect { source })?;
+    let customizer = Customizer {
+        busy_timeout: config.busy_timeout,
+    };
+    config
+        .build(url, customizer)
+        .map_err(|source| PoolError::Pool { source })
+}
+
+#[derive(Debug)]
+struct Customizer {
+    busy_timeout: std::time::Duration,
+}
+
+impl<D: Driver> CustomizeConnection<RemoteConnection<D>, diesel::r2d2::Error> for Customizer {
+    fn on_acquire(&self, conn: &mut RemoteConnection<D>) -> Result<(), diesel::r2d2::Error> {
+        conn.wait_for_locks(self.busy_timeout);
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! URLs of remote databases, with the options they carry.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use diesel::result::ConnectionResult;
+use percent_encoding::percent_decode_str;
+
+use super::bridge::bad_url;
+
+/// What a remote URL says about how to reach the server.
+#[derive(Debug, Clone)]
+pub(super) struct Options {
+    /// Longest wait for a connection to the server.
+    pub(super) connect_timeout: Duration,
+    /// Longest wait for one answer, sending the request included.
+    pub(super) request_timeout: Duration,
+    /// Longest wait for a statement, all its tries and what lies between them included.
+    pub(super) statement_timeout: Duration,
+    /// Largest answer that is read.
+    pub(super) most_bytes: u64,
+    /// Whether unencrypted HTTP is accepted beyond this machine.
+    pub(super) plain_http: bool,
+    /// Certificates to trust in the place of the well-known ones, in PEM.
+    pub(super) root_certificates: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            statement_timeout: Duration::from_secs(60),
+            most_bytes: 64 << 20,
+            plain_http: false,
+            root_certificates: None,
+        }
+    }
+}
+
+impl Options {
+    /// Takes a parameter of the URL; `false` if it is none of these.
+    pub(super) fn take(&mut self, name: &str, value: &str) -> ConnectionResult<bool> {
+        match name {
+            "connect_timeout" => self.connect_timeout = seconds(name, value)?,
+            "request_timeout" => self.request_timeout = seconds(name, value)?,
+            "statement_timeout" => self.statement_timeout = seconds(name, value)?,
+            "max_response_bytes" => {
+                self.most_bytes = value
+                    .parse()
+                    .map_err(|_| bad_url("max_response_bytes is not a number of bytes"))?;
+            }
+            "allow_plain_http" => {
+                self.plain_http = value
+                    .parse()
+                    .map_err(|_| bad_url("allow_plain_http is neither true nor false"))?;
+            }
+            "sslrootcert" => self.root_certificates = Some(value.into()),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn seconds(name: &str, value: &str) -> ConnectionResult<Duration> {
+    value
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| bad_url(format!("{name} is not a number of seconds above 0")))
+}
+
+/// A URL in its parts.
+pub(super) struct Parts<'a> {
+    pub(super) scheme: &'a str,
+    /// Host and port.
+    pub(super) authority: &'a str,
+    /// With the slash it begins with, or empty.
+    pub(super) path: &'a str,
+    pub(super) parameters: Vec<(String, String)>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(url: &'a str) -> ConnectionResult<Self> {
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or_else(|| bad_url("the URL has no scheme"))?;
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = match place.find('/') {
+            Some(slash) => place.split_at(slash),
+            None => (place, ""),
+        };
+        if authority.is_empty() || authority.contains('@') {
+            return Err(bad_url(
+                "the URL names no host, or a user before it: a token goes into a parameter",
+            ));
+        }
+        let parameters = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                Ok((decoded(name)?, decoded(value)?))
+            })
+            .collect::<ConnectionResult<_>>()?;
+        Ok(Self {
+            scheme,
+            authority,
+            path,
+            parameters,
+        })
+    }
+}
+
+fn decoded(text: &str) -> ConnectionResult<String> {
+    percent_decode_str(text)
+        .decode_utf8()
+        .map(Into::into)
+        .map_err(|_| bad_url("a parameter is not UTF-8"))
+}
+
+/// Refuses unencrypted HTTP to other machines, where anybody on the way reads the token.
+pub(super) fn check_encrypted(url: &str, options: &Options) -> ConnectionResult<()> {
+    let Some(rest) = url.strip_prefix("http://") else {
+        return Ok(());
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if options.plain_http || is_loopback(authority) {
+        return Ok(());
+    }
+    Err(bad_url(
+        "unencrypted HTTP is accepted for this machine only: use https, or add \
+         allow_plain_http=true",
+    ))
+}
+
+pub(super) fn is_loopback(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// The token of a parameter or else of the first of some environment variables.
+pub(super) fn token_or_env(token: Option<String>, variables: &[&str]) -> Option<String> {
+    let from_env = || variables.iter().find_map(|name| std::env::var(name).ok());
+    token.or_else(from_env).filter(|token| !token.is_empty())
+}

@@ -1,0 +1,145 @@
+//! Rows on their way to a database without transactions: gathered into batches, each of which
+//! is all or nothing.
+
+use super::{Run, TableRun, execute};
+use crate::connection::{BatchError, DatabaseConnection};
+use crate::seed::error::{SeedError, known, outside};
+use crate::seed::insert::Ignored;
+use crate::seed::report::TableSummary;
+use crate::seed::row::SeedRow;
+use crate::seed::target::unquoted;
+
+/// How large a batch grows. D1 gives one 30 s
+/// (<https://developers.cloudflare.com/d1/platform/limits/>), in which it writes several times
+/// as much; and an answer that is lost on the way costs no more than this to send again.
+const MOST_BYTES: usize = 4 << 20;
+
+/// What the statements of the batch that is being gathered are about.
+#[derive(Default)]
+pub(super) struct Batches {
+    /// Of each statement: its table's position in the seed, its first row and their number.
+    statements: Vec<(usize, usize, usize)>,
+    /// The tables begun so far, as SQL.
+    tables: Vec<String>,
+    /// Of each table, how many rows are new.
+    inserted: Vec<usize>,
+    /// Rows in batches that the database has.
+    kept: usize,
+    sent: usize,
+}
+
+impl Batches {
+    pub(super) fn begin<C: DatabaseConnection>(conn: &mut C) -> Self {
+        conn.begin_batch();
+        Self::default()
+    }
+}
+
+impl<C: DatabaseConnection> Run<'_, '_, C> {
+    /// Sends what was gathered.
+    pub(super) fn send(&mut self) -> Result<(), SeedError> {
+        let Some(batches) = &mut self.batches else {
+            return Ok(());
+        };
+        let rows: Vec<usize> = batches.statements.iter().map(|(.., rows)| *rows).collect();
+        let kept = batches.kept;
+        match self.conn.send_batch(&rows) {
+            Ok(changed) => {
+                for ((table, ..), changed) in batches.statements.drain(..).zip(changed) {
+                    batches.inserted[table] += changed;
+                }
+                batches.kept += rows.iter().sum::<usize>();
+                batches.sent += usize::from(!rows.is_empty());
+                self.conn.begin_batch();
+                Ok(())
+            }
+            Err(error) => {
+                let error = self.refused_in_batch(error);
+                Err(match kept {
+                    0 => error,
+                    rows => SeedError::Partial {
+                        rows,
+                        source: Box::new(error),
+                    },
+                })
+            }
+        }
+    }
+
+    fn refused_in_batch(&mut self, BatchError { at, source }: BatchError) -> SeedError {
+        let source = match known::<C>(source) {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
+        let found = self
+            .batches
+            .as_ref()
+            .zip(at)
+            .and_then(|(batches, (at, row))| {
+                let (table, first, _) = batches.statements.get(at)?;
+                Some((batches.tables.get(*table)?.clone(), first + row))
+            });
+        match found {
+            None => outside::<C>(source),
+            Some((sql_name, row)) => {
+                let error = SeedError::Row {
+                    table: unquoted(&sql_name),
+                    row,
+                    position: None,
+                    source,
+                };
+                self.wrong_order(&sql_name, error)
+            }
+        }
+    }
+
+    /// What is known of the rows only when the last batch has been sent.
+    pub(super) fn count_batches(&mut self) {
+        let Some(batches) = self.batches.take() else {
+            self.summary.transactions = 1;
+            return;
+        };
+        self.summary.transactions = batches.sent;
+        for (table, inserted) in self.summary.tables.iter_mut().zip(batches.inserted) {
+            let TableSummary { attempted, .. } = *table;
+            table.inserted = inserted;
+            table.skipped = attempted.saturating_sub(inserted);
+        }
+    }
+}
+
+impl<C, T> TableRun<'_, '_, '_, C, T>
+where
+    C: DatabaseConnection,
+    T: SeedRow<C::Backend>,
+{
+    /// Adds a statement to the batch, and sends it when it is large enough.
+    pub(super) fn gather<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
+        let gathered = execute::<C, T, Ignored, N>(self.run.conn, &self.target, rows);
+        if let Err(source) = gathered {
+            let table = self.progress.table.clone();
+            let error = SeedError::Rows {
+                table,
+                first: self.done + 1,
+                last: self.done + N,
+                position: None,
+                source,
+            };
+            return Err(error);
+        }
+        let position = self.run.summary.tables.len();
+        if let Some(batches) = &mut self.run.batches {
+            if batches.tables.len() <= position {
+                batches.tables.resize(position + 1, String::new());
+                batches.inserted.resize(position + 1, 0);
+                batches.tables[position].clone_from(&self.target.table);
+            }
+            batches.statements.push((position, self.done + 1, N));
+        }
+        self.advance(N, 0);
+        if self.run.conn.batch_bytes() >= MOST_BYTES {
+            self.run.send()?;
+        }
+        Ok(())
+    }
+}
