@@ -102,6 +102,12 @@ pub mod schema {
     pub use crate::sqlite::schema as sqlite;
 }
 
+/// What [`migrate`] offers of each backend that is on.
+mod migration_files {
+    #[cfg(feature = "sqlite")]
+    pub use crate::sqlite::export::sqlite_files;
+}
+
 /// What [`pool`] offers of each backend that is on.
 mod pool_constructors {
     #[cfg(feature = "postgres")]
@@ -146,12 +152,16 @@ mod cli_backends {
     #[cfg(feature = "sqlite")]
     mod sqlite;
 
-    use crate::cli::database::Backend;
+    use crate::cli::database::{Backend, MigrationFiles};
 
     #[cfg(feature = "postgres")]
     pub(crate) const POSTGRES: Option<Backend> = Some(postgres::BACKEND);
     #[cfg(not(feature = "postgres"))]
     pub(crate) const POSTGRES: Option<Backend> = None;
+    #[cfg(feature = "sqlite")]
+    pub(crate) const FILES: Option<MigrationFiles> = Some(crate::migrate::sqlite_files);
+    #[cfg(not(feature = "sqlite"))]
+    pub(crate) const FILES: Option<MigrationFiles> = None;
     #[cfg(feature = "sqlite")]
     pub(crate) const SQLITE: Option<Backend> = Some(sqlite::BACKEND);
     #[cfg(not(feature = "sqlite"))]

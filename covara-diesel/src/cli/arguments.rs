@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -25,6 +26,14 @@ Progress is shown on standard error, as a bar on a terminal and as lines elsewhe
 Example:
   covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz";
 
+const EXPORT: &str = "\
+One file for each migration of the library's own tables, with its statements for SQLite, named
+so that tools run them in order. What they do they also note where covara and the library look,
+so either can come first. Files that are there already are written anew.
+
+Example:
+  covara export --directory migrations && npx wrangler d1 migrations apply DATABASE";
+
 const DOCTOR: &str = "\
 Nothing is changed: no file, no table, no setting of a session. Exit code 1 when something
 was found that will fail.";
@@ -45,6 +54,9 @@ pub(super) enum Command {
     /// Insert rows from CSV and NDJSON files; rows that are there already are skipped.
     #[command(after_help = SEED)]
     Seed(Seed),
+    /// Write the SQL of the library's own tables as files, for wrangler d1 migrations apply.
+    #[command(after_help = EXPORT)]
+    Export(Export),
     /// Examine a database: versions, settings, migrations, and what stands in between.
     #[command(after_help = DOCTOR)]
     Doctor(Doctor),
@@ -87,12 +99,28 @@ pub(super) struct Doctor {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Where the files go; made if it is not there.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) directory: PathBuf,
+
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Common {
     /// The database: a path, sqlite:, file:, postgres:// or postgresql://
     // Shown in --help, the variable's value could show a password.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(super) database_url: String,
 
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Output {
     /// Print the result as one JSON object; errors too, on standard error.
     #[arg(long)]
     pub(super) json: bool,
@@ -103,11 +131,12 @@ pub(super) struct Common {
 }
 
 impl Command {
-    pub(super) fn common(&self) -> &Common {
+    pub(super) fn output(&self) -> &Output {
         match self {
             Self::Migrate(Migrate { common, .. })
             | Self::Seed(Seed { common, .. })
-            | Self::Doctor(Doctor { common }) => common,
+            | Self::Doctor(Doctor { common }) => &common.output,
+            Self::Export(Export { output, .. }) => output,
         }
     }
 }

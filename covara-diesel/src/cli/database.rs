@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::connection::DatabaseConnection;
 use crate::doctor::Report;
-use crate::migrate::{self, MigrateError, MigrationStatus, MigrationSummary};
+use crate::migrate::{self, MigrateError, MigrationFile, MigrationStatus, MigrationSummary};
 use crate::pool::PoolError;
 use crate::progress_bar::progress_bar;
 use crate::seed::{Seed, SeedError, SeedSummary};
@@ -19,6 +19,9 @@ pub(crate) struct Backend {
     pub(crate) open_to_read: fn(&str) -> Result<Opened, PoolError>,
     pub(crate) examine: fn(&str) -> Result<Report, PoolError>,
 }
+
+/// The migrations as files.
+pub(crate) type MigrationFiles = fn() -> Result<Vec<MigrationFile>, MigrateError>;
 
 /// A database to look at.
 pub(crate) struct Opened {

@@ -23,7 +23,7 @@ pub(super) fn run(backend: &Backend, arguments: &arguments::Doctor) -> Result<Ou
     let complaint = match problems.len() {
         0 => None,
         // Nothing else is printed.
-        _ if arguments.common.quiet => Some(problems.join("; ")),
+        _ if arguments.common.output.quiet => Some(problems.join("; ")),
         1 => Some("1 problem found".to_owned()),
         count => Some(format!("{count} problems found")),
     };

@@ -5,6 +5,7 @@
 //! covara migrate --database-url app.db
 //! covara seed --database-url app.db --table countries countries.csv --table cities cities.csv
 //! covara doctor --database-url postgres://…
+//! covara export --directory migrations
 //! ```
 //!
 //! The exit code is 0 when all went well, 1 when the work failed or is foreseen to fail, and
@@ -15,6 +16,7 @@
 mod arguments;
 pub(crate) mod database;
 mod doctor;
+mod export;
 mod migrate;
 mod outcome;
 mod secrets;
@@ -28,7 +30,7 @@ use crate::cli_backends::{POSTGRES, SQLITE};
 use crate::pool::PoolDriver;
 use arguments::{Arguments, Command};
 use database::Backend;
-use outcome::{Failure, USAGE, complain, print, report};
+use outcome::{Failure, Outcome, USAGE, complain, print, report};
 
 /// Runs the command with the arguments of the process.
 ///
@@ -43,12 +45,20 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(answer) => return answer_usage(&answer),
     };
-    let result = backend(&command.common().database_url).and_then(|backend| match &command {
-        Command::Migrate(arguments) => migrate::run(&backend, arguments),
-        Command::Seed(arguments) => seed::run(&backend, arguments),
-        Command::Doctor(arguments) => doctor::run(&backend, arguments),
-    });
-    report(command.common(), result)
+    report(command.output(), run(&command))
+}
+
+fn run(command: &Command) -> Result<Outcome, Failure> {
+    match command {
+        Command::Migrate(arguments) => {
+            migrate::run(&backend(&arguments.common.database_url)?, arguments)
+        }
+        Command::Seed(arguments) => seed::run(&backend(&arguments.common.database_url)?, arguments),
+        Command::Doctor(arguments) => {
+            doctor::run(&backend(&arguments.common.database_url)?, arguments)
+        }
+        Command::Export(arguments) => export::run(arguments),
+    }
 }
 
 /// `--help`, `--version` and wrong usage.

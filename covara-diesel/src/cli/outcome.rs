@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::arguments::Common;
+use super::arguments::Output;
 use super::secrets;
 use crate::doctor::findings::with_causes;
 
@@ -46,25 +46,25 @@ impl Failure {
 }
 
 /// Prints what came of a command and tells its exit code.
-pub(super) fn report(common: &Common, result: Result<Outcome, Failure>) -> ExitCode {
+pub(super) fn report(output: &Output, result: Result<Outcome, Failure>) -> ExitCode {
     match result {
         Ok(outcome) => {
-            let text = if common.json {
+            let text = if output.json {
                 format!("{}\n", outcome.json)
             } else {
                 outcome.text
             };
-            if !common.quiet
+            if !output.quiet
                 && let Err(error) = print(&text)
             {
-                return complain(common.json, FAILED, &error.to_string(), &[]);
+                return complain(output.json, FAILED, &error.to_string(), &[]);
             }
             match outcome.complaint {
-                Some(complaint) => complain(common.json, FAILED, &complaint, &[]),
+                Some(complaint) => complain(output.json, FAILED, &complaint, &[]),
                 None => ExitCode::SUCCESS,
             }
         }
-        Err(Failure { error, exit_code }) if common.json => {
+        Err(Failure { error, exit_code }) if output.json => {
             let mut causes = Vec::new();
             let mut cause = error.source();
             while let Some(error) = cause {

@@ -22,7 +22,7 @@ pub(super) fn run(backend: &Backend, arguments: &arguments::Seed) -> Result<Outc
     }
     let mut conn = (backend.open_existing)(&common.database_url)?;
     let begun = Instant::now();
-    let summary = conn.seed(&tables, !common.quiet && !common.json)?;
+    let summary = conn.seed(&tables, !common.output.quiet && !common.output.json)?;
     let time = begun.elapsed();
 
     let mut text = String::new();

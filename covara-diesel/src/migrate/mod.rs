@@ -20,8 +20,10 @@ mod status;
 
 use std::time::Duration;
 
+pub use crate::migration_files::*;
 pub use error::MigrateError;
 pub use runner::migrate_internal;
+pub(crate) use runner::{embedded, run_and_record, version};
 pub use status::{ColumnMismatch, MigrationState, MigrationStatus, TableFit, TableState, status};
 
 use crate::connection::DatabaseConnection;
@@ -59,6 +61,16 @@ impl MigrateOptions {
         self.lock_timeout = timeout;
         self
     }
+}
+
+/// A migration as a file of plain SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationFile {
+    /// Its name, by which tools order files.
+    pub name: String,
+    /// Its statements, each with a semicolon behind it.
+    pub sql: String,
 }
 
 /// What a boot found and did.

@@ -103,8 +103,6 @@ fn run_as_batch<C: DatabaseConnection>(
 ) -> Result<Vec<String>, MigrateError> {
     let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
     conn.begin_batch();
-    conn.batch_execute(CREATE_HISTORY)
-        .map_err(|error| failure::<C>(error, options))?;
     let mut applied = Vec::new();
     for migration in pending(migrations, &state) {
         let version = version(migration);
@@ -120,10 +118,12 @@ fn run_as_batch<C: DatabaseConnection>(
     Ok(applied)
 }
 
-fn run_and_record<C: DatabaseConnection>(
+/// Runs one migration and notes it in the history, which is made if need be.
+pub(crate) fn run_and_record<C: DatabaseConnection>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,
 ) -> Result<(), Source> {
+    conn.batch_execute(CREATE_HISTORY)?;
     let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
     migration.run(boxable)?;
     let (version, name) = (version(migration), migration.name());
@@ -143,13 +143,13 @@ fn check<C: DatabaseConnection>(
     check_tables::<C::Backend>(&state)
 }
 
-pub(super) fn embedded<DB: Engine>() -> Result<Vec<Box<dyn Migration<DB>>>, MigrateError> {
+pub(crate) fn embedded<DB: Engine>() -> Result<Vec<Box<dyn Migration<DB>>>, MigrateError> {
     DB::migrations()
         .migrations()
         .map_err(|source| MigrateError::Database { source })
 }
 
-pub(super) fn version<DB: Engine>(migration: &dyn Migration<DB>) -> String {
+pub(crate) fn version<DB: Engine>(migration: &dyn Migration<DB>) -> String {
     migration.name().version().to_string()
 }
 

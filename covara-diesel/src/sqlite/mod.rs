@@ -4,6 +4,7 @@ mod connection;
 mod describe;
 pub(crate) mod doctor;
 mod engine;
+pub(crate) mod export;
 mod layout;
 mod name;
 pub(crate) mod pool;

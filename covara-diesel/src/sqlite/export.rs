@@ -1,0 +1,69 @@
+//! The internal tables as files for a migration tool that takes plain SQL.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::connection::InstrumentationEvent;
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+
+use crate::migrate::{MigrateError, MigrationFile, embedded, run_and_record, version};
+
+/// The migrations of the internal tables for SQLite, one file each, for tools such as
+/// `wrangler d1 migrations apply` that run the SQL files of one directory in the order of
+/// their names.
+///
+/// Each file also notes itself in the library's history, so that
+/// [`auto_migrate`](crate::auto_migrate) finds nothing left to do. All statements allow for
+/// tables that are there already.
+///
+/// # Errors
+///
+/// [`MigrateError::Database`] if SQLite's library cannot open a database in memory, in which
+/// the files are tried.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let directory = directory.path();
+/// for file in covara_diesel::migrate::sqlite_files()? {
+///     std::fs::write(directory.join(&file.name), &file.sql)?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn sqlite_files() -> Result<Vec<MigrationFile>, MigrateError> {
+    let failed = |source| MigrateError::Database { source };
+    let mut conn = SqliteConnection::establish(":memory:").map_err(|error| failed(error.into()))?;
+    // Diesel hands out no SQL of embedded migrations, but says what it runs.
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let watch = Arc::clone(&seen);
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let mut seen = watch.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.push(query.to_string());
+        }
+    });
+    embedded::<Sqlite>()?
+        .iter()
+        .map(|migration| {
+            run_and_record(&mut conn, migration.as_ref()).map_err(failed)?;
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let sql = seen.drain(..);
+            let sql = sql.map(|sql| format!("{};\n", sql.trim().trim_end_matches(';')));
+            Ok(MigrationFile {
+                name: format!("{}.sql", file_name(migration.as_ref())),
+                sql: sql.collect::<Vec<_>>().join("\n"),
+            })
+        })
+        .collect()
+}
+
+/// `20261122000001_create_auth_sessions` for the directory
+/// `2026-11-22-000001_create_auth_sessions`: tools sort by the number before the first `_`.
+fn file_name(migration: &dyn diesel::migration::Migration<Sqlite>) -> String {
+    let directory = migration.name().to_string();
+    let name = directory.split_once('_').map_or("", |(_, name)| name);
+    format!("{}_{name}", version(migration))
+}
