@@ -76,6 +76,7 @@ pub mod remote {
     #[cfg(feature = "libsql")]
     mod libsql;
     mod pool;
+    mod resolver;
     mod sql;
     mod url;
     mod value;

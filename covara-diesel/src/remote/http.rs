@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
 
 use super::bridge::bad_url;
 use super::error::{lost, malformed, not_sent};
+use super::resolver::Remembering;
 use super::url::{Options, is_loopback};
 
 /// The first pause before another try; each is up to twice the one before.
@@ -39,6 +41,7 @@ enum Failure {
 /// One client for all requests of a connection; it keeps the way to the server open.
 pub(super) struct Http {
     agent: Agent,
+    addresses: Remembering,
     authority: String,
     options: Options,
     authorization: Option<String>,
@@ -69,8 +72,11 @@ impl Http {
         if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(bad_url("the token holds characters that no header can"));
         }
+        let addresses = Remembering::default();
+        let connector = DefaultConnector::default();
         Ok(Self {
-            agent: config.build().new_agent(),
+            agent: Agent::with_parts(config.build(), connector, addresses.clone()),
+            addresses,
             authority: authority.to_owned(),
             authorization: token.map(|token| format!("Bearer {token}")),
             options,
@@ -104,7 +110,10 @@ impl Http {
                 Ok((reply, after)) if !last && repeatable && is_passing(reply.status) => {
                     after.unwrap_or(pause_now)
                 }
-                Err(Failure::NotSent(_)) if !last => pause_now,
+                Err(Failure::NotSent(_)) if !last => {
+                    self.addresses.forget();
+                    pause_now
+                }
                 Err(Failure::Lost(_)) if !last && repeatable => pause_now,
                 _ => return self.told(tried),
             };
