@@ -2,6 +2,7 @@
 
 mod hash;
 mod new_row;
+mod options;
 mod sql;
 mod store;
 
@@ -9,8 +10,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::clock::{self, Clock};
-use super::error::AuthError;
+use super::clock::Clock;
+pub use options::{ApiKeyChanges, NewApiKey};
 
 /// A minute, as for sessions.
 const USE_WINDOW: Duration = Duration::from_mins(1);
@@ -43,133 +44,6 @@ impl ApiKey {
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.iter().flatten().any(|own| own == scope)
-    }
-}
-
-/// When something ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Never,
-    At(DateTime<Utc>),
-    After(Duration),
-}
-
-impl End {
-    fn time(self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, AuthError> {
-        Ok(match self {
-            Self::Never => None,
-            Self::At(time) => Some(time),
-            Self::After(lifetime) => Some(clock::after(now, lifetime, "the end of the key")?),
-        })
-    }
-}
-
-/// An API key to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewApiKey {
-    user_id: String,
-    name: String,
-    prefix: Option<String>,
-    scopes: Option<Vec<String>>,
-    end: End,
-}
-
-impl NewApiKey {
-    /// A key for a user, with a name for people; without prefix, scopes and end.
-    #[must_use]
-    pub fn new(user_id: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            user_id: user_id.into(),
-            name: name.into(),
-            prefix: None,
-            scopes: None,
-            end: End::Never,
-        }
-    }
-
-    /// What the key begins with, such as `my_app`, so that people and scanners know it.
-    #[must_use]
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = Some(prefix.into());
-        self
-    }
-
-    /// What it may be used for.
-    #[must_use]
-    pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.scopes = Some(scopes.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// When it ends.
-    #[must_use]
-    pub fn expires_at(mut self, time: DateTime<Utc>) -> Self {
-        self.end = End::At(time);
-        self
-    }
-
-    /// How long it lives.
-    #[must_use]
-    pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.end = End::After(lifetime);
-        self
-    }
-}
-
-/// What a rotated key has otherwise than the old one: nothing, unless told.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use covara_diesel::auth::ApiKeyChanges;
-/// let changes = ApiKeyChanges::new().lifetime(Duration::from_hours(90 * 24));
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ApiKeyChanges {
-    name: Option<String>,
-    scopes: Option<Vec<String>>,
-    end: Option<End>,
-}
-
-impl ApiKeyChanges {
-    /// No changes.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Another name.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Other scopes.
-    #[must_use]
-    pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.scopes = Some(scopes.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Another end.
-    #[must_use]
-    pub fn expires_at(mut self, time: DateTime<Utc>) -> Self {
-        self.end = Some(End::At(time));
-        self
-    }
-
-    /// Another end, counted from now.
-    #[must_use]
-    pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.end = Some(End::After(lifetime));
-        self
-    }
-
-    /// No end.
-    #[must_use]
-    pub fn no_end(mut self) -> Self {
-        self.end = Some(End::Never);
-        self
     }
 }
 

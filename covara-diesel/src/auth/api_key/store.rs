@@ -36,7 +36,7 @@ impl ApiKeyStore {
         C: DatabaseConnection,
     {
         let now = self.clock.now();
-        let end = new.end.time(now)?;
+        let end = new.end.map_or(Ok(None), |end| end.time(now))?;
         let made = Made::new(new.prefix.as_deref())?;
         let key = ApiKey {
             id: made.id,
