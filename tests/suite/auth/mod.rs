@@ -1,6 +1,7 @@
 //! The auth stores.
 
 mod accounts;
+mod api_key_timing;
 mod api_keys;
 mod concurrency;
 mod failures;

@@ -102,8 +102,10 @@ impl ApiKeyStore {
     /// check of each takes some 30 ms and replaces its hash. Default: they are.
     ///
     /// Once a process has met such a hash, every key that is not found costs it as much, or
-    /// the time would tell which of them exist. Turn this off when all of them are replaced
-    /// (no `"keyHash"` begins with `scrypt$`) and refusing costs nothing again.
+    /// the time would tell which of them exist. What it cannot hide is that first meeting: the
+    /// refusal that comes upon the first scrypt hash, of the key's own row or of the one next
+    /// to where it would be, is slower than those before. Turn this off when all of them are
+    /// replaced (no `"keyHash"` begins with `scrypt$`) and refusing costs nothing again.
     #[must_use]
     pub const fn scrypt(mut self, accept: bool) -> Self {
         self.scrypt = accept;

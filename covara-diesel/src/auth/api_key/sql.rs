@@ -90,8 +90,10 @@ impl<DB: Engine> Reader<DB> for KeyReader {
 pub(super) enum Checked {
     /// The key is the row's.
     Right(Result<ApiKey, RowError>),
-    /// The row has a hash of Covara's, still to be compared.
+    /// The row is the key's and has a hash of Covara's, still to be compared.
     Scrypt(String, Result<ApiKey, RowError>),
+    /// It is not, though the row at hand has a hash of Covara's.
+    WrongByScrypt,
     /// It is not.
     Wrong,
 }
@@ -119,9 +121,9 @@ impl<DB: Engine> Reader<DB> for KeyChecker<'_> {
             is_scrypt(stored).then(|| stored.to_owned())
         });
         match scrypt {
-            _ if !(id & head) => Checked::Wrong,
-            _ if hash => Checked::Right(KeyReader.read(row)),
+            Ok(Some(_)) if !(id & head) => Checked::WrongByScrypt,
             Ok(Some(scrypt)) => Checked::Scrypt(scrypt, KeyReader.read(row)),
+            _ if id & head & hash => Checked::Right(KeyReader.read(row)),
             _ => Checked::Wrong,
         }
     }

@@ -56,7 +56,8 @@ impl ApiKeyStore {
 
     /// The key that this is the plain text of, if it is valid, and notes its use.
     ///
-    /// A wrong secret takes as long as an unknown id and gives the same answer.
+    /// A wrong secret takes as long as an unknown id and gives the same answer; for what little
+    /// keys that Covara made leave to be told, see [`scrypt`](Self::scrypt).
     ///
     /// # Errors
     ///
@@ -91,7 +92,10 @@ impl ApiKeyStore {
                 execute(conn, Upgrade, values).map_err(AuthError::of::<C::Backend>)?;
                 key.map_err(AuthError::from)?
             }
-            Some(_) | None => {
+            other => {
+                if matches!(other, Some(Checked::WrongByScrypt)) {
+                    SCRYPT_MET.store(true, Ordering::Relaxed);
+                }
                 if self.scrypt && SCRYPT_MET.load(Ordering::Relaxed) {
                     hash::pretend_scrypt(secret);
                 }
