@@ -7,6 +7,7 @@ mod concurrency;
 mod failures;
 mod interop;
 mod properties;
+mod secrets;
 mod sessions;
 pub(crate) mod transactions;
 mod verification_tokens;

@@ -92,13 +92,14 @@ impl<T: DeserializeOwned, DB: Engine> Reader<DB> for SessionReader<'_, T> {
 
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
         let id = match self.id {
-            Some(id) => id.to_owned(),
+            Some(id) => SessionId::from(id),
             None => text(row, 4, "the id is not text", str::to_owned)
+                .map(SessionId::from)
                 .map_err(|reason| RowError::new(TABLE, &[], reason))?,
         };
         let session = || -> Result<Session<T>, Fault> {
             Ok(Session {
-                id: SessionId::from(id.as_str()),
+                id: id.clone(),
                 user_id: text(row, 0, "userId is not text", str::to_owned)?,
                 created_at: time(row, 1, "createdAt is no time in range")?,
                 expires_at: time(row, 2, "expiresAt is no time in range")?,
@@ -109,6 +110,6 @@ impl<T: DeserializeOwned, DB: Engine> Reader<DB> for SessionReader<'_, T> {
                 .map_err(|_| "data is not JSON of the type asked for")?,
             })
         };
-        session().map_err(|reason| RowError::new(TABLE, &[&id], reason))
+        session().map_err(|reason| RowError::new(TABLE, &[id.expose()], reason))
     }
 }
