@@ -212,6 +212,60 @@ fn times() {
 }
 
 #[test]
+fn times_of_keys_and_tokens() {
+    let (_db, mut conn) = migrated();
+    let conn = std::cell::RefCell::new(&mut conn);
+    let lifetimes = prop_oneof![
+        2 => any::<std::time::Duration>(),
+        2 => (0_u64..400_000_000_000).prop_map(std::time::Duration::from_secs),
+        1 => Just(std::time::Duration::ZERO),
+    ];
+    runner()
+        .run(&(time(), time(), lifetimes), |(now, end, lifetime)| {
+            let conn = &mut **conn.borrow_mut();
+            // No clock shows a leap second.
+            let nanos = now.timestamp_subsec_nanos() % 1_000_000_000;
+            let now = DateTime::from_timestamp(now.timestamp(), nanos).unwrap();
+            let keys = ApiKeyStore::new().clock(move || now);
+            let new = NewApiKey::new("ada", "CI").expires_at(end);
+            match keys.create(conn, new) {
+                Ok((secret, key)) => {
+                    assert!(backend::holds_time(now) && backend::holds_time(end));
+                    assert_eq!(key.expires_at, Some(held(end)));
+                    assert_eq!(keys.find(conn, &key.id).unwrap(), Some(key));
+                    let valid = keys.verify(conn, &secret).is_ok();
+                    assert_eq!(valid, held(end) > held(now));
+                }
+                Err(AuthError::TimeOutOfRange { .. }) => {
+                    assert!(!backend::holds_time(now) || !backend::holds_time(end));
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+            // However long it is meant to live, and whenever: a good token or an error.
+            let tokens = VerificationTokenStore::new().clock(move || now);
+            let end = chrono::TimeDelta::from_std(lifetime)
+                .ok()
+                .and_then(|lifetime| now.checked_add_signed(lifetime));
+            match tokens.issue(conn, "ada", lifetime) {
+                Ok(token) => {
+                    let end = end.unwrap();
+                    assert!(backend::holds_time(end));
+                    let late = tokens.clone().clock(move || end);
+                    assert!(!late.consume(conn, "ada", &token).unwrap());
+                    let good = tokens.consume(conn, "ada", &token).unwrap();
+                    assert_eq!(good, held(end) > held(now));
+                }
+                Err(AuthError::TimeOutOfRange { .. }) => {
+                    assert!(end.is_none_or(|end| !backend::holds_time(end)));
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
 fn api_keys() {
     let (_db, mut conn) = migrated();
     let conn = std::cell::RefCell::new(&mut conn);
