@@ -187,6 +187,7 @@ mod backend {
 
 mod postgres {
     mod auth;
+    mod auth_disk_full;
     mod doctor;
     mod fixtures;
     mod migrate;

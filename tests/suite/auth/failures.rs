@@ -12,14 +12,14 @@ use crate::backend::{self, Conn, TestDb};
 use crate::suite::{chain, count};
 
 /// What is in the database before it fails.
-struct Present {
+pub(crate) struct Present {
     session: Session,
     secret: String,
     key: String,
     token: String,
 }
 
-fn fill(conn: &mut Conn) -> Present {
+pub(crate) fn fill(conn: &mut Conn) -> Present {
     let now = chrono::Utc::now();
     // Long enough ago to be touched and stamped anew.
     let before = move || now - HOUR;
@@ -44,7 +44,7 @@ fn fill(conn: &mut Conn) -> Present {
     }
 }
 
-type Outcome = (&'static str, Result<(), AuthError>);
+pub(crate) type Outcome = (&'static str, Result<(), AuthError>);
 
 fn rejected<T>(result: Result<T, Rejected>) -> Result<(), AuthError> {
     match result {
@@ -54,7 +54,7 @@ fn rejected<T>(result: Result<T, Rejected>) -> Result<(), AuthError> {
     }
 }
 
-fn reads<C: DatabaseConnection>(conn: &mut C, present: &Present) -> Vec<Outcome> {
+pub(crate) fn reads<C: DatabaseConnection>(conn: &mut C, present: &Present) -> Vec<Outcome> {
     let (sessions, accounts, keys) = (SessionStore::new(), AccountStore::new(), ApiKeyStore::new());
     vec![
         (
@@ -79,7 +79,7 @@ fn reads<C: DatabaseConnection>(conn: &mut C, present: &Present) -> Vec<Outcome>
     ]
 }
 
-fn writes<C: DatabaseConnection>(conn: &mut C, present: &Present) -> Vec<Outcome> {
+pub(crate) fn writes<C: DatabaseConnection>(conn: &mut C, present: &Present) -> Vec<Outcome> {
     let (sessions, accounts, keys) = (SessionStore::new(), AccountStore::new(), ApiKeyStore::new());
     let tokens = VerificationTokenStore::new();
     let id = &present.session.id;
@@ -146,7 +146,7 @@ fn writes<C: DatabaseConnection>(conn: &mut C, present: &Present) -> Vec<Outcome
     ]
 }
 
-fn expect(outcomes: Vec<Outcome>, secrets: &Present, expected: fn(&AuthError) -> bool) {
+pub(crate) fn expect(outcomes: Vec<Outcome>, secrets: &Present, expected: fn(&AuthError) -> bool) {
     for (method, outcome) in outcomes {
         let error = outcome.expect_err(method);
         assert!(expected(&error), "{method}: {error:?}");

@@ -4,7 +4,7 @@ mod accounts;
 mod api_key_timing;
 mod api_keys;
 mod concurrency;
-mod failures;
+pub(crate) mod failures;
 mod interop;
 mod properties;
 mod secrets;
