@@ -91,8 +91,16 @@ mod backend {
             std::fs::remove_file(db.url()).unwrap();
         }
         let mut conn = db.connect();
+        // One in memory is no file.
+        let left = "SELECT type || ' \"' || name || '\"' AS name FROM sqlite_master
+             WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'";
+        conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+        for Name { name } in diesel::sql_query(left).load::<Name>(&mut conn).unwrap() {
+            conn.batch_execute(&format!("DROP {name}")).unwrap();
+        }
         // Nothing here outlives the test.
-        conn.batch_execute("PRAGMA synchronous = OFF").unwrap();
+        conn.batch_execute("PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF")
+            .unwrap();
         conn
     }
 
