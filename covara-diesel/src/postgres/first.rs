@@ -81,7 +81,8 @@ pub(super) fn adapt(
         .version;
     if version.contains("PGlite") {
         log::warn!(
-            "PGlite answers: the pool has one connection and keeps no statements; open it with PoolDriver::Pglite"
+            "PGlite answers: the pool has one connection and keeps no statements; open it with \
+             PoolDriver::Pglite"
         );
         config.max_size = 1;
         config.min_idle = config.min_idle.min(1);
@@ -90,7 +91,8 @@ pub(super) fn adapt(
         && let Some(evidence) = pooler(conn, url)
     {
         log::warn!(
-            "a transaction pooler is in between ({evidence}): the pool keeps no statements; open it with PoolDriver::Hyperdrive"
+            "a transaction pooler is in between ({evidence}): the pool keeps no statements; \
+             open it with PoolDriver::Hyperdrive"
         );
         config.statement_cache = false;
     }
