@@ -123,8 +123,10 @@ mod backend {
 
     pub fn load_interop(db: &TestDb) {
         let dump = include_str!("interop/covara-ts.pg.sql");
-        // A schema of the dump's own making is in the way of the database's.
-        db.connect().batch_execute(dump).unwrap();
+        // The dump sets the search_path of its session, which is no pooler's to keep.
+        let mut conn = db.connect_directly();
+        conn.batch_execute(dump).unwrap();
+        conn.batch_execute("RESET ALL").unwrap();
     }
 
     /// URLs that cannot be opened, with a part of what is said of them.
@@ -162,13 +164,14 @@ mod backend {
             .unwrap();
     }
 
-    /// Waits until the server has noticed that all other clients are gone.
+    /// Waits until the server has noticed that all other clients are gone, and their
+    /// transactions with them.
     pub fn wait_until_alone(conn: &mut Conn) {
         while !names(
             conn,
             "SELECT pid::text AS name FROM pg_stat_activity
              WHERE datname = current_database() AND pid <> pg_backend_pid()
-                 AND backend_type = 'client backend'",
+                 AND backend_type = 'client backend' AND state IS DISTINCT FROM 'idle'",
         )
         .is_empty()
         {

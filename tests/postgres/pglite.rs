@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 
+use covara_diesel::doctor::{self, Between, Severity};
 use covara_diesel::pool::{self, PoolDriver};
 use covara_diesel::{Seed, auto_migrate};
 use diesel::connection::SimpleConnection;
@@ -152,7 +153,27 @@ fn two_at_once_get_right_answers_and_whole_transactions() {
     }
 }
 
-/// Each statement is several messages, between which the server takes those of others.
+#[test]
+fn the_doctor_tells_of_it() {
+    let db = TestDb::new();
+    let pool = pool::postgres(db.url(), PoolDriver::Pglite).unwrap();
+    auto_migrate(&mut pool.get().unwrap()).unwrap();
+    drop(pool);
+    let report = doctor::postgres(format!("{}&driver=pglite", db.url())).unwrap();
+    assert_eq!(report.between, Between::Pglite);
+    assert_eq!(report.driver, PoolDriver::Pglite);
+    assert_eq!(
+        (report.pool.max_size, report.pool.statement_cache),
+        (1, false)
+    );
+    let told = report.findings.iter().any(|finding| {
+        finding.severity == Severity::Hint && finding.text.contains("PoolDriver::Pglite")
+    });
+    assert!(told, "{:?}", report.findings);
+}
+
+/// Each statement is several messages, between which the server may take those of others: of
+/// three clients and more it does.
 #[test]
 fn statements_of_two_at_once_are_not_mixed() {
     let db = TestDb::with_max_connections(4);

@@ -87,14 +87,22 @@ impl TestDb {
             Place::Server(name) => name,
             Place::Pglite(db) => return db.as_ref().expect("until dropped").url(),
         };
-        let server = server_url();
-        let (base, _) = server.rsplit_once('/').expect("a URL with a database");
-        let direct = format!("{base}/{name}");
         if row() == Row::Pooler {
             static POOLER: OnceLock<PgBouncer> = OnceLock::new();
-            POOLER.get_or_init(|| PgBouncer::untracking(3)).url(&direct)
+            let pooler = POOLER.get_or_init(|| PgBouncer::untracking(3));
+            pooler.url(&on_server(name))
         } else {
-            direct
+            on_server(name)
+        }
+    }
+
+    /// A plain connection that no pooler is in the way of.
+    pub fn connect_directly(&self) -> PgConnection {
+        match &self.0 {
+            Place::Server(name) => {
+                PgConnection::establish(&on_server(name)).expect("a database just made")
+            }
+            Place::Pglite(_) => self.connect(),
         }
     }
 
@@ -103,6 +111,12 @@ impl TestDb {
     pub fn connect(&self) -> PgConnection {
         connect(&self.url()).expect("a database just made")
     }
+}
+
+fn on_server(name: &str) -> String {
+    let server = server_url();
+    let (base, _) = server.rsplit_once('/').expect("a URL with a database");
+    format!("{base}/{name}")
 }
 
 impl Drop for TestDb {

@@ -16,15 +16,15 @@ const LIBPQ_KEYWORDS: [&str; 9] = [
 pub enum UnknownUrl {
     /// The text is empty.
     #[error(
-        "the database URL is empty; give a path, :memory:, sqlite:, file:, libsql://, d1://, \
+        "the database URL is empty; give a path, :memory:, libsql://, d1://, sqlite:, file:, \
          postgres:// or postgresql://"
     )]
     Empty,
 
     /// The scheme belongs to no driver.
     #[error(
-        "{scheme:?} is not a known scheme; give a path, :memory:, sqlite:, file:, libsql://, \
-         d1://, postgres:// or postgresql:// (a file of that name is ./{scheme}:…)"
+        "{scheme:?} is not a known scheme; give a path, :memory:, libsql://, d1://, sqlite:, file:, \
+         postgres:// or postgresql:// (a file of that name is ./{scheme}:…)"
     )]
     Scheme {
         /// What stands before the first colon.

@@ -83,9 +83,9 @@ pub fn postgres_with(
 
 /// One connection without a statement cache, which suits whatever stands between.
 pub(crate) fn connect(url: &str) -> Result<PgConnection, PoolError> {
+    let driver = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
     let timeout = recommended_pool_config(PoolDriver::Postgres).connection_timeout;
-    let url = connection_string(url, timeout)?;
-    let mut conn = PgConnection::establish(&url).map_err(|error| explain(error, &url))?;
+    let mut conn = first::connect(url, driver, timeout)?;
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
     Ok(conn)
 }
