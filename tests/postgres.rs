@@ -4,7 +4,7 @@ mod backend {
     use chrono::{DateTime, Utc};
     use covara_diesel::Dialect;
     use covara_diesel::doctor::Report;
-    use covara_diesel::pool::{PoolDriver, recommended_pool_config};
+    use covara_diesel::pool::recommended_pool_config;
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
     use diesel::r2d2::{ConnectionManager, Pool};
@@ -13,6 +13,7 @@ mod backend {
     pub use covara_diesel::POSTGRES_MIGRATIONS as MIGRATIONS;
     pub use covara_diesel::schema::postgres as schema;
     pub use support::postgres::TestDb;
+    use support::postgres::driver;
 
     pub type Conn = PgConnection;
 
@@ -54,7 +55,7 @@ mod backend {
     pub(crate) use spread_internal_schema;
 
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
-        covara_diesel::pool::postgres(url, PoolDriver::Postgres).expect("a usable URL")
+        covara_diesel::pool::postgres(url, driver()).expect("a usable URL")
     }
 
     /// From 4714-11-24 BC on, which is the year -4713 of chrono.
@@ -63,11 +64,10 @@ mod backend {
     }
 
     pub fn pool_of_one(url: &str) -> Pool<ConnectionManager<Conn>> {
-        let mut config = recommended_pool_config(PoolDriver::Postgres);
+        let mut config = recommended_pool_config(driver());
         config.max_size = 1;
         config.min_idle = 1;
-        covara_diesel::pool::postgres_with(url, PoolDriver::Postgres, &config)
-            .expect("a usable URL")
+        covara_diesel::pool::postgres_with(url, driver(), &config).expect("a usable URL")
     }
 
     #[derive(QueryableByName)]
@@ -123,8 +123,10 @@ mod backend {
 
     pub fn load_interop(db: &TestDb) {
         let dump = include_str!("interop/covara-ts.pg.sql");
-        // A schema of the dump's own making is in the way of the database's.
-        db.connect().batch_execute(dump).unwrap();
+        // The dump sets the search_path of its session, which is no pooler's to keep.
+        let mut conn = db.connect_directly();
+        conn.batch_execute(dump).unwrap();
+        conn.batch_execute("RESET ALL").unwrap();
     }
 
     /// URLs that cannot be opened, with a part of what is said of them.
@@ -162,13 +164,14 @@ mod backend {
             .unwrap();
     }
 
-    /// Waits until the server has noticed that all other clients are gone.
+    /// Waits until the server has noticed that all other clients are gone, and their
+    /// transactions with them.
     pub fn wait_until_alone(conn: &mut Conn) {
         while !names(
             conn,
             "SELECT pid::text AS name FROM pg_stat_activity
              WHERE datname = current_database() AND pid <> pg_backend_pid()
-                 AND backend_type = 'client backend'",
+                 AND backend_type = 'client backend' AND state IS DISTINCT FROM 'idle'",
         )
         .is_empty()
         {
@@ -191,11 +194,16 @@ mod postgres {
     mod doctor;
     mod fixtures;
     mod migrate;
+    mod open;
+    mod pglite;
     mod pool;
+    mod pooled_work;
     mod poolers;
+    mod restarts;
     mod seed;
     mod seed_model;
     mod seed_sequences;
     mod seed_ways;
+    mod tls;
 }
 mod suite;

@@ -1,6 +1,7 @@
 //! Derive macros of [covara-diesel](https://docs.rs/covara-diesel), which re-exports them
 //! and documents what they are for.
 
+mod any_database;
 mod attr;
 mod expand;
 mod fixture;
@@ -8,7 +9,7 @@ mod lifetimes;
 mod model;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, parse_macro_input};
+use syn::{DeriveInput, ItemImpl, parse_macro_input};
 
 /// Makes a struct seedable: `Seed` and `Struct::seed` insert rows of it, ignoring those
 /// that are there already.
@@ -34,6 +35,16 @@ pub fn derive_seedable(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     model::Model::parse(&input)
         .map(|model| expand::seedable(&model))
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}
+
+/// Of covara-diesel's own: see the module.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn any_database(_: TokenStream, item: TokenStream) -> TokenStream {
+    let methods = parse_macro_input!(item as ItemImpl);
+    any_database::expand(methods)
         .unwrap_or_else(|error| error.to_compile_error())
         .into()
 }

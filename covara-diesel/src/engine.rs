@@ -30,6 +30,8 @@ pub enum Fault {
     ReadOnly,
     /// No room is left on the disk.
     DiskFull,
+    /// Another client's prepared statements were met: the session is not one's own.
+    SharedSession,
     /// The server ended the statement for reasons of its own or of another client's.
     Cancelled,
     /// Anything else.

@@ -21,6 +21,8 @@
     allow(dead_code, reason = "some of the seed is there for fixtures alone")
 )]
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod any;
 pub mod auth;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -34,6 +36,7 @@ pub mod pool;
 mod progress_bar;
 mod schema_macro;
 pub mod seed;
+mod typed;
 mod values;
 
 #[cfg(feature = "fixtures")]
@@ -43,6 +46,8 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use any::{AnyConnection, AnyPool, open};
 pub use connection::{BatchError, DatabaseConnection, LockWait};
 pub use covara_derive::Seedable;
 pub use dialect::{Dialect, INTERNAL_TABLE_NAMES};
@@ -55,6 +60,7 @@ pub use progress_bar::progress_bar;
 pub use seed::{FixtureError, Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SQLITE_MIGRATIONS;
+pub use typed::{AnyDatabase, Typed};
 
 /// Connections to remote servers over HTTP, on Diesel's own `Sqlite` backend.
 ///
@@ -143,6 +149,33 @@ mod doctor_constructors {
     pub use crate::postgres::doctor::postgres;
     #[cfg(feature = "sqlite")]
     pub use crate::sqlite::doctor::sqlite;
+}
+
+/// The connections that [`open`] makes, where their features are on.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod any_backends {
+    /// One that is on.
+    #[cfg(not(feature = "sqlite"))]
+    pub(crate) type Present = Postgres;
+    #[cfg(feature = "sqlite")]
+    pub(crate) type Present = Sqlite;
+
+    #[cfg(not(feature = "d1"))]
+    pub(crate) type D1 = crate::any::Off;
+    #[cfg(feature = "d1")]
+    pub(crate) type D1 = crate::remote::D1Connection;
+    #[cfg(not(feature = "libsql"))]
+    pub(crate) type Libsql = crate::any::Off;
+    #[cfg(feature = "libsql")]
+    pub(crate) type Libsql = crate::remote::LibsqlConnection;
+    #[cfg(not(feature = "postgres"))]
+    pub(crate) type Postgres = crate::any::Off;
+    #[cfg(feature = "postgres")]
+    pub(crate) type Postgres = diesel::PgConnection;
+    #[cfg(not(feature = "sqlite"))]
+    pub(crate) type Sqlite = crate::any::Off;
+    #[cfg(feature = "sqlite")]
+    pub(crate) type Sqlite = diesel::SqliteConnection;
 }
 
 /// The backends that are on, for the command.

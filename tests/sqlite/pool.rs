@@ -162,6 +162,28 @@ fn urls_name_the_same_file() {
     let url = format!("file:{}/my%20data/app.db", spaced.path().display());
     pool::sqlite(url).unwrap();
     assert!(spaced.path().join("my data/app.db").exists());
+    let directory = spaced.path().display().to_string();
+    for (url, name) in [
+        (format!("{directory}/a b.db"), "a b.db"),
+        (format!("sqlite:{directory}/c d.db"), "c d.db"),
+        (format!("sqlite://{directory}/e%20f.db"), "e f.db"),
+        (format!("sqlite:{directory}/g h.db?cache=private"), "g h.db"),
+        (format!("{directory}/größe 東京.db"), "größe 東京.db"),
+        (format!("sqlite:{directory}/ñ.db"), "ñ.db"),
+        (format!("sqlite://{directory}/%C3%BC.db"), "ü.db"),
+        (
+            format!("file:{directory}/%E6%9D%B1.db?cache=private"),
+            "東.db",
+        ),
+        (format!("{directory}/100%.db"), "100%.db"),
+        (format!("{directory}/a#b?c.db"), "a#b?c.db"),
+        (format!("sqlite:{directory}/n%31#2.db"), "n1#2.db"),
+    ] {
+        let pool = covara_diesel::open(&url).unwrap();
+        assert_eq!(pool.driver(), PoolDriver::Sqlite, "{url}");
+        auto_migrate(&mut pool.get().unwrap()).unwrap();
+        assert!(spaced.path().join(name).exists(), "{url}");
+    }
 
     let db = TestDb::new();
     let pool = pool::sqlite(db.url()).unwrap();

@@ -114,9 +114,8 @@ fn eight_threads_boot_at_once() {
         let start = Arc::new(Barrier::new(8));
         let threads: Vec<_> = (0..8)
             .map(|_| {
-                let (url, start) = (db.url(), Arc::clone(&start));
+                let (mut conn, start) = (db.connect(), Arc::clone(&start));
                 thread::spawn(move || {
-                    let mut conn = Conn::establish(&url).unwrap();
                     start.wait();
                     auto_migrate(&mut conn).unwrap().applied.len()
                 })

@@ -6,6 +6,7 @@ mod doctor;
 mod fixtures;
 mod interop;
 mod migrate;
+mod open;
 mod pool;
 mod program;
 mod progress;

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use covara_diesel::DatabaseConnection;
 use covara_diesel::pool::{PoolDriver, PoolError, recommended_pool_config};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use crate::backend::{Conn, TestDb};
 
 #[test]
 fn the_recommended_settings_are_covaras() {
@@ -107,13 +112,42 @@ fn a_url_tells_its_driver() {
             "postgres://ada:secret@0123abcd.hyperdrive.local:5432/app",
             PoolDriver::Hyperdrive,
         ),
+        (
+            "postgres://ada:secret@db-pooler.internal/app",
+            PoolDriver::Neon,
+        ),
+        ("postgres://db-pooler/app", PoolDriver::Postgres),
+        ("postgres://a:5432,b-pooler.x.y:5432/app", PoolDriver::Neon),
+        ("postgres://[::1]:5432/app", PoolDriver::Postgres),
+        ("postgres://%2Frun%2Fpostgresql/app", PoolDriver::Postgres),
+        (
+            "postgres:///app?host=a-pooler.x.neon.tech",
+            PoolDriver::Neon,
+        ),
+        ("postgres://h/app?driver=hyperdrive", PoolDriver::Hyperdrive),
+        (
+            "postgres://h/app?sslmode=require&driver=pglite&x",
+            PoolDriver::Pglite,
+        ),
+        (
+            "postgres://a-pooler.x.neon.tech/app?driver=postgres",
+            PoolDriver::Postgres,
+        ),
+        ("postgres://u:driver=pglite@h/app", PoolDriver::Postgres),
+        ("host=h driver=neon", PoolDriver::Neon),
+        ("driver = 'pglite' host=h", PoolDriver::Pglite),
+        ("host=h password='x driver=neon'", PoolDriver::Postgres),
+        ("host=h password=x\\ driver=neon", PoolDriver::Postgres),
+        ("host = 'a-pooler.x.neon.tech' dbname=app", PoolDriver::Neon),
+        ("libsql://app.turso.io?authToken=secret", PoolDriver::Libsql),
+        ("d1://account/database?token=secret", PoolDriver::D1),
     ] {
         assert_eq!(PoolDriver::from_url(url), Ok(driver), "{url}");
     }
     for url in [
         "",
         "mysql://ada:hunter2@localhost/app",
-        "libsql://app.turso.io?authToken=hunter2",
+        "postgres://ada:hunter2@localhost/app?driver=hunter2",
         "https://localhost",
         "postgres:ada:hunter2@localhost",
         "ada:hunter2@localhost/app",
@@ -124,4 +158,41 @@ fn a_url_tells_its_driver() {
         assert!(text.contains("postgres://"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+/// How many values of a statement the database counted.
+fn bound(conn: &mut Conn, values: usize) -> QueryResult<i64> {
+    let places: Vec<String> = (1..=values).map(|n| format!("({})", place(n))).collect();
+    let sql = format!(
+        "SELECT count(*) AS n FROM (VALUES {}) AS v",
+        places.join(",")
+    );
+    let mut query = diesel::sql_query(sql).into_boxed();
+    for n in 0..values {
+        query = query.bind::<BigInt, _>(i64::try_from(n).unwrap());
+    }
+    Ok(query.get_result::<Count>(conn)?.n)
+}
+
+fn place(n: usize) -> String {
+    match crate::backend::DIALECT {
+        covara_diesel::Dialect::Sqlite => format!("?{n}"),
+        covara_diesel::Dialect::Postgres => format!("${n}"),
+    }
+}
+
+#[test]
+fn a_statement_takes_as_many_values_as_the_connection_says() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let limit = conn.bind_limit();
+    assert_eq!(bound(&mut conn, limit), Ok(i64::try_from(limit).unwrap()));
+    bound(&mut conn, limit + 1).unwrap_err();
+    assert_eq!(bound(&mut conn, 1), Ok(1));
 }

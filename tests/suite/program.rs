@@ -1,4 +1,4 @@
-//! The quickstart program, as a user runs it.
+//! The example programs, as a user runs them.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -6,11 +6,11 @@ use std::process::{Command, Output};
 use crate::backend::{self, TestDb};
 
 /// `cargo test` builds the examples into the folder beside its own.
-fn program() -> PathBuf {
+fn program(name: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    let path = path.join("examples/quickstart");
+    let path = path.join("examples").join(name);
     assert!(
         path.exists(),
         "{path:?} is not built: run `cargo test` for the whole workspace"
@@ -18,11 +18,19 @@ fn program() -> PathBuf {
     path
 }
 
-fn quickstart(arguments: &[&str]) -> Output {
-    Command::new(program()).args(arguments).output().unwrap()
+/// Runs an example to its end.
+pub(super) fn example(name: &str, arguments: &[&str]) -> Output {
+    Command::new(program(name))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+fn quickstart(arguments: &[&str]) -> Output {
+    example("quickstart", arguments)
+}
+
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -7,6 +7,8 @@ pub mod http;
 pub mod memory;
 pub mod numbers;
 #[cfg(feature = "postgres")]
+pub mod own_postgres;
+#[cfg(feature = "postgres")]
 pub mod pgbouncer;
 pub mod pglite;
 #[cfg(feature = "postgres")]

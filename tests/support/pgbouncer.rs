@@ -1,21 +1,22 @@
 //! A PgBouncer of one's own in front of the test server.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::{fs, io, thread};
 
 use tempfile::TempDir;
 
 use crate::postgres::server_url;
+use crate::server::{Server, free_port};
 
 /// Listens on loopback, on a free port; ends when dropped.
 pub struct PgBouncer {
-    process: Child,
+    process: Option<Server>,
     user: String,
     port: u16,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl PgBouncer {
@@ -41,29 +42,58 @@ impl PgBouncer {
              listen_addr = 127.0.0.1\n\
              listen_port = {port}\n\
              unix_socket_dir =\n\
+             logfile = {}\n\
              auth_type = scram-sha-256\n\
              auth_file = {}\n\
              pool_mode = {mode}\n\
              default_pool_size = {pool_size}\n\
              {more}\n",
+            path.join("log").display(),
             path.join("users").display()
         );
         fs::write(path.join("settings"), settings).expect("a new directory");
         fs::write(path.join("users"), format!("\"{name}\" \"{password}\"\n"))
             .expect("a new directory");
-        let mut process = command(path)
-            .arg(path.join("settings"))
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(path.join("log")).expect("a new directory"))
-            .spawn()
-            .expect("PgBouncer; tests/prepare installs it");
-        wait_for(&mut process, port, path);
-        Self {
-            process,
+        let mut new = Self {
+            process: None,
             user: user.to_owned(),
             port,
-            _directory: directory,
-        }
+            directory,
+        };
+        new.start_again();
+        new
+    }
+
+    /// One in transaction mode that leaves prepared statements alone, as all do before 1.21.
+    pub fn untracking(pool_size: usize) -> Self {
+        let off = if version() < (1, 21) {
+            ""
+        } else {
+            "max_prepared_statements = 0"
+        };
+        Self::start("transaction", pool_size, off)
+    }
+
+    /// Ends it at once; its clients are cut off.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again, at the same address.
+    pub fn start_again(&mut self) {
+        let path = self.directory.path();
+        let mut command = command(path);
+        command.arg(path.join("settings"));
+        let mut process = Server::start(command);
+        let mut stderr = process.stderr();
+        thread::spawn(move || io::copy(&mut stderr, &mut io::sink()));
+        let answers = process.wait_until(|| TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+        assert!(
+            answers,
+            "PgBouncer does not start: {}",
+            fs::read_to_string(path.join("log")).unwrap_or_default()
+        );
+        self.process = Some(process);
     }
 
     /// URL of the database that `server_side` names on the server itself.
@@ -76,24 +106,36 @@ impl PgBouncer {
     }
 }
 
-impl Drop for PgBouncer {
-    fn drop(&mut self) {
-        // The child of setpriv is PgBouncer itself.
-        self.process.kill().expect("a living or ended PgBouncer");
-        self.process.wait().expect("an exit");
-    }
+/// Major and minor version of the installed PgBouncer.
+pub fn version() -> (u32, u32) {
+    static VERSION: OnceLock<(u32, u32)> = OnceLock::new();
+    *VERSION.get_or_init(|| {
+        let output = program().arg("--version").output();
+        let output = output.expect("PgBouncer; tests/prepare installs it");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let version = text.lines().next().and_then(|line| {
+            let mut parts = line.strip_prefix("PgBouncer ")?.split('.');
+            Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        });
+        version.expect("a version")
+    })
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").port()
+/// Debian has it where only root looks.
+fn program() -> Command {
+    let mut command = Command::new("pgbouncer");
+    search_sbin(&mut command);
+    command
+}
+
+fn search_sbin(command: &mut Command) {
+    let search = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
+    command.env("PATH", search);
 }
 
 /// PgBouncer refuses to run as root, so there as the user of the server, who must be able to
 /// read the files in `directory`.
 fn command(directory: &Path) -> Command {
-    let program = "pgbouncer";
-    let search = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
     let id = Command::new("id").arg("-u").output().expect("id");
     let mut command = if id.stdout == b"0\n" {
         let owned = Command::new("chown")
@@ -107,25 +149,16 @@ fn command(directory: &Path) -> Command {
             "--reuid=postgres",
             "--regid=postgres",
             "--clear-groups",
-            program,
+            // Another user forgets who is to end it with whom.
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "pgbouncer",
         ]);
         command
     } else {
-        Command::new(program)
+        program()
     };
-    command.env("PATH", search);
+    search_sbin(&mut command);
     command
-}
-
-fn wait_for(process: &mut Child, port: u16, directory: &Path) {
-    let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        let ended = process.try_wait().expect("a child").is_some();
-        assert!(
-            !ended && begun.elapsed() < Duration::from_secs(10),
-            "PgBouncer does not start: {}",
-            fs::read_to_string(directory.join("log")).unwrap_or_default()
-        );
-        thread::sleep(Duration::from_millis(20));
-    }
 }

@@ -61,10 +61,15 @@ fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
 #[cfg(feature = "postgres")]
 fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
     if pooled {
-        let pool = pool::postgres(url, pool::PoolDriver::Postgres)?;
+        let named = pool::PoolDriver::from_url(url)?;
+        let driver = match named {
+            pool::PoolDriver::Postgres => support::postgres::driver(),
+            other => other,
+        };
+        let pool = pool::postgres(url, driver)?;
         return work(&mut pool.get()?, job);
     }
-    work(&mut diesel::PgConnection::establish(url)?, job)
+    work(&mut support::postgres::connect(url)?, job)
 }
 
 #[cfg(not(feature = "postgres"))]

@@ -1,5 +1,6 @@
 //! Single-use tokens for e-mail verification and the like.
 
+use covara_derive::any_database;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -104,6 +105,7 @@ pub struct VerificationTokenStore {
     clock: Clock,
 }
 
+#[any_database]
 impl VerificationTokenStore {
     /// A store that takes the time from the system's clock.
     #[must_use]

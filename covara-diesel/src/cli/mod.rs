@@ -90,6 +90,12 @@ fn version() -> String {
 fn backend(url: &str) -> Result<Backend, Failure> {
     let (backend, name, feature) = match PoolDriver::from_url(url).map_err(Failure::usage)? {
         PoolDriver::Sqlite => (SQLITE, "SQLite", "sqlite"),
+        PoolDriver::Libsql | PoolDriver::D1 => {
+            return Err(Failure::usage(
+                "the command takes no libsql:// and d1:// URLs; give a path, sqlite:, file:, \
+                 postgres:// or postgresql://",
+            ));
+        }
         _ => (POSTGRES, "PostgreSQL", "postgres"),
     };
     backend.ok_or_else(|| {

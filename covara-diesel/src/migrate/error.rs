@@ -72,6 +72,16 @@ pub enum MigrateError {
         source: Source,
     },
 
+    /// Another client's prepared statements were met, as behind a transaction pooler.
+    #[error(
+        "other clients use this connection's session: a transaction pooler or PGlite is in \
+         between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
+    )]
+    SharedSession {
+        /// The database's own error.
+        source: Source,
+    },
+
     /// The database refused something else, such as reading the history.
     #[error("the database could not be inspected or migrated")]
     Database {

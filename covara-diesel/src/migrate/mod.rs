@@ -26,8 +26,8 @@ pub use runner::migrate_internal;
 pub(crate) use runner::{embedded, run_and_record, version};
 pub use status::{ColumnMismatch, MigrationState, MigrationStatus, TableFit, TableState, status};
 
-use crate::connection::DatabaseConnection;
 use crate::dialect::{Dialect, INTERNAL_TABLE_NAMES};
+use crate::typed::AnyDatabase;
 
 /// How [`migrate_internal`] goes about it.
 ///
@@ -119,6 +119,6 @@ impl MigrationSummary {
 /// # Ok(())
 /// # }
 /// ```
-pub fn auto_migrate<C: DatabaseConnection>(conn: &mut C) -> Result<MigrationSummary, MigrateError> {
+pub fn auto_migrate<C: AnyDatabase>(conn: &mut C) -> Result<MigrationSummary, MigrateError> {
     migrate_internal(conn, &MigrateOptions::default())
 }

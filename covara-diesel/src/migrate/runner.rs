@@ -8,6 +8,8 @@ use super::error::{MigrateError, Source};
 use super::{MigrateOptions, MigrationSummary};
 use crate::connection::{DatabaseConnection, Transaction, message};
 use crate::engine::{Engine, Fault, Inspection};
+use crate::typed::AnyDatabase;
+use crate::with_typed;
 
 /// The same text serves both dialects. Diesel keeps PostgreSQL sessions in UTC.
 const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS __covara_migrations (
@@ -39,7 +41,14 @@ const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS __covara_migrations (
 /// # Ok(())
 /// # }
 /// ```
-pub fn migrate_internal<C: DatabaseConnection>(
+pub fn migrate_internal<C: AnyDatabase>(
+    conn: &mut C,
+    options: &MigrateOptions,
+) -> Result<MigrationSummary, MigrateError> {
+    with_typed!(conn, |conn| migrate(conn, options))
+}
+
+fn migrate<C: DatabaseConnection>(
     conn: &mut C,
     options: &MigrateOptions,
 ) -> Result<MigrationSummary, MigrateError> {
@@ -225,6 +234,7 @@ fn classify<C: DatabaseConnection>(
         }),
         Fault::ReadOnly => Ok(MigrateError::ReadOnly { source }),
         Fault::DiskFull => Ok(MigrateError::DiskFull { source }),
+        Fault::SharedSession => Ok(MigrateError::SharedSession { source }),
         Fault::Cancelled | Fault::Other => Err(source),
     }
 }

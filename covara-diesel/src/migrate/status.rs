@@ -8,6 +8,8 @@ use super::runner::{embedded, is_applied, version};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
 use crate::engine::{Engine, Inspection};
+use crate::typed::AnyDatabase;
+use crate::with_typed;
 
 /// Which migrations a database has, and whether its internal tables fit the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +118,11 @@ pub struct ColumnMismatch {
 /// # Ok(())
 /// # }
 /// ```
-pub fn status<C: DatabaseConnection>(conn: &mut C) -> Result<MigrationStatus, MigrateError> {
+pub fn status<C: AnyDatabase>(conn: &mut C) -> Result<MigrationStatus, MigrateError> {
+    with_typed!(conn, |conn| status_of(conn))
+}
+
+fn status_of<C: DatabaseConnection>(conn: &mut C) -> Result<MigrationStatus, MigrateError> {
     let migrations = embedded::<C::Backend>()?;
     let found = C::Backend::inspect(conn).map_err(|source| MigrateError::Database {
         source: source.into(),

@@ -1,6 +1,10 @@
 use std::path::PathBuf;
 
+use std::time::Duration;
+
 use diesel::ConnectionError;
+
+use super::url::UnknownUrl;
 
 /// Why a database could not be opened. No text here holds a password.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,21 @@ pub enum PoolError {
         expected: &'static str,
     },
 
+    /// The URL names no driver.
+    #[error(transparent)]
+    Url(#[from] UnknownUrl),
+
+    /// The URL names a driver that was not compiled in.
+    #[error(
+        "this program was built without {database}: add the feature {feature:?} of covara-diesel"
+    )]
+    FeatureOff {
+        /// The database of the URL.
+        database: &'static str,
+        /// The feature to add.
+        feature: &'static str,
+    },
+
     /// The server refused user or password.
     #[error("the server refused the user name or password; check them in the URL")]
     Authentication {
@@ -106,6 +125,27 @@ pub enum PoolError {
     /// The pool could not open its first connections within the connection time-out.
     #[error("the pool could not open its first connections in time")]
     Pool {
+        /// The pool's own error.
+        source: r2d2::Error,
+    },
+
+    /// All connections of the pool were in use for as long as one was waited for.
+    #[error(
+        "all {max_size} connections of the pool were in use for {waited:?}; give them back \
+         sooner, or raise max_size"
+    )]
+    Exhausted {
+        /// How many there are.
+        max_size: u32,
+        /// The connection time-out.
+        waited: Duration,
+        /// The pool's own error.
+        source: r2d2::Error,
+    },
+
+    /// The pool could not open another connection within the connection time-out.
+    #[error("the pool could not connect to the database in time; check that it runs")]
+    NoConnection {
         /// The pool's own error.
         source: r2d2::Error,
     },

@@ -2,10 +2,12 @@
 
 mod config;
 mod error;
+mod parameters;
 mod url;
 
 pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config};
 pub use error::PoolError;
 pub use url::UnknownUrl;
+pub(crate) use url::without_driver;
 
 pub use crate::pool_constructors::*;

@@ -1,10 +1,13 @@
 //! Which driver a database URL asks for.
 
+use std::borrow::Cow;
+
 use super::config::PoolDriver;
+use super::parameters;
 
 /// Words before the first `=` by which libpq's `key=value` form is known.
-const LIBPQ_KEYWORDS: [&str; 8] = [
-    "host", "hostaddr", "port", "dbname", "user", "password", "service", "sslmode",
+const LIBPQ_KEYWORDS: [&str; 9] = [
+    "host", "hostaddr", "port", "dbname", "user", "password", "service", "sslmode", "driver",
 ];
 
 /// Text that names no database this library opens. What it says holds no password.
@@ -12,13 +15,16 @@ const LIBPQ_KEYWORDS: [&str; 8] = [
 #[non_exhaustive]
 pub enum UnknownUrl {
     /// The text is empty.
-    #[error("the database URL is empty; give a path, sqlite:, file:, postgres:// or postgresql://")]
+    #[error(
+        "the database URL is empty; give a path, :memory:, libsql://, d1://, sqlite:, file:, \
+         postgres:// or postgresql://"
+    )]
     Empty,
 
     /// The scheme belongs to no driver.
     #[error(
-        "{scheme:?} is not a known scheme; give a path, sqlite:, file:, postgres:// or \
-         postgresql:// (a file of that name is ./{scheme}:…)"
+        "{scheme:?} is not a known scheme; give a path, :memory:, libsql://, d1://, sqlite:, file:, \
+         postgres:// or postgresql:// (a file of that name is ./{scheme}:…)"
     )]
     Scheme {
         /// What stands before the first colon.
@@ -31,16 +37,25 @@ pub enum UnknownUrl {
          before it, or ./ before a path"
     )]
     NoScheme,
+
+    /// The parameter `driver` of a PostgreSQL URL names none of PostgreSQL's drivers.
+    #[error(
+        "the parameter driver of the database URL is none of postgres, neon, hyperdrive and \
+         pglite, the drivers of a postgres:// URL"
+    )]
+    Driver,
 }
 
 impl PoolDriver {
-    /// The driver whose settings suit a database URL, by its scheme and host.
+    /// The driver whose settings suit a database URL, by its scheme, host and parameters.
     ///
-    /// A path, `sqlite:` and `file:` are [`Sqlite`](Self::Sqlite); `postgres://`,
+    /// A path, `sqlite:` and `file:` are [`Sqlite`](Self::Sqlite), `libsql://` and
+    /// `http://…?driver=libsql` are [`Libsql`](Self::Libsql), `d1://` is [`D1`](Self::D1); `postgres://`,
     /// `postgresql://` and libpq's `key=value` form are [`Postgres`](Self::Postgres), or
-    /// where the host says so [`Neon`](Self::Neon) (`…-pooler.….neon.tech`) or
-    /// [`Hyperdrive`](Self::Hyperdrive) (`….hyperdrive.local`). What no URL tells, such as
-    /// PgBouncer or PGlite, [`doctor::postgres`](crate::doctor) finds by asking.
+    /// where a host says so [`Neon`](Self::Neon) (`…-pooler.…`, as Neon names its pooled
+    /// endpoints) or [`Hyperdrive`](Self::Hyperdrive) (`….hyperdrive.local`). What no host
+    /// tells, such as PgBouncer or PGlite, a parameter can: `driver=hyperdrive` suits every
+    /// transaction pooler. [`doctor::postgres`](crate::doctor) finds it by asking.
     ///
     /// # Errors
     ///
@@ -53,6 +68,8 @@ impl PoolDriver {
     ///
     /// let driver = PoolDriver::from_url("postgres://ada:secret@localhost/app");
     /// assert_eq!(driver, Ok(PoolDriver::Postgres));
+    /// let driver = PoolDriver::from_url("postgres://ada:secret@localhost/app?driver=pglite");
+    /// assert_eq!(driver, Ok(PoolDriver::Pglite));
     /// assert_eq!(PoolDriver::from_url("app.db"), Ok(PoolDriver::Sqlite));
     /// assert!(PoolDriver::from_url("mysql://localhost/app").is_err());
     /// ```
@@ -60,10 +77,11 @@ impl PoolDriver {
         if url.is_empty() {
             return Err(UnknownUrl::Empty);
         }
-        if let Some((keyword, _)) = url.split_once('=')
-            && LIBPQ_KEYWORDS.contains(&keyword.trim())
-        {
-            return Ok(of_host(host_of_pairs(url)));
+        if is_pairs(url) {
+            return of_server(
+                parameters::pair(url, "host"),
+                parameters::pair(url, "driver"),
+            );
         }
         let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme))
         else {
@@ -72,14 +90,39 @@ impl PoolDriver {
         match scheme {
             "sqlite" => path(rest.strip_prefix("//").unwrap_or(rest)),
             "file" => Ok(Self::Sqlite),
+            "libsql" => Ok(Self::Libsql),
+            "d1" => Ok(Self::D1),
+            "http" | "https"
+                if parameters::of_query(rest, "driver").as_deref() == Some("libsql") =>
+            {
+                Ok(Self::Libsql)
+            }
             "postgres" | "postgresql" => match rest.strip_prefix("//") {
-                Some(rest) => Ok(of_host(host(rest))),
+                Some(rest) => {
+                    let parameter = parameters::of_query(rest, "host");
+                    let host = parameter.unwrap_or_else(|| host(rest).into());
+                    of_server(Some(host), parameters::of_query(rest, "driver"))
+                }
                 None => Err(UnknownUrl::NoScheme),
             },
             _ => Err(UnknownUrl::Scheme {
                 scheme: scheme.to_owned(),
             }),
         }
+    }
+}
+
+/// Whether it is libpq's `key=value` form.
+fn is_pairs(url: &str) -> bool {
+    url.split_once('=')
+        .is_some_and(|(keyword, _)| LIBPQ_KEYWORDS.contains(&keyword.trim()))
+}
+
+/// A PostgreSQL connection string as libpq takes it, without the parameter `driver`.
+pub(crate) fn without_driver(url: &str) -> Cow<'_, str> {
+    match url.split_once("://") {
+        Some(("postgres" | "postgresql", _)) => parameters::query_without(url, "driver"),
+        _ => parameters::pairs_without(url, "driver"),
     }
 }
 
@@ -102,28 +145,36 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
 }
 
-/// The host in what follows the scheme's `//`, with its port.
+/// The hosts in what follows the scheme's `//`, with their ports.
 fn host(rest: &str) -> &str {
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     authority.rsplit('@').next().unwrap_or(authority)
 }
 
-fn host_of_pairs(pairs: &str) -> &str {
-    let mut words = pairs.split_ascii_whitespace();
-    words
-        .find_map(|word| word.strip_prefix("host="))
-        .unwrap_or_default()
-        .trim_matches('\'')
+fn of_server(
+    hosts: Option<Cow<'_, str>>,
+    driver: Option<Cow<'_, str>>,
+) -> Result<PoolDriver, UnknownUrl> {
+    match driver.map(|name| name.parse()) {
+        None => Ok(hosts.map_or(PoolDriver::Postgres, |hosts| of_hosts(&hosts))),
+        Some(Ok(PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1) | Err(_)) => {
+            Err(UnknownUrl::Driver)
+        }
+        Some(Ok(driver)) => Ok(driver),
+    }
 }
 
-fn of_host(host: &str) -> PoolDriver {
-    let name = host.split(':').next().unwrap_or(host);
-    let first = name.split('.').next().unwrap_or(name);
-    if name.ends_with(".neon.tech") && first.ends_with("-pooler") {
-        PoolDriver::Neon
-    } else if name.ends_with(".hyperdrive.local") {
-        PoolDriver::Hyperdrive
-    } else {
-        PoolDriver::Postgres
+/// One pooler among several hosts is enough.
+fn of_hosts(hosts: &str) -> PoolDriver {
+    for host in hosts.split(',') {
+        let name = host.split(':').next().unwrap_or(host);
+        let first = name.split('.').next().unwrap_or(name);
+        if first.len() < name.len() && first.ends_with("-pooler") {
+            return PoolDriver::Neon;
+        }
+        if name.ends_with(".hyperdrive.local") {
+            return PoolDriver::Hyperdrive;
+        }
     }
+    PoolDriver::Postgres
 }

@@ -35,7 +35,7 @@ pub(super) fn look(
     if version.contains("PGlite") {
         return (Between::Pglite, None);
     }
-    let (shared, remark) = match shared_session(conn, url) {
+    let (shared, remark) = match shared_session(conn, url, ROUNDS) {
         Ok(shared) => (shared, None),
         Err(reason) => (None, Some(Finding::hint(reason))),
     };
@@ -67,7 +67,12 @@ fn session(conn: &mut PgConnection) -> QueryResult<String> {
     Ok(row.session)
 }
 
-fn shared_session(conn: &mut PgConnection, url: &str) -> Result<Option<String>, String> {
+/// Whether two connections are given one session, or one of them several.
+pub(super) fn shared_session(
+    conn: &mut PgConnection,
+    url: &str,
+    rounds: usize,
+) -> Result<Option<String>, String> {
     let not_seen = |error: &dyn Error| {
         format!(
             "whether a transaction pooler is in between could not be seen: {}",
@@ -77,7 +82,7 @@ fn shared_session(conn: &mut PgConnection, url: &str) -> Result<Option<String>, 
     let mut other = connect(url).map_err(|error| not_seen(&error))?;
     let ask = |conn: &mut PgConnection| session(conn).map_err(|error| not_seen(&error));
     let first = ask(conn)?;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         if ask(&mut other)? == first {
             return Ok(Some(
                 "two open connections were given the same session".to_owned(),

@@ -137,6 +137,8 @@ impl Engine for Pg {
             Fault::Locked
         } else if message.contains("No space left on device") {
             Fault::DiskFull
+        } else if message.contains("prepared statement \"__diesel_stmt") {
+            Fault::SharedSession
         } else if message.contains("deadlock detected")
             || message.contains("canceling statement due to")
         {

@@ -1,11 +1,13 @@
 //! Everything only PostgreSQL.
 
+mod any;
 mod between;
 mod connection;
 mod copy;
 mod describe;
 pub(crate) mod doctor;
 mod engine;
+mod first;
 mod layout;
 pub(crate) mod pool;
 pub mod schema;

@@ -8,14 +8,22 @@ use diesel::prelude::*;
 use diesel::r2d2::ConnectionManager;
 use r2d2::{CustomizeConnection, Pool};
 
+use super::first;
 use crate::dialect::Dialect;
-use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
+use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config, without_driver};
 
 /// Connects to PostgreSQL with the settings recommended for `driver`.
 ///
 /// `url` is a `postgres://` or `postgresql://` URL or libpq's `key=value` form. Unless it
 /// says otherwise, connecting is given up after the connection time-out. For `Neon`,
-/// `Hyperdrive` and `Pglite` the statement cache is off.
+/// `Hyperdrive` and `Pglite` the statement cache is off, and a server that does not answer
+/// yet is tried again within the connection time-out (`Pglite`: 30 s).
+///
+/// With `Postgres` the first connection looks at what answers. If it is PGlite, the pool gets
+/// one connection and no statement cache; if a transaction pooler shows itself, no statement
+/// cache: without a name, one shows itself when it is not busy. Both are said in a warning of
+/// the crate `log`. For a transaction pooler that tracks prepared statements itself, take
+/// `Hyperdrive` and set [`PoolConfig::statement_cache`] to true.
 ///
 /// # Errors
 ///
@@ -59,9 +67,12 @@ pub fn postgres_with(
             problem: "the driver is one of SQLite, not of PostgreSQL",
         });
     }
-    let url = connection_string(url.as_ref(), config.connection_timeout)?;
+    let mut config = config.clone();
     // A pool hides why it cannot connect, and tells only after its time-out: so ask first.
-    establish(&url)?;
+    let mut first = first::connect(url.as_ref(), driver, config.connection_timeout)?;
+    first::adapt(&mut first, url.as_ref(), driver, &mut config)?;
+    drop(first);
+    let url = connection_string(url.as_ref(), config.connection_timeout)?;
     let customizer = Customizer {
         statement_cache: config.statement_cache,
     };
@@ -72,18 +83,19 @@ pub fn postgres_with(
 
 /// One connection without a statement cache, which suits whatever stands between.
 pub(crate) fn connect(url: &str) -> Result<PgConnection, PoolError> {
+    let driver = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
     let timeout = recommended_pool_config(PoolDriver::Postgres).connection_timeout;
-    let mut conn = establish(&connection_string(url, timeout)?)?;
+    let mut conn = first::connect(url, driver, timeout)?;
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
     Ok(conn)
 }
 
-fn establish(url: &str) -> Result<PgConnection, PoolError> {
-    PgConnection::establish(url).map_err(|error| explain(error, url))
-}
-
 /// What libpq gets: the user's string, with a time-out for connecting unless it has one.
-fn connection_string(given: &str, timeout: Option<Duration>) -> Result<String, PoolError> {
+pub(super) fn connection_string(
+    given: &str,
+    timeout: Option<Duration>,
+) -> Result<String, PoolError> {
+    let given = &*without_driver(given);
     let uri = match given.split_once("://") {
         Some(("postgres" | "postgresql", _)) => true,
         // A value of the key=value form may hold anything.
@@ -160,7 +172,7 @@ fn misplaced_at(url: &str) -> bool {
 }
 
 /// The failure's kind, read from libpq's text: it has nothing else to offer here.
-fn explain(error: ConnectionError, url: &str) -> PoolError {
+pub(super) fn explain(error: ConnectionError, url: &str) -> PoolError {
     let text = error.to_string();
     let has = |part| text.contains(part);
     let source = if quotes_secrets(&text, url) {

@@ -147,6 +147,16 @@ pub enum SeedError {
         source: Error,
     },
 
+    /// Another client's prepared statements were met, as behind a transaction pooler.
+    #[error(
+        "other clients use this connection's session: a transaction pooler or PGlite is in \
+         between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
+    )]
+    SharedSession {
+        /// The database's own error.
+        source: Error,
+    },
+
     /// Beginning or committing failed, a deferred constraint among the reasons.
     #[error("the seed's transaction failed; nothing was kept")]
     Transaction {
@@ -167,6 +177,7 @@ pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, E
         Fault::Locked => Ok(SeedError::Locked { source }),
         Fault::ReadOnly => Ok(SeedError::ReadOnly { source }),
         Fault::DiskFull => Ok(SeedError::DiskFull { source }),
+        Fault::SharedSession => Ok(SeedError::SharedSession { source }),
         Fault::Cancelled | Fault::Other => Err(source),
     }
 }

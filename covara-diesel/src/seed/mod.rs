@@ -64,6 +64,7 @@ mod fixture_error;
 mod insert;
 mod report;
 mod row;
+mod rows;
 mod run;
 pub(crate) mod target;
 
@@ -74,109 +75,90 @@ use std::time::Duration;
 pub use error::SeedError;
 pub use fixture_error::{FixtureError, FixturePosition};
 pub use report::{SeedProgress, SeedSummary, TableSummary};
-pub use row::{ColumnVisitor, SeedRow, Seedable};
+pub use row::{AnySeedRow, ColumnVisitor, SeedRow, Seedable};
 #[doc(hidden)]
 pub use row::{FitsColumn, SameTable};
 
 pub(crate) use error::outside;
-pub(crate) use run::{Run, TableRun};
+pub(crate) use rows::{AnyRows, Prepared, Rows};
+pub(crate) use run::Run;
 pub(crate) use target::Target;
 
 use crate::connection::{DatabaseConnection, Transaction};
+use crate::typed::AnyDatabase;
+use crate::with_typed;
 use report::Report;
-
-/// Finds out where rows go, before the first of any table is written.
-type Prepare<'a, C> = Box<dyn FnOnce(&mut C) -> Result<Prepared<'a, C>, SeedError> + 'a>;
-
-/// A table whose rows can be written.
-pub(crate) struct Prepared<'a, C> {
-    pub(crate) target: Target,
-    pub(crate) write: Write<'a, C>,
-}
-
-type Write<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>, Target) -> Result<(), SeedError> + 'a>;
+use rows::{SliceRows, StreamedRows};
 
 /// Seeds of one or more tables, run together as one transaction.
 ///
 /// The connection type `C` is inferred from [`run`](Self::run).
 #[must_use = "a seed does nothing until it is run"]
-pub struct Seed<'a, C> {
-    tables: Vec<Prepare<'a, C>>,
+pub struct Seed<'a, C: AnyDatabase> {
+    tables: Vec<Box<dyn AnyRows<'a, C> + 'a>>,
+    options: Options<'a>,
+}
+
+struct Options<'a> {
     progress: Option<Report<'a>>,
     lock_timeout: Duration,
     chunk_rows: Option<NonZeroUsize>,
 }
 
-impl<C> fmt::Debug for Seed<'_, C> {
+impl<C: AnyDatabase> fmt::Debug for Seed<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seed")
             .field("tables", &self.tables.len())
-            .field("lock_timeout", &self.lock_timeout)
-            .field("chunk_rows", &self.chunk_rows)
+            .field("lock_timeout", &self.options.lock_timeout)
+            .field("chunk_rows", &self.options.chunk_rows)
             .finish_non_exhaustive()
     }
 }
 
-impl<C: DatabaseConnection> Default for Seed<'_, C> {
+impl<C: AnyDatabase> Default for Seed<'_, C> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<'a, C: DatabaseConnection> Seed<'a, C> {
+impl<'a, C: AnyDatabase> Seed<'a, C> {
     /// An empty seed; running it does nothing.
     pub fn new() -> Self {
         Self {
             tables: Vec::new(),
-            progress: None,
-            lock_timeout: Duration::from_secs(30),
-            chunk_rows: None,
+            options: Options {
+                progress: None,
+                lock_timeout: Duration::from_secs(30),
+                chunk_rows: None,
+            },
         }
     }
 
     /// Adds rows that are in memory.
     pub fn table<T>(self, rows: &'a [T]) -> Self
     where
-        T: SeedRow<C::Backend>,
+        T: AnySeedRow<C>,
     {
-        self.typed::<T>(move |table| table.write_slice(rows))
+        self.add(SliceRows(rows))
     }
 
     /// Adds rows that are streamed: [`chunk_rows`](Self::chunk_rows) are in memory at a time.
     pub fn rows<I>(self, rows: I) -> Self
     where
-        I: IntoIterator<Item: SeedRow<C::Backend>> + 'a,
+        I: IntoIterator<Item: AnySeedRow<C>> + 'a,
     {
-        self.typed::<I::Item>(move |table| table.write_iter(rows))
+        self.add(StreamedRows(rows))
     }
 
-    fn typed<T>(
-        self,
-        write: impl FnOnce(&mut TableRun<'_, '_, 'a, C, T>) -> Result<(), SeedError> + 'a,
-    ) -> Self
-    where
-        T: SeedRow<C::Backend>,
-    {
-        self.prepared(|_| {
-            Ok(Prepared {
-                target: Target::of::<C, T>()?,
-                write: Box::new(move |run, target| run.table::<T>(target, write)),
-            })
-        })
-    }
-
-    /// Adds a table that `prepare` finds.
-    pub(crate) fn prepared(
-        mut self,
-        prepare: impl FnOnce(&mut C) -> Result<Prepared<'a, C>, SeedError> + 'a,
-    ) -> Self {
-        self.tables.push(Box::new(prepare));
+    /// Adds rows from anywhere.
+    pub(crate) fn add(mut self, rows: impl AnyRows<'a, C> + 'a) -> Self {
+        self.tables.push(Box::new(rows));
         self
     }
 
     /// Calls `report` again and again, every few hundred or thousand rows.
     pub fn progress(mut self, report: impl FnMut(&SeedProgress) + 'a) -> Self {
-        self.progress = Some(Box::new(report));
+        self.options.progress = Some(Box::new(report));
         self
     }
 
@@ -184,14 +166,14 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
     /// writer at a time (SQLite). Default: 30 s, or the connection's own busy timeout if
     /// that is longer. Inside the caller's transaction it is the caller's to wait.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
+        self.options.lock_timeout = timeout;
         self
     }
 
     /// How many streamed rows are in memory at a time. Default: what is fastest, 256 on
     /// SQLite, 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Fewer suit rows of many kilobytes.
     pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
-        self.chunk_rows = Some(rows);
+        self.options.chunk_rows = Some(rows);
         self
     }
 
@@ -203,30 +185,47 @@ impl<'a, C: DatabaseConnection> Seed<'a, C> {
     /// See [`SeedError`]. After an error nothing of the seed is kept, unless it says
     /// [`Partial`](SeedError::Partial).
     pub fn run(self, conn: &mut C) -> Result<SeedSummary, SeedError> {
-        if self.tables.is_empty() {
+        let Self { tables, options } = self;
+        if tables.is_empty() {
             return Ok(SeedSummary::default());
         }
-        if !conn.has_transactions() {
-            let written = self.write(conn);
-            // What a failure left in the batch that was being gathered is not sent.
-            conn.end_batch();
-            return written;
-        }
-        let begin = |conn: &mut C| conn.begin_write(self.lock_timeout);
-        let mut transaction = Transaction::begin(conn, begin).map_err(outside::<C>)?;
-        let summary = self.write(transaction.conn())?;
-        transaction.commit().map_err(outside::<C>)?;
-        Ok(summary)
+        with_typed!(conn, |conn| {
+            run(conn, options, |conn| {
+                let tables = tables.into_iter();
+                tables.map(|rows| rows.prepare(conn)).collect()
+            })
+        })
     }
+}
 
-    fn write(self, conn: &mut C) -> Result<SeedSummary, SeedError> {
-        let tables = self.tables.into_iter().map(|prepare| prepare(conn));
-        let tables: Vec<Prepared<'a, C>> = tables.collect::<Result<_, _>>()?;
-        let names = tables.iter().map(|table| table.target.table.clone());
-        let mut run = Run::new(conn, self.progress, self.chunk_rows, names);
-        for Prepared { target, write } in tables {
-            write(&mut run, target)?;
-        }
-        run.finish()
+fn run<'a, C: DatabaseConnection>(
+    conn: &mut C,
+    options: Options<'a>,
+    prepare: impl FnOnce(&mut C) -> Result<Vec<Prepared<'a, C>>, SeedError>,
+) -> Result<SeedSummary, SeedError> {
+    if !conn.has_transactions() {
+        let written = write(conn, options, prepare);
+        // What a failure left in the batch that was being gathered is not sent.
+        conn.end_batch();
+        return written;
     }
+    let begin = |conn: &mut C| conn.begin_write(options.lock_timeout);
+    let mut transaction = Transaction::begin(conn, begin).map_err(outside::<C>)?;
+    let summary = write(transaction.conn(), options, prepare)?;
+    transaction.commit().map_err(outside::<C>)?;
+    Ok(summary)
+}
+
+fn write<'a, C: DatabaseConnection>(
+    conn: &mut C,
+    options: Options<'a>,
+    prepare: impl FnOnce(&mut C) -> Result<Vec<Prepared<'a, C>>, SeedError>,
+) -> Result<SeedSummary, SeedError> {
+    let tables = prepare(conn)?;
+    let names = tables.iter().map(|table| table.target.table.clone());
+    let mut run = Run::new(conn, options.progress, options.chunk_rows, names);
+    for Prepared { target, write } in tables {
+        write(&mut run, target)?;
+    }
+    run.finish()
 }

@@ -1,14 +1,14 @@
 //! What `#[derive(Seedable)]` implements.
 
-use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::query_builder::QueryFragment;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, SqlType, Text};
+use diesel::{Connection, QueryResult};
 
 use super::{Seed, SeedError, SeedSummary};
-use crate::connection::DatabaseConnection;
+use crate::typed::AnyDatabase;
 
 /// A row that can be seeded; use the derive of the same name.
 ///
@@ -73,8 +73,8 @@ pub trait Seedable: Sized {
     /// See [`SeedError`]. After an error nothing is kept.
     fn seed<C>(conn: &mut C, rows: &[Self]) -> Result<SeedSummary, SeedError>
     where
-        C: DatabaseConnection,
-        Self: SeedRow<C::Backend>,
+        C: AnyDatabase,
+        Self: AnySeedRow<C>,
     {
         Seed::new().table(rows).run(conn)
     }
@@ -91,6 +91,25 @@ pub trait SeedRow<DB: Backend>: Seedable<Table: QueryFragment<DB>> {
     fn visit<'b, V>(row: &'b Self::Row<'_>, visitor: &mut V) -> QueryResult<()>
     where
         V: ColumnVisitor<'b, DB>;
+}
+
+/// A [`Seedable`] for whatever backend a connection turns out to have: a [`SeedRow`] of the
+/// one that a typed connection has, and of both where it is found when the program runs.
+///
+/// Nobody implements it; it follows from `SeedRow`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be seeded on a `{D}`",
+    note = "derive it with `#[derive(Seedable)]`; a field's type must be storable in its column on each backend the connection can have"
+)]
+pub trait AnySeedRow<D: AnyDatabase>:
+    SeedRow<<D::Sqlite as Connection>::Backend> + SeedRow<<D::Postgres as Connection>::Backend>
+{
+}
+
+#[diagnostic::do_not_recommend]
+impl<D: AnyDatabase, T> AnySeedRow<D> for T where
+    T: SeedRow<<D::Sqlite as Connection>::Backend> + SeedRow<<D::Postgres as Connection>::Backend>
+{
 }
 
 /// Takes the values of a row one by one.

@@ -1,5 +1,6 @@
 //! Everything only SQLite.
 
+mod any;
 mod connection;
 mod describe;
 pub(crate) mod doctor;

@@ -152,7 +152,7 @@ fn explain(source: Error, path: PathBuf) -> PoolError {
         Fault::Locked => PoolError::Locked { path },
         Fault::ReadOnly => PoolError::ReadOnly { path },
         Fault::DiskFull => PoolError::DiskFull { path },
-        Fault::Cancelled | Fault::Other => PoolError::Setup { source },
+        Fault::SharedSession | Fault::Cancelled | Fault::Other => PoolError::Setup { source },
     }
 }
 

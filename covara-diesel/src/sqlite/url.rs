@@ -21,8 +21,11 @@ pub(super) fn database_url(given: &str) -> Result<String, PoolError> {
                 expected: "a path, file:, sqlite: or :memory:",
             })
         }
-        // Parameters mean something in URLs only.
-        _ if url.len() < given.len() && url.contains('?') => Ok(format!("file:{url}")),
+        // Parameters and percent-encoded characters mean something in URLs only.
+        _ if url.len() < given.len() && url.contains(['?', '%']) => {
+            // What follows would be no part of the path, nor of the parameters.
+            Ok(format!("file:{}", url.replace('#', "%23")))
+        }
         _ => Ok(url.to_owned()),
     }
 }

@@ -1,5 +1,6 @@
 //! What can be done with linked accounts.
 
+use covara_derive::any_database;
 use zeroize::Zeroizing;
 
 use super::sql::{AccountReader, DeleteForUser, Find, Link, ListForUser, Unlink, context};
@@ -9,6 +10,7 @@ use crate::auth::secret::ProviderToken;
 use crate::auth::statement::{Bind, all, execute, first, storable, stored};
 use crate::connection::DatabaseConnection;
 
+#[any_database]
 impl<K: TokenCipher> AccountStore<K> {
     /// Links an account to its user, or writes what has changed about one that is linked to
     /// this user already: everything given, but a refresh token only if there is one, as
@@ -121,6 +123,7 @@ impl<K: TokenCipher> AccountStore<K> {
     }
 }
 
+#[any_database]
 impl<K> AccountStore<K> {
     /// Removes the link to an account and says whether it was there.
     ///

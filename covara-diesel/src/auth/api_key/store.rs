@@ -1,5 +1,6 @@
 //! What can be done with API keys.
 
+use covara_derive::any_database;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
@@ -20,6 +21,7 @@ use crate::connection::DatabaseConnection;
 /// Whether this process has met a hash of Covara's. It decides over nothing but time.
 static SCRYPT_MET: AtomicBool = AtomicBool::new(false);
 
+#[any_database]
 impl ApiKeyStore {
     /// Makes a key. Its plain text is here once and nowhere again.
     ///

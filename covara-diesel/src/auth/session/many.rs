@@ -1,6 +1,7 @@
 //! What can be done with many sessions at once.
 
 use chrono::{DateTime, Utc};
+use covara_derive::any_database;
 use serde::de::DeserializeOwned;
 
 use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, SessionReader};
@@ -11,6 +12,7 @@ use crate::auth::statement::{Bind, all, execute, moment};
 use crate::connection::DatabaseConnection;
 use crate::values::Values;
 
+#[any_database]
 impl<T: DeserializeOwned> SessionStore<T> {
     /// All live sessions, the newest first. Each is read into memory; for one user's there is
     /// [`list_for_user`](Self::list_for_user).
@@ -64,6 +66,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
     }
 }
 
+#[any_database]
 impl<T> SessionStore<T> {
     /// Ends all sessions of a user, but for the one to keep: log-out everywhere (else).
     /// Returns how many there were.

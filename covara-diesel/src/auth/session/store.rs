@@ -1,5 +1,6 @@
 //! What can be done with one session.
 
+use covara_derive::any_database;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -38,6 +39,7 @@ struct Prepared<DB: Engine, T> {
     data: Option<String>,
 }
 
+#[any_database]
 impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Makes a session with a new random id.
     ///
@@ -309,6 +311,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     }
 }
 
+#[any_database]
 impl<T> SessionStore<T> {
     /// Ends a session: log-out. Says whether it was there.
     ///

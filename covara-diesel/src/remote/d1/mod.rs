@@ -1,5 +1,6 @@
 //! Cloudflare D1 over its REST API.
 
+mod any;
 mod api;
 pub(crate) mod pool;
 mod url;

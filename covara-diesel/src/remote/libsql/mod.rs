@@ -1,5 +1,6 @@
 //! libSQL servers, Turso among them, over HTTP.
 
+mod any;
 mod hrana;
 pub(crate) mod pool;
 mod stream;

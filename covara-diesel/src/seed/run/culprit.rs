@@ -122,7 +122,14 @@ where
 /// Whether an error can be the fault of the rows.
 fn concerns_rows<DB: Engine>(error: &Error) -> bool {
     match error {
-        Error::DatabaseError(..) if DB::fault(message(error)) == Fault::Cancelled => false,
+        Error::DatabaseError(..)
+            if matches!(
+                DB::fault(message(error)),
+                Fault::Cancelled | Fault::SharedSession
+            ) =>
+        {
+            false
+        }
         Error::DatabaseError(kind, _) => !matches!(
             kind,
             DatabaseErrorKind::ClosedConnection

@@ -1,0 +1,71 @@
+//! Lets methods written for a typed connection take one whose type is found at run time.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::visit_mut::VisitMut;
+use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, TraitBound, Visibility, parse_quote};
+
+/// Splits each public method over `C: DatabaseConnection` in two: a private one with its body,
+/// and a public one over `C: AnyDatabase`, which calls it with the typed connection.
+pub(crate) fn expand(mut methods: ItemImpl) -> syn::Result<TokenStream> {
+    let mut items = Vec::new();
+    for item in methods.items {
+        match item {
+            ImplItem::Fn(method) if is_over_connections(&method) => {
+                let (public, typed) = split(method)?;
+                items.push(ImplItem::Fn(public));
+                items.push(ImplItem::Fn(typed));
+            }
+            other => items.push(other),
+        }
+    }
+    methods.items = items;
+    Ok(methods.into_token_stream())
+}
+
+fn is_over_connections(method: &ImplItemFn) -> bool {
+    let parameters = method.sig.generics.type_params();
+    matches!(method.vis, Visibility::Public(_))
+        && parameters
+            .into_iter()
+            .any(|parameter| parameter.ident == "C")
+}
+
+fn split(mut public: ImplItemFn) -> syn::Result<(ImplItemFn, ImplItemFn)> {
+    let mut arguments = Vec::new();
+    for argument in public.sig.inputs.iter().skip(1) {
+        match argument {
+            FnArg::Typed(argument) if matches!(&*argument.pat, Pat::Ident(_)) => {
+                arguments.push(&argument.pat);
+            }
+            other => return Err(syn::Error::new_spanned(other, "expected a name")),
+        }
+    }
+    let Some((conn, others)) = arguments.split_first() else {
+        return Err(syn::Error::new_spanned(
+            &public.sig,
+            "expected a connection",
+        ));
+    };
+    let name = format_ident!("{}_typed", public.sig.ident);
+    let call: TokenStream = quote! {
+        crate::with_typed!(#conn, |#conn| self.#name(#conn, #(#others),*))
+    };
+    let mut typed = public.clone();
+    typed.attrs.clear();
+    typed.vis = Visibility::Inherited;
+    typed.sig.ident = name;
+    public.block = parse_quote!({ #call });
+    Widen.visit_generics_mut(&mut public.sig.generics);
+    Ok((public, typed))
+}
+
+struct Widen;
+
+impl VisitMut for Widen {
+    fn visit_trait_bound_mut(&mut self, bound: &mut TraitBound) {
+        if bound.path.is_ident("DatabaseConnection") {
+            bound.path = parse_quote!(crate::AnyDatabase);
+        }
+    }
+}

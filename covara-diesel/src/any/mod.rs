@@ -1,0 +1,44 @@
+//! One way to open every database: the driver is picked from the URL when the program runs.
+//!
+//! ```
+//! use covara_diesel::auth::{NewSession, SessionStore};
+//! use covara_diesel::{auto_migrate, open};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = std::env::var("APP_DATABASE_URL").unwrap_or(":memory:".to_owned());
+//! let pool = open(url)?; // the pool recommended for its driver
+//! let mut conn = pool.get()?;
+//! auto_migrate(&mut conn)?;
+//!
+//! let sessions = SessionStore::new();
+//! let session = sessions.create(&mut conn, NewSession::new("ada"))?;
+//! assert!(sessions.find(&mut conn, &session.id)?.is_some());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | URL | driver |
+//! |---|---|
+//! | a path, `:memory:`, `sqlite:`, `file:` | `Sqlite` |
+//! | `libsql://`, `http://…?driver=libsql` | `Libsql` |
+//! | `d1://` | `D1` |
+//! | `postgres://`, `postgresql://`, libpq's `key=value` form | `Postgres` |
+//! | the same with a host such as `ep-x-pooler.….neon.tech` | `Neon` |
+//! | the same with a host `….hyperdrive.local` | `Hyperdrive` |
+//! | the same with the parameter `driver=hyperdrive` (`neon`, `pglite`, `postgres`) | that one |
+//!
+//! The parameter `driver` is taken out before libpq sees the URL. It is the way to say that
+//! a transaction pooler or PGlite is at the other end, which no host name tells; both are
+//! looked for when the pool is opened, but a busy pooler need not be seen.
+//!
+//! The backend stays one of Diesel's two: [`AnyConnection`] is an enum of typed connections,
+//! and [`with_typed!`](crate::with_typed) does with them what compiles for all.
+
+mod connection;
+mod pool;
+pub(crate) mod slot;
+
+pub use connection::AnyConnection;
+pub use pool::{AnyPool, open, open_with};
+#[doc(hidden)]
+pub use slot::{Off, Opened, Slot};

@@ -1,0 +1,165 @@
+use r2d2::State;
+
+use super::AnyConnection;
+use super::slot::Slot;
+use crate::any_backends::{D1, Libsql, Postgres, Sqlite};
+use crate::dialect::Dialect;
+use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
+
+/// Opens the database that a URL names, with the pool recommended for its driver.
+///
+/// What URLs there are, see [`any`](crate::any).
+///
+/// # Errors
+///
+/// An unknown scheme, with a text that lists the known ones; a driver whose feature is off,
+/// with a text that names it; and what the driver's own function reports, such as
+/// [`pool::sqlite`](crate::pool). No password appears in any of them.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::{auto_migrate, open};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = open("sqlite::memory:")?;
+/// auto_migrate(&mut pool.get()?)?;
+///
+/// let error = open("mysql://localhost/app").unwrap_err();
+/// assert!(error.to_string().contains("postgres://"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn open(url: impl AsRef<str>) -> Result<AnyPool, PoolError> {
+    open_with(url, |_| ())
+}
+
+/// [`open`] with settings of your own: `change` gets the recommended ones.
+///
+/// # Errors
+///
+/// Those of [`open`], and settings no pool can have.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::{any::open_with, pool::PoolDriver};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("app.db");
+/// # let url = path.to_str().ok_or("a path that is UTF-8")?;
+/// let pool = open_with(url, |config| config.max_size = 2)?;
+/// assert_eq!((pool.driver(), pool.max_size()), (PoolDriver::Sqlite, 2));
+/// # Ok(())
+/// # }
+/// ```
+pub fn open_with(
+    url: impl AsRef<str>,
+    change: impl FnOnce(&mut PoolConfig),
+) -> Result<AnyPool, PoolError> {
+    let url = url.as_ref();
+    let driver = PoolDriver::from_url(url)?;
+    let mut config = recommended_pool_config(driver);
+    change(&mut config);
+    let pool = match driver {
+        PoolDriver::Sqlite => Pool::Sqlite(Sqlite::open(url, driver, &config)?),
+        PoolDriver::Libsql => Pool::Libsql(Libsql::open(url, driver, &config)?),
+        PoolDriver::D1 => Pool::D1(D1::open(url, driver, &config)?),
+        PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite => {
+            Pool::Postgres(Postgres::open(url, driver, &config)?)
+        }
+    };
+    Ok(AnyPool {
+        pool,
+        driver,
+        config,
+    })
+}
+
+/// A pool of connections to the database that a URL names. Clones share it.
+#[derive(Debug, Clone)]
+pub struct AnyPool {
+    pool: Pool,
+    driver: PoolDriver,
+    config: PoolConfig,
+}
+
+#[derive(Debug, Clone)]
+enum Pool {
+    Sqlite(<Sqlite as Slot>::Pool),
+    Libsql(<Libsql as Slot>::Pool),
+    D1(<D1 as Slot>::Pool),
+    Postgres(<Postgres as Slot>::Pool),
+}
+
+impl AnyPool {
+    /// A connection, after waiting for a free one for as long as the connection time-out
+    /// says.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::Exhausted`] when all are in use, [`PoolError::NoConnection`] when none
+    /// can be opened.
+    pub fn get(&self) -> Result<AnyConnection, PoolError> {
+        let got = match &self.pool {
+            Pool::Sqlite(pool) => Sqlite::get(pool).map(AnyConnection::Sqlite),
+            Pool::Libsql(pool) => Libsql::get(pool).map(AnyConnection::Libsql),
+            Pool::D1(pool) => D1::get(pool).map(AnyConnection::D1),
+            Pool::Postgres(pool) => Postgres::get(pool).map(AnyConnection::Postgres),
+        };
+        got.map_err(|source| {
+            let State {
+                connections,
+                idle_connections,
+                ..
+            } = self.state();
+            if connections == self.max_size() && idle_connections == 0 {
+                PoolError::Exhausted {
+                    max_size: connections,
+                    waited: self.config.connection_timeout.unwrap_or_default(),
+                    source,
+                }
+            } else {
+                PoolError::NoConnection { source }
+            }
+        })
+    }
+
+    /// The driver that the URL named.
+    #[must_use]
+    pub fn driver(&self) -> PoolDriver {
+        self.driver
+    }
+
+    /// The dialect of its connections.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match &self.pool {
+            Pool::Sqlite(_) | Pool::Libsql(_) | Pool::D1(_) => Dialect::Sqlite,
+            Pool::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Most connections at once.
+    #[must_use]
+    pub fn max_size(&self) -> u32 {
+        match &self.pool {
+            Pool::Sqlite(pool) => Sqlite::max_size(pool),
+            Pool::Libsql(pool) => Libsql::max_size(pool),
+            Pool::D1(pool) => D1::max_size(pool),
+            Pool::Postgres(pool) => Postgres::max_size(pool),
+        }
+    }
+
+    /// How many connections are open now, and how many of them idle.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match &self.pool {
+            Pool::Sqlite(pool) => Sqlite::state(pool),
+            Pool::Libsql(pool) => Libsql::state(pool),
+            Pool::D1(pool) => D1::state(pool),
+            Pool::Postgres(pool) => Postgres::state(pool),
+        }
+    }
+}

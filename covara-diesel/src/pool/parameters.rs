@@ -1,0 +1,96 @@
+//! Parameters of PostgreSQL connection strings, in both of libpq's forms.
+
+use std::borrow::Cow;
+
+/// The value of a parameter in the query of a URL, percent-encoded as it stands there.
+pub(super) fn of_query<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let (_, query) = url.split_once('?')?;
+    let value = query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        (key == name).then_some(value)
+    })?;
+    Some(value.into())
+}
+
+/// The URL without a parameter.
+pub(super) fn query_without<'a>(url: &'a str, name: &str) -> Cow<'a, str> {
+    let Some((before, query)) = url.split_once('?') else {
+        return url.into();
+    };
+    let is_it = |pair: &&str| pair.split('=').next() == Some(name);
+    if !query.split('&').any(|pair| is_it(&pair)) {
+        return url.into();
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_it(pair)).collect();
+    if kept.is_empty() {
+        before.into()
+    } else {
+        format!("{before}?{}", kept.join("&")).into()
+    }
+}
+
+/// The last value of a parameter in the `key=value` form, as libpq takes it.
+pub(super) fn pair<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    pairs(text)
+        .filter(|pair| pair.key == name)
+        .last()
+        .map(|pair| pair.value.into())
+}
+
+/// The `key=value` form without a parameter.
+pub(super) fn pairs_without<'a>(text: &'a str, name: &str) -> Cow<'a, str> {
+    let mut kept = String::new();
+    let mut end = 0;
+    for pair in pairs(text).filter(|pair| pair.key == name) {
+        kept.push_str(&text[end..pair.start]);
+        end = pair.end;
+    }
+    if end == 0 {
+        return text.into();
+    }
+    kept.push_str(&text[end..]);
+    kept.into()
+}
+
+struct Pair<'a> {
+    key: &'a str,
+    value: String,
+    start: usize,
+    end: usize,
+}
+
+/// Splits as libpq does: spaces may surround `=`, a value in quotes may hold spaces, and a
+/// backslash takes the next character as it is. What is no pair ends it; libpq says so.
+fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find(|c: char| !c.is_ascii_whitespace())?;
+        let equals = start + text[start..].find('=')?;
+        let value = equals + 1;
+        let value = value + text[value..].find(|c: char| !c.is_ascii_whitespace())?;
+        let quoted = text[value..].starts_with('\'');
+        let mut read = String::new();
+        let mut characters = text[value..].char_indices().skip(usize::from(quoted));
+        at = text.len();
+        while let Some((offset, character)) = characters.next() {
+            match character {
+                '\\' => read.extend(characters.next().map(|(_, next)| next)),
+                '\'' if quoted => {
+                    at = value + offset + 1;
+                    break;
+                }
+                space if !quoted && space.is_ascii_whitespace() => {
+                    at = value + offset;
+                    break;
+                }
+                other => read.push(other),
+            }
+        }
+        Some(Pair {
+            key: text[start..equals].trim_end(),
+            value: read,
+            start,
+            end: at,
+        })
+    })
+}

@@ -1,0 +1,309 @@
+//! Every form a URL can have, how long one is tried, and how many connections it becomes.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use covara_diesel::pool::{self, PoolDriver, PoolError, recommended_pool_config};
+use covara_diesel::{any, auto_migrate, open, with_typed};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use support::own_postgres::{PASSWORD_IN_URL, PostgresServer};
+use support::pgbouncer::PgBouncer;
+use support::pglite;
+use support::postgres::{TestDb, server_url};
+use support::server::free_port;
+
+use crate::suite::number;
+
+#[derive(QueryableByName)]
+struct Value {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+fn value(conn: &mut PgConnection, sql: &str) -> String {
+    diesel::sql_query(sql)
+        .get_result::<Value>(conn)
+        .unwrap()
+        .value
+}
+
+#[test]
+fn every_form_of_url_reaches_its_server() {
+    let server = PostgresServer::start(&[], |_| ());
+    let port = server.port();
+    let unused = free_port();
+    let socket = server.directory().display().to_string();
+    let encoded_socket = socket.replace('/', "%2F");
+    let password = PASSWORD_IN_URL;
+    let mut direct = PgConnection::establish(&server.url()).unwrap();
+    let odd = "größe 東京/100%";
+    diesel::sql_query(format!("CREATE DATABASE \"{odd}\""))
+        .execute(&mut direct)
+        .unwrap();
+    let odd_encoded = "gr%C3%B6%C3%9Fe%20%E6%9D%B1%E4%BA%AC%2F100%25";
+    for (url, database, setting) in [
+        (
+            format!("postgres://covara:{password}@127.0.0.1:{port}/postgres"),
+            "postgres",
+            "",
+        ),
+        (
+            format!("postgresql://covara:{password}@localhost:{port}/postgres"),
+            "postgres",
+            "",
+        ),
+        (
+            format!("postgres://covara:{password}@[::1]:{port}/postgres"),
+            "postgres",
+            "",
+        ),
+        (
+            format!("postgres://covara:{password}@{encoded_socket}:{port}/postgres"),
+            "postgres",
+            "",
+        ),
+        (
+            format!("postgres://covara:{password}@/postgres?host={socket}&port={port}"),
+            "postgres",
+            "",
+        ),
+        (
+            format!("postgres://covara:{password}@127.0.0.1:{unused},[::1]:{port}/postgres"),
+            "postgres",
+            "",
+        ),
+        (
+            format!("postgres://127.0.0.1:{port}/postgres?user=covara&password={password}"),
+            "postgres",
+            "",
+        ),
+        (
+            format!("postgres://covara:{password}@127.0.0.1:{port}/{odd_encoded}"),
+            odd,
+            "",
+        ),
+        (
+            format!(
+                "postgres://covara:{password}@127.0.0.1:{port}/postgres\
+                 ?driver=postgres&options=-c%20application_name%3Dset%5C%20by%5C%20options"
+            ),
+            "postgres",
+            "set by options",
+        ),
+        (
+            format!(
+                "postgres://covara:{password}@127.0.0.1:{port}/postgres\
+                 ?application_name=named&driver=hyperdrive"
+            ),
+            "postgres",
+            "named",
+        ),
+        (
+            format!(
+                "host=127.0.0.1 port={port} user=covara dbname='{odd}' driver=neon \
+                 password='p@ss/w?rd:100%' application_name='two words'"
+            ),
+            odd,
+            "two words",
+        ),
+        (
+            format!(
+                "host='{socket}' port={port} user=covara dbname=postgres \
+                 password=p@ss/w?rd:100%"
+            ),
+            "postgres",
+            "",
+        ),
+    ] {
+        let pool = open(&url).unwrap_or_else(|error| panic!("{url}: {error:?}"));
+        assert_eq!(Ok(pool.driver()), PoolDriver::from_url(&url), "{url}");
+        let mut conn = pool.get().unwrap();
+        let ask = |conn: &mut any::AnyConnection, sql: &str| match conn {
+            any::AnyConnection::Postgres(conn) => value(conn, sql),
+            other => panic!("{other:?}"),
+        };
+        let found = ask(&mut conn, "SELECT current_database()::text AS value");
+        assert_eq!(found, database, "{url}");
+        let found = ask(
+            &mut conn,
+            "SELECT current_setting('application_name') AS value",
+        );
+        assert_eq!(found, setting, "{url}");
+        auto_migrate(&mut conn).unwrap();
+        with_typed!(&mut conn, |conn| diesel::sql_query("SELECT 1")
+            .execute(conn))
+        .unwrap();
+    }
+}
+
+/// Lets clients through to the test server from `delay` on; before that nobody listens, or
+/// with `accepting` nobody answers.
+fn asleep(delay: Duration, accepting: bool) -> u16 {
+    let server = server_url();
+    let (_, address) = server.split_once('@').unwrap();
+    let (address, _) = address.split_once('/').unwrap();
+    let address = address.to_owned();
+    let port = free_port();
+    let listen = move || TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let early = accepting.then(listen);
+    thread::spawn(move || {
+        thread::sleep(delay);
+        for client in early.unwrap_or_else(listen).incoming().flatten() {
+            let server = TcpStream::connect(&address).unwrap();
+            for (mut from, mut to) in [
+                (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                (server, client),
+            ] {
+                thread::spawn(move || io::copy(&mut from, &mut to));
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_server_that_wakes_up_is_waited_for_within_the_connection_time_out() {
+    let db = TestDb::new();
+    let (user, rest) = db
+        .url()
+        .split_once('@')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let (_, database) = rest.split_once('/').unwrap();
+    let url = |port: u16| format!("{user}@127.0.0.1:{port}/{database}");
+    let delay = Duration::from_millis(1500);
+    for accepting in [false, true] {
+        for driver in [PoolDriver::Neon, PoolDriver::Hyperdrive] {
+            let begun = Instant::now();
+            let pool = pool::postgres(url(asleep(delay, accepting)), driver).unwrap();
+            auto_migrate(&mut pool.get().unwrap()).unwrap();
+            let waited = begun.elapsed();
+            assert!(
+                waited >= delay && waited < delay * 4,
+                "{driver}: {waited:?}"
+            );
+        }
+    }
+    let mut config = recommended_pool_config(PoolDriver::Neon);
+    config.connection_timeout = Some(Duration::from_secs(1));
+    let begun = Instant::now();
+    let port = asleep(Duration::from_secs(30), false);
+    let error = pool::postgres_with(url(port), PoolDriver::Neon, &config).unwrap_err();
+    assert!(matches!(error, PoolError::Unreachable { .. }), "{error:?}");
+    assert!((1.0..3.0).contains(&begun.elapsed().as_secs_f64()));
+    // A server that does not sleep is not there: more likely the URL is wrong.
+    let begun = Instant::now();
+    let error = pool::postgres(url(port), PoolDriver::Postgres).unwrap_err();
+    assert!(matches!(error, PoolError::Unreachable { .. }), "{error:?}");
+    assert!(
+        begun.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+/// The recommended sizes, and that idle connections go: r2d2 looks for them twice a minute.
+#[test]
+fn pools_have_their_sizes_and_idle_connections_go() {
+    let db = TestDb::new();
+    let mut direct = db.connect();
+    let mut clients = |name: &str| {
+        number(
+            &mut direct,
+            &format!(
+                "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = '{name}'"
+            ),
+        )
+    };
+    let mut pools = Vec::new();
+    for (driver, size) in [
+        (PoolDriver::Postgres, 10),
+        (PoolDriver::Neon, 1),
+        (PoolDriver::Hyperdrive, 5),
+        (PoolDriver::Pglite, 1),
+    ] {
+        let name = format!("{}_{driver}", db.url().rsplit_once('/').unwrap().1);
+        let url = format!("{}?application_name={name}&driver={driver}", db.url());
+        let pool = any::open_with(url, |config| {
+            config.connection_timeout = Some(Duration::from_secs(1));
+            config.idle_timeout = Some(Duration::from_secs(1));
+        })
+        .unwrap();
+        assert_eq!(pool.driver(), driver);
+        let held: Vec<_> = (0..size).map(|_| pool.get().unwrap()).collect();
+        let error = pool.get().unwrap_err();
+        assert!(matches!(error, PoolError::Exhausted { .. }), "{error:?}");
+        assert_eq!(clients(&name), size, "{driver}");
+        drop(held);
+        pools.push((name, pool));
+    }
+    let end = Instant::now() + Duration::from_secs(50);
+    for (name, pool) in &pools {
+        while clients(name) > 0 {
+            assert!(
+                Instant::now() < end,
+                "{name}: {} are still there",
+                clients(name)
+            );
+            thread::sleep(Duration::from_millis(200));
+        }
+        assert_eq!(pool.state().connections, 0);
+        pool.get().unwrap();
+    }
+}
+
+#[test]
+fn a_connection_that_is_ended_in_a_transaction_is_not_handed_out_again() {
+    let db = TestDb::new();
+    let mut direct = db.connect();
+    let mut config = recommended_pool_config(PoolDriver::Postgres);
+    config.max_size = 1;
+    for tested in [true, false] {
+        config.test_on_check_out = tested;
+        let pool = pool::postgres_with(db.url(), PoolDriver::Postgres, &config).unwrap();
+        let mut conn = pool.get().unwrap();
+        let pid = "SELECT pg_backend_pid()::text AS value";
+        let ended = value(&mut conn, pid);
+        let outcome: QueryResult<()> = conn.transaction(|conn| {
+            diesel::sql_query("CREATE TABLE never (id INT)").execute(conn)?;
+            let end = format!("SELECT pg_terminate_backend({ended})");
+            diesel::sql_query(end).execute(&mut direct)?;
+            diesel::sql_query("SELECT 1").execute(conn).map(drop)
+        });
+        outcome.unwrap_err();
+        drop(conn);
+        let mut conn = pool.get().unwrap();
+        assert_ne!(value(&mut conn, pid), ended);
+        auto_migrate(&mut conn).unwrap();
+        let never = "SELECT count(*) AS n FROM pg_class WHERE relname = 'never'";
+        assert_eq!(number(&mut conn, never), 0);
+    }
+}
+
+fn prepared(conn: &mut PgConnection) -> i64 {
+    for _ in 0..3 {
+        diesel::select(1.into_sql::<diesel::sql_types::Integer>())
+            .get_result::<i32>(conn)
+            .unwrap();
+    }
+    number(conn, "SELECT count(*) AS n FROM pg_prepared_statements")
+}
+
+#[test]
+fn a_plain_pool_sees_what_it_meets_and_keeps_statements_only_on_a_server() {
+    let db = TestDb::new();
+    let pool = pool::postgres(db.url(), PoolDriver::Postgres).unwrap();
+    assert!(prepared(&mut pool.get().unwrap()) > 0);
+
+    let pooler = PgBouncer::untracking(3);
+    let pool = pool::postgres(pooler.url(&db.url()), PoolDriver::Postgres).unwrap();
+    assert_eq!(prepared(&mut pool.get().unwrap()), 0);
+
+    let pglite = pglite::TestDb::new();
+    let pool = pool::postgres(pglite.url(), PoolDriver::Postgres).unwrap();
+    assert_eq!(pool.max_size(), 1);
+    assert_eq!(prepared(&mut pool.get().unwrap()), 0);
+}

@@ -1,0 +1,177 @@
+//! A PostgreSQL server of one's own, to configure and to stop.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, thread};
+
+use diesel::prelude::*;
+use tempfile::TempDir;
+
+use crate::server::{Server, free_port};
+
+const PASSWORD: &str = "p@ss/w?rd:100%";
+/// The same as it stands in a URL.
+pub const PASSWORD_IN_URL: &str = "p%40ss%2Fw%3Frd%3A100%25";
+
+/// Listens on loopback, in both versions of IP, and on a socket in its directory; ends when
+/// dropped.
+pub struct PostgresServer {
+    server: Option<Server>,
+    port: u16,
+    directory: TempDir,
+    options: Vec<String>,
+    log: Arc<Mutex<String>>,
+}
+
+impl PostgresServer {
+    /// Starts one. `prepare` may put files into its directory, named in `options`, which are
+    /// those of the program `postgres`.
+    pub fn start(options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path();
+        fs::write(path.join("password"), PASSWORD).expect("a new directory");
+        prepare(path);
+        if is_root() {
+            run(Command::new("chown").arg("-R").arg("postgres").arg(path));
+        }
+        let mut initdb = as_server("initdb");
+        initdb
+            .arg(format!("--pgdata={}", path.join("data").display()))
+            .arg(format!("--pwfile={}", path.join("password").display()))
+            .args(["--username=covara", "--auth=scram-sha-256", "--no-sync"])
+            .args(["--encoding=UTF8", "--locale=C.UTF-8"]);
+        run(&mut initdb);
+        let mut new = Self {
+            server: None,
+            port: free_port(),
+            options: options.iter().map(|&option| option.to_owned()).collect(),
+            directory,
+            log: Arc::default(),
+        };
+        new.start_again();
+        new
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where its socket is, and what `prepare` has put there.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn url(&self) -> String {
+        self.url_at(&format!("127.0.0.1:{}", self.port))
+    }
+
+    /// URL of the database `postgres` at a host and port as a URL has them.
+    pub fn url_at(&self, address: &str) -> String {
+        format!("postgres://covara:{PASSWORD_IN_URL}@{address}/postgres")
+    }
+
+    /// Further options, for when it is started again.
+    pub fn add_options(&mut self, options: &[String]) {
+        self.options.extend_from_slice(options);
+    }
+
+    /// Ends it as a crash would: nothing is written any more, clients are cut off.
+    pub fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let id = server.id().to_string();
+            run(Command::new("kill").args(["-QUIT", &id]));
+            server.wait_for_end();
+        }
+    }
+
+    /// Starts it again, at the same address.
+    pub fn start_again(&mut self) {
+        let path = self.directory.path();
+        let mut command = as_server("postgres");
+        command
+            .arg("-D")
+            .arg(path.join("data"))
+            .args(["-p", &self.port.to_string()])
+            .args(["-c", "listen_addresses=127.0.0.1,::1"])
+            .arg("-c")
+            .arg(format!("unix_socket_directories={}", path.display()))
+            .args(&self.options);
+        let mut server = Server::start(command);
+        let mut stderr = server.stderr();
+        let log = Arc::clone(&self.log);
+        thread::spawn(move || {
+            let mut block = [0; 4096];
+            while let Ok(length @ 1..) = stderr.read(&mut block) {
+                let text = String::from_utf8_lossy(&block[..length]);
+                lock(&log).push_str(&text);
+            }
+        });
+        let url = self.url();
+        let answers = server.wait_until(|| PgConnection::establish(&url).is_ok());
+        assert!(answers, "PostgreSQL does not start: {}", lock(&self.log));
+        self.server = Some(server);
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn lock(log: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().expect("id");
+    id.stdout == b"0\n"
+}
+
+/// A program of the server's, which refuses to run as root, so there as its user.
+fn as_server(name: &str) -> Command {
+    let program = programs().join(name);
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
+        // Another user forgets who is to end it with whom.
+        .args(["--", "setpriv", "--pdeathsig", "KILL", "--"])
+        .arg(program);
+    command
+}
+
+/// The newest version that is installed.
+fn programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let newest = versions
+        .flatten()
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse::<u32>().ok()?,
+                entry.path(),
+            ))
+        })
+        .filter(|(_, path)| path.join("bin/initdb").exists())
+        .max();
+    if let Some((_, path)) = newest {
+        return path.join("bin");
+    }
+    let bindir = Command::new("pg_config").arg("--bindir").output();
+    let bindir = bindir.expect("pg_config; tests/prepare installs it").stdout;
+    PathBuf::from(String::from_utf8_lossy(&bindir).trim())
+}
+
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().expect("a program");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
