@@ -206,6 +206,9 @@ mod backend {
 
 mod sqlite {
     mod auth;
+    // Takes root or `sudo`, which plain `cargo test` must do without.
+    #[cfg(feature = "postgres")]
+    mod auth_disk_full;
     mod command;
     mod doctor;
     mod fixtures;

@@ -14,7 +14,6 @@ pub mod pglite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod server;
-#[cfg(feature = "postgres")]
 pub mod small_disk;
 pub mod sqld;
 pub mod sqlite;

@@ -1,0 +1,42 @@
+//! A disk that is full.
+
+use std::os::unix::fs::MetadataExt;
+
+use covara_diesel::auth::AuthError;
+use covara_diesel::{INTERNAL_TABLE_NAMES, auto_migrate};
+use diesel::prelude::*;
+use support::small_disk::SmallDisk;
+
+use crate::suite::auth::failures::{Outcome, expect, fill, reads, writes};
+use crate::suite::auth::transactions::use_all;
+use crate::suite::count;
+
+/// What finds nothing to change: the account is linked as it is already.
+const IDLE: [&str; 3] = ["link", "delete expired", "delete expired tokens"];
+
+#[test]
+fn a_full_disk_is_an_error_of_every_method_that_writes() {
+    let owner = std::fs::metadata("/proc/self").unwrap().uid();
+    let disk = SmallDisk::new(owner);
+    let file = disk.path().join("test.db");
+    // With a rollback journal: that of WAL mode may have room left from before.
+    let mut conn = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    auto_migrate(&mut conn).unwrap();
+    let present = fill(&mut conn);
+    let filling = disk.fill();
+
+    let (idle, others): (Vec<Outcome>, Vec<Outcome>) = writes(&mut conn, &present)
+        .into_iter()
+        .partition(|(method, _)| IDLE.contains(method));
+    expect(others, &present, |error| {
+        matches!(error, AuthError::DiskFull { .. })
+    });
+    for (method, outcome) in idle.into_iter().chain(reads(&mut conn, &present)) {
+        outcome.expect(method);
+    }
+    for table in INTERNAL_TABLE_NAMES {
+        assert_eq!(count(&mut conn, table), 1, "{table}");
+    }
+    drop(filling);
+    use_all(&mut conn);
+}
