@@ -17,8 +17,12 @@
     )
 )]
 #![cfg_attr(
-    not(feature = "fixtures"),
-    allow(dead_code, reason = "some of the seed is there for fixtures alone")
+    not(all(feature = "fixtures", feature = "postgres")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some of the seed is there for fixtures alone, some of the URLs' for PostgreSQL"
+    )
 )]
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
