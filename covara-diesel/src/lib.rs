@@ -91,7 +91,9 @@ pub mod remote {
     mod url;
     mod value;
 
-    pub use bridge::{Driver, RemoteConnection, RemoteCursor, RemoteTransactions};
+    #[doc(hidden)]
+    pub use bridge::Driver;
+    pub use bridge::{RemoteConnection, RemoteCursor, RemoteTransactions};
     #[cfg(feature = "d1")]
     pub(crate) use d1::pool as d1_pool;
     #[cfg(feature = "d1")]
@@ -100,6 +102,7 @@ pub mod remote {
     pub(crate) use libsql::pool as libsql_pool;
     #[cfg(feature = "libsql")]
     pub use libsql::{Libsql, LibsqlConnection};
+    #[doc(hidden)]
     pub use value::{Rows, Statement, Value};
 }
 

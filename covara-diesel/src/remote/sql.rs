@@ -149,6 +149,20 @@ pub(super) fn only_reads(sql: &str) -> bool {
             })
 }
 
+/// How many values the placeholders of a statement stand for, if each is a bare `?`.
+pub(super) fn placeholders(sql: &str) -> Option<usize> {
+    let mut count = 0;
+    for (kind, range) in Tokens::new(sql) {
+        if kind == Kind::Placeholder {
+            if range.len() > 1 {
+                return None;
+            }
+            count += 1;
+        }
+    }
+    Some(count)
+}
+
 /// Rewrites each placeholder, given the position of its value, counted from 0.
 pub(super) fn rewrite_placeholders(sql: &str, mut rewrite: impl FnMut(usize) -> String) -> String {
     let mut written = String::with_capacity(sql.len() + 64);

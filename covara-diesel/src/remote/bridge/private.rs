@@ -11,17 +11,17 @@ use diesel::backend::Backend;
 use diesel::connection::{DynInstrumentation, LoadConnection, SimpleConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{
-    AstPass, CollectedQuery, MoveableBindCollector, Query, QueryBuilder, QueryFragment, QueryId,
+    AstPass, MoveableBindCollector, Query, QueryBuilder, QueryFragment, QueryId,
 };
 use diesel::row::{Field, Row};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary, Untyped};
 use diesel::sqlite::{Sqlite, SqliteQueryBuilder, SqliteType, SqliteValue};
 
+use crate::remote::sql::placeholders;
 use crate::remote::value::{Cell, Rows, Statement, Value};
 
 type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
-type Binds = <Collector<'static> as MoveableBindCollector<Sqlite>>::BindData;
 
 pub(super) type Cursor<'conn, 'query> = <SqliteConnection as LoadConnection>::Cursor<'conn, 'query>;
 pub(super) type CursorRow<'conn, 'query> = <SqliteConnection as LoadConnection>::Row<'conn, 'query>;
@@ -116,6 +116,71 @@ impl QueryFragment<Sqlite> for Answer {
     }
 }
 
+/// The binds of another query as rows.
+struct Shown<'s, T: ?Sized> {
+    sql: String,
+    source: &'s T,
+}
+
+/// `SQLITE_MAX_VARIABLE_NUMBER` of SQLite as it comes.
+const MOST_BINDS: usize = 32_766;
+
+impl<'s, T: ?Sized> Shown<'s, T> {
+    fn new(source: &'s T, count: usize) -> Self {
+        // Sizes are few, so that few statements are kept; what is not bound is not read.
+        let size = count.next_power_of_two().min(MOST_BINDS).max(count);
+        let sql = format!("VALUES (?){}", ", (?)".repeat(size - 1));
+        Self { sql, source }
+    }
+}
+
+impl<T: ?Sized> QueryId for Shown<'_, T> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<T: ?Sized> Query for Shown<'_, T> {
+    type SqlType = Untyped;
+}
+
+/// The SQL is its own, the binds are those of the other query, and none of them is copied.
+impl<T: QueryFragment<Sqlite> + ?Sized> QueryFragment<Sqlite> for Shown<'_, T> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        self.source.walk_ast(out)
+    }
+
+    fn to_sql(&self, out: &mut SqliteQueryBuilder, _: &Sqlite) -> QueryResult<()> {
+        out.push_sql(&self.sql);
+        Ok(())
+    }
+
+    fn collect_binds<'b>(
+        &'b self,
+        out: &mut Collector<'b>,
+        lookup: &mut (),
+        backend: &'b Sqlite,
+    ) -> QueryResult<()> {
+        self.source.collect_binds(out, lookup, backend)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _: &Sqlite) -> QueryResult<bool> {
+        Ok(true)
+    }
+}
+
+/// How many binds a query has; slow, as Diesel copies and boxes each to say so.
+fn count_binds<T>(source: &T) -> QueryResult<usize>
+where
+    T: QueryFragment<Sqlite> + ?Sized,
+{
+    let mut collector = Collector::default();
+    source.collect_binds(&mut collector, &mut (), &Sqlite)?;
+    let mut shown = Vec::new();
+    Collector::push_debug_binds(&collector.moveable(), &mut shown);
+    Ok(shown.len())
+}
+
 impl Private {
     pub(super) fn open() -> ConnectionResult<Self> {
         let mut conn = SqliteConnection::establish(":memory:")?;
@@ -136,34 +201,29 @@ impl Private {
     {
         let mut sql = SqliteQueryBuilder::new();
         source.to_sql(&mut sql, &Sqlite)?;
-        let mut collector = Collector::default();
-        source.collect_binds(&mut collector, &mut (), &Sqlite)?;
-        Ok(Statement {
-            sql: sql.finish(),
-            arguments: self.arguments(collector.moveable())?,
-        })
+        let sql = sql.finish();
+        let arguments = self.arguments(source, &sql)?;
+        Ok(Statement { sql, arguments })
     }
 
-    fn arguments(&mut self, binds: Binds) -> QueryResult<Vec<Value>> {
-        let mut shown = Vec::new();
-        Collector::push_debug_binds(&binds, &mut shown);
-        let count = shown.len();
-        drop(shown);
+    fn arguments<T>(&mut self, source: &T, sql: &str) -> QueryResult<Vec<Value>>
+    where
+        T: QueryFragment<Sqlite> + ?Sized,
+    {
+        let count = match placeholders(sql) {
+            Some(count) => count,
+            None => count_binds(source)?,
+        };
         if count == 0 {
             return Ok(Vec::new());
         }
-        // Sizes are few, so that few statements are kept; what is not bound is not read.
-        let mut sql = String::from("VALUES (?)");
-        sql.push_str(&", (?)".repeat(count.next_power_of_two().min(MOST_BINDS).max(count) - 1));
-        self.conn
-            .load(CollectedQuery::new(sql, true, binds))?
-            .take(count)
-            .map(|row| {
-                let row = row?;
-                let value = row.get(0).and_then(|field| field.value().map(value_of));
-                Ok(value.unwrap_or(Value::Null))
-            })
-            .collect()
+        let mut values = Vec::with_capacity(count);
+        for row in self.conn.load(Shown::new(source, count))?.take(count) {
+            let row = row?;
+            let value = row.get(0).and_then(|field| field.value().map(value_of));
+            values.push(value.unwrap_or(Value::Null));
+        }
+        Ok(values)
     }
 
     /// A cursor over an answer.
@@ -202,9 +262,6 @@ impl Private {
         self.reading.clone()
     }
 }
-
-/// `SQLITE_MAX_VARIABLE_NUMBER` of SQLite as it comes.
-const MOST_BINDS: usize = 32_766;
 
 fn value_of(mut value: SqliteValue<'_, '_, '_>) -> Value {
     match value.value_type() {

@@ -103,7 +103,7 @@ impl Serialize for Argument<'_> {
             Value::Null => map.serialize_entry("type", "null")?,
             Value::Integer(number) => {
                 map.serialize_entry("type", "integer")?;
-                map.serialize_entry("value", &number.to_string())?;
+                map.serialize_entry("value", &Digits(*number))?;
             }
             Value::Real(number) => {
                 map.serialize_entry("type", "float")?;
@@ -119,6 +119,15 @@ impl Serialize for Argument<'_> {
             }
         }
         map.end()
+    }
+}
+
+/// A whole number as a string, as JSON numbers are doubles to many.
+struct Digits(i64);
+
+impl Serialize for Digits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 
