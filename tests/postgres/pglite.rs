@@ -127,7 +127,7 @@ fn two_at_once_get_right_answers_and_whole_transactions() {
                             half: Some(n),
                         };
                         let kept: QueryResult<()> = conn.transaction(|conn| {
-                            let seeded = Seed::new().table(&[row.clone()]).run(conn);
+                            let seeded = Seed::new().table(std::slice::from_ref(&row)).run(conn);
                             assert_eq!(seeded.unwrap().inserted(), 1);
                             let asked = 1000 + key;
                             conn.batch_execute(&format!("SET LOCAL lock_timeout = {asked}"))?;

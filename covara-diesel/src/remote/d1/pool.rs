@@ -20,7 +20,7 @@ use crate::remote::pool::open;
 /// use covara_diesel::pool;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = pool::d1("d1://ACCOUNT/DATABASE?token=…")?;
+/// let pool = pool::d1("d1://ACCOUNT/DATABASE?token=TOKEN")?;
 /// assert_eq!(pool.max_size(), 1);
 /// # Ok(())
 /// # }

@@ -20,7 +20,7 @@ use crate::remote::pool::open;
 /// use covara_diesel::pool;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = pool::libsql("libsql://app-me.turso.io?authToken=ey…")?;
+/// let pool = pool::libsql("libsql://app-me.turso.io?authToken=TOKEN")?;
 /// assert_eq!(pool.max_size(), 1);
 /// # Ok(())
 /// # }
