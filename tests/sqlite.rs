@@ -32,6 +32,10 @@ mod backend {
     pub const TIMESTAMP_TYPE: &str = "TIMESTAMP";
     pub const AUTO_ID: &str = "INTEGER PRIMARY KEY";
     pub const HAS_NAN: bool = false;
+    pub const LARGEST_REAL: f64 = f64::INFINITY;
+    pub const LARGEST_WHOLE: i64 = i64::MAX;
+    /// Rows that a seed surely keeps all or none of.
+    pub const MANY_ROWS: i64 = 100_000;
     pub const TEXT_HOLDS_NUL: bool = true;
     pub const HAS_SERVER: bool = false;
     pub const SETTINGS_THAT_MATTER: [&str; 7] = [

@@ -25,6 +25,16 @@ pub struct BatchError {
     pub source: Error,
 }
 
+/// Ends the gathering of a batch when dropped, in a panic too: what was gathered until then is
+/// not sent, and the connection does as it is told again.
+pub(crate) struct Gathering<'c, C: DatabaseConnection>(pub(crate) &'c mut C);
+
+impl<C: DatabaseConnection> Drop for Gathering<'_, C> {
+    fn drop(&mut self) {
+        self.0.end_batch();
+    }
+}
+
 /// A connection this library works on: plain, pooled or remote.
 ///
 /// It says what differs between connections of one backend. All of it has defaults that
@@ -57,6 +67,11 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
 
     /// Gathers no more, and forgets what was gathered.
     fn end_batch(&mut self) {}
+
+    /// How many statements are gathered.
+    fn batch_statements(&self) -> usize {
+        0
+    }
 
     /// About how large the gathered statements are, in bytes.
     fn batch_bytes(&self) -> usize {
@@ -162,6 +177,10 @@ where
 
     fn end_batch(&mut self) {
         (**self).end_batch();
+    }
+
+    fn batch_statements(&self) -> usize {
+        (**self).batch_statements()
     }
 
     fn batch_bytes(&self) -> usize {

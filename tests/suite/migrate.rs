@@ -2,20 +2,14 @@
 
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use covara_diesel::{
-    INTERNAL_TABLE_NAMES, MigrateError, MigrateOptions, auto_migrate, migrate_internal,
-};
+use covara_diesel::{INTERNAL_TABLE_NAMES, MigrateError, auto_migrate};
 use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use support::workers;
 
 use super::{chain, count, number};
 use crate::backend::{self, Conn, TestDb};
-
-const APPLICATION: EmbeddedMigrations = embed_migrations!("tests/app_migrations");
 
 #[test]
 fn a_first_boot_makes_the_tables_and_a_second_does_nothing() {
@@ -69,7 +63,7 @@ fn a_boot_with_nothing_to_do_is_one_cheap_look() {
     );
 }
 
-fn assert_migrated_once(conn: &mut Conn) {
+pub(super) fn assert_migrated_once(conn: &mut Conn) {
     assert_eq!(count(conn, "__covara_migrations"), 4);
     assert_eq!(
         number(
@@ -81,7 +75,7 @@ fn assert_migrated_once(conn: &mut Conn) {
     assert_eq!(internal_tables(conn), 4);
 }
 
-fn internal_tables(conn: &mut Conn) -> usize {
+pub(super) fn internal_tables(conn: &mut Conn) -> usize {
     backend::tables(conn)
         .iter()
         .filter(|table| INTERNAL_TABLE_NAMES.contains(&table.as_str()))
@@ -152,56 +146,6 @@ fn a_failing_migration_leaves_nothing_behind() {
 
     // The connection is fit for use, and once the cause is gone everything is made.
     conn.batch_execute("DROP VIEW auth_api_keys").unwrap();
-    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
-}
-
-#[test]
-fn a_lock_that_is_not_free_in_time_is_an_error_that_says_so() {
-    let db = TestDb::new();
-    let mut holder = db.connect();
-    let options = MigrateOptions::default().lock_timeout(Duration::from_millis(300));
-    backend::write_transaction(&mut holder, |holder| {
-        auto_migrate(holder).unwrap();
-        let mut conn = db.connect();
-        let begun = Instant::now();
-        let error = migrate_internal(&mut conn, &options).unwrap_err();
-        let waited = begun.elapsed();
-        assert!(
-            matches!(error, MigrateError::LockTimeout { .. }),
-            "{error:?}"
-        );
-        assert!(error.to_string().contains("300ms"), "{error}");
-        assert!(waited >= Duration::from_millis(250), "{waited:?}");
-        assert!(waited < Duration::from_secs(5), "{waited:?}");
-        // No transaction, no setting is left behind.
-        assert_eq!(
-            backend::lock_wait(&mut conn),
-            backend::lock_wait(&mut db.connect())
-        );
-        conn.transaction(|_| QueryResult::Ok(())).unwrap();
-    });
-    assert!(
-        migrate_internal(&mut db.connect(), &options)
-            .unwrap()
-            .applied
-            .is_empty()
-    );
-}
-
-#[test]
-fn it_is_part_of_the_callers_transaction() {
-    let db = TestDb::new();
-    let mut conn = db.connect();
-    let before = backend::tables(&mut conn);
-    let wait = backend::lock_wait(&mut conn);
-    conn.transaction(|conn| {
-        assert_eq!(auto_migrate(conn).unwrap().applied.len(), 4);
-        assert_eq!(backend::lock_wait(conn), wait);
-        assert!(auto_migrate(conn).unwrap().applied.is_empty());
-        Err::<(), _>(diesel::result::Error::RollbackTransaction)
-    })
-    .unwrap_err();
-    assert_eq!(backend::tables(&mut conn), before);
     assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
 }
 
@@ -298,82 +242,5 @@ fn a_table_changed_after_its_migration_is_refused_at_the_next_boot() {
     assert!(
         matches!(&error, MigrateError::MissingTable { table } if table == "auth_api_keys"),
         "{error:?}"
-    );
-}
-
-#[test]
-fn an_applications_own_diesel_migrations_are_never_disturbed() {
-    // Before and after ours; one of theirs has the version number of one of ours.
-    for ours_first in [true, false] {
-        let db = TestDb::new();
-        let mut conn = db.connect();
-        if ours_first {
-            auto_migrate(&mut conn).unwrap();
-        }
-        assert_eq!(conn.run_pending_migrations(APPLICATION).unwrap().len(), 3);
-        assert_eq!(
-            auto_migrate(&mut conn).unwrap().applied.is_empty(),
-            ours_first
-        );
-        assert!(!conn.has_pending_migration(APPLICATION).unwrap());
-
-        let reverted = conn.revert_last_migration(APPLICATION).unwrap();
-        assert_eq!(reverted.to_string(), "20990101000000");
-        assert!(auto_migrate(&mut conn).unwrap().applied.is_empty());
-        // Redo: revert and run again.
-        conn.revert_last_migration(APPLICATION).unwrap();
-        assert_eq!(conn.run_pending_migrations(APPLICATION).unwrap().len(), 2);
-        assert!(auto_migrate(&mut conn).unwrap().applied.is_empty());
-
-        assert_eq!(conn.revert_all_migrations(APPLICATION).unwrap().len(), 3);
-        assert_migrated_once(&mut conn);
-        assert_eq!(conn.run_pending_migrations(APPLICATION).unwrap().len(), 3);
-        assert_eq!(count(&mut conn, "notes"), 0);
-    }
-}
-
-#[test]
-fn an_application_can_drive_the_embedded_migrations_itself() {
-    let db = TestDb::new();
-    let mut conn = db.connect();
-    let before = backend::tables(&mut conn);
-    assert_eq!(
-        conn.run_pending_migrations(backend::MIGRATIONS)
-            .unwrap()
-            .len(),
-        4
-    );
-    assert_eq!(internal_tables(&mut conn), 4);
-    for left in [3, 2, 1, 0] {
-        conn.revert_last_migration(backend::MIGRATIONS).unwrap();
-        assert_eq!(internal_tables(&mut conn), left);
-    }
-    conn.batch_execute("DROP TABLE __diesel_schema_migrations")
-        .unwrap();
-    assert_eq!(
-        backend::tables(&mut conn),
-        before,
-        "no index is left either"
-    );
-
-    // What the application's tool made is adopted.
-    conn.run_pending_migrations(backend::MIGRATIONS).unwrap();
-    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
-}
-
-#[test]
-fn a_read_only_database_is_told_as_such_and_fine_once_migrated() {
-    let db = TestDb::new();
-    db.connect()
-        .batch_execute("CREATE TABLE something (id INTEGER)")
-        .unwrap();
-    let error = auto_migrate(&mut backend::read_only(&db)).unwrap_err();
-    assert!(matches!(error, MigrateError::ReadOnly { .. }), "{error:?}");
-    auto_migrate(&mut db.connect()).unwrap();
-    assert!(
-        auto_migrate(&mut backend::read_only(&db))
-            .unwrap()
-            .applied
-            .is_empty()
     );
 }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Barrier;
-use std::time::Instant;
 
 use covara_diesel::{Seed, Seedable};
 use diesel::connection::SimpleConnection;
@@ -11,63 +10,15 @@ use diesel::prelude::*;
 use proptest::prelude::*;
 use support::cities::{self, City};
 use support::numbers::{self, Number, numbers as table};
-use support::workers;
 
 use super::{count, number};
 use crate::backend::{self, TestDb};
 
-fn numbers_db() -> (TestDb, backend::Conn) {
+pub(super) fn numbers_db() -> (TestDb, backend::Conn) {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(numbers::CREATE).unwrap();
     (db, conn)
-}
-
-#[test]
-fn the_real_cities_twice() {
-    let db = TestDb::new();
-    let pool = backend::pool(&db.url());
-    let mut conn = pool.get().unwrap();
-    conn.batch_execute(cities::CREATE).unwrap();
-    let countries = cities::countries();
-    let cities = cities::cities();
-    assert_eq!((countries.len(), cities.len()), (246, 135_233));
-
-    let seed = || Seed::new().table(&countries).table(&cities);
-    let first = seed().run(&mut conn).unwrap();
-    assert_eq!(first.tables.len(), 2);
-    assert_eq!(first.tables[0].table, "countries");
-    assert_eq!(first.tables[0].inserted, 246);
-    assert_eq!(first.tables[1].table, "cities");
-    assert_eq!(first.tables[1].attempted, 135_233);
-    assert_eq!(first.tables[1].inserted, 135_233);
-    assert_eq!(first.tables[1].skipped, 0);
-
-    let second = seed().run(&mut conn).unwrap();
-    assert_eq!(second.inserted(), 0);
-    assert_eq!(second.tables[1].skipped, 135_233);
-    assert_eq!(second.skipped(), second.attempted());
-
-    // What is in the table is what was in the file.
-    let mut stored: Vec<City> = cities::cities::table.load(&mut conn).unwrap();
-    stored.sort_by_key(|city| city.geoname_id);
-    let mut given = cities;
-    given.sort_by_key(|city| city.geoname_id);
-    assert!(stored == given);
-}
-
-#[test]
-fn a_million_streamed_rows_need_little_memory() {
-    let db = TestDb::new();
-    let printed = workers::run(
-        env!("CARGO_BIN_EXE_worker"),
-        &db.url(),
-        1,
-        |_| "stream-pooled",
-    );
-    let growth: usize = printed[0].parse().unwrap();
-    assert!(growth < 64_000_000, "the peak grew by {growth} bytes");
-    assert_eq!(count(&mut db.connect(), "numbers"), 1_000_000);
 }
 
 #[test]
@@ -135,7 +86,7 @@ proptest! {
     #[test]
     fn the_result_is_that_of_the_naive_model(
         present in prop::collection::vec((0..400i64, 0..400u16), 0..50),
-        given in prop::collection::vec((0..400i64, 0..400u16, any::<Option<i64>>()), 0..1500),
+        given in prop::collection::vec((0..400i64, 0..400u16, prop::option::of(-backend::LARGEST_WHOLE..=backend::LARGEST_WHOLE)), 0..1500),
         streamed in any::<bool>(),
         // Small chunks take the same roads as large ones do with more rows.
         chunk_rows in prop::option::of(1..40usize),
@@ -174,19 +125,6 @@ proptest! {
         model.sort_by_key(|row| row.id);
         prop_assert_eq!(stored, model);
     }
-}
-
-#[test]
-fn it_is_part_of_the_callers_transaction() {
-    let (_db, mut conn) = numbers_db();
-    conn.transaction(|conn| {
-        let summary = Seed::new().rows(numbers::up_to(2000)).run(conn).unwrap();
-        assert_eq!(summary.inserted(), 2000);
-        assert_eq!(count(conn, "numbers"), 2000);
-        Err::<(), _>(diesel::result::Error::RollbackTransaction)
-    })
-    .unwrap_err();
-    assert_eq!(count(&mut conn, "numbers"), 0);
 }
 
 #[test]
@@ -234,6 +172,47 @@ fn progress_tells_table_and_rows_done() {
 }
 
 #[test]
+fn the_real_cities_twice() {
+    let db = TestDb::new();
+    let pool = backend::pool(&db.url());
+    let mut conn = pool.get().unwrap();
+    conn.batch_execute(cities::CREATE).unwrap();
+    let countries = cities::countries();
+    let cities = cities::cities();
+    assert_eq!((countries.len(), cities.len()), (246, 135_233));
+
+    let seed = || Seed::new().table(&countries).table(&cities);
+    let first = seed().run(&mut conn).unwrap();
+    assert_eq!(first.tables.len(), 2);
+    assert_eq!(first.tables[0].table, "countries");
+    assert_eq!(first.tables[0].inserted, 246);
+    assert_eq!(first.tables[1].table, "cities");
+    assert_eq!(first.tables[1].attempted, 135_233);
+    assert_eq!(first.tables[1].inserted, 135_233);
+    assert_eq!(first.tables[1].skipped, 0);
+
+    let second = seed().run(&mut conn).unwrap();
+    assert_eq!(second.inserted(), 0);
+    assert_eq!(second.tables[1].skipped, 135_233);
+    assert_eq!(second.skipped(), second.attempted());
+
+    // What is in the table is what was in the file.
+    let mut stored: Vec<City> = Vec::new();
+    // In parts, as servers have limits to what they answer with.
+    for from in (0..135_233).step_by(25_000) {
+        let query = cities::cities::table
+            .order(cities::cities::geoname_id)
+            .limit(25_000)
+            .offset(from);
+        stored.extend(query.load::<City>(&mut conn).unwrap());
+    }
+    stored.sort_by_key(|city| city.geoname_id);
+    let mut given = cities;
+    given.sort_by_key(|city| city.geoname_id);
+    assert!(stored == given);
+}
+
+#[test]
 fn two_connections_seed_the_same_table_at_once() {
     let (db, mut conn) = numbers_db();
     let start = Barrier::new(2);
@@ -263,25 +242,4 @@ fn two_connections_seed_the_same_table_at_once() {
         number(&mut conn, "SELECT count(DISTINCT label) AS n FROM numbers"),
         50_000
     );
-}
-
-#[test]
-fn a_seed_that_is_killed_leaves_all_or_nothing() {
-    let (db, mut conn) = numbers_db();
-    let worker = env!("CARGO_BIN_EXE_worker");
-    // How long a whole seed takes here, to spread the kills over it.
-    let begun = Instant::now();
-    workers::run(worker, &db.url(), 1, |_| "fill-pooled");
-    let whole = begun.elapsed();
-    let mut unfinished = 0;
-    for kill in 0..50 {
-        conn.batch_execute("DELETE FROM numbers").unwrap();
-        workers::kill_after(worker, &db.url(), "fill-pooled", whole * kill / 50);
-        backend::wait_until_alone(&mut conn);
-        match count(&mut conn, "numbers") {
-            0 => unfinished += 1,
-            all => assert_eq!(all, 100_000, "kill {kill}"),
-        }
-    }
-    assert!(unfinished > 0, "no kill came before the end");
 }

@@ -1,10 +1,8 @@
 //! What a migration would find.
 
-use std::time::Duration;
-
 use covara_diesel::migrate::{MigrationStatus, TableFit, status};
-use covara_diesel::{DatabaseConnection, INTERNAL_TABLE_NAMES, MigrateError, auto_migrate};
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use covara_diesel::{INTERNAL_TABLE_NAMES, MigrateError, auto_migrate};
+use diesel::connection::SimpleConnection;
 
 use crate::backend::{self, TestDb};
 
@@ -124,22 +122,4 @@ fn a_lost_table_is_a_misfit_only_when_nothing_is_pending() {
         .unwrap();
     assert!(misfits(&status(&mut conn).unwrap()).is_empty());
     auto_migrate(&mut conn).unwrap();
-}
-
-#[test]
-fn it_waits_for_no_migrator_and_needs_no_right_to_write() {
-    let db = TestDb::new();
-    let mut migrator = db.connect();
-    auto_migrate(&mut migrator).unwrap();
-    let wait = migrator.begin_migration(Duration::from_secs(1)).unwrap();
-    let found = status(&mut db.connect()).unwrap();
-    assert!(found.pending().next().is_none());
-    AnsiTransactionManager::rollback_transaction(&mut migrator).unwrap();
-    migrator.restore_lock_wait(wait).unwrap();
-
-    let found = status(&mut backend::read_only(&db)).unwrap();
-    assert!(found.pending().next().is_none());
-    // Through a pooled connection as well.
-    let pool = backend::pool(&db.url());
-    assert_eq!(status(&mut pool.get().unwrap()).unwrap(), found);
 }

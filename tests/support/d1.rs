@@ -1,6 +1,7 @@
 //! Cloudflare D1 as it runs locally: workerd, with its REST API in front.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{ChildStdin, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -27,7 +28,8 @@ impl TestDb {
     pub fn new() -> Self {
         static CURRENT: Mutex<Option<(Arc<Workerd>, usize)>> = Mutex::new(None);
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
-        let (workerd, next) = current.get_or_insert_with(|| (Arc::new(Workerd::start()), 0));
+        let (workerd, next) =
+            current.get_or_insert_with(|| (Arc::new(Workerd::start(DATABASES, None)), 0));
         let made = Self {
             workerd: Arc::clone(workerd),
             number: *next,
@@ -37,6 +39,15 @@ impl TestDb {
             *current = None;
         }
         made
+    }
+
+    /// The database that wrangler has in `folder` (`--persist-to`) under the id `db-0`, on a
+    /// server of its own.
+    pub fn of_wrangler(folder: &Path) -> Self {
+        Self {
+            workerd: Arc::new(Workerd::start(1, Some(folder))),
+            number: 0,
+        }
     }
 
     /// The base URL of the API, without a slash at its end.
@@ -68,13 +79,14 @@ struct Workerd {
 }
 
 impl Workerd {
-    fn start() -> Self {
+    fn start(databases: usize, folder: Option<&Path>) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/d1.mjs");
         installed("node_modules/miniflare");
         let mut command = Command::new("node");
         command
             .arg(script)
-            .args([&DATABASES.to_string(), TOKEN, FOREIGN_TOKEN])
+            .args([&databases.to_string(), TOKEN, FOREIGN_TOKEN])
+            .args(folder)
             .current_dir(installed(""));
         let mut server = Server::start_reading(command);
         let stdin = Some(server.stdin());

@@ -3,7 +3,9 @@
 pub mod auth;
 pub mod cities;
 pub mod d1;
+pub mod fault_proxy;
 pub mod http;
+pub mod https;
 pub mod memory;
 pub mod numbers;
 #[cfg(feature = "postgres")]

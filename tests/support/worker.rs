@@ -51,6 +51,10 @@ fn hold_servers() -> ! {
 fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
     if url.starts_with("postgres") {
         on_postgres(url, pooled, job)
+    } else if url.starts_with("http") {
+        on_libsql(url, pooled, job)
+    } else if url.starts_with("d1:") {
+        on_d1(url, pooled, job)
     } else if pooled {
         work(&mut pool::sqlite(url)?.get()?, job)
     } else {
@@ -75,6 +79,38 @@ fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
 #[cfg(not(feature = "postgres"))]
 fn on_postgres(_: &str, _: bool, _: &str) -> Outcome {
     Err("built without PostgreSQL".into())
+}
+
+#[cfg(feature = "libsql")]
+fn on_libsql(url: &str, pooled: bool, job: &str) -> Outcome {
+    if pooled {
+        return work(&mut pool::libsql(url)?.get()?, job);
+    }
+    work(
+        &mut covara_diesel::remote::LibsqlConnection::establish(url)?,
+        job,
+    )
+}
+
+#[cfg(not(feature = "libsql"))]
+fn on_libsql(_: &str, _: bool, _: &str) -> Outcome {
+    Err("built without libSQL".into())
+}
+
+#[cfg(feature = "d1")]
+fn on_d1(url: &str, pooled: bool, job: &str) -> Outcome {
+    if pooled {
+        return work(&mut pool::d1(url)?.get()?, job);
+    }
+    work(
+        &mut covara_diesel::remote::D1Connection::establish(url)?,
+        job,
+    )
+}
+
+#[cfg(not(feature = "d1"))]
+fn on_d1(_: &str, _: bool, _: &str) -> Outcome {
+    Err("built without D1".into())
 }
 
 fn work<C>(conn: &mut C, job: &str) -> Outcome

@@ -6,7 +6,7 @@ use diesel::result::Error;
 
 use super::error::{MigrateError, Source};
 use super::{MigrateOptions, MigrationSummary};
-use crate::connection::{DatabaseConnection, Transaction, message};
+use crate::connection::{BatchError, DatabaseConnection, Gathering, Transaction, message};
 use crate::engine::{Engine, Fault, Inspection};
 use crate::typed::AnyDatabase;
 use crate::with_typed;
@@ -68,9 +68,8 @@ fn migrate<C: DatabaseConnection>(
     }
 
     if !conn.has_transactions() {
-        let applied = run_as_batch(conn, &migrations, options);
-        conn.end_batch();
-        return Ok(MigrationSummary::new(dialect, applied?));
+        let applied = run_as_batch(&mut *Gathering(conn).0, &migrations, options)?;
+        return Ok(MigrationSummary::new(dialect, applied));
     }
     let mut transaction =
         Transaction::begin(conn, |conn| conn.begin_migration(options.lock_timeout))
@@ -111,18 +110,32 @@ fn run_as_batch<C: DatabaseConnection>(
     options: &MigrateOptions,
 ) -> Result<Vec<String>, MigrateError> {
     let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    // Afterwards it would be too late: a batch that was sent cannot be taken back.
+    check_present_tables::<C::Backend>(&state)?;
+    let pending = pending(migrations, &state);
     conn.begin_batch();
-    let mut applied = Vec::new();
-    for migration in pending(migrations, &state) {
-        let version = version(migration);
-        if let Err(error) = run_and_record(conn, migration) {
-            let name = migration.name().to_string();
-            return Err(migration_failure::<C>(&*error, version, name, options));
-        }
-        applied.push(version);
+    // Of each migration, how many statements there are up to its last.
+    let mut ends = Vec::new();
+    let blame = |migration: &dyn Migration<C::Backend>, error: &(dyn StdError + Send + Sync)| {
+        let name = migration.name().to_string();
+        migration_failure::<C>(error, version(migration), name, options)
+    };
+    for migration in &pending {
+        run_and_record(conn, *migration).map_err(|error| blame(*migration, &*error))?;
+        ends.push(conn.batch_statements());
     }
-    conn.send_batch(&[])
-        .map_err(|error| failure::<C>(error.source, options))?;
+    let changed = conn.send_batch(&[]).map_err(|BatchError { at, source }| {
+        let at = at.map(|(statement, _)| ends.partition_point(|end| *end <= statement));
+        match at.and_then(|position| pending.get(position)) {
+            Some(migration) => blame(*migration, &source),
+            None => failure::<C>(source, options),
+        }
+    })?;
+    // Its last statement notes a migration in the history, unless somebody else has.
+    let is_ours = |end: &usize| end.checked_sub(1).and_then(|last| changed.get(last)) != Some(&0);
+    let applied = pending.iter().zip(&ends);
+    let applied = applied.filter(|(_, end)| is_ours(end));
+    let applied = applied.map(|(migration, _)| version(*migration)).collect();
     check(conn, options)?;
     Ok(applied)
 }
@@ -179,10 +192,23 @@ pub(super) fn is_applied<DB: Engine>(migration: &dyn Migration<DB>, state: &Insp
 }
 
 fn check_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
+    check_present_tables::<DB>(state)?;
+    for expected in DB::expected_tables() {
+        if !state.tables.iter().any(|real| real.name == expected.name) {
+            return Err(MigrateError::MissingTable {
+                table: expected.name,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Tables that are not there are none that do not fit.
+fn check_present_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
     for expected in DB::expected_tables() {
         let table = expected.name.clone();
         let Some(real) = state.tables.iter().find(|real| real.name == table) else {
-            return Err(MigrateError::MissingTable { table });
+            continue;
         };
         if let Some(first) = expected.mismatches(real).into_iter().next() {
             return Err(MigrateError::ColumnMismatch {

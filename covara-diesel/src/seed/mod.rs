@@ -84,7 +84,7 @@ pub(crate) use rows::{AnyRows, Prepared, Rows};
 pub(crate) use run::Run;
 pub(crate) use target::Target;
 
-use crate::connection::{DatabaseConnection, Transaction};
+use crate::connection::{DatabaseConnection, Gathering, Transaction};
 use crate::typed::AnyDatabase;
 use crate::with_typed;
 use report::Report;
@@ -204,10 +204,7 @@ fn run<'a, C: DatabaseConnection>(
     prepare: impl FnOnce(&mut C) -> Result<Vec<Prepared<'a, C>>, SeedError>,
 ) -> Result<SeedSummary, SeedError> {
     if !conn.has_transactions() {
-        let written = write(conn, options, prepare);
-        // What a failure left in the batch that was being gathered is not sent.
-        conn.end_batch();
-        return written;
+        return write(&mut *Gathering(conn).0, options, prepare);
     }
     let begin = |conn: &mut C| conn.begin_write(options.lock_timeout);
     let mut transaction = Transaction::begin(conn, begin).map_err(outside::<C>)?;

@@ -23,6 +23,10 @@ impl Batch {
         self.statements.push(statement);
     }
 
+    pub(super) fn statements(&self) -> usize {
+        self.statements.len()
+    }
+
     pub(super) fn send<D: Driver>(
         self,
         driver: &mut D,

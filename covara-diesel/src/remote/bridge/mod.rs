@@ -332,6 +332,10 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         self.batch = None;
     }
 
+    fn batch_statements(&self) -> usize {
+        self.batch.as_ref().map_or(0, Batch::statements)
+    }
+
     fn batch_bytes(&self) -> usize {
         self.batch.as_ref().map_or(0, |batch| batch.bytes)
     }

@@ -1,0 +1,71 @@
+//! The shared suite on Cloudflare D1, with a database for each test.
+//!
+//! Left out is what needs a file, and what D1 has not: transactions, and with them Diesel's own
+//! migration harness, which uses them. That they are refused is in `remote`.
+
+mod backend {
+    use diesel::prelude::*;
+    use diesel::r2d2::{ConnectionManager, Pool};
+    use support::d1;
+
+    pub(crate) use crate::remote::shared::*;
+
+    pub type Conn = covara_diesel::remote::D1Connection;
+
+    /// A time that the database holds and chrono does not. A larger one cannot be read.
+    pub const FAR_TIME: &str = "9007199254740991";
+
+    /// Doubles, which D1 sends, are exact up to here.
+    pub const LARGEST_WHOLE: i64 = (1 << 53) - 1;
+    /// Rows that a seed surely keeps all or none of: fewer than fill one batch.
+    pub const MANY_ROWS: i64 = 20_000;
+
+    pub struct TestDb(d1::TestDb);
+
+    impl TestDb {
+        pub fn new() -> Self {
+            Self(d1::TestDb::new())
+        }
+
+        pub fn url(&self) -> String {
+            self.0.url()
+        }
+
+        pub fn connect(&self) -> Conn {
+            Conn::establish(&self.url()).expect("a usable URL")
+        }
+    }
+
+    pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
+        covara_diesel::pool::d1(url).expect("a usable URL")
+    }
+}
+
+mod remote {
+    pub(crate) mod shared;
+}
+
+mod suite {
+    mod auth {
+        mod accounts;
+        mod api_keys;
+        mod concurrency;
+        mod helpers;
+        mod interop;
+        mod properties;
+        mod secrets;
+        mod sessions;
+        mod verification_tokens;
+
+        use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
+    }
+    mod helpers;
+    mod interop;
+    mod migrate;
+    mod seed;
+    mod seed_errors;
+    mod status;
+    mod values;
+
+    pub(crate) use helpers::{chain, count, number};
+}

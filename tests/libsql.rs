@@ -1,0 +1,110 @@
+//! The shared suite on libSQL, on a server for each test.
+//!
+//! Left out is what needs a file: the command, and databases that are locked, read-only or
+//! gone; for the last there is `remote`, with faults that only networks have.
+
+mod backend {
+    use covara_diesel::pool::{PoolDriver, recommended_pool_config};
+    use diesel::connection::SimpleConnection;
+    use diesel::prelude::*;
+    use diesel::r2d2::{ConnectionManager, Pool};
+    use support::sqld;
+
+    pub use covara_diesel::SQLITE_MIGRATIONS as MIGRATIONS;
+
+    pub(crate) use crate::remote::shared::*;
+
+    pub type Conn = covara_diesel::remote::LibsqlConnection;
+
+    /// A time that the database holds and chrono does not.
+    pub const FAR_TIME: &str = "9223372036854775807";
+
+    pub const LARGEST_WHOLE: i64 = i64::MAX;
+    /// Rows that a seed surely keeps all or none of.
+    pub const MANY_ROWS: i64 = 100_000;
+    pub const THREE_VALUES: &str = "VALUES (?, ?, ?)";
+
+    pub struct TestDb(sqld::TestDb);
+
+    impl TestDb {
+        pub fn new() -> Self {
+            Self(sqld::TestDb::new())
+        }
+
+        pub fn url(&self) -> String {
+            self.0.url()
+        }
+
+        pub fn connect(&self) -> Conn {
+            Conn::establish(&self.url()).expect("a usable URL")
+        }
+    }
+
+    pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
+        let mut config = recommended_pool_config(PoolDriver::Libsql);
+        config.max_size = 4;
+        covara_diesel::pool::libsql_with(url, &config).expect("a usable URL")
+    }
+
+    pub fn pool_of_one(url: &str) -> Pool<ConnectionManager<Conn>> {
+        covara_diesel::pool::libsql(url).expect("a usable URL")
+    }
+
+    /// The database without anything in it.
+    pub fn emptied(db: &TestDb) -> Conn {
+        let mut conn = db.connect();
+        let mut script = String::from("PRAGMA foreign_keys = OFF; PRAGMA defer_foreign_keys = ON;");
+        for drop in names(
+            &mut conn,
+            "SELECT 'DROP ' || type || ' \"' || name || '\";' AS name FROM sqlite_master
+             WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+                 AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type DESC",
+        ) {
+            script.push_str(&drop);
+        }
+        conn.batch_execute(&script).expect(&script);
+        conn
+    }
+
+    /// Waiting for others is the server's business.
+    pub fn lock_wait(_: &mut Conn) -> String {
+        String::new()
+    }
+}
+
+mod remote {
+    pub(crate) mod shared;
+}
+
+mod sqlite {
+    mod seed_model;
+}
+
+mod suite {
+    mod auth {
+        mod accounts;
+        mod api_keys;
+        mod concurrency;
+        mod helpers;
+        mod interop;
+        mod properties;
+        mod secrets;
+        mod sessions;
+        mod transactions;
+        mod verification_tokens;
+
+        use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
+    }
+    mod harness;
+    mod helpers;
+    mod interop;
+    mod migrate;
+    mod nested;
+    mod seed;
+    mod seed_errors;
+    pub(crate) mod seed_model;
+    mod status;
+    mod values;
+
+    pub(crate) use helpers::{chain, count, number};
+}

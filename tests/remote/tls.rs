@@ -1,0 +1,164 @@
+//! Encryption: certificates are verified, and without it only this machine is spoken to.
+
+use covara_diesel::remote::{D1Connection, LibsqlConnection};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
+use support::fault_proxy::{Fault, FaultProxy};
+use support::https::Authority;
+use support::{d1, sqld};
+
+fn is_not_sent(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _)
+    )
+}
+
+fn port_of(origin: &str) -> u16 {
+    origin.rsplit(':').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn certificates_are_verified_on_libsql() {
+    let db = sqld::TestDb::new();
+    let proxy = FaultProxy::new(&db.url());
+    let ours = Authority::new();
+    let server = ours.serve(port_of(&proxy.origin()), "DNS:localhost,IP:127.0.0.1");
+    let other = Authority::new();
+    let ask = |url: &str| {
+        let mut conn = LibsqlConnection::establish(url).unwrap();
+        conn.batch_execute("CREATE TABLE IF NOT EXISTS t (a)")
+    };
+    for host in ["localhost", "127.0.0.1"] {
+        let address = format!("{host}:{}", server.port);
+        for scheme in ["https", "libsql"] {
+            let error = ask(&format!("{scheme}://{address}")).unwrap_err();
+            assert!(is_not_sent(&error), "{error:?}");
+            let text = error.to_string().to_lowercase();
+            assert!(text.contains("certificate"), "{text}");
+            // Another authority than the one that signed.
+            let path = other.certificate();
+            let url = format!("{scheme}://{address}?sslrootcert={}", path.display());
+            assert!(is_not_sent(&ask(&url).unwrap_err()));
+        }
+    }
+    assert_eq!(proxy.requests().len(), 0, "nothing was said to it");
+
+    let trusted = format!("sslrootcert={}", ours.certificate().display());
+    for url in ["https://localhost", "libsql://127.0.0.1"] {
+        ask(&format!("{url}:{}?{trusted}", server.port)).unwrap();
+    }
+    assert_eq!(proxy.requests().len(), 2);
+
+    // Signed by ours, but for somebody else.
+    let wrong = ours.serve(port_of(&proxy.origin()), "DNS:example.com");
+    let error = ask(&format!("https://localhost:{}?{trusted}", wrong.port)).unwrap_err();
+    assert!(is_not_sent(&error), "{error:?}");
+    assert_eq!(proxy.requests().len(), 2);
+    // What is not even encrypted.
+    let error = ask(&format!("https://localhost:{}?{trusted}", db.port())).unwrap_err();
+    assert!(is_not_sent(&error), "{error:?}");
+}
+
+#[test]
+fn certificates_are_verified_on_d1() {
+    let db = d1::TestDb::new();
+    let ours = Authority::new();
+    let server = ours.serve(port_of(db.base_url()), "DNS:localhost");
+    let url = db.url_through(&format!("https://localhost:{}", server.port), d1::TOKEN);
+    let ask = |url: &str| {
+        let mut conn = D1Connection::establish(url).unwrap();
+        conn.batch_execute("CREATE TABLE t (a)")
+    };
+    let error = ask(&url).unwrap_err();
+    assert!(is_not_sent(&error), "{error:?}");
+    let certificate = ours.certificate();
+    ask(&format!("{url}&sslrootcert={}", certificate.display())).unwrap();
+}
+
+#[test]
+fn plain_http_is_for_this_machine_unless_asked_for_by_name() {
+    let libsql = |url: &str| LibsqlConnection::establish(url).map(drop);
+    let d1 = |base: &str| {
+        let url = format!("d1://a/b?token=x&base_url={base}");
+        D1Connection::establish(&url).map(drop)
+    };
+    for host in [
+        "localhost",
+        "127.0.0.1:8080",
+        "127.1.2.3",
+        "[::1]:80",
+        "LOCALHOST",
+    ] {
+        libsql(&format!("http://{host}")).unwrap();
+        libsql(&format!("libsql://{host}?tls=0")).unwrap();
+        d1(&format!("http://{host}")).unwrap();
+    }
+    for host in [
+        "example.com",
+        "localhost.example.com",
+        "127.0.0.1.example.com",
+        "127.0.0.1@example.com",
+        "localhost:80@example.com",
+        "10.0.0.1",
+        "[2001:db8::1]",
+        "0.0.0.0",
+    ] {
+        for refused in [
+            libsql(&format!("http://{host}")),
+            libsql(&format!("libsql://{host}?tls=0")),
+            d1(&format!("http://{host}")),
+        ] {
+            let error = refused.expect_err(host);
+            assert!(
+                matches!(error, ConnectionError::InvalidConnectionUrl(_)),
+                "{error:?}"
+            );
+        }
+    }
+    for host in ["example.com", "10.0.0.1"] {
+        libsql(&format!("http://{host}?allow_plain_http=true")).unwrap();
+        d1(&format!("http://{host}&allow_plain_http=true")).unwrap();
+        libsql(&format!("http://{host}?allow_plain_http=false")).unwrap_err();
+    }
+}
+
+/// Where a server wants the stream to go on is where it goes on, but not without encryption.
+#[test]
+fn the_servers_base_url_is_honoured() {
+    let db = sqld::TestDb::new();
+    let here = FaultProxy::new(&db.url());
+    let there = FaultProxy::new(&db.url());
+    let mut conn = LibsqlConnection::establish(&here.origin()).unwrap();
+    conn.batch_execute("CREATE TABLE t (a INTEGER)").unwrap();
+    let insert =
+        |conn: &mut LibsqlConnection| diesel::sql_query("INSERT INTO t VALUES (1)").execute(conn);
+    let go_on_at = |url: String| {
+        Fault::Change(Box::new(move |body| {
+            let text = String::from_utf8(body).unwrap();
+            let new = format!("\"base_url\":\"{url}\"");
+            assert!(text.contains("\"base_url\":null"), "{text}");
+            text.replace("\"base_url\":null", &new).into_bytes()
+        }))
+    };
+
+    here.forget();
+    here.next(go_on_at(format!("{}/", there.origin())));
+    conn.transaction(insert).unwrap();
+    assert_eq!((here.requests().len(), there.requests().len()), (1, 2));
+    // The next one begins where the URL says.
+    conn.transaction(insert).unwrap();
+    assert_eq!((here.requests().len(), there.requests().len()), (4, 2));
+
+    for url in [
+        "http://example.com",
+        "file:///etc/passwd",
+        "",
+        "javascript:0",
+    ] {
+        here.next(go_on_at(url.to_owned()));
+        let error = conn.transaction(insert).unwrap_err();
+        assert!(matches!(error, Error::DeserializationError(_)), "{error:?}");
+    }
+}

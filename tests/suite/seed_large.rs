@@ -1,0 +1,45 @@
+//! Seeds of so many rows that they need a program of their own.
+
+use std::time::Instant;
+
+use diesel::connection::SimpleConnection;
+use support::workers;
+
+use super::count;
+use super::seed::numbers_db;
+use crate::backend::{self, TestDb};
+
+#[test]
+fn a_million_streamed_rows_need_little_memory() {
+    let db = TestDb::new();
+    let printed = workers::run(
+        env!("CARGO_BIN_EXE_worker"),
+        &db.url(),
+        1,
+        |_| "stream-pooled",
+    );
+    let growth: usize = printed[0].parse().unwrap();
+    assert!(growth < 64_000_000, "the peak grew by {growth} bytes");
+    assert_eq!(count(&mut db.connect(), "numbers"), 1_000_000);
+}
+
+#[test]
+fn a_seed_that_is_killed_leaves_all_or_nothing() {
+    let (db, mut conn) = numbers_db();
+    let worker = env!("CARGO_BIN_EXE_worker");
+    // How long a whole seed takes here, to spread the kills over it.
+    let begun = Instant::now();
+    workers::run(worker, &db.url(), 1, |_| "fill-pooled");
+    let whole = begun.elapsed();
+    let mut unfinished = 0;
+    for kill in 0..50 {
+        conn.batch_execute("DELETE FROM numbers").unwrap();
+        workers::kill_after(worker, &db.url(), "fill-pooled", whole * kill / 50);
+        backend::wait_until_alone(&mut conn);
+        match count(&mut conn, "numbers") {
+            0 => unfinished += 1,
+            all => assert_eq!(all, 100_000, "kill {kill}"),
+        }
+    }
+    assert!(unfinished > 0, "no kill came before the end");
+}

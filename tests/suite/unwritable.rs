@@ -1,0 +1,118 @@
+//! Databases that are locked, read-only or gone.
+
+use std::time::{Duration, Instant};
+
+use covara_diesel::migrate::status;
+use covara_diesel::{
+    DatabaseConnection, MigrateError, MigrateOptions, Seed, SeedError, auto_migrate,
+    migrate_internal,
+};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use support::numbers;
+
+use super::count;
+use crate::backend::{self, TestDb};
+
+#[test]
+fn a_lock_that_is_not_free_in_time_is_an_error_that_says_so() {
+    let db = TestDb::new();
+    let mut holder = db.connect();
+    let options = MigrateOptions::default().lock_timeout(Duration::from_millis(300));
+    backend::write_transaction(&mut holder, |holder| {
+        auto_migrate(holder).unwrap();
+        let mut conn = db.connect();
+        let begun = Instant::now();
+        let error = migrate_internal(&mut conn, &options).unwrap_err();
+        let waited = begun.elapsed();
+        assert!(
+            matches!(error, MigrateError::LockTimeout { .. }),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("300ms"), "{error}");
+        assert!(waited >= Duration::from_millis(250), "{waited:?}");
+        assert!(waited < Duration::from_secs(5), "{waited:?}");
+        // No transaction, no setting is left behind.
+        assert_eq!(
+            backend::lock_wait(&mut conn),
+            backend::lock_wait(&mut db.connect())
+        );
+        conn.transaction(|_| QueryResult::Ok(())).unwrap();
+    });
+    assert!(
+        migrate_internal(&mut db.connect(), &options)
+            .unwrap()
+            .applied
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_read_only_database_is_told_as_such_and_fine_once_migrated() {
+    let db = TestDb::new();
+    db.connect()
+        .batch_execute("CREATE TABLE something (id INTEGER)")
+        .unwrap();
+    let error = auto_migrate(&mut backend::read_only(&db)).unwrap_err();
+    assert!(matches!(error, MigrateError::ReadOnly { .. }), "{error:?}");
+    auto_migrate(&mut db.connect()).unwrap();
+    assert!(
+        auto_migrate(&mut backend::read_only(&db))
+            .unwrap()
+            .applied
+            .is_empty()
+    );
+}
+
+#[test]
+fn it_waits_for_no_migrator_and_needs_no_right_to_write() {
+    let db = TestDb::new();
+    let mut migrator = db.connect();
+    auto_migrate(&mut migrator).unwrap();
+    let wait = migrator.begin_migration(Duration::from_secs(1)).unwrap();
+    let found = status(&mut db.connect()).unwrap();
+    assert!(found.pending().next().is_none());
+    AnsiTransactionManager::rollback_transaction(&mut migrator).unwrap();
+    migrator.restore_lock_wait(wait).unwrap();
+
+    let found = status(&mut backend::read_only(&db)).unwrap();
+    assert!(found.pending().next().is_none());
+    // Through a pooled connection as well.
+    let pool = backend::pool(&db.url());
+    assert_eq!(status(&mut pool.get().unwrap()).unwrap(), found);
+}
+
+#[test]
+fn a_read_only_database_is_told_as_such() {
+    let db = TestDb::new();
+    db.connect().batch_execute(numbers::CREATE).unwrap();
+    let error = Seed::new()
+        .rows(numbers::up_to(10))
+        .run(&mut backend::read_only(&db))
+        .unwrap_err();
+    assert!(matches!(error, SeedError::ReadOnly { .. }), "{error:?}");
+}
+
+#[test]
+fn a_lost_connection_is_an_error() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    let rows = numbers::up_to(30_000).inspect(|row| {
+        if row.id == 20_000 {
+            backend::break_connections(&db);
+        }
+    });
+    let result = Seed::new()
+        .lock_timeout(Duration::from_secs(1))
+        .rows(rows)
+        .run(&mut conn);
+    assert_eq!(result.is_err(), backend::HAS_SERVER, "{result:?}");
+    if let Err(error) = result {
+        let after = matches!(&error, SeedError::Interrupted { table, done, .. }
+            if table == "numbers" && *done > 0);
+        assert!(after, "{error:?}");
+    }
+    let kept = count(&mut db.connect(), "numbers");
+    assert_eq!(kept, if backend::HAS_SERVER { 0 } else { 30_000 });
+}
