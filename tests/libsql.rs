@@ -76,10 +76,6 @@ mod remote {
     pub(crate) mod shared;
 }
 
-mod sqlite {
-    mod seed_model;
-}
-
 mod suite {
     mod auth {
         mod accounts;

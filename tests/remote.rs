@@ -3,7 +3,6 @@
 mod remote {
     mod concurrency;
     mod faults;
-    mod interrupted;
     mod parsers;
     mod pools;
     mod secrets;

@@ -25,17 +25,26 @@ thread_local! {
 
 struct Logger;
 
+fn note(text: String) {
+    LOGGED.with_borrow_mut(|logged| {
+        if let Some(logged) = logged {
+            logged.push_str(&text);
+        }
+    });
+}
+
 impl log::Log for Logger {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         LOGGED.with_borrow(Option::is_some)
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        LOGGED.with_borrow_mut(|logged| {
-            if let Some(logged) = logged {
-                logged.push_str(&format!("{} {}\n", record.target(), record.args()));
-            }
-        });
+        // The client writes what goes over the wire, at its own levels; that is documented.
+        if record.target().starts_with("ureq") {
+            return;
+        }
+        // Made before the borrow, as making it may log.
+        note(format!("{} {}\n", record.target(), record.args()));
     }
 
     fn flush(&self) {}
@@ -49,11 +58,7 @@ fn said(work: impl FnOnce(&mut dyn FnMut(&dyn Debug))) -> String {
         log::set_max_level(log::LevelFilter::Trace);
         set_default_instrumentation(|| {
             Some(Box::new(|event: InstrumentationEvent<'_>| {
-                LOGGED.with_borrow_mut(|logged| {
-                    if let Some(logged) = logged {
-                        logged.push_str(&format!("{event:?}\n"));
-                    }
-                });
+                note(format!("{event:?}\n"));
             }))
         })
         .unwrap();

@@ -85,7 +85,10 @@ impl Http {
 
     /// When a statement that begins now must be through.
     pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.options.statement_timeout
+        // A time-out beyond the end of time is none that anybody waits for.
+        let now = Instant::now();
+        now.checked_add(self.options.statement_timeout)
+            .unwrap_or_else(|| now + Duration::from_secs(10 * 365 * 24 * 60 * 60))
     }
 
     /// Sends JSON until there is an answer. What may have been done is sent again only if
@@ -117,7 +120,7 @@ impl Http {
                 Err(Failure::Lost(_)) if !last && repeatable => pause_now,
                 _ => return self.told(tried),
             };
-            if Instant::now() + after >= deadline {
+            if after >= deadline.saturating_duration_since(Instant::now()) {
                 return self.told(tried);
             }
             thread::sleep(after);

@@ -101,7 +101,10 @@ impl<'a> Parts<'a> {
             .split('&')
             .filter(|pair| !pair.is_empty())
             .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                // What has no name may be a token: it is not repeated.
+                let (name, value) = pair
+                    .split_once('=')
+                    .ok_or_else(|| bad_url("a parameter of the URL has no value"))?;
                 Ok((decoded(name)?, decoded(value)?))
             })
             .collect::<ConnectionResult<_>>()?;

@@ -190,11 +190,11 @@ impl<D: Driver> Connection for RemoteConnection<D> {
         let mut instrumentation = default_instrumentation();
         let shown = without_secrets(database_url);
         instrumentation
-            .on_connection_event(InstrumentationEvent::start_establish_connection(shown));
+            .on_connection_event(InstrumentationEvent::start_establish_connection(&shown));
         let opened = D::open(database_url).and_then(|driver| Ok((driver, Private::open()?)));
         let error = opened.as_ref().err();
         instrumentation.on_connection_event(InstrumentationEvent::finish_establish_connection(
-            shown, error,
+            &shown, error,
         ));
         let (driver, private) = opened?;
         Ok(Self {
@@ -378,9 +378,15 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     }
 }
 
-/// The URL as far as it can be shown.
-fn without_secrets(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
+/// The URL as far as it can be shown: without parameters, and without a user where none belongs.
+fn without_secrets(url: &str) -> String {
+    let place = url.split(['?', '#']).next().unwrap_or_default();
+    match (place.split_once("://"), place.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        (Some(_), None) => place.to_owned(),
+        // No URL: it may be anything.
+        (None, _) => String::new(),
+    }
 }
 
 /// Diesel's error for a URL that cannot be used.

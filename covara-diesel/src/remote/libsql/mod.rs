@@ -50,7 +50,11 @@ use url::Target;
 /// kind [`ClosedConnection`](DatabaseErrorKind::ClosedConnection) leaves open whether a
 /// statement that writes was carried out.
 ///
-/// What differs from a local file: no `ATTACH`, no `VACUUM`, no temporary tables, no infinite
+/// Tokens are shown nowhere by this library. The HTTP client `ureq` logs whole requests at the
+/// levels `debug` and `trace` of the crate `log`: keep the targets `ureq` and `ureq_proto` at
+/// `info` where logs are kept.
+///
+/// What differs from a local file: the words of syntax errors, no `ATTACH`, no `VACUUM`, no temporary tables, no infinite
 /// floating-point numbers, no answers above the server's limit (10 MB on sqld) or
 /// `max_response_bytes`. `BEGIN` by hand is refused outside of
 /// [`transaction`](diesel::Connection::transaction).
@@ -172,13 +176,15 @@ impl Libsql {
     /// Sends, and again as long as the first statement finds the database locked, which then
     /// has done nothing.
     fn unlocked(&mut self, requests: &[Request<'_>], repeatable: bool) -> QueryResult<Answer> {
-        let until = Instant::now() + self.lock_wait;
+        let begun = Instant::now();
         loop {
             let deadline = self.client.deadline();
             let answer = self.client.send(requests, repeatable, deadline)?;
             match answer.first_error() {
                 Some(error)
-                    if answer.nothing_ran() && is_locked(&error) && Instant::now() < until =>
+                    if answer.nothing_ran()
+                        && is_locked(&error)
+                        && begun.elapsed() < self.lock_wait =>
                 {
                     std::thread::sleep(LOCK_PAUSE);
                 }

@@ -92,11 +92,13 @@ impl Client {
             return Err(self.refusal(reply.status, &reply.body));
         }
         let (answer, next) = Answer::read(reply.body, requests.len())?;
-        self.stream = self.next(next)?;
+        let before = stream.and_then(|stream| stream.base);
+        self.stream = self.next(next, before)?;
         Ok(answer)
     }
 
-    fn next(&self, next: Option<Stream>) -> QueryResult<Option<Stream>> {
+    /// The stream as it goes on: where it was `before`, unless the server says otherwise.
+    fn next(&self, next: Option<Stream>, before: Option<String>) -> QueryResult<Option<Stream>> {
         let Some(mut stream) = next else {
             return Ok(None);
         };
@@ -107,6 +109,7 @@ impl Client {
             }
             base.truncate(base.trim_end_matches('/').len());
         }
+        stream.base = stream.base.or(before);
         Ok(Some(stream))
     }
 
