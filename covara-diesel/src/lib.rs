@@ -17,6 +17,14 @@
     )
 )]
 #![cfg_attr(
+    not(feature = "sqlite"),
+    allow(
+        unreachable_pub,
+        unused_imports,
+        reason = "only SQLite's migrations are handed out as files"
+    )
+)]
+#![cfg_attr(
     not(all(feature = "fixtures", feature = "postgres")),
     allow(
         dead_code,
