@@ -56,11 +56,12 @@ fn real_files_go_in_once() {
     ] {
         assert!(first.out.contains(line), "{line:?} in {}", first.out);
     }
-    // No terminal: a line for each table's end, perhaps some between.
+    // No terminal: a line for each table's end, perhaps some between, of which the last may
+    // have all rows already.
     let ends = ["countries: 246 rows, ", "cities: 135,233 rows, "];
     for end in ends {
         let lines = first.err.lines().filter(|line| line.starts_with(end));
-        assert_eq!(lines.count(), 1, "{}", first.err);
+        assert!((1..=2).contains(&lines.count()), "{}", first.err);
     }
     assert_eq!(count(&mut db.connect(), "cities"), 135_233);
 
