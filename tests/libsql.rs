@@ -98,6 +98,10 @@ mod suite {
     mod nested;
     mod seed;
     mod seed_errors;
+    #[expect(
+        unused_imports,
+        reason = "SQLite's own kinds of tables are tried on files"
+    )]
     pub(crate) mod seed_model;
     mod status;
     mod values;

@@ -217,8 +217,8 @@ fn status() -> impl Strategy<Value = u16> {
 fn any_answer<R: Remote>() {
     let mut lied = Lied::<R>::new();
     let real = lied.real.clone();
-    assert_eq!(lied.answers(200, real[0].as_bytes())[0], true);
-    assert_eq!(lied.answers(200, real[1].as_bytes())[1], true);
+    assert!(lied.answers(200, real[0].as_bytes())[0]);
+    assert!(lied.answers(200, real[1].as_bytes())[1]);
 
     check(
         300,
@@ -245,9 +245,9 @@ fn any_answer<R: Remote>() {
     );
 
     // A part of an answer is none.
-    for which in 0..2 {
-        for length in 0..real[which].len() {
-            let part = &real[which].as_bytes()[..length];
+    for whole in &real {
+        for length in 0..whole.len() {
+            let part = &whole.as_bytes()[..length];
             assert_eq!(lied.answers(200, part), [false, false], "{length} bytes");
         }
     }
