@@ -76,6 +76,10 @@ mod remote {
     pub(crate) mod shared;
 }
 
+mod sqlite {
+    mod seed_model;
+}
+
 mod suite {
     mod auth {
         mod accounts;
@@ -98,10 +102,6 @@ mod suite {
     mod nested;
     mod seed;
     mod seed_errors;
-    #[expect(
-        unused_imports,
-        reason = "SQLite's own kinds of tables are tried on files"
-    )]
     pub(crate) mod seed_model;
     mod status;
     mod values;

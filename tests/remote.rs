@@ -3,6 +3,7 @@
 mod remote {
     mod concurrency;
     mod faults;
+    mod interrupted;
     mod parsers;
     mod pools;
     mod secrets;

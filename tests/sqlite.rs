@@ -219,6 +219,7 @@ mod sqlite {
     mod pool;
     mod seed;
     mod seed_model;
+    mod seed_model_rollback;
     #[cfg(not(feature = "postgres"))]
     mod without_postgres;
 }

@@ -36,9 +36,6 @@ kinds! {
     not_null_on_conflict_fail:
         "CREATE TABLE {t} (id BIGINT PRIMARY KEY, code TEXT UNIQUE,
              part BIGINT NOT NULL ON CONFLICT FAIL)",
-    not_null_on_conflict_rollback:
-        "CREATE TABLE {t} (id BIGINT PRIMARY KEY, code TEXT UNIQUE,
-             part BIGINT NOT NULL ON CONFLICT ROLLBACK)",
     a_trigger_that_ignores_rows:
         "CREATE TABLE {t} (id BIGINT PRIMARY KEY, code TEXT UNIQUE, part BIGINT);
          CREATE TRIGGER {t}_ignore BEFORE INSERT ON {t} WHEN NEW.part % 3 = 0

@@ -1,6 +1,6 @@
 //! Stands between a client and an HTTP server and does to chosen requests what networks do.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,8 +61,8 @@ type Source = Box<dyn FnMut() -> Fault + Send>;
 #[derive(Default)]
 struct State {
     connections: usize,
-    /// Those of clients that are open, or were.
-    open: Vec<TcpStream>,
+    /// Those of clients that are open, by their numbers.
+    open: HashMap<usize, TcpStream>,
     requests: Vec<Message>,
     /// Faults to come, the first for the next request that its predicate accepts.
     faults: VecDeque<(Predicate, Fault)>,
@@ -85,15 +85,20 @@ impl FaultProxy {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
-            for client in listener.incoming().flatten() {
+            for (number, client) in listener.incoming().flatten().enumerate() {
                 let (server, state) = (server.clone(), Arc::clone(&shared));
                 {
                     let mut state = lock(&state);
                     state.connections += 1;
-                    state.open.extend(client.try_clone());
+                    let clone = client.try_clone().expect("an open connection");
+                    state.open.insert(number, clone);
                 }
-                // A client that goes away is none of the proxy's business.
-                thread::spawn(move || serve(client, &server, &state));
+                thread::spawn(move || {
+                    // A client that goes away is none of the proxy's business.
+                    let _ = serve(client, &server, &state);
+                    // The connection closes with the last who has it.
+                    lock(&state).open.remove(&number);
+                });
             }
         });
         Self { port, state }
@@ -132,7 +137,7 @@ impl FaultProxy {
 
     /// Closes all connections of clients, as servers do with those that nobody uses.
     pub fn close_idle(&self) {
-        for client in lock(&self.state).open.drain(..) {
+        for (_, client) in lock(&self.state).open.drain() {
             // It may have gone already.
             let _ = client.shutdown(Shutdown::Both);
         }

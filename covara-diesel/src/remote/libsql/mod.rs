@@ -2,6 +2,7 @@
 
 mod any;
 mod hrana;
+mod numbers;
 pub(crate) mod pool;
 mod stream;
 mod url;
@@ -54,10 +55,11 @@ use url::Target;
 /// levels `debug` and `trace` of the crate `log`: keep the targets `ureq` and `ureq_proto` at
 /// `info` where logs are kept.
 ///
-/// What differs from a local file: the words of syntax errors, no `ATTACH`, no `VACUUM`, no temporary tables, no infinite
-/// floating-point numbers, no answers above the server's limit (10 MB on sqld) or
-/// `max_response_bytes`. `BEGIN` by hand is refused outside of
-/// [`transaction`](diesel::Connection::transaction).
+/// What differs from a local file: the words of syntax errors, no `ATTACH`, no `VACUUM`, no
+/// temporary tables, no infinite floating-point numbers, no answers above the server's limit
+/// (10 MB on sqld) or `max_response_bytes`. `BEGIN` by hand is refused outside of
+/// [`transaction`](diesel::Connection::transaction). A seed that meets NULL in a column
+/// `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
 ///
 /// ```no_run
 /// use covara_diesel::auto_migrate;
