@@ -238,7 +238,7 @@ fn no_stream_is_left_open() {
         insert(&mut conn, "one").unwrap();
         // Errors, rollbacks and connections dropped in a transaction, too.
         insert_badly(&mut conn).unwrap_err();
-        conn.transaction(|conn| insert_badly(conn)).unwrap_err();
+        conn.transaction(insert_badly).unwrap_err();
         if n % 3 == 0 {
             use diesel::connection::TransactionManager;
             type Manager = <LibsqlConnection as Connection>::TransactionManager;
