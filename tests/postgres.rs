@@ -12,6 +12,7 @@ mod backend {
 
     pub use covara_diesel::POSTGRES_MIGRATIONS as MIGRATIONS;
     pub use covara_diesel::schema::postgres as schema;
+    pub use covara_diesel::search::PostgresFts as Fts;
     pub use support::postgres::TestDb;
 
     pub type Conn = PgConnection;

@@ -12,6 +12,7 @@ mod backend {
 
     pub use covara_diesel::SQLITE_MIGRATIONS as MIGRATIONS;
     pub use covara_diesel::schema::sqlite as schema;
+    pub use covara_diesel::search::SqliteFts as Fts;
     pub use support::sqlite::TestDb;
 
     pub type Conn = SqliteConnection;

@@ -28,6 +28,13 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         <Self::Backend as Engine>::BIND_LIMIT
     }
 
+    /// Whether a transaction can stay open from one statement to the next.
+    ///
+    /// Default: it can.
+    fn has_transactions(&self) -> bool {
+        true
+    }
+
     /// Begins a transaction that is going to write, or a savepoint inside a running one.
     ///
     /// `wait` bounds the time spent waiting for other writers where beginning takes a lock.
@@ -99,6 +106,10 @@ where
 {
     fn bind_limit(&self) -> usize {
         (**self).bind_limit()
+    }
+
+    fn has_transactions(&self) -> bool {
+        (**self).has_transactions()
     }
 
     fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {

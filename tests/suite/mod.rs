@@ -9,6 +9,7 @@ mod migrate;
 mod pool;
 mod program;
 mod progress;
+pub(crate) mod search;
 mod seed;
 mod seed_errors;
 pub(crate) mod seed_model;

@@ -9,6 +9,7 @@ mod engine;
 mod layout;
 pub(crate) mod pool;
 pub mod schema;
+pub(crate) mod search;
 mod seed;
 mod sequences;
 mod stage;
