@@ -168,7 +168,7 @@ impl<'i> Searchable<'i> {
                         let mut __values = #json::Map::new();
                         #(
                             __values.insert(
-                                <::std::string::String as ::core::convert::From<&str>>::from(#names),
+                                <::std::string::String as ::core::convert::From<&::core::primitive::str>>::from(#names),
                                 #values,
                             );
                         )*
@@ -213,7 +213,10 @@ fn options(all: &[FieldItem], errors: &mut Errors) -> TokenStream {
     {
         errors.add(Error::new(
             first.span(),
-            format!("what the field holds is not said; it is one of {}", KINDS.join(", ")),
+            format!(
+                "what the field holds is not said; it is one of {}",
+                KINDS.join(", ")
+            ),
         ));
     }
     quote!(#kind() #calls)

@@ -8,5 +8,6 @@ pub mod numbers;
 pub mod pgbouncer;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod search;
 pub mod sqlite;
 pub mod workers;

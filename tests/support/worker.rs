@@ -5,6 +5,7 @@ use std::io::{BufRead, Read};
 
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::pool;
+use covara_diesel::search::SqliteFts;
 use covara_diesel::{DatabaseConnection, Seed, auto_migrate};
 use diesel::connection::Connection;
 use support::memory;
@@ -33,8 +34,14 @@ fn main() {
 }
 
 fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
+    let searches = job.starts_with("search-");
     if url.starts_with("postgres") {
         on_postgres(url, pooled, job)
+    } else if searches && pooled {
+        support::search::work(&SqliteFts, &mut pool::sqlite(url)?.get()?, job)
+    } else if searches {
+        let conn = &mut diesel::SqliteConnection::establish(url)?;
+        support::search::work(&SqliteFts, conn, job)
     } else if pooled {
         work(&mut pool::sqlite(url)?.get()?, job)
     } else {
@@ -44,6 +51,12 @@ fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
 
 #[cfg(feature = "postgres")]
 fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
+    use covara_diesel::search::PostgresFts;
+
+    if job.starts_with("search-") {
+        let conn = &mut diesel::PgConnection::establish(url)?;
+        return support::search::work(&PostgresFts, conn, job);
+    }
     if pooled {
         let pool = pool::postgres(url, pool::PoolDriver::Postgres)?;
         return work(&mut pool.get()?, job);

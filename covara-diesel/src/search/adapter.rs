@@ -112,12 +112,7 @@ pub trait SearchAdapter {
     /// # Errors
     ///
     /// There is no such index; a document that does not fit the new fields; the database's.
-    fn reindex<C>(
-        &self,
-        conn: &mut C,
-        index: &str,
-        documents: usize,
-    ) -> Result<usize, SearchError>
+    fn reindex<C>(&self, conn: &mut C, index: &str, documents: usize) -> Result<usize, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
     {

@@ -86,12 +86,17 @@ where
             statements.extend(C::Backend::watch(&entry));
         }
         statements.push(entry.set_ready());
-        let changed = atomically(conn, &statements)?;
-        new = changed.last() == Some(&1);
+        match atomically(conn, &statements) {
+            Ok(changed) => new = changed.last() == Some(&1),
+            // Somebody else was faster, if that is why.
+            Err(error) => {
+                find(conn, name)?.ok_or(error)?;
+            }
+        }
     }
     let entry = find(conn, name)?.ok_or_else(missing)?;
-    let same = entry.definition.fields == definition.fields
-        && entry.definition.table == definition.table;
+    let same =
+        entry.definition.fields == definition.fields && entry.definition.table == definition.table;
     if !same {
         return Err(SearchError::IndexDiffers {
             index: name.to_owned(),
@@ -143,7 +148,13 @@ where
         let mut statements: Vec<Sql<'_>> = C::Backend::lock(&changed).into_iter().collect();
         let at = statements.len();
         let before = IndexDefinition {
-            fields: changed.definition.fields.iter().take(first).cloned().collect(),
+            fields: changed
+                .definition
+                .fields
+                .iter()
+                .take(first)
+                .cloned()
+                .collect(),
             version: changed.definition.version - 1,
             table: changed.definition.table.clone(),
         };

@@ -256,7 +256,9 @@ impl IndexDefinition {
 
     /// The fields and their names, in the order in which they were added.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Field)> {
-        self.fields.iter().map(|(name, field)| (name.as_str(), field))
+        self.fields
+            .iter()
+            .map(|(name, field)| (name.as_str(), field))
     }
 
     /// A field's number and what it is.
@@ -283,7 +285,12 @@ impl IndexDefinition {
     pub(super) fn check(&self) -> Result<(), SearchError> {
         for (number, (name, field)) in self.fields.iter().enumerate() {
             check_name(name, "field")?;
-            if self.fields.iter().take(number).any(|(known, _)| known == name) {
+            if self
+                .fields
+                .iter()
+                .take(number)
+                .any(|(known, _)| known == name)
+            {
                 return Err(SearchError::FieldTwice {
                     field: name.clone(),
                 });

@@ -136,12 +136,12 @@ fn column(kind: FieldKind, value: &Value) -> Result<Bind<'static>, ()> {
         (FieldKind::Integer, _) => value.as_i64().ok_or(())?.into(),
         (FieldKind::Float, _) => value.as_f64().ok_or(())?.into(),
         (FieldKind::Boolean, Value::Bool(value)) => i64::from(*value).into(),
-        (FieldKind::Boolean, Value::Number(number)) => {
-            number.as_i64().filter(|n| matches!(n, 0 | 1)).ok_or(())?.into()
-        }
-        (FieldKind::Date, Value::String(text)) => {
-            date(text).ok_or(())?.timestamp_micros().into()
-        }
+        (FieldKind::Boolean, Value::Number(number)) => number
+            .as_i64()
+            .filter(|n| matches!(n, 0 | 1))
+            .ok_or(())?
+            .into(),
+        (FieldKind::Date, Value::String(text)) => date(text).ok_or(())?.timestamp_micros().into(),
         _ => return Err(()),
     };
     Ok(bind)
@@ -152,10 +152,18 @@ pub(super) fn date(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
     }
-    let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
+    let formats = [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%d %H:%M",
+    ];
     let mut times = formats.iter();
     let time = times.find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
-    let midnight = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
+    let midnight = || {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()?
+            .and_hms_opt(0, 0, 0)
+    };
     Some(time.or_else(midnight)?.and_utc())
 }
 

@@ -105,7 +105,8 @@ impl Entry {
         ));
         sql.bind(definition.to_json());
         sql.push(" WHERE number = ").bind(self.number);
-        sql.push(" AND definition = ").bind(self.definition.to_json());
+        sql.push(" AND definition = ")
+            .bind(self.definition.to_json());
         sql
     }
 
@@ -116,7 +117,8 @@ impl Entry {
         sql.bind(super::sql::Bind::Text(id.map(Into::into)));
         sql.push(" WHERE number = ").bind(self.number);
         // Fields that were added meanwhile begin anew.
-        sql.push(" AND definition = ").bind(self.definition.to_json());
+        sql.push(" AND definition = ")
+            .bind(self.definition.to_json());
         sql
     }
 
@@ -128,7 +130,9 @@ impl Entry {
 
     /// Enters a name, with tables still to be made.
     pub(super) fn reserve(name: &str, definition: &IndexDefinition) -> Sql<'static> {
-        let mut sql = Sql::once(format!("INSERT INTO {CATALOGUE} (name, definition) VALUES ("));
+        let mut sql = Sql::once(format!(
+            "INSERT INTO {CATALOGUE} (name, definition) VALUES ("
+        ));
         sql.bind(name.to_owned()).push(", ");
         sql.bind(definition.to_json());
         sql.push(") ON CONFLICT (name) DO NOTHING");
@@ -136,10 +140,7 @@ impl Entry {
     }
 }
 
-pub(super) fn integer<'r, DB: SearchEngine>(
-    row: &impl Row<'r, DB>,
-    column: usize,
-) -> Option<i64> {
+pub(super) fn integer<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<i64> {
     DB::read_integer(row.get(column)?.value()?)
 }
 
@@ -147,9 +148,6 @@ pub(super) fn double<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize
     DB::read_double(row.get(column)?.value()?)
 }
 
-pub(super) fn text<'r, DB: SearchEngine>(
-    row: &impl Row<'r, DB>,
-    column: usize,
-) -> Option<String> {
+pub(super) fn text<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
     DB::read_text(row.get(column)?.value()?, str::to_owned)
 }

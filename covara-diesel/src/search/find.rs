@@ -29,7 +29,10 @@ where
     };
     watch::refresh_if_possible(conn, &entry)?;
     let mut sql = Sql::new();
-    sql.push(format!("SELECT source FROM {} WHERE id = ", entry.documents()));
+    sql.push(format!(
+        "SELECT source FROM {} WHERE id = ",
+        entry.documents()
+    ));
     sql.bind(id);
     let source = {
         let mut rows = conn.load(sql).map_err(of::<C>)?;
@@ -74,7 +77,9 @@ where
     } else {
         page(conn, &entry, &plan)?
     };
-    let last = found.last().map(|(hit, values)| cursor::write(values, &hit.id));
+    let last = found
+        .last()
+        .map(|(hit, values)| cursor::write(values, &hit.id));
     let cursor = last.filter(|_| found.len() == query.size);
     let mut hits = Vec::with_capacity(found.len());
     for (mut hit, _) in found {

@@ -106,7 +106,10 @@ fn fragments(text: &str, marks: &[Range<usize>], highlight: &Highlight, pieces: 
     let mut behind = 0;
     while let (Some(first), true) = (rest.first(), pieces.len() < highlight.fragments) {
         let window = window(text, behind, first, highlight.fragment_length);
-        let inside = rest.iter().take_while(|mark| mark.end <= window.end).count();
+        let inside = rest
+            .iter()
+            .take_while(|mark| mark.end <= window.end)
+            .count();
         // The first is always in it.
         let (shown, later) = rest.split_at(inside.max(1));
         behind = window.end;

@@ -139,6 +139,9 @@ impl<'q> Plan<'q> {
                 ColumnFilter::Present => {
                     sql.push(format!(" AND d.c{number} IS NOT NULL"));
                 }
+                ColumnFilter::OneOf(values) if values.is_empty() => {
+                    sql.push(" AND false");
+                }
                 ColumnFilter::OneOf(values) => {
                     sql.push(format!(" AND d.c{number} IN ("));
                     for (at, value) in values.iter().enumerate() {
@@ -259,10 +262,12 @@ fn slot(entry: &Entry, name: &str) -> Result<usize, SearchError> {
 
 fn field<'e>(entry: &'e Entry, name: &str) -> Result<(usize, &'e Field), SearchError> {
     let definition: &IndexDefinition = &entry.definition;
-    definition.find(name).ok_or_else(|| SearchError::UnknownField {
-        index: entry.name.clone(),
-        field: name.to_owned(),
-    })
+    definition
+        .find(name)
+        .ok_or_else(|| SearchError::UnknownField {
+            index: entry.name.clone(),
+            field: name.to_owned(),
+        })
 }
 
 fn misused(entry: &Entry, name: &str, field: &Field, verb: &'static str) -> SearchError {

@@ -41,7 +41,8 @@ where
     Ok(new)
 }
 
-/// What a search does first. On a connection that may not write it searches what is indexed.
+/// What a search does first. A connection that may not write, or not in time, searches what is
+/// indexed.
 pub(super) fn refresh_if_possible<C>(conn: &mut C, entry: &Entry) -> Result<(), SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -50,7 +51,7 @@ where
         return Ok(());
     }
     match refresh(conn, entry) {
-        Ok(_) | Err(SearchError::ReadOnly { .. }) => Ok(()),
+        Ok(_) | Err(SearchError::ReadOnly { .. } | SearchError::Locked { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -72,7 +73,9 @@ where
         let guard = Guard::Noted(upto);
         let bind_limit = conn.bind_limit();
         let mut batch: Vec<Sql<'_>> = C::Backend::lock(entry).into_iter().collect();
-        batch.extend(statements::<C::Backend>(entry, &documents, guard, bind_limit));
+        batch.extend(statements::<C::Backend>(
+            entry, &documents, guard, bind_limit,
+        ));
         let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
         // One bind is the guard's.
         for ids in gone.chunks(bind_limit.saturating_sub(1).clamp(1, BATCH)) {

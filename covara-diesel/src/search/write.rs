@@ -94,10 +94,14 @@ where
     I: AsRef<str>,
     D: Serialize,
 {
-    all(conn, entry, documents.into_iter().map(|(id, document)| {
-        let id = id.as_ref();
-        Document::new::<C::Backend>(entry, id, &value(id, &document)?)
-    }))
+    all(
+        conn,
+        entry,
+        documents.into_iter().map(|(id, document)| {
+            let id = id.as_ref();
+            Document::new::<C::Backend>(entry, id, &value(id, &document)?)
+        }),
+    )
 }
 
 pub(super) fn rows<'r, C, T>(
@@ -109,13 +113,17 @@ where
     C: DatabaseConnection<Backend: SearchEngine>,
     T: Searchable + 'r,
 {
-    all(conn, entry, rows.into_iter().map(|row| {
-        let id = row.id();
-        let document = row.document().map_err(|error| {
-            SearchError::document(&id, format!("it has no form in JSON: {error}"))
-        })?;
-        Document::new::<C::Backend>(entry, &id, &document)
-    }))
+    all(
+        conn,
+        entry,
+        rows.into_iter().map(|row| {
+            let id = row.id();
+            let document = row.document().map_err(|error| {
+                SearchError::document(&id, format!("it has no form in JSON: {error}"))
+            })?;
+            Document::new::<C::Backend>(entry, &id, &document)
+        }),
+    )
 }
 
 /// In one transaction, where the connection has such.
@@ -191,7 +199,8 @@ impl Chunk {
                 }
             }
             None => {
-                self.places.insert(document.id.clone(), self.documents.len());
+                self.places
+                    .insert(document.id.clone(), self.documents.len());
                 self.documents.push(document);
             }
         }
@@ -256,11 +265,7 @@ where
 }
 
 /// Indexes documents of an older definition again, from where it was left off.
-pub(super) fn reindex<C>(
-    conn: &mut C,
-    entry: &Entry,
-    most: usize,
-) -> Result<usize, SearchError>
+pub(super) fn reindex<C>(conn: &mut C, entry: &Entry, most: usize) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
@@ -269,9 +274,15 @@ where
     };
     let most = most.clamp(1, CHUNK);
     let mut sql = Sql::new();
-    sql.push(format!("SELECT id, source FROM {} WHERE id > ", entry.documents()));
+    sql.push(format!(
+        "SELECT id, source FROM {} WHERE id > ",
+        entry.documents()
+    ));
     sql.bind(done.clone());
-    sql.push(format!(" AND version < {} ORDER BY id LIMIT {most}", entry.definition.version));
+    sql.push(format!(
+        " AND version < {} ORDER BY id LIMIT {most}",
+        entry.definition.version
+    ));
     let rows: Vec<(Option<String>, Option<String>)> = {
         let rows = conn.load(sql).map_err(of::<C>)?;
         rows.map(|row| {
@@ -293,7 +304,12 @@ where
     }
     let bind_limit = conn.bind_limit();
     let mut batch: Vec<Sql<'_>> = C::Backend::lock(entry).into_iter().collect();
-    batch.extend(statements::<C::Backend>(entry, &documents, Guard::Older, bind_limit));
+    batch.extend(statements::<C::Backend>(
+        entry,
+        &documents,
+        Guard::Older,
+        bind_limit,
+    ));
     let last = documents.last().map(|document| document.id.clone());
     batch.push(entry.set_reindexed(last));
     atomically(conn, &batch)?;

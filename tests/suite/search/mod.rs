@@ -31,7 +31,10 @@ fn index_of(definition: &IndexDefinition) -> (TestDb, Conn) {
 /// Title and body in English, an author, a year.
 fn articles() -> IndexDefinition {
     IndexDefinition::new()
-        .field("title", Field::text().language(Language::English).weight(3.0))
+        .field(
+            "title",
+            Field::text().language(Language::English).weight(3.0),
+        )
         .field("body", Field::text().language(Language::English))
         .field("author", Field::keyword())
         .field("year", Field::integer())
@@ -45,12 +48,40 @@ fn article(title: &str, body: &str, author: &str, year: i64) -> Value {
 fn library() -> (TestDb, Conn) {
     let (db, mut conn) = index_of(&articles());
     let all = [
-        ("1", article("Running a database", "Rows and columns, indexed.", "Ada Lovelace", 2001)),
-        ("2", article("The old mill", "A database ran here once; it runs no more.", "Émile Zola", 1890)),
-        ("3", article("New York", "Cities that never sleep.", "Ada Palmer", 2010)),
-        ("4", article("York, new and old", "A city in England.", "Jo Walton", 2011)),
-        ("5", article("東京タワー", "東京都にある塔。", "松本 清張", 1958)),
-        ("6", article("Straße", "Ein Weg durch São Paulo.", "Jo Walton", 2012)),
+        (
+            "1",
+            article(
+                "Running a database",
+                "Rows and columns, indexed.",
+                "Ada Lovelace",
+                2001,
+            ),
+        ),
+        (
+            "2",
+            article(
+                "The old mill",
+                "A database ran here once; it runs no more.",
+                "Émile Zola",
+                1890,
+            ),
+        ),
+        (
+            "3",
+            article("New York", "Cities that never sleep.", "Ada Palmer", 2010),
+        ),
+        (
+            "4",
+            article("York, new and old", "A city in England.", "Jo Walton", 2011),
+        ),
+        (
+            "5",
+            article("東京タワー", "東京都にある塔。", "松本 清張", 1958),
+        ),
+        (
+            "6",
+            article("Straße", "Ein Weg durch São Paulo.", "Jo Walton", 2012),
+        ),
     ];
     assert_eq!(Fts.index_many(&mut conn, "docs", all).unwrap(), 6);
     (db, conn)

@@ -11,9 +11,17 @@ fn all_words_in_any_field_in_all_their_forms() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     assert_eq!(found(conn, "database"), ["1", "2"]);
-    assert_eq!(found(conn, "DATABASES run"), ["1", "2"], "run, runs and running");
+    assert_eq!(
+        found(conn, "DATABASES run"),
+        ["1", "2"],
+        "run, runs and running"
+    );
     assert_eq!(found(conn, "city"), ["3", "4"]);
-    assert_eq!(found(conn, "database lovelace"), ["1"], "each in a field of its own");
+    assert_eq!(
+        found(conn, "database lovelace"),
+        ["1"],
+        "each in a field of its own"
+    );
     assert_eq!(found(conn, "database zebra"), [""; 0]);
     assert_eq!(found(conn, "york new"), ["3", "4"]);
     assert_eq!(found(conn, "the"), ["2"], "no word is too common");
@@ -23,7 +31,13 @@ fn all_words_in_any_field_in_all_their_forms() {
 fn accents_and_letters_with_strokes_do_not_matter() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
-    for query in ["são paulo", "sao paulo", "SAO PAULO", "sa\u{303}o paulo", "ＳＡＯ"] {
+    for query in [
+        "são paulo",
+        "sao paulo",
+        "SAO PAULO",
+        "sa\u{303}o paulo",
+        "ＳＡＯ",
+    ] {
         assert_eq!(found(conn, query), ["6"], "{query}");
     }
     assert_eq!(found(conn, "strasse"), ["6"]);
@@ -38,8 +52,10 @@ fn accents_matter_where_they_are_kept() {
             .field("folded", Field::text()),
     );
     let conn = &mut conn;
-    Fts.index(conn, "docs", "1", &json!({"kept": "São"})).unwrap();
-    Fts.index(conn, "docs", "2", &json!({"folded": "São"})).unwrap();
+    Fts.index(conn, "docs", "1", &json!({"kept": "São"}))
+        .unwrap();
+    Fts.index(conn, "docs", "2", &json!({"folded": "São"}))
+        .unwrap();
     assert_eq!(found(conn, "são"), ["1", "2"]);
     assert_eq!(found(conn, "sao"), ["2"]);
 }
@@ -48,13 +64,28 @@ fn accents_matter_where_they_are_kept() {
 fn scripts_without_spaces_are_found_by_any_part() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
-    for query in ["東京", "東京タワー", "京", "タワ", "ー", "東", "東京 塔", "清", "ﾀﾜｰ", "松本清"] {
+    for query in [
+        "東京",
+        "東京タワー",
+        "京",
+        "タワ",
+        "ー",
+        "東",
+        "東京 塔",
+        "清",
+        "ﾀﾜｰ",
+        "松本清",
+    ] {
         let expected: &[&str] = if query == "松本清" { &[] } else { &["5"] };
         assert_eq!(found(conn, query), expected, "{query}");
     }
     assert_eq!(found(conn, "東タ"), [""; 0]);
     assert_eq!(found(conn, "京東"), [""; 0]);
-    for (id, text) in [("ko", "서울특별시에서"), ("th", "ภาษาไทย"), ("zh", "中华人民共和国")] {
+    for (id, text) in [
+        ("ko", "서울특별시에서"),
+        ("th", "ภาษาไทย"),
+        ("zh", "中华人民共和国"),
+    ] {
         Fts.index(conn, "docs", id, &json!({"body": text})).unwrap();
     }
     assert_eq!(found(conn, "특별"), ["ko"]);
@@ -81,7 +112,8 @@ fn languages_of_each_field_are_their_own() {
         ("greek", "δρόμους", "δρόμος"),
     ];
     for (language, text, _) in documents {
-        Fts.index(conn, "docs", language, &json!({language: text})).unwrap();
+        Fts.index(conn, "docs", language, &json!({language: text}))
+            .unwrap();
     }
     for (language, _, query) in documents {
         assert_eq!(found(conn, query), [language]);
@@ -95,14 +127,32 @@ fn signs_are_literal_without_syntax() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     for query in [
-        "new AND york", "new OR york", "NOT york", "york NEAR new", "NEAR(york new)",
+        "new AND york",
+        "new OR york",
+        "NOT york",
+        "york NEAR new",
+        "NEAR(york new)",
     ] {
         // Words like any others: only "and" stands in a document.
         let expected: &[&str] = if query.contains("AND") { &["4"] } else { &[] };
         assert_eq!(found(conn, query), expected, "{query}");
     }
-    for query in ["york*", "-york", "title:york", "\"york\"", "(york)", "york & !", "york:*", "^york", "york + --"] {
-        let expected: &[&str] = if query == "title:york" { &[] } else { &["3", "4"] };
+    for query in [
+        "york*",
+        "-york",
+        "title:york",
+        "\"york\"",
+        "(york)",
+        "york & !",
+        "york:*",
+        "^york",
+        "york + --",
+    ] {
+        let expected: &[&str] = if query == "title:york" {
+            &[]
+        } else {
+            &["3", "4"]
+        };
         assert_eq!(found(conn, query), expected, "{query}");
     }
     assert_eq!(found(conn, "yor*"), [""; 0]);
@@ -117,18 +167,38 @@ fn phrases_beginnings_and_exclusions_by_syntax() {
     let conn = &mut conn;
     assert_eq!(found_by_syntax(conn, "\"new york\""), ["3"]);
     assert_eq!(found_by_syntax(conn, "\"york new\""), ["4"]);
-    assert_eq!(found_by_syntax(conn, "\"york"), ["3", "4"], "it ends with the query");
+    assert_eq!(
+        found_by_syntax(conn, "\"york"),
+        ["3", "4"],
+        "it ends with the query"
+    );
     assert_eq!(found_by_syntax(conn, "yor*"), ["3", "4"]);
     assert_eq!(found_by_syntax(conn, "\"new yo\"*"), ["3"]);
-    assert_eq!(found_by_syntax(conn, "running*"), ["1", "2"], "also as a word with a stem");
+    assert_eq!(
+        found_by_syntax(conn, "running*"),
+        ["1", "2"],
+        "also as a word with a stem"
+    );
     assert_eq!(found_by_syntax(conn, "york -england"), ["3"]);
     assert_eq!(found_by_syntax(conn, "york -\"new york\""), ["4"]);
     assert_eq!(found_by_syntax(conn, "york -sle*"), ["4"]);
     assert_eq!(found_by_syntax(conn, "york -cities -city"), [""; 0]);
-    assert_eq!(found_by_syntax(conn, "-england"), [""; 0], "nothing but exclusions");
-    assert_eq!(found_by_syntax(conn, "\"東京 タワー\""), [""; 0], "two words, where there is one");
+    assert_eq!(
+        found_by_syntax(conn, "-england"),
+        [""; 0],
+        "nothing but exclusions"
+    );
+    assert_eq!(
+        found_by_syntax(conn, "\"東京 タワー\""),
+        [""; 0],
+        "two words, where there is one"
+    );
     assert_eq!(found_by_syntax(conn, "\"東京タ\"*"), ["5"]);
-    assert_eq!(found_by_syntax(conn, "new OR york"), [""; 0], "a word like any other");
+    assert_eq!(
+        found_by_syntax(conn, "new OR york"),
+        [""; 0],
+        "a word like any other"
+    );
 }
 
 #[test]
@@ -172,10 +242,17 @@ fn too_many_words_are_an_error_that_says_so() {
     let (_db, mut conn) = library();
     let words: Vec<String> = (0..512).map(|n| format!("w{n}")).collect();
     assert_eq!(found(&mut conn, &words.join(" ")), [""; 0]);
-    let unlike = words.iter().map(|word| format!("-{word}")).collect::<Vec<_>>();
+    let unlike = words
+        .iter()
+        .map(|word| format!("-{word}"))
+        .collect::<Vec<_>>();
     let query = format!("york {}", unlike[1..].join(" "));
     assert_eq!(found_by_syntax(&mut conn, &query), ["3", "4"]);
-    assert_eq!(found(&mut conn, &words.join("-")), [""; 0], "one long phrase");
+    assert_eq!(
+        found(&mut conn, &words.join("-")),
+        [""; 0],
+        "one long phrase"
+    );
     let error = Fts
         .search(&mut conn, "docs", &SearchQuery::new("a b ".repeat(257)))
         .unwrap_err();

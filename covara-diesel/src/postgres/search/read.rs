@@ -25,9 +25,7 @@ pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     sql.push(plan.order_by("m.")).push(" LIMIT ");
     sql.bind(plan.size).push(" OFFSET ");
     sql.bind(plan.from);
-    sql.push(format!(
-        ") AS p JOIN {documents} AS d ON d.id = p.id"
-    ));
+    sql.push(format!(") AS p JOIN {documents} AS d ON d.id = p.id"));
     sql.push(plan.order_by("p."));
     sql
 }
@@ -65,7 +63,7 @@ fn push_score<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     let heaviest = heaviest.copied().fold(0.0, f64::max);
     // Weights must not be more than 1.
     let weight = |slot: usize| match plan.weights.get(slot) {
-        Some(weight) if heaviest > 0.0 => weight / heaviest,
+        Some(weight) if heaviest > 0.0 && plan.slots.contains(&slot) => weight / heaviest,
         _ => 0.0,
     };
     let mut groups: Vec<usize> = plan.slots.iter().map(|slot| slot / 4).collect();

@@ -52,7 +52,9 @@ where
     C: DatabaseConnection<Backend = Pg>,
 {
     let mut sql = Sql::new();
-    sql.push(format!("SELECT 1 WHERE to_regclass('{CATALOGUE}') IS NOT NULL"));
+    sql.push(format!(
+        "SELECT 1 WHERE to_regclass('{CATALOGUE}') IS NOT NULL"
+    ));
     let mut rows = conn.load(sql)?;
     Ok(rows.next().transpose()?.is_some())
 }
@@ -75,15 +77,14 @@ where
          )"
     ));
     // Two that create a table at once fail each other, whatever IF NOT EXISTS says.
-    conn.execute_atomically(&[&lock_number(0), &create]).map(drop)
+    conn.execute_atomically(&[&lock_number(0), &create])
+        .map(drop)
 }
 
 fn lock_number(number: i64) -> Sql<'static> {
     let mut sql = Sql::new();
     // Numbers are far from the second half's range.
-    sql.push(format!(
-        "SELECT pg_advisory_xact_lock({LOCKS}, CAST("
-    ));
+    sql.push(format!("SELECT pg_advisory_xact_lock({LOCKS}, CAST("));
     sql.bind(number);
     sql.push(" AS integer))");
     sql
@@ -130,7 +131,10 @@ pub(super) fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
         .filter(|(number, ..)| *number >= first)
         .map(|(number, _, field)| {
             let column = column(number, field.kind());
-            Sql::once(format!("ALTER TABLE {} ADD COLUMN {column}", entry.documents()))
+            Sql::once(format!(
+                "ALTER TABLE {} ADD COLUMN {column}",
+                entry.documents()
+            ))
         })
         .collect()
 }
@@ -161,7 +165,9 @@ pub(super) fn watch(entry: &Entry) -> Vec<Sql<'static>> {
     };
     let (notes, key) = (entry.notes(), quoted(key));
     let function = format!("{notes}_write");
-    let note = |row: &str| format!("EXECUTE 'INSERT INTO ' || TG_ARGV[0] || ' (key) VALUES ($1)' USING {row}.{key};");
+    let note = |row: &str| {
+        format!("EXECUTE 'INSERT INTO ' || TG_ARGV[0] || ' (key) VALUES ($1)' USING {row}.{key};")
+    };
     let note_all = format!(
         "EXECUTE 'INSERT INTO ' || TG_ARGV[0] || ' (key) SELECT {key} FROM ' || TG_RELID::regclass;"
     );

@@ -84,7 +84,10 @@ fn push_noted(entry: &Entry, guard: &Guard, sql: &mut Sql<'_>) {
 
 pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Sql<'d> {
     let mut sql = Sql::new();
-    sql.push(format!("DELETE FROM {} WHERE id = ANY (", entry.documents()));
+    sql.push(format!(
+        "DELETE FROM {} WHERE id = ANY (",
+        entry.documents()
+    ));
     let ids = ids.iter().map(|id| Some(Cow::Borrowed(*id)));
     sql.bind(Bind::Texts(ids.collect()));
     sql.push(")");

@@ -26,6 +26,8 @@ pub(super) struct Word<'a> {
 pub(super) struct Analyzer {
     stemmer: Option<Stemmer>,
     fold: bool,
+    /// Whether the stemmer knows nothing of accents, so that they must be gone before.
+    plain_stems: bool,
 }
 
 impl Analyzer {
@@ -33,6 +35,7 @@ impl Analyzer {
         Self {
             stemmer: language.algorithm().map(Stemmer::create),
             fold,
+            plain_stems: language == Language::English,
         }
     }
 
@@ -41,6 +44,7 @@ impl Analyzer {
         Self {
             stemmer: None,
             fold: self.fold,
+            plain_stems: self.plain_stems,
         }
     }
 
@@ -74,8 +78,10 @@ impl Analyzer {
         } else {
             fold::compose(segment, word);
         }
-        if self.fold && word.contains('ß') {
-            // Of the others a stemmer may know more.
+        if self.fold && self.plain_stems && !word.is_ascii() {
+            *word = fold::without_accents(word);
+        } else if self.fold && word.contains('ß') {
+            // Of other letters a stemmer may know more.
             *word = word.replace('ß', "ss");
         }
         cut(word);
@@ -128,7 +134,10 @@ mod tests {
             ["nunoa", "sao", "orsted", "lodz", "istanbul", "strasse"]
         );
         // Composed or not, wide or not, it is the same word.
-        assert_eq!(words(Language::Unstemmed, "sa\u{303}o ｓão"), ["sao", "sao"]);
+        assert_eq!(
+            words(Language::Unstemmed, "sa\u{303}o ｓão"),
+            ["sao", "sao"]
+        );
         // Marks that make another letter stay.
         assert_eq!(words(Language::Unstemmed, "がき"), ["がき", "き"]);
         assert_eq!(words(Language::Unstemmed, "हिन्दी"), ["हिन्दी"]);
@@ -158,6 +167,10 @@ mod tests {
         assert_eq!(
             words(Language::English, "Running cities, connected"),
             ["run", "citi", "connect"]
+        );
+        assert_eq!(
+            words(Language::English, "Résumé resume Straße strasse"),
+            ["resum", "resum", "strass", "strass"]
         );
         assert_eq!(words(Language::German, "Häuser"), ["haus"]);
         assert_eq!(words(Language::Unstemmed, "Running"), ["running"]);

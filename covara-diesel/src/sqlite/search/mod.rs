@@ -75,7 +75,11 @@ impl WordSink for Words {
     fn finish(mut self, slots: usize) -> Option<Vec<Option<String>>> {
         self.0.resize_with(slots, String::new);
         let words = self.0.into_iter();
-        Some(words.map(|words| (!words.is_empty()).then_some(words)).collect())
+        Some(
+            words
+                .map(|words| (!words.is_empty()).then_some(words))
+                .collect(),
+        )
     }
 }
 
@@ -90,9 +94,9 @@ impl SearchEngine for Sqlite {
             Bind::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text),
             Bind::Integer(number) => out.push_bind_param::<Nullable<BigInt>, _>(number),
             Bind::Double(number) => out.push_bind_param::<Nullable<Double>, _>(number),
-            Bind::Texts(_) | Bind::Integers(_) | Bind::Doubles(_) => Err(
-                Error::QueryBuilderError("SQLite has no arrays".into()),
-            ),
+            Bind::Texts(_) | Bind::Integers(_) | Bind::Doubles(_) => {
+                Err(Error::QueryBuilderError("SQLite has no arrays".into()))
+            }
         }
     }
 

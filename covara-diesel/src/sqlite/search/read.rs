@@ -42,7 +42,11 @@ fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     if plan.by_score() {
         // Of bm25() the least is best.
         sql.push(format!("-bm25({words}"));
-        if plan.weights.iter().any(|weight| (weight - 1.0).abs() > f64::EPSILON) {
+        if plan
+            .weights
+            .iter()
+            .any(|weight| (weight - 1.0).abs() > f64::EPSILON)
+        {
             for &weight in &plan.weights {
                 sql.push(", ").bind(weight);
             }

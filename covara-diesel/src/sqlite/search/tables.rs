@@ -17,19 +17,24 @@ where
         EntryRow::COLUMNS
     ));
     sql.bind(name);
-    let rows = match conn.load(sql) {
+    match entry(conn, sql) {
         // On SQLite a failed statement spoils nothing.
-        Err(error) if is_missing_catalogue(&error) => return Ok(None),
-        rows => rows?,
-    };
-    let mut entry = None;
-    for row in rows {
-        let row = row?;
-        entry = Some(EntryRow::read(&row).ok_or_else(|| {
-            Error::DeserializationError(format!("a row of {CATALOGUE} is not as written").into())
-        })?);
+        Err(error) if is_missing_catalogue(&error) => Ok(None),
+        found => found,
     }
-    Ok(entry)
+}
+
+fn entry<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Option<EntryRow>>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    let mut rows = conn.load(sql)?;
+    let Some(row) = rows.next().transpose()? else {
+        return Ok(None);
+    };
+    EntryRow::read(&row).map(Some).ok_or_else(|| {
+        Error::DeserializationError(format!("a row of {CATALOGUE} is not as written").into())
+    })
 }
 
 fn is_missing_catalogue(error: &Error) -> bool {
@@ -72,7 +77,9 @@ fn column(number: usize, kind: Kind) -> String {
 pub(super) fn create(entry: &Entry) -> Vec<Sql<'static>> {
     let columns = entry.definition.columns();
     let columns = columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
-    let words: String = (0..MOST_SEARCHED).map(|slot| format!("t{slot}, ")).collect();
+    let words: String = (0..MOST_SEARCHED)
+        .map(|slot| format!("t{slot}, "))
+        .collect();
     vec![
         Sql::once(format!(
             "CREATE TABLE {} (
@@ -98,7 +105,10 @@ pub(super) fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
         .filter(|(number, ..)| *number >= first)
         .map(|(number, _, field)| {
             let column = column(number, field.kind());
-            Sql::once(format!("ALTER TABLE {} ADD COLUMN {column}", entry.documents()))
+            Sql::once(format!(
+                "ALTER TABLE {} ADD COLUMN {column}",
+                entry.documents()
+            ))
         })
         .collect()
 }
@@ -134,7 +144,11 @@ pub(super) fn watch(entry: &Entry) -> Vec<Sql<'static>> {
     let triggers = [
         ("insert", "INSERT", note("NEW")),
         ("delete", "DELETE", note("OLD")),
-        ("update", "UPDATE", format!("{} {}", note("OLD"), note("NEW"))),
+        (
+            "update",
+            "UPDATE",
+            format!("{} {}", note("OLD"), note("NEW")),
+        ),
     ];
     for (name, event, body) in triggers {
         statements.push(Sql::once(format!(

@@ -21,11 +21,7 @@ pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
 /// A document keeps its key when it is written again. The rows of the full-text table go in
 /// in the order of their keys: it writes out what it has gathered whenever one is less than
 /// the one before.
-pub(super) fn write<'d>(
-    entry: &Entry,
-    documents: &'d [Document],
-    guard: &Guard,
-) -> Vec<Sql<'d>> {
+pub(super) fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>> {
     let rows = rows(entry, documents, guard);
     let words = words(entry, documents, guard);
     match guard {
@@ -72,7 +68,9 @@ fn words<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d>
     let table = entry.documents();
     let slots = entry.definition.searched().count();
     let names: String = (0..slots).map(|slot| format!(", t{slot}")).collect();
-    let values: String = (0..slots).map(|slot| format!(", v.column{}", slot + 2)).collect();
+    let values: String = (0..slots)
+        .map(|slot| format!(", v.column{}", slot + 2))
+        .collect();
     let mut sql = Sql::new();
     sql.push(format!(
         "INSERT OR REPLACE INTO {} (rowid{names}) SELECT d.key{values} FROM (VALUES ",
