@@ -193,6 +193,7 @@ mod postgres {
     mod migrate;
     mod pool;
     mod poolers;
+    mod search;
     mod seed;
     mod seed_model;
     mod seed_sequences;

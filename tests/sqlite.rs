@@ -185,6 +185,7 @@ mod sqlite {
     mod doctor;
     mod fixtures;
     mod pool;
+    mod search;
     mod seed;
     mod seed_model;
     #[cfg(not(feature = "postgres"))]

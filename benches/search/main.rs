@@ -104,6 +104,7 @@ where
     let names = ["by hand", "adapter"];
     bulk(
         &format!("{engine}, {count} documents of 46 words"),
+        ROUNDS,
         adapter,
         conn,
         hand,
@@ -179,6 +180,7 @@ where
         .collect();
     bulk(
         &format!("{engine}, {} names of cities", cities.len()),
+        1,
         adapter,
         conn,
         hand,
@@ -205,6 +207,7 @@ where
 /// Leaves the adapter's index `docs` full.
 fn bulk<A, C>(
     title: &str,
+    rounds: usize,
     adapter: &A,
     conn: &mut C,
     hand: &mut impl ByHand,
@@ -215,7 +218,7 @@ fn bulk<A, C>(
     C: DatabaseConnection<Backend = A::Backend>,
 {
     let mut comparison = Comparison::new(title, &["by hand", "index_many", "index_many again"]);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         comparison.add(0, timed(|| hand.fill(by_hand)).0);
         adapter.delete_index(conn, "docs").expect("a database");
         adapter

@@ -163,7 +163,7 @@ mod adapter;
 mod analysis;
 mod catalogue;
 mod cursor;
-mod definition;
+pub(crate) mod definition;
 mod document;
 mod engine;
 mod entry;
@@ -174,7 +174,7 @@ mod plan;
 mod query;
 mod searchable;
 mod sql;
-mod terms;
+pub(crate) mod terms;
 mod watch;
 mod write;
 
@@ -190,10 +190,10 @@ pub use searchable::Searchable;
 
 pub use crate::search_adapters::*;
 
-pub(crate) use definition::{FieldKind as Kind, MOST_SEARCHED, WatchedTable};
+pub(crate) use definition::{FieldKind as Kind, WatchedTable};
 pub(crate) use document::Document;
 pub(crate) use engine::{Guard, WordSink};
 pub(crate) use entry::{CATALOGUE, Entry, EntryRow};
 pub(crate) use plan::Plan;
 pub(crate) use sql::{Bind, Sql};
-pub(crate) use terms::{Matching, Phrase};
+pub(crate) use terms::Phrase;

@@ -17,8 +17,6 @@ pub struct Plan<'q> {
     pub(crate) matching: Matching,
     /// Numbers among the searched fields.
     pub(crate) slots: Vec<usize>,
-    /// How many fields are searched.
-    pub(crate) searched: usize,
     /// The weight of each searched field.
     pub(crate) weights: Vec<f64>,
     pub(crate) orders: Vec<Order>,
@@ -85,7 +83,6 @@ impl<'q> Plan<'q> {
         Ok(Self {
             matching: terms.in_fields(definition, &slots),
             slots,
-            searched: weights.len(),
             weights,
             after: after.transpose()?,
             orders,
@@ -105,7 +102,7 @@ impl<'q> Plan<'q> {
         self.query
     }
 
-    pub(crate) fn has_filters(&self) -> bool {
+    pub fn has_filters(&self) -> bool {
         !self.filters.is_empty()
     }
 

@@ -84,7 +84,7 @@ impl<'a> Sql<'a> {
         self
     }
 
-    pub(crate) fn append(&mut self, other: Self) -> &mut Self {
+    pub fn append(&mut self, other: Self) -> &mut Self {
         for piece in other.pieces {
             match piece {
                 Piece::Sql(sql) => self.push(sql),

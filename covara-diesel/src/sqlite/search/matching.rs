@@ -1,6 +1,7 @@
 //! What is looked for, in the language of FTS5.
 
-use crate::search::{Matching, Phrase};
+use crate::search::Phrase;
+use crate::search::terms::Matching;
 
 /// The expression for `MATCH`.
 ///

@@ -72,7 +72,7 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sq
         ));
     }
     sql.push(format!(" WHERE {words} MATCH "));
-    sql.bind(expression(&plan.matching, plan.searched));
+    sql.bind(expression(&plan.matching, plan.weights.len()));
     if filtered {
         plan.push_filters(sql);
     }

@@ -5,7 +5,8 @@ use diesel::result::Error;
 use diesel::sqlite::Sqlite;
 
 use crate::connection::{DatabaseConnection, message};
-use crate::search::{CATALOGUE, Entry, EntryRow, Kind, MOST_SEARCHED, Sql, WatchedTable};
+use crate::search::definition::MOST_SEARCHED;
+use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql, WatchedTable};
 
 pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
 where
