@@ -1,4 +1,4 @@
-use postgres::{Client, NoTls};
+use postgres::{Client, NoTls, Statement};
 
 use super::ByHand;
 
@@ -6,6 +6,8 @@ use super::ByHand;
 pub struct Postgres {
     own: Client,
     adapters: Client,
+    /// Page and count.
+    statements: Option<(Statement, Statement)>,
 }
 
 impl Postgres {
@@ -14,6 +16,7 @@ impl Postgres {
         Self {
             own: connect(own),
             adapters: connect(adapters),
+            statements: None,
         }
     }
 }
@@ -46,43 +49,36 @@ impl ByHand for Postgres {
         transaction.commit().expect("a living server");
     }
 
-    fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64) {
-        let row = self
-            .adapters
-            .query_one(
-                "SELECT number FROM __covara_search_indexes WHERE name = 'docs'",
-                &[],
-            )
-            .expect("the index");
+    fn look(&mut self) {
+        let sql = "SELECT number FROM __covara_search_indexes WHERE name = 'docs'";
+        let row = self.adapters.query_one(sql, &[]).expect("the index");
         let number: i64 = row.get(0);
         let table = format!("__covara_search_{number}");
+        let page = format!(
+            "SELECT p.id, p.score, d.source FROM (
+                 SELECT id, ts_rank(words, CAST($2::text AS tsquery), 1)::float8 AS score
+                 FROM {table} WHERE words @@ CAST($1::text AS tsquery)
+                 ORDER BY score DESC, id LIMIT 20
+             ) AS p JOIN {table} AS d ON d.id = p.id ORDER BY p.score DESC, p.id"
+        );
+        let count =
+            format!("SELECT count(*) FROM {table} WHERE words @@ CAST($1::text AS tsquery)");
+        let page = self.adapters.prepare(&page).expect("SQL");
+        let count = self.adapters.prepare(&count).expect("SQL");
+        self.statements = Some((page, count));
+    }
+
+    fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64) {
+        let (page, count) = self.statements.as_ref().expect("looked before");
         // Words of field 0 begin so there.
         let all: Vec<String> = words.iter().map(|word| format!("0{word}")).collect();
         let (all, any) = (all.join(" & "), all.join(" | "));
-        let rows = self
-            .adapters
-            .query(
-                &format!(
-                    "SELECT p.id, p.score, d.source FROM (
-                         SELECT id, ts_rank(words, CAST($2::text AS tsquery), 1)::float8 AS score
-                         FROM {table} WHERE words @@ CAST($1::text AS tsquery)
-                         ORDER BY score DESC, id LIMIT 20
-                     ) AS p JOIN {table} AS d ON d.id = p.id ORDER BY p.score DESC, p.id"
-                ),
-                &[&all, &any],
-            )
-            .expect("SQL");
-        let page = rows
-            .iter()
+        let rows = self.adapters.query(page, &[&all, &any]).expect("SQL");
+        let page = rows.iter();
+        let page = page
             .map(|row| (row.get(0), row.get(1), row.get(2)))
             .collect();
-        let count = self
-            .adapters
-            .query_one(
-                &format!("SELECT count(*) FROM {table} WHERE words @@ CAST($1::text AS tsquery)"),
-                &[&all],
-            )
-            .expect("SQL");
+        let count = self.adapters.query_one(count, &[&all]).expect("SQL");
         (page, count.get(0))
     }
 }

@@ -6,6 +6,7 @@ use super::ByHand;
 pub struct Sqlite {
     own: Connection,
     adapters: Connection,
+    table: String,
 }
 
 impl Sqlite {
@@ -22,6 +23,7 @@ impl Sqlite {
         Self {
             own: open(own),
             adapters: open(adapters),
+            table: String::new(),
         }
     }
 }
@@ -53,13 +55,17 @@ impl ByHand for Sqlite {
         transaction.commit().expect("a free file");
     }
 
-    fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64) {
+    fn look(&mut self) {
+        let sql = "SELECT number FROM __covara_search_indexes WHERE name = 'docs'";
         let number: i64 = self
             .adapters
-            .prepare_cached("SELECT number FROM __covara_search_indexes WHERE name = 'docs'")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .query_row(sql, [], |row| row.get(0))
             .expect("the index");
-        let table = format!("__covara_search_{number}");
+        self.table = format!("__covara_search_{number}");
+    }
+
+    fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64) {
+        let table = &self.table;
         let matches: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
         let matches = matches.join(" AND ");
         let mut page = self

@@ -37,6 +37,9 @@ trait ByHand {
     /// Indexes all documents, id, text and JSON, in a new place.
     fn fill(&mut self, documents: &[(String, String, String)]);
 
+    /// Finds the adapter's tables.
+    fn look(&mut self);
+
     /// Id, score and JSON of the 20 best, and how many there are; on the adapter's tables.
     fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64);
 }
@@ -234,6 +237,7 @@ fn bulk<A, C>(
         comparison.add(2, timed(&mut fill).0);
     }
     comparison.print();
+    hand.look();
 }
 
 /// One document written again, and deleted, among a thousand and among all.

@@ -1,7 +1,7 @@
 //! What only SQLite has: a disk that can be made full, and an index that checks itself.
 
 use covara_diesel::search::{
-    Field, IndexDefinition, SearchAdapter, SearchError, SearchQuery, SqliteFts,
+    Field, IndexDefinition, SearchAdapter, SearchError, SearchQuery, Searchable, SqliteFts,
 };
 use diesel::connection::SimpleConnection;
 use serde_json::json;
@@ -83,4 +83,49 @@ fn a_writer_that_waits_in_vain_is_told_so() {
         .index(&mut conn, "docs", "1", &json!({}))
         .unwrap_err();
     assert!(matches!(error, SearchError::Locked { .. }), "{error:?}");
+}
+
+diesel::table! {
+    notes (id) {
+        id -> BigInt,
+        text -> Text,
+        n -> Double,
+    }
+}
+
+#[derive(Searchable)]
+#[diesel(table_name = notes)]
+#[expect(dead_code, reason = "its rows are written by SQL")]
+struct Note {
+    #[searchable(id)]
+    id: i64,
+    #[searchable(text)]
+    text: String,
+    #[searchable(float)]
+    n: f64,
+}
+
+#[test]
+fn odd_values_of_a_followed_table_spoil_nothing_but_themselves() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    conn.batch_execute("CREATE TABLE notes (id, text, n)")
+        .unwrap();
+    SqliteFts.follow::<_, Note>(conn).unwrap();
+    conn.batch_execute(
+        "INSERT INTO notes VALUES (1, 'word', 1.5), (2, x'00ff', 1), (3, 'word', 9e999),
+             (4, 'word', 'no number'), (5, 'word', x'00'), ('six', 'word', 1), ('', 'word', 1),
+             (7, 77, NULL), (8, NULL, -9e999), (9.5, 'word', 1)",
+    )
+    .unwrap();
+    let query = SearchQuery::new("word");
+    let found = SqliteFts.search(conn, "notes", &query).unwrap();
+    let mut ids: Vec<String> = found.hits.into_iter().map(|hit| hit.id).collect();
+    ids.sort();
+    assert_eq!(ids, ["1", "3", "4", "5", "9.5", "six"]);
+    let found = SqliteFts
+        .search(conn, "notes", &SearchQuery::new("77"))
+        .unwrap();
+    assert_eq!(found.total, 1);
 }

@@ -84,8 +84,8 @@ pub trait SearchEngine: Engine {
     #[doc(hidden)]
     fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>>;
 
-    /// One page: id, score, source and, for the cursor, the values of the fields that it is
-    /// sorted by.
+    /// One page: id, score, source, how many match if that is known by the way, and, for the
+    /// cursor, the values of the fields that it is sorted by.
     #[doc(hidden)]
     fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
 

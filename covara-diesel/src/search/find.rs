@@ -1,5 +1,7 @@
 //! Finds documents.
 
+use std::collections::BTreeMap;
+
 use diesel::QueryResult;
 use serde_json::Value;
 
@@ -72,8 +74,8 @@ where
     if plan.slots.is_empty() {
         return Ok(SearchResult::default());
     }
-    let found = if plan.size == 0 {
-        Vec::new()
+    let (found, counted) = if plan.size == 0 {
+        (Vec::new(), None)
     } else {
         page(conn, &entry, &plan)?
     };
@@ -88,30 +90,38 @@ where
         }
         hits.push(hit);
     }
-    let (total, more) = total(conn, &entry, &plan, hits.len())?;
+    let total = match counted {
+        Some(total) => total,
+        None => total(conn, &entry, &plan, hits.len())?,
+    };
     Ok(SearchResult {
         hits,
         total,
-        more,
+        more: query.bound.is_some_and(|bound| total >= bound),
         cursor,
     })
 }
 
-/// The hits of a page, with the values that they are sorted by.
+/// A hit and the values that it is sorted by.
+type Placed = (SearchHit, Vec<Bind<'static>>);
+
+/// The hits of a page, and how many there are on all, if the engine tells.
 fn page<C>(
     conn: &mut C,
     entry: &Entry,
     plan: &Plan<'_>,
-) -> Result<Vec<(SearchHit, Vec<Bind<'static>>)>, SearchError>
+) -> Result<(Vec<Placed>, Option<usize>), SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
+    let mut total = None;
     let rows: Vec<_> = {
         let rows = conn.load(C::Backend::page(entry, plan)).map_err(of::<C>)?;
         rows.map(|row| {
             let row = row?;
             let score = double(&row, 1).unwrap_or(0.0);
-            let mut column = 3;
+            total = total.or_else(|| integer(&row, 3));
+            let mut column = 4;
             let values: Vec<Bind<'static>> = plan
                 .orders
                 .iter()
@@ -134,39 +144,37 @@ where
         .collect::<QueryResult<_>>()
         .map_err(of::<C>)?
     };
-    rows.into_iter()
-        .map(|(id, score, source, values)| {
-            let hit = SearchHit {
-                id: id.unwrap_or_default(),
-                score,
-                source: json(entry, source)?,
-                highlights: Default::default(),
-            };
-            Ok((hit, values))
-        })
-        .collect()
+    let hits = rows.into_iter().map(|(id, score, source, values)| {
+        let hit = SearchHit {
+            id: id.unwrap_or_default(),
+            score,
+            source: json(entry, source)?,
+            highlights: BTreeMap::new(),
+        };
+        Ok((hit, values))
+    });
+    let total = total.and_then(|total| usize::try_from(total).ok());
+    Ok((hits.collect::<Result<_, SearchError>>()?, total))
 }
 
-/// How many match, and whether there may be more.
+/// How many match.
 fn total<C>(
     conn: &mut C,
     entry: &Entry,
     plan: &Plan<'_>,
     found: usize,
-) -> Result<(usize, bool), SearchError>
+) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     let query = plan.query();
     // A page that is not full is the last one, and it tells.
     let tells = found < query.size && (found > 0 || query.from == 0) && !plan.has_cursor();
-    let total = if tells {
-        query.from + found
-    } else {
-        let mut rows = conn.load(C::Backend::count(entry, plan)).map_err(of::<C>)?;
-        let row = rows.next().transpose().map_err(of::<C>)?;
-        let count = row.and_then(|row| integer(&row, 0)).unwrap_or(0);
-        usize::try_from(count).unwrap_or(0)
-    };
-    Ok((total, query.bound.is_some_and(|bound| total >= bound)))
+    if tells {
+        return Ok(query.from + found);
+    }
+    let mut rows = conn.load(C::Backend::count(entry, plan)).map_err(of::<C>)?;
+    let row = rows.next().transpose().map_err(of::<C>)?;
+    let count = row.and_then(|row| integer(&row, 0)).unwrap_or(0);
+    Ok(usize::try_from(count).unwrap_or(0))
 }

@@ -12,8 +12,15 @@ const BY_LENGTH: &str = "1";
 pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     let documents = entry.documents();
     let mut sql = Sql::new();
+    // Behind a cursor there are not all of them any more.
+    let total = if plan.has_cursor() {
+        "CAST(NULL AS bigint)"
+    } else {
+        "count(*) OVER ()"
+    };
     sql.push(format!(
-        "SELECT p.id, p.score, d.source{} FROM (SELECT m.id, m.score{} FROM (SELECT d.id AS id, ",
+        "SELECT p.id, p.score, d.source, p.total{} \
+         FROM (SELECT m.id, m.score, {total} AS total{} FROM (SELECT d.id AS id, ",
         plan.sort_names("p."),
         plan.sort_names("m."),
     ));

@@ -10,7 +10,7 @@ pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     let (columns, names) = (plan.sort_columns(), plan.sort_names("m."));
     let mut sql = Sql::new();
     sql.push(format!(
-        "SELECT p.id, p.score, d.source{} FROM (SELECT m.key, m.id, m.score{names} \
+        "SELECT p.id, p.score, d.source, NULL{} FROM (SELECT m.key, m.id, m.score{names} \
          FROM (SELECT f.key AS key, d.id AS id, f.score AS score{columns} FROM (",
         plan.sort_names("p.")
     ));

@@ -162,6 +162,15 @@ pub(super) fn watch(entry: &Entry) -> Vec<Sql<'static>> {
     statements
 }
 
+/// Any column may hold a value of any type; JSON has neither bytes nor infinity.
+fn jsonable(column: &str) -> String {
+    format!(
+        "CASE WHEN typeof(t.{column}) = 'blob'
+             OR typeof(t.{column}) = 'real' AND abs(t.{column}) > 1.7976931348623157e308
+         THEN NULL ELSE t.{column} END"
+    )
+}
+
 pub(super) fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
     let mut sql = Sql::new();
     let Some(WatchedTable {
@@ -175,7 +184,7 @@ pub(super) fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
     let key = quoted(key);
     let fields = entry.definition.fields().zip(columns);
     let pairs: Vec<String> = fields
-        .map(|((name, _), column)| format!("'{name}', t.{}", quoted(column)))
+        .map(|((name, _), column)| format!("'{name}', {}", jsonable(&quoted(column))))
         .collect();
     sql.push(format!(
         "SELECT CAST(n.key AS TEXT),
