@@ -54,7 +54,6 @@ diesel::table! {
 
 #[derive(Searchable)]
 #[diesel(table_name = places)]
-#[expect(dead_code, reason = "its rows are written by SQL")]
 struct Place {
     #[searchable(id)]
     id: String,

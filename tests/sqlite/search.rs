@@ -95,7 +95,6 @@ diesel::table! {
 
 #[derive(Searchable)]
 #[diesel(table_name = notes)]
-#[expect(dead_code, reason = "its rows are written by SQL")]
 struct Note {
     #[searchable(id)]
     id: i64,

@@ -64,7 +64,7 @@
 //!   `東京タワー`.
 //! - No word is too common to be looked for. Words are compared by their first 255 bytes.
 //!
-//! With [`SearchQuery::syntax`] there are also `"phrases"`, beginnings of words (`auto*`) and
+//! With [`SearchQuery::syntax`](method@SearchQuery::syntax) there are also `"phrases"`, beginnings of words (`auto*`) and
 //! exclusions (`-slow`); without, these signs mean nothing. A beginning is compared with
 //! stems in a field of a language (`runn*` does not find *running*, which is there as `run`;
 //! `running*` and `ru*` do): to search while somebody types, give a field without a language.
@@ -86,8 +86,8 @@
 //!
 //! To tell the best of all matches each must be ranked: about a microsecond per match on
 //! SQLite, two or three on PostgreSQL. Where a query may match tens of thousands of documents,
-//! [`SearchQuery::bound`] says how many are enough. Pages far behind are best reached by
-//! [`SearchQuery::cursor`].
+//! [`SearchQuery::bound`](method@SearchQuery::bound) says how many are enough. Pages far behind are best reached by
+//! [`SearchQuery::cursor`](method@SearchQuery::cursor).
 //!
 //! # Rows as documents
 //!

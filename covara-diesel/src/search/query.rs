@@ -28,9 +28,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchQuery {
     /// What somebody typed. A document is found if it has all the words, each in one of the
-    /// [`fields`](Self::fields). Without a word nothing is found.
+    /// [`fields`](method@Self::fields). Without a word nothing is found.
     pub query: String,
-    /// Whether `"…"`, `…*` and `-…` mean more than themselves; see [`syntax`](Self::syntax).
+    /// Whether `"…"`, `…*` and `-…` mean more than themselves; see [`syntax`](method@Self::syntax).
     pub syntax: bool,
     /// The fields to look in. Default, an empty list: all that are searched.
     pub fields: Vec<String>,
@@ -49,7 +49,7 @@ pub struct SearchQuery {
     pub sort: Vec<Sort>,
     /// Where to go on: [`SearchResult::cursor`] of the page before. Default: at the start.
     pub cursor: Option<String>,
-    /// How many matches to look at; see [`bound`](Self::bound).
+    /// How many matches to look at; see [`bound`](method@Self::bound).
     pub bound: Option<usize>,
 }
 
@@ -110,7 +110,7 @@ impl SearchQuery {
         self
     }
 
-    /// Skips so many hits. For deep pages [`cursor`](Self::cursor) is faster, and stays in
+    /// Skips so many hits. For deep pages [`cursor`](method@Self::cursor) is faster, and stays in
     /// its place when documents come or go.
     #[must_use]
     pub fn from(mut self, hits: usize) -> Self {
@@ -348,7 +348,7 @@ impl Highlight {
 pub struct SearchResult {
     /// The page that was asked for.
     pub hits: Vec<SearchHit>,
-    /// How many documents match, on this page or not; no more than [`SearchQuery::bound`].
+    /// How many documents match, on this page or not; no more than [`SearchQuery::bound`](method@SearchQuery::bound).
     pub total: usize,
     /// Whether there may be more than `total`, as the bound was reached.
     pub more: bool,
@@ -367,6 +367,6 @@ pub struct SearchHit {
     pub score: f64,
     /// The document, as it was given.
     pub source: Value,
-    /// Pieces of the fields in which something was found, if [`SearchQuery::highlight`] asks.
+    /// Pieces of the fields in which something was found, if [`SearchQuery::highlight`](method@SearchQuery::highlight) asks.
     pub highlights: BTreeMap<String, Vec<String>>,
 }

@@ -19,25 +19,27 @@ where
     if transaction_depth(conn)? > 0 && !has_catalogue(conn)? {
         return Ok(None);
     }
+    match entry(conn, name) {
+        Err(error) => match has_catalogue(conn) {
+            Ok(false) => Ok(None),
+            // It may have been made in between.
+            Ok(true) => entry(conn, name),
+            Err(_) => Err(error),
+        },
+        found => found,
+    }
+}
+
+fn entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
     let mut sql = Sql::new();
     sql.push(format!(
         "SELECT {} FROM {CATALOGUE} WHERE name = ",
         EntryRow::COLUMNS
     ));
     sql.bind(name);
-    match entry(conn, sql) {
-        Err(error) => match has_catalogue(conn) {
-            Ok(false) => Ok(None),
-            _ => Err(error),
-        },
-        found => found,
-    }
-}
-
-fn entry<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Option<EntryRow>>
-where
-    C: DatabaseConnection<Backend = Pg>,
-{
     let mut rows = conn.load(sql)?;
     let Some(row) = rows.next().transpose()? else {
         return Ok(None);
