@@ -36,7 +36,6 @@ fn database(create: &str) -> SqliteConnection {
 fn ui() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/seedable/*.rs");
-    cases.compile_fail("tests/ui/searchable/*.rs");
     if cfg!(feature = "postgres") {
         cases.compile_fail("tests/ui/seedable/postgres/*.rs");
     }
