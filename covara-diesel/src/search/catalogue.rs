@@ -74,12 +74,7 @@ where
     let found = found.ok_or_else(missing)?;
     let mut new = false;
     if !found.ready {
-        let entry = Entry {
-            number: found.number,
-            name: name.to_owned(),
-            definition: definition.clone(),
-            reindexed: None,
-        };
+        let entry = Entry::of(found.number, name, definition.clone(), None);
         let mut statements: Vec<Sql<'_>> = C::Backend::lock(&entry).into_iter().collect();
         statements.extend(C::Backend::create(&entry));
         if definition.table.is_some() {
@@ -141,34 +136,21 @@ where
         definition.fields.extend(added.fields.iter().cloned());
         definition.version += 1;
         definition.check()?;
-        let changed = Entry {
-            definition,
-            ..entry
-        };
+        let changed = Entry::of(entry.number, name, definition, None);
         let mut statements: Vec<Sql<'_>> = C::Backend::lock(&changed).into_iter().collect();
         let at = statements.len();
-        let before = IndexDefinition {
-            fields: changed
-                .definition
-                .fields
-                .iter()
-                .take(first)
-                .cloned()
-                .collect(),
-            version: changed.definition.version - 1,
-            table: changed.definition.table.clone(),
-        };
-        let entry = Entry {
-            number: changed.number,
-            name: changed.name.clone(),
-            definition: before,
-            reindexed: None,
-        };
         statements.push(entry.set_definition(&changed.definition));
         statements.extend(C::Backend::extend(&changed, first));
-        let counts = atomically(conn, &statements)?;
-        if counts.get(at) == Some(&1) {
-            return Ok(());
+        match atomically(conn, &statements) {
+            Ok(counts) if counts.get(at) == Some(&1) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => {
+                // Somebody else may have added fields meanwhile; then these come behind them.
+                let now = find(conn, name)?.map(|now| now.definition);
+                if now.is_none_or(|now| now == entry.definition) {
+                    return Err(error);
+                }
+            }
         }
     }
 }

@@ -3,7 +3,8 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde_json::Value;
 
-use super::definition::{Field, FieldKind};
+use super::analysis::Analyzer;
+use super::definition::FieldKind;
 use super::engine::{SearchEngine, WordSink};
 use super::entry::Entry;
 use super::error::SearchError;
@@ -76,7 +77,12 @@ impl Document {
             if field.searched() {
                 match texts(value) {
                     Err(()) if lenient => {}
-                    found => add_words(field, &found.map_err(wrong)?, slot, &mut words),
+                    found => {
+                        let texts = found.map_err(wrong)?;
+                        if let Some(analyzer) = entry.analyzers.get(slot) {
+                            add_words(analyzer, &texts, slot, &mut words);
+                        }
+                    }
                 }
                 slot += 1;
             }
@@ -187,8 +193,7 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, ()> {
     }
 }
 
-fn add_words(field: &Field, texts: &[String], slot: usize, words: &mut impl WordSink) {
-    let analyzer = field.analyzer();
+fn add_words(analyzer: &Analyzer, texts: &[String], slot: usize, words: &mut impl WordSink) {
     for (number, text) in texts.iter().enumerate() {
         if number > 0 {
             words.gap(slot);

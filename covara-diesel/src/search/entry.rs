@@ -2,6 +2,7 @@
 
 use diesel::row::{Field, Row};
 
+use super::analysis::Analyzer;
 use super::definition::IndexDefinition;
 use super::engine::SearchEngine;
 use super::error::SearchError;
@@ -42,19 +43,34 @@ pub struct Entry {
     pub(crate) name: String,
     pub(crate) definition: IndexDefinition,
     pub(crate) reindexed: Option<String>,
+    /// Those of the searched fields.
+    pub(super) analyzers: Vec<Analyzer>,
 }
 
 impl Entry {
     pub(super) fn new(name: &str, row: EntryRow) -> Result<Self, SearchError> {
         let definition = IndexDefinition::from_json(&row.definition);
-        Ok(Self {
-            number: row.number,
+        let definition = definition.ok_or_else(|| SearchError::Unreadable {
+            what: format!("a definition of the index {name}"),
+        })?;
+        Ok(Self::of(row.number, name, definition, row.reindexed))
+    }
+
+    pub(super) fn of(
+        number: i64,
+        name: &str,
+        definition: IndexDefinition,
+        reindexed: Option<String>,
+    ) -> Self {
+        let searched = definition.searched();
+        let analyzers = searched.map(|(_, field)| field.analyzer()).collect();
+        Self {
+            number,
             name: name.to_owned(),
-            definition: definition.ok_or_else(|| SearchError::Unreadable {
-                what: format!("a definition of the index {name}"),
-            })?,
-            reindexed: row.reindexed,
-        })
+            definition,
+            reindexed,
+            analyzers,
+        }
     }
 
     /// Its table of documents. Named by number: SQLite tells no upper from lower case, and

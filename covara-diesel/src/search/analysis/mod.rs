@@ -4,6 +4,9 @@ mod fold;
 mod language;
 mod segment;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
 use std::ops::Range;
 
 use rust_stemmers::Stemmer;
@@ -13,6 +16,8 @@ pub(super) use segment::Unit;
 
 /// Longest word in bytes; what is beyond is cut off. PostgreSQL takes 2,046.
 const LONGEST_WORD: usize = 255;
+/// How many stems are kept at hand: making one takes longer than all else about a word.
+const KEPT_STEMS: usize = 16_384;
 
 /// A word of a text, as it is indexed.
 pub(super) struct Word<'a> {
@@ -28,6 +33,16 @@ pub(super) struct Analyzer {
     fold: bool,
     /// Whether the stemmer knows nothing of accents, so that they must be gone before.
     plain_stems: bool,
+    stems: RefCell<HashMap<String, String>>,
+}
+
+impl fmt::Debug for Analyzer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Analyzer")
+            .field("stems", &self.stems())
+            .field("fold", &self.fold)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Analyzer {
@@ -36,6 +51,7 @@ impl Analyzer {
             stemmer: language.algorithm().map(Stemmer::create),
             fold,
             plain_stems: language == Language::English,
+            stems: RefCell::default(),
         }
     }
 
@@ -45,6 +61,7 @@ impl Analyzer {
             stemmer: None,
             fold: self.fold,
             plain_stems: self.plain_stems,
+            stems: RefCell::default(),
         }
     }
 
@@ -86,16 +103,27 @@ impl Analyzer {
         }
         cut(word);
         if let (Some(stemmer), Unit::Word) = (&self.stemmer, unit) {
-            let stem = stemmer.stem(word);
-            // Whatever the stemmer makes of odd input, a word stays a word.
-            if !stem.is_empty() && stem != *word {
-                *word = stem.into_owned();
-            }
+            self.stem(stemmer, word);
         }
         if self.fold && !word.is_ascii() {
             *word = fold::without_accents(word);
             cut(word);
         }
+    }
+
+    fn stem(&self, stemmer: &Stemmer, word: &mut String) {
+        let mut stems = self.stems.borrow_mut();
+        if let Some(stem) = stems.get(word.as_str()) {
+            word.clone_from(stem);
+            return;
+        }
+        let stem = stemmer.stem(word).into_owned();
+        // Whatever the stemmer makes of odd input, a word stays a word.
+        let stem = if stem.is_empty() { word.clone() } else { stem };
+        if stems.len() == KEPT_STEMS {
+            stems.clear();
+        }
+        stems.insert(std::mem::replace(word, stem.clone()), stem);
     }
 }
 
