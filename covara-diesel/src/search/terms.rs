@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(parsed(r#"a"b"c"#).len(), 3);
         assert_eq!(parsed("--a"), [("-a", false, true)]);
         assert_eq!(parsed("a-*"), [("a-", false, false)]);
-        assert_eq!(parsed("- * \" \"\"").len(), 3);
+        assert_eq!(parsed("- * \" \"\"").len(), 4);
         let nothing = |query, syntax| matches!(Terms::parse(query, syntax), Ok(None));
         assert!(nothing("- * \" \"\"", true));
         assert!(nothing("-only -not", true));
