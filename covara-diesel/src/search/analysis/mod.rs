@@ -16,7 +16,7 @@ pub(super) use segment::Unit;
 
 /// Longest word in bytes; what is beyond is cut off. PostgreSQL takes 2,046.
 const LONGEST_WORD: usize = 255;
-/// How many stems are kept at hand: making one takes longer than all else about a word.
+/// How many stems are kept at hand while many documents are indexed.
 const KEPT_STEMS: usize = 16_384;
 
 /// A word of a text, as it is indexed.
