@@ -62,6 +62,22 @@ mod suite {
     mod helpers;
     mod interop;
     mod migrate;
+    mod search {
+        mod cities;
+        mod concurrency;
+        mod documents;
+        mod fields;
+        mod follow;
+        mod helpers;
+        mod highlights;
+        mod indexes;
+        mod odd;
+        mod orders;
+        mod queries;
+        mod random;
+
+        use helpers::{article, articles, found, found_by_syntax, ids, index_of, library, search};
+    }
     mod seed;
     mod seed_errors;
     mod status;

@@ -1,5 +1,5 @@
-//! `#[derive(Seedable)]`: what becomes of each attribute and kind of type in the database,
-//! and what the compiler says to mistakes.
+//! `#[derive(Seedable)]` and `#[derive(Searchable)]`: what becomes of each attribute and kind
+//! of type in the database, and what the compiler says to mistakes.
 
 use diesel::prelude::*;
 
@@ -15,6 +15,8 @@ mod fixtures;
 mod hygiene;
 #[path = "derive/lints.rs"]
 mod lints;
+#[path = "derive/searchable.rs"]
+mod searchable;
 #[path = "derive/tables.rs"]
 mod tables;
 #[path = "derive/types.rs"]

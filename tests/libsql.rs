@@ -100,6 +100,23 @@ mod suite {
     mod interop;
     mod migrate;
     mod nested;
+    mod search {
+        mod cities;
+        mod concurrency;
+        mod documents;
+        mod fields;
+        mod follow;
+        mod helpers;
+        mod highlights;
+        mod indexes;
+        mod odd;
+        mod orders;
+        mod queries;
+        mod random;
+        mod transactions;
+
+        use helpers::{articles, article, found, found_by_syntax, ids, index_of, library, search};
+    }
     mod seed;
     mod seed_errors;
     pub(crate) mod seed_model;

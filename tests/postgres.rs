@@ -12,6 +12,7 @@ mod backend {
 
     pub use covara_diesel::POSTGRES_MIGRATIONS as MIGRATIONS;
     pub use covara_diesel::schema::postgres as schema;
+    pub use covara_diesel::search::PostgresFts as Fts;
     pub use support::postgres::TestDb;
     use support::postgres::driver;
 
@@ -204,6 +205,7 @@ mod postgres {
     mod pooled_work;
     mod poolers;
     mod restarts;
+    mod search;
     mod seed;
     mod seed_model;
     mod seed_sequences;

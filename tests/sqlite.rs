@@ -12,6 +12,7 @@ mod backend {
 
     pub use covara_diesel::SQLITE_MIGRATIONS as MIGRATIONS;
     pub use covara_diesel::schema::sqlite as schema;
+    pub use covara_diesel::search::SqliteFts as Fts;
     pub use support::sqlite::TestDb;
 
     pub type Conn = SqliteConnection;
@@ -217,6 +218,7 @@ mod sqlite {
     mod doctor;
     mod fixtures;
     mod pool;
+    mod search;
     mod seed;
     mod seed_model;
     mod seed_model_rollback;

@@ -75,7 +75,7 @@ impl FieldAttrs {
 }
 
 /// The items of all `#[name(…)]` among `attributes`.
-fn items<T: Parse>(attributes: &[Attribute], name: &str, errors: &mut Errors) -> Vec<T> {
+pub(crate) fn items<T: Parse>(attributes: &[Attribute], name: &str, errors: &mut Errors) -> Vec<T> {
     let mut found = Vec::new();
     for attribute in attributes.iter().filter(|a| a.path().is_ident(name)) {
         match attribute.parse_args_with(Punctuated::<T, Token![,]>::parse_terminated) {
@@ -217,7 +217,7 @@ impl Parse for FromStrItem {
 }
 
 /// The value after `name =`.
-fn value<T: Parse>(input: ParseStream<'_>, name: &Ident, example: &str) -> Result<T> {
+pub(crate) fn value<T: Parse>(input: ParseStream<'_>, name: &Ident, example: &str) -> Result<T> {
     if !input.peek(Token![=]) {
         return Err(Error::new(
             name.span(),

@@ -73,7 +73,7 @@ impl Errors {
         }
     }
 
-    fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         let all = self.0.into_iter().reduce(|mut all, error| {
             all.combine(error);
             all

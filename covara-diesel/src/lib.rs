@@ -47,6 +47,7 @@ pub mod pool;
 #[cfg(feature = "progress")]
 mod progress_bar;
 mod schema_macro;
+pub mod search;
 pub mod seed;
 mod typed;
 mod values;
@@ -142,6 +143,14 @@ mod pool_constructors {
     pub use crate::sqlite::pool::{sqlite, sqlite_with};
 }
 
+/// What [`search`] offers of each backend that is on.
+mod search_adapters {
+    #[cfg(feature = "postgres")]
+    pub use crate::postgres::search::PostgresFts;
+    #[cfg(feature = "sqlite")]
+    pub use crate::sqlite::search::SqliteFts;
+}
+
 /// What of a derive's output is for files.
 #[cfg(feature = "fixtures")]
 #[doc(hidden)]
@@ -220,7 +229,7 @@ mod cli_backends {
 /// What the derive's output uses. Not for anybody else.
 #[doc(hidden)]
 pub mod __private {
-    pub use diesel;
+    pub use {diesel, serde_json};
 
     pub use crate::__fixture_row as fixture_row;
 

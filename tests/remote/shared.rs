@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 pub use covara_diesel::schema::sqlite as schema;
+pub use covara_diesel::search::SqliteFts as Fts;
 
 use crate::backend::{Conn, TestDb};
 
@@ -60,6 +61,10 @@ pub fn tables(conn: &mut Conn) -> Vec<String> {
         "SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY name",
     )
 }
+
+/// A killed process is a request that breaks off, or a transaction that the next writer
+/// waits for.
+pub fn wait_until_alone(_: &mut Conn) {}
 
 /// What the file has, statement by statement.
 pub fn load_interop(db: &TestDb) {

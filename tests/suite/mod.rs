@@ -13,6 +13,7 @@ mod open;
 mod pool;
 mod program;
 mod progress;
+pub(crate) mod search;
 mod seed;
 mod seed_errors;
 mod seed_large;

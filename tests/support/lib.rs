@@ -15,6 +15,7 @@ pub mod pgbouncer;
 pub mod pglite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod search;
 pub mod server;
 pub mod small_disk;
 pub mod sqld;

@@ -5,6 +5,7 @@ use std::io::{BufRead, Read};
 
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::pool;
+use covara_diesel::search::{SearchAdapter, SqliteFts};
 use covara_diesel::{DatabaseConnection, Seed, auto_migrate};
 use diesel::connection::Connection;
 use support::memory;
@@ -56,14 +57,17 @@ fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
     } else if url.starts_with("d1:") {
         on_d1(url, pooled, job)
     } else if pooled {
-        work(&mut pool::sqlite(url)?.get()?, job)
+        work(&mut pool::sqlite(url)?.get()?, &SqliteFts, job)
     } else {
-        work(&mut diesel::SqliteConnection::establish(url)?, job)
+        let conn = &mut diesel::SqliteConnection::establish(url)?;
+        work(conn, &SqliteFts, job)
     }
 }
 
 #[cfg(feature = "postgres")]
 fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
+    use covara_diesel::search::PostgresFts;
+
     if pooled {
         let named = pool::PoolDriver::from_url(url)?;
         let driver = match named {
@@ -71,9 +75,9 @@ fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
             other => other,
         };
         let pool = pool::postgres(url, driver)?;
-        return work(&mut pool.get()?, job);
+        return work(&mut pool.get()?, &PostgresFts, job);
     }
-    work(&mut support::postgres::connect(url)?, job)
+    work(&mut support::postgres::connect(url)?, &PostgresFts, job)
 }
 
 #[cfg(not(feature = "postgres"))]
@@ -84,12 +88,10 @@ fn on_postgres(_: &str, _: bool, _: &str) -> Outcome {
 #[cfg(feature = "libsql")]
 fn on_libsql(url: &str, pooled: bool, job: &str) -> Outcome {
     if pooled {
-        return work(&mut pool::libsql(url)?.get()?, job);
+        return work(&mut pool::libsql(url)?.get()?, &SqliteFts, job);
     }
-    work(
-        &mut covara_diesel::remote::LibsqlConnection::establish(url)?,
-        job,
-    )
+    let conn = &mut covara_diesel::remote::LibsqlConnection::establish(url)?;
+    work(conn, &SqliteFts, job)
 }
 
 #[cfg(not(feature = "libsql"))]
@@ -100,12 +102,10 @@ fn on_libsql(_: &str, _: bool, _: &str) -> Outcome {
 #[cfg(feature = "d1")]
 fn on_d1(url: &str, pooled: bool, job: &str) -> Outcome {
     if pooled {
-        return work(&mut pool::d1(url)?.get()?, job);
+        return work(&mut pool::d1(url)?.get()?, &SqliteFts, job);
     }
-    work(
-        &mut covara_diesel::remote::D1Connection::establish(url)?,
-        job,
-    )
+    let conn = &mut covara_diesel::remote::D1Connection::establish(url)?;
+    work(conn, &SqliteFts, job)
 }
 
 #[cfg(not(feature = "d1"))]
@@ -113,9 +113,10 @@ fn on_d1(_: &str, _: bool, _: &str) -> Outcome {
     Err("built without D1".into())
 }
 
-fn work<C>(conn: &mut C, job: &str) -> Outcome
+fn work<C, A>(conn: &mut C, adapter: &A, job: &str) -> Outcome
 where
     C: DatabaseConnection,
+    A: SearchAdapter<Backend = C::Backend>,
     Number: covara_diesel::seed::SeedRow<C::Backend>,
 {
     match job {
@@ -136,7 +137,8 @@ where
             conn.batch_execute(&limited)?;
             show_progress(conn)
         }
-        other => support::auth::work(conn, other),
+        job if job.starts_with("search-") => support::search::work(adapter, conn, job),
+        job => support::auth::work(conn, job),
     }
 }
 

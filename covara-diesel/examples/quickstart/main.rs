@@ -1,4 +1,4 @@
-//! The main job on real data: open, migrate, seed, and find a session again.
+//! The main job on real data: open, migrate, seed, find a session again, and search.
 //!
 //! ```text
 //! cargo run --release --example quickstart
@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use covara_diesel::auth::{NewSession, SessionStore};
+use covara_diesel::search::{SearchAdapter, SearchQuery, Searchable};
 use covara_diesel::seed::SeedRow;
 use covara_diesel::{DatabaseConnection, Seed, Seedable, auto_migrate};
 use diesel::migration::MigrationConnection;
@@ -34,16 +35,20 @@ struct Country {
     name: String,
 }
 
-#[derive(Deserialize, Seedable)]
+#[derive(Deserialize, Seedable, Searchable)]
 #[diesel(table_name = cities)]
 struct City {
+    #[searchable(id)]
     geoname_id: i64,
+    #[searchable(text)]
     name: String,
     #[serde(rename = "country_code")]
+    #[searchable(keyword, unsearched)]
     #[diesel(column_name = country_code)]
     country: String,
     admin_code: Option<String>,
     feature_code: String,
+    #[searchable(integer)]
     population: i64,
     latitude: f64,
     longitude: f64,
@@ -87,8 +92,10 @@ fn open(url: &str) -> Outcome {
 
 #[cfg(feature = "sqlite")]
 fn open_sqlite(url: &str) -> Outcome {
+    use covara_diesel::search::SqliteFts;
+
     let pool = covara_diesel::pool::sqlite(url)?;
-    run(&mut pool.get()?)
+    run(&mut pool.get()?, &SqliteFts)
 }
 
 #[cfg(not(feature = "sqlite"))]
@@ -99,9 +106,10 @@ fn open_sqlite(_: &str) -> Outcome {
 #[cfg(feature = "postgres")]
 fn open_postgres(url: &str) -> Outcome {
     use covara_diesel::pool::PoolDriver;
+    use covara_diesel::search::PostgresFts;
 
     let pool = covara_diesel::pool::postgres(url, PoolDriver::Postgres)?;
-    run(&mut pool.get()?)
+    run(&mut pool.get()?, &PostgresFts)
 }
 
 #[cfg(not(feature = "postgres"))]
@@ -109,8 +117,9 @@ fn open_postgres(_: &str) -> Outcome {
     Err("built without PostgreSQL: add --features postgres".into())
 }
 
-fn run<C>(conn: &mut C) -> Outcome
+fn run<C, A>(conn: &mut C, adapter: &A) -> Outcome
 where
+    A: SearchAdapter<Backend = C::Backend>,
     C: DatabaseConnection + MigrationHarness<C::Backend> + MigrationConnection,
     Country: SeedRow<C::Backend>,
     City: SeedRow<C::Backend>,
@@ -147,6 +156,23 @@ where
         .find(conn, &id)?
         .ok_or("the session is not there")?;
     println!("Session     created for {} and found again", found.user_id);
+
+    let begun = Instant::now();
+    if adapter.follow::<_, City>(conn)? {
+        let seconds = begun.elapsed().as_secs_f64();
+        println!("Index       of the cities made in {seconds:.2} s; it follows their table");
+    }
+    let begun = Instant::now();
+    let found = adapter.search(conn, City::INDEX, &SearchQuery::new("sao paulo").size(3))?;
+    let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
+    println!(
+        "Search      {} cities for \"sao paulo\" in {milliseconds:.2} ms",
+        found.total
+    );
+    for hit in &found.hits {
+        let text = |field: &str| hit.source[field].as_str().unwrap_or_default();
+        println!("            {}, {}", text("name"), text("country"));
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod first;
 mod layout;
 pub(crate) mod pool;
 pub mod schema;
+pub(crate) mod search;
 mod seed;
 mod sequences;
 mod stage;

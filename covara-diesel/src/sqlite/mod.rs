@@ -10,6 +10,7 @@ mod layout;
 mod name;
 pub(crate) mod pool;
 pub mod schema;
+pub(crate) mod search;
 mod seed;
 mod url;
 mod values;

@@ -1,0 +1,84 @@
+use postgres::{Client, NoTls, Statement};
+
+use super::ByHand;
+
+/// Two databases: the own tables, and the adapter's.
+pub struct Postgres {
+    own: Client,
+    adapters: Client,
+    /// Page and count.
+    statements: Option<(Statement, Statement)>,
+}
+
+impl Postgres {
+    pub fn open(own: &str, adapters: &str) -> Self {
+        let connect = |url| Client::connect(url, NoTls).expect("the test server");
+        Self {
+            own: connect(own),
+            adapters: connect(adapters),
+            statements: None,
+        }
+    }
+}
+
+impl ByHand for Postgres {
+    fn fill(&mut self, documents: &[(String, String, String)]) {
+        self.own
+            .batch_execute(
+                "DROP TABLE IF EXISTS docs;
+                 CREATE TABLE docs (id TEXT COLLATE \"C\" PRIMARY KEY, words TSVECTOR NOT NULL,
+                                    source TEXT NOT NULL);
+                 CREATE INDEX ON docs USING gin (words)",
+            )
+            .expect("SQL");
+        let mut transaction = self.own.transaction().expect("an idle connection");
+        let insert = transaction
+            .prepare(
+                "INSERT INTO docs SELECT v.id, to_tsvector('english', v.body), v.source
+                 FROM unnest($1::text[], $2::text[], $3::text[]) AS v (id, body, source)",
+            )
+            .expect("SQL");
+        for chunk in documents.chunks(1_024) {
+            let ids: Vec<&str> = chunk.iter().map(|(id, ..)| id.as_str()).collect();
+            let bodies: Vec<&str> = chunk.iter().map(|(_, body, _)| body.as_str()).collect();
+            let sources: Vec<&str> = chunk.iter().map(|(.., source)| source.as_str()).collect();
+            transaction
+                .execute(&insert, &[&ids, &bodies, &sources])
+                .expect("new ids");
+        }
+        transaction.commit().expect("a living server");
+    }
+
+    fn look(&mut self) {
+        let sql = "SELECT number FROM __covara_search_indexes WHERE name = 'docs'";
+        let row = self.adapters.query_one(sql, &[]).expect("the index");
+        let number: i64 = row.get(0);
+        let table = format!("__covara_search_{number}");
+        let page = format!(
+            "SELECT p.id, p.score, d.source FROM (
+                 SELECT id, ts_rank(words, CAST($2::text AS tsquery), 1)::float8 AS score
+                 FROM {table} WHERE words @@ CAST($1::text AS tsquery)
+                 ORDER BY score DESC, id LIMIT 20
+             ) AS p JOIN {table} AS d ON d.id = p.id ORDER BY p.score DESC, p.id"
+        );
+        let count =
+            format!("SELECT count(*) FROM {table} WHERE words @@ CAST($1::text AS tsquery)");
+        let page = self.adapters.prepare(&page).expect("SQL");
+        let count = self.adapters.prepare(&count).expect("SQL");
+        self.statements = Some((page, count));
+    }
+
+    fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64) {
+        let (page, count) = self.statements.as_ref().expect("looked before");
+        // Words of field 0 begin so there.
+        let all: Vec<String> = words.iter().map(|word| format!("0{word}")).collect();
+        let (all, any) = (all.join(" & "), all.join(" | "));
+        let rows = self.adapters.query(page, &[&all, &any]).expect("SQL");
+        let page = rows.iter();
+        let page = page
+            .map(|row| (row.get(0), row.get(1), row.get(2)))
+            .collect();
+        let count = self.adapters.query_one(count, &[&all]).expect("SQL");
+        (page, count.get(0))
+    }
+}

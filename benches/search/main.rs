@@ -1,0 +1,293 @@
+//! Full-text search against the same by hand, through rusqlite and the `postgres` crate: bulk
+//! indexing, writing and deleting one document among few and many, and queries.
+//!
+//!     tests/with-postgres cargo bench --features postgres --bench search
+//!     tests/with-postgres cargo bench --features postgres --bench search -- 10000
+//!
+//! The number is that of the documents, 100,000 if none is given; `sqlite` or `postgres`
+//! measures that engine only.
+
+#[path = "../comparison.rs"]
+mod comparison;
+#[cfg(feature = "postgres")]
+mod hand_postgres;
+mod hand_sqlite;
+#[path = "../measure.rs"]
+mod measure;
+mod texts;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use comparison::{Comparison, timed};
+use covara_diesel::search::{
+    Field, IndexDefinition, Language, SearchAdapter, SearchQuery, SqliteFts,
+};
+use covara_diesel::{DatabaseConnection, pool};
+use measure::{median, print_setting, quantile, short};
+use serde_json::{Value, json};
+use support::cities;
+use texts::{Texts, WIDE};
+
+const ROUNDS: usize = 3;
+const QUERIES: usize = 21;
+
+/// Somebody's own SQL, for the same documents and questions.
+trait ByHand {
+    /// Indexes all documents, id, text and JSON, in a new place.
+    fn fill(&mut self, documents: &[(String, String, String)]);
+
+    /// Finds the adapter's tables.
+    fn look(&mut self);
+
+    /// Id, score and JSON of the 20 best, and how many there are; on the adapter's tables.
+    fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64);
+}
+
+fn main() {
+    let count = std::env::args().skip(1).find_map(|n| n.parse().ok());
+    let count: usize = count.unwrap_or(100_000);
+    let texts = Texts::new(count);
+    let only = |engine: &str| {
+        let others = ["sqlite", "postgres"]
+            .into_iter()
+            .filter(|other| *other != engine);
+        let mut others = others.filter(|other| std::env::args().any(|a| a == *other));
+        others.next().is_none()
+    };
+    if only("sqlite") {
+        use support::sqlite::TestDb;
+
+        let (ours, theirs) = (TestDb::new(), TestDb::new());
+        let pool = pool::sqlite(ours.url()).expect("a new file");
+        drop(pool::sqlite(theirs.url()).expect("a new file"));
+        let conn = &mut *pool.get().expect("a connection");
+        print_setting("SQLite", "bundled", "WAL, synchronous = NORMAL");
+        let mut hand = hand_sqlite::Sqlite::open(&theirs.url(), &ours.url());
+        all("SQLite", &SqliteFts, conn, &mut hand, &texts);
+    }
+    #[cfg(feature = "postgres")]
+    if only("postgres") {
+        use covara_diesel::pool::PoolDriver;
+        use covara_diesel::search::PostgresFts;
+        use support::postgres::TestDb;
+
+        let (ours, theirs) = (TestDb::new(), TestDb::new());
+        let pool = pool::postgres(ours.url(), PoolDriver::Postgres).expect("the test server");
+        let conn = &mut *pool.get().expect("a connection");
+        print_setting("PostgreSQL", "", "loopback");
+        let mut hand = hand_postgres::Postgres::open(&theirs.url(), &ours.url());
+        all("PostgreSQL", &PostgresFts, conn, &mut hand, &texts);
+    }
+    #[cfg(not(feature = "postgres"))]
+    println!("\nPostgreSQL: not measured, no server; run with --features postgres");
+}
+
+fn definition() -> IndexDefinition {
+    IndexDefinition::new().field("body", Field::text().language(Language::English))
+}
+
+fn all<A, C>(engine: &str, adapter: &A, conn: &mut C, hand: &mut impl ByHand, texts: &Texts)
+where
+    A: SearchAdapter,
+    C: DatabaseConnection<Backend = A::Backend>,
+{
+    let count = texts.documents.len();
+    let documents: Vec<(String, Value)> = texts
+        .documents
+        .iter()
+        .enumerate()
+        .map(|(n, text)| (format!("id{n}"), json!({"body": text})))
+        .collect();
+    let by_hand: Vec<(String, String, String)> = documents
+        .iter()
+        .zip(&texts.documents)
+        .map(|((id, value), text)| (id.clone(), text.clone(), value.to_string()))
+        .collect();
+    let names = ["by hand", "adapter"];
+    bulk(
+        &format!("{engine}, {count} documents of 46 words"),
+        ROUNDS,
+        adapter,
+        conn,
+        hand,
+        &documents,
+        &by_hand,
+    );
+
+    flat(engine, adapter, conn, texts);
+
+    // The tables of the last bulk.
+    let queries: [(&str, &[&str]); 4] = [
+        ("one rare word", &[texts.rare()]),
+        ("two words", &[texts.common(), texts.rare()]),
+        ("a wide word", &[WIDE]),
+        ("a word in few", &[texts.seldom()]),
+    ];
+    for (title, words) in queries {
+        let query = SearchQuery::new(words.join(" "));
+        let expected = adapter.search(conn, "docs", &query).expect("a query");
+        let title = format!(
+            "{engine}, {title}, {} hits, first page and total",
+            expected.total
+        );
+        let mut comparison = Comparison::new(title, &names);
+        for _ in 0..QUERIES {
+            let (time, (page, total)) = timed(|| hand.search(words));
+            assert_eq!(total, expected.total as i64);
+            assert_eq!(page.len(), expected.hits.len());
+            black_box(page);
+            comparison.add(0, time);
+            let (time, found) = timed(|| adapter.search(conn, "docs", &query).expect("a query"));
+            black_box(found);
+            comparison.add(1, time);
+        }
+        comparison.print();
+    }
+    println!("\n{engine}, the wide word, adapter alone");
+    let wide = || SearchQuery::new(WIDE);
+    for (title, query) in [
+        ("first page and total", wide()),
+        ("bound of 1,000", wide().bound(1_000)),
+        ("bound of 3,000", wide().bound(3_000)),
+        ("total only", wide().size(0)),
+        ("from 5,000", wide().from(5_000)),
+    ] {
+        let times: Vec<Duration> = (0..QUERIES)
+            .map(|_| timed(|| black_box(adapter.search(conn, "docs", &query).expect("a query"))).0)
+            .collect();
+        println!("  {title:<36} {:>10}", short(median(&times)));
+    }
+    let highlighted =
+        SearchQuery::new(texts.rare()).highlight(covara_diesel::search::Highlight::new());
+    let times: Vec<Duration> = (0..QUERIES)
+        .map(|_| {
+            timed(|| black_box(adapter.search(conn, "docs", &highlighted).expect("a query"))).0
+        })
+        .collect();
+    println!(
+        "  {:<36} {:>10}",
+        "rare word with highlights",
+        short(median(&times))
+    );
+
+    let cities = cities::cities();
+    let documents: Vec<(String, Value)> = cities
+        .iter()
+        .map(|city| (city.geoname_id.to_string(), json!({"body": city.name})))
+        .collect();
+    let by_hand: Vec<(String, String, String)> = documents
+        .iter()
+        .zip(&cities)
+        .map(|((id, value), city)| (id.clone(), city.name.clone(), value.to_string()))
+        .collect();
+    bulk(
+        &format!("{engine}, {} names of cities", cities.len()),
+        1,
+        adapter,
+        conn,
+        hand,
+        &documents,
+        &by_hand,
+    );
+    for words in ["sao paulo", "new york", "san"] {
+        let query = SearchQuery::new(words);
+        let parts: Vec<&str> = words.split(' ').collect();
+        let expected = adapter.search(conn, "docs", &query).expect("a query");
+        let title = format!("{engine}, cities, {words:?}, {} hits", expected.total);
+        let mut comparison = Comparison::new(title, &names);
+        for _ in 0..QUERIES {
+            comparison.add(0, timed(|| black_box(hand.search(&parts))).0);
+            comparison.add(
+                1,
+                timed(|| black_box(adapter.search(conn, "docs", &query).expect("a query"))).0,
+            );
+        }
+        comparison.print();
+    }
+}
+
+/// Leaves the adapter's index `docs` full.
+fn bulk<A, C>(
+    title: &str,
+    rounds: usize,
+    adapter: &A,
+    conn: &mut C,
+    hand: &mut impl ByHand,
+    documents: &[(String, Value)],
+    by_hand: &[(String, String, String)],
+) where
+    A: SearchAdapter,
+    C: DatabaseConnection<Backend = A::Backend>,
+{
+    let mut comparison = Comparison::new(title, &["by hand", "index_many", "index_many again"]);
+    for _ in 0..rounds {
+        comparison.add(0, timed(|| hand.fill(by_hand)).0);
+        adapter.delete_index(conn, "docs").expect("a database");
+        adapter
+            .create_index(conn, "docs", &definition())
+            .expect("a new index");
+        let mut fill = || {
+            let documents = documents.iter().map(|(id, document)| (id, document));
+            adapter
+                .index_many(conn, "docs", documents)
+                .expect("documents")
+        };
+        comparison.add(1, timed(&mut fill).0);
+        comparison.add(2, timed(&mut fill).0);
+    }
+    comparison.print();
+    hand.look();
+}
+
+/// One document written again, and deleted, among a thousand and among all.
+fn flat<A, C>(engine: &str, adapter: &A, conn: &mut C, texts: &Texts)
+where
+    A: SearchAdapter,
+    C: DatabaseConnection<Backend = A::Backend>,
+{
+    println!("\n{engine}, one document among others: median and 99th of 100");
+    let small: Vec<(String, Value)> = texts.documents[..1_000.min(texts.documents.len())]
+        .iter()
+        .enumerate()
+        .map(|(n, text)| (format!("id{n}"), json!({"body": text})))
+        .collect();
+    adapter
+        .create_index(conn, "small", &definition())
+        .expect("a new index");
+    adapter.index_many(conn, "small", small).expect("documents");
+    for (index, count) in [("small", 1_000), ("docs", texts.documents.len())] {
+        let mut write = Vec::new();
+        let mut delete = Vec::new();
+        for n in 0..200 {
+            let place = n * 7_919 % count;
+            let id = format!("id{place}");
+            let document = json!({"body": texts.documents[count - 1 - place]});
+            write.push(
+                timed(|| {
+                    adapter
+                        .index(conn, index, &id, &document)
+                        .expect("a document")
+                })
+                .0,
+            );
+            if n % 2 == 0 {
+                let (time, was_there) =
+                    timed(|| adapter.delete(conn, index, &id).expect("a database"));
+                assert!(was_there);
+                delete.push(time);
+                adapter
+                    .index(conn, index, &id, &document)
+                    .expect("a document");
+            }
+        }
+        println!(
+            "  {count:>8} documents: write again {} / {}, delete {} / {}",
+            short(median(&write)),
+            short(quantile(&write, 0.99)),
+            short(median(&delete)),
+            short(quantile(&delete, 0.99)),
+        );
+    }
+    adapter.delete_index(conn, "small").expect("a database");
+}

@@ -1,0 +1,128 @@
+//! Full-text search by `tsvector` and GIN.
+
+mod read;
+mod tables;
+mod words;
+mod write;
+
+use diesel::QueryResult;
+use diesel::deserialize::FromSql;
+use diesel::pg::{Pg, PgValue};
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
+
+use crate::connection::DatabaseConnection;
+use crate::search::{
+    Bind, Document, Entry, EntryRow, Guard, Plan, SearchAdapter, SearchEngine, Sql,
+};
+use words::Words;
+
+/// Full-text search on PostgreSQL, by `tsvector` and a GIN index. Needs no extension.
+///
+/// ```no_run
+/// use covara_diesel::pool::{self, PoolDriver};
+/// use covara_diesel::search::{Field, IndexDefinition, PostgresFts, SearchAdapter, SearchQuery};
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::postgres("postgres://app:secret@localhost/app", PoolDriver::Postgres)?;
+/// let mut conn = pool.get()?;
+/// let places = IndexDefinition::new().field("name", Field::text());
+/// PostgresFts.create_index(&mut conn, "places", &places)?;
+/// PostgresFts.index(&mut conn, "places", "1", &json!({"name": "São Paulo"}))?;
+///
+/// let found = PostgresFts.search(&mut conn, "places", &SearchQuery::new("sao paulo"))?;
+/// assert_eq!((found.total, found.hits[0].id.as_str()), (1, "1"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PostgresFts;
+
+impl SearchAdapter for PostgresFts {
+    type Backend = Pg;
+}
+
+impl SearchEngine for Pg {
+    type Words = Words;
+
+    const MAY_WRITE: &'static str = "current_setting('transaction_read_only') = 'off'";
+
+    fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
+        match value {
+            Bind::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text),
+            Bind::Integer(number) => out.push_bind_param::<Nullable<BigInt>, _>(number),
+            Bind::Double(number) => out.push_bind_param::<Nullable<Double>, _>(number),
+            Bind::Texts(texts) => out.push_bind_param::<Array<Nullable<Text>>, _>(texts),
+            Bind::Integers(numbers) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(numbers),
+            Bind::Doubles(numbers) => out.push_bind_param::<Array<Nullable<Double>>, _>(numbers),
+        }
+    }
+
+    fn read_integer(value: PgValue<'_>) -> Option<i64> {
+        FromSql::<BigInt, Pg>::from_sql(value).ok()
+    }
+
+    fn read_double(value: PgValue<'_>) -> Option<f64> {
+        FromSql::<Double, Pg>::from_sql(value).ok()
+    }
+
+    fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        tables::read_entry(conn, name)
+    }
+
+    fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        tables::create_catalogue(conn)
+    }
+
+    fn lock(entry: &Entry) -> Option<Sql<'static>> {
+        Some(tables::lock(entry))
+    }
+
+    fn create(entry: &Entry) -> Vec<Sql<'static>> {
+        tables::create(entry)
+    }
+
+    fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
+        tables::extend(entry, first)
+    }
+
+    fn remove(entry: &Entry) -> Vec<Sql<'static>> {
+        tables::remove(entry)
+    }
+
+    /// The rows of a statement are one array per column: their number is no part of it.
+    fn batch(_: &Entry, waiting: usize, _: usize) -> usize {
+        waiting
+    }
+
+    fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>> {
+        vec![write::write(entry, documents, guard)]
+    }
+
+    fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>> {
+        vec![write::delete(entry, ids, guard)]
+    }
+
+    fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+        read::page(entry, plan)
+    }
+
+    fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+        read::count(entry, plan)
+    }
+
+    fn watch(entry: &Entry) -> Vec<Sql<'static>> {
+        tables::watch(entry)
+    }
+
+    fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
+        tables::noted(entry, upto)
+    }
+}

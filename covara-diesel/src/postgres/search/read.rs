@@ -1,0 +1,128 @@
+//! Finds documents.
+
+use super::words::prefix;
+use crate::search::{Entry, Phrase, Plan, Sql};
+
+/// How the length of a document counts: its rank is divided by 1 + its logarithm,
+/// <https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING>.
+const BY_LENGTH: &str = "1";
+
+/// From the inside out: the matches with their scores; of them the page; and for its rows
+/// only, the documents' sources, which are long.
+pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+    let documents = entry.documents();
+    let mut sql = Sql::new();
+    // Behind a cursor there are not all of them any more.
+    let total = if plan.has_cursor() {
+        "CAST(NULL AS bigint)"
+    } else {
+        "count(*) OVER ()"
+    };
+    sql.push(format!(
+        "SELECT p.id, p.score, d.source, p.total{} \
+         FROM (SELECT m.id, m.score, {total} AS total{} FROM (SELECT d.id AS id, ",
+        plan.sort_names("p."),
+        plan.sort_names("m."),
+    ));
+    push_score(plan, &mut sql);
+    sql.push(format!(" AS score{}", plan.sort_columns()));
+    push_from(entry, plan, &mut sql);
+    sql.push(") AS m");
+    plan.push_after(&mut sql);
+    sql.push(plan.order_by("m.")).push(" LIMIT ");
+    sql.bind(plan.size).push(" OFFSET ");
+    sql.bind(plan.from);
+    sql.push(format!(") AS p JOIN {documents} AS d ON d.id = p.id"));
+    sql.push(plan.order_by("p."));
+    sql
+}
+
+/// ` FROM … WHERE …` of the matches, down to the bound.
+fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
+    sql.push(format!(
+        " FROM {} AS d WHERE d.words @@ CAST(",
+        entry.documents()
+    ));
+    sql.bind(expression(plan));
+    sql.push(" AS tsquery)");
+    plan.push_filters(sql);
+    if let Some(bound) = plan.bound {
+        sql.push(" LIMIT ").bind(bound);
+    }
+}
+
+pub(super) fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+    let mut sql = Sql::new();
+    sql.push("SELECT count(*) FROM (SELECT");
+    push_from(entry, plan, &mut sql);
+    sql.push(") AS n");
+    sql
+}
+
+/// Four fields have a label of their own each, with its weight; further fields are ranked
+/// beside them.
+fn push_score<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
+    if !plan.by_score() {
+        sql.push("CAST(0 AS double precision)");
+        return;
+    }
+    let heaviest = plan.slots.iter().filter_map(|&slot| plan.weights.get(slot));
+    let heaviest = heaviest.copied().fold(0.0, f64::max);
+    // Weights must not be more than 1.
+    let weight = |slot: usize| match plan.weights.get(slot) {
+        Some(weight) if heaviest > 0.0 && plan.slots.contains(&slot) => weight / heaviest,
+        _ => 0.0,
+    };
+    let mut groups: Vec<usize> = plan.slots.iter().map(|slot| slot / 4).collect();
+    groups.dedup();
+    for (at, group) in groups.into_iter().enumerate() {
+        if at > 0 {
+            sql.push(" + ");
+        }
+        let first = group * 4;
+        sql.push("CAST(ts_rank(CAST(");
+        // From D to A.
+        let weights = [3, 2, 1, 0].map(|label| weight(first + label).to_string());
+        sql.bind(format!("{{{}}}", weights.join(",")));
+        sql.push(" AS real[]), d.words, CAST(");
+        let phrases = plan.matching.required.iter().flatten();
+        let mut words = Vec::new();
+        for phrase in phrases {
+            push_phrase(phrase, |slot| slot / 4 == group, &mut words);
+        }
+        sql.bind(words.join(" | "));
+        sql.push(format!(" AS tsquery), {BY_LENGTH}) AS double precision)"));
+    }
+}
+
+/// The query. Words are letters, digits and marks: nothing in them is syntax.
+fn expression(plan: &Plan<'_>) -> String {
+    let any = |phrases: &Vec<Phrase>| {
+        let mut words = Vec::new();
+        for phrase in phrases {
+            push_phrase(phrase, |_| true, &mut words);
+        }
+        format!("({})", words.join(" | "))
+    };
+    let required = plan.matching.required.iter().map(any);
+    let excluded = plan.matching.excluded.iter().map(any);
+    let excluded = excluded.map(|words| format!("!{words}"));
+    let clauses: Vec<String> = required.chain(excluded).collect();
+    clauses.join(" & ")
+}
+
+/// A phrase in each of its fields.
+fn push_phrase(phrase: &Phrase, wanted: impl Fn(usize) -> bool, found: &mut Vec<String>) {
+    for &slot in phrase.slots.iter().filter(|&&slot| wanted(slot)) {
+        let field = prefix(slot);
+        let words = phrase.words.iter().map(|word| format!("{field}{word}"));
+        let mut text = words.collect::<Vec<_>>().join(" <-> ");
+        if phrase.prefix {
+            text.push_str(":*");
+        }
+        if phrase.words.len() > 1 {
+            text = format!("({text})");
+        }
+        found.push(text);
+    }
+}

@@ -1,0 +1,245 @@
+//! The catalogue and the tables of an index.
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::result::Error;
+
+use crate::connection::{DatabaseConnection, transaction_depth};
+use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql, WatchedTable};
+
+/// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The
+/// second is the number of the index, or 0 for the catalogue.
+const LOCKS: i32 = i32::from_be_bytes(*b"csea");
+
+/// What does not exist must not be asked for in a transaction: that would end it.
+pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    if transaction_depth(conn)? > 0 && !has_catalogue(conn)? {
+        return Ok(None);
+    }
+    match entry(conn, name) {
+        Err(error) => match has_catalogue(conn) {
+            Ok(false) => Ok(None),
+            // It may have been made in between.
+            Ok(true) => entry(conn, name),
+            Err(_) => Err(error),
+        },
+        found => found,
+    }
+}
+
+fn entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "SELECT {} FROM {CATALOGUE} WHERE name = ",
+        EntryRow::COLUMNS
+    ));
+    sql.bind(name);
+    let mut rows = conn.load(sql)?;
+    let Some(row) = rows.next().transpose()? else {
+        return Ok(None);
+    };
+    EntryRow::read(&row).map(Some).ok_or_else(|| {
+        Error::DeserializationError(format!("a row of {CATALOGUE} is not as written").into())
+    })
+}
+
+fn has_catalogue<C>(conn: &mut C) -> QueryResult<bool>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "SELECT 1 WHERE to_regclass('{CATALOGUE}') IS NOT NULL"
+    ));
+    let mut rows = conn.load(sql)?;
+    Ok(rows.next().transpose()?.is_some())
+}
+
+/// Looks first: for a table that is there, CREATE would send a notice.
+pub(super) fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    if has_catalogue(conn)? {
+        return Ok(());
+    }
+    let create = Sql::once(format!(
+        "CREATE TABLE IF NOT EXISTS {CATALOGUE} (
+             number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+             name TEXT NOT NULL UNIQUE,
+             definition TEXT NOT NULL,
+             ready BIGINT NOT NULL DEFAULT 0,
+             reindexed TEXT
+         )"
+    ));
+    // Two that create a table at once fail each other, whatever IF NOT EXISTS says.
+    conn.execute_atomically(&[&lock_number(0), &create])
+        .map(drop)
+}
+
+fn lock_number(number: i64) -> Sql<'static> {
+    let mut sql = Sql::new();
+    // Numbers are far from the second half's range.
+    sql.push(format!("SELECT pg_advisory_xact_lock({LOCKS}, CAST("));
+    sql.bind(number);
+    sql.push(" AS integer))");
+    sql
+}
+
+pub(super) fn lock(entry: &Entry) -> Sql<'static> {
+    lock_number(entry.number)
+}
+
+fn column(number: usize, kind: Kind) -> String {
+    let sql_type = match kind {
+        // In the order of bytes, as SQLite has it.
+        Kind::Text | Kind::Keyword => "TEXT COLLATE \"C\"",
+        Kind::Integer | Kind::Boolean | Kind::Date => "BIGINT",
+        Kind::Float => "DOUBLE PRECISION",
+    };
+    format!("c{number} {sql_type}")
+}
+
+pub(super) fn create(entry: &Entry) -> Vec<Sql<'static>> {
+    let columns = entry.definition.columns();
+    let columns = columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
+    let table = entry.documents();
+    vec![
+        Sql::once(format!(
+            "CREATE TABLE {table} (
+                 id TEXT COLLATE \"C\" PRIMARY KEY,
+                 version BIGINT NOT NULL,
+                 words TSVECTOR NOT NULL{},
+                 source TEXT NOT NULL
+             )",
+            columns.collect::<String>()
+        )),
+        Sql::once(format!(
+            "CREATE INDEX {} ON {table} USING gin (words)",
+            entry.words()
+        )),
+    ]
+}
+
+pub(super) fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
+    let columns = entry.definition.columns();
+    columns
+        .filter(|(number, ..)| *number >= first)
+        .map(|(number, _, field)| {
+            let column = column(number, field.kind());
+            Sql::once(format!(
+                "ALTER TABLE {} ADD COLUMN {column}",
+                entry.documents()
+            ))
+        })
+        .collect()
+}
+
+pub(super) fn remove(entry: &Entry) -> Vec<Sql<'static>> {
+    let mut statements = vec![lock(entry)];
+    if entry.definition.table.is_some() {
+        // With the triggers that call it.
+        statements.push(Sql::once(format!(
+            "DROP FUNCTION {}_write() CASCADE",
+            entry.notes()
+        )));
+        statements.push(Sql::once(format!("DROP TABLE {}", entry.notes())));
+    }
+    statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
+    statements
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The notes have the key in its own type, so that the table's index finds it. The function
+/// works with the rights of its owner: who writes to the table need not know of the notes.
+pub(super) fn watch(entry: &Entry) -> Vec<Sql<'static>> {
+    let Some(WatchedTable { table, key, .. }) = &entry.definition.table else {
+        return Vec::new();
+    };
+    let (notes, key) = (entry.notes(), quoted(key));
+    let function = format!("{notes}_write");
+    let note = |row: &str| {
+        format!("EXECUTE 'INSERT INTO ' || TG_ARGV[0] || ' (key) VALUES ($1)' USING {row}.{key};")
+    };
+    let note_all = format!(
+        "EXECUTE 'INSERT INTO ' || TG_ARGV[0] || ' (key) SELECT {key} FROM ' || TG_RELID::regclass;"
+    );
+    let body = format!(
+        "BEGIN
+             IF TG_OP = 'TRUNCATE' THEN {note_all}
+             ELSIF TG_OP = 'INSERT' THEN {}
+             ELSIF TG_OP = 'DELETE' THEN {}
+             ELSE
+                 {}
+                 IF OLD.{key} IS DISTINCT FROM NEW.{key} THEN {} END IF;
+             END IF;
+             RETURN NULL;
+         END",
+        note("NEW"),
+        note("OLD"),
+        note("NEW"),
+        note("OLD"),
+    );
+    vec![
+        Sql::once(format!(
+            "CREATE TABLE {notes} AS SELECT t.{key} AS key FROM {table} AS t WITH NO DATA"
+        )),
+        Sql::once(format!(
+            "ALTER TABLE {notes} ADD COLUMN number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+        )),
+        Sql::once(format!(
+            "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
+             SET search_path = pg_catalog, pg_temp AS $body${body}$body$"
+        )),
+        // The name of the notes with its schema, whatever the writer's search path.
+        Sql::once(format!(
+            "DO $do$ BEGIN
+                 EXECUTE format('CREATE TRIGGER {notes}_row AFTER INSERT OR UPDATE OR DELETE
+                     ON {table} FOR EACH ROW EXECUTE FUNCTION {function}(%L)',
+                     quote_ident(current_schema()) || '.{notes}');
+                 EXECUTE format('CREATE TRIGGER {notes}_truncate BEFORE TRUNCATE
+                     ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}(%L)',
+                     quote_ident(current_schema()) || '.{notes}');
+             END $do$"
+        )),
+        Sql::once(format!(
+            "INSERT INTO {notes} (key) SELECT t.{key} FROM {table} AS t"
+        )),
+    ]
+}
+
+pub(super) fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
+    let mut sql = Sql::new();
+    let Some(WatchedTable {
+        table,
+        key,
+        columns,
+    }) = &entry.definition.table
+    else {
+        return sql;
+    };
+    let key = quoted(key);
+    let fields = entry.definition.fields().zip(columns);
+    let pairs: Vec<String> = fields
+        .map(|((name, _), column)| format!("t.{} AS {}", quoted(column), quoted(name)))
+        .collect();
+    sql.push(format!(
+        "SELECT CAST(n.key AS TEXT), CASE WHEN t.{key} IS NOT NULL THEN
+             (SELECT CAST(row_to_json(v) AS TEXT) FROM (SELECT {}) AS v) END
+         FROM (SELECT DISTINCT key FROM {} WHERE number <= ",
+        pairs.join(", "),
+        entry.notes()
+    ));
+    sql.bind(upto);
+    sql.push(format!(") AS n LEFT JOIN {table} AS t ON t.{key} = n.key"));
+    sql
+}

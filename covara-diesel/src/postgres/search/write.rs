@@ -1,0 +1,99 @@
+//! Writes documents.
+
+use std::borrow::Cow;
+
+use crate::search::{Bind, Document, Entry, Guard, Kind, Sql};
+
+/// One array per column, so that the statement is the same for any number of documents.
+pub(super) fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d> {
+    let table = entry.documents();
+    let version = entry.definition.version;
+    let list = entry.column_list("");
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "INSERT INTO {table} AS d (id, version, words, source{list}) \
+         SELECT v.id, {version}, CAST(v.words AS tsvector), v.source{} FROM unnest(",
+        entry.column_list("v.")
+    ));
+    let texts = |text: fn(&Document) -> Option<&str>| {
+        let texts = documents.iter().map(text);
+        Bind::Texts(texts.map(|text| text.map(Cow::Borrowed)).collect())
+    };
+    sql.bind(texts(|document| Some(&document.id))).push(", ");
+    sql.bind(texts(|document| document.words.first()?.as_deref()));
+    sql.push(", ");
+    sql.bind(texts(|document| Some(&document.source)));
+    for (at, (_, _, field)) in entry.definition.columns().enumerate() {
+        sql.push(", ").bind(column(documents, at, field.kind()));
+    }
+    sql.push(format!(") AS v (id, words, source{list})"));
+    if let Guard::Noted(_) = guard {
+        sql.push(" WHERE ");
+        push_noted(entry, guard, &mut sql);
+    }
+    sql.push(format!(
+        " ON CONFLICT (id) DO UPDATE SET words = excluded.words, {}",
+        entry.replacements()
+    ));
+    if let Guard::Older = guard {
+        sql.push(" WHERE d.version < excluded.version");
+    }
+    sql
+}
+
+/// The values of one column.
+fn column<'d>(documents: &'d [Document], at: usize, kind: Kind) -> Bind<'d> {
+    let values = documents.iter().map(|document| document.columns.get(at));
+    match kind {
+        Kind::Text | Kind::Keyword => Bind::Texts(
+            values
+                .map(|value| match value {
+                    Some(Bind::Text(text)) => text.as_deref().map(Cow::Borrowed),
+                    _ => None,
+                })
+                .collect(),
+        ),
+        Kind::Float => Bind::Doubles(
+            values
+                .map(|value| match value {
+                    Some(Bind::Double(number)) => *number,
+                    _ => None,
+                })
+                .collect(),
+        ),
+        Kind::Integer | Kind::Boolean | Kind::Date => Bind::Integers(
+            values
+                .map(|value| match value {
+                    Some(Bind::Integer(number)) => *number,
+                    _ => None,
+                })
+                .collect(),
+        ),
+    }
+}
+
+fn push_noted(entry: &Entry, guard: &Guard, sql: &mut Sql<'_>) {
+    if let Guard::Noted(number) = guard {
+        sql.push(format!(
+            "EXISTS (SELECT FROM {} AS n WHERE n.number = ",
+            entry.notes()
+        ));
+        sql.bind(*number).push(")");
+    }
+}
+
+pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Sql<'d> {
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "DELETE FROM {} WHERE id = ANY (",
+        entry.documents()
+    ));
+    let ids = ids.iter().map(|id| Some(Cow::Borrowed(*id)));
+    sql.bind(Bind::Texts(ids.collect()));
+    sql.push(")");
+    if let Guard::Noted(_) = guard {
+        sql.push(" AND ");
+        push_noted(entry, guard, &mut sql);
+    }
+    sql
+}

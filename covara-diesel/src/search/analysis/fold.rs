@@ -1,0 +1,56 @@
+//! One spelling of what Unicode can spell in several ways, and letters without accents.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Appends `segment` in lower case, in compatibility composition (NFKC), without anything
+/// that is not a letter, digit or mark.
+pub(super) fn compose(segment: &str, word: &mut String) {
+    let lower = segment.nfkc().flat_map(char::to_lowercase);
+    let lower = lower.map(|c| if c == 'ς' { 'σ' } else { c }).nfc();
+    word.extend(lower.filter(|&c| c.is_alphanumeric() || is_combining_mark(c)));
+}
+
+/// A word in lower case without the accents of Latin, Greek and Cyrillic letters.
+pub(super) fn without_accents(word: &str) -> String {
+    let mut folded = String::with_capacity(word.len());
+    for c in word.nfd().filter(|&c| !is_accent(c)) {
+        match plain(c) {
+            Some(letters) => folded.push_str(letters),
+            None => folded.push(c),
+        }
+    }
+    if folded.is_ascii() {
+        return folded;
+    }
+    folded.nfc().collect()
+}
+
+/// Marks of the blocks for combining diacritics. Those of other scripts make other letters.
+fn is_accent(c: char) -> bool {
+    matches!(c,
+        '\u{300}'..='\u{36f}'
+        | '\u{1ab0}'..='\u{1aff}'
+        | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}'
+        | '\u{fe20}'..='\u{fe2f}')
+}
+
+/// Letters that Unicode does not take for others with a mark.
+fn plain(c: char) -> Option<&'static str> {
+    Some(match c {
+        'ß' => "ss",
+        'æ' => "ae",
+        'œ' => "oe",
+        'ø' => "o",
+        'đ' | 'ð' => "d",
+        'ħ' => "h",
+        'ı' => "i",
+        'ĸ' => "k",
+        'ł' => "l",
+        'ŋ' => "n",
+        'þ' => "th",
+        'ŧ' => "t",
+        _ => return None,
+    })
+}

@@ -1,0 +1,107 @@
+use rust_stemmers::Algorithm;
+
+/// Whose grammar brings a word's forms together: `running`, `runs` and `run` in English.
+///
+/// The stems are those of [Snowball](https://snowballstem.org/), made in this library, so that
+/// both engines have the same. No word is left out as too common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Language {
+    /// No language: words are found as they are written. For names, codes, and texts of many
+    /// languages.
+    #[default]
+    Unstemmed,
+    /// Arabic.
+    Arabic,
+    /// Danish.
+    Danish,
+    /// Dutch.
+    Dutch,
+    /// English.
+    English,
+    /// Finnish.
+    Finnish,
+    /// French.
+    French,
+    /// German.
+    German,
+    /// Greek.
+    Greek,
+    /// Hungarian.
+    Hungarian,
+    /// Italian.
+    Italian,
+    /// Norwegian.
+    Norwegian,
+    /// Portuguese.
+    Portuguese,
+    /// Romanian.
+    Romanian,
+    /// Russian.
+    Russian,
+    /// Spanish.
+    Spanish,
+    /// Swedish.
+    Swedish,
+    /// Tamil.
+    Tamil,
+    /// Turkish.
+    Turkish,
+}
+
+/// The names are part of what a database holds: they must never change.
+const LANGUAGES: [(Language, &str, Option<Algorithm>); 19] = {
+    use Algorithm as A;
+    use Language as L;
+    [
+        (L::Unstemmed, "unstemmed", None),
+        (L::Arabic, "arabic", Some(A::Arabic)),
+        (L::Danish, "danish", Some(A::Danish)),
+        (L::Dutch, "dutch", Some(A::Dutch)),
+        (L::English, "english", Some(A::English)),
+        (L::Finnish, "finnish", Some(A::Finnish)),
+        (L::French, "french", Some(A::French)),
+        (L::German, "german", Some(A::German)),
+        (L::Greek, "greek", Some(A::Greek)),
+        (L::Hungarian, "hungarian", Some(A::Hungarian)),
+        (L::Italian, "italian", Some(A::Italian)),
+        (L::Norwegian, "norwegian", Some(A::Norwegian)),
+        (L::Portuguese, "portuguese", Some(A::Portuguese)),
+        (L::Romanian, "romanian", Some(A::Romanian)),
+        (L::Russian, "russian", Some(A::Russian)),
+        (L::Spanish, "spanish", Some(A::Spanish)),
+        (L::Swedish, "swedish", Some(A::Swedish)),
+        (L::Tamil, "tamil", Some(A::Tamil)),
+        (L::Turkish, "turkish", Some(A::Turkish)),
+    ]
+};
+
+impl Language {
+    /// Every language, to choose from.
+    pub fn all() -> impl Iterator<Item = Self> {
+        LANGUAGES.iter().map(|(language, ..)| *language)
+    }
+
+    /// Its name in lower case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        LANGUAGES
+            .iter()
+            .find(|(language, ..)| *language == self)
+            .map_or("unstemmed", |(_, name, _)| name)
+    }
+
+    pub(in crate::search) fn named(name: &str) -> Option<Self> {
+        LANGUAGES
+            .iter()
+            .find(|(_, known, _)| *known == name)
+            .map(|(language, ..)| *language)
+    }
+
+    pub(super) fn algorithm(self) -> Option<Algorithm> {
+        LANGUAGES
+            .iter()
+            .find(|(language, ..)| *language == self)
+            .and_then(|(.., algorithm)| *algorithm)
+    }
+}

@@ -1,0 +1,212 @@
+//! From text to the words that are indexed and looked for, the same on both engines.
+
+mod fold;
+mod language;
+mod segment;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+
+use rust_stemmers::Stemmer;
+
+pub use language::Language;
+pub(super) use segment::Unit;
+
+/// Longest word in bytes; what is beyond is cut off. PostgreSQL takes 2,046.
+const LONGEST_WORD: usize = 255;
+/// How many stems are kept at hand while many documents are indexed.
+const KEPT_STEMS: usize = 16_384;
+
+/// A word of a text, as it is indexed.
+pub(super) struct Word<'a> {
+    pub(super) text: &'a str,
+    /// Where it stands in the text.
+    pub(super) range: Range<usize>,
+    pub(super) unit: Unit,
+}
+
+/// How the words of a field are made comparable.
+pub(super) struct Analyzer {
+    stemmer: Option<Stemmer>,
+    fold: bool,
+    /// Whether the stemmer knows nothing of accents, so that they must be gone before.
+    plain_stems: bool,
+    stems: RefCell<HashMap<String, String>>,
+}
+
+impl fmt::Debug for Analyzer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Analyzer")
+            .field("stems", &self.stems())
+            .field("fold", &self.fold)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Analyzer {
+    pub(super) fn new(language: Language, fold: bool) -> Self {
+        Self {
+            stemmer: language.algorithm().map(Stemmer::create),
+            fold,
+            plain_stems: language == Language::English,
+            stems: RefCell::default(),
+        }
+    }
+
+    /// The same without stemming.
+    pub(super) fn unstemmed(&self) -> Self {
+        Self {
+            stemmer: None,
+            fold: self.fold,
+            plain_stems: self.plain_stems,
+            stems: RefCell::default(),
+        }
+    }
+
+    pub(super) fn stems(&self) -> bool {
+        self.stemmer.is_some()
+    }
+
+    /// Shows each word of `text` to `visit`, until that returns false.
+    pub(super) fn words(&self, text: &str, mut visit: impl FnMut(Word<'_>) -> bool) {
+        let mut buffer = String::new();
+        segment::segments(text, |range, unit| {
+            let Some(segment) = text.get(range.clone()) else {
+                return true;
+            };
+            buffer.clear();
+            self.normalise(segment, unit, &mut buffer);
+            if buffer.is_empty() {
+                return true;
+            }
+            visit(Word {
+                text: &buffer,
+                range,
+                unit,
+            })
+        });
+    }
+
+    fn normalise(&self, segment: &str, unit: Unit, word: &mut String) {
+        if segment.is_ascii() {
+            word.extend(segment.chars().map(|c| c.to_ascii_lowercase()));
+        } else {
+            fold::compose(segment, word);
+        }
+        if self.fold && self.plain_stems && !word.is_ascii() {
+            *word = fold::without_accents(word);
+        } else if self.fold && word.contains('ß') {
+            // Of other letters a stemmer may know more.
+            *word = word.replace('ß', "ss");
+        }
+        cut(word);
+        if let (Some(stemmer), Unit::Word) = (&self.stemmer, unit) {
+            self.stem(stemmer, word);
+        }
+        if self.fold && !word.is_ascii() {
+            *word = fold::without_accents(word);
+            cut(word);
+        }
+    }
+
+    fn stem(&self, stemmer: &Stemmer, word: &mut String) {
+        let mut stems = self.stems.borrow_mut();
+        if let Some(stem) = stems.get(word.as_str()) {
+            word.clone_from(stem);
+            return;
+        }
+        let stem = stemmer.stem(word).into_owned();
+        // Whatever the stemmer makes of odd input, a word stays a word.
+        let stem = if stem.is_empty() { word.clone() } else { stem };
+        if stems.len() == KEPT_STEMS {
+            stems.clear();
+        }
+        stems.insert(std::mem::replace(word, stem.clone()), stem);
+    }
+}
+
+fn cut(word: &mut String) {
+    if word.len() > LONGEST_WORD {
+        word.truncate(word.floor_char_boundary(LONGEST_WORD));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(language: Language, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        Analyzer::new(language, true).words(text, |word| {
+            found.push(word.text.to_owned());
+            true
+        });
+        found
+    }
+
+    #[test]
+    fn words_are_runs_of_letters_and_digits() {
+        assert_eq!(
+            words(Language::Unstemmed, "St. John's, Xeraco,Jaraco C-3PO"),
+            ["st", "john", "s", "xeraco", "jaraco", "c", "3po"]
+        );
+        assert!(words(Language::Unstemmed, " \0 -- \"*' \u{1f355} ").is_empty());
+    }
+
+    #[test]
+    fn accents_are_folded_and_letters_with_strokes_too() {
+        assert_eq!(
+            words(Language::Unstemmed, "Ñuñoa SÃO Ørsted Łódź İstanbul Straße"),
+            ["nunoa", "sao", "orsted", "lodz", "istanbul", "strasse"]
+        );
+        // Composed or not, wide or not, it is the same word.
+        assert_eq!(
+            words(Language::Unstemmed, "sa\u{303}o ｓão"),
+            ["sao", "sao"]
+        );
+        // Marks that make another letter stay.
+        assert_eq!(words(Language::Unstemmed, "がき"), ["がき", "き"]);
+        assert_eq!(words(Language::Unstemmed, "हिन्दी"), ["हिन्दी"]);
+        let kept = |text: &str| {
+            let mut found = Vec::new();
+            Analyzer::new(Language::Unstemmed, false).words(text, |word| {
+                found.push(word.text.to_owned());
+                true
+            });
+            found
+        };
+        assert_eq!(kept("SÃO sa\u{303}o"), ["são", "são"]);
+    }
+
+    #[test]
+    fn scripts_without_spaces_become_pairs_and_a_last_one() {
+        assert_eq!(
+            words(Language::English, "東京タワー2024"),
+            ["東京", "京タ", "タワ", "ワー", "ー", "2024"]
+        );
+        assert_eq!(words(Language::English, "ﾀﾜｰ"), ["タワ", "ワー", "ー"]);
+        assert_eq!(words(Language::English, "ﾊﾞｽ"), ["バス", "ス"]);
+    }
+
+    #[test]
+    fn stems_are_those_of_the_language() {
+        assert_eq!(
+            words(Language::English, "Running cities, connected"),
+            ["run", "citi", "connect"]
+        );
+        assert_eq!(
+            words(Language::English, "Résumé resume Straße strasse"),
+            ["resum", "resum", "strass", "strass"]
+        );
+        assert_eq!(words(Language::German, "Häuser"), ["haus"]);
+        assert_eq!(words(Language::Unstemmed, "Running"), ["running"]);
+    }
+
+    #[test]
+    fn long_words_are_cut() {
+        let long = words(Language::English, &"é".repeat(1_000_000));
+        assert_eq!(long, ["e".repeat(255)]);
+    }
+}

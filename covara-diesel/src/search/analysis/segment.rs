@@ -1,0 +1,120 @@
+//! Where words begin and end.
+
+use std::ops::Range;
+
+use unicode_normalization::char::is_combining_mark;
+
+/// What a piece of text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::search) enum Unit {
+    /// Letters and digits between anything else.
+    Word,
+    /// Two neighbours of a script that is written without spaces.
+    Pair,
+    /// The last of such neighbours, or the only one.
+    Last,
+}
+
+/// Shows the range of each piece of `text` that is indexed, until `visit` returns false.
+///
+/// Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese are not told apart into words:
+/// each character with its marks makes a pair with the next, and the last stands alone. So
+/// every character begins exactly one piece, and one character is found as the beginning of
+/// a piece.
+pub(super) fn segments(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> bool) {
+    let mut scan = Scan::default();
+    let mut chars = text.char_indices();
+    loop {
+        let (at, next) = match chars.next() {
+            Some((at, c)) => (at, Some(c)),
+            None => (text.len(), None),
+        };
+        let class = next.map_or(Class::Other, class);
+        if !scan.step(at, class, &mut visit) || next.is_none() {
+            return;
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Word,
+    /// A character of a script without spaces.
+    Single,
+    /// Belongs to what stands before it.
+    Mark,
+    Other,
+}
+
+fn class(c: char) -> Class {
+    if c.is_ascii() {
+        return if c.is_ascii_alphanumeric() {
+            Class::Word
+        } else {
+            Class::Other
+        };
+    }
+    match c {
+        // Soft hyphen and joiners are no part of how a word is spelt; the marks of voiced
+        // kana are letters to Unicode.
+        '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{ff9e}' | '\u{ff9f}' => Class::Mark,
+        _ if is_combining_mark(c) => Class::Mark,
+        _ if !c.is_alphanumeric() => Class::Other,
+        '\u{e00}'..='\u{eff}'
+        | '\u{1000}'..='\u{109f}'
+        | '\u{1100}'..='\u{11ff}'
+        | '\u{1780}'..='\u{17ff}'
+        | '\u{3005}'..='\u{3007}'
+        | '\u{3040}'..='\u{31ff}'
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7ff}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{ff66}'..='\u{ff9d}'
+        | '\u{20000}'..='\u{3ffff}' => Class::Single,
+        _ => Class::Word,
+    }
+}
+
+/// What is open at a place in the text.
+#[derive(Default)]
+struct Scan {
+    word: Option<usize>,
+    /// Where the character before the current one begins, and the current one.
+    singles: Option<(Option<usize>, usize)>,
+}
+
+impl Scan {
+    fn step(
+        &mut self,
+        at: usize,
+        class: Class,
+        visit: &mut impl FnMut(Range<usize>, Unit) -> bool,
+    ) -> bool {
+        if class == Class::Mark && (self.word.is_some() || self.singles.is_some()) {
+            return true;
+        }
+        if let (Some(start), true) = (self.word, class != Class::Word) {
+            self.word = None;
+            if !visit(start..at, Unit::Word) {
+                return false;
+            }
+        }
+        if let Some((before, current)) = self.singles {
+            // The current one ends here, and with it the pair it is second of.
+            if before.is_some_and(|before| !visit(before..at, Unit::Pair)) {
+                return false;
+            }
+            self.singles = (class == Class::Single).then_some((Some(current), at));
+            if self.singles.is_none() && !visit(current..at, Unit::Last) {
+                return false;
+            }
+        } else if class == Class::Single {
+            self.singles = Some((None, at));
+        }
+        if class == Class::Word && self.word.is_none() {
+            self.word = Some(at);
+        }
+        true
+    }
+}

@@ -1,0 +1,156 @@
+//! Makes, finds, changes and removes indexes.
+
+use diesel::QueryResult;
+use diesel::query_builder::QueryFragment;
+
+use super::definition::IndexDefinition;
+use super::engine::SearchEngine;
+use super::entry::{Entry, EntryRow};
+use super::error::SearchError;
+use super::sql::Sql;
+use crate::connection::DatabaseConnection;
+
+pub(super) fn of<C>(error: diesel::result::Error) -> SearchError
+where
+    C: DatabaseConnection,
+{
+    SearchError::of::<C::Backend>(error)
+}
+
+/// Executes statements, all or none of them, and returns how many rows each changed.
+pub(super) fn atomically<C>(conn: &mut C, statements: &[Sql<'_>]) -> Result<Vec<usize>, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let statements: Vec<&dyn QueryFragment<C::Backend>> = statements
+        .iter()
+        .map(|statement| statement as &dyn QueryFragment<C::Backend>)
+        .collect();
+    conn.execute_atomically(&statements).map_err(of::<C>)
+}
+
+fn row<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    // No index can have such a name, and PostgreSQL takes no NUL.
+    if name.contains('\0') {
+        return Ok(None);
+    }
+    C::Backend::read_entry(conn, name)
+}
+
+pub(super) fn find<C>(conn: &mut C, name: &str) -> Result<Option<Entry>, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let row = row(conn, name).map_err(of::<C>)?;
+    row.filter(|row| row.ready)
+        .map(|row| Entry::new(name, row))
+        .transpose()
+}
+
+/// Makes an index unless it is there with these fields, and says whether it is new.
+///
+/// The name is entered first: the tables are named by the number that it gets. Who is
+/// stopped in between leaves a name without tables, which the next one completes.
+pub(super) fn create<C>(
+    conn: &mut C,
+    name: &str,
+    definition: &IndexDefinition,
+) -> Result<(Entry, bool), SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let mut found = row(conn, name).map_err(of::<C>)?;
+    if found.is_none() {
+        C::Backend::create_catalogue(conn).map_err(of::<C>)?;
+        atomically(conn, &[Entry::reserve(name, definition)])?;
+        found = row(conn, name).map_err(of::<C>)?;
+    }
+    let missing = || SearchError::UnknownIndex {
+        index: name.to_owned(),
+    };
+    let found = found.ok_or_else(missing)?;
+    let mut new = false;
+    if !found.ready {
+        let entry = Entry::of(found.number, name, definition.clone(), None);
+        let mut statements: Vec<Sql<'_>> = C::Backend::lock(&entry).into_iter().collect();
+        statements.extend(C::Backend::create(&entry));
+        if definition.table.is_some() {
+            statements.extend(C::Backend::watch(&entry));
+        }
+        statements.push(entry.set_ready());
+        match atomically(conn, &statements) {
+            Ok(changed) => new = changed.last() == Some(&1),
+            // Somebody else was faster, if that is why.
+            Err(error) => {
+                find(conn, name)?.ok_or(error)?;
+            }
+        }
+    }
+    let entry = find(conn, name)?.ok_or_else(missing)?;
+    let same =
+        entry.definition.fields == definition.fields && entry.definition.table == definition.table;
+    if !same {
+        return Err(SearchError::IndexDiffers {
+            index: name.to_owned(),
+        });
+    }
+    Ok((entry, new))
+}
+
+pub(super) fn delete<C>(conn: &mut C, name: &str) -> Result<bool, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let Some(row) = row(conn, name).map_err(of::<C>)? else {
+        return Ok(false);
+    };
+    let ready = row.ready;
+    let entry = Entry::new(name, row)?;
+    let mut statements = if ready {
+        C::Backend::remove(&entry)
+    } else {
+        Vec::new()
+    };
+    statements.push(entry.remove());
+    atomically(conn, &statements)?;
+    Ok(ready)
+}
+
+pub(super) fn add_fields<C>(
+    conn: &mut C,
+    name: &str,
+    added: &IndexDefinition,
+) -> Result<(), SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    loop {
+        let entry = find(conn, name)?.ok_or_else(|| SearchError::UnknownIndex {
+            index: name.to_owned(),
+        })?;
+        let first = entry.definition.fields.len();
+        let mut definition = entry.definition.clone();
+        definition.fields.extend(added.fields.iter().cloned());
+        definition.version += 1;
+        definition.check()?;
+        let changed = Entry::of(entry.number, name, definition, None);
+        let mut statements: Vec<Sql<'_>> = C::Backend::lock(&changed).into_iter().collect();
+        let at = statements.len();
+        statements.push(entry.set_definition(&changed.definition));
+        statements.extend(C::Backend::extend(&changed, first));
+        match atomically(conn, &statements) {
+            Ok(counts) if counts.get(at) == Some(&1) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => {
+                // Somebody else may have added fields meanwhile; then these come behind them.
+                let now = find(conn, name)?.map(|now| now.definition);
+                if now.is_none_or(|now| now == entry.definition) {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Where a page ended, as a text that programs hand on.
+
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::Value;
+
+use super::definition::FieldKind;
+use super::plan::Order;
+use super::sql::Bind;
+
+/// `values` are those of the orders.
+pub(super) fn write(values: &[Bind<'_>], id: &str) -> String {
+    let values = values.iter().map(|value| match value {
+        Bind::Text(text) => text.as_deref().into(),
+        Bind::Integer(number) => (*number).into(),
+        Bind::Double(number) => (*number).into(),
+        Bind::Texts(_) | Bind::Integers(_) | Bind::Doubles(_) => Value::Null,
+    });
+    let place: Vec<Value> = values.chain([id.into()]).collect();
+    BASE64URL_NOPAD.encode(Value::from(place).to_string().as_bytes())
+}
+
+/// `None` when it was not written for these orders.
+pub(super) fn read(text: &str, orders: &[Order]) -> Option<(Vec<Bind<'static>>, String)> {
+    let json = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+    let place: Vec<Value> = serde_json::from_slice(&json).ok()?;
+    let (id, values) = place.split_last()?;
+    let id = id.as_str().filter(|id| !id.contains('\0'))?;
+    if values.len() != orders.len() {
+        return None;
+    }
+    let values = values.iter().zip(orders).map(|(value, order)| {
+        let kind = order.column.map(|(_, kind)| kind);
+        Some(match kind {
+            None => Bind::Double(Some(value.as_f64()?)),
+            Some(FieldKind::Float) if value.is_null() => Bind::Double(None),
+            Some(FieldKind::Float) => Bind::Double(Some(value.as_f64()?)),
+            Some(FieldKind::Keyword | FieldKind::Text) if value.is_null() => Bind::Text(None),
+            Some(FieldKind::Keyword | FieldKind::Text) => {
+                let text = value.as_str().filter(|text| !text.contains('\0'))?;
+                text.to_owned().into()
+            }
+            Some(_) if value.is_null() => Bind::Integer(None),
+            Some(_) => Bind::Integer(Some(value.as_i64()?)),
+        })
+    });
+    Some((values.collect::<Option<_>>()?, id.to_owned()))
+}

@@ -1,0 +1,365 @@
+//! What an index is made for.
+
+use std::fmt::{self, Display};
+
+use serde_json::{Map, Value, json};
+
+use super::analysis::{Analyzer, Language};
+use super::error::SearchError;
+
+/// Most fields of an index.
+pub(crate) const MOST_FIELDS: usize = 64;
+/// Most fields of an index that are searched; the table of SQLite's FTS5 has that many
+/// columns from the start, as it cannot be given more.
+pub(crate) const MOST_SEARCHED: usize = 32;
+/// Longest name of an index or field.
+const LONGEST_NAME: usize = 100;
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FieldKind {
+    /// Prose: a text, or a list of them. It is searched, and can be neither filtered nor
+    /// sorted by.
+    Text,
+    /// A text that is also taken as a whole: a name, a code, a tag.
+    Keyword,
+    /// A whole number of 64 bits.
+    Integer,
+    /// A number.
+    Float,
+    /// True or false; also 1 and 0, as SQLite has it.
+    Boolean,
+    /// A moment: RFC 3339, or a date with or without a time, which is UTC then. It is kept to
+    /// the microsecond.
+    Date,
+}
+
+impl FieldKind {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Text, "text"),
+        (Self::Keyword, "keyword"),
+        (Self::Integer, "integer"),
+        (Self::Float, "float"),
+        (Self::Boolean, "boolean"),
+        (Self::Date, "date"),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("text", |(_, name)| name)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found.map(|(kind, _)| *kind)
+    }
+}
+
+impl Display for FieldKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What becomes of one field of a document.
+///
+/// ```
+/// use covara_diesel::search::{Field, Language};
+///
+/// let title = Field::text().language(Language::English).weight(3.0);
+/// let tag = Field::keyword().unsearched();
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    kind: FieldKind,
+    language: Language,
+    accents: bool,
+    weight: f64,
+    searched: bool,
+}
+
+impl Field {
+    fn new(kind: FieldKind) -> Self {
+        Self {
+            kind,
+            language: Language::Unstemmed,
+            accents: false,
+            weight: 1.0,
+            searched: matches!(kind, FieldKind::Text | FieldKind::Keyword),
+        }
+    }
+
+    /// Prose, searched word by word.
+    #[must_use]
+    pub fn text() -> Self {
+        Self::new(FieldKind::Text)
+    }
+
+    /// A text that is searched word by word, and filtered and sorted by as a whole.
+    #[must_use]
+    pub fn keyword() -> Self {
+        Self::new(FieldKind::Keyword)
+    }
+
+    /// A whole number to filter and sort by.
+    #[must_use]
+    pub fn integer() -> Self {
+        Self::new(FieldKind::Integer)
+    }
+
+    /// A number to filter and sort by.
+    #[must_use]
+    pub fn float() -> Self {
+        Self::new(FieldKind::Float)
+    }
+
+    /// True or false, to filter and sort by.
+    #[must_use]
+    pub fn boolean() -> Self {
+        Self::new(FieldKind::Boolean)
+    }
+
+    /// A moment to filter and sort by.
+    #[must_use]
+    pub fn date() -> Self {
+        Self::new(FieldKind::Date)
+    }
+
+    /// Brings the forms of words together by a language's grammar. Default: none.
+    #[must_use]
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = language;
+        self
+    }
+
+    /// Tells `são` from `sao`. Default: both find both.
+    #[must_use]
+    pub fn keep_accents(mut self) -> Self {
+        self.accents = true;
+        self
+    }
+
+    /// How much a match here counts beside those in other fields. Default: 1.
+    #[must_use]
+    pub fn weight(mut self, weight: f64) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Leaves a keyword to filters and sorting.
+    #[must_use]
+    pub fn unsearched(mut self) -> Self {
+        self.searched = false;
+        self
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn kind(&self) -> FieldKind {
+        self.kind
+    }
+
+    pub(crate) fn searched(&self) -> bool {
+        self.searched
+    }
+
+    /// Whether its value has a column.
+    pub(crate) fn has_column(&self) -> bool {
+        self.kind != FieldKind::Text
+    }
+
+    pub(crate) fn default_weight(&self) -> f64 {
+        self.weight
+    }
+
+    pub(super) fn analyzer(&self) -> Analyzer {
+        Analyzer::new(self.language, !self.accents)
+    }
+
+    /// Fields that make the same words of a text have the same.
+    pub(super) fn analyzer_key(&self) -> (Language, bool) {
+        (self.language, self.accents)
+    }
+
+    fn to_json(&self, name: &str) -> Value {
+        json!({
+            "name": name,
+            "kind": self.kind.name(),
+            "language": self.language.name(),
+            "accents": self.accents,
+            "weight": self.weight,
+            "searched": self.searched,
+        })
+    }
+
+    fn from_json(value: &Value) -> Option<(String, Self)> {
+        let field = Self {
+            kind: FieldKind::named(value.get("kind")?.as_str()?)?,
+            language: Language::named(value.get("language")?.as_str()?)?,
+            accents: value.get("accents")?.as_bool()?,
+            weight: value.get("weight")?.as_f64()?,
+            searched: value.get("searched")?.as_bool()?,
+        };
+        Some((value.get("name")?.as_str()?.to_owned(), field))
+    }
+}
+
+/// The fields of an index. Whatever else a document has is kept in its source only.
+///
+/// ```
+/// use covara_diesel::search::{Field, IndexDefinition, Language};
+///
+/// let articles = IndexDefinition::new()
+///     .field("title", Field::text().language(Language::English).weight(3.0))
+///     .field("body", Field::text().language(Language::English))
+///     .field("tag", Field::keyword())
+///     .field("published", Field::date());
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct IndexDefinition {
+    pub(crate) fields: Vec<(String, Field)>,
+    /// Raised whenever fields are added, from 1 on.
+    pub(crate) version: i64,
+    pub(crate) table: Option<WatchedTable>,
+}
+
+/// The table that an index follows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WatchedTable {
+    /// As SQL.
+    pub(crate) table: String,
+    /// Its key, unquoted.
+    pub(crate) key: String,
+    /// The column of each field, unquoted.
+    pub(crate) columns: Vec<String>,
+}
+
+impl IndexDefinition {
+    /// No fields yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            version: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a field of the documents.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, field: Field) -> Self {
+        self.fields.push((name.into(), field));
+        self
+    }
+
+    /// The fields and their names, in the order in which they were added.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &Field)> {
+        self.fields
+            .iter()
+            .map(|(name, field)| (name.as_str(), field))
+    }
+
+    /// A field's number and what it is.
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, &Field)> {
+        let mut fields = self.fields.iter().enumerate();
+        let (number, (_, field)) = fields.find(|(_, (known, _))| known == name)?;
+        Some((number, field))
+    }
+
+    /// The searched fields: number, name and field. Their order is that of the columns
+    /// and prefixes by which the engines tell them apart.
+    pub(crate) fn searched(&self) -> impl Iterator<Item = (&str, &Field)> {
+        self.fields().filter(|(_, field)| field.searched)
+    }
+
+    /// Number, name and field of those with a column.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (usize, &str, &Field)> {
+        let fields = self.fields().enumerate();
+        fields
+            .filter(|(_, (_, field))| field.has_column())
+            .map(|(number, (name, field))| (number, name, field))
+    }
+
+    pub(super) fn check(&self) -> Result<(), SearchError> {
+        for (number, (name, field)) in self.fields.iter().enumerate() {
+            check_name(name, "field")?;
+            if self
+                .fields
+                .iter()
+                .take(number)
+                .any(|(known, _)| known == name)
+            {
+                return Err(SearchError::FieldTwice {
+                    field: name.clone(),
+                });
+            }
+            if !field.weight.is_finite() || field.weight < 0.0 {
+                return Err(SearchError::Weight {
+                    field: name.clone(),
+                });
+            }
+        }
+        let searched = self.searched().count();
+        if self.fields.len() > MOST_FIELDS || searched > MOST_SEARCHED {
+            return Err(SearchError::TooManyFields {
+                fields: self.fields.len(),
+                searched,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        let fields = self.fields.iter();
+        let fields: Vec<Value> = fields.map(|(name, field)| field.to_json(name)).collect();
+        let mut definition = Map::new();
+        definition.insert("version".to_owned(), self.version.into());
+        definition.insert("fields".to_owned(), fields.into());
+        if let Some(watched) = &self.table {
+            let table = json!({
+                "table": watched.table,
+                "key": watched.key,
+                "columns": watched.columns,
+            });
+            definition.insert("table".to_owned(), table);
+        }
+        Value::Object(definition).to_string()
+    }
+
+    pub(super) fn from_json(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let fields = value.get("fields")?.as_array()?;
+        let table = match value.get("table") {
+            Some(table) => Some(WatchedTable {
+                table: table.get("table")?.as_str()?.to_owned(),
+                key: table.get("key")?.as_str()?.to_owned(),
+                columns: table
+                    .get("columns")?
+                    .as_array()?
+                    .iter()
+                    .map(|column| column.as_str().map(str::to_owned))
+                    .collect::<Option<_>>()?,
+            }),
+            None => None,
+        };
+        Some(Self {
+            fields: fields.iter().map(Field::from_json).collect::<Option<_>>()?,
+            version: value.get("version")?.as_i64()?,
+            table,
+        })
+    }
+}
+
+/// Refuses a name that is not made of letters of ASCII, digits and `_`.
+pub(super) fn check_name(name: &str, what: &'static str) -> Result<(), SearchError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(allowed) {
+        return Err(SearchError::Name {
+            name: name.to_owned(),
+            what,
+        });
+    }
+    Ok(())
+}

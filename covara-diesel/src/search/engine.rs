@@ -1,0 +1,114 @@
+//! What the search asks of an engine.
+
+use diesel::QueryResult;
+use diesel::query_builder::AstPass;
+
+use super::document::Document;
+use super::entry::{Entry, EntryRow};
+use super::plan::Plan;
+use super::sql::{Bind, Sql};
+use crate::connection::DatabaseConnection;
+use crate::engine::Engine;
+
+/// Takes the words of a document one by one, each field's in their order.
+pub trait WordSink: Default {
+    /// The next word of a searched field, given by its number among them.
+    fn word(&mut self, slot: usize, word: &str);
+
+    /// No phrase goes on here.
+    fn gap(&mut self, slot: usize);
+
+    /// The words of all `slots` fields as the engine takes them; `None` when they are too
+    /// many for it.
+    fn finish(self, slots: usize) -> Option<Vec<Option<String>>>;
+}
+
+/// An engine with full-text search: `Sqlite` and `Pg` answer in their modules.
+///
+/// What it makes are statements; the search runs them.
+pub trait SearchEngine: Engine {
+    /// How words are written for it.
+    #[doc(hidden)]
+    type Words: WordSink;
+
+    /// A condition that holds where the connection may write, as far as it can tell.
+    #[doc(hidden)]
+    const MAY_WRITE: &'static str;
+
+    #[doc(hidden)]
+    fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()>;
+
+    #[doc(hidden)]
+    fn read_integer(value: Self::RawValue<'_>) -> Option<i64>;
+
+    #[doc(hidden)]
+    fn read_double(value: Self::RawValue<'_>) -> Option<f64>;
+
+    /// The row of the catalogue with that name, also where there is no catalogue.
+    #[doc(hidden)]
+    fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
+    /// Makes the catalogue, unless it is there.
+    #[doc(hidden)]
+    fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
+    /// Keeps others who write many documents of an index out until the transaction ends,
+    /// where the transaction itself does not.
+    #[doc(hidden)]
+    fn lock(entry: &Entry) -> Option<Sql<'static>>;
+
+    /// Makes the tables of an index, those that are not there.
+    #[doc(hidden)]
+    fn create(entry: &Entry) -> Vec<Sql<'static>>;
+
+    /// Makes room for the fields from number `first` on.
+    #[doc(hidden)]
+    fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>>;
+
+    #[doc(hidden)]
+    fn remove(entry: &Entry) -> Vec<Sql<'static>>;
+
+    /// How many of the `waiting` documents the next [`write`](Self::write) takes.
+    #[doc(hidden)]
+    fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize;
+
+    /// Writes documents with ids that differ, new ones and others, if `guard` still holds.
+    #[doc(hidden)]
+    fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>>;
+
+    /// Removes documents if `guard` holds; the last statement counts them.
+    #[doc(hidden)]
+    fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>>;
+
+    /// One page: id, score, source, how many match if that is known by the way, and, for the
+    /// cursor, the values of the fields that it is sorted by.
+    #[doc(hidden)]
+    fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
+
+    #[doc(hidden)]
+    fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
+
+    /// Has every write to the watched table noted, by number and key.
+    #[doc(hidden)]
+    fn watch(entry: &Entry) -> Vec<Sql<'static>>;
+
+    /// The table's rows that were noted up to a number, as id and JSON, NULL where the row is
+    /// gone.
+    #[doc(hidden)]
+    fn noted(entry: &Entry, upto: i64) -> Sql<'static>;
+}
+
+/// What must still hold for a document to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing.
+    None,
+    /// The document was indexed by an older definition.
+    Older,
+    /// The note with this number is still there.
+    Noted(i64),
+}

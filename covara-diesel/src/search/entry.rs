@@ -1,0 +1,169 @@
+//! The catalogue: which indexes there are.
+
+use diesel::row::{Field, Row};
+
+use super::analysis::Analyzer;
+use super::definition::IndexDefinition;
+use super::engine::SearchEngine;
+use super::error::SearchError;
+use super::sql::Sql;
+
+/// The table that lists the indexes of a database.
+pub(crate) const CATALOGUE: &str = "__covara_search_indexes";
+
+/// A row of the catalogue.
+#[derive(Debug)]
+pub struct EntryRow {
+    pub(crate) number: i64,
+    pub(crate) definition: String,
+    /// Whether its tables have been made.
+    pub(crate) ready: bool,
+    /// Up to which id its documents have been indexed again, if that is going on.
+    pub(crate) reindexed: Option<String>,
+}
+
+impl EntryRow {
+    /// The columns that are read of it.
+    pub(crate) const COLUMNS: &'static str = "number, definition, ready, reindexed";
+
+    pub(crate) fn read<'r, DB: SearchEngine>(row: &impl Row<'r, DB>) -> Option<Self> {
+        Some(Self {
+            number: integer(row, 0)?,
+            definition: text(row, 1)?,
+            ready: integer(row, 2)? == 1,
+            reindexed: text(row, 3),
+        })
+    }
+}
+
+/// An index that is there.
+#[derive(Debug)]
+pub struct Entry {
+    pub(crate) number: i64,
+    pub(crate) name: String,
+    pub(crate) definition: IndexDefinition,
+    pub(crate) reindexed: Option<String>,
+    /// Those of the searched fields.
+    pub(super) analyzers: Vec<Analyzer>,
+}
+
+impl Entry {
+    pub(super) fn new(name: &str, row: EntryRow) -> Result<Self, SearchError> {
+        let definition = IndexDefinition::from_json(&row.definition);
+        let definition = definition.ok_or_else(|| SearchError::Unreadable {
+            what: format!("a definition of the index {name}"),
+        })?;
+        Ok(Self::of(row.number, name, definition, row.reindexed))
+    }
+
+    pub(super) fn of(
+        number: i64,
+        name: &str,
+        definition: IndexDefinition,
+        reindexed: Option<String>,
+    ) -> Self {
+        let searched = definition.searched();
+        let analyzers = searched.map(|(_, field)| field.analyzer()).collect();
+        Self {
+            number,
+            name: name.to_owned(),
+            definition,
+            reindexed,
+            analyzers,
+        }
+    }
+
+    /// Its table of documents. Named by number: SQLite tells no upper from lower case, and
+    /// PostgreSQL's names are short.
+    pub(crate) fn documents(&self) -> String {
+        format!("__covara_search_{}", self.number)
+    }
+
+    /// Its words: the full-text table on SQLite, the index on PostgreSQL.
+    pub(crate) fn words(&self) -> String {
+        format!("__covara_search_{}_words", self.number)
+    }
+
+    /// The rows of the watched table that were written.
+    pub(crate) fn notes(&self) -> String {
+        format!("__covara_search_{}_notes", self.number)
+    }
+
+    /// The columns of its documents: names, separated by commas, each after `prefix`.
+    pub(crate) fn column_list(&self, prefix: &str) -> String {
+        let columns = self.definition.columns();
+        let columns = columns.map(|(number, ..)| format!(", {prefix}c{number}"));
+        columns.collect()
+    }
+
+    /// What a document that is there already gets from the new one.
+    pub(crate) fn replacements(&self) -> String {
+        let columns = self.definition.columns();
+        let columns = columns.map(|(number, ..)| format!(", c{number} = excluded.c{number}"));
+        format!(
+            "version = excluded.version, source = excluded.source{}",
+            columns.collect::<String>()
+        )
+    }
+
+    /// Writes the definition down, and that the tables are there.
+    pub(super) fn set_ready(&self) -> Sql<'static> {
+        let mut sql = Sql::once(format!("UPDATE {CATALOGUE} SET ready = 1, definition = "));
+        sql.bind(self.definition.to_json());
+        sql.push(" WHERE ready = 0 AND number = ").bind(self.number);
+        sql
+    }
+
+    /// Writes a definition with more fields down, if nobody else has changed it.
+    pub(super) fn set_definition(&self, definition: &IndexDefinition) -> Sql<'static> {
+        let mut sql = Sql::once(format!(
+            "UPDATE {CATALOGUE} SET reindexed = '', definition = "
+        ));
+        sql.bind(definition.to_json());
+        sql.push(" WHERE number = ").bind(self.number);
+        sql.push(" AND definition = ")
+            .bind(self.definition.to_json());
+        sql
+    }
+
+    /// Writes down how far the documents have been indexed again.
+    pub(super) fn set_reindexed(&self, id: Option<String>) -> Sql<'static> {
+        let mut sql = Sql::new();
+        sql.push(format!("UPDATE {CATALOGUE} SET reindexed = "));
+        sql.bind(super::sql::Bind::Text(id.map(Into::into)));
+        sql.push(" WHERE number = ").bind(self.number);
+        // Fields that were added meanwhile begin anew.
+        sql.push(" AND definition = ")
+            .bind(self.definition.to_json());
+        sql
+    }
+
+    pub(super) fn remove(&self) -> Sql<'static> {
+        let mut sql = Sql::once(format!("DELETE FROM {CATALOGUE} WHERE number = "));
+        sql.bind(self.number);
+        sql
+    }
+
+    /// Enters a name, with tables still to be made.
+    pub(super) fn reserve(name: &str, definition: &IndexDefinition) -> Sql<'static> {
+        let mut sql = Sql::once(format!(
+            "INSERT INTO {CATALOGUE} (name, definition) VALUES ("
+        ));
+        sql.bind(name.to_owned()).push(", ");
+        sql.bind(definition.to_json());
+        sql.push(") ON CONFLICT (name) DO NOTHING");
+        sql
+    }
+}
+
+pub(super) fn integer<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<i64> {
+    DB::read_integer(row.get(column)?.value()?)
+}
+
+pub(super) fn double<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<f64> {
+    DB::read_double(row.get(column)?.value()?)
+}
+
+pub(super) fn text<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
+    DB::read_text(row.get(column)?.value()?, str::to_owned)
+}

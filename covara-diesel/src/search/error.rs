@@ -1,0 +1,180 @@
+use diesel::result::Error;
+
+use super::definition::FieldKind;
+use crate::connection::message;
+use crate::engine::{Engine, Fault};
+
+/// Why a call of a search adapter failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SearchError {
+    /// The name of an index or field is unusable.
+    #[error(
+        "{name:?} cannot name {}: use up to 100 letters A to Z, digits and _",
+        if *what == "index" { "an index" } else { "a field" }
+    )]
+    Name {
+        /// The name.
+        name: String,
+        /// `index` or `field`.
+        what: &'static str,
+    },
+
+    /// A definition has two fields of one name.
+    #[error("the field {field} is defined twice")]
+    FieldTwice {
+        /// Its name.
+        field: String,
+    },
+
+    /// A definition has too many fields.
+    #[error(
+        "an index holds up to 64 fields, 32 of them searched; here are {fields}, {searched} of \
+         them searched"
+    )]
+    TooManyFields {
+        /// How many there are.
+        fields: usize,
+        /// How many of them are searched.
+        searched: usize,
+    },
+
+    /// A weight is negative or no number.
+    #[error("the weight of {field} must be a number from 0 on")]
+    Weight {
+        /// Name of the field.
+        field: String,
+    },
+
+    /// The index that is written to does not exist.
+    #[error("there is no index {index}; create it first")]
+    UnknownIndex {
+        /// Name of the index.
+        index: String,
+    },
+
+    /// There is an index of that name with another definition.
+    #[error(
+        "the index {index} exists with other fields; add fields to it by add_fields, or delete \
+         it first"
+    )]
+    IndexDiffers {
+        /// Name of the index.
+        index: String,
+    },
+
+    /// A query names a field that the index has not.
+    #[error("the index {index} has no field {field}")]
+    UnknownField {
+        /// Name of the index.
+        index: String,
+        /// Name of the field.
+        field: String,
+    },
+
+    /// A query asks of a field what its kind does not offer.
+    #[error("the field {field} of {index} is {kind} and cannot be {verb}")]
+    FieldUse {
+        /// Name of the index.
+        index: String,
+        /// Name of the field.
+        field: String,
+        /// What it holds.
+        kind: FieldKind,
+        /// `searched`, `filtered` or `sorted by`.
+        verb: &'static str,
+    },
+
+    /// A value does not fit the field that it is compared with.
+    #[error("{value} is no {kind} to compare the field {field} with")]
+    FilterValue {
+        /// Name of the field.
+        field: String,
+        /// What the field holds.
+        kind: FieldKind,
+        /// The value.
+        value: String,
+    },
+
+    /// A document's id is empty or holds NUL.
+    #[error("{id:?} cannot be a document's id: it must have a character, and none of them NUL")]
+    Id {
+        /// The id.
+        id: String,
+    },
+
+    /// A document cannot be indexed.
+    #[error("the document {id:?} cannot be indexed: {reason}")]
+    Document {
+        /// Its id.
+        id: String,
+        /// What is in the way.
+        reason: String,
+    },
+
+    /// A query has too many words.
+    #[error("a query may have up to {most} words")]
+    TooManyWords {
+        /// How many it may have.
+        most: usize,
+    },
+
+    /// The cursor is not one that this query was answered with.
+    #[error("the cursor does not belong to a query with this order")]
+    Cursor,
+
+    /// What the database holds is not what this library wrote.
+    #[error("the database holds {what} that cannot be read; it was written by something else")]
+    Unreadable {
+        /// What it is.
+        what: String,
+    },
+
+    /// Another writer kept its lock for too long.
+    #[error("another writer kept the database locked; try again, or raise the busy timeout")]
+    Locked {
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// The database accepts no writes.
+    #[error(
+        "the database is read-only: give write access to its file, or connect to a writable server"
+    )]
+    ReadOnly {
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// The disk is full.
+    #[error("the disk is full: free some space; nothing was kept")]
+    DiskFull {
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// The database failed otherwise, a lost connection among the reasons.
+    #[error("the database could not do it")]
+    Database {
+        /// The database's own error.
+        source: Error,
+    },
+}
+
+impl SearchError {
+    pub(super) fn of<DB: Engine>(source: Error) -> Self {
+        match DB::fault(message(&source)) {
+            Fault::Locked => Self::Locked { source },
+            Fault::ReadOnly => Self::ReadOnly { source },
+            Fault::DiskFull => Self::DiskFull { source },
+            Fault::Cancelled | Fault::Other => Self::Database { source },
+        }
+    }
+
+    pub(super) fn document(id: &str, reason: impl Into<String>) -> Self {
+        Self::Document {
+            id: id.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Statements whose text depends on the index.
+
+use std::borrow::Cow;
+
+use diesel::QueryResult;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::Untyped;
+
+use super::engine::SearchEngine;
+
+/// A value that goes into a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bind<'a> {
+    Text(Option<Cow<'a, str>>),
+    Integer(Option<i64>),
+    Double(Option<f64>),
+    /// Arrays, for PostgreSQL.
+    Texts(Vec<Option<Cow<'a, str>>>),
+    Integers(Vec<Option<i64>>),
+    Doubles(Vec<Option<f64>>),
+}
+
+impl<'a> From<&'a str> for Bind<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Some(Cow::Borrowed(text)))
+    }
+}
+
+impl From<String> for Bind<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Some(Cow::Owned(text)))
+    }
+}
+
+impl From<i64> for Bind<'_> {
+    fn from(number: i64) -> Self {
+        Self::Integer(Some(number))
+    }
+}
+
+impl From<f64> for Bind<'_> {
+    fn from(number: f64) -> Self {
+        Self::Double(Some(number))
+    }
+}
+
+#[derive(Debug)]
+enum Piece<'a> {
+    Sql(Cow<'a, str>),
+    Bind(Bind<'a>),
+}
+
+/// A statement in the making. Diesel caches it by its text, so texts must be few.
+#[derive(Debug, Default)]
+pub struct Sql<'a> {
+    pieces: Vec<Piece<'a>>,
+    once: bool,
+}
+
+impl<'a> Sql<'a> {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A statement that is hardly run twice.
+    pub(crate) fn once(sql: impl Into<Cow<'a, str>>) -> Self {
+        let mut statement = Self::new();
+        statement.push(sql);
+        statement.once = true;
+        statement
+    }
+
+    pub(crate) fn push(&mut self, sql: impl Into<Cow<'a, str>>) -> &mut Self {
+        let sql = sql.into();
+        match self.pieces.last_mut() {
+            Some(Piece::Sql(text)) => text.to_mut().push_str(&sql),
+            _ => self.pieces.push(Piece::Sql(sql)),
+        }
+        self
+    }
+
+    pub(crate) fn bind(&mut self, value: impl Into<Bind<'a>>) -> &mut Self {
+        self.pieces.push(Piece::Bind(value.into()));
+        self
+    }
+
+    pub fn append(&mut self, other: Self) -> &mut Self {
+        for piece in other.pieces {
+            match piece {
+                Piece::Sql(sql) => self.push(sql),
+                Piece::Bind(value) => self.bind(value),
+            };
+        }
+        self
+    }
+}
+
+impl QueryId for Sql<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Sql<'_> {
+    type SqlType = Untyped;
+}
+
+impl<DB: SearchEngine> QueryFragment<DB> for Sql<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if self.once {
+            out.unsafe_to_cache_prepared();
+        }
+        for piece in &self.pieces {
+            match piece {
+                Piece::Sql(sql) => out.push_sql(sql),
+                Piece::Bind(value) => DB::push_value(&mut out, value)?,
+            }
+        }
+        Ok(())
+    }
+}

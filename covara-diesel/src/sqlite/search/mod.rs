@@ -1,0 +1,173 @@
+//! Full-text search by FTS5.
+
+mod matching;
+mod read;
+mod tables;
+mod write;
+
+use diesel::QueryResult;
+use diesel::query_builder::AstPass;
+use diesel::result::Error;
+use diesel::sql_types::{BigInt, Double, Nullable, Text};
+use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
+
+use crate::connection::DatabaseConnection;
+use crate::search::{
+    Bind, Document, Entry, EntryRow, Guard, Plan, SearchAdapter, SearchEngine, Sql, WordSink,
+};
+
+/// Full-text search on SQLite, by FTS5. Needs SQLite 3.43 or later.
+///
+/// ```
+/// use covara_diesel::pool;
+/// use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let mut conn = pool.get()?;
+/// let places = IndexDefinition::new().field("name", Field::text());
+/// SqliteFts.create_index(&mut conn, "places", &places)?;
+/// SqliteFts.index(&mut conn, "places", "1", &json!({"name": "São Paulo"}))?;
+///
+/// let found = SqliteFts.search(&mut conn, "places", &SearchQuery::new("sao paulo"))?;
+/// assert_eq!((found.total, found.hits[0].id.as_str()), (1, "1"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SqliteFts;
+
+impl SearchAdapter for SqliteFts {
+    type Backend = Sqlite;
+}
+
+/// Stands between two items of a list. No query has it: it is no letter.
+const GAP: &str = "\u{e000}";
+
+/// The words of each field, with spaces between.
+#[derive(Debug, Default)]
+pub struct Words(Vec<String>);
+
+impl Words {
+    fn push(&mut self, slot: usize, word: &str) {
+        if self.0.len() <= slot {
+            self.0.resize_with(slot + 1, String::new);
+        }
+        if let Some(words) = self.0.get_mut(slot) {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(word);
+        }
+    }
+}
+
+impl WordSink for Words {
+    fn word(&mut self, slot: usize, word: &str) {
+        self.push(slot, word);
+    }
+
+    fn gap(&mut self, slot: usize) {
+        self.push(slot, GAP);
+    }
+
+    fn finish(mut self, slots: usize) -> Option<Vec<Option<String>>> {
+        self.0.resize_with(slots, String::new);
+        let words = self.0.into_iter();
+        Some(
+            words
+                .map(|words| (!words.is_empty()).then_some(words))
+                .collect(),
+        )
+    }
+}
+
+impl SearchEngine for Sqlite {
+    type Words = Words;
+
+    /// A read-only connection says so when it writes.
+    const MAY_WRITE: &'static str = "true";
+
+    fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
+        match value {
+            Bind::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text),
+            Bind::Integer(number) => out.push_bind_param::<Nullable<BigInt>, _>(number),
+            Bind::Double(number) => out.push_bind_param::<Nullable<Double>, _>(number),
+            Bind::Texts(_) | Bind::Integers(_) | Bind::Doubles(_) => {
+                Err(Error::QueryBuilderError("SQLite has no arrays".into()))
+            }
+        }
+    }
+
+    fn read_integer(mut value: SqliteValue<'_, '_, '_>) -> Option<i64> {
+        (value.value_type() == Some(SqliteType::Long)).then(|| value.read_long())
+    }
+
+    fn read_double(mut value: SqliteValue<'_, '_, '_>) -> Option<f64> {
+        let number = matches!(
+            value.value_type(),
+            Some(SqliteType::Double | SqliteType::Long)
+        );
+        number.then(|| value.read_double())
+    }
+
+    fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        tables::read_entry(conn, name)
+    }
+
+    fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        tables::create_catalogue(conn)
+    }
+
+    /// One writer at a time is all that SQLite has.
+    fn lock(_: &Entry) -> Option<Sql<'static>> {
+        None
+    }
+
+    fn create(entry: &Entry) -> Vec<Sql<'static>> {
+        tables::create(entry)
+    }
+
+    fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
+        tables::extend(entry, first)
+    }
+
+    fn remove(entry: &Entry) -> Vec<Sql<'static>> {
+        tables::remove(entry)
+    }
+
+    fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
+        write::batch(entry, waiting, bind_limit)
+    }
+
+    fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>> {
+        write::write(entry, documents, guard)
+    }
+
+    fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>> {
+        write::delete(entry, ids, guard)
+    }
+
+    fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+        read::page(entry, plan)
+    }
+
+    fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+        read::count(entry, plan)
+    }
+
+    fn watch(entry: &Entry) -> Vec<Sql<'static>> {
+        tables::watch(entry)
+    }
+
+    fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
+        tables::noted(entry, upto)
+    }
+}

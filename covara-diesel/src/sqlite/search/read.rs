@@ -1,0 +1,96 @@
+//! Finds documents.
+
+use super::matching::expression;
+use crate::search::{Entry, Plan, Sql};
+
+/// From the inside out: the matches with their scores; of them the page; and for its rows
+/// only, the documents' sources, which are long.
+pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+    let documents = entry.documents();
+    let (columns, names) = (plan.sort_columns(), plan.sort_names("m."));
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "SELECT p.id, p.score, d.source, NULL{} FROM (SELECT m.key, m.id, m.score{names} \
+         FROM (SELECT f.key AS key, d.id AS id, f.score AS score{columns} FROM (",
+        plan.sort_names("p.")
+    ));
+    sql.append(matches(entry, plan));
+    sql.push(format!(
+        ") AS f CROSS JOIN {documents} AS d ON d.key = f.key"
+    ));
+    if plan.bound.is_none() && plan.has_filters() {
+        sql.push(" WHERE true");
+        plan.push_filters(&mut sql);
+    }
+    sql.push(") AS m");
+    plan.push_after(&mut sql);
+    sql.push(plan.order_by("m.")).push(" LIMIT ");
+    sql.bind(plan.size).push(" OFFSET ");
+    sql.bind(plan.from);
+    sql.push(format!(
+        ") AS p CROSS JOIN {documents} AS d ON d.key = p.key"
+    ));
+    sql.push(plan.order_by("p."));
+    sql
+}
+
+/// The matches that are looked at: key and score.
+fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+    let words = entry.words();
+    let mut sql = Sql::new();
+    sql.push(format!("SELECT {words}.rowid AS key, "));
+    if plan.by_score() {
+        // Of bm25() the least is best.
+        sql.push(format!("-bm25({words}"));
+        if plan
+            .weights
+            .iter()
+            .any(|weight| (weight - 1.0).abs() > f64::EPSILON)
+        {
+            for &weight in &plan.weights {
+                sql.push(", ").bind(weight);
+            }
+        }
+        sql.push(")");
+    } else {
+        sql.push("0.0");
+    }
+    sql.push(" AS score");
+    push_from(entry, plan, plan.bound.is_some(), &mut sql);
+    sql
+}
+
+/// ` FROM … WHERE …` of the matches, down to the bound.
+fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sql<'q>) {
+    let words = entry.words();
+    sql.push(format!(" FROM {words}"));
+    let filtered = filtered && plan.has_filters();
+    if filtered {
+        sql.push(format!(
+            " CROSS JOIN {} AS d ON d.key = {words}.rowid",
+            entry.documents()
+        ));
+    }
+    sql.push(format!(" WHERE {words} MATCH "));
+    sql.bind(expression(&plan.matching, plan.weights.len()));
+    if filtered {
+        plan.push_filters(sql);
+    }
+    if let Some(bound) = plan.bound {
+        sql.push(format!(" ORDER BY {words}.rowid DESC LIMIT "));
+        sql.bind(bound);
+    }
+}
+
+pub(super) fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+    let mut sql = Sql::new();
+    if plan.bound.is_some() {
+        sql.push("SELECT count(*) FROM (SELECT 1");
+        push_from(entry, plan, true, &mut sql);
+        sql.push(")");
+    } else {
+        sql.push("SELECT count(*)");
+        push_from(entry, plan, true, &mut sql);
+    }
+    sql
+}

@@ -1,0 +1,147 @@
+//! Writes documents and their words.
+
+use std::borrow::Cow;
+
+use crate::search::{Bind, Document, Entry, Guard, Sql};
+
+/// Statements come in a few sizes only, so that each is prepared once per connection. Large
+/// ones, as FTS5 writes out what it has gathered before each.
+const SIZES: [usize; 6] = [1_024, 256, 64, 16, 4, 1];
+
+pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
+    let columns = entry.definition.columns().count() + 2;
+    let words = entry.definition.searched().count() + 1;
+    // One bind is the guard's.
+    let most = bind_limit.saturating_sub(1) / columns.max(words);
+    let sizes = SIZES.iter();
+    let fits = |size: &&usize| **size <= waiting.min(most);
+    sizes.copied().find(|size| fits(&size)).unwrap_or(1)
+}
+
+/// A document keeps its key when it is written again. The rows of the full-text table go in
+/// in the order of their keys: it writes out what it has gathered whenever one is less than
+/// the one before.
+pub(super) fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>> {
+    let rows = rows(entry, documents, guard);
+    let words = words(entry, documents, guard);
+    match guard {
+        // The rows would tell that they are not older any more.
+        Guard::Older => vec![words, rows],
+        Guard::None | Guard::Noted(_) => vec![rows, words],
+    }
+}
+
+fn rows<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d> {
+    let table = entry.documents();
+    let version = entry.definition.version;
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "INSERT INTO {table} (id, version, source{}) ",
+        entry.column_list("")
+    ));
+    if *guard != Guard::None {
+        sql.push("SELECT * FROM (");
+    }
+    sql.push("VALUES ");
+    for (at, document) in documents.iter().enumerate() {
+        sql.push(if at > 0 { ", (" } else { "(" });
+        sql.bind(document.id.as_str());
+        sql.push(format!(", {version}, "));
+        sql.bind(document.source.as_str());
+        for value in &document.columns {
+            sql.push(", ").bind(value.clone());
+        }
+        sql.push(")");
+    }
+    if *guard != Guard::None {
+        sql.push(") AS v WHERE ");
+        push_guard(entry, guard, &mut sql);
+    }
+    sql.push(format!(
+        " ON CONFLICT (id) DO UPDATE SET {}",
+        entry.replacements()
+    ));
+    sql
+}
+
+fn words<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d> {
+    let table = entry.documents();
+    let slots = entry.definition.searched().count();
+    let names: String = (0..slots).map(|slot| format!(", t{slot}")).collect();
+    let values: String = (0..slots)
+        .map(|slot| format!(", v.column{}", slot + 2))
+        .collect();
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "INSERT OR REPLACE INTO {} (rowid{names}) SELECT d.key{values} FROM (VALUES ",
+        entry.words()
+    ));
+    for (at, document) in documents.iter().enumerate() {
+        sql.push(if at > 0 { ", (" } else { "(" });
+        sql.bind(document.id.as_str());
+        for words in &document.words {
+            sql.push(", ");
+            sql.bind(Bind::Text(words.as_deref().map(Cow::Borrowed)));
+        }
+        sql.push(")");
+    }
+    // A CROSS JOIN is not turned round.
+    sql.push(format!(
+        ") AS v CROSS JOIN {table} AS d ON d.id = v.column1"
+    ));
+    if *guard != Guard::None {
+        sql.push(" WHERE ");
+        push_guard(entry, guard, &mut sql);
+    }
+    sql.push(" ORDER BY d.key");
+    sql
+}
+
+/// The condition, on rows `v` whose first column is the id.
+fn push_guard(entry: &Entry, guard: &Guard, sql: &mut Sql<'_>) {
+    match guard {
+        Guard::None => {
+            sql.push("true");
+        }
+        Guard::Older => {
+            sql.push(format!(
+                "EXISTS (SELECT 1 FROM {} AS o WHERE o.id = v.column1 AND o.version < {})",
+                entry.documents(),
+                entry.definition.version
+            ));
+        }
+        Guard::Noted(number) => {
+            sql.push(format!(
+                "EXISTS (SELECT 1 FROM {} AS n WHERE n.number = ",
+                entry.notes()
+            ));
+            sql.bind(*number).push(")");
+        }
+    }
+}
+
+pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>> {
+    let documents = entry.documents();
+    let condition = |start: String| {
+        let mut sql = Sql::new();
+        sql.push(start).push("id IN (");
+        for (at, id) in ids.iter().enumerate() {
+            if at > 0 {
+                sql.push(", ");
+            }
+            sql.bind(*id);
+        }
+        sql.push(")");
+        if let Guard::Noted(_) = guard {
+            sql.push(" AND ");
+            push_guard(entry, guard, &mut sql);
+        }
+        sql
+    };
+    let mut words = condition(format!(
+        "DELETE FROM {} WHERE rowid IN (SELECT key FROM {documents} WHERE ",
+        entry.words()
+    ));
+    words.push(")");
+    vec![words, condition(format!("DELETE FROM {documents} WHERE "))]
+}

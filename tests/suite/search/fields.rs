@@ -1,0 +1,262 @@
+//! Restriction to fields, weights and filters.
+
+use chrono::{TimeZone, Utc};
+use covara_diesel::search::{
+    Field, Filter, IndexDefinition, SearchAdapter, SearchError, SearchQuery, Sort,
+};
+use serde_json::json;
+
+use super::{ids, index_of, library, search};
+use crate::backend::{Conn, Fts};
+
+#[test]
+fn a_query_looks_in_its_fields_only_also_with_several_words() {
+    let (_db, mut conn) = library();
+    let conn = &mut conn;
+    let in_fields = |words: &str, fields: &[&str]| SearchQuery::new(words).fields(fields.to_vec());
+    assert_eq!(ids(conn, &in_fields("database", &["title"])), ["1"]);
+    assert_eq!(ids(conn, &in_fields("database", &["body"])), ["2"]);
+    assert_eq!(
+        ids(conn, &in_fields("database", &["title", "body"])),
+        ["1", "2"]
+    );
+    assert_eq!(ids(conn, &in_fields("run database", &["title"])), ["1"]);
+    assert_eq!(ids(conn, &in_fields("ada database", &["title"])), [""; 0]);
+    assert_eq!(
+        ids(conn, &in_fields("ada database", &["author", "title"])),
+        ["1"]
+    );
+    assert_eq!(ids(conn, &in_fields("york cities", &["title"])), [""; 0]);
+    assert_eq!(
+        ids(conn, &in_fields("\"new york\"", &["title"]).syntax()),
+        ["3"]
+    );
+    assert_eq!(
+        ids(conn, &in_fields("york -england", &["title"]).syntax()),
+        ["3", "4"],
+        "not excluded where it is not looked"
+    );
+    assert_eq!(
+        ids(conn, &in_fields("palmer", &["author", "author"])),
+        ["3"]
+    );
+}
+
+#[test]
+fn fields_that_are_not_there_or_not_searched_are_errors() {
+    let (_db, mut conn) = library();
+    let conn = &mut conn;
+    let mut error = |query: SearchQuery| Fts.search(conn, "docs", &query).unwrap_err().to_string();
+    let words = || SearchQuery::new("york");
+    assert_eq!(
+        error(words().fields(["nothing"])),
+        "the index docs has no field nothing"
+    );
+    assert_eq!(
+        error(words().fields(["year"])),
+        "the field year of docs is integer and cannot be searched"
+    );
+    assert_eq!(
+        error(words().sort(Sort::ascending("title"))),
+        "the field title of docs is text and cannot be sorted by"
+    );
+    assert_eq!(
+        error(words().filter(Filter::present("body"))),
+        "the field body of docs is text and cannot be filtered"
+    );
+    assert_eq!(
+        error(words().filter(Filter::is("year", "1"))),
+        "Text(\"1\") is no integer to compare the field year with"
+    );
+    assert_eq!(
+        error(words().field_weight("nothing", 1.0)),
+        "the index docs has no field nothing"
+    );
+    assert_eq!(
+        error(words().field_weight("title", -1.0)),
+        "the weight of title must be a number from 0 on"
+    );
+    let error = Fts.search(conn, "docs", &words().cursor("x")).unwrap_err();
+    assert!(matches!(error, SearchError::Cursor));
+}
+
+fn ranked(conn: &mut Conn, query: &SearchQuery) -> Vec<String> {
+    let found = search(conn, query);
+    assert!(
+        found.hits.is_sorted_by(|a, b| a.score >= b.score),
+        "{found:?}"
+    );
+    found.hits.into_iter().map(|hit| hit.id).collect()
+}
+
+#[test]
+fn weights_of_the_index_and_of_the_query_decide_over_the_order() {
+    let (_db, mut conn) = index_of(
+        &IndexDefinition::new()
+            .field("light", Field::text())
+            .field("heavy", Field::text().weight(10.0)),
+    );
+    let conn = &mut conn;
+    Fts.index(
+        conn,
+        "docs",
+        "a",
+        &json!({"light": "word word", "heavy": "other"}),
+    )
+    .unwrap();
+    Fts.index(
+        conn,
+        "docs",
+        "b",
+        &json!({"light": "other", "heavy": "word word"}),
+    )
+    .unwrap();
+    for n in 0..20 {
+        Fts.index(
+            conn,
+            "docs",
+            &format!("x{n}"),
+            &json!({"light": "else", "heavy": "else"}),
+        )
+        .unwrap();
+    }
+    let word = || SearchQuery::new("word");
+    assert_eq!(ranked(conn, &word()), ["b", "a"]);
+    assert_eq!(
+        ranked(conn, &word().field_weight("light", 100.0)),
+        ["a", "b"]
+    );
+    assert_eq!(ranked(conn, &word().field_weight("heavy", 0.0)), ["a", "b"]);
+    let scores: Vec<f64> = search(conn, &word())
+        .hits
+        .iter()
+        .map(|hit| hit.score)
+        .collect();
+    assert!(scores[0] > scores[1] && scores[1] > 0.0, "{scores:?}");
+}
+
+#[test]
+fn each_of_many_fields_has_its_own_weight() {
+    let definition = (0..9).fold(IndexDefinition::new(), |all, n| {
+        all.field(format!("f{n}"), Field::text())
+    });
+    let (_db, mut conn) = index_of(&definition);
+    let conn = &mut conn;
+    for n in 0..9 {
+        Fts.index(
+            conn,
+            "docs",
+            &n.to_string(),
+            &json!({format!("f{n}"): "word"}),
+        )
+        .unwrap();
+    }
+    for n in 0..9 {
+        let query = SearchQuery::new("word").field_weight(format!("f{n}"), 5.0);
+        assert_eq!(ranked(conn, &query)[0], n.to_string());
+    }
+}
+
+#[test]
+fn more_and_closer_to_all_of_a_document_is_better() {
+    let (_db, mut conn) = index_of(&IndexDefinition::new().field("body", Field::text()));
+    let conn = &mut conn;
+    Fts.index(
+        conn,
+        "docs",
+        "once",
+        &json!({"body": "rust and much else to read here today"}),
+    )
+    .unwrap();
+    Fts.index(
+        conn,
+        "docs",
+        "often",
+        &json!({"body": "rust and rust else to rust here today"}),
+    )
+    .unwrap();
+    Fts.index(conn, "docs", "short", &json!({"body": "rust"}))
+        .unwrap();
+    for n in 0..20 {
+        Fts.index(
+            conn,
+            "docs",
+            &format!("x{n}"),
+            &json!({"body": "none of it"}),
+        )
+        .unwrap();
+    }
+    let order = ranked(conn, &SearchQuery::new("rust"));
+    let place = |id: &str| order.iter().position(|found| found == id).unwrap();
+    assert!(place("often") < place("once"), "{order:?}");
+    assert!(place("short") < place("once"), "{order:?}");
+}
+
+#[test]
+fn filters_by_every_kind_of_field() {
+    let (_db, mut conn) = index_of(
+        &IndexDefinition::new()
+            .field("body", Field::text())
+            .field("tag", Field::keyword())
+            .field("code", Field::keyword().unsearched())
+            .field("n", Field::integer())
+            .field("x", Field::float())
+            .field("open", Field::boolean())
+            .field("when", Field::date()),
+    );
+    let conn = &mut conn;
+    let all = [
+        (
+            "1",
+            json!({"body": "word", "tag": "Red", "code": "k1", "n": 1, "x": 0.5, "open": true, "when": "2020-01-01"}),
+        ),
+        (
+            "2",
+            json!({"body": "word", "tag": "red", "code": "k2", "n": -5, "x": 2, "open": false, "when": "2020-01-01T12:00:00.5Z"}),
+        ),
+        (
+            "3",
+            json!({"body": "word", "tag": "blue", "n": i64::MAX, "x": -1e300, "open": 1, "when": "2020-01-01T23:00:00-02:00"}),
+        ),
+        ("4", json!({"body": "word"})),
+        ("5", json!({"body": "other", "tag": "red", "n": 1})),
+    ];
+    Fts.index_many(conn, "docs", all).unwrap();
+    let date = |h, m| Utc.with_ymd_and_hms(2020, 1, 1, h, m, 0).unwrap();
+    let cases: Vec<(Filter, &[&str])> = vec![
+        (Filter::is("tag", "red"), &["2"]),
+        (Filter::one_of("tag", ["red", "blue", "none"]), &["2", "3"]),
+        (Filter::one_of("tag", [""; 0]), &[]),
+        (Filter::is("code", "k1"), &["1"]),
+        (Filter::is("n", 1), &["1"]),
+        (Filter::range("n", 0..), &["1", "3"]),
+        (Filter::range("n", ..1), &["2"]),
+        (Filter::range("n", -5..=1), &["1", "2"]),
+        (Filter::range("n", i64::MAX..), &["3"]),
+        (Filter::range::<i64>("n", ..), &["1", "2", "3"]),
+        (Filter::is("x", 2), &["2"]),
+        (Filter::range("x", 0.5..2.0), &["1"]),
+        (Filter::range("x", ..0.0), &["3"]),
+        (Filter::is("open", true), &["1", "3"]),
+        (Filter::is("open", false), &["2"]),
+        (Filter::is("when", "2020-01-01"), &["1"]),
+        (Filter::is("when", date(0, 0)), &["1"]),
+        (Filter::range("when", date(12, 0)..), &["2", "3"]),
+        (Filter::range("when", "2020-01-02T01:00:00Z"..), &["3"]),
+        (Filter::range("tag", "Red".."c"), &["1", "3"]),
+        (Filter::present("tag"), &["1", "2", "3"]),
+    ];
+    for (filter, expected) in cases {
+        let query = SearchQuery::new("word").filter(filter);
+        assert_eq!(ids(conn, &query), expected, "{query:?}");
+    }
+    let both = SearchQuery::new("word")
+        .filter(Filter::is("open", true))
+        .filter(Filter::range("n", ..100));
+    assert_eq!(ids(conn, &both), ["1"]);
+    assert_eq!(
+        ids(conn, &SearchQuery::new("k1")),
+        [""; 0],
+        "it is not searched"
+    );
+}

@@ -1,0 +1,229 @@
+//! Indexes come, grow and go.
+
+use covara_diesel::search::{
+    Field, Filter, IndexDefinition, Language, SearchAdapter, SearchError, SearchQuery, Sort,
+};
+use serde_json::json;
+
+use super::{articles, found, ids, index_of};
+use crate::backend::{self, Fts, TestDb};
+
+#[test]
+fn names_that_differ_in_case_or_by_an_ending_are_different_indexes() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    let long = "x".repeat(100);
+    let longer = format!("{}y", "x".repeat(99));
+    let names = [
+        "p", "p_docs", "p_text", "p_words", "CaseIdx", "caseidx", "order", "1", "_", &long, &longer,
+    ];
+    for name in names {
+        assert!(Fts.create_index(conn, name, &articles()).unwrap(), "{name}");
+        Fts.index(
+            conn,
+            name,
+            "1",
+            &json!({"body": format!("only{name} shared")}),
+        )
+        .unwrap();
+    }
+    for name in names {
+        let mine = Fts.search(conn, name, &SearchQuery::new("shared")).unwrap();
+        assert_eq!(mine.total, 1, "{name}");
+        let only = SearchQuery::new(format!("only{name}"));
+        assert_eq!(Fts.search(conn, name, &only).unwrap().total, 1, "{name}");
+    }
+    assert!(Fts.delete_index(conn, "p").unwrap());
+    assert!(Fts.delete_index(conn, "CaseIdx").unwrap());
+    for name in names {
+        let gone = ["p", "CaseIdx"].contains(&name);
+        assert_eq!(Fts.index_exists(conn, name).unwrap(), !gone, "{name}");
+    }
+}
+
+#[test]
+fn names_outside_letters_digits_and_underscore_are_errors() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let long = "x".repeat(101);
+    for name in ["", "a b", "a-b", "é", "a;b", "a\"b", "a.b", "a\0", &long] {
+        let error = Fts.create_index(&mut conn, name, &articles()).unwrap_err();
+        assert!(
+            matches!(error, SearchError::Name { what: "index", .. }),
+            "{error:?}"
+        );
+        let definition = IndexDefinition::new().field(name, Field::text());
+        let error = Fts
+            .create_index(&mut conn, "docs", &definition)
+            .unwrap_err();
+        assert!(
+            matches!(error, SearchError::Name { what: "field", .. }),
+            "{error:?}"
+        );
+    }
+    let twice = articles().field("body", Field::text());
+    let error = Fts.create_index(&mut conn, "docs", &twice).unwrap_err();
+    assert_eq!(error.to_string(), "the field body is defined twice");
+    for weight in [-1.0, f64::NAN, f64::INFINITY] {
+        let definition = IndexDefinition::new().field("a", Field::text().weight(weight));
+        let error = Fts
+            .create_index(&mut conn, "docs", &definition)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the weight of a must be a number from 0 on"
+        );
+    }
+    let many = |field: Field, count: usize| {
+        (0..count).fold(IndexDefinition::new(), |all, n| {
+            all.field(format!("f{n}"), field.clone())
+        })
+    };
+    for definition in [many(Field::text(), 33), many(Field::integer(), 65)] {
+        let error = Fts
+            .create_index(&mut conn, "docs", &definition)
+            .unwrap_err();
+        assert!(
+            matches!(error, SearchError::TooManyFields { .. }),
+            "{error:?}"
+        );
+    }
+    assert!(!Fts.index_exists(&mut conn, "docs").unwrap());
+    for definition in [many(Field::text(), 32), many(Field::float(), 64)] {
+        Fts.create_index(&mut conn, "docs", &definition).unwrap();
+        Fts.index(&mut conn, "docs", "1", &json!({"f31": 31}))
+            .unwrap();
+        let found = Fts
+            .search(&mut conn, "docs", &SearchQuery::new("31"))
+            .unwrap();
+        let searched = definition.fields().next().unwrap().1 == &Field::text();
+        assert_eq!(found.total, usize::from(searched));
+        Fts.delete_index(&mut conn, "docs").unwrap();
+    }
+}
+
+#[test]
+fn creating_again_keeps_what_is_there_and_refuses_other_fields() {
+    let (_db, mut conn) = index_of(&articles());
+    let conn = &mut conn;
+    Fts.index(conn, "docs", "1", &json!({"title": "kept"}))
+        .unwrap();
+    assert!(!Fts.create_index(conn, "docs", &articles()).unwrap());
+    let other = articles().field("more", Field::text());
+    let error = Fts.create_index(conn, "docs", &other).unwrap_err();
+    assert!(
+        matches!(error, SearchError::IndexDiffers { .. }),
+        "{error:?}"
+    );
+    assert_eq!(found(conn, "kept"), ["1"]);
+    assert_eq!(Fts.definition(conn, "docs").unwrap(), Some(articles()));
+    assert_eq!(Fts.definition(conn, "other").unwrap(), None);
+}
+
+#[test]
+fn a_deleted_index_leaves_nothing_behind() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    Fts.create_index(conn, "stays", &articles()).unwrap();
+    let before = backend::tables(conn);
+    for round in 0..3 {
+        assert!(Fts.create_index(conn, "goes", &articles()).unwrap());
+        let documents = (0..2_000).map(|n| (n.to_string(), json!({"body": format!("w{n} all")})));
+        Fts.index_many(conn, "goes", documents).unwrap();
+        assert!(backend::tables(conn).len() > before.len());
+        assert!(Fts.delete_index(conn, "goes").unwrap());
+        assert_eq!(backend::tables(conn), before, "round {round}");
+        assert!(!Fts.index_exists(conn, "goes").unwrap());
+        let after = Fts.search(conn, "goes", &SearchQuery::new("all")).unwrap();
+        assert_eq!(after.total, 0);
+    }
+    assert!(Fts.index_exists(conn, "stays").unwrap());
+    assert_eq!(crate::suite::count(conn, "__covara_search_indexes"), 1);
+}
+
+#[test]
+fn fields_are_added_later_and_old_documents_indexed_again_in_steps() {
+    let (db, mut conn) = index_of(&IndexDefinition::new().field("title", Field::text()));
+    let documents = (0..250).map(|n| {
+        let document = json!({"title": format!("t{n}"), "body": format!("running b{n}"), "n": n});
+        (format!("{n:03}"), document)
+    });
+    Fts.index_many(&mut conn, "docs", documents).unwrap();
+    assert_eq!(found(&mut conn, "b7"), [""; 0]);
+    let more = IndexDefinition::new()
+        .field("body", Field::text().language(Language::English))
+        .field("n", Field::integer());
+    Fts.add_fields(&mut conn, "docs", &more).unwrap();
+    let by_n = |n: i64| {
+        SearchQuery::new("run")
+            .filter(Filter::is("n", n))
+            .sort(Sort::ascending("n"))
+    };
+    assert_eq!(found(&mut conn, "b7"), [""; 0], "not yet");
+    assert_eq!(found(&mut conn, "t7"), ["007"]);
+    // New documents have them at once.
+    Fts.index(
+        &mut conn,
+        "docs",
+        "new",
+        &json!({"title": "t7", "body": "runs", "n": 1_000}),
+    )
+    .unwrap();
+    assert_eq!(ids(&mut conn, &by_n(1_000)), ["new"]);
+
+    assert_eq!(Fts.reindex(&mut conn, "docs", 100).unwrap(), 100);
+    assert_eq!(found(&mut conn, "b7"), ["007"]);
+    assert_eq!(found(&mut conn, "b207"), [""; 0]);
+    // Another process goes on, and one document is written meanwhile.
+    drop(conn);
+    let mut conn = db.connect();
+    Fts.index(
+        &mut conn,
+        "docs",
+        "120",
+        &json!({"title": "changed", "n": 5_000}),
+    )
+    .unwrap();
+    assert_eq!(Fts.reindex(&mut conn, "docs", 100).unwrap(), 100);
+    assert_eq!(Fts.reindex(&mut conn, "docs", 100).unwrap(), 49);
+    assert_eq!(Fts.reindex(&mut conn, "docs", 100).unwrap(), 0);
+    assert_eq!(Fts.reindex(&mut conn, "docs", 100).unwrap(), 0);
+    assert_eq!(found(&mut conn, "b249"), ["249"]);
+    assert_eq!(ids(&mut conn, &by_n(7)), ["007"]);
+    assert_eq!(found(&mut conn, "changed"), ["120"]);
+    assert_eq!(found(&mut conn, "b120"), [""; 0]);
+    assert_eq!(
+        found(&mut conn, "t249"),
+        ["249"],
+        "the old fields are as they were"
+    );
+
+    let error = Fts.add_fields(&mut conn, "docs", &more).unwrap_err();
+    assert_eq!(error.to_string(), "the field body is defined twice");
+    let error = Fts.add_fields(&mut conn, "other", &more).unwrap_err();
+    assert!(matches!(error, SearchError::UnknownIndex { .. }));
+    // Fields added while that goes on begin anew.
+    Fts.add_fields(
+        &mut conn,
+        "docs",
+        &IndexDefinition::new().field("x", Field::text()),
+    )
+    .unwrap();
+    assert_eq!(Fts.reindex(&mut conn, "docs", 200).unwrap(), 200);
+    Fts.add_fields(
+        &mut conn,
+        "docs",
+        &IndexDefinition::new().field("y", Field::text()),
+    )
+    .unwrap();
+    let mut again = 0;
+    loop {
+        match Fts.reindex(&mut conn, "docs", 1_000).unwrap() {
+            0 => break,
+            n => again += n,
+        }
+    }
+    assert_eq!(again, 251);
+}

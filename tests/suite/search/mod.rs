@@ -1,0 +1,18 @@
+//! Full-text search.
+
+mod cities;
+mod concurrency;
+mod documents;
+mod fields;
+mod follow;
+mod helpers;
+mod highlights;
+mod indexes;
+mod odd;
+mod orders;
+mod queries;
+mod random;
+mod read_only;
+mod transactions;
+
+use helpers::{article, articles, found, found_by_syntax, ids, index_of, library, search};

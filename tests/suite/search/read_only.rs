@@ -1,0 +1,37 @@
+//! Connections that may only read.
+
+use covara_diesel::search::{SearchAdapter, SearchError};
+use diesel::connection::SimpleConnection;
+use serde_json::json;
+
+use super::follow::{self, CREATE, Post};
+use super::{found, library};
+use crate::backend::{self, Fts, TestDb};
+
+#[test]
+fn a_read_only_connection_can_search() {
+    let (db, conn) = library();
+    drop(conn);
+    let mut conn = backend::read_only(&db);
+    assert_eq!(found(&mut conn, "york"), ["3", "4"]);
+    let error = Fts.index(&mut conn, "docs", "1", &json!({})).unwrap_err();
+    assert!(matches!(error, SearchError::ReadOnly { .. }), "{error:?}");
+    let error = Fts
+        .index_many(&mut conn, "docs", [("1", json!({}))])
+        .unwrap_err();
+    assert!(matches!(error, SearchError::ReadOnly { .. }), "{error:?}");
+}
+
+#[test]
+fn a_read_only_connection_searches_what_is_indexed() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(CREATE).unwrap();
+    follow::insert(&mut conn, 1, "indexed");
+    Fts.follow::<_, Post>(&mut conn).unwrap();
+    follow::insert(&mut conn, 2, "indexed");
+    let mut reader = backend::read_only(&db);
+    assert_eq!(follow::found(&mut reader, "indexed"), ["1"]);
+    assert_eq!(follow::found(&mut conn, "indexed"), ["1", "2"]);
+    assert_eq!(follow::found(&mut reader, "indexed"), ["1", "2"]);
+}
