@@ -76,7 +76,7 @@ mod suite {
         mod queries;
         mod random;
 
-        use helpers::{article, articles, found, found_by_syntax, ids, index_of, library, search};
+        use helpers::{articles, found, found_by_syntax, ids, index_of, library, search};
     }
     mod seed;
     mod seed_errors;

@@ -115,7 +115,7 @@ mod suite {
         mod random;
         mod transactions;
 
-        use helpers::{articles, article, found, found_by_syntax, ids, index_of, library, search};
+        use helpers::{articles, found, found_by_syntax, ids, index_of, library, search};
     }
     mod seed;
     mod seed_errors;

@@ -153,6 +153,16 @@ pub enum SearchError {
         source: Error,
     },
 
+    /// Another client's prepared statements were met, as behind a transaction pooler.
+    #[error(
+        "other clients use this connection's session: a transaction pooler or PGlite is in \
+         between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
+    )]
+    SharedSession {
+        /// The database's own error.
+        source: Error,
+    },
+
     /// The database failed otherwise, a lost connection among the reasons.
     #[error("the database could not do it")]
     Database {
@@ -167,6 +177,7 @@ impl SearchError {
             Fault::Locked => Self::Locked { source },
             Fault::ReadOnly => Self::ReadOnly { source },
             Fault::DiskFull => Self::DiskFull { source },
+            Fault::SharedSession => Self::SharedSession { source },
             Fault::Cancelled | Fault::Other => Self::Database { source },
         }
     }

@@ -44,7 +44,10 @@ fn killed_while_indexing_many_documents_and_words_agree() {
         assert_eq!(documents, (old + new) as i64, "kill {kill}");
         if conn.has_transactions() {
             let (all, none) = ((0, MANY), (100, 0));
-            assert!([all, none].contains(&(old, new)), "kill {kill}: {old}, {new}");
+            assert!(
+                [all, none].contains(&(old, new)),
+                "kill {kill}: {old}, {new}"
+            );
         }
         // And it goes on from there.
         Fts.index(conn, "docs", "1", &json!({"body": "after"}))

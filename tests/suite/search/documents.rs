@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::{articles, found, index_of, library, search};
 use crate::backend::{Fts, TestDb};
-use crate::suite::chain;
 
 #[test]
 fn what_was_indexed_is_found_until_it_is_replaced_or_deleted() {

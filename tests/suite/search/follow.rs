@@ -4,7 +4,6 @@ use covara_diesel::search::{
     Filter, Highlight, SearchAdapter, SearchError, SearchQuery, Searchable, Sort,
 };
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 

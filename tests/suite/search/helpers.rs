@@ -27,7 +27,7 @@ pub(super) fn articles() -> IndexDefinition {
         .field("year", Field::integer())
 }
 
-pub(super) fn article(title: &str, body: &str, author: &str, year: i64) -> Value {
+fn article(title: &str, body: &str, author: &str, year: i64) -> Value {
     json!({"title": title, "body": body, "author": author, "year": year})
 }
 
