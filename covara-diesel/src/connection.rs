@@ -55,6 +55,11 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         <Self::Backend as Engine>::SEED_ROWS
     }
 
+    /// Whether each statement makes a way to a server. Default: yes.
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     /// Whether transactions can be begun, worked in and ended. Default: yes. A connection
     /// without them gathers statements by [`begin_batch`](Self::begin_batch).
     fn has_transactions(&self) -> bool {
@@ -165,6 +170,10 @@ where
 
     fn seed_rows(&self) -> usize {
         (**self).seed_rows()
+    }
+
+    fn is_remote(&self) -> bool {
+        (**self).is_remote()
     }
 
     fn has_transactions(&self) -> bool {

@@ -205,6 +205,47 @@ fn a_server_that_wakes_up_is_waited_for_within_the_connection_time_out() {
     );
 }
 
+#[test]
+fn a_server_that_accepts_and_says_nothing_is_not_waited_for_for_ever() {
+    let db = TestDb::new();
+    let (user, rest) = db
+        .url()
+        .split_once('@')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let silent = asleep(Duration::from_secs(600), true);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // The next host is tried in time, when opening and later.
+            let url = format!("{user}@127.0.0.1:{silent},{rest}");
+            let begun = Instant::now();
+            let pool = pool::postgres(&url, PoolDriver::Postgres).unwrap();
+            let first = pool.get().unwrap();
+            let second = pool.get().unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(40));
+            drop((first, second));
+        });
+        let (_, database) = rest.split_once('/').unwrap();
+        let url = format!("{user}@127.0.0.1:{silent}/{database}");
+        let mut short = recommended_pool_config(PoolDriver::Neon);
+        short.connection_timeout = Some(Duration::from_secs(2));
+        for (driver, config, most) in [
+            (PoolDriver::Neon, short, 6),
+            // It has no time-out; see `PoolDriver::Pglite`.
+            (
+                PoolDriver::Pglite,
+                recommended_pool_config(PoolDriver::Pglite),
+                40,
+            ),
+        ] {
+            let begun = Instant::now();
+            let error = pool::postgres_with(&url, driver, &config).unwrap_err();
+            assert!(matches!(error, PoolError::Unreachable { .. }), "{error:?}");
+            assert!(begun.elapsed() < Duration::from_secs(most), "{driver}");
+        }
+    });
+}
+
 /// The recommended sizes, and that idle connections go: r2d2 looks for them twice a minute.
 #[test]
 fn pools_have_their_sizes_and_idle_connections_go() {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use covara_diesel::doctor::{self, Between, Severity};
 use covara_diesel::pool::{self, PoolDriver};
@@ -22,6 +22,7 @@ fn a_transaction_pooler_is_seen_whatever_its_size_and_order() {
     for (mode, size, more) in [
         ("transaction", 1, ""),
         ("transaction", 2, ""),
+        ("transaction", 2, "server_round_robin = 1"),
         ("transaction", 3, "server_round_robin = 1"),
         ("transaction", 20, ""),
         ("transaction", 20, "server_round_robin = 1"),
@@ -100,6 +101,32 @@ fn a_session_pooler_is_seen_as_something_and_a_server_as_nothing() {
             let report = doctor::postgres(format!("{}{end}", db.url())).unwrap();
             assert_eq!(report.between, Between::NothingSeen);
         }
+    }
+}
+
+#[test]
+fn a_session_pooler_with_one_session_lets_nobody_wait() {
+    let db = TestDb::new();
+    for more in ["", "ignore_startup_parameters = options"] {
+        let pooler = PgBouncer::start("session", 1, more);
+        let url = pooler.url(&db.url());
+        let begun = Instant::now();
+        let pool = pool::postgres(&url, PoolDriver::Postgres).unwrap();
+        pool.get().unwrap().batch_execute("SELECT 1").unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(8), "{more}");
+    }
+    for more in ["", "ignore_startup_parameters = options"] {
+        let pooler = PgBouncer::start("session", 1, more);
+        let begun = Instant::now();
+        let report = doctor::postgres(pooler.url(&db.url())).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(12), "{more}");
+        assert!(
+            report
+                .findings
+                .iter()
+                .any(|finding| finding.text.contains("could not be seen")),
+            "{report:?}"
+        );
     }
 }
 

@@ -92,6 +92,23 @@ fn a_url_tells_its_driver() {
         ("host=localhost dbname=app", PoolDriver::Postgres),
         ("dbname = app password = x", PoolDriver::Postgres),
         (
+            "application_name=x host=h password=secret",
+            PoolDriver::Postgres,
+        ),
+        (
+            "target_session_attrs=any host=h driver=pglite",
+            PoolDriver::Pglite,
+        ),
+        ("sslrootcert = ca.pem host=h", PoolDriver::Postgres),
+        (
+            "postgres://ada:secret@EP-A-POOLER.us-east-2.aws.Neon.tech/app",
+            PoolDriver::Neon,
+        ),
+        (
+            "postgres://h/app?driver=pglite&driver=hyperdrive",
+            PoolDriver::Hyperdrive,
+        ),
+        (
             "postgres://ada:secret@ep-cool-dawn-123456-pooler.us-east-2.aws.neon.tech/app",
             PoolDriver::Neon,
         ),

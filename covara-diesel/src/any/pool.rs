@@ -109,12 +109,9 @@ impl AnyPool {
             Pool::Postgres(pool) => Postgres::get(pool).map(AnyConnection::Postgres),
         };
         got.map_err(|source| {
-            let State {
-                connections,
-                idle_connections,
-                ..
-            } = self.state();
-            if connections == self.max_size() && idle_connections == 0 {
+            // One may have come back just now.
+            let State { connections, .. } = self.state();
+            if connections == self.max_size() {
                 PoolError::Exhausted {
                     max_size: connections,
                     waited: self.config.connection_timeout.unwrap_or_default(),

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-/// The value of a parameter in the query of a URL, percent-encoded as it stands there.
+/// The last value of a parameter in the query of a URL, as libpq takes it, percent-encoded as it
+/// stands there.
 pub(super) fn of_query<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
     let (_, query) = url.split_once('?')?;
-    let value = query.split('&').find_map(|pair| {
+    let value = query.split('&').rev().find_map(|pair| {
         let (key, value) = pair.split_once('=')?;
         (key == name).then_some(value)
     })?;

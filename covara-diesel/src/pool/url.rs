@@ -5,9 +5,62 @@ use std::borrow::Cow;
 use super::config::PoolDriver;
 use super::parameters;
 
-/// Words before the first `=` by which libpq's `key=value` form is known.
-const LIBPQ_KEYWORDS: [&str; 9] = [
-    "host", "hostaddr", "port", "dbname", "user", "password", "service", "sslmode", "driver",
+/// Words before the first `=` by which libpq's `key=value` form is known: those of
+/// <https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS>, and our own.
+const LIBPQ_KEYWORDS: [&str; 53] = [
+    "application_name",
+    "channel_binding",
+    "client_encoding",
+    "connect_timeout",
+    "dbname",
+    "driver",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "krbsrvname",
+    "load_balance_hosts",
+    "max_protocol_version",
+    "min_protocol_version",
+    "oauth_client_id",
+    "oauth_client_secret",
+    "oauth_issuer",
+    "oauth_scope",
+    "options",
+    "passfile",
+    "password",
+    "port",
+    "replication",
+    "require_auth",
+    "requirepeer",
+    "requiressl",
+    "scram_client_key",
+    "scram_server_key",
+    "service",
+    "servicefile",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcertmode",
+    "sslcompression",
+    "sslcrl",
+    "sslcrldir",
+    "sslkey",
+    "sslkeylogfile",
+    "sslmode",
+    "sslnegotiation",
+    "sslpassword",
+    "sslrootcert",
+    "sslsni",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
 ];
 
 /// Text that names no database this library opens. What it says holds no password.
@@ -120,9 +173,32 @@ fn is_pairs(url: &str) -> bool {
 
 /// A PostgreSQL connection string as libpq takes it, without the parameter `driver`.
 pub(crate) fn without_driver(url: &str) -> Cow<'_, str> {
+    match of_scheme(url) {
+        Some(_) => parameters::query_without(url, "driver"),
+        None => parameters::pairs_without(url, "driver"),
+    }
+}
+
+/// A parameter of a PostgreSQL connection string.
+pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    match of_scheme(url) {
+        Some(rest) => parameters::of_query(rest, name),
+        None => parameters::pair(url, name),
+    }
+}
+
+/// How many hosts a PostgreSQL connection string names; libpq tries one after the other.
+pub(crate) fn host_count(url: &str) -> usize {
+    let named = parameter(url, "hostaddr").or_else(|| parameter(url, "host"));
+    let hosts = named.or_else(|| Some(host(of_scheme(url)?).into()));
+    hosts.map_or(1, |hosts| hosts.split(',').count())
+}
+
+/// What follows the `//` of a PostgreSQL URL.
+fn of_scheme(url: &str) -> Option<&str> {
     match url.split_once("://") {
-        Some(("postgres" | "postgresql", _)) => parameters::query_without(url, "driver"),
-        _ => parameters::pairs_without(url, "driver"),
+        Some(("postgres" | "postgresql", rest)) => Some(rest),
+        _ => None,
     }
 }
 
@@ -166,7 +242,7 @@ fn of_server(
 
 /// One pooler among several hosts is enough.
 fn of_hosts(hosts: &str) -> PoolDriver {
-    for host in hosts.split(',') {
+    for host in hosts.to_ascii_lowercase().split(',') {
         let name = host.split(':').next().unwrap_or(host);
         let first = name.split('.').next().unwrap_or(name);
         if first.len() < name.len() && first.ends_with("-pooler") {

@@ -11,6 +11,9 @@
 //!   refuse it or drop it.
 
 use std::error::Error;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
@@ -23,6 +26,9 @@ use crate::pool::PoolDriver;
 /// A pooler hands out the session that came back last, so that the first round shows it.
 /// The rest is for one that goes round, or serves others at the same time.
 const ROUNDS: usize = 8;
+/// How long the second connection is waited for. One to a server that answers at all takes
+/// milliseconds, or a second where it is far.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// What stands between, and a remark if the look was not a whole one.
 pub(super) fn look(
@@ -68,33 +74,76 @@ fn session(conn: &mut PgConnection) -> QueryResult<String> {
 }
 
 /// Whether two connections are given one session, or one of them several.
+///
+/// The other connection has a thread to itself: a pooler that lends sessions by connection
+/// may have none left for it, and lets it wait for longer than anybody wants to.
 pub(super) fn shared_session(
     conn: &mut PgConnection,
     url: &str,
     rounds: usize,
 ) -> Result<Option<String>, String> {
-    let not_seen = |error: &dyn Error| {
-        format!(
-            "whether a transaction pooler is in between could not be seen: {}",
-            with_causes(error)
-        )
-    };
-    let mut other = connect(url).map_err(|error| not_seen(&error))?;
     let ask = |conn: &mut PgConnection| session(conn).map_err(|error| not_seen(&error));
+    let other = Other::start(url);
     let first = ask(conn)?;
     for _ in 0..rounds {
-        if ask(&mut other)? == first {
+        if other.session()? == first {
             return Ok(Some(
                 "two open connections were given the same session".to_owned(),
             ));
         }
-        if ask(conn)? != first {
+        // Twice, as a pooler with two sessions may hand them out by turns.
+        if ask(conn)? != first || ask(conn)? != first {
             return Ok(Some(
                 "two statements of one connection ran in different sessions".to_owned(),
             ));
         }
     }
     Ok(None)
+}
+
+fn not_seen(error: &dyn Error) -> String {
+    let reason = with_causes(error);
+    format!("whether a transaction pooler is in between could not be seen: {reason}")
+}
+
+/// A second connection in a thread of its own, which ends when this is dropped and the server
+/// has answered.
+struct Other {
+    questions: Sender<()>,
+    answers: Receiver<Result<String, String>>,
+}
+
+impl Other {
+    fn start(url: &str) -> Self {
+        let (questions, asked) = channel();
+        let (answer, answers) = channel();
+        let url = url.to_owned();
+        thread::spawn(move || {
+            let mut conn = match connect(&url) {
+                Ok(conn) => conn,
+                Err(error) => {
+                    // Nobody may be listening any more.
+                    let _ = answer.send(Err(not_seen(&error)));
+                    return;
+                }
+            };
+            for () in asked {
+                let session = session(&mut conn).map_err(|error| not_seen(&error));
+                if answer.send(session).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { questions, answers }
+    }
+
+    fn session(&self) -> Result<String, String> {
+        // A thread that has ended has said why.
+        let _ = self.questions.send(());
+        self.answers
+            .recv_timeout(LOOK)
+            .unwrap_or_else(|error| Err(not_seen(&error)))
+    }
 }
 
 #[derive(QueryableByName)]
@@ -109,7 +158,17 @@ fn lost_option(url: &str) -> Option<String> {
         // The user's own have come through.
         return None;
     }
-    match connect(&with_parameter(url, "options", "--covara.probe=1")) {
+    let url = with_parameter(url, "options", "--covara.probe=1");
+    let (answer, answers) = channel();
+    thread::spawn(move || {
+        // Nobody may be listening any more.
+        let _ = answer.send(probe(&url));
+    });
+    answers.recv_timeout(LOOK).unwrap_or(None)
+}
+
+fn probe(url: &str) -> Option<String> {
+    match connect(url) {
         Ok(mut conn) => {
             let probe = diesel::sql_query("SELECT current_setting('covara.probe', true) AS value")
                 .get_result::<Probe>(&mut conn)

@@ -28,7 +28,7 @@ pub(super) fn connect(
     let end = Instant::now() + timeout.unwrap_or(PATIENCE);
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        let url = connection_string(given, timeout.map(|_| left))?;
+        let url = connection_string(given, Some(left))?;
         match PgConnection::establish(&url) {
             Err(error) if passes(&error, driver) && !left.is_zero() => {
                 thread::sleep(PAUSE.min(left));

@@ -10,7 +10,10 @@ use r2d2::{CustomizeConnection, Pool};
 
 use super::first;
 use crate::dialect::Dialect;
-use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config, without_driver};
+use crate::pool::{
+    PoolConfig, PoolDriver, PoolError, host_count, parameter, recommended_pool_config,
+    without_driver,
+};
 
 /// Connects to PostgreSQL with the settings recommended for `driver`.
 ///
@@ -123,11 +126,12 @@ pub(super) fn connection_string(
             ),
         });
     }
-    let Some(timeout) = timeout.filter(|_| !given.contains("connect_timeout")) else {
+    let Some(timeout) = timeout.filter(|_| parameter(given, "connect_timeout").is_none()) else {
         return Ok(given.to_owned());
     };
-    // libpq counts whole seconds, and takes 0 for ever and 1 for 2.
-    let seconds = timeout.as_secs().max(2);
+    // libpq has it for each host, in whole seconds, and takes 0 for ever and 1 for 2.
+    let hosts = u64::try_from(host_count(given)).unwrap_or(1);
+    let seconds = (timeout.as_secs() / hosts).max(2);
     Ok(with_parameter(
         given,
         "connect_timeout",

@@ -198,6 +198,7 @@ fn add_words(analyzer: &Analyzer, texts: &[String], slot: usize, words: &mut imp
         if number > 0 {
             words.gap(slot);
         }
+        words.reserve(slot, text.len());
         analyzer.words(text, |word| {
             words.word(slot, word.text);
             true

@@ -7,11 +7,15 @@ use super::document::Document;
 use super::entry::{Entry, EntryRow};
 use super::plan::Plan;
 use super::sql::{Bind, Sql};
+use super::write::batches;
 use crate::connection::DatabaseConnection;
 use crate::engine::Engine;
 
 /// Takes the words of a document one by one, each field's in their order.
 pub trait WordSink: Default {
+    /// Words of about so many bytes are coming.
+    fn reserve(&mut self, slot: usize, bytes: usize);
+
     /// The next word of a searched field, given by its number among them.
     fn word(&mut self, slot: usize, word: &str);
 
@@ -79,6 +83,20 @@ pub trait SearchEngine: Engine {
     /// Writes documents with ids that differ, new ones and others, if `guard` still holds.
     #[doc(hidden)]
     fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>>;
+
+    /// Writes documents with ids that differ, in a transaction that keeps other writers out.
+    #[doc(hidden)]
+    fn write_many<C>(conn: &mut C, entry: &Entry, documents: &[Document]) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        for now in batches::<Self>(entry, documents, conn.bind_limit()) {
+            for statement in Self::write(entry, now, &Guard::None) {
+                conn.execute_returning_count(&statement)?;
+            }
+        }
+        Ok(())
+    }
 
     /// Removes documents if `guard` holds; the last statement counts them.
     #[doc(hidden)]

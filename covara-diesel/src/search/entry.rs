@@ -156,7 +156,7 @@ impl Entry {
     }
 }
 
-pub(super) fn integer<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<i64> {
+pub(crate) fn integer<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<i64> {
     DB::read_integer(row.get(column)?.value()?)
 }
 

@@ -160,6 +160,7 @@
 //! - Highlights are made here, not by the engines, and so are the same on both.
 
 mod adapter;
+mod ahead;
 mod analysis;
 mod catalogue;
 mod cursor;
@@ -193,7 +194,8 @@ pub use crate::search_adapters::*;
 pub(crate) use definition::{FieldKind as Kind, WatchedTable};
 pub(crate) use document::Document;
 pub(crate) use engine::{Guard, WordSink};
-pub(crate) use entry::{CATALOGUE, Entry, EntryRow};
+pub(crate) use entry::{CATALOGUE, Entry, EntryRow, integer};
 pub(crate) use plan::Plan;
 pub(crate) use sql::{Bind, Sql};
 pub(crate) use terms::Phrase;
+pub(crate) use write::batches;

@@ -20,6 +20,12 @@ pub enum Bind<'a> {
     Doubles(Vec<Option<f64>>),
 }
 
+impl<'a> Bind<'a> {
+    pub(crate) fn borrowed(text: Option<&'a str>) -> Self {
+        Self::Text(text.map(Cow::Borrowed))
+    }
+}
+
 impl<'a> From<&'a str> for Bind<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(Some(Cow::Borrowed(text)))

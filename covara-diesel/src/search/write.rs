@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ahead;
 use super::catalogue::{self, atomically, of};
 use super::document::{Document, check_id};
 use super::engine::{Guard, SearchEngine};
@@ -98,8 +99,9 @@ where
         conn,
         entry,
         documents.into_iter().map(|(id, document)| {
-            let id = id.as_ref();
-            Document::new::<C::Backend>(entry, id, &value(id, &document)?)
+            let id = id.as_ref().to_owned();
+            let document = value(&id, &document)?;
+            Ok((id, document))
         }),
     )
 }
@@ -121,7 +123,7 @@ where
             let document = row.document().map_err(|error| {
                 SearchError::document(&id, format!("it has no form in JSON: {error}"))
             })?;
-            Document::new::<C::Backend>(entry, &id, &document)
+            Ok((id, document))
         }),
     )
 }
@@ -130,14 +132,18 @@ where
 fn all<C>(
     conn: &mut C,
     entry: &Entry,
-    documents: impl Iterator<Item = Result<Document, SearchError>>,
+    values: impl Iterator<Item = Result<(String, Value), SearchError>>,
 ) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     if !conn.has_transactions() {
-        return chunks(conn, entry, documents, |conn, statements| {
-            atomically(conn, statements).map(drop)
+        return chunks(conn, entry, values, |conn, documents| {
+            let mut batches = batches::<C::Backend>(entry, documents, conn.bind_limit());
+            batches.try_for_each(|now| {
+                let statements = C::Backend::write(entry, now, &Guard::None);
+                atomically(conn, &statements).map(drop)
+            })
         });
     }
     // The lock wait the connection has is the one its user wants.
@@ -147,37 +153,35 @@ where
     if let Some(lock) = C::Backend::lock(entry) {
         conn.execute_returning_count(&lock).map_err(of::<C>)?;
     }
-    let written = chunks(conn, entry, documents, |conn, statements| {
-        statements.iter().try_for_each(|statement| {
-            conn.execute_returning_count(statement)
-                .map(drop)
-                .map_err(of::<C>)
-        })
+    let written = chunks(conn, entry, values, |conn, documents| {
+        C::Backend::write_many(conn, entry, documents).map_err(of::<C>)
     })?;
     transaction.commit().map_err(of::<C>)?;
     Ok(written)
 }
 
+/// Has documents written, many at a time, and counts them.
 fn chunks<C>(
     conn: &mut C,
     entry: &Entry,
-    documents: impl Iterator<Item = Result<Document, SearchError>>,
-    mut run: impl FnMut(&mut C, &[Sql<'_>]) -> Result<(), SearchError>,
+    values: impl Iterator<Item = Result<(String, Value), SearchError>>,
+    mut write: impl FnMut(&mut C, &[Document]) -> Result<(), SearchError>,
 ) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     let mut chunk = Chunk::default();
     let mut taken = 0;
-    for document in documents {
-        chunk.push(document?);
+    ahead::documents::<C::Backend>(entry, values, |document| {
+        chunk.push(document);
         taken += 1;
         if chunk.documents.len() == CHUNK || chunk.bytes >= CHUNK_BYTES {
-            write(conn, entry, &chunk.documents, Guard::None, &mut run)?;
+            write(conn, &chunk.documents)?;
             chunk.clear();
         }
-    }
-    write(conn, entry, &chunk.documents, Guard::None, &mut run)?;
+        Ok(())
+    })?;
+    write(conn, &chunk.documents)?;
     Ok(taken)
 }
 
@@ -213,41 +217,30 @@ impl Chunk {
     }
 }
 
-/// Runs the statements that write `documents`, whose ids differ.
-fn write<C>(
-    conn: &mut C,
+/// The documents in as many parts as they take statements.
+pub(crate) fn batches<'d, DB: SearchEngine>(
     entry: &Entry,
-    mut documents: &[Document],
-    guard: Guard,
-    run: &mut impl FnMut(&mut C, &[Sql<'_>]) -> Result<(), SearchError>,
-) -> Result<(), SearchError>
-where
-    C: DatabaseConnection<Backend: SearchEngine>,
-{
-    while !documents.is_empty() {
-        let count = C::Backend::batch(entry, documents.len(), conn.bind_limit());
-        let (now, later) = documents.split_at(count.clamp(1, documents.len()));
-        run(conn, &C::Backend::write(entry, now, &guard))?;
+    mut documents: &'d [Document],
+    bind_limit: usize,
+) -> impl Iterator<Item = &'d [Document]> {
+    std::iter::from_fn(move || {
+        let count = DB::batch(entry, documents.len(), bind_limit);
+        let (now, later) = documents.split_at(count.min(documents.len()));
         documents = later;
-    }
-    Ok(())
+        (!now.is_empty()).then_some(now)
+    })
 }
 
 /// The statements that write `documents`, whose ids differ.
 pub(super) fn statements<'d, DB: SearchEngine>(
     entry: &Entry,
-    mut documents: &'d [Document],
+    documents: &'d [Document],
     guard: Guard,
     bind_limit: usize,
 ) -> Vec<Sql<'d>> {
-    let mut statements = Vec::new();
-    while !documents.is_empty() {
-        let count = DB::batch(entry, documents.len(), bind_limit);
-        let (now, later) = documents.split_at(count.clamp(1, documents.len()));
-        statements.extend(DB::write(entry, now, &guard));
-        documents = later;
-    }
-    statements
+    batches::<DB>(entry, documents, bind_limit)
+        .flat_map(|now| DB::write(entry, now, &guard))
+        .collect()
 }
 
 pub(super) fn delete<C>(conn: &mut C, index: &str, id: &str) -> Result<bool, SearchError>

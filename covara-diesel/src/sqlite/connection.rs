@@ -7,6 +7,10 @@ use diesel::sql_types::BigInt;
 use crate::connection::{DatabaseConnection, LockWait, transaction_depth};
 
 impl DatabaseConnection for SqliteConnection {
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// `BEGIN IMMEDIATE`: with a deferred BEGIN two readers that go on to write fail each
     /// other at once, whatever the busy timeout.
     fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {

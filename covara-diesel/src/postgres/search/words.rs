@@ -47,6 +47,11 @@ impl Words {
 }
 
 impl WordSink for Words {
+    /// With a position to each word.
+    fn reserve(&mut self, _: usize, bytes: usize) {
+        self.text.reserve(2 * bytes);
+    }
+
     /// Words are letters, digits and marks, so none needs quotation.
     fn word(&mut self, slot: usize, word: &str) {
         let position = self.next(slot);

@@ -3,21 +3,20 @@
 mod fold;
 mod language;
 mod segment;
+mod stems;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
 use rust_stemmers::Stemmer;
+use stems::Stems;
 
 pub use language::Language;
 pub(super) use segment::Unit;
 
 /// Longest word in bytes; what is beyond is cut off. PostgreSQL takes 2,046.
 const LONGEST_WORD: usize = 255;
-/// How many stems are kept at hand while many documents are indexed.
-const KEPT_STEMS: usize = 16_384;
 
 /// A word of a text, as it is indexed.
 pub(super) struct Word<'a> {
@@ -29,11 +28,10 @@ pub(super) struct Word<'a> {
 
 /// How the words of a field are made comparable.
 pub(super) struct Analyzer {
-    stemmer: Option<Stemmer>,
+    stems: Option<RefCell<Stems>>,
     fold: bool,
     /// Whether the stemmer knows nothing of accents, so that they must be gone before.
     plain_stems: bool,
-    stems: RefCell<HashMap<String, String>>,
 }
 
 impl fmt::Debug for Analyzer {
@@ -48,25 +46,25 @@ impl fmt::Debug for Analyzer {
 impl Analyzer {
     pub(super) fn new(language: Language, fold: bool) -> Self {
         Self {
-            stemmer: language.algorithm().map(Stemmer::create),
+            stems: language
+                .algorithm()
+                .map(|algorithm| RefCell::new(Stems::new(Stemmer::create(algorithm)))),
             fold,
             plain_stems: language == Language::English,
-            stems: RefCell::default(),
         }
     }
 
     /// The same without stemming.
     pub(super) fn unstemmed(&self) -> Self {
         Self {
-            stemmer: None,
+            stems: None,
             fold: self.fold,
             plain_stems: self.plain_stems,
-            stems: RefCell::default(),
         }
     }
 
     pub(super) fn stems(&self) -> bool {
-        self.stemmer.is_some()
+        self.stems.is_some()
     }
 
     /// Shows each word of `text` to `visit`, until that returns false.
@@ -90,40 +88,31 @@ impl Analyzer {
     }
 
     fn normalise(&self, segment: &str, unit: Unit, word: &mut String) {
-        if segment.is_ascii() {
-            word.extend(segment.chars().map(|c| c.to_ascii_lowercase()));
+        let ascii = segment.is_ascii();
+        if ascii {
+            word.push_str(segment);
+            word.make_ascii_lowercase();
         } else {
-            fold::compose(segment, word);
-        }
-        if self.fold && self.plain_stems && !word.is_ascii() {
-            *word = fold::without_accents(word);
-        } else if self.fold && word.contains('ß') {
-            // Of other letters a stemmer may know more.
-            *word = word.replace('ß', "ss");
+            self.compose(segment, word);
         }
         cut(word);
-        if let (Some(stemmer), Unit::Word) = (&self.stemmer, unit) {
-            self.stem(stemmer, word);
+        if let (Some(stems), Unit::Word) = (&self.stems, unit) {
+            stems.borrow_mut().stem(word);
         }
-        if self.fold && !word.is_ascii() {
+        if self.fold && !ascii && !word.is_ascii() {
             *word = fold::without_accents(word);
             cut(word);
         }
     }
 
-    fn stem(&self, stemmer: &Stemmer, word: &mut String) {
-        let mut stems = self.stems.borrow_mut();
-        if let Some(stem) = stems.get(word.as_str()) {
-            word.clone_from(stem);
-            return;
+    fn compose(&self, segment: &str, word: &mut String) {
+        fold::compose(segment, word);
+        if self.fold && self.plain_stems {
+            *word = fold::without_accents(word);
+        } else if self.fold && word.contains('ß') {
+            // Of other letters a stemmer may know more.
+            *word = word.replace('ß', "ss");
         }
-        let stem = stemmer.stem(word).into_owned();
-        // Whatever the stemmer makes of odd input, a word stays a word.
-        let stem = if stem.is_empty() { word.clone() } else { stem };
-        if stems.len() == KEPT_STEMS {
-            stems.clear();
-        }
-        stems.insert(std::mem::replace(word, stem.clone()), stem);
     }
 }
 

@@ -22,6 +22,9 @@ pub(in crate::search) enum Unit {
 /// every character begins exactly one piece, and one character is found as the beginning of
 /// a piece.
 pub(super) fn segments(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> bool) {
+    if text.is_ascii() {
+        return ascii_words(text, visit);
+    }
     let mut scan = Scan::default();
     let mut chars = text.char_indices();
     loop {
@@ -33,6 +36,18 @@ pub(super) fn segments(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> 
         if !scan.step(at, class, &mut visit) || next.is_none() {
             return;
         }
+    }
+}
+
+/// The same of ASCII, which has neither marks nor scripts without spaces.
+fn ascii_words(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> bool) {
+    let mut start = 0;
+    for word in text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()) {
+        let end = start + word.len();
+        if !word.is_empty() && !visit(start..end, Unit::Word) {
+            return;
+        }
+        start = end + 1;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Full-text search by FTS5.
 
+mod bulk;
 mod matching;
 mod read;
 mod tables;
@@ -50,11 +51,15 @@ const GAP: &str = "\u{e000}";
 pub struct Words(Vec<String>);
 
 impl Words {
-    fn push(&mut self, slot: usize, word: &str) {
+    fn of(&mut self, slot: usize) -> Option<&mut String> {
         if self.0.len() <= slot {
             self.0.resize_with(slot + 1, String::new);
         }
-        if let Some(words) = self.0.get_mut(slot) {
+        self.0.get_mut(slot)
+    }
+
+    fn push(&mut self, slot: usize, word: &str) {
+        if let Some(words) = self.of(slot) {
             if !words.is_empty() {
                 words.push(' ');
             }
@@ -64,6 +69,12 @@ impl Words {
 }
 
 impl WordSink for Words {
+    fn reserve(&mut self, slot: usize, bytes: usize) {
+        if let Some(words) = self.of(slot) {
+            words.reserve(bytes);
+        }
+    }
+
     fn word(&mut self, slot: usize, word: &str) {
         self.push(slot, word);
     }
@@ -149,6 +160,13 @@ impl SearchEngine for Sqlite {
 
     fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>> {
         write::write(entry, documents, guard)
+    }
+
+    fn write_many<C>(conn: &mut C, entry: &Entry, documents: &[Document]) -> QueryResult<()>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        bulk::write(conn, entry, documents)
     }
 
     fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>> {

@@ -1,7 +1,5 @@
 //! Writes documents and their words.
 
-use std::borrow::Cow;
-
 use crate::search::{Bind, Document, Entry, Guard, Sql};
 
 /// Statements come in a few sizes only, so that each is prepared once per connection. Large
@@ -81,7 +79,7 @@ fn words<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d>
         sql.bind(document.id.as_str());
         for words in &document.words {
             sql.push(", ");
-            sql.bind(Bind::Text(words.as_deref().map(Cow::Borrowed)));
+            sql.bind(Bind::borrowed(words.as_deref()));
         }
         sql.push(")");
     }

@@ -1,0 +1,133 @@
+//! A language's stemmer, with the stems of frequent words at hand.
+
+use rust_stemmers::Stemmer;
+
+/// How many words it stems before it begins to keep stems: for one document that does not pay.
+const BEFORE_KEEPING: usize = 1_024;
+/// How many places there are for stems, 48 bytes each; a power of two.
+const PLACES: usize = 1 << 15;
+/// Bytes of a place for a word and its stem.
+const BYTES: usize = 46;
+
+pub(super) struct Stems {
+    stemmer: Stemmer,
+    stemmed: usize,
+    places: Vec<Place>,
+}
+
+/// A word and behind it its stem. Each word has one place where it can be; there it replaces
+/// whichever was there before.
+#[derive(Clone, Copy)]
+struct Place {
+    word: u8,
+    stem: u8,
+    bytes: [u8; BYTES],
+}
+
+impl Place {
+    const EMPTY: Self = Self {
+        word: 0,
+        stem: 0,
+        bytes: [0; BYTES],
+    };
+
+    fn new(word: &str, stem: &str) -> Option<Self> {
+        let mut place = Self {
+            word: u8::try_from(word.len()).ok()?,
+            stem: u8::try_from(stem.len()).ok()?,
+            bytes: [0; BYTES],
+        };
+        let (front, behind) = place.bytes.split_at_mut_checked(word.len())?;
+        front.copy_from_slice(word.as_bytes());
+        behind
+            .get_mut(..stem.len())?
+            .copy_from_slice(stem.as_bytes());
+        Some(place)
+    }
+
+    fn stem_of(&self, word: &str) -> Option<&str> {
+        let (known, behind) = self.bytes.split_at_checked(usize::from(self.word))?;
+        if known != word.as_bytes() {
+            return None;
+        }
+        str::from_utf8(behind.get(..usize::from(self.stem))?).ok()
+    }
+}
+
+impl Stems {
+    pub(super) fn new(stemmer: Stemmer) -> Self {
+        Self {
+            stemmer,
+            stemmed: 0,
+            places: Vec::new(),
+        }
+    }
+
+    /// Puts the stem of `word` in its place.
+    pub(super) fn stem(&mut self, word: &mut String) {
+        if self.places.is_empty() {
+            self.stemmed += 1;
+            if self.stemmed < BEFORE_KEEPING {
+                *word = self.made(word);
+                return;
+            }
+            self.places = vec![Place::EMPTY; PLACES];
+        }
+        let number = place_of(word);
+        let kept = self.places.get(number);
+        if let Some(stem) = kept.and_then(|place| place.stem_of(word)) {
+            word.clear();
+            word.push_str(stem);
+            return;
+        }
+        let stem = self.made(word);
+        if let (Some(new), Some(place)) = (Place::new(word, &stem), self.places.get_mut(number)) {
+            *place = new;
+        }
+        *word = stem;
+    }
+
+    fn made(&self, word: &str) -> String {
+        let stem = self.stemmer.stem(word);
+        // Whatever the stemmer makes of odd input, a word stays a word.
+        if stem.is_empty() {
+            return word.to_owned();
+        }
+        stem.into_owned()
+    }
+}
+
+/// By FNV-1a. Words that are made to meet in one place are stemmed each time, no more.
+fn place_of(word: &str) -> usize {
+    let hash = word.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let folded = usize::try_from((hash ^ (hash >> 32)) & 0xffff_ffff);
+    folded.unwrap_or(0) % PLACES
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_stemmers::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn stems_are_the_same_when_they_are_kept() {
+        let stemmer = || Stemmer::create(Algorithm::English);
+        let mut stems = Stems::new(stemmer());
+        let ends = ["", "s", "ing", "ational", "y", "ünd"];
+        let long = "running".repeat(20);
+        for round in 0..3 {
+            for n in 0..60_000_u32 {
+                let mut word = format!("w{n:x}{}", ends[n as usize % ends.len()]);
+                if n % 1_000 == 0 {
+                    word.push_str(&long);
+                }
+                let expected = stemmer().stem(&word).into_owned();
+                stems.stem(&mut word);
+                assert_eq!(word, expected, "round {round}");
+            }
+        }
+    }
+}
