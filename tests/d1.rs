@@ -17,6 +17,8 @@ mod backend {
 
     /// Doubles, which D1 sends, are exact up to here.
     pub const LARGEST_WHOLE: i64 = (1 << 53) - 1;
+    /// In bytes, as Cloudflare has it too.
+    pub const LARGEST_TEXT: usize = 2_000_000;
     /// Rows that a seed surely keeps all or none of: fewer than fill one batch.
     pub const MANY_ROWS: i64 = 20_000;
 

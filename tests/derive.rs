@@ -36,6 +36,7 @@ fn database(create: &str) -> SqliteConnection {
 fn ui() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/seedable/*.rs");
+    cases.compile_fail("tests/ui/searchable/*.rs");
     if cfg!(feature = "postgres") {
         cases.compile_fail("tests/ui/seedable/postgres/*.rs");
     }

@@ -18,6 +18,9 @@ mod backend {
 
     pub type Conn = PgConnection;
 
+    pub const RANDOM_QUERIES: usize = 20_000;
+    pub const LARGEST_TEXT: usize = usize::MAX;
+
     pub const DIALECT: Dialect = Dialect::Postgres;
     /// One round trip.
     pub const QUERIES_OF_AN_IDLE_BOOT: usize = 1;

@@ -17,6 +17,9 @@ mod backend {
 
     pub type Conn = SqliteConnection;
 
+    pub const RANDOM_QUERIES: usize = 20_000;
+    pub const LARGEST_TEXT: usize = usize::MAX;
+
     pub const DIALECT: Dialect = Dialect::Sqlite;
     /// Columns and history; both stay in the process.
     pub const QUERIES_OF_AN_IDLE_BOOT: usize = 2;

@@ -14,6 +14,8 @@ use crate::backend::{Conn, TestDb};
 pub const DIALECT: Dialect = Dialect::Sqlite;
 /// Columns and history.
 pub const QUERIES_OF_AN_IDLE_BOOT: usize = 2;
+/// Each is two or three requests, and the engine is the one of the files.
+pub const RANDOM_QUERIES: usize = 2_000;
 pub const TIME: &str = "INTEGER";
 pub const BLOB: &str = "BLOB";
 pub const TIMESTAMP: &str = "TEXT";

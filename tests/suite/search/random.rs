@@ -103,13 +103,13 @@ fn random_query(dice: &mut Dice) -> String {
 }
 
 #[test]
-fn twenty_thousand_queries_of_any_characters_never_fail_and_never_inject() {
+fn queries_of_any_characters_never_fail_and_never_inject() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     let before = backend::tables(conn);
     let mut dice = Dice(0x1234_5678_9abc_def1);
     let mut hits = 0;
-    for n in 0..20_000 {
+    for n in 0..backend::RANDOM_QUERIES {
         let text = random_query(&mut dice);
         let mut query = SearchQuery::new(&text).size(2);
         if n % 2 == 0 {
@@ -123,7 +123,8 @@ fn twenty_thousand_queries_of_any_characters_never_fail_and_never_inject() {
             Err(error) => panic!("{text:?}: {error:?}"),
         }
     }
-    assert!(hits > 1_000, "queries find something: {hits}");
+    let few = backend::RANDOM_QUERIES / 20;
+    assert!(hits > few, "queries find something: {hits}");
     assert_eq!(count(conn, "__covara_search_1"), 6);
     assert_eq!(backend::tables(conn), before);
 }
