@@ -61,6 +61,10 @@ where
     conn.execute_atomically(&[&create]).map(drop)
 }
 
+/// How many bytes of words FTS5 gathers before it writes them out. Of itself it takes 1 MiB, and
+/// then merges more often: many documents take a tenth longer.
+const GATHERED: usize = 8 << 20;
+
 fn column(number: usize, kind: Kind) -> String {
     let sql_type = match kind {
         Kind::Text | Kind::Keyword => "TEXT",
@@ -96,6 +100,10 @@ pub(super) fn create(entry: &Entry) -> Vec<Sql<'static>> {
             "CREATE VIRTUAL TABLE {} USING fts5
                  ({words}content='', contentless_delete=1, tokenize='ascii')",
             entry.words()
+        )),
+        Sql::once(format!(
+            "INSERT INTO {words} ({words}, rank) VALUES ('hashsize', {GATHERED})",
+            words = entry.words(),
         )),
     ]
 }
