@@ -88,6 +88,7 @@ pub use typed::{AnyDatabase, Typed};
 #[cfg(any(feature = "libsql", feature = "d1"))]
 pub mod remote {
     mod bridge;
+    mod connector;
     #[cfg(feature = "d1")]
     mod d1;
     mod error;

@@ -174,6 +174,44 @@ fn a_stolen_transaction_is_an_error_to_its_end_and_no_later() {
     assert_eq!(two_steps(&mut conn), Ok(3));
 }
 
+/// A server that is locked again and again, with an answer each time, takes no longer than the
+/// statement may; nor does one that does not answer while somebody holds the lock.
+#[test]
+fn waiting_for_a_lock_is_part_of_a_statements_time() {
+    use diesel::connection::TransactionManager;
+    type Manager = <LibsqlConnection as Connection>::TransactionManager;
+
+    const LOCKED: &str = r#"{"baton":null,"base_url":null,"results":[{"type":"ok","response":{"type":"batch","result":{"step_results":[null],"step_errors":[{"message":"SQLite error: database is locked","code":"SQLITE_BUSY"}]}}},{"type":"ok","response":{"type":"get_autocommit","is_autocommit":true}},{"type":"ok","response":{"type":"close"}}]}"#;
+    let in_time = Duration::from_millis(1_600);
+    let db = sqld::TestDb::new();
+    let proxy = FaultProxy::new(&db.url());
+    let url = format!("{}?statement_timeout=1", proxy.origin());
+    let mut conn = LibsqlConnection::establish(&url).unwrap();
+    conn.batch_execute(CREATE).unwrap();
+    proxy.always(|| Fault::Answer(answer(200, "application/json", LOCKED)));
+    let (result, time) = timed(|| insert(&mut conn, "late"));
+    let error = result.unwrap_err();
+    assert!(error.to_string().contains("locked"), "{error}");
+    assert!(time < in_time, "{time:?}");
+    assert!(proxy.requests().len() > 5, "it is asked again and again");
+    proxy.heal();
+
+    let mut holder = LibsqlConnection::establish(&db.url()).unwrap();
+    Manager::begin_transaction(&mut holder).unwrap();
+    insert(&mut holder, "first").unwrap();
+    let (result, time) = timed(|| insert(&mut conn, "late"));
+    let error = result.unwrap_err();
+    assert!(time < in_time, "{time:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("locked") || text.contains("within 1 s"),
+        "{text}"
+    );
+    let (result, time) = timed(|| conn.transaction(|conn| insert(conn, "late")));
+    result.unwrap_err();
+    assert!(time < in_time, "{time:?}");
+}
+
 fn is_lost(error: &Error) -> bool {
     matches!(
         error,

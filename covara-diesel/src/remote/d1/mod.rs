@@ -101,7 +101,7 @@ impl D1 {
         const OF_A_STATEMENT: i64 = 7500;
         match reply.errors.first() {
             Some(error) if error.code == OF_A_STATEMENT || error.message.contains("SQLITE_") => {
-                statement_error(&error.message)
+                statement_error(&self.http.without_token(&error.message))
             }
             Some(error) => self.http.refusal(status, Some(&error.message)),
             None => self.http.refusal(status, None),

@@ -50,7 +50,13 @@ impl Target {
                 // Which driver a URL is for is known already.
                 ("driver", _) => {}
                 (name, value) if options.take(name, value)? => {}
-                (name, _) => return Err(bad_url(format!("{name} is no parameter of D1 URLs"))),
+                // Its name is not repeated: it may be a token that lacks one.
+                _ => {
+                    return Err(bad_url(format!(
+                        "a parameter of the URL is none of those of D1: token, base_url, {}",
+                        Options::NAMES
+                    )));
+                }
             }
         }
         let base = base.unwrap_or_else(|| API.to_owned());
