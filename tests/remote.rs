@@ -2,6 +2,7 @@
 
 mod remote {
     mod concurrency;
+    mod events;
     mod faults;
     mod interrupted;
     mod parsers;
