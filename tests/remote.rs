@@ -8,6 +8,7 @@ mod remote {
     mod parsers;
     mod pools;
     mod secrets;
+    mod seeds;
     mod tls;
     mod user_code;
     mod wrangler;
