@@ -2,8 +2,10 @@
 
 mod remote {
     mod concurrency;
+    mod environment;
     mod events;
     mod faults;
+    mod harness;
     mod interrupted;
     mod parsers;
     mod pools;

@@ -220,6 +220,26 @@ fn is_lost(error: &Error) -> bool {
     )
 }
 
+/// sqld forgets a stream that nothing came on for ten seconds.
+#[test]
+fn an_idle_transaction_ends_and_the_connection_does_not() {
+    let db = sqld::TestDb::new();
+    let proxy = FaultProxy::new(&db.url());
+    let mut conn = LibsqlConnection::establish(&proxy.origin()).unwrap();
+    conn.batch_execute(CREATE).unwrap();
+    let expired: QueryResult<usize> = conn.transaction(|conn| {
+        insert(conn, "early")?;
+        std::thread::sleep(Duration::from_secs(12));
+        let error = insert(conn, "late").unwrap_err();
+        assert!(is_lost(&error), "{error:?}");
+        insert(conn, "later")
+    });
+    assert!(is_lost(&expired.unwrap_err()));
+    assert_eq!(proxy.count("late"), 1, "what is lost is not sent to");
+    assert_eq!(stored(&db), 0);
+    assert_eq!(two_steps(&mut conn), Ok(2));
+}
+
 /// A server that was started again knows no stream of before.
 #[test]
 fn a_server_that_restarts_ends_the_transaction_and_not_the_connection() {
@@ -263,7 +283,8 @@ fn a_server_that_is_down_is_an_error_and_no_more() {
     assert_eq!(two_steps(&mut pool.get().unwrap()), Ok(2));
 }
 
-/// Streams that nobody closes would end in 429 at 128 of them.
+/// Streams that nobody closes would end in 429 at 128 of them, and transactions that nobody
+/// ends would hold the next writer up for five seconds each.
 #[test]
 fn no_stream_is_left_open() {
     let db = sqld::TestDb::new();
@@ -273,11 +294,13 @@ fn no_stream_is_left_open() {
         .unwrap();
     for n in 0..300 {
         let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
-        insert(&mut conn, "one").unwrap();
+        let (inserted, time) = timed(|| insert(&mut conn, "one"));
+        inserted.unwrap();
+        assert!(time < Duration::from_secs(2), "{time:?} in round {n}");
         // Errors, rollbacks and connections dropped in a transaction, too.
         insert_badly(&mut conn).unwrap_err();
         conn.transaction(insert_badly).unwrap_err();
-        if n % 3 == 0 {
+        if n % 3 > 0 {
             use diesel::connection::TransactionManager;
             type Manager = <LibsqlConnection as Connection>::TransactionManager;
             Manager::begin_transaction(&mut conn).unwrap();

@@ -159,8 +159,14 @@ pub(super) fn is_loopback(authority: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// What an environment variable says; one that is empty says nothing.
+pub(super) fn from_env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The token of a parameter or else of the first of some environment variables.
 pub(super) fn token_or_env(token: Option<String>, variables: &[&str]) -> Option<String> {
-    let from_env = || variables.iter().find_map(|name| std::env::var(name).ok());
-    token.or_else(from_env).filter(|token| !token.is_empty())
+    token
+        .or_else(|| variables.iter().find_map(|name| from_env(name)))
+        .filter(|token| !token.is_empty())
 }
