@@ -7,6 +7,7 @@ mod remote {
     mod faults;
     mod harness;
     mod interrupted;
+    mod memory;
     mod parsers;
     mod pools;
     mod secrets;

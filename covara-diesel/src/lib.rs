@@ -96,6 +96,7 @@ pub mod remote {
     #[cfg(feature = "d1")]
     mod d1;
     mod error;
+    mod grid;
     mod http;
     #[cfg(feature = "libsql")]
     mod libsql;
