@@ -451,8 +451,8 @@ fn nobody_listens<R: Remote>() {
     let server = R::start();
     for (options, least, most) in [
         // One try, as the next would not end in time; several.
-        ("connect_timeout=0.5&statement_timeout=0.5", 0.45, 1.0),
-        ("connect_timeout=0.3&statement_timeout=2", 0.9, 2.5),
+        ("connect_timeout=0.5&statement_timeout=0.5", 0.45, 2.0),
+        ("connect_timeout=0.3&statement_timeout=2", 0.9, 4.0),
     ] {
         let url = server.url_at(&format!("http://{address}"), options);
         let mut conn = R::Conn::establish(&url).unwrap();

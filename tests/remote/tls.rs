@@ -1,10 +1,13 @@
 //! Encryption: certificates are verified, and without it only this machine is spoken to.
 
+use std::net::TcpListener;
+use std::time::Duration;
+
 use covara_diesel::remote::{D1Connection, LibsqlConnection};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
-use support::fault_proxy::{Fault, FaultProxy};
+use support::fault_proxy::{Fault, FaultProxy, timed};
 use support::https::{Authority, Spoiler, Spoilt};
 use support::{d1, sqld};
 
@@ -117,6 +120,39 @@ fn a_spoilt_answer_is_not_told_as_a_request_that_was_not_sent() {
         between.spoil_next(spoilt);
         assert_eq!(count(&mut conn), Ok(stored + 1), "{spoilt:?}");
     }
+}
+
+/// Before keys are agreed on nothing has been asked for.
+#[test]
+fn a_server_that_breaks_off_before_there_is_encryption_was_sent_nothing() {
+    let ask = |port: u16| {
+        let url = format!("https://127.0.0.1:{port}?connect_timeout=0.4&statement_timeout=2");
+        let mut conn = LibsqlConnection::establish(&url).unwrap();
+        let (asked, time) = timed(|| conn.batch_execute("CREATE TABLE t (a)"));
+        let error = asked.unwrap_err();
+        assert!(is_not_sent(&error), "{error:?}");
+        assert!(time < Duration::from_secs(4), "{time:?}");
+        error.to_string()
+    };
+    // It says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let said = ask(silent.local_addr().unwrap().port());
+    assert!(said.contains("no connection within 0."), "{said}");
+
+    // It hangs up, and is asked again.
+    let closing = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closing.local_addr().unwrap().port();
+    let (count, counted) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for client in closing.incoming().flatten() {
+            drop(client);
+            if count.send(()).is_err() {
+                break;
+            }
+        }
+    });
+    ask(port);
+    assert!(counted.try_iter().count() > 1);
 }
 
 #[test]

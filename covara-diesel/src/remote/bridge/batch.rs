@@ -60,7 +60,7 @@ impl Batch {
         driver.execute_atomically(&self.statements)
     }
 
-    /// Why the batch failed.
+    /// Why the batch failed. Observers are not told of what is sent to find out.
     pub(super) fn explained<D: Driver>(
         &self,
         driver: &mut D,

@@ -62,7 +62,8 @@ use url::Target;
 /// where logs are kept.
 ///
 /// What differs from a local file: the words of syntax errors, no `ATTACH`, no `VACUUM`, no
-/// temporary tables, no infinite floating-point numbers, no answers above the server's limit
+/// temporary tables, no infinite floating-point numbers (−0 is as in a file: negative where it
+/// is bound, 0 where it was stored), no answers above the server's limit
 /// (10 MB on sqld) or `max_response_bytes`. `BEGIN` by hand is refused outside of
 /// [`transaction`](diesel::Connection::transaction). A seed that meets NULL in a column
 /// `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
