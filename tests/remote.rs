@@ -2,11 +2,16 @@
 
 mod remote {
     mod concurrency;
+    mod environment;
+    mod events;
     mod faults;
+    mod harness;
     mod interrupted;
+    mod memory;
     mod parsers;
     mod pools;
     mod secrets;
+    mod seeds;
     mod tls;
     mod user_code;
     mod wrangler;

@@ -81,6 +81,10 @@ pub use typed::{AnyDatabase, Typed};
 /// and derives, migrations, seeds, stores and pools, works on them unchanged, as far as the
 /// server can do it. Each connection says what it cannot.
 ///
+/// Diesel's own `MigrationHarness` runs each migration in a transaction, so it works on libSQL
+/// and not on D1, where it makes its own table and then fails: apply your own migrations
+/// there with `wrangler d1 migrations apply`. [`auto_migrate`] works on both.
+///
 /// | feature | connection | server |
 /// |---|---|---|
 /// | `libsql` | `LibsqlConnection` | libSQL, Turso |
@@ -88,9 +92,11 @@ pub use typed::{AnyDatabase, Typed};
 #[cfg(any(feature = "libsql", feature = "d1"))]
 pub mod remote {
     mod bridge;
+    mod connector;
     #[cfg(feature = "d1")]
     mod d1;
     mod error;
+    mod grid;
     mod http;
     #[cfg(feature = "libsql")]
     mod libsql;

@@ -389,6 +389,88 @@ fn an_idle_connection_that_was_closed<R: Remote>() {
     }
 }
 
+/// A network that sends a request twice: what only reads, and what a key protects, is as if it
+/// were sent once. A write that nothing protects is there twice, of which nobody on this side
+/// can know: the first answer is a good one.
+fn doubled_requests<R: Remote>() {
+    let mut place = Place::<R>::new();
+    let zero = (notes::id.eq(0), notes::text.eq("zero"));
+    diesel::insert_into(notes::table)
+        .values(zero)
+        .execute(&mut place.pool.get().unwrap())
+        .unwrap();
+    for _ in 0..5 {
+        place.proxy.next(Fault::Duplicate);
+        assert_eq!(place.read().unwrap(), ["zero"]);
+    }
+    place.assert_healthy("doubled reads");
+
+    let is_stored = |place: &Place<R>, id, times| {
+        let begun = std::time::Instant::now();
+        while place.stored(id) < times && begun.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        place.stored(id) == times
+    };
+    place.proxy.next(Fault::Duplicate);
+    let (id, written) = place.write();
+    assert_eq!(written, Ok(1));
+    assert!(is_stored(&place, id, 2), "nothing protects it");
+    place.assert_healthy("a doubled write");
+
+    let unique = "CREATE UNIQUE INDEX once ON notes (id) WHERE id > 1000";
+    place.pool.get().unwrap().batch_execute(unique).unwrap();
+    for _ in 0..5 {
+        place.next += 1_000;
+        place.proxy.next(Fault::Duplicate);
+        let (id, written) = place.write();
+        assert_eq!(written, Ok(1));
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(is_stored(&place, id, 1));
+    }
+    place.assert_healthy("a doubled write that a key protects");
+}
+
+/// A server that takes no connection, as a firewall that throws packets away.
+fn nobody_listens<R: Remote>() {
+    use socket2::{Domain, Socket, Type};
+
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    listener.bind(&any.into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    // Those who wait to be accepted fill its queue.
+    let mut waiting = Vec::new();
+    while let Ok(stream) =
+        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))
+    {
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "the queue is endless");
+    }
+    let server = R::start();
+    for (options, least, most) in [
+        // One try, as the next would not end in time; several.
+        ("connect_timeout=0.5&statement_timeout=0.5", 0.45, 2.0),
+        ("connect_timeout=0.3&statement_timeout=2", 0.9, 4.0),
+    ] {
+        let url = server.url_at(&format!("http://{address}"), options);
+        let mut conn = R::Conn::establish(&url).unwrap();
+        let (result, time) = timed(|| conn.batch_execute("CREATE TABLE t (a)"));
+        let Err(Error::DatabaseError(kind, information)) = result else {
+            panic!("{result:?}");
+        };
+        assert!(
+            matches!(kind, DatabaseErrorKind::UnableToSendCommand),
+            "{kind:?}"
+        );
+        let message = information.message();
+        assert!(message.contains("no connection within 0."), "{message}");
+        let seconds = time.as_secs_f64();
+        assert!((least..most).contains(&seconds), "{options}: {seconds} s");
+    }
+}
+
 macro_rules! on_each {
     ($($module:ident: $remote:ty;)+) => {
         $(
@@ -418,6 +500,16 @@ macro_rules! on_each {
                 #[test]
                 fn a_huge_answer_is_read_or_refused() {
                     a_huge_answer::<$remote>();
+                }
+
+                #[test]
+                fn a_doubled_request_is_seen_in_what_nothing_protects() {
+                    doubled_requests::<$remote>();
+                }
+
+                #[test]
+                fn a_server_that_takes_no_connection_is_an_error_in_time() {
+                    nobody_listens::<$remote>();
                 }
 
                 #[test]

@@ -174,12 +174,70 @@ fn a_stolen_transaction_is_an_error_to_its_end_and_no_later() {
     assert_eq!(two_steps(&mut conn), Ok(3));
 }
 
+/// A server that is locked again and again, with an answer each time, takes no longer than the
+/// statement may; nor does one that does not answer while somebody holds the lock.
+#[test]
+fn waiting_for_a_lock_is_part_of_a_statements_time() {
+    use diesel::connection::TransactionManager;
+    type Manager = <LibsqlConnection as Connection>::TransactionManager;
+
+    const LOCKED: &str = r#"{"baton":null,"base_url":null,"results":[{"type":"ok","response":{"type":"batch","result":{"step_results":[null],"step_errors":[{"message":"SQLite error: database is locked","code":"SQLITE_BUSY"}]}}},{"type":"ok","response":{"type":"get_autocommit","is_autocommit":true}},{"type":"ok","response":{"type":"close"}}]}"#;
+    let in_time = Duration::from_millis(1_600);
+    let db = sqld::TestDb::new();
+    let proxy = FaultProxy::new(&db.url());
+    let url = format!("{}?statement_timeout=1", proxy.origin());
+    let mut conn = LibsqlConnection::establish(&url).unwrap();
+    conn.batch_execute(CREATE).unwrap();
+    proxy.always(|| Fault::Answer(answer(200, "application/json", LOCKED)));
+    let (result, time) = timed(|| insert(&mut conn, "late"));
+    let error = result.unwrap_err();
+    assert!(error.to_string().contains("locked"), "{error}");
+    assert!(time < in_time, "{time:?}");
+    assert!(proxy.requests().len() > 5, "it is asked again and again");
+    proxy.heal();
+
+    let mut holder = LibsqlConnection::establish(&db.url()).unwrap();
+    Manager::begin_transaction(&mut holder).unwrap();
+    insert(&mut holder, "first").unwrap();
+    let (result, time) = timed(|| insert(&mut conn, "late"));
+    let error = result.unwrap_err();
+    assert!(time < in_time, "{time:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("locked") || text.contains("within 1 s"),
+        "{text}"
+    );
+    let (result, time) = timed(|| conn.transaction(|conn| insert(conn, "late")));
+    result.unwrap_err();
+    assert!(time < in_time, "{time:?}");
+}
+
 fn is_lost(error: &Error) -> bool {
     matches!(
         error,
         Error::DatabaseError(DatabaseErrorKind::ClosedConnection, information)
             if information.message().contains("begin again")
     )
+}
+
+/// sqld forgets a stream that nothing came on for ten seconds.
+#[test]
+fn an_idle_transaction_ends_and_the_connection_does_not() {
+    let db = sqld::TestDb::new();
+    let proxy = FaultProxy::new(&db.url());
+    let mut conn = LibsqlConnection::establish(&proxy.origin()).unwrap();
+    conn.batch_execute(CREATE).unwrap();
+    let expired: QueryResult<usize> = conn.transaction(|conn| {
+        insert(conn, "early")?;
+        std::thread::sleep(Duration::from_secs(12));
+        let error = insert(conn, "late").unwrap_err();
+        assert!(is_lost(&error), "{error:?}");
+        insert(conn, "later")
+    });
+    assert!(is_lost(&expired.unwrap_err()));
+    assert_eq!(proxy.count("late"), 1, "what is lost is not sent to");
+    assert_eq!(stored(&db), 0);
+    assert_eq!(two_steps(&mut conn), Ok(2));
 }
 
 /// A server that was started again knows no stream of before.
@@ -225,7 +283,8 @@ fn a_server_that_is_down_is_an_error_and_no_more() {
     assert_eq!(two_steps(&mut pool.get().unwrap()), Ok(2));
 }
 
-/// Streams that nobody closes would end in 429 at 128 of them.
+/// Streams that nobody closes would end in 429 at 128 of them, and transactions that nobody
+/// ends would hold the next writer up for five seconds each.
 #[test]
 fn no_stream_is_left_open() {
     let db = sqld::TestDb::new();
@@ -235,11 +294,13 @@ fn no_stream_is_left_open() {
         .unwrap();
     for n in 0..300 {
         let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
-        insert(&mut conn, "one").unwrap();
+        let (inserted, time) = timed(|| insert(&mut conn, "one"));
+        inserted.unwrap();
+        assert!(time < Duration::from_secs(2), "{time:?} in round {n}");
         // Errors, rollbacks and connections dropped in a transaction, too.
         insert_badly(&mut conn).unwrap_err();
         conn.transaction(insert_badly).unwrap_err();
-        if n % 3 == 0 {
+        if n % 3 > 0 {
             use diesel::connection::TransactionManager;
             type Manager = <LibsqlConnection as Connection>::TransactionManager;
             Manager::begin_transaction(&mut conn).unwrap();

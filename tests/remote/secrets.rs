@@ -33,18 +33,30 @@ fn note(text: String) {
     });
 }
 
+/// The client writes what goes over the wire at its finest level, and where a server redirects
+/// to at the one above it.
+fn is_documented(record: &log::Record<'_>, text: &str) -> bool {
+    record.target().starts_with("ureq")
+        && match record.level() {
+            log::Level::Trace => true,
+            log::Level::Debug => {
+                text.starts_with("ureq::run Response") && text.contains("location")
+            }
+            _ => false,
+        }
+}
+
 impl log::Log for Logger {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         LOGGED.with_borrow(Option::is_some)
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        // The client writes what goes over the wire, at its own levels; that is documented.
-        if record.target().starts_with("ureq") {
-            return;
+        // Made before it is noted, as making it may log.
+        let text = format!("{} {}\n", record.target(), record.args());
+        if !is_documented(record, &text) {
+            note(text);
         }
-        // Made before the borrow, as making it may log.
-        note(format!("{} {}\n", record.target(), record.args()));
     }
 
     fn flush(&self) {}
@@ -114,6 +126,28 @@ fn echoes() -> Vec<Fault> {
         .to_string()
     };
     let mut all = Vec::new();
+    // As an error of a statement, in the words of D1 and of libSQL.
+    for message in [echo(), format!("{}: SQLITE_ERROR", echo())] {
+        let of_d1 = serde_json::json!({"success": false, "result": [],
+            "errors": [{"code": 7500, "message": message}]});
+        for status in [200, 400] {
+            let of_d1 = answer(status, "application/json", of_d1.to_string());
+            all.push(Fault::Answer(of_d1));
+        }
+        let autocommit = serde_json::json!({"type": "ok",
+            "response": {"type": "get_autocommit", "is_autocommit": true}});
+        let close = serde_json::json!({"type": "ok", "response": {"type": "close"}});
+        let error = serde_json::json!({"message": message, "code": "SQLITE_UNKNOWN"});
+        let of_step = serde_json::json!({"type": "ok", "response": {"type": "batch",
+            "result": {"step_results": [null], "step_errors": [error]}}});
+        let of_request = serde_json::json!({"type": "error", "error": error});
+        for first in [of_step, of_request] {
+            let of_libsql = serde_json::json!({"baton": null, "base_url": null,
+                "results": [first, autocommit, close]});
+            let of_libsql = answer(200, "application/json", of_libsql.to_string());
+            all.push(Fault::Answer(of_libsql));
+        }
+    }
     for status in [200, 400, 401, 403, 404, 500, 502] {
         all.push(Fault::Answer(answer(status, "text/plain", echo())));
         all.push(Fault::Answer(answer(status, "application/json", json())));
@@ -175,6 +209,8 @@ fn urls_that_cannot_be_used_show_no_token() {
             "libsql://host?authToken=TOKEN&unknown=1",
             "libsql://host?authtoken=TOKEN",
             "libsql://host?TOKEN",
+            "libsql://host?TOKEN=",
+            "libsql://host?TOKEN==",
             "libsql://host?authToken=TOKEN%0d%0ax",
             "libsql://host?authToken=TOKEN%FF",
             "libsql://host?authToken=TOKEN&request_timeout=TOKEN",
@@ -200,6 +236,8 @@ fn urls_that_cannot_be_used_show_no_token() {
             "d1://a/b?token=TOKEN&base_url=https://x?TOKEN=1",
             "d1://TOKEN@a/b",
             "d1://a/b?Token=TOKEN",
+            "d1://a/b?TOKEN=",
+            "d1://a/b?TOKEN==",
         ] {
             let error = D1Connection::establish(&url.replace("TOKEN", TOKEN));
             show(&told(&error.expect_err(url)));

@@ -1,11 +1,14 @@
 //! Encryption: certificates are verified, and without it only this machine is spoken to.
 
+use std::net::TcpListener;
+use std::time::Duration;
+
 use covara_diesel::remote::{D1Connection, LibsqlConnection};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
-use support::fault_proxy::{Fault, FaultProxy};
-use support::https::Authority;
+use support::fault_proxy::{Fault, FaultProxy, timed};
+use support::https::{Authority, Spoiler, Spoilt};
 use support::{d1, sqld};
 
 fn is_not_sent(error: &Error) -> bool {
@@ -56,6 +59,9 @@ fn certificates_are_verified_on_libsql() {
     let error = ask(&format!("https://localhost:{}?{trusted}", wrong.port)).unwrap_err();
     assert!(is_not_sent(&error), "{error:?}");
     assert_eq!(proxy.requests().len(), 2);
+    // Nobody at all.
+    let error = ask("https://no-such-host.invalid?statement_timeout=1").unwrap_err();
+    assert!(is_not_sent(&error), "{error:?}");
     // What is not even encrypted.
     let error = ask(&format!("https://localhost:{}?{trusted}", db.port())).unwrap_err();
     assert!(is_not_sent(&error), "{error:?}");
@@ -75,6 +81,78 @@ fn certificates_are_verified_on_d1() {
     assert!(is_not_sent(&error), "{error:?}");
     let certificate = ours.certificate();
     ask(&format!("{url}&sslrootcert={}", certificate.display())).unwrap();
+}
+
+/// Records that cannot be read come after the request: it may have been carried out.
+#[test]
+fn a_spoilt_answer_is_not_told_as_a_request_that_was_not_sent() {
+    let db = sqld::TestDb::new();
+    let ours = Authority::new();
+    let server = ours.serve(db.port(), "IP:127.0.0.1");
+    let trusted = format!("sslrootcert={}", ours.certificate().display());
+    let mut direct = LibsqlConnection::establish(&db.url()).unwrap();
+    direct.batch_execute("CREATE TABLE t (a INTEGER)").unwrap();
+    let count = |conn: &mut LibsqlConnection| {
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
+            "(SELECT count(*) FROM t)",
+        ))
+        .get_result::<i64>(conn)
+    };
+    for (round, spoilt) in [Spoilt::Flipped, Spoilt::Garbage].into_iter().enumerate() {
+        let between = Spoiler::new(server.port);
+        let url = format!("https://127.0.0.1:{}?{trusted}", between.port);
+        let mut conn = LibsqlConnection::establish(&url).unwrap();
+        let stored = i64::try_from(round).unwrap();
+        assert_eq!(count(&mut conn), Ok(stored));
+
+        between.spoil_next(spoilt);
+        let error = conn.batch_execute("INSERT INTO t VALUES (1)").unwrap_err();
+        assert_eq!(count(&mut direct), Ok(stored + 1), "{spoilt:?}: {error}");
+        assert!(
+            matches!(
+                error,
+                Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+            ),
+            "{spoilt:?}: {error:?}"
+        );
+        // A read is asked again.
+        assert_eq!(count(&mut conn), Ok(stored + 1));
+        between.spoil_next(spoilt);
+        assert_eq!(count(&mut conn), Ok(stored + 1), "{spoilt:?}");
+    }
+}
+
+/// Before keys are agreed on nothing has been asked for.
+#[test]
+fn a_server_that_breaks_off_before_there_is_encryption_was_sent_nothing() {
+    let ask = |port: u16| {
+        let url = format!("https://127.0.0.1:{port}?connect_timeout=0.4&statement_timeout=2");
+        let mut conn = LibsqlConnection::establish(&url).unwrap();
+        let (asked, time) = timed(|| conn.batch_execute("CREATE TABLE t (a)"));
+        let error = asked.unwrap_err();
+        assert!(is_not_sent(&error), "{error:?}");
+        assert!(time < Duration::from_secs(4), "{time:?}");
+        error.to_string()
+    };
+    // It says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let said = ask(silent.local_addr().unwrap().port());
+    assert!(said.contains("no connection within 0."), "{said}");
+
+    // It hangs up, and is asked again.
+    let closing = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closing.local_addr().unwrap().port();
+    let (count, counted) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for client in closing.incoming().flatten() {
+            drop(client);
+            if count.send(()).is_err() {
+                break;
+            }
+        }
+    });
+    ask(port);
+    assert!(counted.try_iter().count() > 1);
 }
 
 #[test]
@@ -156,6 +234,12 @@ fn the_servers_base_url_is_honoured() {
         "file:///etc/passwd",
         "",
         "javascript:0",
+        // What stands before the @ is a user, not a host.
+        "http://127.0.0.1:80@example.com",
+        "http://localhost@example.com",
+        "https://user@example.com",
+        "http://127.0.0.1:80?@example.com",
+        "https://",
     ] {
         here.next(go_on_at(url.to_owned()));
         let error = conn.transaction(insert).unwrap_err();

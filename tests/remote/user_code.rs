@@ -697,6 +697,37 @@ fn d1_does_what_a_file_does() {
     assert_same(&found, &on_a_file(user_code).unwrap());
 }
 
+/// Whether −0 is negative when it comes back as it was bound, and when it was stored.
+fn negative_zero<C>(conn: &mut C) -> QueryResult<(bool, bool)>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    conn.batch_execute(CREATE)?;
+    let bound: f64 = diesel::select((-0.0_f64).into_sql::<Double>()).get_result(conn)?;
+    diesel::insert_into(samples::table)
+        .values((samples::id.eq(1), samples::real.eq(-0.0)))
+        .execute(conn)?;
+    let stored: Option<f64> = samples::table.select(samples::real).first(conn)?;
+    assert_eq!((bound, stored), (0.0, Some(0.0)));
+    let equal = samples::table.filter(samples::real.eq(0.0)).count();
+    assert_eq!(equal.get_result(conn), Ok(1));
+    Ok((
+        bound.is_sign_negative(),
+        stored.is_some_and(f64::is_sign_negative),
+    ))
+}
+
+#[test]
+fn negative_zero_loses_its_sign_where_it_is_documented() {
+    assert_eq!(on_a_file(negative_zero), Ok((true, false)), "on a file");
+    let db = sqld::TestDb::new();
+    let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
+    assert_eq!(negative_zero(&mut conn), Ok((true, false)), "on libSQL");
+    let db = d1::TestDb::new();
+    let mut conn = D1Connection::establish(&db.url()).unwrap();
+    assert_eq!(negative_zero(&mut conn), Ok((false, false)), "on D1");
+}
+
 /// What a file does; then what is documented to differ.
 #[test]
 fn libsql_keeps_large_numbers_and_refuses_infinite_ones() {

@@ -1,8 +1,11 @@
 //! HTTPS in front of a server, with certificates of a test's own authority.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -72,6 +75,70 @@ pub struct Https {
     pub port: u16,
     _stdin: std::process::ChildStdin,
     _server: Server,
+}
+
+/// What becomes of encrypted bytes on their way back.
+#[derive(Debug, Clone, Copy)]
+pub enum Spoilt {
+    /// They are not what was encrypted.
+    Flipped,
+    /// They are no encryption at all.
+    Garbage,
+}
+
+/// Stands between a client and an end of TLS; ends with the process.
+pub struct Spoiler {
+    pub port: u16,
+    next: Arc<Mutex<Option<Spoilt>>>,
+}
+
+impl Spoiler {
+    /// Passes on to what listens on `port`.
+    pub fn new(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let own = listener.local_addr().expect("bound").port();
+        let next = Arc::new(Mutex::new(None));
+        let shared = Arc::clone(&next);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let next = Arc::clone(&shared);
+                // A side that goes away is none of this one's business.
+                thread::spawn(move || pass(client, port, &next));
+            }
+        });
+        Self { port: own, next }
+    }
+
+    /// Does this to what the server says next.
+    pub fn spoil_next(&self, how: Spoilt) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
+    }
+}
+
+fn pass(mut client: TcpStream, port: u16, next: &Mutex<Option<Spoilt>>) -> io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || {
+        // As above.
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    let mut buffer = [0; 65_536];
+    loop {
+        let length = server.read(&mut buffer)?;
+        if length == 0 {
+            return client.shutdown(Shutdown::Both);
+        }
+        let said = &mut buffer[..length];
+        let spoilt = next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match spoilt {
+            None => {}
+            // The last byte is of the seal.
+            Some(Spoilt::Flipped) => said[length - 1] ^= 1,
+            Some(Spoilt::Garbage) => said.fill(b'x'),
+        }
+        client.write_all(said)?;
+    }
 }
 
 fn openssl(directory: &Path, arguments: &str) {

@@ -91,6 +91,9 @@ fn on_libsql(url: &str, pooled: bool, job: &str) -> Outcome {
         return work(&mut pool::libsql(url)?.get()?, &SqliteFts, job);
     }
     let conn = &mut covara_diesel::remote::LibsqlConnection::establish(url)?;
+    if job == "read-texts" {
+        return read_texts(conn);
+    }
     work(conn, &SqliteFts, job)
 }
 
@@ -105,6 +108,9 @@ fn on_d1(url: &str, pooled: bool, job: &str) -> Outcome {
         return work(&mut pool::d1(url)?.get()?, &SqliteFts, job);
     }
     let conn = &mut covara_diesel::remote::D1Connection::establish(url)?;
+    if job == "read-texts" {
+        return read_texts(conn);
+    }
     work(conn, &SqliteFts, job)
 }
 
@@ -140,6 +146,25 @@ where
         job if job.starts_with("search-") => support::search::work(adapter, conn, job),
         job => support::auth::work(conn, job),
     }
+}
+
+/// Reads a column of texts and prints how many there were, and by how many bytes the peak grew.
+#[cfg(any(feature = "libsql", feature = "d1"))]
+fn read_texts<C>(conn: &mut C) -> Outcome
+where
+    C: DatabaseConnection<Backend = diesel::sqlite::Sqlite>,
+{
+    use diesel::RunQueryDsl;
+    use diesel::connection::DefaultLoadingMode;
+    use diesel::dsl::sql;
+
+    let query = diesel::select(sql::<diesel::sql_types::Text>("x"));
+    let before = memory::peak();
+    let mut count = 0;
+    for text in query.load_iter::<String, DefaultLoadingMode>(conn)? {
+        count += text?.len();
+    }
+    Ok(format!("{count} {}", memory::peak() - before))
 }
 
 /// Seeds a million generated rows and prints by how many bytes the peak grew.

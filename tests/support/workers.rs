@@ -16,7 +16,24 @@ pub fn kill_after(worker: &str, url: &str, job: &'static str, time: Duration) {
 
 /// Starts the program `worker`, which waits for [`go`].
 pub fn start(worker: &str, url: &str, job: &str) -> Child {
-    Command::new(worker)
+    start_with(worker, url, job, &[])
+}
+
+/// The same with these environment variables, and without those whose value is none.
+pub fn start_with(
+    worker: &str,
+    url: &str,
+    job: &str,
+    environment: &[(&str, Option<&str>)],
+) -> Child {
+    let mut command = Command::new(worker);
+    for (name, value) in environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
         .args([job, url])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
 
 use super::bridge::bad_url;
+use super::connector::Watched;
 use super::error::{lost, malformed, not_sent};
 use super::resolver::Remembering;
 use super::url::{Options, is_loopback};
@@ -42,6 +42,7 @@ enum Failure {
 pub(super) struct Http {
     agent: Agent,
     addresses: Remembering,
+    connections: Watched,
     authority: String,
     options: Options,
     authorization: Option<String>,
@@ -72,11 +73,12 @@ impl Http {
         if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(bad_url("the token holds characters that no header can"));
         }
-        let addresses = Remembering::default();
-        let connector = DefaultConnector::default();
+        let connections = Watched::default();
+        let addresses = Remembering::new(connections.clone());
         Ok(Self {
-            agent: Agent::with_parts(config.build(), connector, addresses.clone()),
+            agent: Agent::with_parts(config.build(), connections.clone(), addresses.clone()),
             addresses,
+            connections,
             authority: authority.to_owned(),
             authorization: token.map(|token| format!("Bearer {token}")),
             options,
@@ -151,6 +153,7 @@ impl Http {
     ) -> Result<(Reply, Option<Duration>), Failure> {
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = self.options.request_timeout.min(left);
+        self.connections.reset();
         let mut request = self
             .agent
             .post(url)
@@ -164,7 +167,7 @@ impl Http {
             .timeout_global(Some(limit.max(Duration::from_millis(1))))
             .build()
             .send(body);
-        let mut answer = answer.map_err(|error| self.failure(error))?;
+        let mut answer = answer.map_err(|error| self.failure(error, limit))?;
         let status = answer.status().as_u16();
         let after = answer
             .headers()
@@ -176,7 +179,7 @@ impl Http {
             .with_config()
             .limit(self.options.most_bytes)
             .read_to_vec()
-            .map_err(|error| self.failure(error))?;
+            .map_err(|error| self.failure(error, limit))?;
         let body = match String::from_utf8(body) {
             Ok(body) => body,
             // An error page may be in any encoding.
@@ -186,26 +189,42 @@ impl Http {
         Ok((Reply { status, body }, after))
     }
 
-    /// Errors are told in words of our own: those of the client may hold the URL.
-    fn failure(&self, error: ureq::Error) -> Failure {
+    /// Errors are told in words of our own: those of the client may hold the URL. `limit` is
+    /// how long the request was given.
+    fn failure(&self, error: ureq::Error, limit: Duration) -> Failure {
         use ureq::Error as Cause;
-        let seconds = |duration: Duration| format!("{} s", duration.as_secs_f64());
+        let within = |duration: Duration| {
+            let digits = format!("{:.3}", duration.as_secs_f64());
+            format!(
+                "within {} s",
+                digits.trim_end_matches('0').trim_end_matches('.')
+            )
+        };
+        let is_connecting = self.connections.is_connecting();
         match error {
             Cause::HostNotFound => Failure::NotSent("there is no such host".to_owned()),
             Cause::ConnectionFailed => Failure::NotSent("no connection".to_owned()),
             Cause::Timeout(Timeout::Resolve | Timeout::Connect) => Failure::NotSent(format!(
-                "no connection within {}",
-                seconds(self.options.connect_timeout)
+                "no connection {}",
+                within(self.options.connect_timeout.min(limit))
             )),
-            Cause::Timeout(_) => Failure::Lost(format!(
-                "none within {}",
-                seconds(self.options.request_timeout)
-            )),
-            Cause::Io(error) if is_of_connecting(&error) => Failure::NotSent(error.to_string()),
-            Cause::Io(error) if is_of_tls(&error) => Failure::Never(error.to_string()),
+            Cause::Timeout(_) if is_connecting => {
+                Failure::NotSent(format!("no connection {}", within(limit)))
+            }
+            Cause::Timeout(_) => Failure::Lost(format!("none {}", within(limit))),
+            // A certificate that is refused, or a server without encryption. Once there is a
+            // connection, the request is on its way, and only the answer is not understood.
+            Cause::Io(error) if is_connecting && is_of_tls(&error) => {
+                Failure::Never(error.to_string())
+            }
+            Cause::Tls(reason) if is_connecting => Failure::Never(reason.to_owned()),
+            Cause::Rustls(error) if is_connecting => Failure::Never(error.to_string()),
+            Cause::Io(error) if is_connecting => Failure::NotSent(error.to_string()),
+            // By a proxy, for one.
+            _ if is_connecting => Failure::NotSent("no connection".to_owned()),
             Cause::Io(error) => Failure::Lost(error.to_string()),
-            Cause::Tls(reason) => Failure::Never(reason.to_owned()),
-            Cause::Rustls(error) => Failure::Never(error.to_string()),
+            Cause::Tls(reason) => Failure::Lost(reason.to_owned()),
+            Cause::Rustls(error) => Failure::Lost(error.to_string()),
             Cause::Protocol(_) => Failure::Lost("the answer is not HTTP".to_owned()),
             Cause::BodyExceedsLimit(_) => Failure::Unreadable(format!(
                 "it is larger than {} bytes; ask for less at once, or raise \
@@ -241,7 +260,8 @@ impl Http {
         }
     }
 
-    fn without_token(&self, said: &str) -> String {
+    /// What a server said, without the token if it was repeated.
+    pub(super) fn without_token(&self, said: &str) -> String {
         let token = self
             .authorization
             .as_deref()
@@ -256,16 +276,6 @@ impl Http {
 /// Statuses of what may pass: gateways without a server behind them.
 fn is_passing(status: u16) -> bool {
     matches!(status, 500 | 502 | 503 | 504)
-}
-
-fn is_of_connecting(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::AddrNotAvailable
-    )
 }
 
 fn is_of_tls(error: &io::Error) -> bool {

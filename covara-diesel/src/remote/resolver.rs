@@ -1,8 +1,8 @@
 //! Addresses of servers, remembered for a while.
 //!
 //! The client asks for a host's addresses before every request, even one on a connection that
-//! is open, and starts a thread for that where time is limited. This is the one place that
-//! uses what it calls unversioned, so the manifest pins its minor version.
+//! is open, and starts a thread for that where time is limited. This and
+//! `connector` use what it calls unversioned, so the manifest pins its minor version.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +14,17 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use super::connector::Watched;
+
 /// As short as the shortest lifetimes that names have in practice.
 const REMEMBERED: Duration = Duration::from_secs(30);
 
 /// A resolver that remembers; its clones share what they know.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Remembering(Arc<Mutex<Vec<Known>>>);
+pub(super) struct Remembering {
+    known: Arc<Mutex<Vec<Known>>>,
+    connections: Watched,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -30,9 +35,17 @@ struct Known {
 }
 
 impl Remembering {
+    /// One that says so where looking for addresses is part of making `connections`.
+    pub(super) fn new(connections: Watched) -> Self {
+        Self {
+            connections,
+            ..Self::default()
+        }
+    }
+
     /// Forgets all addresses, as one of them did not answer.
     pub(super) fn forget(&self) {
-        self.0
+        self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
@@ -49,14 +62,17 @@ impl Resolver for Remembering {
         let scheme = uri.scheme_str().unwrap_or_default();
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let of = format!("{scheme}://{authority}");
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|known| known.since.elapsed() < REMEMBERED);
         if let Some(known) = known.iter().find(|known| known.of == of) {
             let mut addresses = self.empty();
             known.addresses.iter().for_each(|one| addresses.push(*one));
             return Ok(addresses);
         }
-        let addresses = DefaultResolver::default().resolve(uri, config, timeout)?;
+        let resolver = DefaultResolver::default();
+        let addresses = self
+            .connections
+            .watch(|| resolver.resolve(uri, config, timeout))?;
         known.push(Known {
             of,
             addresses: addresses.to_vec(),

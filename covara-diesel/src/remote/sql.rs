@@ -129,24 +129,35 @@ enum Last {
     Other,
 }
 
-/// Whether a statement certainly changes nothing, so that it may be sent twice.
+/// Whether this certainly is one statement that changes nothing, so that it may be sent twice.
 pub(super) fn only_reads(sql: &str) -> bool {
-    let mut words = Tokens::new(sql)
-        .filter(|(kind, _)| *kind != Kind::Space)
-        .map(|(kind, range)| (kind, &sql[range]));
-    let Some((Kind::Word, first)) = words.next() else {
-        return false;
-    };
-    let is = |word: &str, keywords: &[&str]| {
-        keywords
-            .iter()
-            .any(|keyword| word.eq_ignore_ascii_case(keyword))
-    };
-    is(first, &["SELECT", "VALUES", "EXPLAIN"])
-        || is(first, &["WITH"])
-            && !words.any(|(kind, word)| {
-                kind == Kind::Word && is(word, &["INSERT", "UPDATE", "DELETE", "REPLACE"])
-            })
+    let mut first = None;
+    let mut ended = false;
+    let mut writes = false;
+    for (kind, range) in Tokens::new(sql) {
+        match kind {
+            Kind::Space => continue,
+            Kind::Semicolon => ended = true,
+            // Servers may run what follows, too.
+            _ if ended => return false,
+            Kind::Word => {
+                let word = &sql[range];
+                writes |= is_among(word, &["INSERT", "UPDATE", "DELETE", "REPLACE"]);
+                first.get_or_insert(word);
+            }
+            _ if first.is_none() => return false,
+            _ => {}
+        }
+    }
+    first.is_some_and(|first| {
+        is_among(first, &["SELECT", "VALUES", "EXPLAIN"]) || is_among(first, &["WITH"]) && !writes
+    })
+}
+
+fn is_among(word: &str, keywords: &[&str]) -> bool {
+    keywords
+        .iter()
+        .any(|keyword| word.eq_ignore_ascii_case(keyword))
 }
 
 /// How many values the placeholders of a statement stand for, if each is a bare `?`.
@@ -254,6 +265,7 @@ mod tests {
             "SELECT 1",
             " /* x */ values (1)",
             "WITH a AS (SELECT 'DELETE') SELECT * FROM a",
+            "SELECT ';' ; -- ; DELETE\n ;",
         ] {
             assert!(only_reads(sql), "{sql}");
         }
@@ -261,6 +273,10 @@ mod tests {
             "INSERT INTO a VALUES (1)",
             "WITH a AS (SELECT 1) INSERT INTO b SELECT * FROM a",
             "PRAGMA user_version = 1",
+            // Some servers run all of it.
+            "SELECT 1; DELETE FROM a",
+            "WITH a AS (SELECT 1) SELECT * FROM a; DROP TABLE b",
+            ";DELETE FROM a",
             "",
         ] {
             assert!(!only_reads(sql), "{sql}");

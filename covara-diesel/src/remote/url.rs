@@ -39,6 +39,10 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The parameters that [`take`](Self::take) knows.
+    pub(super) const NAMES: &str = "connect_timeout, request_timeout, statement_timeout, \
+         max_response_bytes, allow_plain_http, sslrootcert";
+
     /// Takes a parameter of the URL; `false` if it is none of these.
     pub(super) fn take(&mut self, name: &str, value: &str) -> ConnectionResult<bool> {
         match name {
@@ -140,18 +144,29 @@ pub(super) fn check_encrypted(url: &str, options: &Options) -> ConnectionResult<
 }
 
 pub(super) fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').unwrap_or_default(),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
+    // Behind a port that is none there may be another host: `127.0.0.1:80@example.com`.
+    let port = port.strip_prefix(':').unwrap_or(port);
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
     host.eq_ignore_ascii_case("localhost")
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// What an environment variable says; one that is empty says nothing.
+pub(super) fn from_env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The token of a parameter or else of the first of some environment variables.
 pub(super) fn token_or_env(token: Option<String>, variables: &[&str]) -> Option<String> {
-    let from_env = || variables.iter().find_map(|name| std::env::var(name).ok());
-    token.or_else(from_env).filter(|token| !token.is_empty())
+    token
+        .or_else(|| variables.iter().find_map(|name| from_env(name)))
+        .filter(|token| !token.is_empty())
 }

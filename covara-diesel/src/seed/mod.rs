@@ -156,7 +156,8 @@ impl<'a, C: AnyDatabase> Seed<'a, C> {
         self
     }
 
-    /// Calls `report` again and again, every few hundred or thousand rows.
+    /// Calls `report` again and again, every few hundred or thousand rows; over Cloudflare D1
+    /// after each batch.
     pub fn progress(mut self, report: impl FnMut(&SeedProgress) + 'a) -> Self {
         self.options.progress = Some(Box::new(report));
         self

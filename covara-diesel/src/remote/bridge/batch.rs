@@ -1,5 +1,8 @@
 //! Statements that are sent together.
 
+use std::fmt;
+
+use diesel::connection::DebugQuery;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::Driver;
@@ -12,6 +15,27 @@ pub(super) struct Batch {
     statements: Vec<Statement>,
     pub(super) bytes: usize,
 }
+
+/// Statements that are one request: their SQL, without their values, which may be many.
+pub(super) struct Together<'s>(pub(super) &'s [Statement]);
+
+impl fmt::Display for Together<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, statement) in self.0.iter().enumerate() {
+            let between = if position == 0 { "" } else { "; " };
+            write!(f, "{between}{}", statement.sql)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Together<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
+
+impl DebugQuery for Together<'_> {}
 
 /// Fails whatever the database holds, with words that nothing else says.
 const TAKE_BACK: &str = "SELECT json_extract('{}', 'covara_take_back')";
@@ -27,19 +51,26 @@ impl Batch {
         self.statements.len()
     }
 
-    pub(super) fn send<D: Driver>(
-        self,
+    /// As it is shown to whoever watches the connection.
+    pub(super) fn shown(&self) -> Together<'_> {
+        Together(&self.statements)
+    }
+
+    pub(super) fn send<D: Driver>(&self, driver: &mut D) -> QueryResult<Vec<usize>> {
+        driver.execute_atomically(&self.statements)
+    }
+
+    /// Why the batch failed. Observers are not told of what is sent to find out.
+    pub(super) fn explained<D: Driver>(
+        &self,
         driver: &mut D,
         rows: &[usize],
-    ) -> Result<Vec<usize>, BatchError> {
-        driver
-            .execute_atomically(&self.statements)
-            .map_err(|source| {
-                let at = is_of_a_statement(&source)
-                    .then(|| self.culprit(driver, rows))
-                    .flatten();
-                BatchError { at, source }
-            })
+        source: Error,
+    ) -> BatchError {
+        let at = is_of_a_statement(&source)
+            .then(|| self.culprit(driver, rows))
+            .flatten();
+        BatchError { at, source }
     }
 
     /// The first statement that fails, and the row in it: found by sending parts that are

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use diesel::connection::{CacheSize, Connection};
 use diesel::connection::{
-    ConnectionSealed, DynInstrumentation, Instrumentation, InstrumentationEvent, LoadConnection,
-    SimpleConnection, StrQueryHelper, TransactionManager, TransactionManagerStatus,
+    ConnectionSealed, DebugQuery, DynInstrumentation, Instrumentation, InstrumentationEvent,
+    LoadConnection, SimpleConnection, StrQueryHelper, TransactionManager, TransactionManagerStatus,
 };
 use diesel::expression::QueryMetadata;
 use diesel::migration::MigrationConnection;
@@ -26,7 +26,7 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{ConnectionError, RunQueryDsl};
 
-use batch::Batch;
+use batch::{Batch, Together};
 use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
@@ -117,13 +117,29 @@ impl<D: Driver> RemoteConnection<D> {
     where
         T: QueryFragment<Sqlite>,
     {
-        let query = diesel::debug_query::<Sqlite, _>(source);
+        self.watched(&diesel::debug_query::<Sqlite, _>(source), run)
+    }
+
+    /// The same for what is SQL already.
+    fn observed_sql<R>(
+        &mut self,
+        sql: &str,
+        run: impl FnOnce(&mut Self) -> QueryResult<R>,
+    ) -> QueryResult<R> {
+        self.watched(&StrQueryHelper::new(sql), run)
+    }
+
+    fn watched<R>(
+        &mut self,
+        query: &dyn DebugQuery,
+        run: impl FnOnce(&mut Self) -> QueryResult<R>,
+    ) -> QueryResult<R> {
         self.instrumentation
-            .on_connection_event(InstrumentationEvent::start_query(&query));
+            .on_connection_event(InstrumentationEvent::start_query(query));
         let result = run(self);
         let error = result.as_ref().err();
         self.instrumentation
-            .on_connection_event(InstrumentationEvent::finish_query(&query, error));
+            .on_connection_event(InstrumentationEvent::finish_query(query, error));
         result
     }
 
@@ -162,22 +178,14 @@ impl<D: Driver> ConnectionSealed for RemoteConnection<D> {}
 
 impl<D: Driver> SimpleConnection for RemoteConnection<D> {
     fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
-        let shown = StrQueryHelper::new(query);
-        self.instrumentation
-            .on_connection_event(InstrumentationEvent::start_query(&shown));
-        let result = match &mut self.batch {
-            Some(batch) => {
-                statements(query)
-                    .into_iter()
-                    .for_each(|statement| batch.add(Statement::new(statement)));
-                Ok(())
-            }
-            None => self.driver.script(query),
-        };
-        let error = result.as_ref().err();
-        self.instrumentation
-            .on_connection_event(InstrumentationEvent::finish_query(&shown, error));
-        result
+        if let Some(batch) = &mut self.batch {
+            // Nothing happens yet: the observer hears of it when it is sent.
+            statements(query)
+                .into_iter()
+                .for_each(|statement| batch.add(Statement::new(statement)));
+            return Ok(());
+        }
+        self.observed_sql(query, |conn| conn.driver.script(query))
     }
 }
 
@@ -210,15 +218,13 @@ impl<D: Driver> Connection for RemoteConnection<D> {
     where
         T: QueryFragment<Sqlite> + QueryId,
     {
+        if let Some(batch) = &mut self.batch {
+            batch.add(self.private.statement(source)?);
+            return Ok(0);
+        }
         self.observed(source, |conn| {
             let statement = conn.private.statement(source)?;
-            match &mut conn.batch {
-                Some(batch) => {
-                    batch.add(statement);
-                    Ok(0)
-                }
-                None => conn.driver.execute(&statement),
-            }
+            conn.driver.execute(&statement)
         })
     }
 
@@ -342,7 +348,11 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
 
     fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
         let batch = self.batch.take().unwrap_or_default();
-        batch.send(&mut self.driver, rows)
+        if batch.statements() == 0 {
+            return Ok(Vec::new());
+        }
+        let sent = self.watched(&batch.shown(), |conn| batch.send(&mut conn.driver));
+        sent.map_err(|source| batch.explained(&mut self.driver, rows, source))
     }
 
     /// Every transaction of a remote connection takes the write lock when it begins.
@@ -374,7 +384,9 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
             .iter()
             .map(|statement| self.statement(*statement))
             .collect::<QueryResult<_>>()?;
-        self.driver.execute_atomically(&statements)
+        self.watched(&Together(&statements), |conn| {
+            conn.driver.execute_atomically(&statements)
+        })
     }
 }
 

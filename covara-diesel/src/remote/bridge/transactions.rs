@@ -44,10 +44,11 @@ impl<D: Driver> RemoteConnection<D> {
         self.instrumentation
             .on_connection_event(InstrumentationEvent::begin_transaction(inner));
         match depth {
-            None => self.driver.begin(sql)?,
-            Some(depth) => self
-                .driver
-                .script(&format!("SAVEPOINT {}", savepoint(depth)))?,
+            None => self.observed_sql(sql, |conn| conn.driver.begin(sql))?,
+            Some(depth) => {
+                let script = format!("SAVEPOINT {}", savepoint(depth));
+                self.observed_sql(&script, |conn| conn.driver.script(&script))?;
+            }
         }
         change(
             &mut self.transactions,
@@ -63,9 +64,11 @@ impl<D: Driver> RemoteConnection<D> {
         self.transaction(|conn| {
             statements
                 .iter()
-                .map(|statement| {
-                    let statement = conn.statement(*statement)?;
-                    conn.driver.execute(&statement)
+                .map(|source| {
+                    conn.observed(source, |conn| {
+                        let statement = conn.statement(*source)?;
+                        conn.driver.execute(&statement)
+                    })
                 })
                 .collect()
         })
@@ -86,11 +89,15 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
         conn.instrumentation
             .on_connection_event(InstrumentationEvent::rollback_transaction(depth));
         match NonZeroU32::new(depth.get() - 1) {
-            None => conn.driver.rollback(),
+            None => conn.observed_sql("ROLLBACK", |conn| {
+                conn.driver.rollback();
+                Ok(())
+            })?,
             Some(outer) => {
                 let name = savepoint(outer);
-                let script = format!("ROLLBACK TO {name}; RELEASE {name}");
-                if conn.driver.script(&script).is_err() {
+                let script = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
+                let undone = conn.observed_sql(&script, |conn| conn.driver.script(&script));
+                if undone.is_err() {
                     // What should be undone must not be committed: whoever goes on in the
                     // transaction is told that it is gone.
                     conn.driver.abandon();
@@ -109,7 +116,7 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
             .on_connection_event(InstrumentationEvent::commit_transaction(depth));
         match NonZeroU32::new(depth.get() - 1) {
             None => {
-                let committed = conn.driver.commit();
+                let committed = conn.observed_sql("COMMIT", |conn| conn.driver.commit());
                 change(
                     &mut conn.transactions,
                     TransactionDepthChange::DecreaseDepth,
@@ -117,8 +124,8 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
                 committed
             }
             Some(outer) => {
-                conn.driver
-                    .script(&format!("RELEASE {}", savepoint(outer)))?;
+                let script = format!("RELEASE SAVEPOINT {}", savepoint(outer));
+                conn.observed_sql(&script, |conn| conn.driver.script(&script))?;
                 change(
                     &mut conn.transactions,
                     TransactionDepthChange::DecreaseDepth,

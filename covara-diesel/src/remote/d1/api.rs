@@ -10,6 +10,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use crate::remote::error::{malformed, unsendable};
+use crate::remote::grid::Grid;
 use crate::remote::sql::rewrite_placeholders;
 use crate::remote::value::{Cell, Rows, Statement, Value};
 
@@ -116,7 +117,7 @@ struct Meta {
 struct Table<'a> {
     columns: Vec<String>,
     #[serde(borrow)]
-    rows: Vec<Vec<Received<'a>>>,
+    rows: Grid<Received<'a>>,
 }
 
 enum Received<'a> {
@@ -126,8 +127,11 @@ enum Received<'a> {
     Rounded(f64),
     Real(f64),
     Text(Cow<'a, str>),
-    Blob(Vec<u8>),
+    Blob(Box<[u8]>),
 }
+
+/// Then the list of the one becomes that of the other without another one beside it.
+const _: () = assert!(size_of::<Received<'_>>() == size_of::<Cell>());
 
 impl StatementResult<'_> {
     /// Whether the statement changed anything, rows of triggers included.
@@ -137,13 +141,11 @@ impl StatementResult<'_> {
 
     /// The one number that a query yields.
     pub(super) fn number(&self) -> QueryResult<usize> {
-        match self.results.rows.as_slice() {
-            [row] => match row.as_slice() {
-                [Received::Integer(number)] => {
-                    usize::try_from(*number).map_err(|_| malformed("a count below 0"))
-                }
-                _ => Err(malformed("a count that is no number")),
-            },
+        match self.results.rows.cells.as_slice() {
+            [Received::Integer(number)] => {
+                usize::try_from(*number).map_err(|_| malformed("a count below 0"))
+            }
+            [_] => Err(malformed("a count that is no number")),
             _ => Err(malformed("a count that is not there")),
         }
     }
@@ -151,16 +153,13 @@ impl StatementResult<'_> {
     /// The rows, whose text is `body`; `real` says which columns hold doubles.
     pub(super) fn rows(self, body: &str, real: &[bool]) -> QueryResult<Rows> {
         let Table { columns, rows } = self.results;
-        let mut cells = Vec::with_capacity(rows.len() * columns.len());
-        for row in rows {
-            if row.len() != columns.len() {
-                return Err(malformed("rows and columns differ"));
-            }
-            for (column, cell) in row.into_iter().enumerate() {
-                let is_real = real.get(column).copied().unwrap_or(false);
-                cells.push(cell_of(cell, is_real, body)?);
-            }
-        }
+        let width = columns.len();
+        let cells = rows.into_cells(width)?.into_iter().enumerate();
+        let cells = cells.map(|(position, cell)| {
+            let column = position.checked_rem(width).unwrap_or_default();
+            cell_of(cell, real.get(column).copied().unwrap_or(false), body)
+        });
+        let cells = cells.collect::<QueryResult<_>>()?;
         Ok(Rows {
             body: String::new(),
             columns,
@@ -184,7 +183,7 @@ fn cell_of(received: Received<'_>, is_real: bool, body: &str) -> QueryResult<Cel
         }
         Received::Real(number) => Cell::Real(number),
         Received::Text(text) => Cell::of_text(text, body),
-        Received::Blob(bytes) => Cell::Blob(bytes.into()),
+        Received::Blob(bytes) => Cell::Blob(bytes),
     })
 }
 
@@ -254,7 +253,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Received<'a> {
                     )]
                     blob.push(byte as u8);
                 }
-                Ok(Received::Blob(blob))
+                Ok(Received::Blob(blob.into()))
             }
         }
 

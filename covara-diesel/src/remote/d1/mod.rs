@@ -34,7 +34,9 @@ use url::Target;
 ///
 /// Each statement may have 100 bind parameters and 100 KB of SQL. Requests that the API does
 /// not take for their number (429) are sent again when it says so, within
-/// `statement_timeout`; those that failed on the way only if they read.
+/// `statement_timeout`; those that failed on the way only if they read. A network that by
+/// itself hands a request to the API twice is beyond its sight: a write that no key or
+/// condition protects is then done twice.
 ///
 /// Numbers travel as JSON, in which D1 rounds whole ones beyond 2⁵³: reading one is an error,
 /// unless it is read as a floating-point number. Writing one is exact. Infinite numbers cannot
@@ -101,7 +103,7 @@ impl D1 {
         const OF_A_STATEMENT: i64 = 7500;
         match reply.errors.first() {
             Some(error) if error.code == OF_A_STATEMENT || error.message.contains("SQLITE_") => {
-                statement_error(&error.message)
+                statement_error(&self.http.without_token(&error.message))
             }
             Some(error) => self.http.refusal(status, Some(&error.message)),
             None => self.http.refusal(status, None),

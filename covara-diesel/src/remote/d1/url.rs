@@ -3,7 +3,7 @@
 use diesel::result::ConnectionResult;
 
 use crate::remote::bridge::bad_url;
-use crate::remote::url::{Options, Parts, check_encrypted, token_or_env};
+use crate::remote::url::{Options, Parts, check_encrypted, from_env, token_or_env};
 
 /// Cloudflare's API: <https://developers.cloudflare.com/api/>.
 const API: &str = "https://api.cloudflare.com/client/v4";
@@ -42,7 +42,7 @@ impl Target {
             ));
         }
         let mut options = Options::default();
-        let (mut token, mut base) = (None, std::env::var(API_VARIABLE).ok());
+        let (mut token, mut base) = (None, from_env(API_VARIABLE));
         for (name, value) in &parts.parameters {
             match (name.as_str(), value.as_str()) {
                 ("token", value) => token = Some(value.to_owned()),
@@ -50,7 +50,13 @@ impl Target {
                 // Which driver a URL is for is known already.
                 ("driver", _) => {}
                 (name, value) if options.take(name, value)? => {}
-                (name, _) => return Err(bad_url(format!("{name} is no parameter of D1 URLs"))),
+                // Its name is not repeated: it may be a token that lacks one.
+                _ => {
+                    return Err(bad_url(format!(
+                        "a parameter of the URL is none of those of D1: token, base_url, {}",
+                        Options::NAMES
+                    )));
+                }
             }
         }
         let base = base.unwrap_or_else(|| API.to_owned());

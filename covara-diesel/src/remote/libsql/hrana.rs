@@ -7,11 +7,12 @@ use std::fmt;
 
 use data_encoding::{BASE64, BASE64_NOPAD};
 use diesel::result::QueryResult;
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::numbers::with_exact_numbers;
 use crate::remote::error::{malformed, unsendable};
+use crate::remote::grid::Grid;
 use crate::remote::value::{Cell, Statement, Value};
 
 /// A request of one stream: its parts are run in order.
@@ -177,7 +178,7 @@ pub(super) struct BatchResult<'a> {
 pub(super) struct StmtResult<'a> {
     pub(super) cols: Vec<Column>,
     #[serde(borrow)]
-    pub(super) rows: Grid<'a>,
+    pub(super) rows: Grid<Received<'a>>,
     #[serde(default)]
     pub(super) affected_row_count: u64,
 }
@@ -188,31 +189,25 @@ pub(super) struct Column {
     name: Option<String>,
 }
 
-/// The rows of a result one after the other, all of one width.
-pub(super) struct Grid<'a> {
-    width: Option<usize>,
-    cells: Vec<Received<'a>>,
-}
-
 #[derive(Debug, PartialEq)]
-enum Received<'a> {
+pub(super) enum Received<'a> {
     Null,
     Integer(i64),
     Real(f64),
     /// Of which sign, the protocol does not tell.
     Infinite,
     Text(Cow<'a, str>),
-    Blob(Vec<u8>),
+    Blob(Box<[u8]>),
 }
+
+/// Then the list of the one becomes that of the other without another one beside it.
+const _: () = assert!(size_of::<Received<'_>>() == size_of::<Cell>());
 
 impl StmtResult<'_> {
     /// The rows, which `body` was the text of. `body` comes back in them.
     pub(super) fn parts(self, body: &str) -> QueryResult<(Vec<String>, Vec<Cell>)> {
-        let width = self.cols.len();
-        if self.rows.width.is_some_and(|found| found != width) {
-            return Err(malformed("rows and columns differ"));
-        }
-        let cells = self.rows.cells.into_iter().map(|cell| {
+        let cells = self.rows.into_cells(self.cols.len())?;
+        let cells = cells.into_iter().map(|cell| {
             Ok(match cell {
                 Received::Null => Cell::Null,
                 Received::Integer(number) => Cell::Integer(number),
@@ -222,7 +217,7 @@ impl StmtResult<'_> {
                         "a number is infinite, and libSQL's protocol does not tell which way",
                     ));
                 }
-                Received::Blob(bytes) => Cell::Blob(bytes.into()),
+                Received::Blob(bytes) => Cell::Blob(bytes),
                 Received::Text(text) => Cell::of_text(text, body),
             })
         });
@@ -230,62 +225,6 @@ impl StmtResult<'_> {
         let columns = self.cols.into_iter();
         let columns = columns.map(|column| column.name.unwrap_or_default());
         Ok((columns.collect(), cells))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Grid<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct GridVisitor;
-
-        impl<'de> Visitor<'de> for GridVisitor {
-            type Value = Grid<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("rows")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
-                let mut grid = Grid {
-                    width: None,
-                    cells: Vec::new(),
-                };
-                while rows.next_element_seed(RowOf(&mut grid))?.is_some() {}
-                Ok(grid)
-            }
-        }
-
-        deserializer.deserialize_seq(GridVisitor)
-    }
-}
-
-struct RowOf<'g, 'a>(&'g mut Grid<'a>);
-
-impl<'de> DeserializeSeed<'de> for RowOf<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowOf<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {
-        let grid = self.0;
-        let before = grid.cells.len();
-        while let Some(cell) = row.next_element()? {
-            grid.cells.push(cell);
-        }
-        let width = grid.cells.len() - before;
-        match grid.width.replace(width) {
-            Some(first) if first != width => Err(de::Error::custom("rows of different widths")),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -412,7 +351,7 @@ fn received(kind: Type, value: Raw<'_>) -> Result<Received<'_>, &'static str> {
             BASE64_NOPAD
                 .decode(unpadded.as_bytes())
                 .or_else(|_| BASE64.decode(text.as_bytes()))
-                .map(Received::Blob)
+                .map(|bytes| Received::Blob(bytes.into()))
                 .map_err(|_| "a blob that is not base64")
         }
         _ => Err("a value that is not of its type"),

@@ -37,6 +37,9 @@ use url::Target;
 /// | `sslrootcert` | file of the certificates to trust, in PEM | the well-known ones |
 /// | `allow_plain_http` | `true`: unencrypted HTTP to other machines as well | `false` |
 ///
+/// A statement that finds the database locked is tried again for 5 s, within
+/// `statement_timeout`; migrations and seeds wait as long as their own `lock_timeout` says.
+///
 /// `establish` only reads the URL. Each statement is one request; a transaction is a stream
 /// on the server, which closes when the transaction ends.
 ///
@@ -49,14 +52,18 @@ use url::Target;
 /// A request is sent again, at most 5 times within `statement_timeout`, if it did not reach
 /// the server, if the server refused to take it (429), or if it only reads. An error of the
 /// kind [`ClosedConnection`](DatabaseErrorKind::ClosedConnection) leaves open whether a
-/// statement that writes was carried out.
+/// statement that writes was carried out. What is beyond its sight is a network that by itself
+/// hands a request to the server twice: outside of a transaction, a write that no key or
+/// condition protects is then done twice. In a transaction the second one is refused.
 ///
 /// Tokens are shown nowhere by this library. The HTTP client `ureq` logs whole requests at the
-/// levels `debug` and `trace` of the crate `log`: keep the targets `ureq` and `ureq_proto` at
-/// `info` where logs are kept.
+/// level `trace` of the crate `log`. At `debug` it leaves the token out, unless a server repeats
+/// it in the address that it redirects to. Keep the targets `ureq` and `ureq_proto` at `info`
+/// where logs are kept.
 ///
 /// What differs from a local file: the words of syntax errors, no `ATTACH`, no `VACUUM`, no
-/// temporary tables, no infinite floating-point numbers, no answers above the server's limit
+/// temporary tables, no infinite floating-point numbers (−0 is as in a file: negative where it
+/// is bound, 0 where it was stored), no answers above the server's limit
 /// (10 MB on sqld) or `max_response_bytes`. `BEGIN` by hand is refused outside of
 /// [`transaction`](diesel::Connection::transaction). A seed that meets NULL in a column
 /// `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
@@ -176,21 +183,25 @@ impl Libsql {
     }
 
     /// Sends, and again as long as the first statement finds the database locked, which then
-    /// has done nothing.
+    /// has done nothing. All of it is within the statement's time, unless somebody asked for a
+    /// longer wait by name.
     fn unlocked(&mut self, requests: &[Request<'_>], repeatable: bool) -> QueryResult<Answer> {
         let begun = Instant::now();
+        let first = self.client.deadline();
+        let is_asked_for = self.lock_wait > LOCK_WAIT;
+        let mut deadline = first;
         loop {
-            let deadline = self.client.deadline();
             let answer = self.client.send(requests, repeatable, deadline)?;
+            let is_in_time = begun.elapsed() < self.lock_wait
+                && (is_asked_for || Instant::now() + LOCK_PAUSE < first);
             match answer.first_error() {
-                Some(error)
-                    if answer.nothing_ran()
-                        && is_locked(&error)
-                        && begun.elapsed() < self.lock_wait =>
-                {
+                Some(error) if answer.nothing_ran() && is_locked(&error) && is_in_time => {
                     std::thread::sleep(LOCK_PAUSE);
                 }
                 _ => return Ok(answer),
+            }
+            if is_asked_for {
+                deadline = self.client.deadline();
             }
         }
     }

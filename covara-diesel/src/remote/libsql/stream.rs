@@ -9,7 +9,7 @@ use super::url::Target;
 use super::{TRANSACTION_LOST, lost_transaction};
 use crate::remote::error::{malformed, not_of_protocol, not_sent, statement_error};
 use crate::remote::http::Http;
-use crate::remote::url::{Options, check_encrypted};
+use crate::remote::url::{Options, Parts, check_encrypted};
 use crate::remote::value::Cell;
 
 pub(super) struct Client {
@@ -91,7 +91,7 @@ impl Client {
         if reply.status != 200 {
             return Err(self.refusal(reply.status, &reply.body));
         }
-        let (answer, next) = Answer::read(reply.body, requests.len())?;
+        let (answer, next) = Answer::read(reply.body, requests.len(), &self.http)?;
         let before = stream.and_then(|stream| stream.base);
         self.stream = self.next(next, before)?;
         Ok(answer)
@@ -103,14 +103,21 @@ impl Client {
             return Ok(None);
         };
         if let Some(base) = &mut stream.base {
-            let known = base.starts_with("https://") || base.starts_with("http://");
-            if !known || check_encrypted(base, &self.options).is_err() {
+            if !self.accepts(base) {
                 return Err(malformed("it wants to go on at a URL that is not accepted"));
             }
             base.truncate(base.trim_end_matches('/').len());
         }
         stream.base = stream.base.or(before);
         Ok(Some(stream))
+    }
+
+    /// Whether the token may go to where the server wants it.
+    fn accepts(&self, base: &str) -> bool {
+        let is_plain = Parts::of(base).is_ok_and(|parts| {
+            ["https", "http"].contains(&parts.scheme) && parts.parameters.is_empty()
+        });
+        is_plain && !base.contains(['?', '#']) && check_encrypted(base, &self.options).is_ok()
     }
 
     fn refusal(&self, status: u16, body: &str) -> Error {
@@ -141,11 +148,11 @@ fn is_of_stream(code: Option<&str>) -> bool {
     })
 }
 
-fn error_of(error: &ServerError) -> Error {
+fn error_of(error: &ServerError, http: &Http) -> Error {
     if is_of_stream(error.code.as_deref()) {
         return lost_transaction();
     }
-    statement_error(&error.message)
+    statement_error(&http.without_token(&error.message))
 }
 
 /// What came of a statement.
@@ -164,7 +171,8 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn read(body: String, requests: usize) -> QueryResult<(Self, Option<Stream>)> {
+    /// Reads the answer that came by `http`.
+    fn read(body: String, requests: usize, http: &Http) -> QueryResult<(Self, Option<Stream>)> {
         let reply: Reply<'_> =
             serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
         if reply.results.len() != requests {
@@ -175,7 +183,7 @@ impl Answer {
         let mut autocommit = None;
         for outcome in reply.results {
             if let Some(error) = outcome.error {
-                first_error.get_or_insert_with(|| error_of(&error));
+                first_error.get_or_insert_with(|| error_of(&error, http));
             }
             let Some(response) = outcome.response else {
                 continue;
@@ -188,7 +196,7 @@ impl Answer {
                 return Err(malformed("not one result for each step"));
             }
             if let Some(error) = batch.step_errors.iter().flatten().next() {
-                first_error.get_or_insert_with(|| error_of(error));
+                first_error.get_or_insert_with(|| error_of(error, http));
             }
             for result in batch.step_results {
                 let Some(result) = result else { break };

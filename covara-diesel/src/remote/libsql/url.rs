@@ -31,8 +31,13 @@ impl Target {
                 // Which driver a URL is for is known already.
                 ("driver", _) => {}
                 (name, value) if options.take(name, value)? => {}
-                (name, _) => {
-                    return Err(bad_url(format!("{name} is no parameter of libSQL URLs")));
+                // Its name is not repeated: it may be a token that lacks one, with the `=` that
+                // tokens may end with.
+                _ => {
+                    return Err(bad_url(format!(
+                        "a parameter of the URL is none of those of libSQL: authToken, tls, {}",
+                        Options::NAMES
+                    )));
                 }
             }
         }

@@ -5,7 +5,7 @@ use super::{Run, TableRun, execute};
 use crate::connection::{BatchError, DatabaseConnection};
 use crate::seed::error::{SeedError, known, outside};
 use crate::seed::insert::Ignored;
-use crate::seed::report::TableSummary;
+use crate::seed::report::{SeedProgress, TableSummary};
 use crate::seed::row::SeedRow;
 use crate::seed::target::unquoted;
 
@@ -23,8 +23,8 @@ pub(super) struct Batches {
     tables: Vec<String>,
     /// Of each table, how many rows are new.
     inserted: Vec<usize>,
-    /// Rows in batches that the database has.
-    kept: usize,
+    /// Of each table, how many rows are in batches that the database has.
+    kept: Vec<usize>,
     sent: usize,
 }
 
@@ -42,27 +42,50 @@ impl<C: DatabaseConnection> Run<'_, '_, C> {
             return Ok(());
         };
         let rows: Vec<usize> = batches.statements.iter().map(|(.., rows)| *rows).collect();
-        let kept = batches.kept;
         match self.conn.send_batch(&rows) {
             Ok(changed) => {
-                for ((table, ..), changed) in batches.statements.drain(..).zip(changed) {
+                let mut first = batches.tables.len();
+                for ((table, _, rows), changed) in batches.statements.drain(..).zip(changed) {
                     batches.inserted[table] += changed;
+                    batches.kept[table] += rows;
+                    first = first.min(table);
                 }
-                batches.kept += rows.iter().sum::<usize>();
                 batches.sent += usize::from(!rows.is_empty());
                 self.conn.begin_batch();
+                self.report_batch(first);
                 Ok(())
             }
             Err(error) => {
                 let error = self.refused_in_batch(error);
-                Err(match kept {
-                    0 => error,
-                    rows => SeedError::Partial {
-                        rows,
-                        source: Box::new(error),
-                    },
-                })
+                Err(self.with_what_is_kept(error))
             }
+        }
+    }
+
+    /// Tells how far the tables have come that a batch had rows of, `first` and those after it.
+    fn report_batch(&mut self, first: usize) {
+        if let (Some(report), Some(batches)) = (&mut self.progress, &self.batches) {
+            let tables = batches.tables.iter().zip(&batches.kept).skip(first);
+            // A table without rows has left no name.
+            for (table, rows) in tables.filter(|(table, _)| !table.is_empty()) {
+                report(&SeedProgress {
+                    table: unquoted(table),
+                    rows: *rows,
+                });
+            }
+        }
+    }
+
+    /// The error, and that the rows of earlier batches are kept, if there are any.
+    pub(super) fn with_what_is_kept(&self, error: SeedError) -> SeedError {
+        let batches = self.batches.as_ref();
+        match batches.map_or(0, |batches| batches.kept.iter().sum()) {
+            0 => error,
+            _ if matches!(error, SeedError::Partial { .. }) => error,
+            rows => SeedError::Partial {
+                rows,
+                source: Box::new(error),
+            },
         }
     }
 
@@ -132,6 +155,7 @@ where
             if batches.tables.len() <= position {
                 batches.tables.resize(position + 1, String::new());
                 batches.inserted.resize(position + 1, 0);
+                batches.kept.resize(position + 1, 0);
                 batches.tables[position].clone_from(&self.target.table);
             }
             batches.statements.push((position, self.done + 1, N));

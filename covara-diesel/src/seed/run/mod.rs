@@ -70,7 +70,8 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
         let mut table = TableRun::new(self, target)?;
         if let Err(error) = write(&mut table).and_then(|()| table.finish()) {
             let Target { table, .. } = table.target;
-            return Err(self.wrong_order(&table, error));
+            let error = self.wrong_order(&table, error);
+            return Err(self.with_what_is_kept(error));
         }
         let TableRun {
             target,
@@ -315,6 +316,10 @@ where
     }
 
     fn report(&mut self) {
+        // Of batches it is told when they have been sent.
+        if self.run.batches.is_some() {
+            return;
+        }
         if let Some(report) = &mut self.run.progress {
             self.progress.rows = self.done + self.staged;
             report(&self.progress);
