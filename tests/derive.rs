@@ -33,7 +33,7 @@ fn database(create: &str) -> SqliteConnection {
 
 /// One message per mistake, on the field or attribute that is wrong.
 #[test]
-fn ui() {
+fn mistakes_in_derives() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/seedable/*.rs");
     cases.compile_fail("tests/ui/searchable/*.rs");
