@@ -64,6 +64,7 @@ mod suite {
     mod helpers;
     mod interop;
     mod migrate;
+    mod pool;
     mod search {
         mod cities;
         mod concurrency;

@@ -19,6 +19,7 @@ mod backend {
     /// A time that the database holds and chrono does not.
     pub const FAR_TIME: &str = "9223372036854775807";
 
+    pub const AUTO_ID: &str = "INTEGER PRIMARY KEY";
     pub const LARGEST_WHOLE: i64 = i64::MAX;
     pub const LARGEST_TEXT: usize = 1_000_000_000;
     /// Rows that a seed surely keeps all or none of.
@@ -95,6 +96,13 @@ mod suite {
         mod verification_tokens;
 
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
+    }
+    mod fixtures {
+        mod described;
+        mod errors;
+        mod helpers;
+
+        use helpers::{Files, Slowly, gzip, name};
     }
     mod harness;
     mod helpers;

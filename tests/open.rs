@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use covara_diesel::auth::{
     Account, AccountStore, ApiKeyStore, NewApiKey, NewSession, Purpose, SessionStore,
     VerificationTokenStore,
 };
-use covara_diesel::pool::PoolDriver;
-use covara_diesel::{AnyConnection, Dialect, Seed, auto_migrate, open, with_typed};
+use covara_diesel::pool::{PoolDriver, recommended_pool_config};
+use covara_diesel::remote::{D1Connection, LibsqlConnection};
+use covara_diesel::{
+    AnyConnection, DatabaseConnection, Dialect, Seed, auto_migrate, open, with_typed,
+};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use support::numbers::{self, Number};
@@ -90,4 +94,76 @@ fn the_example_takes_all_urls_at_once() {
     }
     assert_eq!(printed.matches("246 inserted").count(), 3, "{printed}");
     assert_eq!(printed.matches("token good: true").count(), 3, "{printed}");
+}
+
+/// The cells between the bars of a row.
+fn cells(row: &str) -> Vec<&str> {
+    row.trim_matches('|').split(" | ").map(str::trim).collect()
+}
+
+fn time(seconds: Option<Duration>) -> String {
+    seconds.map_or("for ever".to_owned(), |time| {
+        format!("{} s", time.as_secs())
+    })
+}
+
+#[test]
+fn the_readme_tells_each_databases_urls_pool_and_bind_limit() {
+    let readme = include_str!("../README.md");
+    let (_, section) = readme.split_once("\n## Databases").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows: Vec<_> = section
+        .lines()
+        .filter(|line| line.contains("Connection`, `"))
+        .map(cells)
+        .collect();
+    let drivers = [
+        PoolDriver::Sqlite,
+        PoolDriver::Sqlite,
+        PoolDriver::Postgres,
+        PoolDriver::Hyperdrive,
+        PoolDriver::Neon,
+        PoolDriver::Pglite,
+        PoolDriver::Libsql,
+        PoolDriver::D1,
+    ];
+    assert_eq!(rows.len(), drivers.len());
+    for (row, driver) in rows.iter().zip(drivers) {
+        let [name, _, urls, settings, transactions, bind_limit, ..] = row[..] else {
+            panic!("{row:?}");
+        };
+        // What begins with the sign of omission is no whole URL.
+        let samples = urls.split('`').skip(1).step_by(2);
+        let samples: Vec<_> = samples.filter(|url| !url.starts_with('…')).collect();
+        assert!(!samples.is_empty(), "{name}");
+        for url in samples {
+            assert_eq!(PoolDriver::from_url(url), Ok(driver), "{name}: {url}");
+        }
+        let config = recommended_pool_config(driver);
+        let size = match name {
+            "SQLite in memory" => open(":memory:").unwrap().max_size(),
+            _ => config.max_size,
+        };
+        let (idle, connect) = (time(config.idle_timeout), time(config.connection_timeout));
+        assert_eq!(settings, format!("{size} / {idle} / {connect}"), "{name}");
+        let limit: usize = bind_limit.replace(',', "").parse().unwrap();
+        let (expected, begins) = match driver {
+            PoolDriver::D1 => {
+                let conn = D1Connection::establish("d1://account/database?token=x").unwrap();
+                (conn.bind_limit(), conn.has_transactions())
+            }
+            PoolDriver::Libsql => {
+                let conn = LibsqlConnection::establish("libsql://app.example").unwrap();
+                (conn.bind_limit(), conn.has_transactions())
+            }
+            PoolDriver::Sqlite => {
+                let conn = SqliteConnection::establish(":memory:").unwrap();
+                (conn.bind_limit(), conn.has_transactions())
+            }
+            // That many are bound in PostgreSQL's own tests.
+            _ => (65_535, true),
+        };
+        assert_eq!(limit, expected, "{name}");
+        assert_eq!(transactions.starts_with("yes"), begins, "{name}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Every form a URL can have, how long one is tried, and how many connections it becomes.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use covara_diesel::pool::{self, PoolDriver, PoolError, recommended_pool_config};
 use covara_diesel::{any, auto_migrate, open, with_typed};
 use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::sql_types::Text;
 use support::own_postgres::{PASSWORD_IN_URL, PostgresServer};
 use support::pgbouncer::PgBouncer;
@@ -113,6 +115,14 @@ fn every_form_of_url_reaches_its_server() {
             format!(
                 "host='{socket}' port={port} user=covara dbname=postgres \
                  password=p@ss/w?rd:100%"
+            ),
+            "postgres",
+            "",
+        ),
+        (
+            format!(
+                "host=ep-x-pooler.a.neon.tech hostaddr=127.0.0.1 port={port} user=covara \
+                 dbname=postgres password=p@ss/w?rd:100%"
             ),
             "postgres",
             "",
@@ -333,18 +343,55 @@ fn prepared(conn: &mut PgConnection) -> i64 {
     number(conn, "SELECT count(*) AS n FROM pg_prepared_statements")
 }
 
+thread_local! {
+    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps the warnings of each thread.
+struct Warnings;
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            WARNINGS.with_borrow_mut(|warnings| warnings.push(record.args().to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// A plain pool, and what was told when it was opened.
+fn plain(url: &str) -> (Pool<ConnectionManager<PgConnection>>, String) {
+    // Another test of the program may have been first.
+    let _ = log::set_logger(&Warnings);
+    log::set_max_level(log::LevelFilter::Warn);
+    WARNINGS.take();
+    let pool = pool::postgres(url, PoolDriver::Postgres).unwrap();
+    (pool, WARNINGS.take().join("\n"))
+}
+
 #[test]
-fn a_plain_pool_sees_what_it_meets_and_keeps_statements_only_on_a_server() {
+fn a_plain_pool_sees_what_it_meets_tells_it_and_keeps_statements_only_on_a_server() {
     let db = TestDb::new();
-    let pool = pool::postgres(db.url(), PoolDriver::Postgres).unwrap();
+    let (pool, told) = plain(&db.url());
     assert!(prepared(&mut pool.get().unwrap()) > 0);
+    assert_eq!(told, "");
 
     let pooler = PgBouncer::untracking(3);
-    let pool = pool::postgres(pooler.url(&db.url()), PoolDriver::Postgres).unwrap();
+    let (pool, told) = plain(&pooler.url(&db.url()));
     assert_eq!(prepared(&mut pool.get().unwrap()), 0);
+    assert!(
+        told.starts_with("a transaction pooler is in between"),
+        "{told}"
+    );
 
     let pglite = pglite::TestDb::new();
-    let pool = pool::postgres(pglite.url(), PoolDriver::Postgres).unwrap();
+    let (pool, told) = plain(&pglite.url());
     assert_eq!(pool.max_size(), 1);
     assert_eq!(prepared(&mut pool.get().unwrap()), 0);
+    assert!(told.starts_with("PGlite answers"), "{told}");
 }

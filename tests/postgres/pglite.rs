@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use covara_diesel::doctor::{self, Between, Severity};
 use covara_diesel::pool::{self, PoolDriver};
@@ -99,6 +100,32 @@ fn two_programs_in_turn_get_right_answers() {
             "{printed}{}",
             String::from_utf8_lossy(&seed.stderr)
         );
+    }
+}
+
+#[test]
+fn a_place_that_is_taken_is_waited_for() {
+    let db = TestDb::new();
+    let held_for = Duration::from_secs(1);
+    for driver in [PoolDriver::Pglite, PoolDriver::Postgres] {
+        // The pool before may still be leaving.
+        let end = Instant::now() + Duration::from_secs(10);
+        let held = loop {
+            match PgConnection::establish(&db.url()) {
+                Ok(conn) => break conn,
+                Err(error) => assert!(Instant::now() < end, "{error}"),
+            }
+            thread::sleep(Duration::from_millis(50));
+        };
+        let begun = Instant::now();
+        let holder = thread::spawn(move || {
+            thread::sleep(held_for);
+            drop(held);
+        });
+        let pool = pool::postgres(db.url(), driver).unwrap();
+        pool.get().unwrap().batch_execute("SELECT 1").unwrap();
+        assert!(begun.elapsed() >= held_for, "{driver}");
+        holder.join().unwrap();
     }
 }
 

@@ -15,7 +15,8 @@ use support::pgbouncer::PgBouncer;
 use support::pglite;
 use support::postgres::TestDb;
 
-const DOWN: Duration = Duration::from_millis(700);
+/// Longer than a client waits for a connection, so that somebody notices.
+const DOWN: Duration = Duration::from_millis(2_500);
 
 #[derive(Debug, Default)]
 struct Outcome {
@@ -23,6 +24,8 @@ struct Outcome {
     kept: Vec<i64>,
     /// What may be or not: the answer was lost.
     failed: usize,
+    /// How many were kept after the server had come back.
+    kept_after: usize,
 }
 
 /// Writes and reads from `clients` threads of one pool until `restart` is through and the
@@ -32,11 +35,11 @@ fn work_through(url: &str, driver: PoolDriver, clients: i64, restart: impl FnOnc
     config.connection_timeout = Some(Duration::from_secs(2));
     let pool = pool::postgres_with(url, driver, &config).unwrap();
     pool.get().unwrap().batch_execute(numbers::CREATE).unwrap();
-    let done = AtomicBool::new(false);
+    let (back, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let outcomes = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for client in 0..clients {
-            let (pool, done, outcomes) = (&pool, &done, &outcomes);
+            let (pool, back, done, outcomes) = (&pool, &back, &done, &outcomes);
             scope.spawn(move || {
                 let mut outcome = Outcome::default();
                 for n in 0.. {
@@ -44,12 +47,16 @@ fn work_through(url: &str, driver: PoolDriver, clients: i64, restart: impl FnOnc
                         break;
                     }
                     let key = client * 1_000_000 + n;
+                    let is_back = back.load(Ordering::Relaxed);
                     let written = pool
                         .get()
                         .map_err(drop)
                         .and_then(|mut conn| write(&mut conn, key).map_err(drop));
                     match written {
-                        Ok(()) => outcome.kept.push(key),
+                        Ok(()) => {
+                            outcome.kept.push(key);
+                            outcome.kept_after += usize::from(is_back);
+                        }
                         Err(()) => outcome.failed += 1,
                     }
                     // What was committed last is there, and is itself.
@@ -65,19 +72,24 @@ fn work_through(url: &str, driver: PoolDriver, clients: i64, restart: impl FnOnc
         }
         thread::sleep(Duration::from_millis(500));
         restart();
-        let back = Instant::now();
+        let begun = Instant::now();
         while pool.get().is_err() {
             assert!(
-                back.elapsed() < Duration::from_secs(20),
+                begun.elapsed() < Duration::from_secs(20),
                 "the pool does not recover"
             );
         }
-        thread::sleep(Duration::from_millis(1500));
+        back.store(true, Ordering::Relaxed);
+        // A client may still be waiting for a connection.
+        thread::sleep(config.connection_timeout.unwrap() + Duration::from_millis(1500));
         done.store(true, Ordering::Relaxed);
     });
     let outcomes = outcomes.into_inner().unwrap();
     let failed: usize = outcomes.iter().map(|outcome| outcome.failed).sum();
     assert!(failed > 0, "nobody noticed");
+    for outcome in &outcomes {
+        assert!(outcome.kept_after > 0, "one does not work on: {outcome:?}");
+    }
     let mut kept: Vec<i64> = outcomes
         .into_iter()
         .flat_map(|outcome| outcome.kept)
@@ -148,7 +160,7 @@ fn pgbouncer_restarts() {
 }
 
 #[test]
-fn the_server_behind_pgbouncer_restarts() {
+fn the_sessions_behind_pgbouncer_are_ended() {
     let db = TestDb::new();
     let pooler = PgBouncer::untracking(3);
     let url = pooler.url(&db.url());

@@ -17,13 +17,16 @@ use crate::values::JsonText;
 /// key that has no index of its own, as descending ones and those WITHOUT ROWID have
 /// (<https://sqlite.org/lang_createtable.html#rowid>). Other keys may hold NULL by an old
 /// mistake of SQLite's, of which no file makes use here. Hidden columns are generated (2, 3)
-/// or a virtual table's own (1).
+/// or a virtual table's own (1). libSQL's server takes no HAVING without GROUP BY.
 const COLUMNS: &str = "
-WITH columns AS (SELECT * FROM pragma_table_xinfo($1, $2) WHERE hidden <> 1),
+WITH columns AS (SELECT * FROM pragma_table_xinfo(?1, ?2) WHERE hidden <> 1),
      rowid AS (
-         SELECT max(cid) AS cid FROM columns WHERE pk > 0
-         HAVING count(*) = 1 AND upper(max(type)) = 'INTEGER'
-             AND NOT EXISTS (SELECT 1 FROM pragma_index_list($1, $2) WHERE origin = 'pk')
+         SELECT cid FROM (
+             SELECT max(cid) AS cid, count(*) AS keys, upper(max(type)) AS kind
+             FROM columns WHERE pk > 0
+         )
+         WHERE keys = 1 AND kind = 'INTEGER'
+             AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1, ?2) WHERE origin = 'pk')
      )
 SELECT c.name AS name, c.type AS kind,
        c.cid IS (SELECT cid FROM rowid) OR (c.\"notnull\" = 0 AND c.pk = 0) AS nullable,
@@ -131,7 +134,7 @@ where
     // SQLite tells the name of no foreign key.
     let _ = constraint;
     let (schema, table) = name::parts(table);
-    let keys = diesel::sql_query("SELECT \"table\" AS parent FROM pragma_foreign_key_list($1, $2)")
+    let keys = diesel::sql_query("SELECT \"table\" AS parent FROM pragma_foreign_key_list(?1, ?2)")
         .bind::<Text, _>(&table)
         .bind::<Nullable<Text>, _>(&schema)
         .load::<ForeignKey>(conn)?;
