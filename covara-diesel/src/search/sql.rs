@@ -20,8 +20,8 @@ pub enum Bind<'a> {
     Doubles(Vec<Option<f64>>),
 }
 
-impl<'a> Bind<'a> {
-    pub(crate) fn borrowed(text: Option<&'a str>) -> Self {
+impl<'a> From<Option<&'a str>> for Bind<'a> {
+    fn from(text: Option<&'a str>) -> Self {
         Self::Text(text.map(Cow::Borrowed))
     }
 }

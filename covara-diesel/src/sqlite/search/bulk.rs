@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 
 use crate::connection::DatabaseConnection;
-use crate::search::{Bind, Document, Entry, Guard, SearchEngine, Sql, batches, integer};
+use crate::search::{Document, Entry, Guard, SearchEngine, Sql, batches, integer};
 
 /// How many bytes of words FTS5 can write out without it being noticed.
 const FEW_WORDS: usize = 128 << 10;
@@ -96,7 +96,7 @@ where
             sql.bind(key);
             for words in &document.words {
                 sql.push(", ");
-                sql.bind(Bind::borrowed(words.as_deref()));
+                sql.bind(words.as_deref());
             }
             sql.push(")");
             key += 1;

@@ -1,6 +1,6 @@
 //! Writes documents and their words.
 
-use crate::search::{Bind, Document, Entry, Guard, Sql};
+use crate::search::{Document, Entry, Guard, Sql};
 
 /// Statements come in a few sizes only, so that each is prepared once per connection. Large
 /// ones, as FTS5 writes out what it has gathered before each.
@@ -79,7 +79,7 @@ fn words<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d>
         sql.bind(document.id.as_str());
         for words in &document.words {
             sql.push(", ");
-            sql.bind(Bind::borrowed(words.as_deref()));
+            sql.bind(words.as_deref());
         }
         sql.push(")");
     }
