@@ -3,7 +3,7 @@
 use diesel::row::{Field, Row};
 
 use super::analysis::Analyzer;
-use super::definition::IndexDefinition;
+use super::definition::{FieldKind, IndexDefinition};
 use super::engine::SearchEngine;
 use super::error::SearchError;
 use super::sql::Sql;
@@ -94,6 +94,23 @@ impl Entry {
         let columns = self.definition.columns();
         let columns = columns.map(|(number, ..)| format!(", {prefix}c{number}"));
         columns.collect()
+    }
+
+    /// Gives its documents the columns of the fields from number `first` on.
+    pub(crate) fn add_columns(
+        &self,
+        first: usize,
+        column: fn(usize, FieldKind) -> String,
+    ) -> Vec<Sql<'static>> {
+        let columns = self.definition.columns();
+        let columns = columns.filter(|(number, ..)| *number >= first);
+        let table = self.documents();
+        columns
+            .map(|(number, _, field)| {
+                let column = column(number, field.kind());
+                Sql::once(format!("ALTER TABLE {table} ADD COLUMN {column}"))
+            })
+            .collect()
     }
 
     /// What a document that is there already gets from the new one.

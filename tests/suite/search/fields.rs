@@ -260,3 +260,19 @@ fn filters_by_every_kind_of_field() {
         "it is not searched"
     );
 }
+
+#[test]
+fn many_documents_of_any_number_of_columns_are_written() {
+    // So many that a statement with one value more per document would have too many.
+    for columns in [29, 60] {
+        let mut definition = IndexDefinition::new().field("body", Field::text());
+        for n in 0..columns {
+            definition = definition.field(format!("n{n}"), Field::integer());
+        }
+        let (_db, mut conn) = index_of(&definition);
+        let documents = (0..1_100).map(|n| (n.to_string(), json!({"body": "word", "n0": n})));
+        assert_eq!(Fts.index_many(&mut conn, "docs", documents).unwrap(), 1_100);
+        let query = SearchQuery::new("word").filter(Filter::is("n0", 1_099));
+        assert_eq!(ids(&mut conn, &query), ["1099"]);
+    }
+}

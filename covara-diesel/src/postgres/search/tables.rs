@@ -128,17 +128,7 @@ pub(super) fn create(entry: &Entry) -> Vec<Sql<'static>> {
 }
 
 pub(super) fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
-    let columns = entry.definition.columns();
-    columns
-        .filter(|(number, ..)| *number >= first)
-        .map(|(number, _, field)| {
-            let column = column(number, field.kind());
-            Sql::once(format!(
-                "ALTER TABLE {} ADD COLUMN {column}",
-                entry.documents()
-            ))
-        })
-        .collect()
+    entry.add_columns(first, column)
 }
 
 pub(super) fn remove(entry: &Entry) -> Vec<Sql<'static>> {

@@ -7,7 +7,8 @@ use crate::search::{Document, Entry, Guard, Sql};
 const SIZES: [usize; 6] = [1_024, 256, 64, 16, 4, 1];
 
 pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
-    let columns = entry.definition.columns().count() + 2;
+    // A new document brings its key, id and source.
+    let columns = entry.definition.columns().count() + 3;
     let words = entry.definition.searched().count() + 1;
     // One bind is the guard's.
     let most = bind_limit.saturating_sub(1) / columns.max(words);
