@@ -86,6 +86,10 @@ pub trait SearchAdapter {
     /// Adds fields to an index. Documents written from now on have them; for those that are
     /// there call [`reindex`](Self::reindex) until it is done.
     ///
+    /// On SQLite, in a file or in memory, an index that was made with eight searched fields or
+    /// fewer has room for eight. One more has all its documents indexed again at once, in one
+    /// transaction.
+    ///
     /// # Errors
     ///
     /// A field of that name is there already, or is unusable; there is no such index; the
@@ -139,7 +143,7 @@ pub trait SearchAdapter {
         D: Serialize + ?Sized,
     {
         let entry = known(conn, index)?;
-        write::one(conn, &entry, id, document)
+        write::one(conn, &entry, id, &write::value(id, document)?)
     }
 
     /// The same with a document that is JSON text. Halves of surrogate pairs, which JavaScript
@@ -159,7 +163,8 @@ pub trait SearchAdapter {
         C: DatabaseConnection<Backend = Self::Backend>,
     {
         let document = write::parse(id, json)?;
-        self.index(conn, index, id, &document)
+        let entry = known(conn, index)?;
+        write::one(conn, &entry, id, &document)
     }
 
     /// Writes many documents, streamed, each with its id, and returns how many. Of two with

@@ -3,47 +3,90 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use serde_json::Value;
+use serde::Serialize;
 
-use super::document::Document;
+use super::document::Documents;
 use super::engine::SearchEngine;
 use super::entry::Entry;
 use super::error::SearchError;
+use super::write::{no_form, read};
 
-/// Most documents that go from thread to thread at a time.
-const PART: usize = 256;
+/// Most documents that are made and written at a time.
+const PART: usize = 1_024;
 /// About how many bytes of them.
 const PART_BYTES: usize = 1 << 20;
+/// How many the first part has, which decides whether a second thread is worth it.
+const FIRST: usize = 256;
 /// Most parts under way.
-const UNDER_WAY: usize = 8;
+const UNDER_WAY: usize = 4;
 
-/// An id and its document.
-type Given = (String, Value);
-type Part = Vec<Given>;
-type Made = Result<Vec<Document>, SearchError>;
+/// Documents in JSON, with their ids. One behind the other in one piece of memory: pieces that
+/// one thread asks for and another gives back cost both.
+#[derive(Default)]
+pub(super) struct Part {
+    bytes: Vec<u8>,
+    /// Where each id and its document ends.
+    ends: Vec<(usize, usize)>,
+}
 
-/// Shows `take` the documents made of `values`, in their order.
+type Made = Result<Documents, SearchError>;
+
+impl Part {
+    pub(super) fn push<D>(&mut self, id: &str, document: &D) -> Result<(), SearchError>
+    where
+        D: Serialize + ?Sized,
+    {
+        self.bytes.extend_from_slice(id.as_bytes());
+        let middle = self.bytes.len();
+        serde_json::to_writer(&mut self.bytes, document).map_err(no_form(id))?;
+        self.ends.push((middle, self.bytes.len()));
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    fn fill(
+        most: usize,
+        mut next: impl FnMut(&mut Self) -> Result<bool, SearchError>,
+    ) -> Result<Self, SearchError> {
+        let mut part = Self::default();
+        while part.ends.len() < most && part.bytes.len() < PART_BYTES && next(&mut part)? {}
+        Ok(part)
+    }
+
+    fn documents<DB: SearchEngine>(&self, entry: &Entry) -> Made {
+        let mut documents = Documents::default();
+        let mut start = 0;
+        for &(middle, end) in &self.ends {
+            let id = self.bytes.get(start..middle).unwrap_or_default();
+            let id = str::from_utf8(id).unwrap_or_default();
+            let json = self.bytes.get(middle..end).unwrap_or_default();
+            documents.push::<DB>(entry, id, &read(id, json)?)?;
+            start = end;
+        }
+        Ok(documents)
+    }
+}
+
+/// Shows `take` the documents that `next` gives to a part, one each time until it says that
+/// there is none left, in their order, many at a time.
 ///
 /// Making the words of many takes about as long as writing them, so a second thread does it, if
-/// there is a CPU for it. `values` and `take` stay on this one.
+/// there is a CPU for it. `next` and `take` stay on this one.
 pub(super) fn documents<DB: SearchEngine>(
     entry: &Entry,
-    values: impl Iterator<Item = Result<Given, SearchError>>,
-    mut take: impl FnMut(Document) -> Result<(), SearchError>,
+    mut next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
+    mut take: impl FnMut(Documents) -> Result<(), SearchError>,
 ) -> Result<(), SearchError> {
-    let mut values = values.fuse();
-    let first = part(&mut values)?;
-    let more = first.len() == PART;
-    for document in made::<DB>(entry, &first)? {
-        take(document)?;
-    }
-    if !more {
-        // Large ones, or all there are.
-        return here::<DB>(entry, values, take);
-    }
+    let first = Part::fill(FIRST, &mut next)?;
+    take(first.documents::<DB>(entry)?)?;
+    // Fewer are large ones, or all there are.
+    let many = first.ends.len() == FIRST;
     let cpus = thread::available_parallelism().map_or(1, usize::from);
-    if cpus == 1 {
-        return here::<DB>(entry, values, take);
+    if !many || cpus == 1 {
+        return here::<DB>(entry, next, take);
     }
     thread::scope(|scope| {
         let (give, given) = channel::<Part>();
@@ -56,27 +99,29 @@ pub(super) fn documents<DB: SearchEngine>(
         };
         let named = thread::Builder::new().name("covara-search".to_owned());
         match named.spawn_scoped(scope, work) {
-            Ok(_) => there(values, take, &give, &ready),
-            Err(_) => here::<DB>(entry, values, take),
+            Ok(_) => there(next, take, &give, &ready),
+            Err(_) => here::<DB>(entry, next, take),
         }
     })
 }
 
 fn here<DB: SearchEngine>(
     entry: &Entry,
-    values: impl Iterator<Item = Result<Given, SearchError>>,
-    mut take: impl FnMut(Document) -> Result<(), SearchError>,
+    mut next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
+    mut take: impl FnMut(Documents) -> Result<(), SearchError>,
 ) -> Result<(), SearchError> {
-    for value in values {
-        let (id, value) = value?;
-        take(Document::new::<DB>(entry, &id, &value)?)?;
+    loop {
+        let part = Part::fill(PART, &mut next)?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        take(part.documents::<DB>(entry)?)?;
     }
-    Ok(())
 }
 
 fn there(
-    mut values: impl Iterator<Item = Result<Given, SearchError>>,
-    mut take: impl FnMut(Document) -> Result<(), SearchError>,
+    mut next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
+    mut take: impl FnMut(Documents) -> Result<(), SearchError>,
     give: &Sender<Part>,
     ready: &Receiver<Made>,
 ) -> Result<(), SearchError> {
@@ -84,7 +129,7 @@ fn there(
     let mut some_left = true;
     while some_left || under_way > 0 {
         if some_left && under_way < UNDER_WAY {
-            let part = part(&mut values)?;
+            let part = Part::fill(PART, &mut next)?;
             some_left = !part.is_empty();
             if some_left && give.send(part).is_ok() {
                 under_way += 1;
@@ -96,9 +141,7 @@ fn there(
             return Ok(());
         };
         under_way -= 1;
-        for document in documents? {
-            take(document)?;
-        }
+        take(documents?)?;
     }
     Ok(())
 }
@@ -106,42 +149,8 @@ fn there(
 /// What the other thread does, until nothing is given any more or nobody takes it.
 fn serve<DB: SearchEngine>(entry: &Entry, given: &Receiver<Part>, hand_back: &Sender<Made>) {
     for part in given {
-        if hand_back.send(made::<DB>(entry, &part)).is_err() {
+        if hand_back.send(part.documents::<DB>(entry)).is_err() {
             return;
         }
-    }
-}
-
-fn made<DB: SearchEngine>(entry: &Entry, part: &[Given]) -> Made {
-    part.iter()
-        .map(|(id, value)| Document::new::<DB>(entry, id, value))
-        .collect()
-}
-
-fn part(
-    values: &mut impl Iterator<Item = Result<Given, SearchError>>,
-) -> Result<Part, SearchError> {
-    let mut part = Vec::new();
-    let mut bytes = 0;
-    while part.len() < PART && bytes < PART_BYTES {
-        let Some(value) = values.next().transpose()? else {
-            break;
-        };
-        bytes += size(&value.1);
-        part.push(value);
-    }
-    Ok(part)
-}
-
-/// About how many bytes of text there are in it.
-fn size(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len(),
-        Value::Array(values) => values.iter().map(size).sum(),
-        Value::Object(values) => values
-            .iter()
-            .map(|(name, value)| name.len() + size(value))
-            .sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
     }
 }

@@ -1,5 +1,7 @@
 //! Makes, finds, changes and removes indexes.
 
+use std::time::Duration;
+
 use diesel::QueryResult;
 use diesel::query_builder::QueryFragment;
 
@@ -8,7 +10,8 @@ use super::engine::SearchEngine;
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::sql::Sql;
-use crate::connection::DatabaseConnection;
+use super::write;
+use crate::connection::{DatabaseConnection, Transaction};
 
 pub(super) fn of<C>(error: diesel::result::Error) -> SearchError
 where
@@ -27,6 +30,15 @@ where
         .map(|statement| statement as &dyn QueryFragment<C::Backend>)
         .collect();
     conn.execute_atomically(&statements).map_err(of::<C>)
+}
+
+/// Begins a transaction that keeps other writers out. The lock wait the connection has is the
+/// one its user wants.
+pub(super) fn begin_write<C>(conn: &mut C) -> Result<Transaction<'_, C>, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    Transaction::begin(conn, |conn| conn.begin_write(Duration::ZERO)).map_err(of::<C>)
 }
 
 fn row<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
@@ -76,7 +88,7 @@ where
     if !found.ready {
         let entry = Entry::of(found.number, name, definition.clone(), None);
         let mut statements: Vec<Sql<'_>> = C::Backend::lock(&entry).into_iter().collect();
-        statements.extend(C::Backend::create(&entry));
+        statements.extend(C::Backend::create(&entry, conn.is_remote()));
         if definition.table.is_some() {
             statements.extend(C::Backend::watch(&entry));
         }
@@ -141,9 +153,19 @@ where
         let at = statements.len();
         statements.push(entry.set_definition(&changed.definition));
         statements.extend(C::Backend::extend(&changed, first));
-        match atomically(conn, &statements) {
-            Ok(counts) if counts.get(at) == Some(&1) => return Ok(()),
-            Ok(_) => {}
+        let room = C::Backend::make_room(conn, &changed).map_err(of::<C>)?;
+        let change = |conn: &mut C| {
+            let counts = atomically(conn, &statements)?;
+            Ok(counts.get(at) == Some(&1))
+        };
+        let changed = if room.is_empty() {
+            change(conn)
+        } else {
+            change_and_reindex(conn, name, change, &room)
+        };
+        match changed {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
             Err(error) => {
                 // Somebody else may have added fields meanwhile; then these come behind them.
                 let now = find(conn, name)?.map(|now| now.definition);
@@ -153,4 +175,29 @@ where
             }
         }
     }
+}
+
+/// Both or, if there was nothing to change any more, nothing.
+fn change_and_reindex<C>(
+    conn: &mut C,
+    name: &str,
+    change: impl FnOnce(&mut C) -> Result<bool, SearchError>,
+    room: &[Sql<'_>],
+) -> Result<bool, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let mut transaction = begin_write(conn)?;
+    let conn = transaction.conn();
+    if !change(conn)? {
+        return Ok(false);
+    }
+    atomically(conn, room)?;
+    while let Some(entry) = find(conn, name)? {
+        if write::reindex(conn, &entry, usize::MAX)? == 0 {
+            break;
+        }
+    }
+    transaction.commit().map_err(of::<C>)?;
+    Ok(true)
 }

@@ -9,8 +9,7 @@ use super::error::SearchError;
 
 /// Most fields of an index.
 pub(crate) const MOST_FIELDS: usize = 64;
-/// Most fields of an index that are searched; the table of SQLite's FTS5 has that many
-/// columns from the start, as it cannot be given more.
+/// Most fields of an index that are searched.
 pub(crate) const MOST_SEARCHED: usize = 32;
 /// Longest name of an index or field.
 const LONGEST_NAME: usize = 100;
@@ -160,10 +159,6 @@ impl Field {
     #[must_use]
     pub fn kind(&self) -> FieldKind {
         self.kind
-    }
-
-    pub(crate) fn searched(&self) -> bool {
-        self.searched
     }
 
     /// Whether its value has a column.

@@ -1,10 +1,15 @@
 //! What of a document goes where.
 
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::iter;
+use std::ops::Range;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde_json::Value;
 
 use super::analysis::Analyzer;
-use super::definition::FieldKind;
+use super::definition::{Field, FieldKind};
 use super::engine::{SearchEngine, WordSink};
 use super::entry::Entry;
 use super::error::SearchError;
@@ -14,95 +19,269 @@ use super::sql::Bind;
 const LONGEST_ID: usize = 1_000;
 /// As deep as `serde_json` reads.
 const DEEPEST: usize = 127;
+pub(super) const TOO_DEEP: &str = "it is nested more than 127 deep";
 
-/// A document ready to be written.
-#[derive(Debug)]
-pub struct Document {
-    pub(crate) id: String,
-    pub(crate) source: String,
-    /// The value of each field that has a column, in their order.
-    pub(crate) columns: Vec<Bind<'static>>,
-    /// The words, as the engine takes them.
-    pub(crate) words: Vec<Option<String>>,
+/// Documents ready to be written.
+///
+/// Their texts stand one behind the other: one thread makes them and another writes them, and
+/// pieces of memory that one asks for and the other gives back cost both.
+#[derive(Debug, Default)]
+pub struct Documents {
+    text: String,
+    columns: Vec<Column>,
+    words: Vec<Option<Range<usize>>>,
+    places: Vec<Place>,
 }
 
-impl Document {
-    pub(super) fn new<DB: SearchEngine>(
+/// Where the parts of a document are.
+#[derive(Debug)]
+struct Place {
+    id: Range<usize>,
+    source: Range<usize>,
+    columns: Range<usize>,
+    words: Range<usize>,
+}
+
+/// The value of a field that has a column.
+#[derive(Debug)]
+enum Column {
+    Text(Option<Range<usize>>),
+    Integer(Option<i64>),
+    Double(Option<f64>),
+}
+
+impl Documents {
+    /// Adds a document.
+    pub(super) fn push<DB: SearchEngine>(
+        &mut self,
         entry: &Entry,
         id: &str,
         document: &Value,
-    ) -> Result<Self, SearchError> {
-        Self::build::<DB>(entry, id, document, false)
+    ) -> Result<(), SearchError> {
+        self.add::<DB>(entry, id, document, false)
     }
 
-    /// A row of a table. What does not fit its field is left out, as SQLite's columns hold
+    /// Adds a row of a table. What does not fit its field is left out, as SQLite's columns hold
     /// anything, and one odd row must not keep all others from being searched.
-    pub(super) fn of_row<DB: SearchEngine>(
+    pub(super) fn push_row<DB: SearchEngine>(
+        &mut self,
         entry: &Entry,
         id: &str,
         document: &Value,
-    ) -> Result<Self, SearchError> {
-        Self::build::<DB>(entry, id, document, true)
+    ) -> Result<(), SearchError> {
+        self.add::<DB>(entry, id, document, true)
     }
 
-    fn build<DB: SearchEngine>(
+    /// All of it or nothing.
+    fn add<DB: SearchEngine>(
+        &mut self,
         entry: &Entry,
         id: &str,
         document: &Value,
         lenient: bool,
-    ) -> Result<Self, SearchError> {
+    ) -> Result<(), SearchError> {
+        let (text, columns, words) = (self.text.len(), self.columns.len(), self.words.len());
+        let added = self.add_parts::<DB>(entry, id, document, lenient);
+        match added {
+            Ok((id, source)) => {
+                self.places.push(Place {
+                    id,
+                    source,
+                    columns: columns..self.columns.len(),
+                    words: words..self.words.len(),
+                });
+                Ok(())
+            }
+            Err(error) => {
+                self.text.truncate(text);
+                self.columns.truncate(columns);
+                self.words.truncate(words);
+                Err(error)
+            }
+        }
+    }
+
+    /// Says where id and source are.
+    fn add_parts<DB: SearchEngine>(
+        &mut self,
+        entry: &Entry,
+        id: &str,
+        document: &Value,
+        lenient: bool,
+    ) -> Result<(Range<usize>, Range<usize>), SearchError> {
         check_id(id)?;
         let Value::Object(values) = document else {
             return Err(SearchError::document(id, "it is no JSON object"));
         };
         if depth(document) > DEEPEST {
-            return Err(SearchError::document(id, "it is nested more than 127 deep"));
+            return Err(SearchError::document(id, TOO_DEEP));
         }
-        let mut columns = Vec::new();
-        let mut words = DB::Words::default();
-        let mut slot = 0;
+        let of = |name: &str| values.get(name).unwrap_or(&Value::Null);
+        let wrong = |name: &str, field: &Field| {
+            SearchError::document(id, format!("its {name} is no {}", field.kind()))
+        };
         for (name, field) in entry.definition.fields() {
-            let value = values.get(name).unwrap_or(&Value::Null);
-            let wrong = |()| {
-                let reason = format!("its {name} is no {}", field.kind());
-                SearchError::document(id, reason)
-            };
             if field.has_column() {
-                let found = match column(field.kind(), value) {
+                let value = match column(field.kind(), of(name)) {
                     Err(()) if lenient => column(field.kind(), &Value::Null),
-                    found => found,
+                    value => value,
                 };
-                columns.push(found.map_err(wrong)?);
-            }
-            if field.searched() {
-                match texts(value) {
-                    Err(()) if lenient => {}
-                    found => {
-                        let texts = found.map_err(wrong)?;
-                        if let Some(analyzer) = entry.analyzers.get(slot) {
-                            add_words(analyzer, &texts, slot, &mut words);
-                        }
-                    }
-                }
-                slot += 1;
+                let value = value.map_err(|()| wrong(name, field))?;
+                let column = self.column(value);
+                self.columns.push(column);
             }
         }
-        let words = words.finish(slot).ok_or_else(|| {
-            SearchError::document(id, "it has too many different words for PostgreSQL")
-        })?;
-        Ok(Self {
-            id: id.to_owned(),
-            source: document.to_string(),
-            columns,
-            words,
+        let start = self.text.len();
+        let mut sink = DB::Words::default();
+        let analyzers = entry.definition.searched().zip(&entry.analyzers);
+        for (slot, ((name, field), analyzer)) in analyzers.enumerate() {
+            let texts = match texts(of(name)) {
+                Err(()) if lenient => Vec::new(),
+                texts => texts.map_err(|()| wrong(name, field))?,
+            };
+            let start = self.text.len();
+            add_words(analyzer, &texts, slot, &mut sink, &mut self.text);
+            if DB::Words::PER_FIELD {
+                self.words.push(some(start..self.text.len()));
+            }
+        }
+        if !DB::Words::PER_FIELD {
+            if !DB::Words::fit(&mut self.text, start) {
+                let reason = "it has too many different words for PostgreSQL";
+                return Err(SearchError::document(id, reason));
+            }
+            self.words.push(Some(start..self.text.len()));
+        }
+        let id = append(&mut self.text, id);
+        // Nothing fails in writing to a text.
+        let _ = write!(self.text, "{document}");
+        let source = id.end..self.text.len();
+        Ok((id, source))
+    }
+
+    fn column(&mut self, value: Bind<'_>) -> Column {
+        match value {
+            Bind::Integer(number) => Column::Integer(number),
+            Bind::Double(number) => Column::Double(number),
+            Bind::Text(Some(text)) => Column::Text(Some(append(&mut self.text, &text))),
+            // Columns are no arrays.
+            _ => Column::Text(None),
+        }
+    }
+
+    /// Of documents with one id keeps the last.
+    pub(crate) fn keep_last_of_each(&mut self) {
+        let mut ids = HashSet::with_capacity(self.places.len());
+        let documents = self.all().iter().rev();
+        let mut last: Vec<bool> = documents
+            .map(|document| ids.insert(document.id()))
+            .collect();
+        if ids.len() < self.places.len() {
+            self.places.retain(|_| last.pop().unwrap_or(true));
+        }
+    }
+
+    pub(crate) fn all(&self) -> Batch<'_> {
+        Batch {
+            of: self,
+            places: &self.places,
+        }
+    }
+}
+
+/// Documents that stand together.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'d> {
+    of: &'d Documents,
+    places: &'d [Place],
+}
+
+impl<'d> Batch<'d> {
+    pub(crate) fn len(self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn iter(self) -> impl DoubleEndedIterator<Item = Document<'d>> + ExactSizeIterator {
+        let of = self.of;
+        self.places.iter().map(move |place| Document { of, place })
+    }
+
+    /// In parts of so many as `count` says when it is told how many are left.
+    pub(crate) fn parts(self, count: impl Fn(usize) -> usize) -> impl Iterator<Item = Self> {
+        let (of, mut left) = (self.of, self.places);
+        iter::from_fn(move || {
+            let (places, later) = left.split_at(count(left.len()).min(left.len()));
+            left = later;
+            (!places.is_empty()).then_some(Self { of, places })
+        })
+    }
+}
+
+/// One of [`Documents`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Document<'d> {
+    of: &'d Documents,
+    place: &'d Place,
+}
+
+impl<'d> Document<'d> {
+    fn text(self, range: &Range<usize>) -> &'d str {
+        self.of.text.get(range.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn id(self) -> &'d str {
+        self.text(&self.place.id)
+    }
+
+    pub(crate) fn source(self) -> &'d str {
+        self.text(&self.place.source)
+    }
+
+    /// The value of each field that has a column, in their order.
+    pub(crate) fn columns(self) -> impl Iterator<Item = ColumnValue<'d>> {
+        let columns = self.of.columns.get(self.place.columns.clone());
+        let columns = columns.unwrap_or_default().iter();
+        columns.map(move |column| match column {
+            Column::Text(range) => ColumnValue::Text(range.as_ref().map(|range| self.text(range))),
+            Column::Integer(number) => ColumnValue::Integer(number),
+            Column::Double(number) => ColumnValue::Double(number),
         })
     }
 
-    /// About how many bytes it takes.
-    pub(super) fn size(&self) -> usize {
-        let words = self.words.iter().flatten().map(String::len);
-        self.source.len() + words.sum::<usize>()
+    /// The words, as the engine takes them.
+    pub(crate) fn words(self) -> impl Iterator<Item = Option<&'d str>> {
+        let words = self.of.words.get(self.place.words.clone());
+        let words = words.unwrap_or_default().iter();
+        words.map(move |range| range.as_ref().map(|range| self.text(range)))
     }
+}
+
+/// By reference, as statements bind it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ColumnValue<'d> {
+    Text(Option<&'d str>),
+    Integer(&'d Option<i64>),
+    Double(&'d Option<f64>),
+}
+
+impl<'d> From<ColumnValue<'d>> for Bind<'d> {
+    fn from(value: ColumnValue<'d>) -> Self {
+        match value {
+            ColumnValue::Text(text) => text.into(),
+            ColumnValue::Integer(number) => Self::Integer(*number),
+            ColumnValue::Double(number) => Self::Double(*number),
+        }
+    }
+}
+
+fn append(text: &mut String, more: &str) -> Range<usize> {
+    let start = text.len();
+    text.push_str(more);
+    start..text.len()
+}
+
+fn some(range: Range<usize>) -> Option<Range<usize>> {
+    (!range.is_empty()).then_some(range)
 }
 
 pub(super) fn check_id(id: &str) -> Result<(), SearchError> {
@@ -193,14 +372,19 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, ()> {
     }
 }
 
-fn add_words(analyzer: &Analyzer, texts: &[String], slot: usize, words: &mut impl WordSink) {
+fn add_words<W: WordSink>(
+    analyzer: &Analyzer,
+    texts: &[String],
+    slot: usize,
+    words: &mut W,
+    to: &mut String,
+) {
     for (number, text) in texts.iter().enumerate() {
         if number > 0 {
-            words.gap(slot);
+            words.gap(slot, to);
         }
-        words.reserve(slot, text.len());
         analyzer.words(text, |word| {
-            words.word(slot, word.text);
+            words.word(slot, word.text, to);
             true
         });
     }

@@ -3,7 +3,7 @@
 use diesel::QueryResult;
 use diesel::query_builder::AstPass;
 
-use super::document::Document;
+use super::document::{Batch, Documents};
 use super::entry::{Entry, EntryRow};
 use super::plan::Plan;
 use super::sql::{Bind, Sql};
@@ -11,20 +11,21 @@ use super::write::batches;
 use crate::connection::DatabaseConnection;
 use crate::engine::Engine;
 
-/// Takes the words of a document one by one, each field's in their order.
+/// Writes the words of a document down as the engine takes them, one field's after the other's.
 pub trait WordSink: Default {
-    /// Words of about so many bytes are coming.
-    fn reserve(&mut self, slot: usize, bytes: usize);
+    /// Whether each field's words are a text of their own.
+    const PER_FIELD: bool;
 
     /// The next word of a searched field, given by its number among them.
-    fn word(&mut self, slot: usize, word: &str);
+    fn word(&mut self, slot: usize, word: &str, to: &mut String);
 
     /// No phrase goes on here.
-    fn gap(&mut self, slot: usize);
+    fn gap(&mut self, slot: usize, to: &mut String);
 
-    /// The words of all `slots` fields as the engine takes them; `None` when they are too
-    /// many for it.
-    fn finish(self, slots: usize) -> Option<Vec<Option<String>>>;
+    /// Makes the words from `start` on as few as the engine takes; false if it cannot.
+    fn fit(_words: &mut String, _start: usize) -> bool {
+        true
+    }
 }
 
 /// An engine with full-text search: `Sqlite` and `Pg` answer in their modules.
@@ -65,13 +66,23 @@ pub trait SearchEngine: Engine {
     #[doc(hidden)]
     fn lock(entry: &Entry) -> Option<Sql<'static>>;
 
-    /// Makes the tables of an index, those that are not there.
+    /// Makes the tables of an index, those that are not there, on this machine or on another.
     #[doc(hidden)]
-    fn create(entry: &Entry) -> Vec<Sql<'static>>;
+    fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>>;
 
     /// Makes room for the fields from number `first` on.
     #[doc(hidden)]
     fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>>;
+
+    /// Makes room for the words of all searched fields, if there is none. Then all words are
+    /// gone, and the documents must be indexed again before anybody searches.
+    #[doc(hidden)]
+    fn make_room<C>(_conn: &mut C, _entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        Ok(Vec::new())
+    }
 
     #[doc(hidden)]
     fn remove(entry: &Entry) -> Vec<Sql<'static>>;
@@ -82,15 +93,17 @@ pub trait SearchEngine: Engine {
 
     /// Writes documents with ids that differ, new ones and others, if `guard` still holds.
     #[doc(hidden)]
-    fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>>;
+    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>>;
 
-    /// Writes documents with ids that differ, in a transaction that keeps other writers out.
+    /// Writes documents, of those with one id the last, in a transaction that keeps other
+    /// writers out.
     #[doc(hidden)]
-    fn write_many<C>(conn: &mut C, entry: &Entry, documents: &[Document]) -> QueryResult<()>
+    fn write_many<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        for now in batches::<Self>(entry, documents, conn.bind_limit()) {
+        documents.keep_last_of_each();
+        for now in batches::<Self>(entry, documents.all(), conn.bind_limit()) {
             for statement in Self::write(entry, now, &Guard::None) {
                 conn.execute_returning_count(&statement)?;
             }

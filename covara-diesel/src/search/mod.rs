@@ -192,7 +192,7 @@ pub use searchable::Searchable;
 pub use crate::search_adapters::*;
 
 pub(crate) use definition::{FieldKind as Kind, WatchedTable};
-pub(crate) use document::Document;
+pub(crate) use document::{Batch, ColumnValue, Document, Documents};
 pub(crate) use engine::{Guard, WordSink};
 pub(crate) use entry::{CATALOGUE, Entry, EntryRow, integer};
 pub(crate) use plan::Plan;

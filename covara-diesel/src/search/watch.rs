@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::catalogue::{self, atomically, of};
 use super::definition::{WatchedTable, check_name};
-use super::document::{Document, check_id};
+use super::document::{Documents, check_id};
 use super::engine::{Guard, SearchEngine};
 use super::entry::{Entry, integer, text};
 use super::error::SearchError;
@@ -74,7 +74,10 @@ where
         let bind_limit = conn.bind_limit();
         let mut batch: Vec<Sql<'_>> = C::Backend::lock(entry).into_iter().collect();
         batch.extend(statements::<C::Backend>(
-            entry, &documents, guard, bind_limit,
+            entry,
+            documents.all(),
+            guard,
+            bind_limit,
         ));
         let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
         // One bind is the guard's.
@@ -86,7 +89,7 @@ where
         forget.bind(upto);
         batch.push(forget);
         atomically(conn, &batch)?;
-        rows += documents.len() + gone.len();
+        rows += documents.all().len() + gone.len();
     }
     Ok(rows)
 }
@@ -110,11 +113,7 @@ where
 }
 
 /// The rows that were noted: as documents, and the ids of those that are gone.
-fn noted<C>(
-    conn: &mut C,
-    entry: &Entry,
-    upto: i64,
-) -> Result<(Vec<Document>, Vec<String>), SearchError>
+fn noted<C>(conn: &mut C, entry: &Entry, upto: i64) -> Result<(Documents, Vec<String>), SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
@@ -127,17 +126,16 @@ where
         .collect::<QueryResult<_>>()
         .map_err(of::<C>)?
     };
-    let (mut documents, mut gone) = (Vec::new(), Vec::new());
+    let (mut documents, mut gone) = (Documents::default(), Vec::new());
     for (id, source) in rows {
         // A row with an unusable key cannot be found by it, and spoils no other.
         let Some(id) = id.filter(|id| check_id(id).is_ok()) else {
             continue;
         };
         let source = source.and_then(|source| serde_json::from_str::<Value>(&source).ok());
-        let document = source.map(|source| Document::of_row::<C::Backend>(entry, &id, &source));
-        match document {
-            Some(Ok(document)) => documents.push(document),
-            Some(Err(_)) | None => gone.push(id),
+        let added = source.map(|source| documents.push_row::<C::Backend>(entry, &id, &source));
+        if !matches!(added, Some(Ok(()))) {
+            gone.push(id);
         }
     }
     Ok((documents, gone))

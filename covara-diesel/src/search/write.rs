@@ -1,30 +1,41 @@
 //! Puts documents in and takes them out.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ahead;
-use super::catalogue::{self, atomically, of};
-use super::document::{Document, check_id};
+use super::ahead::{self, Part};
+use super::catalogue::{self, atomically, begin_write, of};
+use super::document::{Batch, Documents, TOO_DEEP, check_id};
 use super::engine::{Guard, SearchEngine};
 use super::entry::{Entry, text};
 use super::error::SearchError;
 use super::searchable::Searchable;
 use super::sql::Sql;
-use crate::connection::{DatabaseConnection, Transaction};
+use crate::connection::DatabaseConnection;
 
-/// Most documents in memory at a time.
+/// Most documents that are indexed again at a time.
 const CHUNK: usize = 1_024;
-/// About how many bytes of them.
-const CHUNK_BYTES: usize = 4 << 20;
 
-fn value<D: Serialize + ?Sized>(id: &str, document: &D) -> Result<Value, SearchError> {
-    serde_json::to_value(document)
-        .map_err(|error| SearchError::document(id, format!("it has no form in JSON: {error}")))
+pub(super) fn no_form(id: &str) -> impl FnOnce(serde_json::Error) -> SearchError {
+    move |error| SearchError::document(id, format!("it has no form in JSON: {error}"))
+}
+
+/// What a document is in JSON. By way of its text, as the documents of [`many`] go: one document
+/// is to be the same, written alone and among others.
+pub(super) fn value<D: Serialize + ?Sized>(id: &str, document: &D) -> Result<Value, SearchError> {
+    read(id, &serde_json::to_vec(document).map_err(no_form(id))?)
+}
+
+/// Reads what `serde_json` wrote.
+pub(super) fn read(id: &str, json: &[u8]) -> Result<Value, SearchError> {
+    serde_json::from_slice(json).map_err(|error| {
+        if error.to_string().starts_with("recursion limit") {
+            return SearchError::document(id, TOO_DEEP);
+        }
+        no_form(id)(error)
+    })
 }
 
 /// Reads JSON text that JavaScript may have written.
@@ -69,19 +80,18 @@ fn surrogate(text: &str) -> Option<u32> {
     (0xd800..=0xdfff).contains(&code).then_some(code)
 }
 
-pub(super) fn one<C, D>(
+pub(super) fn one<C>(
     conn: &mut C,
     entry: &Entry,
     id: &str,
-    document: &D,
+    document: &Value,
 ) -> Result<(), SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
-    D: Serialize + ?Sized,
 {
-    let document = Document::new::<C::Backend>(entry, id, &value(id, document)?)?;
-    let documents = [document];
-    let statements = C::Backend::write(entry, &documents, &Guard::None);
+    let mut documents = Documents::default();
+    documents.push::<C::Backend>(entry, id, document)?;
+    let statements = C::Backend::write(entry, documents.all(), &Guard::None);
     atomically(conn, &statements).map(drop)
 }
 
@@ -95,15 +105,14 @@ where
     I: AsRef<str>,
     D: Serialize,
 {
-    all(
-        conn,
-        entry,
-        documents.into_iter().map(|(id, document)| {
-            let id = id.as_ref().to_owned();
-            let document = value(&id, &document)?;
-            Ok((id, document))
-        }),
-    )
+    let mut documents = documents.into_iter().fuse();
+    all(conn, entry, |part| {
+        let Some((id, document)) = documents.next() else {
+            return Ok(false);
+        };
+        part.push(id.as_ref(), &document)?;
+        Ok(true)
+    })
 }
 
 pub(super) fn rows<'r, C, T>(
@@ -115,45 +124,42 @@ where
     C: DatabaseConnection<Backend: SearchEngine>,
     T: Searchable + 'r,
 {
-    all(
-        conn,
-        entry,
-        rows.into_iter().map(|row| {
-            let id = row.id();
-            let document = row.document().map_err(|error| {
-                SearchError::document(&id, format!("it has no form in JSON: {error}"))
-            })?;
-            Ok((id, document))
-        }),
-    )
+    let mut rows = rows.into_iter().fuse();
+    all(conn, entry, |part| {
+        let Some(row) = rows.next() else {
+            return Ok(false);
+        };
+        let id = row.id();
+        part.push(&id, &row.document().map_err(no_form(&id))?)?;
+        Ok(true)
+    })
 }
 
 /// In one transaction, where the connection has such.
 fn all<C>(
     conn: &mut C,
     entry: &Entry,
-    values: impl Iterator<Item = Result<(String, Value), SearchError>>,
+    next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
 ) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     if !conn.has_transactions() {
-        return chunks(conn, entry, values, |conn, documents| {
-            let mut batches = batches::<C::Backend>(entry, documents, conn.bind_limit());
+        return chunks(conn, entry, next, |conn, documents| {
+            documents.keep_last_of_each();
+            let mut batches = batches::<C::Backend>(entry, documents.all(), conn.bind_limit());
             batches.try_for_each(|now| {
                 let statements = C::Backend::write(entry, now, &Guard::None);
                 atomically(conn, &statements).map(drop)
             })
         });
     }
-    // The lock wait the connection has is the one its user wants.
-    let begin = |conn: &mut C| conn.begin_write(Duration::ZERO);
-    let mut transaction = Transaction::begin(conn, begin).map_err(of::<C>)?;
+    let mut transaction = begin_write(conn)?;
     let conn = transaction.conn();
     if let Some(lock) = C::Backend::lock(entry) {
         conn.execute_returning_count(&lock).map_err(of::<C>)?;
     }
-    let written = chunks(conn, entry, values, |conn, documents| {
+    let written = chunks(conn, entry, next, |conn, documents| {
         C::Backend::write_many(conn, entry, documents).map_err(of::<C>)
     })?;
     transaction.commit().map_err(of::<C>)?;
@@ -164,77 +170,33 @@ where
 fn chunks<C>(
     conn: &mut C,
     entry: &Entry,
-    values: impl Iterator<Item = Result<(String, Value), SearchError>>,
-    mut write: impl FnMut(&mut C, &[Document]) -> Result<(), SearchError>,
+    next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
+    mut write: impl FnMut(&mut C, &mut Documents) -> Result<(), SearchError>,
 ) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
-    let mut chunk = Chunk::default();
     let mut taken = 0;
-    ahead::documents::<C::Backend>(entry, values, |document| {
-        chunk.push(document);
-        taken += 1;
-        if chunk.documents.len() == CHUNK || chunk.bytes >= CHUNK_BYTES {
-            write(conn, &chunk.documents)?;
-            chunk.clear();
-        }
-        Ok(())
+    ahead::documents::<C::Backend>(entry, next, |mut documents| {
+        taken += documents.all().len();
+        write(conn, &mut documents)
     })?;
-    write(conn, &chunk.documents)?;
     Ok(taken)
-}
-
-/// Documents with ids that differ: the last of each.
-#[derive(Default)]
-struct Chunk {
-    documents: Vec<Document>,
-    places: HashMap<String, usize>,
-    bytes: usize,
-}
-
-impl Chunk {
-    fn push(&mut self, document: Document) {
-        self.bytes += document.size();
-        match self.places.get(&document.id).copied() {
-            Some(place) => {
-                if let Some(known) = self.documents.get_mut(place) {
-                    *known = document;
-                }
-            }
-            None => {
-                self.places
-                    .insert(document.id.clone(), self.documents.len());
-                self.documents.push(document);
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        self.documents.clear();
-        self.places.clear();
-        self.bytes = 0;
-    }
 }
 
 /// The documents in as many parts as they take statements.
 pub(crate) fn batches<'d, DB: SearchEngine>(
     entry: &Entry,
-    mut documents: &'d [Document],
+    documents: Batch<'d>,
     bind_limit: usize,
-) -> impl Iterator<Item = &'d [Document]> {
-    std::iter::from_fn(move || {
-        let count = DB::batch(entry, documents.len(), bind_limit);
-        let (now, later) = documents.split_at(count.min(documents.len()));
-        documents = later;
-        (!now.is_empty()).then_some(now)
-    })
+) -> impl Iterator<Item = Batch<'d>> {
+    documents.parts(move |left| DB::batch(entry, left, bind_limit))
 }
 
 /// The statements that write `documents`, whose ids differ.
 pub(super) fn statements<'d, DB: SearchEngine>(
     entry: &Entry,
-    documents: &'d [Document],
+    documents: Batch<'d>,
     guard: Guard,
     bind_limit: usize,
 ) -> Vec<Sql<'d>> {
@@ -288,22 +250,26 @@ where
     let unreadable = || SearchError::Unreadable {
         what: format!("a document of the index {}", entry.name),
     };
-    let mut documents = Vec::with_capacity(rows.len());
+    let mut documents = Documents::default();
     for (id, source) in rows {
         let id = id.ok_or_else(unreadable)?;
         let source: Value =
             serde_json::from_str(&source.ok_or_else(unreadable)?).map_err(|_| unreadable())?;
-        documents.push(Document::new::<C::Backend>(entry, &id, &source)?);
+        documents.push::<C::Backend>(entry, &id, &source)?;
     }
+    let documents = documents.all();
     let bind_limit = conn.bind_limit();
     let mut batch: Vec<Sql<'_>> = C::Backend::lock(entry).into_iter().collect();
     batch.extend(statements::<C::Backend>(
         entry,
-        &documents,
+        documents,
         Guard::Older,
         bind_limit,
     ));
-    let last = documents.last().map(|document| document.id.clone());
+    let last = documents
+        .iter()
+        .last()
+        .map(|document| document.id().to_owned());
     batch.push(entry.set_reindexed(last));
     atomically(conn, &batch)?;
     Ok(documents.len())

@@ -227,3 +227,103 @@ fn fields_are_added_later_and_old_documents_indexed_again_in_steps() {
     }
     assert_eq!(again, 251);
 }
+
+#[test]
+fn searched_fields_can_be_added_up_to_the_last() {
+    let texts = |numbers: std::ops::Range<usize>| {
+        numbers.fold(IndexDefinition::new(), |all, n| {
+            all.field(format!("f{n}"), Field::text())
+        })
+    };
+    let (_db, mut conn) = index_of(&texts(0..7));
+    let conn = &mut conn;
+    let documents = (0..1_500).map(|n| {
+        let id = n.to_string();
+        (id, json!({"f0": "old", "f6": n, "f31": format!("new{n}")}))
+    });
+    Fts.index_many(conn, "docs", documents).unwrap();
+    for (fields, query, hits) in [
+        (7..8, "old", 1_500),
+        (8..10, "old", 1_500),
+        (10..31, "77", 1),
+        (31..32, "old", 1_500),
+    ] {
+        Fts.add_fields(conn, "docs", &texts(fields)).unwrap();
+        let result = Fts.search(conn, "docs", &SearchQuery::new(query)).unwrap();
+        assert_eq!(result.total, hits);
+    }
+    while Fts.reindex(conn, "docs", 500).unwrap() > 0 {}
+    for query in ["new77", "old 77 new77"] {
+        assert_eq!(found(conn, query), ["77"]);
+    }
+    Fts.index(conn, "docs", "77", &json!({"f31": "other"}))
+        .unwrap();
+    assert!(found(conn, "new77").is_empty());
+    assert_eq!(found(conn, "other"), ["77"]);
+    let error = Fts.add_fields(conn, "docs", &texts(32..33)).unwrap_err();
+    assert!(
+        matches!(error, SearchError::TooManyFields { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_document_that_does_not_fit_an_added_field_keeps_what_it_had() {
+    let eight = (0..8).fold(IndexDefinition::new(), |all, n| {
+        all.field(format!("f{n}"), Field::text())
+    });
+    let (_db, mut conn) = index_of(&eight);
+    let conn = &mut conn;
+    let odd = json!({"f0": "word", "f8": {"an": "object"}});
+    Fts.index(conn, "docs", "1", &odd).unwrap();
+    let ninth = IndexDefinition::new().field("f8", Field::text());
+    // One of them sees it, whichever indexes the documents again.
+    let error = match Fts.add_fields(conn, "docs", &ninth) {
+        Ok(()) => Fts.reindex(conn, "docs", 10).unwrap_err(),
+        Err(error) => {
+            assert_eq!(Fts.definition(conn, "docs").unwrap(), Some(eight));
+            error
+        }
+    };
+    assert!(error.to_string().ends_with("its f8 is no text"), "{error}");
+    assert_eq!(found(conn, "word"), ["1"]);
+}
+
+#[test]
+fn a_document_is_the_same_written_alone_and_among_others() {
+    #[derive(serde::Serialize)]
+    struct Odd {
+        word: &'static str,
+        single: f32,
+        double: f64,
+        large: u64,
+        nothing: f64,
+        byte: Option<u8>,
+    }
+    let odd = Odd {
+        word: "word",
+        single: 0.1,
+        double: 0.1 + 0.2,
+        large: u64::MAX,
+        nothing: f64::NAN,
+        byte: None,
+    };
+    let definition = IndexDefinition::new()
+        .field("word", Field::text())
+        .field("double", Field::float());
+    let (_db, mut conn) = index_of(&definition);
+    let conn = &mut conn;
+    Fts.index(conn, "docs", "alone", &odd).unwrap();
+    Fts.index_many(conn, "docs", [("others", &odd)]).unwrap();
+    let alone = Fts.find(conn, "docs", "alone").unwrap().unwrap();
+    assert_eq!(
+        Fts.find(conn, "docs", "others").unwrap(),
+        Some(alone.clone())
+    );
+    assert_eq!(
+        alone.to_string(),
+        r#"{"word":"word","single":0.1,"double":0.30000000000000004,"large":18446744073709551615,"nothing":null,"byte":null}"#
+    );
+    let query = SearchQuery::new("word").filter(Filter::is("double", 0.1 + 0.2));
+    assert_eq!(ids(conn, &query).len(), 2);
+}

@@ -12,9 +12,7 @@ use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 
 use crate::connection::DatabaseConnection;
-use crate::search::{
-    Bind, Document, Entry, EntryRow, Guard, Plan, SearchAdapter, SearchEngine, Sql,
-};
+use crate::search::{Batch, Bind, Entry, EntryRow, Guard, Plan, SearchAdapter, SearchEngine, Sql};
 use words::Words;
 
 /// Full-text search on PostgreSQL, by `tsvector` and a GIN index. Needs no extension.
@@ -85,7 +83,7 @@ impl SearchEngine for Pg {
         Some(tables::lock(entry))
     }
 
-    fn create(entry: &Entry) -> Vec<Sql<'static>> {
+    fn create(entry: &Entry, _: bool) -> Vec<Sql<'static>> {
         tables::create(entry)
     }
 
@@ -102,7 +100,7 @@ impl SearchEngine for Pg {
         waiting
     }
 
-    fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>> {
+    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
         vec![write::write(entry, documents, guard)]
     }
 

@@ -27,53 +27,54 @@ fn label(slot: usize) -> char {
     ['A', 'B', 'C', 'D'].get(slot % 4).copied().unwrap_or('D')
 }
 
-/// The text of a `tsvector`, and the last position in each field.
+/// Writes the text of a `tsvector`.
 #[derive(Debug, Default)]
 pub struct Words {
-    text: String,
-    positions: Vec<u32>,
+    slot: usize,
+    /// The last position in that field.
+    position: u32,
 }
 
 impl Words {
     fn next(&mut self, slot: usize) -> u32 {
-        if self.positions.len() <= slot {
-            self.positions.resize(slot + 1, 0);
+        if self.slot != slot {
+            *self = Self { slot, position: 0 };
         }
-        self.positions.get_mut(slot).map_or(0, |position| {
-            *position = position.saturating_add(1);
-            *position
-        })
+        self.position = self.position.saturating_add(1);
+        self.position
     }
 }
 
 impl WordSink for Words {
-    /// With a position to each word.
-    fn reserve(&mut self, _: usize, bytes: usize) {
-        self.text.reserve(2 * bytes);
-    }
+    const PER_FIELD: bool = false;
 
     /// Words are letters, digits and marks, so none needs quotation.
-    fn word(&mut self, slot: usize, word: &str) {
+    fn word(&mut self, slot: usize, word: &str, to: &mut String) {
         let position = self.next(slot);
-        self.text.push(prefix(slot));
-        self.text.push_str(word);
+        to.push(prefix(slot));
+        to.push_str(word);
         // Behind the last position a word can be found, but not as part of a phrase.
         if position <= LAST_POSITION {
             // Nothing fails in writing to a text.
-            let _ = write!(self.text, ":{position}{}", label(slot));
+            let _ = write!(to, ":{position}{}", label(slot));
         }
-        self.text.push(' ');
+        to.push(' ');
     }
 
-    fn gap(&mut self, slot: usize) {
+    fn gap(&mut self, slot: usize, _: &mut String) {
         self.next(slot);
     }
 
-    fn finish(self, _: usize) -> Option<Vec<Option<String>>> {
-        if self.text.len() <= SURELY_FITS {
-            return Some(vec![Some(self.text)]);
+    fn fit(words: &mut String, start: usize) -> bool {
+        if words.len() - start <= SURELY_FITS {
+            return true;
         }
-        fitted(&self.text).map(|text| vec![Some(text)])
+        let Some(fitted) = words.get(start..).and_then(fitted) else {
+            return false;
+        };
+        words.truncate(start);
+        words.push_str(&fitted);
+        true
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::search::{Bind, Document, Entry, Guard, Kind, Sql};
+use crate::search::{Batch, Bind, ColumnValue, Document, Entry, Guard, Kind, Sql};
 
 /// One array per column, so that the statement is the same for any number of documents.
-pub(super) fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d> {
+pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     let table = entry.documents();
     let version = entry.definition.version;
     let list = entry.column_list("");
@@ -15,14 +15,14 @@ pub(super) fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard)
          SELECT v.id, {version}, CAST(v.words AS tsvector), v.source{} FROM unnest(",
         entry.column_list("v.")
     ));
-    let texts = |text: fn(&Document) -> Option<&str>| {
+    let texts = |text: fn(Document<'d>) -> Option<&'d str>| {
         let texts = documents.iter().map(text);
         Bind::Texts(texts.map(|text| text.map(Cow::Borrowed)).collect())
     };
-    sql.bind(texts(|document| Some(&document.id))).push(", ");
-    sql.bind(texts(|document| document.words.first()?.as_deref()));
+    sql.bind(texts(|document| Some(document.id()))).push(", ");
+    sql.bind(texts(|document| document.words().next().flatten()));
     sql.push(", ");
-    sql.bind(texts(|document| Some(&document.source)));
+    sql.bind(texts(|document| Some(document.source())));
     for (at, (_, _, field)) in entry.definition.columns().enumerate() {
         sql.push(", ").bind(column(documents, at, field.kind()));
     }
@@ -42,13 +42,13 @@ pub(super) fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard)
 }
 
 /// The values of one column.
-fn column<'d>(documents: &'d [Document], at: usize, kind: Kind) -> Bind<'d> {
-    let values = documents.iter().map(|document| document.columns.get(at));
+fn column<'d>(documents: Batch<'d>, at: usize, kind: Kind) -> Bind<'d> {
+    let values = documents.iter().map(|document| document.columns().nth(at));
     match kind {
         Kind::Text | Kind::Keyword => Bind::Texts(
             values
                 .map(|value| match value {
-                    Some(Bind::Text(text)) => text.as_deref().map(Cow::Borrowed),
+                    Some(ColumnValue::Text(text)) => text.map(Cow::Borrowed),
                     _ => None,
                 })
                 .collect(),
@@ -56,7 +56,7 @@ fn column<'d>(documents: &'d [Document], at: usize, kind: Kind) -> Bind<'d> {
         Kind::Float => Bind::Doubles(
             values
                 .map(|value| match value {
-                    Some(Bind::Double(number)) => *number,
+                    Some(ColumnValue::Double(number)) => *number,
                     _ => None,
                 })
                 .collect(),
@@ -64,7 +64,7 @@ fn column<'d>(documents: &'d [Document], at: usize, kind: Kind) -> Bind<'d> {
         Kind::Integer | Kind::Boolean | Kind::Date => Bind::Integers(
             values
                 .map(|value| match value {
-                    Some(Bind::Integer(number)) => *number,
+                    Some(ColumnValue::Integer(number)) => *number,
                     _ => None,
                 })
                 .collect(),

@@ -14,7 +14,8 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::connection::DatabaseConnection;
 use crate::search::{
-    Bind, Document, Entry, EntryRow, Guard, Plan, SearchAdapter, SearchEngine, Sql, WordSink,
+    Batch, Bind, Documents, Entry, EntryRow, Guard, Plan, SearchAdapter, SearchEngine, Sql,
+    WordSink,
 };
 
 /// Full-text search on SQLite, by FTS5. Needs SQLite 3.43 or later.
@@ -46,51 +47,26 @@ impl SearchAdapter for SqliteFts {
 /// Stands between two items of a list. No query has it: it is no letter.
 const GAP: &str = "\u{e000}";
 
-/// The words of each field, with spaces between.
+/// Writes each field's words with spaces between.
 #[derive(Debug, Default)]
-pub struct Words(Vec<String>);
-
-impl Words {
-    fn of(&mut self, slot: usize) -> Option<&mut String> {
-        if self.0.len() <= slot {
-            self.0.resize_with(slot + 1, String::new);
-        }
-        self.0.get_mut(slot)
-    }
-
-    fn push(&mut self, slot: usize, word: &str) {
-        if let Some(words) = self.of(slot) {
-            if !words.is_empty() {
-                words.push(' ');
-            }
-            words.push_str(word);
-        }
-    }
+pub struct Words {
+    /// The field of the word before.
+    slot: Option<usize>,
 }
 
 impl WordSink for Words {
-    fn reserve(&mut self, slot: usize, bytes: usize) {
-        if let Some(words) = self.of(slot) {
-            words.reserve(bytes);
+    const PER_FIELD: bool = true;
+
+    fn word(&mut self, slot: usize, word: &str, to: &mut String) {
+        if self.slot == Some(slot) {
+            to.push(' ');
         }
+        self.slot = Some(slot);
+        to.push_str(word);
     }
 
-    fn word(&mut self, slot: usize, word: &str) {
-        self.push(slot, word);
-    }
-
-    fn gap(&mut self, slot: usize) {
-        self.push(slot, GAP);
-    }
-
-    fn finish(mut self, slots: usize) -> Option<Vec<Option<String>>> {
-        self.0.resize_with(slots, String::new);
-        let words = self.0.into_iter();
-        Some(
-            words
-                .map(|words| (!words.is_empty()).then_some(words))
-                .collect(),
-        )
+    fn gap(&mut self, slot: usize, to: &mut String) {
+        self.word(slot, GAP, to);
     }
 }
 
@@ -142,12 +118,19 @@ impl SearchEngine for Sqlite {
         None
     }
 
-    fn create(entry: &Entry) -> Vec<Sql<'static>> {
-        tables::create(entry)
+    fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>> {
+        tables::create(entry, remote)
     }
 
     fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
         tables::extend(entry, first)
+    }
+
+    fn make_room<C>(conn: &mut C, entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        tables::make_room(conn, entry)
     }
 
     fn remove(entry: &Entry) -> Vec<Sql<'static>> {
@@ -158,11 +141,11 @@ impl SearchEngine for Sqlite {
         write::batch(entry, waiting, bind_limit)
     }
 
-    fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>> {
+    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
         write::write(entry, documents, guard)
     }
 
-    fn write_many<C>(conn: &mut C, entry: &Entry, documents: &[Document]) -> QueryResult<()>
+    fn write_many<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
     where
         C: DatabaseConnection<Backend = Self>,
     {

@@ -1,12 +1,14 @@
 //! The catalogue and the tables of an index.
 
+use std::iter;
+
 use diesel::QueryResult;
 use diesel::result::Error;
 use diesel::sqlite::Sqlite;
 
 use crate::connection::{DatabaseConnection, message};
 use crate::search::definition::MOST_SEARCHED;
-use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql, WatchedTable};
+use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql, WatchedTable, integer};
 
 pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
 where
@@ -74,38 +76,67 @@ fn column(number: usize, kind: Kind) -> String {
     format!("c{number} {sql_type}")
 }
 
-/// The full-text table keeps no text, only what stands where: the words are not those of the
-/// documents. It cannot be given columns later, so it has all from the start; one without
-/// words takes a byte of each document.
-///
-/// To the tokenizer `ascii` every word that we make is one token.
-pub(super) fn create(entry: &Entry) -> Vec<Sql<'static>> {
+/// How many searched fields there is room for at first, unless there are more. Each takes a byte
+/// of each document, used or not; with room for all that an index can have, documents of few
+/// words take a sixth longer to write.
+const ROOM: usize = 8;
+
+pub(super) fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>> {
     let columns = entry.definition.columns();
     let columns = columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
-    let words: String = (0..MOST_SEARCHED)
-        .map(|slot| format!("t{slot}, "))
-        .collect();
-    vec![
+    let documents = Sql::once(format!(
+        "CREATE TABLE {} (
+             key INTEGER PRIMARY KEY,
+             id TEXT NOT NULL UNIQUE,
+             version INTEGER NOT NULL{},
+             source TEXT NOT NULL
+         )",
+        entry.documents(),
+        columns.collect::<String>()
+    ));
+    // From elsewhere all documents are not soon indexed again.
+    let few = entry.definition.searched().count() <= ROOM && !remote;
+    iter::once(documents)
+        .chain(create_words(entry, if few { ROOM } else { MOST_SEARCHED }))
+        .collect()
+}
+
+/// The full-text table keeps no text, only what stands where: the words are not those of the
+/// documents. It cannot be given columns later.
+///
+/// To the tokenizer `ascii` every word that we make is one token.
+fn create_words(entry: &Entry, room: usize) -> [Sql<'static>; 2] {
+    let words = entry.words();
+    let columns: String = (0..room).map(|slot| format!("t{slot}, ")).collect();
+    [
         Sql::once(format!(
-            "CREATE TABLE {} (
-                 key INTEGER PRIMARY KEY,
-                 id TEXT NOT NULL UNIQUE,
-                 version INTEGER NOT NULL{},
-                 source TEXT NOT NULL
-             )",
-            entry.documents(),
-            columns.collect::<String>()
+            "CREATE VIRTUAL TABLE {words} USING fts5
+                 ({columns}content='', contentless_delete=1, tokenize='ascii')"
         )),
         Sql::once(format!(
-            "CREATE VIRTUAL TABLE {} USING fts5
-                 ({words}content='', contentless_delete=1, tokenize='ascii')",
-            entry.words()
-        )),
-        Sql::once(format!(
-            "INSERT INTO {words} ({words}, rank) VALUES ('hashsize', {GATHERED})",
-            words = entry.words(),
+            "INSERT INTO {words} ({words}, rank) VALUES ('hashsize', {GATHERED})"
         )),
     ]
+}
+
+pub(super) fn make_room<C>(conn: &mut C, entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    if entry.definition.searched().count() <= ROOM || conn.is_remote() {
+        return Ok(Vec::new());
+    }
+    let words = entry.words();
+    let mut rows = conn.load(Sql::once(format!(
+        "SELECT count(*) FROM pragma_table_info('{words}')"
+    )))?;
+    let room = rows.next().transpose()?.and_then(|row| integer(&row, 0));
+    if room != i64::try_from(ROOM).ok() {
+        return Ok(Vec::new());
+    }
+    let remove = Sql::once(format!("DROP TABLE {words}"));
+    let create = create_words(entry, MOST_SEARCHED);
+    Ok(iter::once(remove).chain(create).collect())
 }
 
 pub(super) fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {

@@ -1,14 +1,14 @@
 //! Writes documents and their words.
 
-use crate::search::{Document, Entry, Guard, Sql};
+use crate::search::{Batch, Entry, Guard, Sql};
 
 /// Statements come in a few sizes only, so that each is prepared once per connection. Large
 /// ones, as FTS5 writes out what it has gathered before each.
 const SIZES: [usize; 6] = [1_024, 256, 64, 16, 4, 1];
 
 pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
-    // A new document brings its key, id and source.
-    let columns = entry.definition.columns().count() + 3;
+    // A document brings its id and source.
+    let columns = entry.definition.columns().count() + 2;
     let words = entry.definition.searched().count() + 1;
     // One bind is the guard's.
     let most = bind_limit.saturating_sub(1) / columns.max(words);
@@ -20,7 +20,7 @@ pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
 /// A document keeps its key when it is written again. The rows of the full-text table go in
 /// in the order of their keys: it writes out what it has gathered whenever one is less than
 /// the one before.
-pub(super) fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Vec<Sql<'d>> {
+pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
     let rows = rows(entry, documents, guard);
     let words = words(entry, documents, guard);
     match guard {
@@ -30,7 +30,7 @@ pub(super) fn write<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard)
     }
 }
 
-fn rows<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d> {
+fn rows<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     let table = entry.documents();
     let version = entry.definition.version;
     let mut sql = Sql::new();
@@ -44,11 +44,11 @@ fn rows<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d> 
     sql.push("VALUES ");
     for (at, document) in documents.iter().enumerate() {
         sql.push(if at > 0 { ", (" } else { "(" });
-        sql.bind(document.id.as_str());
+        sql.bind(document.id());
         sql.push(format!(", {version}, "));
-        sql.bind(document.source.as_str());
-        for value in &document.columns {
-            sql.push(", ").bind(value.clone());
+        sql.bind(document.source());
+        for value in document.columns() {
+            sql.push(", ").bind(value);
         }
         sql.push(")");
     }
@@ -63,7 +63,7 @@ fn rows<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d> 
     sql
 }
 
-fn words<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d> {
+fn words<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     let table = entry.documents();
     let slots = entry.definition.searched().count();
     let names: String = (0..slots).map(|slot| format!(", t{slot}")).collect();
@@ -77,10 +77,9 @@ fn words<'d>(entry: &Entry, documents: &'d [Document], guard: &Guard) -> Sql<'d>
     ));
     for (at, document) in documents.iter().enumerate() {
         sql.push(if at > 0 { ", (" } else { "(" });
-        sql.bind(document.id.as_str());
-        for words in &document.words {
-            sql.push(", ");
-            sql.bind(words.as_deref());
+        sql.bind(document.id());
+        for words in document.words() {
+            sql.push(", ").bind(words);
         }
         sql.push(")");
     }
