@@ -1,5 +1,5 @@
 //! `#[derive(Seedable)]` and `#[derive(Searchable)]`: what becomes of each attribute and kind
-//! of type in the database, and what the compiler says to mistakes.
+//! of type in the database. What the compiler says to mistakes is in `tests/ui`.
 
 use diesel::prelude::*;
 
@@ -29,15 +29,4 @@ fn database(create: &str) -> SqliteConnection {
     let mut conn = SqliteConnection::establish(":memory:").expect("SQLite in memory");
     conn.batch_execute(create).expect("valid SQL");
     conn
-}
-
-/// One message per mistake, on the field or attribute that is wrong.
-#[test]
-fn mistakes_in_derives() {
-    let cases = trybuild::TestCases::new();
-    cases.compile_fail("tests/ui/seedable/*.rs");
-    cases.compile_fail("tests/ui/searchable/*.rs");
-    if cfg!(feature = "postgres") {
-        cases.compile_fail("tests/ui/seedable/postgres/*.rs");
-    }
 }

@@ -1,0 +1,12 @@
+//! What the compiler says to mistakes in `#[derive(Seedable)]` and `#[derive(Searchable)]`.
+
+/// One message per mistake, on the field or attribute that is wrong.
+#[test]
+fn mistakes_in_derives() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("seedable/*.rs");
+    cases.compile_fail("searchable/*.rs");
+    if cfg!(feature = "postgres") {
+        cases.compile_fail("seedable/postgres/*.rs");
+    }
+}
