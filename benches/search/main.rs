@@ -104,7 +104,6 @@ where
         .zip(&texts.documents)
         .map(|((id, value), text)| (id.clone(), text.clone(), value.to_string()))
         .collect();
-    let names = ["by hand", "adapter"];
     bulk(
         &format!("{engine}, {count} documents of 46 words"),
         ROUNDS,
@@ -131,18 +130,9 @@ where
             "{engine}, {title}, {} hits, first page and total",
             expected.total
         );
-        let mut comparison = Comparison::new(title, &names);
-        for _ in 0..QUERIES {
-            let (time, (page, total)) = timed(|| hand.search(words));
-            assert_eq!(total, expected.total as i64);
-            assert_eq!(page.len(), expected.hits.len());
-            black_box(page);
-            comparison.add(0, time);
-            let (time, found) = timed(|| adapter.search(conn, "docs", &query).expect("a query"));
-            black_box(found);
-            comparison.add(1, time);
-        }
-        comparison.print();
+        assert_eq!(hand.search(words).1, expected.total as i64);
+        assert_eq!(hand.search(words).0.len(), expected.hits.len());
+        against_hand(title, adapter, conn, hand, &query, words);
     }
     println!("\n{engine}, the wide word, adapter alone");
     let wide = || SearchQuery::new(WIDE);
@@ -195,16 +185,42 @@ where
         let parts: Vec<&str> = words.split(' ').collect();
         let expected = adapter.search(conn, "docs", &query).expect("a query");
         let title = format!("{engine}, cities, {words:?}, {} hits", expected.total);
-        let mut comparison = Comparison::new(title, &names);
-        for _ in 0..QUERIES {
-            comparison.add(0, timed(|| black_box(hand.search(&parts))).0);
-            comparison.add(
-                1,
-                timed(|| black_box(adapter.search(conn, "docs", &query).expect("a query"))).0,
-            );
-        }
-        comparison.print();
+        against_hand(title, adapter, conn, hand, &query, &parts);
     }
+}
+
+/// By hand documents are text at first; the adapter's are read.
+fn against_hand<A, C>(
+    title: String,
+    adapter: &A,
+    conn: &mut C,
+    hand: &mut impl ByHand,
+    query: &SearchQuery,
+    words: &[&str],
+) where
+    A: SearchAdapter,
+    C: DatabaseConnection<Backend = A::Backend>,
+{
+    let names = ["by hand, documents read", "by hand, as text", "adapter"];
+    let mut comparison = Comparison::new(title, &names);
+    for _ in 0..QUERIES {
+        let (time, found) = timed(|| {
+            let (page, total) = hand.search(words);
+            let read = |(id, score, json): (String, f64, String)| -> (String, f64, Value) {
+                (id, score, serde_json::from_str(&json).expect("JSON"))
+            };
+            (page.into_iter().map(read).collect::<Vec<_>>(), total)
+        });
+        black_box(found);
+        comparison.add(0, time);
+        let (time, found) = timed(|| hand.search(words));
+        black_box(found);
+        comparison.add(1, time);
+        let (time, found) = timed(|| adapter.search(conn, "docs", query).expect("a query"));
+        black_box(found);
+        comparison.add(2, time);
+    }
+    comparison.print();
 }
 
 /// Leaves the adapter's index `docs` full.
