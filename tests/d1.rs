@@ -79,7 +79,7 @@ mod suite {
         mod queries;
         mod random;
 
-        use helpers::{articles, found, found_by_syntax, ids, index_of, library, search};
+        use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
     }
     mod seed;
     mod seed_errors;

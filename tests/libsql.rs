@@ -124,7 +124,7 @@ mod suite {
         mod random;
         mod transactions;
 
-        use helpers::{articles, found, found_by_syntax, ids, index_of, library, search};
+        use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
     }
     mod seed;
     mod seed_errors;

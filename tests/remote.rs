@@ -4,6 +4,7 @@ mod remote {
     mod concurrency;
     mod environment;
     mod events;
+    mod extremes;
     mod faults;
     mod harness;
     mod interrupted;

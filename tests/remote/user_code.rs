@@ -55,7 +55,7 @@ diesel::table! {
 diesel::joinable!(books -> authors (author_id));
 diesel::allow_tables_to_appear_in_same_query!(authors, books);
 
-const CREATE: &str = "
+pub(super) const CREATE: &str = "
     CREATE TABLE authors (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE, born DATE);
     CREATE TABLE books (
         id INTEGER PRIMARY KEY NOT NULL,
@@ -138,15 +138,15 @@ struct ByName {
 
 /// What the program saw, step by step.
 #[derive(Default)]
-struct Transcript(Vec<(String, String)>);
+pub(super) struct Transcript(Vec<(String, String)>);
 
 impl Transcript {
-    fn note(&mut self, step: impl Into<String>, seen: impl Debug) {
+    pub(super) fn note(&mut self, step: impl Into<String>, seen: impl Debug) {
         self.0.push((step.into(), format!("{seen:?}")));
     }
 
     /// Without the step, which must be there.
-    fn take(&mut self, step: &str) -> String {
+    pub(super) fn take(&mut self, step: &str) -> String {
         let at = self.0.iter().position(|(name, _)| name == step);
         self.0.remove(at.expect(step)).1
     }
@@ -553,46 +553,6 @@ where
     Ok(())
 }
 
-/// Beyond the doubles' exact numbers, and numbers that are none.
-fn extremes<C>(conn: &mut C) -> QueryResult<Transcript>
-where
-    C: DatabaseConnection<Backend = Sqlite>,
-{
-    let mut seen = Transcript::default();
-    conn.batch_execute(CREATE)?;
-    let wholes = [i64::MIN, i64::MAX, (1 << 53) + 1, -(1 << 53) - 1, 1 << 53];
-    for (id, whole) in (1..).zip(wholes) {
-        diesel::insert_into(samples::table)
-            .values((samples::id.eq(id), samples::whole.eq(whole)))
-            .execute(conn)?;
-        let as_text = diesel::dsl::sql::<Text>("CAST(whole AS TEXT)");
-        let stored: String = samples::table.find(id).select(as_text).first(conn)?;
-        assert_eq!(stored, whole.to_string(), "writing is exact");
-        let found = samples::table.filter(samples::whole.eq(whole)).count();
-        assert_eq!(found.get_result::<i64>(conn)?, 1, "and so is comparing");
-        let read: QueryResult<Option<i64>> =
-            samples::table.find(id).select(samples::whole).first(conn);
-        seen.note(format!("reading {whole}"), read.ok().flatten());
-    }
-    for (id, real) in (10..).zip([f64::INFINITY, f64::NEG_INFINITY]) {
-        let written = diesel::insert_into(samples::table)
-            .values((samples::id.eq(id), samples::real.eq(real)))
-            .execute(conn);
-        seen.note(format!("writing {real}"), written.ok());
-    }
-    conn.batch_execute(
-        "INSERT INTO samples (id, real) VALUES (20, 9e999), (21, -9e999), (22, -0.0)",
-    )?;
-    for id in 20..=22 {
-        let read: QueryResult<Option<f64>> =
-            samples::table.find(id).select(samples::real).first(conn);
-        // Not every engine tells −0 from 0.
-        let read = read.ok().map(|real| real.map(|real| real + 0.0));
-        seen.note(format!("reading real {id}"), read);
-    }
-    Ok(seen)
-}
-
 fn odd_results<C>(conn: &mut C, seen: &mut Transcript) -> QueryResult<()>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -646,7 +606,7 @@ where
     Ok(())
 }
 
-fn on_a_file<R>(work: impl FnOnce(&mut SqliteConnection) -> R) -> R {
+pub(super) fn on_a_file<R>(work: impl FnOnce(&mut SqliteConnection) -> R) -> R {
     let db = sqlite::TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute("PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF")
@@ -654,7 +614,7 @@ fn on_a_file<R>(work: impl FnOnce(&mut SqliteConnection) -> R) -> R {
     work(&mut conn)
 }
 
-fn assert_same(found: &Transcript, expected: &Transcript) {
+pub(super) fn assert_same(found: &Transcript, expected: &Transcript) {
     for (found, expected) in found.0.iter().zip(&expected.0) {
         assert_eq!(found.0, expected.0);
         // In full it may be a megabyte.
@@ -695,78 +655,4 @@ fn d1_does_what_a_file_does() {
     let mut conn = D1Connection::establish(&db.url()).unwrap();
     let found = user_code(&mut conn).unwrap();
     assert_same(&found, &on_a_file(user_code).unwrap());
-}
-
-/// Whether −0 is negative when it comes back as it was bound, and when it was stored.
-fn negative_zero<C>(conn: &mut C) -> QueryResult<(bool, bool)>
-where
-    C: DatabaseConnection<Backend = Sqlite>,
-{
-    conn.batch_execute(CREATE)?;
-    let bound: f64 = diesel::select((-0.0_f64).into_sql::<Double>()).get_result(conn)?;
-    diesel::insert_into(samples::table)
-        .values((samples::id.eq(1), samples::real.eq(-0.0)))
-        .execute(conn)?;
-    let stored: Option<f64> = samples::table.select(samples::real).first(conn)?;
-    assert_eq!((bound, stored), (0.0, Some(0.0)));
-    let equal = samples::table.filter(samples::real.eq(0.0)).count();
-    assert_eq!(equal.get_result(conn), Ok(1));
-    Ok((
-        bound.is_sign_negative(),
-        stored.is_some_and(f64::is_sign_negative),
-    ))
-}
-
-#[test]
-fn negative_zero_loses_its_sign_where_it_is_documented() {
-    assert_eq!(on_a_file(negative_zero), Ok((true, false)), "on a file");
-    let db = sqld::TestDb::new();
-    let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
-    assert_eq!(negative_zero(&mut conn), Ok((true, false)), "on libSQL");
-    let db = d1::TestDb::new();
-    let mut conn = D1Connection::establish(&db.url()).unwrap();
-    assert_eq!(negative_zero(&mut conn), Ok((false, false)), "on D1");
-}
-
-/// What a file does; then what is documented to differ.
-#[test]
-fn libsql_keeps_large_numbers_and_refuses_infinite_ones() {
-    let db = sqld::TestDb::new();
-    let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
-    let mut found = extremes(&mut conn).unwrap();
-    let mut expected = on_a_file(extremes).unwrap();
-    for (step, on_a_file, here) in [
-        ("writing inf", "Some(1)", "None"),
-        ("writing -inf", "Some(1)", "None"),
-        ("reading real 20", "Some(Some(inf))", "None"),
-        ("reading real 21", "Some(Some(-inf))", "None"),
-    ] {
-        assert_eq!(expected.take(step), on_a_file);
-        assert_eq!(found.take(step), here, "{step}");
-    }
-    assert_same(&found, &expected);
-}
-
-#[test]
-fn d1_writes_large_numbers_and_refuses_to_read_what_it_rounds() {
-    let db = d1::TestDb::new();
-    let mut conn = D1Connection::establish(&db.url()).unwrap();
-    let mut found = extremes(&mut conn).unwrap();
-    let mut expected = on_a_file(extremes).unwrap();
-    for whole in [i64::MIN, i64::MAX, (1 << 53) + 1, -(1 << 53) - 1, 1 << 53] {
-        let step = format!("reading {whole}");
-        assert_eq!(expected.take(&step), format!("Some({whole})"));
-        assert_eq!(found.take(&step), "None", "{step}");
-    }
-    for (step, on_a_file, here) in [
-        ("writing inf", "Some(1)", "None"),
-        ("writing -inf", "Some(1)", "None"),
-        // JSON has neither.
-        ("reading real 20", "Some(Some(inf))", "Some(None)"),
-        ("reading real 21", "Some(Some(-inf))", "Some(None)"),
-    ] {
-        assert_eq!(expected.take(step), on_a_file);
-        assert_eq!(found.take(step), here, "{step}");
-    }
-    assert_same(&found, &expected);
 }

@@ -201,7 +201,7 @@ impl<'d> Batch<'d> {
         self.places.len()
     }
 
-    pub(crate) fn iter(self) -> impl DoubleEndedIterator<Item = Document<'d>> + ExactSizeIterator {
+    pub(crate) fn iter(self) -> impl DoubleEndedIterator<Item = Document<'d>> {
         let of = self.of;
         self.places.iter().map(move |place| Document { of, place })
     }

@@ -6,7 +6,7 @@ use covara_diesel::search::{
 };
 use serde_json::json;
 
-use super::{ids, index_of, library, search};
+use super::{ids, index_of, library, numbered, search};
 use crate::backend::{Conn, Fts};
 
 #[test]
@@ -137,9 +137,7 @@ fn weights_of_the_index_and_of_the_query_decide_over_the_order() {
 
 #[test]
 fn each_of_many_fields_has_its_own_weight() {
-    let definition = (0..9).fold(IndexDefinition::new(), |all, n| {
-        all.field(format!("f{n}"), Field::text())
-    });
+    let definition = numbered(0..9, &Field::text());
     let (_db, mut conn) = index_of(&definition);
     let conn = &mut conn;
     for n in 0..9 {

@@ -1,5 +1,7 @@
 //! Indexes to search, and short ways to search them.
 
+use std::ops::Range;
+
 use covara_diesel::search::{
     Field, IndexDefinition, Language, SearchAdapter, SearchQuery, SearchResult,
 };
@@ -13,6 +15,13 @@ pub(super) fn index_of(definition: &IndexDefinition) -> (TestDb, Conn) {
     let mut conn = db.connect();
     assert!(Fts.create_index(&mut conn, "docs", definition).unwrap());
     (db, conn)
+}
+
+/// Fields `f0`, `f1` and so on, of one kind.
+pub(super) fn numbered(numbers: Range<usize>, field: &Field) -> IndexDefinition {
+    numbers.fold(IndexDefinition::new(), |all, n| {
+        all.field(format!("f{n}"), field.clone())
+    })
 }
 
 /// Title and body in English, an author, a year.

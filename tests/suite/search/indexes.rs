@@ -5,7 +5,7 @@ use covara_diesel::search::{
 };
 use serde_json::json;
 
-use super::{articles, found, ids, index_of};
+use super::{articles, found, ids, index_of, numbered};
 use crate::backend::{self, Fts, TestDb};
 
 #[test]
@@ -75,12 +75,10 @@ fn names_outside_letters_digits_and_underscore_are_errors() {
             "the weight of a must be a number from 0 on"
         );
     }
-    let many = |field: Field, count: usize| {
-        (0..count).fold(IndexDefinition::new(), |all, n| {
-            all.field(format!("f{n}"), field.clone())
-        })
-    };
-    for definition in [many(Field::text(), 33), many(Field::integer(), 65)] {
+    for definition in [
+        numbered(0..33, &Field::text()),
+        numbered(0..65, &Field::integer()),
+    ] {
         let error = Fts
             .create_index(&mut conn, "docs", &definition)
             .unwrap_err();
@@ -90,7 +88,10 @@ fn names_outside_letters_digits_and_underscore_are_errors() {
         );
     }
     assert!(!Fts.index_exists(&mut conn, "docs").unwrap());
-    for definition in [many(Field::text(), 32), many(Field::float(), 64)] {
+    for definition in [
+        numbered(0..32, &Field::text()),
+        numbered(0..64, &Field::float()),
+    ] {
         Fts.create_index(&mut conn, "docs", &definition).unwrap();
         Fts.index(&mut conn, "docs", "1", &json!({"f31": 31}))
             .unwrap();
@@ -230,11 +231,7 @@ fn fields_are_added_later_and_old_documents_indexed_again_in_steps() {
 
 #[test]
 fn searched_fields_can_be_added_up_to_the_last() {
-    let texts = |numbers: std::ops::Range<usize>| {
-        numbers.fold(IndexDefinition::new(), |all, n| {
-            all.field(format!("f{n}"), Field::text())
-        })
-    };
+    let texts = |numbers| numbered(numbers, &Field::text());
     let (_db, mut conn) = index_of(&texts(0..7));
     let conn = &mut conn;
     let documents = (0..1_500).map(|n| {
@@ -269,14 +266,12 @@ fn searched_fields_can_be_added_up_to_the_last() {
 
 #[test]
 fn a_document_that_does_not_fit_an_added_field_keeps_what_it_had() {
-    let eight = (0..8).fold(IndexDefinition::new(), |all, n| {
-        all.field(format!("f{n}"), Field::text())
-    });
+    let eight = numbered(0..8, &Field::text());
     let (_db, mut conn) = index_of(&eight);
     let conn = &mut conn;
     let odd = json!({"f0": "word", "f8": {"an": "object"}});
     Fts.index(conn, "docs", "1", &odd).unwrap();
-    let ninth = IndexDefinition::new().field("f8", Field::text());
+    let ninth = numbered(8..9, &Field::text());
     // One of them sees it, whichever indexes the documents again.
     let error = match Fts.add_fields(conn, "docs", &ninth) {
         Ok(()) => Fts.reindex(conn, "docs", 10).unwrap_err(),

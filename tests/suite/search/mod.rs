@@ -15,4 +15,4 @@ mod random;
 mod read_only;
 mod transactions;
 
-use helpers::{articles, found, found_by_syntax, ids, index_of, library, search};
+use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};

@@ -5,6 +5,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Double, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 
+use super::write::word_columns;
 use crate::connection::DatabaseConnection;
 use crate::search::{
     Batch, ColumnValue, Documents, Entry, Guard, SearchEngine, Sql, batches, integer,
@@ -143,8 +144,7 @@ struct NewWords<'d> {
 
 impl NewWords<'_> {
     fn head(entry: &Entry) -> String {
-        let slots = entry.definition.searched().count();
-        let names: String = (0..slots).map(|slot| format!(", t{slot}")).collect();
+        let names = word_columns(entry);
         format!("INSERT INTO {} (rowid{names}) VALUES (", entry.words())
     }
 }

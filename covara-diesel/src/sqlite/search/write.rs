@@ -63,10 +63,16 @@ fn rows<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     sql
 }
 
+/// The columns of its words, each with a comma before.
+pub(super) fn word_columns(entry: &Entry) -> String {
+    let slots = 0..entry.definition.searched().count();
+    slots.map(|slot| format!(", t{slot}")).collect()
+}
+
 fn words<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     let table = entry.documents();
     let slots = entry.definition.searched().count();
-    let names: String = (0..slots).map(|slot| format!(", t{slot}")).collect();
+    let names = word_columns(entry);
     let values: String = (0..slots)
         .map(|slot| format!(", v.column{}", slot + 2))
         .collect();
