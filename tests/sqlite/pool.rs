@@ -99,6 +99,10 @@ fn what_cannot_be_opened_is_told_apart() {
         "{missing}"
     );
 
+    // Told at once: not what a pool that cannot connect says after its time-out.
+    let cache = pool::sqlite("file:app?mode=memory&cache=public").unwrap_err();
+    assert!(matches!(cache, PoolError::Open { .. }), "{cache:?}");
+
     fs::write(
         path("text.db"),
         "this is a letter, not a database, and long enough to tell",

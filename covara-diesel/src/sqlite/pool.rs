@@ -60,6 +60,8 @@ pub fn sqlite_with(
     let url = url_of(path.as_ref())?;
     let mut config = config.clone();
     if in_memory(&url) {
+        // A pool would try a URL that SQLite refuses until its time-out.
+        establish(&url, &file_path(&url))?;
         // The database is gone with its connection, so the one must live as long as the pool.
         config.max_size = 1;
         config.min_idle = 1;
@@ -94,15 +96,19 @@ fn check_directory(path: &Path) -> Result<(), PoolError> {
     }
 }
 
+fn establish(url: &str, path: &Path) -> Result<SqliteConnection, PoolError> {
+    SqliteConnection::establish(url).map_err(|source| PoolError::Open {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// WAL is a property of the file: set once, alone, by one connection. Several connections
 /// that set it at once on a new file fail each other whatever their busy timeout.
 fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
     let path = file_path(url);
     check_directory(&path)?;
-    let mut conn = SqliteConnection::establish(url).map_err(|source| PoolError::Open {
-        path: path.clone(),
-        source,
-    })?;
+    let mut conn = establish(url, &path)?;
     set_up(&mut conn, config.busy_timeout)
         .and_then(|()| use_wal(&mut conn, config.busy_timeout))
         .map_err(|error| explain(error, path))
@@ -130,11 +136,7 @@ pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), 
     } else {
         without_creating(&url)
     };
-    let opened = SqliteConnection::establish(&read_url);
-    let mut conn = opened.map_err(|source| PoolError::Open {
-        path: path.clone(),
-        source,
-    })?;
+    let mut conn = establish(&read_url, &path)?;
     let config = recommended_pool_config(PoolDriver::Sqlite);
     set_up(&mut conn, config.busy_timeout)
         .and_then(|()| conn.batch_execute("PRAGMA query_only = ON"))
