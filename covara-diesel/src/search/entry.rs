@@ -182,5 +182,13 @@ pub(super) fn double<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize
 }
 
 pub(super) fn text<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
-    DB::read_text(row.get(column)?.value()?, str::to_owned)
+    with_text(row, column, str::to_owned)
+}
+
+pub(super) fn with_text<'r, DB: SearchEngine, R>(
+    row: &impl Row<'r, DB>,
+    column: usize,
+    read: impl FnOnce(&str) -> R,
+) -> Option<R> {
+    DB::read_text(row.get(column)?.value()?, read)
 }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use diesel::QueryResult;
+use diesel::row::Row;
 use serde_json::Value;
 
 use super::catalogue::{self, of};
 use super::definition::FieldKind;
 use super::document::check_id;
 use super::engine::SearchEngine;
-use super::entry::{Entry, double, integer, text};
+use super::entry::{Entry, double, integer, text, with_text};
 use super::error::SearchError;
 use super::highlight::highlights;
-use super::plan::{Order, Plan};
+use super::plan::Plan;
 use super::query::{SearchHit, SearchQuery, SearchResult};
 use super::sql::{Bind, Sql};
 use super::terms::Terms;
@@ -36,19 +36,19 @@ where
         entry.documents()
     ));
     sql.bind(id);
-    let source = {
-        let mut rows = conn.load(sql).map_err(of::<C>)?;
-        match rows.next() {
-            Some(row) => text(&row.map_err(of::<C>)?, 0),
-            None => return Ok(None),
-        }
-    };
-    json(&entry, source).map(Some)
+    let mut rows = conn.load(sql).map_err(of::<C>)?;
+    let row = rows.next().transpose().map_err(of::<C>)?;
+    row.map(|row| source(&entry, &row, 0)).transpose()
 }
 
-fn json(entry: &Entry, source: Option<String>) -> Result<Value, SearchError> {
-    source
-        .and_then(|source| serde_json::from_str(&source).ok())
+/// A document, from a column of a row.
+fn source<'r, DB: SearchEngine>(
+    entry: &Entry,
+    row: &impl Row<'r, DB>,
+    column: usize,
+) -> Result<Value, SearchError> {
+    with_text(row, column, |text| serde_json::from_str(text).ok())
+        .flatten()
         .ok_or_else(|| SearchError::Unreadable {
             what: format!("a document of the index {}", entry.name),
         })
@@ -74,87 +74,79 @@ where
     if plan.slots.is_empty() {
         return Ok(SearchResult::default());
     }
-    let (found, counted) = if plan.size == 0 {
-        (Vec::new(), None)
-    } else {
-        page(conn, &entry, &plan)?
+    let mut page = match plan.size {
+        0 => Page::default(),
+        _ => page(conn, &entry, &plan)?,
     };
-    let last = found
-        .last()
-        .map(|(hit, values)| cursor::write(values, &hit.id));
-    let cursor = last.filter(|_| found.len() == query.size);
-    let mut hits = Vec::with_capacity(found.len());
-    for (mut hit, _) in found {
-        if let Some(highlight) = &query.highlight {
+    if let Some(highlight) = &query.highlight {
+        for hit in &mut page.hits {
             hit.highlights = highlights(&entry.definition, &plan, &hit.source, highlight);
         }
-        hits.push(hit);
     }
-    let total = match counted {
+    let total = match page.total {
         Some(total) => total,
-        None => total(conn, &entry, &plan, hits.len())?,
+        None => total(conn, &entry, &plan, page.hits.len())?,
     };
     Ok(SearchResult {
-        hits,
+        hits: page.hits,
         total,
         more: query.bound.is_some_and(|bound| total >= bound),
-        cursor,
+        cursor: page.cursor,
     })
 }
 
-/// A hit and the values that it is sorted by.
-type Placed = (SearchHit, Vec<Bind<'static>>);
+#[derive(Default)]
+struct Page {
+    hits: Vec<SearchHit>,
+    /// Where it ends, if it is full.
+    cursor: Option<String>,
+    /// How many hits there are on all, if the engine tells.
+    total: Option<usize>,
+}
 
-/// The hits of a page, and how many there are on all, if the engine tells.
-fn page<C>(
-    conn: &mut C,
-    entry: &Entry,
-    plan: &Plan<'_>,
-) -> Result<(Vec<Placed>, Option<usize>), SearchError>
+fn page<C>(conn: &mut C, entry: &Entry, plan: &Plan<'_>) -> Result<Page, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
-    let mut total = None;
-    let rows: Vec<_> = {
-        let rows = conn.load(C::Backend::page(entry, plan)).map_err(of::<C>)?;
-        rows.map(|row| {
-            let row = row?;
-            let score = double(&row, 1).unwrap_or(0.0);
-            total = total.or_else(|| integer(&row, 3));
-            let mut column = 4;
-            let values: Vec<Bind<'static>> = plan
-                .orders
-                .iter()
-                .map(|Order { column: field, .. }| match field {
-                    None => Bind::Double(Some(score)),
-                    Some((_, kind)) => {
-                        column += 1;
-                        match kind {
-                            FieldKind::Float => Bind::Double(double(&row, column - 1)),
-                            FieldKind::Keyword | FieldKind::Text => {
-                                Bind::Text(text(&row, column - 1).map(Into::into))
-                            }
-                            _ => Bind::Integer(integer(&row, column - 1)),
-                        }
-                    }
-                })
-                .collect();
-            Ok((text(&row, 0), score, text(&row, 2), values))
-        })
-        .collect::<QueryResult<_>>()
-        .map_err(of::<C>)?
-    };
-    let hits = rows.into_iter().map(|(id, score, source, values)| {
+    let mut page = Page::default();
+    for row in conn.load(C::Backend::page(entry, plan)).map_err(of::<C>)? {
+        let row = row.map_err(of::<C>)?;
         let hit = SearchHit {
-            id: id.unwrap_or_default(),
-            score,
-            source: json(entry, source)?,
+            id: text(&row, 0).unwrap_or_default(),
+            score: double(&row, 1).unwrap_or(0.0),
+            source: source(entry, &row, 2)?,
             highlights: BTreeMap::new(),
         };
-        Ok((hit, values))
+        if page.hits.is_empty() {
+            page.total = integer(&row, 3).and_then(|total| usize::try_from(total).ok());
+        }
+        if page.hits.len() + 1 == plan.query().size {
+            page.cursor = Some(cursor::write(&sort_values(plan, &row, hit.score), &hit.id));
+        }
+        page.hits.push(hit);
+    }
+    Ok(page)
+}
+
+/// The values that a row of a page is sorted by.
+fn sort_values<'r, DB: SearchEngine>(
+    plan: &Plan<'_>,
+    row: &impl Row<'r, DB>,
+    score: f64,
+) -> Vec<Bind<'static>> {
+    let mut columns = 4..;
+    let values = plan.orders.iter().map(|order| {
+        let Some((_, kind)) = order.column else {
+            return Bind::Double(Some(score));
+        };
+        let column = columns.next().unwrap_or(0);
+        match kind {
+            FieldKind::Float => Bind::Double(double(row, column)),
+            FieldKind::Keyword | FieldKind::Text => Bind::Text(text(row, column).map(Into::into)),
+            _ => Bind::Integer(integer(row, column)),
+        }
     });
-    let total = total.and_then(|total| usize::try_from(total).ok());
-    Ok((hits.collect::<Result<_, SearchError>>()?, total))
+    values.collect()
 }
 
 /// How many match.
