@@ -49,8 +49,22 @@ where
             adapter.index(conn, "docs", &id, &json!({"body": "here"}))?;
             Ok(made.to_string())
         }
+        "search-add" => {
+            adapter.add_fields(conn, "docs", &added(argument))?;
+            while adapter.reindex(conn, "docs", 500)? > 0 {}
+            Ok("done".to_owned())
+        }
         _ => Err(format!("no job {name}").into()),
     }
+}
+
+/// A field of this name: a text, or a number if it begins with `n`.
+pub fn added(name: &str) -> IndexDefinition {
+    let field = match name.starts_with('n') {
+        true => Field::integer(),
+        false => Field::text(),
+    };
+    IndexDefinition::new().field(name, field)
 }
 
 fn body(name: &str, round: usize) -> Value {
