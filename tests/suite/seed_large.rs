@@ -1,7 +1,5 @@
 //! Seeds of so many rows that they need a program of their own.
 
-use std::time::Instant;
-
 use diesel::connection::SimpleConnection;
 use support::workers;
 
@@ -27,10 +25,7 @@ fn a_million_streamed_rows_need_little_memory() {
 fn a_seed_that_is_killed_leaves_all_or_nothing() {
     let (db, mut conn) = numbers_db();
     let worker = env!("CARGO_BIN_EXE_worker");
-    // How long a whole seed takes here, to spread the kills over it.
-    let begun = Instant::now();
-    workers::run(worker, &db.url(), 1, |_| "fill-pooled");
-    let whole = begun.elapsed();
+    let whole = workers::time(worker, &db.url(), "fill-pooled");
     let mut unfinished = 0;
     for kill in 0..50 {
         conn.batch_execute("DELETE FROM numbers").unwrap();

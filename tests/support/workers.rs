@@ -2,7 +2,14 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long the program `worker` takes for the whole of a job, to spread kills over it.
+pub fn time(worker: &str, url: &str, job: &'static str) -> Duration {
+    let begun = Instant::now();
+    run(worker, url, 1, |_| job);
+    begun.elapsed()
+}
 
 /// Starts the program `worker` on `url`, lets it work for `time`, and kills it.
 pub fn kill_after(worker: &str, url: &str, job: &'static str, time: Duration) {

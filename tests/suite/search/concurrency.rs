@@ -1,7 +1,5 @@
 //! Processes that are killed, and several at once.
 
-use std::time::Instant;
-
 use covara_diesel::DatabaseConnection;
 use covara_diesel::search::{Field, Filter, SearchAdapter, SearchQuery};
 use serde_json::json;
@@ -23,9 +21,7 @@ fn killed_while_indexing_many_documents_and_words_agree() {
     let old = || (0..100).map(|n| (n.to_string(), json!({"body": "old"})));
     Fts.index_many(conn, "docs", old()).unwrap();
     let worker = env!("CARGO_BIN_EXE_worker");
-    let begun = Instant::now();
-    workers::run(worker, &db.url(), 1, |_| "search-many");
-    let whole = begun.elapsed();
+    let whole = workers::time(worker, &db.url(), "search-many");
     let mut unfinished = 0;
     for kill in 0..12 {
         Fts.delete_index(conn, "docs").unwrap();
@@ -127,9 +123,7 @@ fn index_without_room() -> (TestDb, Conn) {
 fn killed_while_a_field_is_added_it_is_there_or_not_and_no_word_is_lost() {
     let (db, mut conn) = index_without_room();
     let worker = env!("CARGO_BIN_EXE_worker");
-    let begun = Instant::now();
-    workers::run(worker, &db.url(), 1, |_| "search-add:f8");
-    let whole = begun.elapsed();
+    let whole = workers::time(worker, &db.url(), "search-add:f8");
     assert_eq!(total(&mut conn, "new"), 1_200);
     drop((db, conn));
     let mut missing = 0;
