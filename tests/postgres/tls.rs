@@ -174,6 +174,8 @@ fn bundled_example() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = root.join("target/bundled");
     let built = Command::new(env!("CARGO"))
+        // Of the runner, for the times of tests; it would have all compiled again.
+        .env_remove("RUSTC_BOOTSTRAP")
         .args(["build", "-p", "covara-diesel", "--example", "open"])
         .args([
             "--no-default-features",

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use proptest::prelude::*;
 use support::cities::{self, City};
 use support::numbers::{self, Number, numbers as table};
+use support::thorough;
 
 use super::{count, number};
 use crate::backend::{self, TestDb};
@@ -79,7 +80,7 @@ fn a_conflict_on_any_unique_column_is_skipped_and_the_first_of_two_wins() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(thorough::times(16, 64)))]
 
     /// Any mixture of duplicates and rows already there, against the naive model: one row
     /// after the other, refused if key or label is taken.

@@ -1,7 +1,7 @@
 //! Seeds of so many rows that they need a program of their own.
 
 use diesel::connection::SimpleConnection;
-use support::workers;
+use support::{thorough, workers};
 
 use super::count;
 use super::seed::numbers_db;
@@ -27,9 +27,10 @@ fn a_seed_that_is_killed_leaves_all_or_nothing() {
     let worker = env!("CARGO_BIN_EXE_worker");
     let whole = workers::time(worker, &db.url(), "fill-pooled");
     let mut unfinished = 0;
-    for kill in 0..50 {
+    let kills = thorough::times(8, 50);
+    for kill in 0..kills {
         conn.batch_execute("DELETE FROM numbers").unwrap();
-        workers::kill_after(worker, &db.url(), "fill-pooled", whole * kill / 50);
+        workers::kill_after(worker, &db.url(), "fill-pooled", whole * kill / kills);
         backend::wait_until_alone(&mut conn);
         match count(&mut conn, "numbers") {
             0 => unfinished += 1,

@@ -12,6 +12,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use support::thorough;
 
 use crate::backend::{self, Conn, TestDb};
 
@@ -112,7 +113,7 @@ impl<'a> Kind<'a> {
         let config = Config {
             cases: match std::env::var_os("PROPTEST_CASES") {
                 Some(_) => default.cases,
-                None => 16,
+                None => thorough::times(8, 16),
             },
             failure_persistence: None,
             max_shrink_iters: 2_000,

@@ -20,4 +20,15 @@ pub mod server;
 pub mod small_disk;
 pub mod sqld;
 pub mod sqlite;
+pub mod thorough;
 pub mod workers;
+
+/// The last that plain `cargo test` prints: doc tests run last, and of them only the names are
+/// shown.
+#[cfg(not(feature = "postgres"))]
+pub mod left_out_are_postgresql_pgbouncer_pglite_libsql_d1 {
+    /// ```
+    /// assert!(cfg!(not(feature = "postgres")));
+    /// ```
+    pub mod tests_run_runs_them_too {}
+}

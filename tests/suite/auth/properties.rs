@@ -9,6 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Number, Value};
+use support::thorough;
 
 use super::{HOUR, held, migrated};
 use crate::backend::{self, TEXT_HOLDS_NUL};
@@ -16,7 +17,7 @@ use crate::suite::count;
 
 fn runner() -> TestRunner {
     TestRunner::new(Config {
-        cases: 150,
+        cases: thorough::times(50, 150),
         failure_persistence: None,
         ..Config::default()
     })

@@ -1,0 +1,145 @@
+//! One test program on one database.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The outcome of one test.
+pub struct Outcome {
+    pub test: String,
+    pub passed: bool,
+    pub ignored: bool,
+    pub time: Duration,
+    /// What a failed test printed.
+    pub printed: String,
+}
+
+/// The outcome of a whole program.
+pub struct Finished {
+    pub step: String,
+    pub time: Duration,
+    pub outcomes: Vec<Outcome>,
+    /// Why the program counts as failed although each test has an outcome.
+    pub failure: Option<String>,
+}
+
+impl Finished {
+    pub fn failed(&self) -> bool {
+        self.failure.is_some() || self.outcomes.iter().any(|outcome| !outcome.passed)
+    }
+}
+
+/// Runs a program of libtest and reads its events as they come.
+pub fn run_tests(step: String, mut command: Command) -> Finished {
+    let begun = Instant::now();
+    command
+        .args([
+            "-Z",
+            "unstable-options",
+            "--format",
+            "json",
+            "--report-time",
+        ])
+        // Only so does a stable toolchain's libtest tell how long each test took.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return broken(step, begun, format!("{command:?}: {error}")),
+    };
+    let stderr = child.stderr.take().map(|mut stderr| {
+        thread::spawn(move || {
+            let mut printed = String::new();
+            let _ = stderr.read_to_string(&mut printed);
+            printed
+        })
+    });
+    let mut running: Vec<String> = Vec::new();
+    let mut outcomes = Vec::new();
+    let stdout = child.stdout.take().map(BufReader::new);
+    for line in stdout
+        .into_iter()
+        .flat_map(BufRead::lines)
+        .map_while(Result::ok)
+    {
+        let Ok(event) = serde_json::from_str::<Value>(&line) else {
+            continue;
+        };
+        if event["type"] != "test" {
+            continue;
+        }
+        let test = event["name"].as_str().unwrap_or_default().to_owned();
+        match event["event"].as_str() {
+            Some("started") => running.push(test),
+            Some("timeout") | None => {}
+            Some(what) => {
+                running.retain(|name| *name != test);
+                outcomes.push(Outcome {
+                    passed: matches!(what, "ok" | "ignored"),
+                    ignored: what == "ignored",
+                    time: Duration::from_secs_f64(event["exec_time"].as_f64().unwrap_or_default()),
+                    printed: event["stdout"].as_str().unwrap_or_default().to_owned(),
+                    test,
+                });
+            }
+        }
+    }
+    let status = child.wait();
+    let printed = stderr
+        .and_then(|thread| thread.join().ok())
+        .unwrap_or_default();
+    // A test that ended the program has no event of its own.
+    for test in running {
+        outcomes.push(Outcome {
+            test,
+            passed: false,
+            ignored: false,
+            time: Duration::ZERO,
+            printed: printed.clone(),
+        });
+    }
+    let failure = match status {
+        Ok(status) if status.success() => None,
+        Ok(_) if outcomes.iter().any(|outcome| !outcome.passed) => None,
+        Ok(status) => Some(format!("{status}\n{printed}")),
+        Err(error) => Some(error.to_string()),
+    };
+    Finished {
+        step,
+        time: begun.elapsed(),
+        outcomes,
+        failure,
+    }
+}
+
+/// Runs a command that counts as one test.
+pub fn run_whole(step: String, mut command: Command) -> Finished {
+    let begun = Instant::now();
+    let output = match command.stdin(Stdio::null()).output() {
+        Ok(output) => output,
+        Err(error) => return broken(step, begun, format!("{command:?}: {error}")),
+    };
+    let printed = [output.stdout, output.stderr].concat();
+    let failure = (!output.status.success())
+        .then(|| format!("{}\n{}", output.status, String::from_utf8_lossy(&printed)));
+    Finished {
+        step,
+        time: begun.elapsed(),
+        outcomes: Vec::new(),
+        failure,
+    }
+}
+
+fn broken(step: String, begun: Instant, failure: String) -> Finished {
+    Finished {
+        step,
+        time: begun.elapsed(),
+        outcomes: Vec::new(),
+        failure: Some(failure),
+    }
+}

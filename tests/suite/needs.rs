@@ -1,0 +1,333 @@
+//! What each shared test needs and what each database has: which test runs where.
+//!
+//! The runner (`tests/runner`) reads this table. A shared test that a database's root does not
+//! have is an error unless the database lacks something that the test needs.
+
+use Need::{
+    Clients, Command, File, LocalEngine, Locks, LostConnection, LostServer, OtherProcess,
+    PlainDoctor, PoolSettings, ReadOnly, RefusedLine, Transactions, Waiting,
+};
+
+/// Something that not every database has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Three or more clients that work at once.
+    Clients,
+    /// A URL that the command `covara` takes.
+    Command,
+    /// Rows that are elsewhere than in this process.
+    File,
+    /// An engine that is reached without HTTP.
+    LocalEngine,
+    /// A client that waits for another's lock, for a time that its session sets.
+    Locks,
+    /// A connection that can be ended from outside.
+    LostConnection,
+    /// A server that can be lost.
+    LostServer,
+    /// Other processes that see the same database.
+    OtherProcess,
+    /// A doctor without a warning about the way to the server.
+    PlainDoctor,
+    /// Limits and settings of a pool that are not those of SQLite's files.
+    PoolSettings,
+    /// A session that is read-only without others being so.
+    ReadOnly,
+    /// An error that names the refused line of a file.
+    RefusedLine,
+    /// Transactions that span several calls.
+    Transactions,
+    /// Connections that wait for one another instead of failing at once.
+    Waiting,
+}
+
+/// A database that the shared tests run on.
+pub struct Database {
+    pub name: &'static str,
+    /// The test program, `tests/<program>.rs`.
+    pub program: &'static str,
+    /// The value of `COVARA_TEST_ROW`; none for what the program runs on by itself.
+    pub row: Option<&'static str>,
+    /// Tests that run at once.
+    pub threads: usize,
+    /// Whether it runs every test that it can, also without `--everything`.
+    pub full: bool,
+    pub lacks: &'static [(Need, &'static str)],
+}
+
+pub const DATABASES: &[Database] = &[
+    Database {
+        name: "PostgreSQL",
+        program: "postgres",
+        row: None,
+        threads: 4,
+        full: true,
+        lacks: &[],
+    },
+    Database {
+        name: "libSQL",
+        program: "libsql",
+        row: None,
+        threads: 3,
+        full: false,
+        lacks: &[
+            (Command, "the command takes its URL for `export` only"),
+            (File, "no file of its own"),
+            (
+                LocalEngine,
+                "no part of the connection; runs on SQLite files",
+            ),
+            (Locks, "waiting for others is the server's business"),
+            (
+                LostConnection,
+                "in `remote`, with faults that only networks have",
+            ),
+            (
+                LostServer,
+                "in `remote`, with faults that only networks have",
+            ),
+            (PlainDoctor, "the doctor does not take its URL"),
+            (PoolSettings, "in `remote::pools`"),
+            (ReadOnly, "read-only tokens are in `remote`"),
+        ],
+    },
+    Database {
+        name: "D1",
+        program: "d1",
+        row: None,
+        threads: 3,
+        full: false,
+        lacks: &[
+            (Command, "the command takes its URL for `export` only"),
+            (File, "no file of its own"),
+            (
+                LocalEngine,
+                "no part of the connection; runs on SQLite files",
+            ),
+            (Locks, "waiting for others is the server's business"),
+            (
+                LostConnection,
+                "in `remote`, with faults that only networks have",
+            ),
+            (
+                LostServer,
+                "in `remote`, with faults that only networks have",
+            ),
+            (PlainDoctor, "the doctor does not take its URL"),
+            (ReadOnly, "it has no read-only sessions"),
+            (RefusedLine, "a refused batch does not name its line"),
+            (
+                Transactions,
+                "it has none; that they are refused is in `remote`",
+            ),
+        ],
+    },
+    Database {
+        name: "SQLite file",
+        program: "sqlite",
+        row: None,
+        threads: 3,
+        full: true,
+        lacks: &[(LostServer, "there is no server to lose")],
+    },
+    Database {
+        name: "PGlite",
+        program: "postgres",
+        row: Some("pglite"),
+        threads: 2,
+        full: false,
+        lacks: &[
+            (
+                Clients,
+                "PGlite's server mixes up the messages of three clients that work at once",
+            ),
+            (
+                Locks,
+                "while one client has a transaction, all others wait, for any time",
+            ),
+            (LostConnection, "all clients are one session"),
+            (LostServer, "all clients are one session"),
+            (
+                PlainDoctor,
+                "the doctor tells of PGlite, as `postgres::pglite` wants",
+            ),
+            (ReadOnly, "a session that is read-only is everybody's"),
+        ],
+    },
+    Database {
+        name: "PgBouncer",
+        program: "postgres",
+        row: Some("pgbouncer"),
+        threads: 3,
+        full: false,
+        lacks: &[
+            (Locks, "the setting of a session is other clients' too"),
+            (
+                LostServer,
+                "the pooler puts a new session in the place of one that is lost",
+            ),
+            (
+                PlainDoctor,
+                "the doctor warns of the pooler, as `postgres::poolers` wants",
+            ),
+            (ReadOnly, "the setting of a session is other clients' too"),
+        ],
+    },
+    Database {
+        name: "SQLite memory",
+        program: "sqlite",
+        row: Some("memory"),
+        threads: 3,
+        full: false,
+        lacks: &[
+            (File, "the rows are in memory because the database is"),
+            (
+                Locks,
+                "connections that share memory refuse each other at once, whatever the time-out",
+            ),
+            (LostServer, "there is no server to lose"),
+            (
+                Waiting,
+                "connections that share memory refuse each other at once, whatever the time-out",
+            ),
+            (OtherProcess, "no other process sees it"),
+            (ReadOnly, "it cannot be opened read-only"),
+        ],
+    },
+];
+
+/// Which tests need what. A name that ends in `::` is that of a module below `tests/suite`, others
+/// are those of tests in whatever module.
+pub const NEEDS: &[(&str, &[Need])] = &[
+    ("auth::api_key_timing::", &[LocalEngine]),
+    ("auth::concurrency::", &[OtherProcess, Clients]),
+    ("auth::failures::", &[LocalEngine]),
+    ("auth::transactions::", &[Transactions]),
+    ("command::", &[Command]),
+    ("doctor::", &[Command]),
+    ("fixtures::described::", &[RefusedLine]),
+    ("fixtures::errors::", &[RefusedLine]),
+    ("fixtures::values::", &[LocalEngine]),
+    ("harness::", &[Transactions]),
+    ("nested::", &[Transactions]),
+    ("open::", &[LocalEngine]),
+    ("program::", &[Command]),
+    ("progress::", &[Command]),
+    ("search::concurrency::", &[OtherProcess]),
+    ("search::read_only::", &[ReadOnly]),
+    ("search::transactions::", &[Transactions]),
+    ("seed_large::", &[File]),
+    ("seed_model::", &[Transactions]),
+    ("unwritable::", &[LocalEngine]),
+    (
+        "a_dry_run_tells_what_would_run_and_changes_nothing",
+        &[OtherProcess],
+    ),
+    (
+        "a_lock_that_is_not_free_in_time_is_an_error_that_says_so",
+        &[Locks],
+    ),
+    ("a_locked_database_says_so", &[Locks]),
+    ("a_lost_connection_is_an_error", &[LostConnection]),
+    ("a_lost_server_is_an_error_everywhere", &[LostServer]),
+    ("a_migrated_database_is_healthy", &[PlainDoctor]),
+    (
+        "a_million_rows_from_a_file_take_little_memory",
+        &[File, LocalEngine],
+    ),
+    ("a_read_only_database_is_told_as_such", &[ReadOnly]),
+    (
+        "a_read_only_database_is_told_as_such_and_fine_once_migrated",
+        &[ReadOnly],
+    ),
+    ("a_read_only_database_says_so_and_can_be_read", &[ReadOnly]),
+    (
+        "a_seed_that_is_killed_leaves_all_or_nothing",
+        &[OtherProcess],
+    ),
+    (
+        "a_table_that_does_not_fit_is_foreseen_and_found",
+        &[OtherProcess],
+    ),
+    ("eight_processes_boot_at_once", &[OtherProcess, Clients]),
+    ("eight_threads_boot_at_once", &[Clients, Waiting]),
+    ("every_kind_of_file_is_taken", &[OtherProcess]),
+    (
+        "it_waits_for_no_migrator_and_needs_no_right_to_write",
+        &[Locks, ReadOnly],
+    ),
+    ("migrating_again_does_nothing", &[OtherProcess]),
+    ("processes_that_add_fields_at_once_add_all", &[Clients]),
+    (
+        "processes_that_create_one_index_at_once_all_succeed",
+        &[Clients],
+    ),
+    (
+        "processes_that_index_the_same_ids_at_once_end_with_one_version_each",
+        &[Clients],
+    ),
+    ("real_files_go_in_once", &[OtherProcess]),
+    ("status_lists_each_migration", &[OtherProcess]),
+    (
+        "the_doctor_tells_versions_pool_and_settings",
+        &[OtherProcess, PlainDoctor],
+    ),
+    ("the_example_takes_the_url", &[OtherProcess]),
+    (
+        "the_first_refusal_in_a_process_tells_as_little",
+        &[OtherProcess],
+    ),
+    (
+        "the_second_run_reports_no_migration_and_nothing_inserted",
+        &[OtherProcess],
+    ),
+    ("two_connections_seed_the_same_table_at_once", &[Waiting]),
+    (
+        "two_that_search_at_once_while_others_write_lose_no_row",
+        &[Clients, Waiting],
+    ),
+    ("what_is_wrong_is_told_and_nothing_is_kept", &[OtherProcess]),
+    ("fixtures::a_reader_of_any_kind_is_streamed", &[LocalEngine]),
+    (
+        "fixtures::columns_may_be_in_any_order_with_a_byte_order_mark_and_crlf",
+        &[LocalEngine],
+    ),
+    ("fixtures::every_kind_of_source", &[LocalEngine]),
+    ("fixtures::files_without_rows_do_nothing", &[LocalEngine]),
+    (
+        "fixtures::the_real_cities_from_every_kind_of_file",
+        &[LocalEngine],
+    ),
+    ("pool::", &[PoolSettings]),
+];
+
+/// What is proven of the library on one SQLite and one PostgreSQL, and of whose result the other
+/// databases decide nothing. They run it with `tests/run --everything`.
+pub const DEEP: &[&str] = &[
+    "auth::properties::",
+    "command::",
+    "fixtures::errors::",
+    "fixtures::values::",
+    "program::",
+    "search::cities::",
+    "search::highlights::",
+    "search::odd::",
+    "search::orders::",
+    "search::random::",
+    "seed_large::",
+    "seed_model::",
+    "a_million_rows_from_a_file_take_little_memory",
+    "a_violation_names_table_and_row_and_nothing_is_kept",
+    "killed_while_a_field_is_added_it_is_there_or_not_and_no_word_is_lost",
+    "killed_while_indexing_many_documents_and_words_agree",
+    "many_documents_of_any_number_of_columns_are_written",
+    "the_real_cities_from_every_kind_of_file",
+    "the_real_cities_twice",
+    "the_result_is_that_of_the_naive_model",
+];
+
+/// What runs before a release only, with `tests/run --everything`.
+pub const RELEASE: &[&str] = &[
+    // Compiles libpq and OpenSSL's part of it: four minutes on two cores.
+    "postgres::tls::the_libpq_that_is_compiled_in_does_the_same",
+];
