@@ -95,3 +95,6 @@ fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests;

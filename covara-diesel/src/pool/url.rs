@@ -254,3 +254,6 @@ fn of_hosts(hosts: &str) -> PoolDriver {
     }
     PoolDriver::Postgres
 }
+
+#[cfg(test)]
+mod tests;

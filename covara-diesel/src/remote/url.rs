@@ -170,3 +170,6 @@ pub(super) fn token_or_env(token: Option<String>, variables: &[&str]) -> Option<
         .or_else(|| variables.iter().find_map(|name| from_env(name)))
         .filter(|token| !token.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

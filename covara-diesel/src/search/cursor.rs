@@ -45,3 +45,6 @@ pub(super) fn read(text: &str, orders: &[Order]) -> Option<(Vec<Bind<'static>>, 
     });
     Some((values.collect::<Option<_>>()?, id.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,3 +18,6 @@ pub(super) fn parts(quoted: &str) -> (Option<String>, String) {
         None => (None, plain(inner)),
     }
 }
+
+#[cfg(test)]
+mod tests;

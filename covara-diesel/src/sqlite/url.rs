@@ -87,3 +87,6 @@ pub(super) fn without_creating(url: &str) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,3 +74,6 @@ impl Target {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,3 +62,6 @@ impl Target {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
