@@ -96,6 +96,8 @@ pub mod remote {
     #[cfg(feature = "d1")]
     mod d1;
     mod error;
+    #[cfg(feature = "_fuzz")]
+    pub(crate) mod fuzz;
     mod grid;
     mod http;
     #[cfg(feature = "libsql")]
@@ -242,4 +244,17 @@ pub mod __private {
     #[cfg(feature = "fixtures")]
     pub use crate::fixture::{BadCell, Cells, FixtureRow, ReadCell, ReadFromStr, SkippedField};
     pub use crate::seed::{ColumnVisitor, FitsColumn, SameTable, SeedRow};
+}
+
+/// Parsers that no public function reaches by themselves, for the fuzz targets. Not for anybody
+/// else.
+#[cfg(feature = "_fuzz")]
+#[doc(hidden)]
+pub mod __fuzz {
+    pub use crate::fixture::fuzz::array_literal;
+    pub use crate::pool::fuzz::{host_count, parameter, without_driver};
+    pub use crate::remote::fuzz::{only_reads, placeholders, rewrite_placeholders, statements};
+    pub use crate::sqlite::fuzz::{
+        database_url, file_path, in_memory, parts, quoted, without_creating,
+    };
 }

@@ -2,6 +2,8 @@
 
 mod config;
 mod error;
+#[cfg(feature = "_fuzz")]
+pub(crate) mod fuzz;
 mod parameters;
 mod url;
 

@@ -6,6 +6,8 @@ mod describe;
 pub(crate) mod doctor;
 mod engine;
 pub(crate) mod export;
+#[cfg(feature = "_fuzz")]
+pub(crate) mod fuzz;
 mod layout;
 mod name;
 pub(crate) mod pool;
