@@ -1,13 +1,13 @@
 //! A server whose disk is full: that of the tables, as without room for its log it stops.
 
-use std::os::unix::fs::MetadataExt;
+use std::fs;
 
 use covara_diesel::auth::AuthError;
 use covara_diesel::auto_migrate;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use support::postgres::{TestDb, server_url};
-use support::small_disk::SmallDisk;
+use support::own_postgres::{PostgresServer, give};
+use support::small_disk::{SmallDisk, on_small_disk};
 
 use crate::suite::auth::failures::{Outcome, expect, fill, reads, writes};
 use crate::suite::auth::transactions::use_all;
@@ -26,38 +26,6 @@ const DELETIONS: [&str; 10] = [
     "take back",
     "delete expired tokens",
 ];
-
-/// A place for tables on a disk of its own; taken away when dropped, after its tables.
-struct Tablespace {
-    name: String,
-    disk: SmallDisk,
-}
-
-impl Tablespace {
-    fn new() -> Self {
-        let mut conn = admin();
-        let server = number(&mut conn, "SELECT pg_backend_pid()::bigint AS n");
-        let process = std::fs::metadata(format!("/proc/{server}"));
-        let owner = process.expect("the server runs on this machine").uid();
-        let disk = SmallDisk::new(owner);
-        let name = format!("covara_test_{}", std::process::id());
-        let path = disk.path().display();
-        conn.batch_execute(&format!("CREATE TABLESPACE {name} LOCATION '{path}'"))
-            .unwrap();
-        Self { name, disk }
-    }
-}
-
-impl Drop for Tablespace {
-    fn drop(&mut self) {
-        let dropped = admin().batch_execute(&format!("DROP TABLESPACE {}", self.name));
-        dropped.expect("its tables are gone");
-    }
-}
-
-fn admin() -> PgConnection {
-    PgConnection::establish(&server_url()).expect("the test server")
-}
 
 /// Fills what room the tables have in their pages, with rows shorter than any other.
 fn fill_pages(conn: &mut PgConnection) {
@@ -80,14 +48,28 @@ fn fill_pages(conn: &mut PgConnection) {
 
 #[test]
 fn a_full_disk_is_an_error_of_every_method_that_needs_room() {
-    let tablespace = Tablespace::new();
-    let db = TestDb::new();
-    let mut conn = db.connect();
-    conn.batch_execute(&format!("SET default_tablespace = {}", tablespace.name))
-        .unwrap();
+    on_small_disk(
+        "postgres::auth_disk_full::a_full_disk_is_an_error_of_every_method_that_needs_room",
+        fill_and_write,
+    );
+}
+
+/// On a server of its own, as no other sees the disk.
+fn fill_and_write(disk: &SmallDisk) {
+    let place = disk.path().join("tables");
+    fs::create_dir(&place).unwrap();
+    give(&place);
+    let server = PostgresServer::start(&["-c", "fsync=off"], |_| ());
+    let mut conn = PgConnection::establish(&server.url()).unwrap();
+    for sql in [
+        &format!("CREATE TABLESPACE small LOCATION '{}'", place.display()),
+        "SET default_tablespace = small",
+    ] {
+        conn.batch_execute(sql).unwrap();
+    }
     auto_migrate(&mut conn).unwrap();
     let present = fill(&mut conn);
-    let filling = tablespace.disk.fill();
+    let filling = disk.fill();
     fill_pages(&mut conn);
 
     for (method, outcome) in reads(&mut conn, &present) {

@@ -1,11 +1,9 @@
 //! A disk that is full.
 
-use std::os::unix::fs::MetadataExt;
-
 use covara_diesel::auth::AuthError;
 use covara_diesel::{INTERNAL_TABLE_NAMES, auto_migrate};
 use diesel::prelude::*;
-use support::small_disk::SmallDisk;
+use support::small_disk::{SmallDisk, on_small_disk};
 
 use crate::suite::auth::failures::{Outcome, expect, fill, reads, writes};
 use crate::suite::auth::transactions::use_all;
@@ -16,8 +14,13 @@ const IDLE: [&str; 3] = ["link", "delete expired", "delete expired tokens"];
 
 #[test]
 fn a_full_disk_is_an_error_of_every_method_that_writes() {
-    let owner = std::fs::metadata("/proc/self").unwrap().uid();
-    let disk = SmallDisk::new(owner);
+    on_small_disk(
+        "sqlite::auth_disk_full::a_full_disk_is_an_error_of_every_method_that_writes",
+        fill_and_write,
+    );
+}
+
+fn fill_and_write(disk: &SmallDisk) {
     let file = disk.path().join("test.db");
     // With a rollback journal: that of WAL mode may have room left from before.
     let mut conn = SqliteConnection::establish(file.to_str().unwrap()).unwrap();

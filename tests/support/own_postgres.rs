@@ -33,9 +33,7 @@ impl PostgresServer {
         let path = directory.path();
         fs::write(path.join("password"), PASSWORD).expect("a new directory");
         prepare(path);
-        if is_root() {
-            run(Command::new("chown").arg("-R").arg("postgres").arg(path));
-        }
+        give(path);
         let mut initdb = as_server("initdb");
         initdb
             .arg(format!("--pgdata={}", path.join("data").display()))
@@ -123,6 +121,16 @@ impl Drop for PostgresServer {
 
 fn lock(log: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a directory the server's, which runs as another user where this is root.
+pub fn give(directory: &Path) {
+    if is_root() {
+        run(Command::new("chown")
+            .arg("-R")
+            .arg("postgres")
+            .arg(directory));
+    }
 }
 
 fn is_root() -> bool {
