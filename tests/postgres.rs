@@ -62,6 +62,12 @@ mod backend {
     }
     pub(crate) use spread_internal_schema;
 
+    /// Tests that take a server.
+    macro_rules! with_server {
+        ($($item:item)*) => { $($item)* };
+    }
+    pub(crate) use with_server;
+
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
         covara_diesel::pool::postgres(url, driver()).expect("a usable URL")
     }

@@ -61,6 +61,12 @@ mod backend {
     }
     pub(crate) use spread_internal_schema;
 
+    /// Tests that take a server, which there is none of.
+    macro_rules! with_server {
+        ($($item:item)*) => {};
+    }
+    pub(crate) use with_server;
+
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
         covara_diesel::pool::sqlite(url).expect("a usable path")
     }
@@ -207,9 +213,6 @@ mod backend {
 
     /// A killed process holds no lock.
     pub fn wait_until_alone(_: &mut Conn) {}
-
-    /// There is no server to lose.
-    pub fn break_connections(_: &TestDb) {}
 }
 
 mod sqlite {
@@ -218,6 +221,7 @@ mod sqlite {
     #[cfg(feature = "postgres")]
     mod auth_disk_full;
     mod command;
+    mod damaged;
     mod doctor;
     mod fixtures;
     mod pool;

@@ -11,7 +11,6 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use support::numbers;
 
-use super::count;
 use crate::backend::{self, TestDb};
 
 #[test]
@@ -19,6 +18,7 @@ fn a_lock_that_is_not_free_in_time_is_an_error_that_says_so() {
     let db = TestDb::new();
     let mut holder = db.connect();
     let options = MigrateOptions::default().lock_timeout(Duration::from_millis(300));
+    // It never gives up sooner; later only as the machine is busy.
     backend::write_transaction(&mut holder, |holder| {
         auto_migrate(holder).unwrap();
         let mut conn = db.connect();
@@ -31,7 +31,6 @@ fn a_lock_that_is_not_free_in_time_is_an_error_that_says_so() {
         );
         assert!(error.to_string().contains("300ms"), "{error}");
         assert!(waited >= Duration::from_millis(250), "{waited:?}");
-        assert!(waited < Duration::from_secs(5), "{waited:?}");
         // No transaction, no setting is left behind.
         assert_eq!(
             backend::lock_wait(&mut conn),
@@ -93,26 +92,26 @@ fn a_read_only_database_is_told_as_such() {
     assert!(matches!(error, SeedError::ReadOnly { .. }), "{error:?}");
 }
 
-#[test]
-fn a_lost_connection_is_an_error() {
-    let db = TestDb::new();
-    let mut conn = db.connect();
-    conn.batch_execute(numbers::CREATE).unwrap();
-    let rows = numbers::up_to(30_000).inspect(|row| {
-        if row.id == 20_000 {
-            backend::break_connections(&db);
-        }
-    });
-    let result = Seed::new()
-        .lock_timeout(Duration::from_secs(1))
-        .rows(rows)
-        .run(&mut conn);
-    assert_eq!(result.is_err(), backend::HAS_SERVER, "{result:?}");
-    if let Err(error) = result {
+backend::with_server! {
+    #[test]
+    fn a_lost_connection_is_an_error() {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        conn.batch_execute(numbers::CREATE).unwrap();
+        let rows = numbers::up_to(30_000).inspect(|row| {
+            if row.id == 20_000 {
+                backend::break_connections(&db);
+            }
+        });
+        let result = Seed::new()
+            .lock_timeout(Duration::from_secs(1))
+            .rows(rows)
+            .run(&mut conn);
+        let error = result.unwrap_err();
         let after = matches!(&error, SeedError::Interrupted { table, done, .. }
             if table == "numbers" && *done > 0);
         assert!(after, "{error:?}");
+        let kept = crate::suite::count(&mut db.connect(), "numbers");
+        assert_eq!(kept, 0);
     }
-    let kept = count(&mut db.connect(), "numbers");
-    assert_eq!(kept, if backend::HAS_SERVER { 0 } else { 30_000 });
 }

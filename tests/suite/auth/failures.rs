@@ -168,17 +168,16 @@ fn without_tables_everything_fails() {
     expect(writes(&mut conn, &present), &present, database);
 }
 
-#[test]
-fn a_lost_server_is_an_error_everywhere() {
-    if !backend::HAS_SERVER {
-        return;
+backend::with_server! {
+    #[test]
+    fn a_lost_server_is_an_error_everywhere() {
+        let (db, mut conn) = migrated();
+        let present = fill(&mut conn);
+        backend::break_connections(&db);
+        let database = |error: &AuthError| matches!(error, AuthError::Database { .. });
+        expect(reads(&mut conn, &present), &present, database);
+        expect(writes(&mut conn, &present), &present, database);
     }
-    let (db, mut conn) = migrated();
-    let present = fill(&mut conn);
-    backend::break_connections(&db);
-    let database = |error: &AuthError| matches!(error, AuthError::Database { .. });
-    expect(reads(&mut conn, &present), &present, database);
-    expect(writes(&mut conn, &present), &present, database);
 }
 
 #[test]
