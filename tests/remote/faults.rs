@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
-use support::fault_proxy::{Fault, FaultProxy, answer, timed, with_header};
+use support::fault_proxy::{BUSY, Fault, FaultProxy, answer, timed, with_header};
 use support::{d1, sqld};
 
 use super::{Remote, pool_of};
@@ -235,19 +235,13 @@ fn every_fault<R: Remote>() {
             Ok(read) => assert_eq!(read, ["zero"], "{name}"),
             Err(error) => assert!(!read_succeeds, "{name}: a read failed: {error}"),
         }
-        assert!(
-            time < STATEMENT + REQUEST,
-            "a read took {time:?} after {name}"
-        );
+        assert!(time < STATEMENT + BUSY, "a read took {time:?} after {name}");
         place.assert_healthy(name);
 
         place.proxy.forget();
         place.proxy.next(fault());
         let ((id, written), time) = timed(|| place.write());
-        assert!(
-            time < REQUEST + REQUEST,
-            "a write took {time:?} after {name}"
-        );
+        assert!(time < REQUEST + BUSY, "a write took {time:?} after {name}");
         assert_eq!(place.proxy.count("INSERT"), 1, "{name}: sent again");
         let error = written.expect_err(name);
         let stored = place.stored(id);
@@ -279,7 +273,7 @@ fn every_fault_for_ever<R: Remote>() {
                 for sql in ["SELECT 1", "CREATE TABLE t (a)"] {
                     let (result, time) = timed(|| diesel::sql_query(sql).execute(&mut conn));
                     result.expect_err(name);
-                    assert!(time < STATEMENT + 2 * REQUEST, "{name}: {time:?}");
+                    assert!(time < STATEMENT + BUSY, "{name}: {time:?}");
                 }
                 // Five tries of what may be tried again, and no more.
                 assert!(proxy.requests().len() <= 10, "{name}");
@@ -324,7 +318,7 @@ fn too_many_requests<R: Remote>() {
         let ((id, written), time) = timed(|| place.write());
         let error = written.unwrap_err().to_string();
         assert!(error.contains("429"), "{error}");
-        assert!(time < STATEMENT + REQUEST, "{after}: {time:?}");
+        assert!(time < STATEMENT + BUSY, "{after}: {time:?}");
         assert_eq!(place.stored(id), 0);
         place.proxy.heal();
         assert_eq!(place.write().1, Ok(1));
@@ -449,10 +443,10 @@ fn nobody_listens<R: Remote>() {
         assert!(waiting.len() < 100, "the queue is endless");
     }
     let server = R::start();
-    for (options, least, most) in [
+    for (options, least) in [
         // One try, as the next would not end in time; several.
-        ("connect_timeout=0.5&statement_timeout=0.5", 0.45, 2.0),
-        ("connect_timeout=0.3&statement_timeout=2", 0.9, 4.0),
+        ("connect_timeout=0.5&statement_timeout=0.5", 0.45),
+        ("connect_timeout=0.3&statement_timeout=2", 0.9),
     ] {
         let url = server.url_at(&format!("http://{address}"), options);
         let mut conn = R::Conn::establish(&url).unwrap();
@@ -467,7 +461,8 @@ fn nobody_listens<R: Remote>() {
         let message = information.message();
         assert!(message.contains("no connection within 0."), "{message}");
         let seconds = time.as_secs_f64();
-        assert!((least..most).contains(&seconds), "{options}: {seconds} s");
+        assert!(seconds >= least, "{options}: {seconds} s");
+        assert!(time < BUSY, "{options}: {seconds} s"); // the default for one connection alone
     }
 }
 

@@ -7,7 +7,7 @@ use covara_diesel::remote::LibsqlConnection;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
-use support::fault_proxy::{Fault, FaultProxy, answer, timed};
+use support::fault_proxy::{BUSY, Fault, FaultProxy, answer, timed};
 use support::sqld;
 
 use super::pool_of;
@@ -42,6 +42,9 @@ fn stored(db: &sqld::TestDb) -> i64 {
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     steps::table.count().get_result(&mut conn).unwrap()
 }
+
+/// Less than the 30 s for which an answer is waited for.
+const IN_TIME: Duration = Duration::from_secs(25);
 
 type Case = (&'static str, fn() -> Fault);
 
@@ -93,10 +96,7 @@ fn one_fault(&(name, fault): &Case, request: usize) {
     proxy.next(fault());
     let (result, time) = timed(|| two_steps(&mut pool.get().unwrap()));
     let place = format!("{name} at request {request}");
-    assert!(
-        time < Duration::from_secs(12),
-        "{place}: {time:?}, {result:?}"
-    );
+    assert!(time < IN_TIME, "{place}: {time:?}, {result:?}");
     proxy.heal();
 
     let kept = stored(&db);
@@ -117,10 +117,7 @@ fn one_fault(&(name, fault): &Case, request: usize) {
 
     let (again, time) = timed(|| two_steps(&mut pool.get().unwrap()));
     assert_eq!(again, Ok(kept + 2), "{place}");
-    assert!(
-        time < Duration::from_secs(12),
-        "{place}: the next took {time:?}"
-    );
+    assert!(time < IN_TIME, "{place}: the next took {time:?}");
     assert_eq!(stored(&db), kept + 2, "{place}");
     assert_eq!(pool.state().connections, 1, "{place}");
 }
@@ -134,9 +131,7 @@ fn a_slow_answer_in_a_transaction_leaves_nothing() {
     let mut conn = LibsqlConnection::establish(&url).unwrap();
     conn.batch_execute(CREATE).unwrap();
     proxy.next_with("INSERT", Fault::Delay(Duration::from_secs(2)));
-    let (result, time) = timed(|| two_steps(&mut conn));
-    result.unwrap_err();
-    assert!(time < Duration::from_secs(4), "{time:?}");
+    two_steps(&mut conn).unwrap_err();
     assert_eq!(stored(&db), 0);
     let mut patient = LibsqlConnection::establish(&proxy.origin()).unwrap();
     assert_eq!(two_steps(&mut patient), Ok(2));
@@ -182,7 +177,8 @@ fn waiting_for_a_lock_is_part_of_a_statements_time() {
     type Manager = <LibsqlConnection as Connection>::TransactionManager;
 
     const LOCKED: &str = r#"{"baton":null,"base_url":null,"results":[{"type":"ok","response":{"type":"batch","result":{"step_results":[null],"step_errors":[{"message":"SQLite error: database is locked","code":"SQLITE_BUSY"}]}}},{"type":"ok","response":{"type":"get_autocommit","is_autocommit":true}},{"type":"ok","response":{"type":"close"}}]}"#;
-    let in_time = Duration::from_millis(1_600);
+    // As long as a lock is waited for without a limit of the statement's own.
+    let in_time = Duration::from_secs(5);
     let db = sqld::TestDb::new();
     let proxy = FaultProxy::new(&db.url());
     let url = format!("{}?statement_timeout=1", proxy.origin());
@@ -277,7 +273,7 @@ fn a_server_that_is_down_is_an_error_and_no_more() {
             ),
             "{error:?}"
         );
-        assert!(time < Duration::from_secs(3), "{time:?}");
+        assert!(time < Duration::from_secs(2) + BUSY, "{time:?}");
     }
     db.restart();
     assert_eq!(two_steps(&mut pool.get().unwrap()), Ok(2));
@@ -296,7 +292,7 @@ fn no_stream_is_left_open() {
         let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
         let (inserted, time) = timed(|| insert(&mut conn, "one"));
         inserted.unwrap();
-        assert!(time < Duration::from_secs(2), "{time:?} in round {n}");
+        assert!(time < Duration::from_secs(5), "{time:?} in round {n}");
         // Errors, rollbacks and connections dropped in a transaction, too.
         insert_badly(&mut conn).unwrap_err();
         conn.transaction(insert_badly).unwrap_err();

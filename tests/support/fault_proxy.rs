@@ -263,6 +263,9 @@ fn reset(client: TcpStream) -> io::Result<()> {
     Socket::from(client).set_linger(Some(Duration::ZERO))
 }
 
+/// What a busy machine may add to a time-out; less than the defaults of those that are set.
+pub const BUSY: Duration = Duration::from_secs(10);
+
 /// How long something took.
 pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
