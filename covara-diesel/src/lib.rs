@@ -253,8 +253,6 @@ pub mod __private {
 pub mod __fuzz {
     pub use crate::fixture::fuzz::array_literal;
     pub use crate::pool::fuzz::{host_count, parameter, without_driver};
-    pub use crate::remote::fuzz::{only_reads, placeholders, rewrite_placeholders, statements};
-    pub use crate::sqlite::fuzz::{
-        database_url, file_path, in_memory, parts, quoted, without_creating,
-    };
+    pub use crate::remote::fuzz::{rewrite_placeholders, statements};
+    pub use crate::sqlite::fuzz::{database_url, file_path, parts, quoted, without_creating};
 }

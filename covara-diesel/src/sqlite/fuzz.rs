@@ -9,11 +9,6 @@ pub fn database_url(given: &str) -> Option<String> {
     url::database_url(given).ok()
 }
 
-/// Returns whether each connection would get a database of its own.
-pub fn in_memory(url: &str) -> bool {
-    url::in_memory(url)
-}
-
 /// Returns the path in a URL.
 pub fn file_path(url: &str) -> PathBuf {
     url::file_path(url)

@@ -31,22 +31,6 @@ fn paths_and_urls_are_told_apart() {
 }
 
 #[test]
-fn memory_is_known_by_name_and_by_parameter() {
-    for (url, expected) in [
-        ("", true),
-        (":memory:", true),
-        ("file::memory:?cache=shared", true),
-        ("file:x?cache=shared&mode=memory", true),
-        ("file:x?mode=memory2", false),
-        ("x?mode=memory", false),
-        (":memory", false),
-        ("file:memory.db", false),
-    ] {
-        assert_eq!(in_memory(url), expected, "{url}");
-    }
-}
-
-#[test]
 fn the_path_of_a_url_is_decoded() {
     for (url, path) in [
         ("a%20b?c", "a%20b?c"),
