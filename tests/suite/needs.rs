@@ -128,7 +128,10 @@ pub const DATABASES: &[Database] = &[
         row: None,
         threads: 3,
         full: true,
-        lacks: &[(LostServer, "there is no server to lose")],
+        lacks: &[
+            (LostConnection, "there is no server to lose"),
+            (LostServer, "there is no server to lose"),
+        ],
     },
     Database {
         name: "PGlite",
@@ -185,6 +188,7 @@ pub const DATABASES: &[Database] = &[
                 Locks,
                 "connections that share memory refuse each other at once, whatever the time-out",
             ),
+            (LostConnection, "there is no server to lose"),
             (LostServer, "there is no server to lose"),
             (
                 Waiting,
