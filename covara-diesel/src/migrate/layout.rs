@@ -185,7 +185,10 @@ pub(crate) struct CatalogueRow {
 pub(crate) fn take_outdated(rows: &mut Vec<CatalogueRow>) -> Vec<String> {
     let is_outdated = |row: &mut CatalogueRow| row.table_name.starts_with("__covara_search_");
     let outdated = rows.extract_if(.., is_outdated);
-    outdated.map(|row| row.table_name).collect()
+    let mut names: Vec<String> = outdated.map(|row| row.table_name).collect();
+    // One for each column.
+    names.dedup();
+    names
 }
 
 /// Sorts rows that come ordered by table and column into tables, and what the query read

@@ -65,7 +65,7 @@ impl Noted {
         }
     }
 
-    /// Reads rows of id and JSON, and shows each to `also`.
+    /// Reads rows of id and JSON, and shows each to `also`, by a function that reads numbers.
     pub(crate) fn load<C>(
         conn: &mut C,
         entry: &Entry,
@@ -78,7 +78,11 @@ impl Noted {
         let mut noted = Self::default();
         for row in conn.load(sql)? {
             let row = row?;
-            also(&|column| integer(&row, column), text(&row, 0).as_deref());
+            let number = |column| {
+                let as_text = || text(&row, column)?.parse().ok();
+                integer(&row, column).or_else(as_text)
+            };
+            also(&number, text(&row, 0).as_deref());
             noted.add(entry, &row);
         }
         // Of two rows with one key, the last: the key may be no key to the database.

@@ -152,9 +152,11 @@ where
         .map(|((name, _), column)| format!("'{name}', {}", jsonable(&quoted(column))))
         .collect();
     let mut sql = Sql::new();
+    // Places as texts: D1 sends numbers as doubles.
     sql.push(format!(
         "SELECT CAST(n.key AS TEXT),
-                CASE WHEN t.{key} IS NOT NULL THEN json_object({}) END, n.id, n.number
+                CASE WHEN t.{key} IS NOT NULL THEN json_object({}) END,
+                CAST(n.id AS TEXT), n.number
          FROM (SELECT id, key, number FROM {} ORDER BY id LIMIT {BATCH}) AS n
          LEFT JOIN {table} AS t ON t.{key} = n.key",
         pairs.join(", "),
