@@ -69,11 +69,15 @@ mod suite {
         mod cities;
         mod concurrency;
         mod documents;
+        mod engine;
         mod fields;
         mod follow;
         mod helpers;
         mod highlights;
         mod indexes;
+        mod interleaved;
+        mod mended;
+        mod model;
         mod odd;
         mod orders;
         mod queries;

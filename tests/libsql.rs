@@ -113,13 +113,18 @@ mod suite {
         mod cities;
         mod concurrency;
         mod documents;
+        mod engine;
         mod fields;
         mod follow;
         mod helpers;
         mod highlights;
         mod indexes;
+        mod interleaved;
+        mod mended;
+        mod model;
         mod odd;
         mod orders;
+        mod overlap;
         mod queries;
         mod random;
         mod transactions;

@@ -215,6 +215,7 @@ mod postgres {
     mod poolers;
     mod restarts;
     mod search;
+    mod search_follow;
     mod seed;
     mod seed_model;
     mod seed_sequences;

@@ -226,6 +226,7 @@ mod sqlite {
     mod fixtures;
     mod pool;
     mod search;
+    mod search_follow;
     mod seed;
     mod seed_model;
     mod seed_model_rollback;

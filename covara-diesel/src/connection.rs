@@ -104,6 +104,18 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// The database's own, among them that the lock was not free in time.
     fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait>;
 
+    /// Begins a transaction that is going to write, each of whose statements sees what others
+    /// have committed, or a savepoint inside a running one.
+    ///
+    /// Default: [`begin_write`](Self::begin_write), which keeps others from committing.
+    ///
+    /// # Errors
+    ///
+    /// The database's own.
+    fn begin_read_committed(&mut self) -> QueryResult<LockWait> {
+        self.begin_write(Duration::ZERO)
+    }
+
     /// Begins a transaction as [`begin_write`](Self::begin_write) does, and in it takes the
     /// lock that keeps other migrators out until its end.
     ///
@@ -141,6 +153,18 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
             .collect::<QueryResult<_>>()?;
         transaction.commit()?;
         Ok(changed)
+    }
+
+    /// The same without waiting for other writers, where it is known how.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, among them that it is locked; then nothing has changed.
+    fn try_atomically(
+        &mut self,
+        statements: &[&dyn QueryFragment<Self::Backend>],
+    ) -> QueryResult<Vec<usize>> {
+        self.execute_atomically(statements)
     }
 }
 
@@ -217,6 +241,17 @@ where
         statements: &[&dyn QueryFragment<Self::Backend>],
     ) -> QueryResult<Vec<usize>> {
         (**self).execute_atomically(statements)
+    }
+
+    fn begin_read_committed(&mut self) -> QueryResult<LockWait> {
+        (**self).begin_read_committed()
+    }
+
+    fn try_atomically(
+        &mut self,
+        statements: &[&dyn QueryFragment<Self::Backend>],
+    ) -> QueryResult<Vec<usize>> {
+        (**self).try_atomically(statements)
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Inspection {
     pub history: Option<Vec<String>>,
     /// Those of the internal tables that are there.
     pub tables: Vec<TableLayout>,
+    /// What keeps search indexes current, by its name, where an earlier version made it.
+    pub outdated: Vec<String>,
 }
 
 /// Failures that mean the same on each engine and need their own advice.
@@ -98,6 +100,12 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     /// Reads history and tables: one query on PostgreSQL, two in-process ones on SQLite.
     #[doc(hidden)]
     fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
+    /// Replaces outdated parts of search indexes, as far as the connection may.
+    #[doc(hidden)]
+    fn mend_outdated<C>(conn: &mut C, outdated: &[String])
     where
         C: DatabaseConnection<Backend = Self>;
 

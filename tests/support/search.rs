@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use covara_diesel::DatabaseConnection;
-use covara_diesel::search::{Field, IndexDefinition, SearchAdapter};
+use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery};
 use serde_json::{Value, json};
 
 /// How many documents the job `search-many` writes.
@@ -49,6 +49,9 @@ where
             adapter.index(conn, "docs", &id, &json!({"body": "here"}))?;
             Ok(made.to_string())
         }
+        "search-posts" => loop {
+            adapter.search(conn, "posts", &SearchQuery::new("row"))?;
+        },
         "search-add" => {
             adapter.add_fields(conn, "docs", &added(argument))?;
             while adapter.reindex(conn, "docs", 500)? > 0 {}

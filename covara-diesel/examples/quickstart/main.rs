@@ -158,7 +158,7 @@ where
     println!("Session     created for {} and found again", found.user_id);
 
     let begun = Instant::now();
-    if adapter.follow::<_, City>(conn)? {
+    if adapter.follow::<_, City>(conn)?.is_created() {
         let seconds = begun.elapsed().as_secs_f64();
         println!("Index       of the cities made in {seconds:.2} s; it follows their table");
     }

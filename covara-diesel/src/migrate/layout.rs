@@ -181,6 +181,16 @@ pub(crate) struct CatalogueRow {
     pub(crate) history: Option<String>,
 }
 
+/// Takes the names out that stand for outdated parts of search indexes.
+pub(crate) fn take_outdated(rows: &mut Vec<CatalogueRow>) -> Vec<String> {
+    let is_outdated = |row: &mut CatalogueRow| row.table_name.starts_with("__covara_search_");
+    let outdated = rows.extract_if(.., is_outdated);
+    let mut names: Vec<String> = outdated.map(|row| row.table_name).collect();
+    // One for each column.
+    names.dedup();
+    names
+}
+
 /// Sorts rows that come ordered by table and column into tables, and what the query read
 /// of the history beside each column of the history table.
 pub(crate) fn gather(rows: Vec<CatalogueRow>) -> (Vec<TableLayout>, Vec<Option<String>>) {

@@ -10,6 +10,10 @@
 //! migrations with `diesel_migrations` in the same database, whatever version numbers
 //! either uses. On PostgreSQL everything lives in the first schema of the `search_path`.
 //!
+//! Triggers of search indexes that an earlier version made are replaced, as far as the
+//! connection's role may do that; [`SearchAdapter::follow`](crate::search::SearchAdapter::follow)
+//! says why it may not.
+//!
 //! A database made by Covara (TypeScript) is adopted as it is; then, as at each boot, the
 //! real columns are compared with what this library expects.
 

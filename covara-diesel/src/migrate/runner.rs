@@ -57,11 +57,13 @@ fn migrate<C: DatabaseConnection>(
 
     // No lock: reading committed history is enough to see that nothing is to be done.
     match C::Backend::inspect(conn) {
-        Ok(state) if pending(&migrations, &state).is_empty() => {
-            check_tables::<C::Backend>(&state)?;
-            return Ok(MigrationSummary::new(dialect, Vec::new()));
+        Ok(state) => {
+            C::Backend::mend_outdated(conn, &state.outdated);
+            if pending(&migrations, &state).is_empty() {
+                check_tables::<C::Backend>(&state)?;
+                return Ok(MigrationSummary::new(dialect, Vec::new()));
+            }
         }
-        Ok(_) => {}
         // Somebody is writing, perhaps migrating: wait for them below.
         Err(error) if C::Backend::fault(message(&error)) == Fault::Locked => {}
         Err(error) => return Err(failure::<C>(error, options)),

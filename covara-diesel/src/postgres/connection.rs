@@ -17,6 +17,20 @@ impl DatabaseConnection for PgConnection {
         Ok(LockWait(None))
     }
 
+    /// A stricter default isolation would see the database as it was before others were waited
+    /// for.
+    fn begin_read_committed(&mut self) -> QueryResult<LockWait> {
+        if transaction_depth(self)? > 0 {
+            AnsiTransactionManager::begin_transaction(self)?;
+        } else {
+            AnsiTransactionManager::begin_transaction_sql(
+                self,
+                "BEGIN ISOLATION LEVEL READ COMMITTED",
+            )?;
+        }
+        Ok(LockWait(None))
+    }
+
     /// Everything set here ends with the transaction, as a pooler between us and the
     /// server needs it.
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait> {

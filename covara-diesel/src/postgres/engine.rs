@@ -37,6 +37,13 @@ impl Engine for Pg {
         layout::inspect(conn)
     }
 
+    fn mend_outdated<C>(conn: &mut C, outdated: &[String])
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        crate::search::mend_outdated(conn, outdated);
+    }
+
     fn seed_way<C, T>(
         conn: &mut C,
         table: &str,

@@ -6,7 +6,9 @@ use diesel::sql_types::{Jsonb, Text, Timestamp};
 
 use crate::connection::DatabaseConnection;
 use crate::engine::Inspection;
-use crate::migrate::layout::{CatalogueRow, TableLayout, TypeName, expected_tables, gather};
+use crate::migrate::layout::{
+    CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_outdated,
+};
 
 impl TypeName<Pg> for Text {
     const NAME: &'static str = "text";
@@ -28,8 +30,11 @@ pub(super) fn expected() -> [TableLayout; 4] {
 ///
 /// A plain subselect on the history would fail while it does not exist, and spoil a
 /// caller's transaction; `query_to_xml` runs its text only for the row that says it does.
+///
+/// Behind them come the trigger functions of search indexes that anybody may execute, or that
+/// run SQL from arguments, as those of earlier versions do.
 const TABLES: &str = "
-SELECT t.relname::text AS table_name, c.attname::text AS column_name,
+SELECT * FROM (SELECT t.relname::text AS table_name, c.attname::text AS column_name,
        c.atttypid::regtype::text AS kind, c.attnotnull AS not_null,
        c.atthasdef OR c.attidentity <> '' AS has_default,
        COALESCE(array_position(k.conkey, c.attnum), 0) AS key_position,
@@ -44,18 +49,28 @@ LEFT JOIN pg_catalog.pg_constraint AS k ON k.conrelid = t.oid AND k.contype = 'p
 WHERE t.relkind IN ('r', 'p')
   AND t.relname IN ('auth_sessions', 'auth_accounts', 'auth_api_keys',
                     'auth_verification_tokens', '__covara_migrations')
-ORDER BY t.relname, c.attnum";
+ORDER BY t.relname, c.attnum) AS columns
+UNION ALL
+SELECT f.proname::text, '', '', false, false, 0, NULL
+FROM pg_catalog.pg_proc AS f
+JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace AND n.nspname = current_schema()
+WHERE f.proname LIKE '\\_\\_covara\\_search\\_%\\_notes\\_write' AND (
+    f.prosrc LIKE '%TG_ARGV%' OR f.proacl IS NULL
+    OR EXISTS (SELECT FROM aclexplode(f.proacl) AS x WHERE x.grantee = 0)
+)";
 
 pub(super) fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let rows = diesel::sql_query(TABLES).load::<CatalogueRow>(conn)?;
+    let mut rows = diesel::sql_query(TABLES).load::<CatalogueRow>(conn)?;
+    let outdated = take_outdated(&mut rows);
     let (tables, history) = gather(rows);
     let history = history.into_iter().flatten().next();
     Ok(Inspection {
         history: history.map(|xml| versions(&xml)),
         tables,
+        outdated,
     })
 }
 

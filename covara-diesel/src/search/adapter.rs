@@ -6,9 +6,10 @@ use super::definition::{IndexDefinition, check_name};
 use super::engine::SearchEngine;
 use super::entry::Entry;
 use super::error::SearchError;
+use super::follow::Followed;
 use super::query::{SearchQuery, SearchResult};
 use super::searchable::Searchable;
-use super::{catalogue, find, watch, write};
+use super::{catalogue, find, follow, refresh, write};
 use crate::connection::DatabaseConnection;
 
 /// Full-text search in the database that the rest is in.
@@ -238,27 +239,35 @@ pub trait SearchAdapter {
         find::search(conn, index, query)
     }
 
-    /// Makes an index of a table's rows and keeps it current, whoever writes to the table, and
-    /// says whether it is new. Triggers note each write in its transaction; every search
-    /// first indexes what was noted, as does [`refresh`](Self::refresh).
+    /// Makes an index of a table's rows and keeps it current, whoever writes to the table.
+    /// Call it on every boot.
     ///
-    /// The rows that are there are indexed at once.
+    /// Triggers note each write in its transaction; every search first indexes what was noted,
+    /// as does [`refresh`](Self::refresh). The rows that are there are indexed at once.
+    ///
+    /// An index that is there is examined. If its triggers are not as they must be, or are not
+    /// on the table any more, because the table was dropped and created again, rebuilt, renamed,
+    /// restored, or given other partitions, then they are mended and all rows indexed again.
+    /// [`Followed`] says which of this was so. An index that is as it must be costs two queries.
     ///
     /// # Errors
     ///
     /// As [`create_index`](Self::create_index).
-    fn follow<C, T>(&self, conn: &mut C) -> Result<bool, SearchError>
+    fn follow<C, T>(&self, conn: &mut C) -> Result<Followed, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
         T: Searchable,
         T::Table: diesel::query_builder::QueryFragment<Self::Backend>,
     {
-        watch::follow::<C, T>(conn)
+        follow::follow::<C, T>(conn)
     }
 
     /// Indexes what was written to the table that an index follows, and returns how many rows.
     ///
-    /// Every search does that first; after many writes it saves the next one the time.
+    /// Every search does that first, but for no more than 10,000 notes, without waiting for
+    /// anybody, and without failing if it cannot be done. This waits for others who index, as
+    /// long as the connection waits for locks, does all there is, and says why it cannot. After
+    /// many writes it saves the next searches the time.
     ///
     /// # Errors
     ///
@@ -268,7 +277,25 @@ pub trait SearchAdapter {
         C: DatabaseConnection<Backend = Self::Backend>,
     {
         let entry = known(conn, index)?;
-        watch::refresh(conn, &entry)
+        refresh::all(conn, &entry)
+    }
+
+    /// Indexes all rows of the table that an index follows again, removes documents that have no
+    /// row, and returns how many rows were indexed.
+    ///
+    /// Needed only where writes went past the triggers and [`follow`](Self::follow) cannot see
+    /// that, as after `UPDATE` while they were disabled and then enabled as they had been. A
+    /// process that is stopped meanwhile leaves the rest to the next search.
+    ///
+    /// # Errors
+    ///
+    /// There is no such index, or it follows no table; the database's.
+    fn rebuild<C>(&self, conn: &mut C, index: &str) -> Result<usize, SearchError>
+    where
+        C: DatabaseConnection<Backend = Self::Backend>,
+    {
+        let entry = known(conn, index)?;
+        follow::rebuild(conn, &entry)
     }
 
     /// Writes rows as documents of the index that their struct names.

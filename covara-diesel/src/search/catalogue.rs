@@ -7,7 +7,7 @@ use diesel::query_builder::QueryFragment;
 
 use super::definition::IndexDefinition;
 use super::engine::SearchEngine;
-use super::entry::{Entry, EntryRow};
+use super::entry::{CATALOGUE, Entry, EntryRow, text};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::write;
@@ -62,6 +62,21 @@ where
         .transpose()
 }
 
+/// The index of that number. The catalogue must be there.
+pub(super) fn numbered<C>(conn: &mut C, number: i64) -> Result<Option<Entry>, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let mut sql = Sql::once(format!("SELECT name FROM {CATALOGUE} WHERE number = "));
+    sql.bind(number);
+    let name = {
+        let mut rows = conn.load(sql).map_err(of::<C>)?;
+        let row = rows.next().transpose().map_err(of::<C>)?;
+        row.and_then(|row| text(&row, 0))
+    };
+    name.map_or(Ok(None), |name| find(conn, &name))
+}
+
 /// Makes an index unless it is there with these fields, and says whether it is new.
 ///
 /// The name is entered first: the tables are named by the number that it gets. Who is
@@ -89,9 +104,6 @@ where
         let entry = Entry::of(found.number, name, definition.clone(), None);
         let mut statements: Vec<Sql<'_>> = C::Backend::lock(&entry).into_iter().collect();
         statements.extend(C::Backend::create(&entry, conn.is_remote()));
-        if definition.table.is_some() {
-            statements.extend(C::Backend::watch(&entry));
-        }
         statements.push(entry.set_ready());
         match atomically(conn, &statements) {
             Ok(changed) => new = changed.last() == Some(&1),
@@ -110,6 +122,36 @@ where
         });
     }
     Ok((entry, new))
+}
+
+/// Lets an index follow the table, key and columns of `definition` if those that it followed
+/// are gone, and says whether it did not before. Whether its fields are the same is left to
+/// [`create`].
+pub(super) fn adopt_table<C>(
+    conn: &mut C,
+    name: &str,
+    definition: &IndexDefinition,
+) -> Result<bool, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let Some(entry) = find(conn, name)? else {
+        return Ok(false);
+    };
+    let (Some(old), Some(new)) = (&entry.definition.table, &definition.table) else {
+        return Ok(false);
+    };
+    if old == new || entry.definition.fields != definition.fields {
+        return Ok(false);
+    }
+    // Two structs with indexes of one name must not take it from each other.
+    if old.table != new.table && C::Backend::has_table(conn, &old.table).map_err(of::<C>)? {
+        return Ok(false);
+    }
+    let mut adopted = entry.definition.clone();
+    adopted.table.clone_from(&definition.table);
+    let changed = atomically(conn, &[entry.set_table(&adopted)])?;
+    Ok(changed.last() == Some(&1))
 }
 
 pub(super) fn delete<C>(conn: &mut C, name: &str) -> Result<bool, SearchError>

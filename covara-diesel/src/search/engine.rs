@@ -5,7 +5,10 @@ use diesel::query_builder::AstPass;
 
 use super::document::{Batch, Documents};
 use super::entry::{Entry, EntryRow};
+use super::error::SearchError;
+use super::follow::Mending;
 use super::plan::Plan;
+use super::refresh::{Patience, Refreshed};
 use super::sql::{Bind, Sql};
 use super::write::batches;
 use crate::connection::DatabaseConnection;
@@ -36,9 +39,10 @@ pub trait SearchEngine: Engine {
     #[doc(hidden)]
     type Words: WordSink;
 
-    /// A condition that holds where the connection may write, as far as it can tell.
+    /// In a query of the catalogue, 1 where the connection may index what was noted, as far as
+    /// that can be told.
     #[doc(hidden)]
-    const MAY_WRITE: &'static str;
+    const MAY_REFRESH: &'static str;
 
     #[doc(hidden)]
     fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()>;
@@ -111,9 +115,9 @@ pub trait SearchEngine: Engine {
         Ok(())
     }
 
-    /// Removes documents if `guard` holds; the last statement counts them.
+    /// Removes documents; the last statement counts them.
     #[doc(hidden)]
-    fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>>;
+    fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>>;
 
     /// One page: id, score, source, how many match if that is known by the way, and, for the
     /// cursor, the values of the fields that it is sorted by.
@@ -123,14 +127,37 @@ pub trait SearchEngine: Engine {
     #[doc(hidden)]
     fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
 
-    /// Has every write to the watched table noted, by number and key.
+    /// Whether there is a table of that name, given as SQL.
     #[doc(hidden)]
-    fn watch(entry: &Entry) -> Vec<Sql<'static>>;
+    fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: DatabaseConnection<Backend = Self>;
 
-    /// The table's rows that were noted up to a number, as id and JSON, NULL where the row is
-    /// gone.
+    /// What must be done so that an index follows its table; `None` where it does.
     #[doc(hidden)]
-    fn noted(entry: &Entry, upto: i64) -> Sql<'static>;
+    fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
+    /// What takes rights away from others that nobody needs, as the first thing of a mending.
+    #[doc(hidden)]
+    fn protect(_entry: &Entry) -> Vec<Sql<'static>> {
+        Vec::new()
+    }
+
+    /// Notes all rows of the followed table, and that documents may have no row.
+    #[doc(hidden)]
+    fn note_all(entry: &Entry) -> Vec<Sql<'static>>;
+
+    /// Works through up to [`BATCH`](super::refresh::BATCH) notes, in one transaction.
+    #[doc(hidden)]
+    fn refresh<C>(
+        conn: &mut C,
+        entry: &Entry,
+        patience: Patience,
+    ) -> Result<Refreshed, SearchError>
+    where
+        C: DatabaseConnection<Backend = Self>;
 }
 
 /// What must still hold for a document to be written.
@@ -140,6 +167,4 @@ pub enum Guard {
     None,
     /// The document was indexed by an older definition.
     Older,
-    /// The note with this number is still there.
-    Noted(i64),
 }

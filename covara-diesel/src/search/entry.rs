@@ -20,11 +20,15 @@ pub struct EntryRow {
     pub(crate) ready: bool,
     /// Up to which id its documents have been indexed again, if that is going on.
     pub(crate) reindexed: Option<String>,
+    /// Whether the connection may index what was noted, as far as that is known.
+    pub(crate) may_refresh: bool,
 }
 
 impl EntryRow {
     /// The columns that are read of it.
-    pub(crate) const COLUMNS: &'static str = "number, definition, ready, reindexed";
+    pub(crate) fn columns<DB: SearchEngine>() -> String {
+        format!("number, definition, ready, reindexed, {}", DB::MAY_REFRESH)
+    }
 
     pub(crate) fn read<'r, DB: SearchEngine>(row: &impl Row<'r, DB>) -> Option<Self> {
         Some(Self {
@@ -32,6 +36,7 @@ impl EntryRow {
             definition: text(row, 1)?,
             ready: integer(row, 2)? == 1,
             reindexed: text(row, 3),
+            may_refresh: integer(row, 4) == Some(1),
         })
     }
 }
@@ -43,6 +48,7 @@ pub struct Entry {
     pub(crate) name: String,
     pub(crate) definition: IndexDefinition,
     pub(crate) reindexed: Option<String>,
+    pub(super) may_refresh: bool,
     /// Those of the searched fields.
     pub(super) analyzers: Vec<Analyzer>,
 }
@@ -53,7 +59,12 @@ impl Entry {
         let definition = definition.ok_or_else(|| SearchError::Unreadable {
             what: format!("a definition of the index {name}"),
         })?;
-        Ok(Self::of(row.number, name, definition, row.reindexed))
+        let may_refresh = row.may_refresh;
+        let entry = Self::of(row.number, name, definition, row.reindexed);
+        Ok(Self {
+            may_refresh,
+            ..entry
+        })
     }
 
     pub(super) fn of(
@@ -69,6 +80,7 @@ impl Entry {
             name: name.to_owned(),
             definition,
             reindexed,
+            may_refresh: false,
             analyzers,
         }
     }
@@ -143,6 +155,16 @@ impl Entry {
         sql
     }
 
+    /// Writes down that the index follows another table, or other columns of it.
+    pub(super) fn set_table(&self, definition: &IndexDefinition) -> Sql<'static> {
+        let mut sql = Sql::once(format!("UPDATE {CATALOGUE} SET definition = "));
+        sql.bind(definition.to_json());
+        sql.push(" WHERE number = ").bind(self.number);
+        sql.push(" AND definition = ")
+            .bind(self.definition.to_json());
+        sql
+    }
+
     /// Writes down how far the documents have been indexed again.
     pub(super) fn set_reindexed(&self, id: Option<String>) -> Sql<'static> {
         let mut sql = Sql::new();
@@ -181,7 +203,7 @@ pub(super) fn double<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize
     DB::read_double(row.get(column)?.value()?)
 }
 
-pub(super) fn text<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
+pub(crate) fn text<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
     with_text(row, column, str::to_owned)
 }
 

@@ -53,6 +53,13 @@ pub enum SearchError {
         index: String,
     },
 
+    /// The index that is to be built from its table again follows none.
+    #[error("the index {index} follows no table; only follow makes one that does")]
+    FollowsNothing {
+        /// Name of the index.
+        index: String,
+    },
+
     /// There is an index of that name with another definition.
     #[error(
         "the index {index} exists with other fields; add fields to it by add_fields, or delete \
@@ -172,7 +179,7 @@ pub enum SearchError {
 }
 
 impl SearchError {
-    pub(super) fn of<DB: Engine>(source: Error) -> Self {
+    pub(crate) fn of<DB: Engine>(source: Error) -> Self {
         match DB::fault(message(&source)) {
             Fault::Locked => Self::Locked { source },
             Fault::ReadOnly => Self::ReadOnly { source },

@@ -16,7 +16,7 @@ use super::plan::Plan;
 use super::query::{SearchHit, SearchQuery, SearchResult};
 use super::sql::{Bind, Sql};
 use super::terms::Terms;
-use super::{cursor, watch};
+use super::{cursor, refresh};
 use crate::connection::DatabaseConnection;
 
 pub(super) fn one<C>(conn: &mut C, index: &str, id: &str) -> Result<Option<Value>, SearchError>
@@ -29,7 +29,7 @@ where
     let Some(entry) = catalogue::find(conn, index)? else {
         return Ok(None);
     };
-    watch::refresh_if_possible(conn, &entry)?;
+    refresh::before_search(conn, &entry);
     let mut sql = Sql::new();
     sql.push(format!(
         "SELECT source FROM {} WHERE id = ",
@@ -69,7 +69,7 @@ where
     let Some(entry) = catalogue::find(conn, index)? else {
         return Ok(SearchResult::default());
     };
-    watch::refresh_if_possible(conn, &entry)?;
+    refresh::before_search(conn, &entry);
     let plan = Plan::new(&entry, &terms, query)?;
     if plan.slots.is_empty() {
         return Ok(SearchResult::default());

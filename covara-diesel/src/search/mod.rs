@@ -136,10 +136,27 @@
 //! # }
 //! ```
 //!
+//! A search never waits for anybody who writes, and never fails because of what it indexes
+//! first: it works through up to 10,000 notes, if nobody else is at it and the connection may
+//! write, and then searches what is indexed. So it finds at least what was committed when the
+//! last search or [`refresh`](SearchAdapter::refresh) by a connection with the right to write
+//! was done; on PostgreSQL, a transaction that has searched keeps others from indexing until it
+//! ends. A role that is to search needs `SELECT` on the tables `__covara_search_…`; one that is
+//! to index, all rights on them and `SELECT` on the table. Where row-level security hides rows
+//! from a role, it does not index.
+//!
+//! The triggers never fail a write of yours: they note no NULL as a key, and do nothing where
+//! they cannot, as after a change of the key's name or type. [`follow`](SearchAdapter::follow)
+//! sees at the next boot that the table was dropped and created again, rebuilt, renamed or
+//! restored, that its partitions have changed, or that the triggers are missing or disabled; it
+//! mends what is wrong, indexes all rows again, and [says why](Followed).
+//! [`rebuild`](SearchAdapter::rebuild) does so at any time. On PostgreSQL the triggers fire for
+//! replicated writes too; their function is the index's own, executes no SQL but its own, and
+//! nobody but its owner may execute it.
+//!
 //! On SQLite a row that `REPLACE` removes because of another unique constraint than its key
 //! is not noted unless `PRAGMA recursive_triggers` is on: SQLite runs no trigger for it. A value
-//! that does not fit its field is left out of the index. A connection that may only read,
-//! or that waits for another writer in vain, searches what is indexed already.
+//! that does not fit its field is left out of the index.
 //!
 //! # Fields that come later
 //!
@@ -170,13 +187,14 @@ mod engine;
 mod entry;
 mod error;
 mod find;
+mod follow;
 mod highlight;
 mod plan;
 mod query;
+mod refresh;
 mod searchable;
 mod sql;
 pub(crate) mod terms;
-mod watch;
 mod write;
 
 pub use adapter::SearchAdapter;
@@ -186,6 +204,7 @@ pub use definition::{Field, FieldKind, IndexDefinition};
 #[doc(hidden)]
 pub use engine::SearchEngine;
 pub use error::SearchError;
+pub use follow::{Cause, Followed};
 pub use query::{Filter, FilterValue, Highlight, SearchHit, SearchQuery, SearchResult, Sort};
 pub use searchable::Searchable;
 
@@ -194,8 +213,10 @@ pub use crate::search_adapters::*;
 pub(crate) use definition::{FieldKind as Kind, WatchedTable};
 pub(crate) use document::{Batch, ColumnValue, Document, Documents};
 pub(crate) use engine::{Guard, WordSink};
-pub(crate) use entry::{CATALOGUE, Entry, EntryRow, integer};
+pub(crate) use entry::{CATALOGUE, Entry, EntryRow, integer, text};
+pub(crate) use follow::{Mending, mend_outdated};
 pub(crate) use plan::Plan;
+pub(crate) use refresh::{BATCH, Noted, Patience, Refreshed};
 pub(crate) use sql::{Bind, Sql};
 pub(crate) use terms::Phrase;
 pub(crate) use write::batches;

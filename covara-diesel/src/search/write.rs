@@ -215,7 +215,7 @@ where
     let Some(entry) = catalogue::find(conn, index)? else {
         return Ok(false);
     };
-    let changed = atomically(conn, &C::Backend::delete(&entry, &[id], &Guard::None))?;
+    let changed = atomically(conn, &C::Backend::delete(&entry, &[id]))?;
     Ok(changed.last().is_some_and(|&count| count > 0))
 }
 

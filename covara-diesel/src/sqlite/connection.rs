@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
 use diesel::sql_types::BigInt;
+use diesel::sqlite::Sqlite;
 
 use crate::connection::{DatabaseConnection, LockWait, transaction_depth};
 
@@ -33,6 +35,17 @@ impl DatabaseConnection for SqliteConnection {
         self.begin_write(wait)
     }
 
+    fn try_atomically(
+        &mut self,
+        statements: &[&dyn QueryFragment<Sqlite>],
+    ) -> QueryResult<Vec<usize>> {
+        let previous = busy_timeout(self)?;
+        set_busy_timeout(self, "0")?;
+        let changed = self.execute_atomically(statements);
+        set_busy_timeout(self, &previous.to_string())?;
+        changed
+    }
+
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
         match wait.0 {
             Some(previous) => set_busy_timeout(self, &previous),
@@ -47,13 +60,16 @@ struct BusyTimeout {
     timeout: i64,
 }
 
+/// The bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that can find
+/// the database locked.
+fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    let row = diesel::sql_query("PRAGMA busy_timeout").get_result::<BusyTimeout>(conn)?;
+    Ok(row.timeout)
+}
+
 /// Kept until the end of the transaction: outside WAL mode COMMIT waits for readers.
 fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
-    // The bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that
-    // can find the database locked.
-    let previous = diesel::sql_query("PRAGMA busy_timeout")
-        .get_result::<BusyTimeout>(conn)?
-        .timeout;
+    let previous = busy_timeout(conn)?;
     // SQLite takes a C int.
     let wait = i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
     if previous >= wait {

@@ -1,7 +1,7 @@
 //! Indexes of rows, and those that follow a table.
 
 use covara_diesel::search::{
-    Filter, Highlight, SearchAdapter, SearchError, SearchQuery, Searchable, Sort,
+    Filter, Followed, Highlight, SearchAdapter, SearchError, SearchQuery, Searchable, Sort,
 };
 use diesel::connection::SimpleConnection;
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub(super) const CREATE: &str = "CREATE TABLE posts (
     author TEXT NOT NULL, stars DOUBLE PRECISION, published BOOLEAN NOT NULL
 )";
 
-fn posts(count: i64) -> Vec<Post> {
+fn some_posts(count: i64) -> Vec<Post> {
     (1..=count)
         .map(|id| Post {
             id,
@@ -77,7 +77,7 @@ fn rows_are_documents() {
     assert_eq!(Post::INDEX, "posts");
     Fts.create_index(conn, Post::INDEX, &Post::definition())
         .unwrap();
-    assert_eq!(Fts.index_rows(conn, &posts(20)).unwrap(), 20);
+    assert_eq!(Fts.index_rows(conn, &some_posts(20)).unwrap(), 20);
     assert_eq!(found(conn, "run 4"), ["4"]);
     let query = SearchQuery::new("post")
         .filter(Filter::is("writer", "ada"))
@@ -105,8 +105,9 @@ fn an_index_follows_every_write_to_its_table_whoever_makes_it() {
     let conn = &mut conn;
     conn.batch_execute(CREATE).unwrap();
     insert(conn, 1, "before");
-    assert!(Fts.follow::<_, Post>(conn).unwrap());
-    assert!(!Fts.follow::<_, Post>(conn).unwrap(), "it does already");
+    let follow = |conn: &mut Conn| Fts.follow::<_, Post>(conn).unwrap();
+    assert_eq!(follow(conn), Followed::Created);
+    assert_eq!(follow(conn), Followed::Unchanged, "it does already");
     assert_eq!(found(conn, "before"), ["1"]);
 
     // Another connection, which knows nothing of an index.

@@ -184,10 +184,17 @@ fn cursors_of_another_order_are_errors() {
         .cursor
         .unwrap();
     let by_score = search(conn, &all()).cursor.unwrap();
+    let by_both = all()
+        .sort(Sort::ascending("tag"))
+        .sort(Sort::ascending("n"));
+    let more = search(conn, &by_both).cursor.unwrap();
     for (query, cursor) in [
         (all(), &by_tag),
         (all().sort(Sort::ascending("tag")), &by_score),
         (all().sort(Sort::ascending("n")), &by_tag),
+        // Longer and shorter ones, whose values would fit as far as they go.
+        (all().sort(Sort::ascending("tag")), &more),
+        (by_both.clone(), &by_tag),
         (all(), &"WzEsMiwzXQ".to_owned()),
         (all(), &"{}".to_owned()),
         (all(), &String::new()),

@@ -1,6 +1,8 @@
 //! Full-text search by `tsvector` and GIN.
 
+mod follow;
 mod read;
+mod refresh;
 mod tables;
 mod words;
 mod write;
@@ -12,7 +14,10 @@ use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 
 use crate::connection::DatabaseConnection;
-use crate::search::{Batch, Bind, Entry, EntryRow, Guard, Plan, SearchAdapter, SearchEngine, Sql};
+use crate::search::{
+    Batch, Bind, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
+    SearchEngine, SearchError, Sql,
+};
 use words::Words;
 
 /// Full-text search on PostgreSQL, by `tsvector` and a GIN index. Needs no extension.
@@ -44,7 +49,12 @@ impl SearchAdapter for PostgresFts {
 impl SearchEngine for Pg {
     type Words = Words;
 
-    const MAY_WRITE: &'static str = "current_setting('transaction_read_only') = 'off'";
+    /// A failed statement would spoil the transaction that it is in.
+    const MAY_REFRESH: &'static str =
+        "CAST(CASE WHEN current_setting('transaction_read_only') = 'off'
+             AND has_table_privilege(to_regclass('__covara_search_' || number || '_notes'), 'SELECT')
+             AND has_table_privilege(to_regclass('__covara_search_' || number || '_notes'), 'DELETE')
+         THEN 1 ELSE 0 END AS bigint)";
 
     fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
         match value {
@@ -104,8 +114,8 @@ impl SearchEngine for Pg {
         vec![write::write(entry, documents, guard)]
     }
 
-    fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>> {
-        vec![write::delete(entry, ids, guard)]
+    fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>> {
+        vec![write::delete(entry, ids)]
     }
 
     fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
@@ -116,11 +126,32 @@ impl SearchEngine for Pg {
         read::count(entry, plan)
     }
 
-    fn watch(entry: &Entry) -> Vec<Sql<'static>> {
-        tables::watch(entry)
+    fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        follow::has_table(conn, table)
     }
 
-    fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
-        tables::noted(entry, upto)
+    fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        follow::examine(conn, entry)
+    }
+
+    fn protect(entry: &Entry) -> Vec<Sql<'static>> {
+        follow::protect(entry)
+    }
+
+    fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
+        follow::note_all(entry)
+    }
+
+    fn refresh<C>(conn: &mut C, entry: &Entry, patience: Patience) -> Result<Refreshed, SearchError>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        refresh::refresh(conn, entry, patience)
     }
 }

@@ -5,7 +5,7 @@ use diesel::pg::Pg;
 use diesel::result::Error;
 
 use crate::connection::{DatabaseConnection, transaction_depth};
-use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql, WatchedTable};
+use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql};
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The
 /// second is the number of the index, or 0 for the catalogue.
@@ -37,7 +37,7 @@ where
     let mut sql = Sql::new();
     sql.push(format!(
         "SELECT {} FROM {CATALOGUE} WHERE name = ",
-        EntryRow::COLUMNS
+        EntryRow::columns::<Pg>()
     ));
     sql.bind(name);
     let mut rows = conn.load(sql)?;
@@ -83,12 +83,18 @@ where
         .map(drop)
 }
 
+/// The arguments of the functions that lock.
+pub(super) fn lock_key(number: i64, sql: &mut Sql<'_>) {
+    // Numbers are far from the second half's range.
+    sql.push(format!("{LOCKS}, CAST("));
+    sql.bind(number).push(" AS integer)");
+}
+
 fn lock_number(number: i64) -> Sql<'static> {
     let mut sql = Sql::new();
-    // Numbers are far from the second half's range.
-    sql.push(format!("SELECT pg_advisory_xact_lock({LOCKS}, CAST("));
-    sql.bind(number);
-    sql.push(" AS integer))");
+    sql.push("SELECT pg_advisory_xact_lock(");
+    lock_key(number, &mut sql);
+    sql.push(")");
     sql
 }
 
@@ -136,100 +142,15 @@ pub(super) fn remove(entry: &Entry) -> Vec<Sql<'static>> {
     if entry.definition.table.is_some() {
         // With the triggers that call it.
         statements.push(Sql::once(format!(
-            "DROP FUNCTION {}_write() CASCADE",
+            "DROP FUNCTION IF EXISTS {}_write() CASCADE",
             entry.notes()
         )));
-        statements.push(Sql::once(format!("DROP TABLE {}", entry.notes())));
+        statements.push(Sql::once(format!("DROP TABLE IF EXISTS {}", entry.notes())));
     }
     statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
     statements
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// The notes have the key in its own type, so that the table's index finds it. The function
-/// works with the rights of its owner: who writes to the table need not know of the notes.
-pub(super) fn watch(entry: &Entry) -> Vec<Sql<'static>> {
-    let Some(WatchedTable { table, key, .. }) = &entry.definition.table else {
-        return Vec::new();
-    };
-    let (notes, key) = (entry.notes(), quoted(key));
-    let function = format!("{notes}_write");
-    let note = |row: &str| {
-        format!("EXECUTE 'INSERT INTO ' || TG_ARGV[0] || ' (key) VALUES ($1)' USING {row}.{key};")
-    };
-    let note_all = format!(
-        "EXECUTE 'INSERT INTO ' || TG_ARGV[0] || ' (key) SELECT {key} FROM ' || TG_RELID::regclass;"
-    );
-    let body = format!(
-        "BEGIN
-             IF TG_OP = 'TRUNCATE' THEN {note_all}
-             ELSIF TG_OP = 'INSERT' THEN {}
-             ELSIF TG_OP = 'DELETE' THEN {}
-             ELSE
-                 {}
-                 IF OLD.{key} IS DISTINCT FROM NEW.{key} THEN {} END IF;
-             END IF;
-             RETURN NULL;
-         END",
-        note("NEW"),
-        note("OLD"),
-        note("NEW"),
-        note("OLD"),
-    );
-    vec![
-        Sql::once(format!(
-            "CREATE TABLE {notes} AS SELECT t.{key} AS key FROM {table} AS t WITH NO DATA"
-        )),
-        Sql::once(format!(
-            "ALTER TABLE {notes} ADD COLUMN number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-        )),
-        Sql::once(format!(
-            "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
-             SET search_path = pg_catalog, pg_temp AS $body${body}$body$"
-        )),
-        // The name of the notes with its schema, whatever the writer's search path.
-        Sql::once(format!(
-            "DO $do$ BEGIN
-                 EXECUTE format('CREATE TRIGGER {notes}_row AFTER INSERT OR UPDATE OR DELETE
-                     ON {table} FOR EACH ROW EXECUTE FUNCTION {function}(%L)',
-                     quote_ident(current_schema()) || '.{notes}');
-                 EXECUTE format('CREATE TRIGGER {notes}_truncate BEFORE TRUNCATE
-                     ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}(%L)',
-                     quote_ident(current_schema()) || '.{notes}');
-             END $do$"
-        )),
-        Sql::once(format!(
-            "INSERT INTO {notes} (key) SELECT t.{key} FROM {table} AS t"
-        )),
-    ]
-}
-
-pub(super) fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
-    let mut sql = Sql::new();
-    let Some(WatchedTable {
-        table,
-        key,
-        columns,
-    }) = &entry.definition.table
-    else {
-        return sql;
-    };
-    let key = quoted(key);
-    let fields = entry.definition.fields().zip(columns);
-    let pairs: Vec<String> = fields
-        .map(|((name, _), column)| format!("t.{} AS {}", quoted(column), quoted(name)))
-        .collect();
-    sql.push(format!(
-        "SELECT CAST(n.key AS TEXT), CASE WHEN t.{key} IS NOT NULL THEN
-             (SELECT CAST(row_to_json(v) AS TEXT) FROM (SELECT {}) AS v) END
-         FROM (SELECT DISTINCT key FROM {} WHERE number <= ",
-        pairs.join(", "),
-        entry.notes()
-    ));
-    sql.bind(upto);
-    sql.push(format!(") AS n LEFT JOIN {table} AS t ON t.{key} = n.key"));
-    sql
 }

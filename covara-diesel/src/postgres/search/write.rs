@@ -27,10 +27,6 @@ pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> S
         sql.push(", ").bind(column(documents, at, field.kind()));
     }
     sql.push(format!(") AS v (id, words, source{list})"));
-    if let Guard::Noted(_) = guard {
-        sql.push(" WHERE ");
-        push_noted(entry, guard, &mut sql);
-    }
     sql.push(format!(
         " ON CONFLICT (id) DO UPDATE SET words = excluded.words, {}",
         entry.replacements()
@@ -72,17 +68,7 @@ fn column<'d>(documents: Batch<'d>, at: usize, kind: Kind) -> Bind<'d> {
     }
 }
 
-fn push_noted(entry: &Entry, guard: &Guard, sql: &mut Sql<'_>) {
-    if let Guard::Noted(number) = guard {
-        sql.push(format!(
-            "EXISTS (SELECT FROM {} AS n WHERE n.number = ",
-            entry.notes()
-        ));
-        sql.bind(*number).push(")");
-    }
-}
-
-pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Sql<'d> {
+pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Sql<'d> {
     let mut sql = Sql::new();
     sql.push(format!(
         "DELETE FROM {} WHERE id = ANY (",
@@ -91,9 +77,5 @@ pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Sq
     let ids = ids.iter().map(|id| Some(Cow::Borrowed(*id)));
     sql.bind(Bind::Texts(ids.collect()));
     sql.push(")");
-    if let Guard::Noted(_) = guard {
-        sql.push(" AND ");
-        push_noted(entry, guard, &mut sql);
-    }
     sql
 }

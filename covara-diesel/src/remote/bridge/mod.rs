@@ -369,6 +369,16 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         self.begin_write(wait)
     }
 
+    fn try_atomically(
+        &mut self,
+        statements: &[&dyn QueryFragment<Sqlite>],
+    ) -> QueryResult<Vec<usize>> {
+        let previous = std::mem::take(self.driver.lock_wait());
+        let changed = self.execute_atomically(statements);
+        *self.driver.lock_wait() = previous;
+        changed
+    }
+
     fn restore_lock_wait(&mut self, _: LockWait) -> QueryResult<()> {
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Full-text search by FTS5.
 
 mod bulk;
+mod follow;
 mod matching;
 mod read;
+mod refresh;
 mod tables;
 mod write;
 
@@ -14,8 +16,8 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::connection::DatabaseConnection;
 use crate::search::{
-    Batch, Bind, Documents, Entry, EntryRow, Guard, Plan, SearchAdapter, SearchEngine, Sql,
-    WordSink,
+    Batch, Bind, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
+    SearchAdapter, SearchEngine, SearchError, Sql, WordSink,
 };
 
 /// Full-text search on SQLite, by FTS5. Needs SQLite 3.43 or later.
@@ -74,7 +76,7 @@ impl SearchEngine for Sqlite {
     type Words = Words;
 
     /// A read-only connection says so when it writes.
-    const MAY_WRITE: &'static str = "true";
+    const MAY_REFRESH: &'static str = "1";
 
     fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
         match value {
@@ -142,7 +144,7 @@ impl SearchEngine for Sqlite {
     }
 
     fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
-        write::write(entry, documents, guard)
+        write::write(entry, documents, guard.into())
     }
 
     fn write_many<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
@@ -152,8 +154,8 @@ impl SearchEngine for Sqlite {
         bulk::write(conn, entry, documents)
     }
 
-    fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>> {
-        write::delete(entry, ids, guard)
+    fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>> {
+        write::delete(entry, ids, write::Only::All)
     }
 
     fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
@@ -164,11 +166,28 @@ impl SearchEngine for Sqlite {
         read::count(entry, plan)
     }
 
-    fn watch(entry: &Entry) -> Vec<Sql<'static>> {
-        tables::watch(entry)
+    fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        follow::has_table(conn, table)
     }
 
-    fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
-        tables::noted(entry, upto)
+    fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        follow::examine(conn, entry)
+    }
+
+    fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
+        follow::note_all(entry)
+    }
+
+    fn refresh<C>(conn: &mut C, entry: &Entry, patience: Patience) -> Result<Refreshed, SearchError>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        refresh::refresh(conn, entry, patience)
     }
 }

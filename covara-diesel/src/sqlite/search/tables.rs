@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 
 use crate::connection::{DatabaseConnection, message};
 use crate::search::definition::MOST_SEARCHED;
-use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql, WatchedTable, integer};
+use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql, integer};
 
 pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
 where
@@ -17,7 +17,7 @@ where
     let mut sql = Sql::new();
     sql.push(format!(
         "SELECT {} FROM {CATALOGUE} WHERE name = ",
-        EntryRow::COLUMNS
+        EntryRow::columns::<Sqlite>()
     ));
     sql.bind(name);
     match entry(conn, sql) {
@@ -150,79 +150,14 @@ pub(super) fn remove(entry: &Entry) -> Vec<Sql<'static>> {
             let trigger = format!("{}_{event}", entry.notes());
             statements.push(Sql::once(format!("DROP TRIGGER IF EXISTS {trigger}")));
         }
-        statements.push(Sql::once(format!("DROP TABLE {}", entry.notes())));
+        let notes = entry.notes();
+        statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
     }
     statements.push(Sql::once(format!("DROP TABLE {}", entry.words())));
     statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
     statements
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
-}
-
-/// Keys are noted as they are, whatever their type.
-pub(super) fn watch(entry: &Entry) -> Vec<Sql<'static>> {
-    let Some(WatchedTable { table, key, .. }) = &entry.definition.table else {
-        return Vec::new();
-    };
-    let (notes, key) = (entry.notes(), quoted(key));
-    let mut statements = vec![Sql::once(format!(
-        "CREATE TABLE {notes} (number INTEGER PRIMARY KEY AUTOINCREMENT, key NOT NULL)"
-    ))];
-    let note = |row: &str| format!("INSERT INTO {notes} (key) VALUES ({row}.{key});");
-    let triggers = [
-        ("insert", "INSERT", note("NEW")),
-        ("delete", "DELETE", note("OLD")),
-        (
-            "update",
-            "UPDATE",
-            format!("{} {}", note("OLD"), note("NEW")),
-        ),
-    ];
-    for (name, event, body) in triggers {
-        statements.push(Sql::once(format!(
-            "CREATE TRIGGER {notes}_{name} AFTER {event} ON {table} BEGIN {body} END"
-        )));
-    }
-    statements.push(Sql::once(format!(
-        "INSERT INTO {notes} (key) SELECT {key} FROM {table}"
-    )));
-    statements
-}
-
-/// Any column may hold a value of any type; JSON has neither bytes nor infinity.
-fn jsonable(column: &str) -> String {
-    format!(
-        "CASE WHEN typeof(t.{column}) = 'blob'
-             OR typeof(t.{column}) = 'real' AND abs(t.{column}) > 1.7976931348623157e308
-         THEN NULL ELSE t.{column} END"
-    )
-}
-
-pub(super) fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
-    let mut sql = Sql::new();
-    let Some(WatchedTable {
-        table,
-        key,
-        columns,
-    }) = &entry.definition.table
-    else {
-        return sql;
-    };
-    let key = quoted(key);
-    let fields = entry.definition.fields().zip(columns);
-    let pairs: Vec<String> = fields
-        .map(|((name, _), column)| format!("'{name}', {}", jsonable(&quoted(column))))
-        .collect();
-    sql.push(format!(
-        "SELECT CAST(n.key AS TEXT),
-                CASE WHEN t.{key} IS NOT NULL THEN json_object({}) END
-         FROM (SELECT DISTINCT key FROM {} WHERE number <= ",
-        pairs.join(", "),
-        entry.notes()
-    ));
-    sql.bind(upto);
-    sql.push(format!(") AS n LEFT JOIN {table} AS t ON t.{key} = n.key"));
-    sql
 }

@@ -1,6 +1,26 @@
 //! Writes documents and their words.
 
+use super::refresh::Notes;
 use crate::search::{Batch, Entry, Guard, Sql};
+
+/// Which of the documents that a statement has it writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Only<'g> {
+    All,
+    /// Those that an older definition indexed.
+    Older,
+    /// Those whose notes are as they were read.
+    Noted(&'g Notes),
+}
+
+impl From<&Guard> for Only<'_> {
+    fn from(guard: &Guard) -> Self {
+        match guard {
+            Guard::None => Self::All,
+            Guard::Older => Self::Older,
+        }
+    }
+}
 
 /// Statements come in a few sizes only, so that each is prepared once per connection. Large
 /// ones, as FTS5 writes out what it has gathered before each.
@@ -20,17 +40,17 @@ pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
 /// A document keeps its key when it is written again. The rows of the full-text table go in
 /// in the order of their keys: it writes out what it has gathered whenever one is less than
 /// the one before.
-pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
-    let rows = rows(entry, documents, guard);
-    let words = words(entry, documents, guard);
-    match guard {
+pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Vec<Sql<'d>> {
+    let rows = rows(entry, documents, only);
+    let words = words(entry, documents, only);
+    match only {
         // The rows would tell that they are not older any more.
-        Guard::Older => vec![words, rows],
-        Guard::None | Guard::Noted(_) => vec![rows, words],
+        Only::Older => vec![words, rows],
+        Only::All | Only::Noted(_) => vec![rows, words],
     }
 }
 
-fn rows<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
+fn rows<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
     let table = entry.documents();
     let version = entry.definition.version;
     let mut sql = Sql::new();
@@ -38,7 +58,8 @@ fn rows<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
         "INSERT INTO {table} (id, version, source{}) ",
         entry.column_list("")
     ));
-    if *guard != Guard::None {
+    let some = !matches!(only, Only::All);
+    if some {
         sql.push("SELECT * FROM (");
     }
     sql.push("VALUES ");
@@ -52,9 +73,9 @@ fn rows<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
         }
         sql.push(")");
     }
-    if *guard != Guard::None {
+    if some {
         sql.push(") AS v WHERE ");
-        push_guard(entry, guard, &mut sql);
+        push_only(entry, only, documents, &mut sql);
     }
     sql.push(format!(
         " ON CONFLICT (id) DO UPDATE SET {}",
@@ -69,7 +90,7 @@ pub(super) fn word_columns(entry: &Entry) -> String {
     slots.map(|slot| format!(", t{slot}")).collect()
 }
 
-fn words<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
+fn words<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
     let table = entry.documents();
     let slots = entry.definition.searched().count();
     let names = word_columns(entry);
@@ -93,38 +114,36 @@ fn words<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     sql.push(format!(
         ") AS v CROSS JOIN {table} AS d ON d.id = v.column1"
     ));
-    if *guard != Guard::None {
+    if !matches!(only, Only::All) {
         sql.push(" WHERE ");
-        push_guard(entry, guard, &mut sql);
+        push_only(entry, only, documents, &mut sql);
     }
     sql.push(" ORDER BY d.key");
     sql
 }
 
 /// The condition, on rows `v` whose first column is the id.
-fn push_guard(entry: &Entry, guard: &Guard, sql: &mut Sql<'_>) {
-    match guard {
-        Guard::None => {
+fn push_only(entry: &Entry, only: Only<'_>, documents: Batch<'_>, sql: &mut Sql<'_>) {
+    match only {
+        Only::All => {
             sql.push("true");
         }
-        Guard::Older => {
+        Only::Older => {
             sql.push(format!(
                 "EXISTS (SELECT 1 FROM {} AS o WHERE o.id = v.column1 AND o.version < {})",
                 entry.documents(),
                 entry.definition.version
             ));
         }
-        Guard::Noted(number) => {
-            sql.push(format!(
-                "EXISTS (SELECT 1 FROM {} AS n WHERE n.number = ",
-                entry.notes()
-            ));
-            sql.bind(*number).push(")");
+        Only::Noted(notes) => {
+            sql.push("v.column1 IN ");
+            let ids = documents.iter().map(|document| document.id());
+            notes.push_current(entry, ids, sql);
         }
     }
 }
 
-pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>> {
+pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], only: Only<'_>) -> Vec<Sql<'d>> {
     let documents = entry.documents();
     let condition = |start: String| {
         let mut sql = Sql::new();
@@ -136,9 +155,9 @@ pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Ve
             sql.bind(*id);
         }
         sql.push(")");
-        if let Guard::Noted(_) = guard {
-            sql.push(" AND ");
-            push_guard(entry, guard, &mut sql);
+        if let Only::Noted(notes) = only {
+            sql.push(" AND id IN ");
+            notes.push_current(entry, ids.iter().copied(), &mut sql);
         }
         sql
     };

@@ -1,0 +1,178 @@
+//! Works through notes.
+//!
+//! One transaction at a time, kept by an advisory lock, takes notes out, reads their rows, and
+//! indexes those. A note that commits later is not taken, whatever its number, and stays for
+//! the next one.
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+
+use super::tables::{lock, lock_key, quoted};
+use super::write;
+use crate::connection::{DatabaseConnection, Transaction, transaction_depth};
+use crate::search::{
+    BATCH, Entry, Guard, Noted, Patience, Refreshed, SearchEngine, SearchError, Sql, WatchedTable,
+    integer, text,
+};
+
+/// In milliseconds, how long a search waits for a lock that is held for a moment only, as by
+/// somebody who writes one of the documents.
+const MOMENT: &str = "50";
+
+/// Most documents without a row that one transaction removes.
+const MOST_SWEPT: usize = 10_000;
+
+pub(super) fn refresh<C>(
+    conn: &mut C,
+    entry: &Entry,
+    patience: Patience,
+) -> Result<Refreshed, SearchError>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    if !has_notes(conn, entry).map_err(SearchError::of::<Pg>)? {
+        return Ok(Refreshed::default());
+    }
+    let begin = |conn: &mut C| conn.begin_read_committed();
+    let mut transaction = Transaction::begin(conn, begin).map_err(SearchError::of::<Pg>)?;
+    let work = |conn: &mut C| {
+        let Some(previous) = take_lock(conn, entry, patience)? else {
+            return Ok(None);
+        };
+        let refreshed = index_noted(conn, entry)?;
+        if patience == Patience::Try && transaction_depth(conn)? > 1 {
+            let mut restore = Sql::new();
+            restore.push("SELECT set_config('lock_timeout', ");
+            restore.bind(previous).push(", true)");
+            conn.execute_returning_count(&restore)?;
+        }
+        Ok(Some(refreshed))
+    };
+    let refreshed = work(transaction.conn()).map_err(SearchError::of::<Pg>)?;
+    // Where there was nothing to do, rolling back gives the lock back to others.
+    let Some(refreshed) = refreshed.filter(|refreshed| refreshed.notes > 0) else {
+        return Ok(Refreshed::default());
+    };
+    transaction.commit().map_err(SearchError::of::<Pg>)?;
+    Ok(refreshed)
+}
+
+/// Where row security hides rows from the connection, it must not tell what is gone.
+fn has_notes<C>(conn: &mut C, entry: &Entry) -> QueryResult<bool>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let table = entry.definition.table.as_ref();
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "SELECT 1 WHERE EXISTS (SELECT FROM {}) AND row_security_active(CAST(to_regclass(",
+        entry.notes()
+    ));
+    sql.bind(table.map_or_else(String::new, |watched| watched.table.clone()));
+    sql.push(") AS oid)) IS NOT TRUE");
+    let mut rows = conn.load(sql)?;
+    Ok(rows.next().transpose()?.is_some())
+}
+
+/// Keeps others who index out, and returns the `lock_timeout` that is in force otherwise; `None`
+/// if others are at it.
+fn take_lock<C>(conn: &mut C, entry: &Entry, patience: Patience) -> QueryResult<Option<String>>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    if patience == Patience::Wait {
+        conn.execute_returning_count(&lock(entry))?;
+        return Ok(Some(String::new()));
+    }
+    let mut sql = Sql::new();
+    sql.push("SELECT CASE WHEN pg_try_advisory_xact_lock(");
+    lock_key(entry.number, &mut sql);
+    sql.push(format!(
+        ") THEN 1::bigint ELSE 0 END, current_setting('lock_timeout'),
+         set_config('lock_timeout', '{MOMENT}', true)"
+    ));
+    let mut rows = conn.load(sql)?;
+    let row = rows.next().transpose()?;
+    let taken = row.filter(|row| integer(row, 0) == Some(1));
+    Ok(taken.and_then(|row| text(&row, 1)))
+}
+
+fn index_noted<C>(conn: &mut C, entry: &Entry) -> QueryResult<Refreshed>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let Some(watched) = &entry.definition.table else {
+        return Ok(Refreshed::default());
+    };
+    let mut notes = 0;
+    let noted = Noted::load(conn, entry, take(entry, watched), |column, _| {
+        notes = column(2).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    })?;
+    if noted.documents.all().len() > 0 {
+        for statement in Pg::write(entry, noted.documents.all(), &Guard::None) {
+            conn.execute_returning_count(&statement)?;
+        }
+    }
+    if !noted.gone.is_empty() {
+        let gone = noted.gone();
+        conn.execute_returning_count(&write::delete(entry, &gone))?;
+    }
+    if noted.sweep {
+        let swept = conn.execute_returning_count(&sweep(entry, watched))?;
+        if swept == MOST_SWEPT {
+            // There may be more.
+            let again = Sql::once(format!("INSERT INTO {} (key) VALUES (NULL)", entry.notes()));
+            conn.execute_returning_count(&again)?;
+            notes = notes.max(BATCH);
+        }
+    }
+    Ok(Refreshed {
+        notes,
+        rows: noted.rows(),
+    })
+}
+
+/// Takes notes out and reads their rows: as id and JSON, NULL where the row is gone, with the
+/// number of notes. Notes and rows are read as of one moment, so a row that is written later
+/// has a note that is not taken.
+fn take(entry: &Entry, watched: &WatchedTable) -> Sql<'static> {
+    let WatchedTable {
+        table,
+        key,
+        columns,
+    } = watched;
+    let (notes, key) = (entry.notes(), quoted(key));
+    let fields = entry.definition.fields().zip(columns);
+    let pairs: Vec<String> = fields
+        .map(|((name, _), column)| format!("t.{} AS {}", quoted(column), quoted(name)))
+        .collect();
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "WITH taken AS (
+             DELETE FROM {notes} WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM {notes} ORDER BY number LIMIT {BATCH}
+             )) RETURNING key
+         )
+         SELECT CAST(n.key AS TEXT), CASE WHEN t.{key} IS NOT NULL THEN
+             (SELECT CAST(row_to_json(v) AS TEXT) FROM (SELECT {}) AS v) END,
+             (SELECT count(*) FROM taken)
+         FROM (SELECT DISTINCT key FROM taken) AS n LEFT JOIN {table} AS t ON t.{key} = n.key",
+        pairs.join(", "),
+    ));
+    sql
+}
+
+/// Removes documents without a row.
+fn sweep(entry: &Entry, watched: &WatchedTable) -> Sql<'static> {
+    let WatchedTable { table, key, .. } = watched;
+    let (documents, key) = (entry.documents(), quoted(key));
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "DELETE FROM {documents} WHERE id = ANY (ARRAY(
+             SELECT d.id FROM {documents} AS d WHERE NOT EXISTS (
+                 SELECT FROM {table} AS t WHERE CAST(t.{key} AS TEXT) COLLATE \"C\" = d.id
+             ) LIMIT {MOST_SWEPT}
+         ))"
+    ));
+    sql
+}

@@ -1,0 +1,190 @@
+//! Works through notes.
+//!
+//! Notes and rows are read before the write, so that it is short, and on D1 the two are never
+//! in one transaction. Whoever writes meanwhile changes the numbers of the notes, and whoever
+//! indexes meanwhile removes them: then the document that was made of the row is not written.
+
+use std::collections::HashMap;
+
+use diesel::QueryResult;
+use diesel::query_builder::QueryFragment;
+use diesel::sqlite::Sqlite;
+use serde_json::{Value, json};
+
+use super::tables::quoted;
+use super::write::{Only, delete, write};
+use crate::connection::DatabaseConnection;
+use crate::search::{
+    BATCH, Entry, Noted, Patience, Refreshed, SearchError, Sql, WatchedTable, batches,
+};
+
+/// The notes that were read: place and number of each, by the id of its row.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    all: Vec<(i64, i64)>,
+    by_id: HashMap<String, (i64, i64)>,
+}
+
+impl Notes {
+    fn add(&mut self, id: Option<&str>, place: i64, number: i64) {
+        self.all.push((place, number));
+        if let Some(id) = id {
+            self.by_id.insert(id.to_owned(), (place, number));
+        }
+    }
+
+    /// Pushes a list of those of these ids whose notes are still as they were read.
+    pub(super) fn push_current<'i>(
+        &self,
+        entry: &Entry,
+        ids: impl Iterator<Item = &'i str>,
+        sql: &mut Sql<'_>,
+    ) {
+        let notes: Vec<Value> = ids
+            .filter_map(|id| {
+                let (place, number) = self.by_id.get(id)?;
+                Some(json!([place, number, id]))
+            })
+            .collect();
+        push_current("json_extract(j.value, '$[2]')", entry, notes, sql);
+    }
+
+    /// Removes those that are still as they were read.
+    fn forget(&self, entry: &Entry) -> Sql<'static> {
+        let notes = self
+            .all
+            .iter()
+            .map(|(place, number)| json!([place, number]));
+        let mut sql = Sql::new();
+        sql.push(format!("DELETE FROM {} WHERE id IN ", entry.notes()));
+        push_current("n.id", entry, notes.collect(), &mut sql);
+        sql
+    }
+}
+
+/// A CROSS JOIN is not turned round.
+fn push_current(column: &str, entry: &Entry, notes: Vec<Value>, sql: &mut Sql<'_>) {
+    sql.push(format!("(SELECT {column} FROM json_each("));
+    sql.bind(Value::from(notes).to_string());
+    sql.push(format!(
+        ") AS j CROSS JOIN {} AS n ON n.id = json_extract(j.value, '$[0]') \
+         AND n.number = json_extract(j.value, '$[1]'))",
+        entry.notes()
+    ));
+}
+
+pub(super) fn refresh<C>(
+    conn: &mut C,
+    entry: &Entry,
+    patience: Patience,
+) -> Result<Refreshed, SearchError>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    if !has_notes(conn, entry).map_err(SearchError::of::<Sqlite>)? {
+        return Ok(Refreshed::default());
+    }
+    let (notes, noted) = read(conn, entry).map_err(SearchError::of::<Sqlite>)?;
+    let bind_limit = conn.bind_limit();
+    let only = Only::Noted(&notes);
+    let documents = batches::<Sqlite>(entry, noted.documents.all(), bind_limit);
+    let mut statements: Vec<Sql<'_>> = documents.flat_map(|now| write(entry, now, only)).collect();
+    let gone = noted.gone();
+    // One bind is the guard's.
+    for ids in gone.chunks(bind_limit.saturating_sub(1).clamp(1, BATCH)) {
+        statements.extend(delete(entry, ids, only));
+    }
+    if noted.sweep {
+        statements.extend(sweep(entry));
+    }
+    statements.push(notes.forget(entry));
+    let statements: Vec<&dyn QueryFragment<Sqlite>> = statements
+        .iter()
+        .map(|statement| statement as &dyn QueryFragment<Sqlite>)
+        .collect();
+    match patience {
+        Patience::Wait => conn.execute_atomically(&statements),
+        Patience::Try => conn.try_atomically(&statements),
+    }
+    .map_err(SearchError::of::<Sqlite>)?;
+    Ok(Refreshed {
+        notes: notes.all.len(),
+        rows: noted.rows(),
+    })
+}
+
+/// Most searches find none, so this is cheaper than to read them.
+fn has_notes<C>(conn: &mut C, entry: &Entry) -> QueryResult<bool>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    let mut sql = Sql::new();
+    sql.push(format!("SELECT 1 FROM {} LIMIT 1", entry.notes()));
+    let mut rows = conn.load(sql)?;
+    Ok(rows.next().transpose()?.is_some())
+}
+
+/// Any column may hold a value of any type; JSON has neither bytes nor infinity.
+fn jsonable(column: &str) -> String {
+    format!(
+        "CASE WHEN typeof(t.{column}) = 'blob'
+             OR typeof(t.{column}) = 'real' AND abs(t.{column}) > 1.7976931348623157e308
+         THEN NULL ELSE t.{column} END"
+    )
+}
+
+fn read<C>(conn: &mut C, entry: &Entry) -> QueryResult<(Notes, Noted)>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    let mut notes = Notes::default();
+    let Some(WatchedTable {
+        table,
+        key,
+        columns,
+    }) = &entry.definition.table
+    else {
+        return Ok((notes, Noted::default()));
+    };
+    let key = quoted(key);
+    let fields = entry.definition.fields().zip(columns);
+    let pairs: Vec<String> = fields
+        .map(|((name, _), column)| format!("'{name}', {}", jsonable(&quoted(column))))
+        .collect();
+    let mut sql = Sql::new();
+    // Places as texts: D1 sends numbers as doubles.
+    sql.push(format!(
+        "SELECT CAST(n.key AS TEXT),
+                CASE WHEN t.{key} IS NOT NULL THEN json_object({}) END,
+                CAST(n.id AS TEXT), n.number
+         FROM (SELECT id, key, number FROM {} ORDER BY id LIMIT {BATCH}) AS n
+         LEFT JOIN {table} AS t ON t.{key} = n.key",
+        pairs.join(", "),
+        entry.notes()
+    ));
+    let noted = Noted::load(conn, entry, sql, |column, id| {
+        if let (Some(place), Some(number)) = (column(2), column(3)) {
+            notes.add(id, place, number);
+        }
+    })?;
+    // A key that is none to SQLite brings its note once for each row.
+    notes.all.dedup();
+    Ok((notes, noted))
+}
+
+/// Removes documents without a row.
+fn sweep(entry: &Entry) -> Vec<Sql<'static>> {
+    let Some(WatchedTable { table, key, .. }) = &entry.definition.table else {
+        return Vec::new();
+    };
+    let (documents, words, key) = (entry.documents(), entry.words(), quoted(key));
+    let gone = format!(
+        "id NOT IN (SELECT CAST(t.{key} AS TEXT) FROM {table} AS t WHERE t.{key} IS NOT NULL)"
+    );
+    vec![
+        Sql::once(format!(
+            "DELETE FROM {words} WHERE rowid IN (SELECT key FROM {documents} WHERE {gone})"
+        )),
+        Sql::once(format!("DELETE FROM {documents} WHERE {gone}")),
+    ]
+}
