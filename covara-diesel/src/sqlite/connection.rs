@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
 
-use crate::connection::{DatabaseConnection, LockWait, transaction_depth};
+use crate::connection::{BRIEF_WAIT, DatabaseConnection, LockWait, transaction_depth};
 
 impl DatabaseConnection for SqliteConnection {
     fn is_remote(&self) -> bool {
@@ -33,6 +34,18 @@ impl DatabaseConnection for SqliteConnection {
         self.begin_write(wait)
     }
 
+    /// In a transaction that has read, SQLite waits for no other writer by itself.
+    fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Self::Backend> + QueryId,
+    {
+        if transaction_depth(self)? > 0 {
+            return self.execute_returning_count(statement);
+        }
+        let waiting = Waiting::briefly(self)?;
+        waiting.conn.execute_returning_count(statement)
+    }
+
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
         match wait.0 {
             Some(previous) => set_busy_timeout(self, &previous),
@@ -47,13 +60,48 @@ struct BusyTimeout {
     timeout: i64,
 }
 
-/// Kept until the end of the transaction: outside WAL mode COMMIT waits for readers.
-fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
+/// Waits for locks only briefly until it is dropped.
+struct Waiting<'c> {
+    conn: &'c mut SqliteConnection,
+    previous: Option<i64>,
+}
+
+impl<'c> Waiting<'c> {
+    fn briefly(conn: &'c mut SqliteConnection) -> QueryResult<Self> {
+        let previous = busy_timeout(conn)?;
+        let brief = i64::try_from(BRIEF_WAIT.as_millis()).unwrap_or(i64::MAX);
+        let mut waiting = Self {
+            conn,
+            previous: None,
+        };
+        if previous > brief {
+            set_busy_timeout(waiting.conn, &brief.to_string())?;
+            waiting.previous = Some(previous);
+        }
+        Ok(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(previous) = self.previous {
+            // It needs no lock, so there is nothing that it could fail at.
+            let _ = set_busy_timeout(self.conn, &previous.to_string());
+        }
+    }
+}
+
+/// In milliseconds.
+fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
     // The bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that
     // can find the database locked.
-    let previous = diesel::sql_query("PRAGMA busy_timeout")
-        .get_result::<BusyTimeout>(conn)?
-        .timeout;
+    let row = diesel::sql_query("PRAGMA busy_timeout").get_result::<BusyTimeout>(conn)?;
+    Ok(row.timeout)
+}
+
+/// Kept until the end of the transaction: outside WAL mode COMMIT waits for readers.
+fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
+    let previous = busy_timeout(conn)?;
     // SQLite takes a C int.
     let wait = i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
     if previous >= wait {
