@@ -54,8 +54,13 @@ mod suite {
         mod concurrency;
         mod helpers;
         mod interop;
+        mod observed;
+        mod odd_data;
         mod properties;
+        mod purge;
         mod secrets;
+        mod session_ends;
+        mod session_ids;
         mod sessions;
         mod verification_tokens;
 

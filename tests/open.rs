@@ -66,8 +66,16 @@ fn everything_works_on_libsql_and_d1() {
         AccountStore::new().link(&mut conn, &account).unwrap();
         let tokens = VerificationTokenStore::new();
         let token = tokens.issue(&mut conn, "ada", Purpose::MagicLink).unwrap();
-        assert!(tokens.consume(&mut conn, "ada", &token).unwrap());
-        assert!(!tokens.consume(&mut conn, "ada", &token).unwrap());
+        assert!(
+            tokens
+                .consume(&mut conn, "ada", Purpose::MagicLink, &token)
+                .unwrap()
+        );
+        assert!(
+            !tokens
+                .consume(&mut conn, "ada", Purpose::MagicLink, &token)
+                .unwrap()
+        );
     }
 }
 

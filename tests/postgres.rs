@@ -31,6 +31,8 @@ mod backend {
     /// Begins a transaction that neither reads nor writes of others get past.
     pub const LOCK_ALL: &str = "BEGIN; LOCK auth_sessions, auth_accounts, auth_api_keys, \
          auth_verification_tokens IN ACCESS EXCLUSIVE MODE";
+    /// Begins a transaction that other writers do not get past.
+    pub const LOCK_WRITES: &str = "BEGIN; LOCK auth_sessions IN EXCLUSIVE MODE";
     pub const HARDLY_WAIT: &str = "SET lock_timeout = 1";
     pub const BLOB: &str = "BYTEA";
     pub const TIMESTAMP: &str = "TIMESTAMP";
@@ -127,6 +129,9 @@ mod backend {
     pub fn lock_wait(conn: &mut Conn) -> String {
         names(conn, "SELECT current_setting('lock_timeout') AS name").remove(0)
     }
+
+    /// For ever, as the server has it.
+    pub fn wait_for_writers(_: &mut Conn) {}
 
     pub fn read_only(db: &TestDb) -> Conn {
         let mut conn = db.connect();

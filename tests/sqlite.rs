@@ -29,6 +29,8 @@ mod backend {
     pub const SOME_TIME: &str = "1700000000";
     /// Begins a transaction that neither reads nor writes of others get past.
     pub const LOCK_ALL: &str = "BEGIN EXCLUSIVE";
+    /// Begins a transaction that other writers do not get past.
+    pub const LOCK_WRITES: &str = "BEGIN IMMEDIATE";
     pub const HARDLY_WAIT: &str = "PRAGMA busy_timeout = 1";
     pub const BLOB: &str = "BLOB";
     pub const TIMESTAMP: &str = "TEXT";
@@ -138,6 +140,11 @@ mod backend {
             .unwrap()
             .timeout
             .to_string()
+    }
+
+    /// As pools have it.
+    pub fn wait_for_writers(conn: &mut Conn) {
+        conn.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
     }
 
     pub fn read_only(db: &TestDb) -> Conn {

@@ -97,7 +97,7 @@ fn use_database(url: &str) -> Outcome {
     AccountStore::new().link(&mut conn, &account)?;
     let tokens = VerificationTokenStore::new();
     let token = tokens.issue(&mut conn, "ada@example.com", Purpose::MagicLink)?;
-    let good = tokens.consume(&mut conn, "ada@example.com", &token)?;
+    let good = tokens.consume(&mut conn, "ada@example.com", Purpose::MagicLink, &token)?;
     println!("  token good: {good}");
     Ok(())
 }

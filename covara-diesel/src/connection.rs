@@ -124,6 +124,22 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// The database's own, among them that the lock was not free in time.
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait>;
 
+    /// Executes a write that may as well not happen, such as noting when a session was last
+    /// used: others are waited for a short time only, and if it fails, an open transaction
+    /// goes on as if it had not been tried. Called after a read in the same transaction.
+    ///
+    /// Default: like any other statement.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, among them that a lock was not free in that time.
+    fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Self::Backend> + QueryId,
+    {
+        self.execute_returning_count(statement)
+    }
+
     /// Puts back what beginning a transaction changed. Called after its end.
     ///
     /// # Errors
@@ -232,6 +248,13 @@ where
         (**self).begin_migration(wait)
     }
 
+    fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Self::Backend> + QueryId,
+    {
+        (**self).execute_briefly(statement)
+    }
+
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
         (**self).restore_lock_wait(wait)
     }
@@ -254,6 +277,10 @@ where
         (**self).try_atomically(statements)
     }
 }
+
+/// How long a write that may as well not happen waits for a lock: nobody notices a request
+/// that takes this much longer.
+pub(crate) const BRIEF_WAIT: Duration = Duration::from_millis(100);
 
 /// How deep in transactions a connection is; 0 outside of any.
 pub(crate) fn transaction_depth<C: DatabaseConnection>(conn: &mut C) -> QueryResult<u32> {

@@ -1,13 +1,39 @@
 //! How each engine holds the values of the internal tables.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
+use diesel::serialize::{self, Output, ToSql};
 
 /// JSON in the words of its writer.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonText<T>(pub T);
+
+/// A value that a statement carries to the database and that nobody else may read.
+///
+/// Its `Debug` shows nothing: `debug_query` and Diesel's instrumentation print the binds of a
+/// statement by it, and those of the auth stores are session ids, keys and tokens.
+#[derive(Clone, Copy)]
+pub struct Hidden<T>(pub T);
+
+impl<T> fmt::Debug for Hidden<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl<T, ST, DB> ToSql<ST, DB> for Hidden<T>
+where
+    T: ToSql<ST, DB>,
+    DB: Backend,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.to_sql(out)
+    }
+}
 
 /// What differs between the engines in the statements of the auth stores: the types of times
 /// and of JSON, and a few words of SQL.
@@ -38,6 +64,9 @@ pub trait Values: Backend + 'static {
     /// What stands before and after a number of [`ticks`](Self::ticks) to add it to a time.
     #[doc(hidden)]
     const PLUS_TICKS: (&'static str, &'static str);
+    /// The function that returns the later of two times, and the one for the earlier.
+    #[doc(hidden)]
+    const LATER_EARLIER: (&'static str, &'static str);
 
     /// The time at the engine's precision, rounded down; `None` when it cannot be held.
     #[doc(hidden)]
@@ -56,7 +85,10 @@ pub trait Values: Backend + 'static {
     fn holds(text: &str) -> bool;
 
     #[doc(hidden)]
-    fn push_text<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b Option<&str>) -> QueryResult<()>;
+    fn push_text<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        text: &'b Option<Hidden<&str>>,
+    ) -> QueryResult<()>;
 
     #[doc(hidden)]
     fn push_time<'b>(
@@ -68,7 +100,7 @@ pub trait Values: Backend + 'static {
     #[doc(hidden)]
     fn push_json<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        json: &'b Option<JsonText<&str>>,
+        json: &'b Option<Hidden<JsonText<&str>>>,
     ) -> QueryResult<()>;
 
     #[doc(hidden)]

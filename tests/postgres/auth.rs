@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use covara_diesel::auth::VerificationTokenStore;
+use covara_diesel::auth::{Purpose, VerificationTokenStore};
 use covara_diesel::auto_migrate;
 use covara_diesel::pool::{self, PoolDriver};
 use diesel::prelude::*;
@@ -22,11 +22,7 @@ fn the_stores_work_behind_a_transaction_pooler() {
     let bouncer = PgBouncer::start("transaction", 2, "");
     let url = bouncer.url(&db.url());
     let token = VerificationTokenStore::new()
-        .issue(
-            &mut db.connect(),
-            IDENTIFIER,
-            std::time::Duration::from_mins(5),
-        )
+        .issue(&mut db.connect(), IDENTIFIER, Purpose::MagicLink)
         .unwrap();
     let barrier = Arc::new(Barrier::new(8));
     let clients: Vec<_> = (0..8)

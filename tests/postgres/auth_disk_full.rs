@@ -14,7 +14,7 @@ use crate::suite::auth::transactions::use_all;
 use crate::suite::number;
 
 /// What needs no more room.
-const DELETIONS: [&str; 10] = [
+const DELETIONS: [&str; 11] = [
     "delete",
     "log out everywhere",
     "delete expired",
@@ -25,6 +25,7 @@ const DELETIONS: [&str; 10] = [
     "consume",
     "take back",
     "delete expired tokens",
+    "purge",
 ];
 
 /// Fills what room the tables have in their pages, with rows shorter than any other.

@@ -1,8 +1,8 @@
 //! What only SQLite has: a disk that can be made full.
 
 use covara_diesel::auth::{
-    Account, AccountStore, ApiKeyChanges, ApiKeyStore, AuthError, NewApiKey, NewSession, Session,
-    SessionStore, VerificationTokenStore,
+    Account, AccountStore, ApiKeyChanges, ApiKeyStore, AuthError, NewApiKey, NewSession, Purpose,
+    Session, SessionStore, VerificationTokenStore,
 };
 use covara_diesel::auto_migrate;
 use diesel::connection::SimpleConnection;
@@ -54,7 +54,7 @@ fn a_full_disk_is_an_error_of_every_method_that_adds() {
         (
             "issue",
             VerificationTokenStore::new()
-                .issue(&mut conn, &long, std::time::Duration::MAX / 1_000_000_000)
+                .issue(&mut conn, &long, Purpose::MagicLink)
                 .map(drop),
         ),
     ];

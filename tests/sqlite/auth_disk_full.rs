@@ -10,7 +10,7 @@ use crate::suite::auth::transactions::use_all;
 use crate::suite::count;
 
 /// What finds nothing to change: the account is linked as it is already.
-const IDLE: [&str; 3] = ["link", "delete expired", "delete expired tokens"];
+const IDLE: [&str; 4] = ["link", "delete expired", "delete expired tokens", "purge"];
 
 #[test]
 fn a_full_disk_is_an_error_of_every_method_that_writes() {

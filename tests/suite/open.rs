@@ -70,8 +70,16 @@ fn everything_works_on_whatever_the_url_names() {
     );
     let tokens = VerificationTokenStore::new();
     let token = tokens.issue(&mut conn, "ada", Purpose::MagicLink).unwrap();
-    assert!(tokens.consume(&mut conn, "ada", &token).unwrap());
-    assert!(!tokens.consume(&mut conn, "ada", &token).unwrap());
+    assert!(
+        tokens
+            .consume(&mut conn, "ada", Purpose::MagicLink, &token)
+            .unwrap()
+    );
+    assert!(
+        !tokens
+            .consume(&mut conn, "ada", Purpose::MagicLink, &token)
+            .unwrap()
+    );
     drop(conn);
     assert_eq!(count(&mut db.connect(), "auth_sessions"), 1);
 }

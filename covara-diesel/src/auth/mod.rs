@@ -9,17 +9,18 @@
 //! database at once. A row that another program wrote badly is an error of that row only; in
 //! a listing it stands in its place, as a [`RowError`].
 //!
-//! Ids, keys and tokens come from the operating system's randomness. Of keys and tokens the
-//! database gets the SHA-256 only. The plain texts, [`SessionId`], [`ApiKeySecret`],
-//! [`VerificationToken`] and [`ProviderToken`], do not print in `Debug`, are compared in
-//! constant time and wiped when dropped.
+//! Ids, keys and tokens come from the operating system's random generator, and the database
+//! gets only their SHA-256: who reads it, or a copy of it, cannot sign in. The plain texts,
+//! [`SessionId`], [`ApiKeySecret`], [`VerificationToken`] and [`ProviderToken`], do not print
+//! in `Debug`, are compared in constant time and wiped when dropped. No text that a store
+//! sends to the database is shown by `debug_query` or to Diesel's instrumentation.
 //!
 //! # A login, from sign-in to log-out everywhere
 //!
 //! ```
 //! use std::time::Duration;
 //!
-//! use covara_diesel::auth::{AuthError, NewSession, Purpose, SessionStore, VerificationTokenStore};
+//! use covara_diesel::auth::{AuthError, NewSession, Purpose, SessionStore, VerificationTokenStore, purge};
 //! use covara_diesel::{auto_migrate, pool};
 //! use diesel::SqliteConnection;
 //!
@@ -30,7 +31,7 @@
 //!
 //! /// Somebody asks for a link to sign in by.
 //! fn ask(conn: &mut SqliteConnection, email: &str) -> Result<String, AuthError> {
-//!     let token = TOKENS.issue(conn, format!("sign-in:{email}"), Purpose::MagicLink)?;
+//!     let token = TOKENS.issue(conn, email, Purpose::MagicLink)?;
 //!     Ok(format!("https://example.com/sign-in?email={email}&token={}", token.expose()))
 //! }
 //!
@@ -40,7 +41,7 @@
 //!     email: &str,
 //!     token: &str,
 //! ) -> Result<Option<String>, AuthError> {
-//!     if !TOKENS.consume(conn, format!("sign-in:{email}"), token)? {
+//!     if !TOKENS.consume(conn, email, Purpose::MagicLink, token)? {
 //!         return Ok(None);
 //!     }
 //!     let session = SESSIONS.create(conn, NewSession::new(email))?;
@@ -72,8 +73,8 @@
 //! SESSIONS.delete(conn, &laptop)?;
 //! assert_eq!(user(conn, laptop.expose())?, None);
 //!
-//! // Now and then, from any number of processes:
-//! while SESSIONS.delete_expired(conn, chrono::Utc::now(), 1_000)? == 1_000 {}
+//! // Now and then, from any number of processes: what has expired, of all four tables.
+//! purge(conn)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -124,6 +125,8 @@ mod api_key;
 mod clock;
 mod error;
 mod json;
+mod purge;
+mod purpose;
 mod secret;
 mod session;
 mod statement;
@@ -132,6 +135,8 @@ mod verification_token;
 pub use account::{Account, AccountStore, NoCipher, TokenCipher};
 pub use api_key::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey};
 pub use error::{AuthError, Rejected, RowError};
+pub use purge::{Purged, purge};
+pub use purpose::Purpose;
 pub use secret::{ApiKeySecret, ProviderToken, SessionId, VerificationToken};
-pub use session::{NewSession, Session, SessionStore};
-pub use verification_token::{Purpose, TokenLifetime, VerificationTokenStore};
+pub use session::{NewSession, Session, SessionIds, SessionStore};
+pub use verification_token::VerificationTokenStore;

@@ -61,9 +61,11 @@ macro_rules! secret {
 }
 
 secret! {
-    /// The id of a session: who knows it is signed in.
+    /// The id of a session: whoever knows it is signed in.
     ///
-    /// New ones are 32 characters of base64url, 192 bits of the operating system's randomness.
+    /// New ones are 32 characters of base64url, 192 bits from the operating system's random
+    /// generator. Listings give handles instead, which name a session and sign nobody in; see
+    /// [`SessionIds`](super::SessionIds).
     SessionId
 }
 
@@ -89,7 +91,7 @@ pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
-fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, AuthError> {
+pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, AuthError> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(&mut *bytes).map_err(|source| AuthError::Randomness { source })?;
     Ok(bytes)

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::error::AuthError;
 use crate::connection::DatabaseConnection;
 use crate::engine::Engine;
-use crate::values::{JsonText, Values};
+use crate::values::{Hidden, JsonText, Values};
 
 /// The SQL of a statement.
 ///
@@ -38,30 +38,38 @@ macro_rules! statements {
 }
 pub(super) use statements;
 
-/// A value that goes into a statement.
+/// A value that goes into a statement. Texts are shown to no observer of the connection.
 pub(super) enum Bind<'a, DB: Values> {
-    Text(Option<&'a str>),
+    Text(Option<Hidden<&'a str>>),
     /// A text to look for; see [`Bind::key`].
-    Key(Option<&'a str>),
+    Key(Option<Hidden<&'a str>>),
     Time(Option<DB::Time>),
-    Json(Option<JsonText<&'a str>>),
+    Json(Option<Hidden<JsonText<&'a str>>>),
     Number(i64),
 }
 
 impl<'a, DB: Values> From<&'a str> for Bind<'a, DB> {
     fn from(text: &'a str) -> Self {
-        Self::Text(Some(text))
+        Self::text(Some(text))
     }
 }
 
 impl<'a, DB: Values> Bind<'a, DB> {
+    pub(super) fn text(text: Option<&'a str>) -> Self {
+        Self::Text(text.map(Hidden))
+    }
+
+    pub(super) fn json(json: Option<&'a str>) -> Self {
+        Self::Json(json.map(|json| Hidden(JsonText(json))))
+    }
+
     /// A text to look for. If the database cannot hold it, there is no such row.
     pub(super) fn key(text: &'a str) -> Self {
-        Self::Key(Some(text))
+        Self::Key(Some(Hidden(text)))
     }
 
     fn matches_nothing(&self) -> bool {
-        matches!(self, Self::Key(Some(text)) if !DB::holds(text))
+        matches!(self, Self::Key(Some(Hidden(text))) if !DB::holds(text))
     }
 
     pub(super) fn time(time: DB::Time) -> Self {
@@ -71,7 +79,7 @@ impl<'a, DB: Values> Bind<'a, DB> {
 
 impl<'a, DB: Values> From<&'a String> for Bind<'a, DB> {
     fn from(text: &'a String) -> Self {
-        Self::Text(Some(text))
+        Self::text(Some(text))
     }
 }
 
@@ -139,6 +147,23 @@ where
         return Ok(0);
     }
     conn.execute_returning_count(&Bound::new(statement, values))
+}
+
+/// The same for a write that may as well not happen: it hardly waits for others, and leaves
+/// the caller's transaction usable when it fails. Only after a read in the same transaction.
+pub(super) fn execute_briefly<C, S, const N: usize>(
+    conn: &mut C,
+    statement: S,
+    values: [Bind<'_, C::Backend>; N],
+) -> QueryResult<usize>
+where
+    C: DatabaseConnection,
+    S: Statement<C::Backend>,
+{
+    if values.iter().any(Bind::matches_nothing) {
+        return Ok(0);
+    }
+    conn.execute_briefly(&Bound::new(statement, values))
 }
 
 /// Runs a query of one row at most. Not for a statement that writes: SQLite would end it

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::query_builder::QueryFragment;
+use diesel::row::Row;
 use sha2::{Digest, Sha256};
 
 use super::clock::{self, Clock};
 use super::error::AuthError;
-use super::secret::{VerificationToken, random_base64url, sha256_hex};
-use super::statement::{Bind, Bound, execute, moment, statements, storable, stored};
+use super::purpose::Purpose;
+use super::secret::{VerificationToken, sha256_hex};
+use super::statement::{Bind, Bound, Reader, execute, first, moment, statements, storable, stored};
 use crate::connection::DatabaseConnection;
+use crate::engine::Engine;
 use crate::values::Values;
-
-/// As Covara has it: 43 characters of base64url.
-const TOKEN_BYTES: usize = 32;
 
 statements! {
     Lock = [lock::<DB>().0] [lock::<DB>().1];
@@ -24,6 +24,9 @@ statements! {
         [", "] [", "] [")"];
 
     Consume = ["DELETE FROM auth_verification_tokens WHERE identifier = "] [" AND token = "]
+        [" AND expires > "] [""];
+
+    Check = ["SELECT 1 FROM auth_verification_tokens WHERE identifier = "] [" AND token = "]
         [" AND expires > "] [""];
 
     DeleteForIdentifier = ["DELETE FROM auth_verification_tokens WHERE identifier = "] [""];
@@ -35,51 +38,18 @@ statements! {
     ] [" LIMIT "] [DB::BATCH.1];
 }
 
-/// What a verification token is for, which decides how long it lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Purpose {
-    /// Showing that an e-mail address is one's own: 24 hours.
-    EmailVerification,
-    /// Signing in by a link: 15 minutes.
-    MagicLink,
-    /// Choosing a new password: 1 hour.
-    PasswordReset,
-}
-
-impl Purpose {
-    /// How long a token for this purpose lives.
-    #[must_use]
-    pub const fn lifetime(self) -> Duration {
-        match self {
-            Self::EmailVerification => Duration::from_hours(24),
-            Self::MagicLink => Duration::from_mins(15),
-            Self::PasswordReset => Duration::from_hours(1),
-        }
-    }
-}
-
-/// How long a verification token lives: a [`Purpose`], or a [`Duration`] of your own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TokenLifetime(Duration);
-
-impl From<Purpose> for TokenLifetime {
-    fn from(purpose: Purpose) -> Self {
-        Self(purpose.lifetime())
-    }
-}
-
-impl From<Duration> for TokenLifetime {
-    fn from(lifetime: Duration) -> Self {
-        Self(lifetime)
-    }
-}
-
 /// Single-use tokens in the table `auth_verification_tokens`, which holds their SHA-256 only.
 ///
-/// An identifier says whom a token is for and has one token at a time. The table has no
-/// column for the purpose, so put it into the identifier: a token for signing in must not
-/// reset a password.
+/// An identifier says whom a token is for and has one token at a time, whatever it is for:
+/// put a prefix such as `reset:` before it where one must not end the other. A token is good
+/// for the [`Purpose`] it was issued for and for nothing else.
+///
+/// The table has no column for the purpose; a part of the token's own text says it, and the
+/// hash covers all of it. So the rows are those of Covara (TypeScript), and it takes tokens
+/// that are issued here, if it hashes its own (`hashTokens: true`); it does not look at their
+/// purpose. Tokens that it issued, or an earlier version of this library, say none. They
+/// count as issued for [`Purpose::EmailVerification`], as they went to the identifier's owner
+/// and show no more than that, unless [`unmarked`](Self::unmarked) says otherwise.
 ///
 /// ```
 /// use covara_diesel::auth::{Purpose, VerificationTokenStore};
@@ -91,28 +61,57 @@ impl From<Duration> for TokenLifetime {
 /// auto_migrate(&mut conn)?;
 ///
 /// let tokens = VerificationTokenStore::new();
-/// let whom = "reset:ada@example.com";
-/// let token = tokens.issue(&mut conn, whom, Purpose::PasswordReset)?;
+/// let (whom, reset) = ("ada@example.com", Purpose::PasswordReset);
+/// let token = tokens.issue(&mut conn, whom, reset)?;
 /// let link = format!("https://example.com/reset?token={}", token.expose());
 ///
-/// assert!(tokens.consume(&mut conn, whom, &token)?);
-/// assert!(!tokens.consume(&mut conn, whom, &token)?); // once
+/// assert!(!tokens.consume(&mut conn, whom, Purpose::MagicLink, &token)?); // no way to sign in
+/// assert!(tokens.check(&mut conn, whom, reset, &token)?); // shows the form
+/// assert!(tokens.consume(&mut conn, whom, reset, &token)?);
+/// assert!(!tokens.consume(&mut conn, whom, reset, &token)?); // once
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct VerificationTokenStore {
+    lifetime: Option<Duration>,
+    unmarked: Option<Purpose>,
     clock: Clock,
+}
+
+impl Default for VerificationTokenStore {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[any_database]
 impl VerificationTokenStore {
-    /// A store that takes the time from the system's clock.
+    /// A store whose tokens live as long as their purpose says, and that takes the time from
+    /// the system's clock.
     #[must_use]
     pub const fn new() -> Self {
         Self {
+            lifetime: None,
+            unmarked: Some(Purpose::EmailVerification),
             clock: Clock::SYSTEM,
         }
+    }
+
+    /// Sets how long tokens issued by this store live. Default: as long as their purpose says.
+    #[must_use]
+    pub const fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Sets what tokens that say no purpose are good for: those that Covara (TypeScript) or
+    /// an earlier version of this library issued. Default: [`Purpose::EmailVerification`].
+    /// With `None` they are good for nothing.
+    #[must_use]
+    pub const fn unmarked(mut self, purpose: Option<Purpose>) -> Self {
+        self.unmarked = purpose;
+        self
     }
 
     /// Takes the time from `now` instead of the system's clock, for tests.
@@ -122,7 +121,7 @@ impl VerificationTokenStore {
         self
     }
 
-    /// Makes a token in the place of all older ones of the identifier.
+    /// Makes a token in the place of all older ones of the identifier, whatever those are for.
     ///
     /// Of several made at once for one identifier the last is valid. (In a transaction of
     /// yours at PostgreSQL's `REPEATABLE READ`, those made by others since it began stay.)
@@ -135,24 +134,25 @@ impl VerificationTokenStore {
         &self,
         conn: &mut C,
         identifier: impl AsRef<str>,
-        lifetime: impl Into<TokenLifetime>,
+        purpose: Purpose,
     ) -> Result<VerificationToken, AuthError>
     where
         C: DatabaseConnection,
     {
         let identifier = identifier.as_ref();
         storable::<C::Backend>(&[(identifier, "the identifier")])?;
-        let TokenLifetime(lifetime) = lifetime.into();
+        let lifetime = self.lifetime.unwrap_or(purpose.lifetime());
         let end = clock::after(self.clock.now(), lifetime, "the end of the token")?;
         let (expires, _) = stored::<C::Backend>(end, "the end of the token")?;
-        let token = random_base64url::<TOKEN_BYTES>().map(VerificationToken::from)?;
+        let token = purpose.token()?;
         replace(conn, identifier, &sha256_hex(token.expose()), expires)
             .map_err(AuthError::of::<C::Backend>)?;
         Ok(token)
     }
 
-    /// Says whether the token is the identifier's and has not ended, and takes it: of any
-    /// number of calls with one token, at once or later, one gets `true`.
+    /// Returns whether the token was issued for this identifier and purpose and has not
+    /// expired, and takes it: of any number of calls with one token, at once or later, one
+    /// gets `true`. A wrong token, or one for another purpose, takes nothing.
     ///
     /// # Errors
     ///
@@ -161,19 +161,54 @@ impl VerificationTokenStore {
         &self,
         conn: &mut C,
         identifier: impl AsRef<str>,
+        purpose: Purpose,
         token: impl AsRef<str>,
     ) -> Result<bool, AuthError>
     where
         C: DatabaseConnection,
     {
+        if !purpose.is_of(token.as_ref(), self.unmarked) {
+            return Ok(false);
+        }
         let hash = sha256_hex(token.as_ref());
-        let values = [
-            Bind::key(identifier.as_ref()),
-            Bind::from(&hash),
-            moment(self.clock.now()),
-        ];
+        let values = self.wanted(identifier.as_ref(), &hash);
         let taken = execute(conn, Consume, values).map_err(AuthError::of::<C::Backend>)?;
         Ok(taken > 0)
+    }
+
+    /// Returns whether [`consume`](Self::consume) would take the token, and leaves it: for
+    /// the page that a link leads to, which programs that examine mail open too, before
+    /// somebody presses its button.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub fn check<C>(
+        &self,
+        conn: &mut C,
+        identifier: impl AsRef<str>,
+        purpose: Purpose,
+        token: impl AsRef<str>,
+    ) -> Result<bool, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if !purpose.is_of(token.as_ref(), self.unmarked) {
+            return Ok(false);
+        }
+        let hash = sha256_hex(token.as_ref());
+        let values = self.wanted(identifier.as_ref(), &hash);
+        let found = first(conn, Check, values, Nothing).map_err(AuthError::of::<C::Backend>)?;
+        Ok(found.is_some())
+    }
+
+    /// The row of a token that is good.
+    fn wanted<'a, DB: Engine>(&self, identifier: &'a str, hash: &'a str) -> [Bind<'a, DB>; 3] {
+        [
+            Bind::key(identifier),
+            Bind::from(hash),
+            moment(self.clock.now()),
+        ]
     }
 
     /// Takes back all tokens of an identifier and returns how many there were.
@@ -212,6 +247,15 @@ impl VerificationTokenStore {
         execute(conn, DeleteExpired, [moment(now), Bind::Number(limit)])
             .map_err(AuthError::of::<C::Backend>)
     }
+}
+
+/// Reads only that there is a row.
+struct Nothing;
+
+impl<DB: Engine> Reader<DB> for Nothing {
+    type Output = ();
+
+    fn read<'r>(&self, _: &impl Row<'r, DB>) {}
 }
 
 /// The lock keeps two from replacing what neither sees of the other.

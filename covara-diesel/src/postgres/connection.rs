@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::sql_types::Text;
 
-use crate::connection::{DatabaseConnection, LockWait, transaction_depth};
+use crate::connection::{BRIEF_WAIT, DatabaseConnection, LockWait, Transaction, transaction_depth};
 
 /// Key of the advisory lock: the bytes of `covaradb` as a big-endian integer. It must never
 /// change, or two versions of this library would migrate at once.
@@ -47,6 +48,25 @@ impl DatabaseConnection for PgConnection {
         take_lock(self, wait).map(|()| LockWait(None))
     }
 
+    /// In a transaction or savepoint of its own: a statement that fails spoils the one it is
+    /// in, and only there a lock's time-out can be set that ends with it.
+    fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Self::Backend> + QueryId,
+    {
+        let mut transaction = Transaction::begin(self, |conn| conn.begin_write(Duration::ZERO))?;
+        let conn = transaction.conn();
+        let is_nested = transaction_depth(conn)? > 1;
+        let previous = limit_lock_timeout(conn)?;
+        let written = conn.execute_returning_count(statement)?;
+        if is_nested {
+            // Releasing a savepoint keeps what was set in it.
+            set_lock_timeout(conn, &previous)?;
+        }
+        transaction.commit()?;
+        Ok(written)
+    }
+
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
         match wait.0 {
             Some(previous) => set_lock_timeout(self, &previous),
@@ -64,6 +84,18 @@ struct LockTimeout {
 fn lock_timeout(conn: &mut PgConnection) -> QueryResult<String> {
     let row = diesel::sql_query("SELECT current_setting('lock_timeout') AS previous")
         .get_result::<LockTimeout>(conn)?;
+    Ok(row.previous)
+}
+
+/// Makes the time-out short for the rest of the transaction, and returns what it was.
+fn limit_lock_timeout(conn: &mut PgConnection) -> QueryResult<String> {
+    let brief = BRIEF_WAIT.as_millis();
+    // The list is evaluated from left to right.
+    let row = diesel::sql_query(format!(
+        "SELECT current_setting('lock_timeout') AS previous, \
+         set_config('lock_timeout', '{brief}', true)"
+    ))
+    .get_result::<LockTimeout>(conn)?;
     Ok(row.previous)
 }
 

@@ -11,7 +11,7 @@ use diesel::query_builder::AstPass;
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamp};
 
-use crate::values::{JsonText, Values};
+use crate::values::{Hidden, JsonText, Values};
 
 /// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -51,6 +51,7 @@ impl Values for Pg {
     const FOR_UPDATE: &'static str = " FOR UPDATE";
     const LOCK: Option<(&'static str, &'static str)> = Some(("SELECT pg_advisory_xact_lock(", ")"));
     const PLUS_TICKS: (&'static str, &'static str) = (" + ", " * INTERVAL '1 microsecond'");
+    const LATER_EARLIER: (&'static str, &'static str) = ("GREATEST", "LEAST");
 
     fn time(time: DateTime<Utc>) -> Option<PgTimestamp> {
         let micros = time.timestamp_micros().checked_sub(EPOCH)?;
@@ -70,7 +71,10 @@ impl Values for Pg {
         !text.contains('\0')
     }
 
-    fn push_text<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b Option<&str>) -> QueryResult<()> {
+    fn push_text<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        text: &'b Option<Hidden<&str>>,
+    ) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Text>, _>(text)
     }
 
@@ -83,7 +87,7 @@ impl Values for Pg {
 
     fn push_json<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        json: &'b Option<JsonText<&str>>,
+        json: &'b Option<Hidden<JsonText<&str>>>,
     ) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Jsonb>, _>(json)
     }

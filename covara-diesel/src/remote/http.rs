@@ -46,6 +46,8 @@ pub(super) struct Http {
     authority: String,
     options: Options,
     authorization: Option<String>,
+    /// How long a statement may take, if less than the options say.
+    limit: Option<Duration>,
 }
 
 impl Http {
@@ -82,14 +84,21 @@ impl Http {
             authority: authority.to_owned(),
             authorization: token.map(|token| format!("Bearer {token}")),
             options,
+            limit: None,
         })
+    }
+
+    /// Makes statements take less time than the options say, until told otherwise.
+    pub(super) fn limit(&mut self, limit: Option<Duration>) {
+        self.limit = limit;
     }
 
     /// When a statement that begins now must be through.
     pub(super) fn deadline(&self) -> Instant {
         // A time-out beyond the end of time is none that anybody waits for.
         let now = Instant::now();
-        now.checked_add(self.options.statement_timeout)
+        let timeout = self.options.statement_timeout;
+        now.checked_add(self.limit.map_or(timeout, |limit| limit.min(timeout)))
             .unwrap_or_else(|| now + Duration::from_secs(10 * 365 * 24 * 60 * 60))
     }
 

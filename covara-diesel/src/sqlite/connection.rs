@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
-use diesel::query_builder::QueryFragment;
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
 use diesel::sqlite::Sqlite;
 
-use crate::connection::{DatabaseConnection, LockWait, transaction_depth};
+use crate::connection::{BRIEF_WAIT, DatabaseConnection, LockWait, transaction_depth};
 
 impl DatabaseConnection for SqliteConnection {
     fn is_remote(&self) -> bool {
@@ -46,6 +46,18 @@ impl DatabaseConnection for SqliteConnection {
         changed
     }
 
+    /// In a transaction that has read, SQLite waits for no other writer by itself.
+    fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Self::Backend> + QueryId,
+    {
+        if transaction_depth(self)? > 0 {
+            return self.execute_returning_count(statement);
+        }
+        let waiting = Waiting::briefly(self)?;
+        waiting.conn.execute_returning_count(statement)
+    }
+
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
         match wait.0 {
             Some(previous) => set_busy_timeout(self, &previous),
@@ -60,9 +72,41 @@ struct BusyTimeout {
     timeout: i64,
 }
 
-/// The bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that can find
-/// the database locked.
+/// Waits for locks only briefly until it is dropped.
+struct Waiting<'c> {
+    conn: &'c mut SqliteConnection,
+    previous: Option<i64>,
+}
+
+impl<'c> Waiting<'c> {
+    fn briefly(conn: &'c mut SqliteConnection) -> QueryResult<Self> {
+        let previous = busy_timeout(conn)?;
+        let brief = i64::try_from(BRIEF_WAIT.as_millis()).unwrap_or(i64::MAX);
+        let mut waiting = Self {
+            conn,
+            previous: None,
+        };
+        if previous > brief {
+            set_busy_timeout(waiting.conn, &brief.to_string())?;
+            waiting.previous = Some(previous);
+        }
+        Ok(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(previous) = self.previous {
+            // It needs no lock, so there is nothing that it could fail at.
+            let _ = set_busy_timeout(self.conn, &previous.to_string());
+        }
+    }
+}
+
+/// In milliseconds.
 fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    // The bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that
+    // can find the database locked.
     let row = diesel::sql_query("PRAGMA busy_timeout").get_result::<BusyTimeout>(conn)?;
     Ok(row.timeout)
 }

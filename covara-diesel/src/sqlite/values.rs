@@ -7,7 +7,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
-use crate::values::{JsonText, Values};
+use crate::values::{Hidden, JsonText, Values};
 
 impl ToSql<Text, Sqlite> for JsonText<&str> {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
@@ -28,6 +28,7 @@ impl Values for Sqlite {
     const FOR_UPDATE: &'static str = "";
     const LOCK: Option<(&'static str, &'static str)> = None;
     const PLUS_TICKS: (&'static str, &'static str) = (" + ", "");
+    const LATER_EARLIER: (&'static str, &'static str) = ("max", "min");
 
     fn time(time: DateTime<Utc>) -> Option<i64> {
         Some(time.timestamp())
@@ -45,7 +46,10 @@ impl Values for Sqlite {
         true
     }
 
-    fn push_text<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b Option<&str>) -> QueryResult<()> {
+    fn push_text<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        text: &'b Option<Hidden<&str>>,
+    ) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Text>, _>(text)
     }
 
@@ -55,7 +59,7 @@ impl Values for Sqlite {
 
     fn push_json<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        json: &'b Option<JsonText<&str>>,
+        json: &'b Option<Hidden<JsonText<&str>>>,
     ) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Text>, _>(json)
     }
@@ -70,13 +74,24 @@ impl Values for Sqlite {
     }
 
     fn read_time(mut value: SqliteValue<'_, '_, '_>) -> Option<DateTime<Utc>> {
-        if value.value_type() != Some(SqliteType::Long) {
-            return None;
+        match value.value_type()? {
+            SqliteType::Long => Self::utc(value.read_long()),
+            // JavaScript writes a time with a fraction as a floating-point number.
+            SqliteType::Double => Self::utc(whole_seconds(value.read_double())?),
+            _ => None,
         }
-        Self::utc(value.read_long())
     }
 
     fn read_json<R>(value: SqliteValue<'_, '_, '_>, read: impl FnOnce(&str) -> R) -> Option<R> {
         Self::read_text(value, read)
     }
+}
+
+/// Rounds down, as times are when they are stored; `None` beyond any time that chrono has.
+fn whole_seconds(seconds: f64) -> Option<i64> {
+    let seconds = seconds.floor();
+    // All whole numbers of this size are exact in an f64, and chrono ends long before.
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+    (seconds.abs() <= LARGEST).then_some(seconds as i64)
 }

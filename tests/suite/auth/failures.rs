@@ -2,8 +2,8 @@
 
 use covara_diesel::DatabaseConnection;
 use covara_diesel::auth::{
-    Account, AccountStore, ApiKeyChanges, ApiKeyStore, AuthError, NewApiKey, NewSession, Rejected,
-    Session, SessionStore, VerificationTokenStore,
+    Account, AccountStore, ApiKeyChanges, ApiKeyStore, AuthError, NewApiKey, NewSession, Purpose,
+    Rejected, Session, SessionStore, VerificationTokenStore, purge,
 };
 use diesel::connection::SimpleConnection;
 
@@ -34,7 +34,7 @@ pub(crate) fn fill(conn: &mut Conn) -> Present {
         .link(conn, &Account::new("ada", "oauth", "google", "1"))
         .unwrap();
     let token = VerificationTokenStore::new()
-        .issue(conn, "ada", HOUR)
+        .issue(conn, "ada", Purpose::PasswordReset)
         .unwrap();
     Present {
         session,
@@ -61,6 +61,10 @@ pub(crate) fn reads<C: DatabaseConnection>(conn: &mut C, present: &Present) -> V
             "find a session",
             sessions.find(conn, &present.session.id).map(drop),
         ),
+        (
+            "find and touch",
+            sessions.find_and_touch(conn, &present.session.id).map(drop),
+        ),
         ("list sessions", sessions.list(conn).map(drop)),
         (
             "list a user's",
@@ -73,6 +77,12 @@ pub(crate) fn reads<C: DatabaseConnection>(conn: &mut C, present: &Present) -> V
         (
             "list accounts",
             accounts.list_for_user(conn, "ada").map(drop),
+        ),
+        (
+            "check",
+            VerificationTokenStore::new()
+                .check(conn, "ada", Purpose::PasswordReset, &present.token)
+                .map(drop),
         ),
         ("find a key", keys.find(conn, &present.key).map(drop)),
         ("list keys", keys.list_for_user(conn, "ada").map(drop)),
@@ -89,10 +99,6 @@ pub(crate) fn writes<C: DatabaseConnection>(conn: &mut C, present: &Present) -> 
         (
             "create",
             sessions.create(conn, NewSession::new("ada")).map(drop),
-        ),
-        (
-            "find and touch",
-            sessions.find_and_touch(conn, id).map(drop),
         ),
         ("save", sessions.save(conn, &present.session)),
         ("update", sessions.update(conn, &present.session).map(drop)),
@@ -130,10 +136,15 @@ pub(crate) fn writes<C: DatabaseConnection>(conn: &mut C, present: &Present) -> 
         ("revoke", keys.revoke(conn, &present.key).map(drop)),
         ("delete a key", keys.delete(conn, &present.key).map(drop)),
         ("delete keys", keys.delete_for_user(conn, "ada").map(drop)),
-        ("issue", tokens.issue(conn, "ada", HOUR).map(drop)),
+        (
+            "issue",
+            tokens.issue(conn, "ada", Purpose::PasswordReset).map(drop),
+        ),
         (
             "consume",
-            tokens.consume(conn, "ada", &present.token).map(drop),
+            tokens
+                .consume(conn, "ada", Purpose::PasswordReset, &present.token)
+                .map(drop),
         ),
         (
             "take back",
@@ -143,6 +154,7 @@ pub(crate) fn writes<C: DatabaseConnection>(conn: &mut C, present: &Present) -> 
             "delete expired tokens",
             tokens.delete_expired(conn, now, 10).map(drop),
         ),
+        ("purge", purge(conn).map(drop)),
     ]
 }
 

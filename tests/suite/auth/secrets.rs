@@ -4,11 +4,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use covara_diesel::auth::{
-    ApiKeySecret, ApiKeyStore, NewApiKey, NewSession, ProviderToken, SessionId, SessionStore,
-    VerificationToken, VerificationTokenStore,
+    ApiKeySecret, ApiKeyStore, NewApiKey, NewSession, ProviderToken, Purpose, SessionId,
+    SessionStore, VerificationToken, VerificationTokenStore,
 };
 
-use super::{HOUR, migrated};
+use super::migrated;
 
 /// Drops `secret` and says whether its text is still where it was.
 fn is_left<T: AsRef<str>>(secret: T) -> bool {
@@ -44,6 +44,6 @@ fn secrets_are_wiped_when_dropped() {
     assert!(!is_left(
         ApiKeyStore::new().create(&mut conn, new).unwrap().0
     ));
-    let token = VerificationTokenStore::new().issue(&mut conn, "ada", HOUR);
+    let token = VerificationTokenStore::new().issue(&mut conn, "ada", Purpose::MagicLink);
     assert!(!is_left(token.unwrap()));
 }

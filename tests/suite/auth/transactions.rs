@@ -1,14 +1,14 @@
 //! The stores inside the caller's transaction and on a pool of one.
 
 use covara_diesel::auth::{
-    Account, AccountStore, ApiKeyChanges, ApiKeyStore, NewApiKey, NewSession, Rejected,
-    SessionStore, VerificationTokenStore,
+    Account, AccountStore, ApiKeyChanges, ApiKeyStore, NewApiKey, NewSession, Purpose, Rejected,
+    Session, SessionStore, VerificationTokenStore,
 };
 use covara_diesel::{DatabaseConnection, INTERNAL_TABLE_NAMES, auto_migrate};
 use diesel::prelude::*;
 use diesel::result::Error;
 
-use super::{HOUR, migrated};
+use super::migrated;
 use crate::backend;
 use crate::suite::count;
 
@@ -29,7 +29,10 @@ pub(crate) fn use_all<C: DatabaseConnection>(conn: &mut C) {
         sessions
             .list_for_user(conn, "ada")
             .unwrap()
-            .contains(&Ok(session.clone()))
+            .contains(&Ok(Session {
+                id: sessions.handle(&session.id),
+                ..session.clone()
+            }))
     );
     sessions
         .delete_for_user(conn, "ada", Some(&session.id))
@@ -59,17 +62,25 @@ pub(crate) fn use_all<C: DatabaseConnection>(conn: &mut C) {
     assert!(keys.revoke(conn, &key.id).unwrap());
 
     let tokens = VerificationTokenStore::new();
-    let first = tokens.issue(conn, "ada", HOUR).unwrap();
-    let second = tokens.issue(conn, "ada", HOUR).unwrap();
-    assert!(!tokens.consume(conn, "ada", first).unwrap());
-    assert!(tokens.consume(conn, "ada", second).unwrap());
+    let first = tokens.issue(conn, "ada", Purpose::PasswordReset).unwrap();
+    let second = tokens.issue(conn, "ada", Purpose::PasswordReset).unwrap();
+    assert!(
+        !tokens
+            .consume(conn, "ada", Purpose::PasswordReset, first)
+            .unwrap()
+    );
+    assert!(
+        tokens
+            .consume(conn, "ada", Purpose::PasswordReset, second)
+            .unwrap()
+    );
 }
 
 #[test]
 fn a_rollback_undoes_what_the_stores_did() {
     let (_db, mut conn) = migrated();
     let token = VerificationTokenStore::new()
-        .issue(&mut conn, "ada", HOUR)
+        .issue(&mut conn, "ada", Purpose::PasswordReset)
         .unwrap();
     let before: Vec<_> = INTERNAL_TABLE_NAMES
         .map(|table| count(&mut conn, table))
@@ -92,7 +103,7 @@ fn a_rollback_undoes_what_the_stores_did() {
     assert_eq!(after, before);
     assert!(
         VerificationTokenStore::new()
-            .consume(&mut conn, "ada", token)
+            .consume(&mut conn, "ada", Purpose::PasswordReset, token)
             .unwrap()
     );
 }

@@ -6,8 +6,11 @@ use covara_diesel::auth::{Purpose, VerificationTokenStore};
 use diesel::prelude::*;
 
 use super::{HOUR, Hand, MINUTE, SECOND, held, migrated};
+use crate::backend::Conn;
 use crate::backend::schema::auth_verification_tokens::dsl;
 use crate::suite::{count, number};
+
+const RESET: Purpose = Purpose::PasswordReset;
 
 #[test]
 fn a_token_is_good_once() {
@@ -18,16 +21,28 @@ fn a_token_is_good_once() {
         .unwrap();
     assert_eq!(token.expose().len(), 43);
     assert!(!format!("{token:?}").contains(token.expose()));
-    assert!(!store.consume(&mut conn, "Ada", "wrong").unwrap());
     assert!(
-        !store.consume(&mut conn, "ada", &token).unwrap(),
+        !store
+            .consume(&mut conn, "Ada", Purpose::EmailVerification, "wrong")
+            .unwrap()
+    );
+    assert!(
+        !store
+            .consume(&mut conn, "ada", Purpose::EmailVerification, &token)
+            .unwrap(),
         "identifiers are case-sensitive"
     );
     assert!(
-        store.consume(&mut conn, "Ada", &token).unwrap(),
+        store
+            .consume(&mut conn, "Ada", Purpose::EmailVerification, &token)
+            .unwrap(),
         "a wrong one burns nothing"
     );
-    assert!(!store.consume(&mut conn, "Ada", &token).unwrap());
+    assert!(
+        !store
+            .consume(&mut conn, "Ada", Purpose::EmailVerification, &token)
+            .unwrap()
+    );
     assert_eq!(count(&mut conn, "auth_verification_tokens"), 0);
 }
 
@@ -35,7 +50,7 @@ fn a_token_is_good_once() {
 fn only_the_hash_is_stored_and_is_no_token_itself() {
     let (_db, mut conn) = migrated();
     let store = VerificationTokenStore::new();
-    let token = store.issue(&mut conn, "a b", HOUR).unwrap();
+    let token = store.issue(&mut conn, "a b", RESET).unwrap();
     let stored: String = dsl::auth_verification_tokens
         .select(dsl::token)
         .first(&mut conn)
@@ -46,28 +61,28 @@ fn only_the_hash_is_stored_and_is_no_token_itself() {
             .bytes()
             .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     );
-    assert!(!store.consume(&mut conn, "a b", &stored).unwrap());
+    assert!(!store.consume(&mut conn, "a b", RESET, &stored).unwrap());
     assert!(
         !store
-            .consume(&mut conn, "a", format!("b {}", token.expose()))
+            .consume(&mut conn, "a", RESET, format!("b {}", token.expose()))
             .unwrap()
     );
-    assert!(store.consume(&mut conn, "a b", &token).unwrap());
+    assert!(store.consume(&mut conn, "a b", RESET, &token).unwrap());
 }
 
 #[test]
 fn a_new_token_takes_the_place_of_the_older() {
     let (_db, mut conn) = migrated();
     let store = VerificationTokenStore::new();
-    let other = store.issue(&mut conn, "grace", HOUR).unwrap();
-    let first = store.issue(&mut conn, "ada", HOUR).unwrap();
-    let second = store.issue(&mut conn, "ada", HOUR).unwrap();
-    assert!(!store.consume(&mut conn, "ada", &first).unwrap());
-    assert!(store.consume(&mut conn, "ada", &second).unwrap());
-    store.issue(&mut conn, "ada", HOUR).unwrap();
+    let other = store.issue(&mut conn, "grace", RESET).unwrap();
+    let first = store.issue(&mut conn, "ada", RESET).unwrap();
+    let second = store.issue(&mut conn, "ada", RESET).unwrap();
+    assert!(!store.consume(&mut conn, "ada", RESET, &first).unwrap());
+    assert!(store.consume(&mut conn, "ada", RESET, &second).unwrap());
+    store.issue(&mut conn, "ada", RESET).unwrap();
     assert_eq!(store.delete_for_identifier(&mut conn, "ada").unwrap(), 1);
     assert_eq!(store.delete_for_identifier(&mut conn, "ada").unwrap(), 0);
-    assert!(store.consume(&mut conn, "grace", &other).unwrap());
+    assert!(store.consume(&mut conn, "grace", RESET, &other).unwrap());
 }
 
 #[test]
@@ -86,19 +101,21 @@ fn tokens_end() {
             !store
                 .clone()
                 .clock(move || end)
-                .consume(&mut conn, "ada", &token)
+                .consume(&mut conn, "ada", purpose, &token)
                 .unwrap()
         );
         assert!(
             store
                 .clone()
                 .clock(move || end - SECOND)
-                .consume(&mut conn, "ada", &token)
+                .consume(&mut conn, "ada", purpose, &token)
                 .unwrap()
         );
     }
-    let token = store.issue(&mut conn, "ada", Duration::ZERO).unwrap();
-    assert!(!store.consume(&mut conn, "ada", &token).unwrap());
+    let store = store.lifetime(Duration::ZERO);
+    let token = store.issue(&mut conn, "ada", RESET).unwrap();
+    assert!(!store.check(&mut conn, "ada", RESET, &token).unwrap());
+    assert!(!store.consume(&mut conn, "ada", RESET, &token).unwrap());
 }
 
 #[test]
@@ -108,10 +125,12 @@ fn ended_tokens_are_deleted_in_batches() {
     let store = VerificationTokenStore::new().clock(hand.clock());
     for n in 0..5 {
         store
-            .issue(&mut conn, format!("short {n}"), MINUTE)
+            .clone()
+            .lifetime(MINUTE)
+            .issue(&mut conn, format!("short {n}"), RESET)
             .unwrap();
     }
-    store.issue(&mut conn, "long", HOUR).unwrap();
+    store.issue(&mut conn, "long", RESET).unwrap();
     let now = hand.now() + MINUTE;
     assert_eq!(store.delete_expired(&mut conn, hand.now(), 10).unwrap(), 0);
     assert_eq!(store.delete_expired(&mut conn, now, 3).unwrap(), 3);
@@ -124,4 +143,84 @@ fn ended_tokens_are_deleted_in_batches() {
         ),
         1
     );
+}
+
+const INVITATION: Purpose = Purpose::Custom {
+    name: "invitation",
+    lifetime: Duration::from_hours(72),
+};
+
+const PURPOSES: [Purpose; 4] = [
+    Purpose::EmailVerification,
+    Purpose::MagicLink,
+    RESET,
+    INVITATION,
+];
+
+#[test]
+fn a_token_is_good_for_what_it_was_issued_for_only() {
+    let (_db, mut conn) = migrated();
+    for unmarked in PURPOSES.map(Some).into_iter().chain([None]) {
+        let store = VerificationTokenStore::new().unmarked(unmarked);
+        for purpose in PURPOSES {
+            let token = store.issue(&mut conn, "ada", purpose).unwrap();
+            assert_eq!(token.expose().len(), 43);
+            for other in PURPOSES {
+                let is_same = other == purpose;
+                for _ in 0..2 {
+                    let good = store.check(&mut conn, "ada", other, &token).unwrap();
+                    assert_eq!(good, is_same, "{purpose:?} as {other:?}");
+                }
+                if !is_same {
+                    let taken = store.consume(&mut conn, "ada", other, &token).unwrap();
+                    assert!(!taken, "{purpose:?} as {other:?}");
+                }
+            }
+            assert!(!store.check(&mut conn, "grace", purpose, &token).unwrap());
+            assert!(store.consume(&mut conn, "ada", purpose, &token).unwrap());
+            assert!(!store.check(&mut conn, "ada", purpose, &token).unwrap());
+            assert!(!store.consume(&mut conn, "ada", purpose, &token).unwrap());
+        }
+    }
+    assert_eq!(INVITATION.lifetime(), 72 * HOUR);
+}
+
+#[test]
+fn tokens_of_others_are_good_for_one_purpose() {
+    let (_db, mut conn) = migrated();
+    let insert = |conn: &mut Conn, token: &str| {
+        // A row as Covara and earlier versions write it, with the times of a fresh one.
+        let store = VerificationTokenStore::new();
+        store.issue(conn, "ada", RESET).unwrap();
+        diesel::update(dsl::auth_verification_tokens)
+            .set(dsl::token.eq(token))
+            .execute(conn)
+            .unwrap();
+    };
+    // Its SHA-256.
+    let (token, hash) = (
+        "c",
+        "2e7d2c03a9507ae265ecf5b5356885a53393a2029d241394997265a1a25aefc6",
+    );
+    for (store, good_for) in [
+        (
+            VerificationTokenStore::new(),
+            Some(Purpose::EmailVerification),
+        ),
+        (
+            VerificationTokenStore::new().unmarked(Some(RESET)),
+            Some(RESET),
+        ),
+        (VerificationTokenStore::new().unmarked(None), None),
+    ] {
+        insert(&mut conn, hash);
+        for purpose in PURPOSES {
+            let good = Some(purpose) == good_for;
+            assert_eq!(store.check(&mut conn, "ada", purpose, token).unwrap(), good);
+            assert_eq!(
+                store.consume(&mut conn, "ada", purpose, token).unwrap(),
+                good
+            );
+        }
+    }
 }

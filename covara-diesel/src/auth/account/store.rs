@@ -66,13 +66,13 @@ impl<K: TokenCipher> AccountStore<K> {
             Bind::from(&account.kind),
             Bind::from(&account.provider),
             Bind::from(&account.provider_account_id),
-            Bind::Text(refresh_token),
-            Bind::Text(access_token),
+            Bind::text(refresh_token),
+            Bind::text(access_token),
             Bind::Time(expires),
-            Bind::Text(account.token_type.as_deref()),
-            Bind::Text(account.scope.as_deref()),
-            Bind::Text(id_token),
-            Bind::Text(account.session_state.as_deref()),
+            Bind::text(account.token_type.as_deref()),
+            Bind::text(account.scope.as_deref()),
+            Bind::text(id_token),
+            Bind::text(account.session_state.as_deref()),
         ];
         match execute(conn, Link, values).map_err(AuthError::of::<C::Backend>)? {
             0 => Err(AuthError::LinkedToAnotherUser {

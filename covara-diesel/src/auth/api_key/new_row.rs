@@ -10,7 +10,6 @@ use crate::auth::json;
 use crate::auth::secret::ApiKeySecret;
 use crate::auth::statement::{Bind, storable, stored};
 use crate::engine::Engine;
-use crate::values::JsonText;
 
 /// A row to be written.
 pub(super) struct NewRow<DB: Engine> {
@@ -54,7 +53,7 @@ impl<DB: Engine> NewRow<DB> {
             Bind::from(&self.key.name),
             Bind::from(&self.hash),
             Bind::from(&self.key.key_prefix),
-            Bind::Json(self.scopes.as_deref().map(JsonText)),
+            Bind::json(self.scopes.as_deref()),
             Bind::time(self.created),
             Bind::Time(self.expires),
         ]

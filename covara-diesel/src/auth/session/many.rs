@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use covara_derive::any_database;
 use serde::de::DeserializeOwned;
 
-use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, SessionReader};
+use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, ListReader};
 use super::{Session, SessionStore};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::SessionId;
@@ -14,8 +14,10 @@ use crate::values::Values;
 
 #[any_database]
 impl<T: DeserializeOwned> SessionStore<T> {
-    /// All live sessions, the newest first. Each is read into memory; for one user's there is
-    /// [`list_for_user`](Self::list_for_user).
+    /// Returns all live sessions, the newest first. Each is read into memory; for one user's
+    /// there is [`list_for_user`](Self::list_for_user).
+    ///
+    /// Their ids are those that the table has; see [`list_for_user`](Self::list_for_user).
     ///
     /// A row that cannot be read is an error in its place and spoils no other.
     ///
@@ -27,11 +29,17 @@ impl<T: DeserializeOwned> SessionStore<T> {
         C: DatabaseConnection,
     {
         let now = self.clock.now();
-        let rows = all(conn, List, [moment(now)], SessionReader::new(None));
+        let rows = all(conn, List, [moment(now)], ListReader::new());
         Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
 
-    /// A user's live sessions, the newest first.
+    /// Returns a user's live sessions, the newest first.
+    ///
+    /// Their ids are those that the table has. Under [`SessionIds::Hashed`](crate::auth::SessionIds::Hashed) these are handles:
+    /// they tell sessions apart, can be sent to the user's browser,
+    /// [`delete`](Self::delete) a session and keep one from
+    /// [`delete_for_user`](Self::delete_for_user), but sign nobody in.
+    /// [`handle`](Self::handle) gives that of the request's own session.
     ///
     /// A row that cannot be read is an error in its place and spoils no other.
     ///
@@ -48,7 +56,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
     {
         let now = self.clock.now();
         let values = [Bind::key(user_id.as_ref()), moment(now)];
-        let rows = all(conn, ListForUser, values, SessionReader::new(None));
+        let rows = all(conn, ListForUser, values, ListReader::new());
         Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
 
@@ -68,8 +76,8 @@ impl<T: DeserializeOwned> SessionStore<T> {
 
 #[any_database]
 impl<T> SessionStore<T> {
-    /// Ends all sessions of a user, but for the one to keep: log-out everywhere (else).
-    /// Returns how many there were.
+    /// Ends all sessions of a user except the one to keep, which its cookie or a handle
+    /// names: log-out everywhere (else). Returns how many there were.
     ///
     /// # Errors
     ///
@@ -83,10 +91,14 @@ impl<T> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        let keep = keep
-            .map(SessionId::expose)
-            .filter(|id| C::Backend::holds(id));
-        let values = [Bind::key(user_id.as_ref()), Bind::Text(keep)];
+        let keep = keep.map(|id| self.ids.named(id.expose()));
+        let stored = keep.as_ref().map(|keep| &*keep.id);
+        let plain = keep.as_ref().map(|keep| keep.plain);
+        let values = [
+            Bind::key(user_id.as_ref()),
+            Bind::text(stored.filter(|id| C::Backend::holds(id))),
+            Bind::text(plain.filter(|id| C::Backend::holds(id))),
+        ];
         execute(conn, DeleteForUser, values).map_err(AuthError::of::<C::Backend>)
     }
 

@@ -1,8 +1,10 @@
 //! Sessions of signed-in users.
 
+mod ids;
 mod many;
 mod sql;
 mod store;
+mod touch;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,6 +15,8 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use super::secret::SessionId;
+use crate::values::Hidden;
+pub use ids::SessionIds;
 
 /// Thirty days, as Auth.js has it, whose tables these are.
 const LIFETIME: Duration = Duration::from_hours(30 * 24);
@@ -23,9 +27,11 @@ const REFRESH_WINDOW: Duration = Duration::from_mins(1);
 /// A session as the database holds it.
 ///
 /// `T` is the type of its data, any JSON unless [`SessionStore::typed`] says otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `Debug` shows neither id nor data.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Session<T = Value> {
-    /// Secret id: the value of the cookie.
+    /// Secret id: the value of the cookie. In a listing a handle; see
+    /// [`list_for_user`](SessionStore::list_for_user).
     pub id: SessionId,
     /// The user who is signed in.
     pub user_id: String,
@@ -37,12 +43,39 @@ pub struct Session<T = Value> {
     pub data: Option<T>,
 }
 
-/// A session to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Stands for data that is not to be seen in logs.
+fn hidden<T>(data: &Option<T>) -> Option<Hidden<()>> {
+    data.as_ref().map(|_| Hidden(()))
+}
+
+impl<T> fmt::Debug for Session<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("user_id", &self.user_id)
+            .field("created_at", &self.created_at)
+            .field("expires_at", &self.expires_at)
+            .field("data", &hidden(&self.data))
+            .finish()
+    }
+}
+
+/// A session to be made. `Debug` does not show its data.
+#[derive(Clone, PartialEq, Eq)]
 pub struct NewSession<T = Value> {
     user_id: String,
     data: Option<T>,
     lifetime: Option<Duration>,
+}
+
+impl<T> fmt::Debug for NewSession<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSession")
+            .field("user_id", &self.user_id)
+            .field("data", &hidden(&self.data))
+            .field("lifetime", &self.lifetime)
+            .finish()
+    }
 }
 
 impl<T> NewSession<T> {
@@ -63,7 +96,9 @@ impl<T> NewSession<T> {
         self
     }
 
-    /// How long it lives, instead of the store's lifetime: a shorter one without "remember me".
+    /// Sets how long it lives, instead of the store's lifetime: a shorter time without
+    /// "remember me". A session made for a shorter time than the store's is not extended; see
+    /// [`SessionStore::extend_shorter`].
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
@@ -75,7 +110,8 @@ impl<T> NewSession<T> {
 ///
 /// A store holds options only: make it once as a `static`, or anew wherever it is needed.
 /// Every method takes the connection, plain or pooled, and works in whatever transaction is
-/// open on it. Each is one statement.
+/// open on it. Each is one statement, [`find_and_touch`](Self::find_and_touch) and
+/// [`SessionIds::Migrating`] aside.
 ///
 /// ```
 /// use covara_diesel::auth::{NewSession, SessionStore};
@@ -99,19 +135,24 @@ pub struct SessionStore<T = Value> {
     lifetime: Duration,
     refresh_window: Duration,
     max_age: Option<Duration>,
+    extend_shorter: bool,
+    ids: SessionIds,
     clock: Clock,
     data: PhantomData<fn() -> T>,
 }
 
 impl SessionStore {
     /// A store of sessions that live for 30 days after they were last extended, which
-    /// happens at most once a minute, and that may grow arbitrarily old.
+    /// happens at most once a minute, that may grow arbitrarily old, and whose ids are hashed
+    /// in the table.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             lifetime: LIFETIME,
             refresh_window: REFRESH_WINDOW,
             max_age: None,
+            extend_shorter: false,
+            ids: SessionIds::Hashed,
             clock: Clock::SYSTEM,
             data: PhantomData,
         }
@@ -139,13 +180,18 @@ impl<T> fmt::Debug for SessionStore<T> {
             .field("lifetime", &self.lifetime)
             .field("refresh_window", &self.refresh_window)
             .field("max_age", &self.max_age)
+            .field("extend_shorter", &self.extend_shorter)
+            .field("ids", &self.ids)
             .field("clock", &self.clock)
             .finish()
     }
 }
 
 impl<T> SessionStore<T> {
-    /// How long a session lives after it was made or extended. Default: 30 days.
+    /// Sets how long a session lives after it was made or extended. Default: 30 days.
+    ///
+    /// After this was raised, sessions made before are extended only once they are older than
+    /// the difference; see [`extend_shorter`](Self::extend_shorter).
     #[must_use]
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -165,6 +211,49 @@ impl<T> SessionStore<T> {
     #[must_use]
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
+        self
+    }
+
+    /// Sets whether [`touch`](Self::touch) and [`find_and_touch`](Self::find_and_touch) also
+    /// extend sessions that were made for a shorter time than this store's
+    /// [`lifetime`](Self::lifetime): by [`NewSession::lifetime`], or by another program, such
+    /// as Covara (TypeScript) with its 24 hours. They then live as long as this store's.
+    /// Default: `false`, such a session ends when it was made to end.
+    ///
+    /// For sessions of several lifetimes that are all extended, each by its own, touch them
+    /// with a store of that lifetime.
+    #[must_use]
+    pub const fn extend_shorter(mut self, extend: bool) -> Self {
+        self.extend_shorter = extend;
+        self
+    }
+
+    /// Sets how the table holds the ids of sessions. Default: [`SessionIds::Hashed`].
+    ///
+    /// ```
+    /// use covara_diesel::auth::{NewSession, SessionIds, SessionStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = covara_diesel::pool::sqlite(":memory:")?;
+    /// # let mut conn = pool.get()?;
+    /// # covara_diesel::auto_migrate(&mut conn)?;
+    /// // Signed in before an upgrade, with the cookie's own text in the table.
+    /// let before = SessionStore::new().ids(SessionIds::Plain);
+    /// let cookie = before.create(&mut conn, NewSession::new("ada"))?.id;
+    ///
+    /// let sessions = SessionStore::new().ids(SessionIds::Migrating);
+    /// assert!(sessions.find_and_touch(&mut conn, &cookie)?.is_some());
+    ///
+    /// let listed = sessions.list_for_user(&mut conn, "ada")?.remove(0)?;
+    /// assert!(listed.id.expose().starts_with("sha256$"));
+    /// assert!(sessions.find(&mut conn, &listed.id)?.is_none()); // no way to sign in
+    /// assert!(sessions.delete(&mut conn, &listed.id)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn ids(mut self, ids: SessionIds) -> Self {
+        self.ids = ids;
         self
     }
 
@@ -227,6 +316,8 @@ impl<T> SessionStore<T> {
             lifetime: self.lifetime,
             refresh_window: self.refresh_window,
             max_age: self.max_age,
+            extend_shorter: self.extend_shorter,
+            ids: self.ids,
             clock: self.clock,
             data: PhantomData,
         }

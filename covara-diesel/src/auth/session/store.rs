@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::ids::{SessionIds, Stored};
 use super::sql::{
-    Create, Delete, Find, Rename, Rotate, Save, SessionReader, Touch, TouchCapped, Update,
+    Create, Delete, EitherReader, Find, FindEither, FoundReader, Hash, Rename, Rotate, Save,
+    SaveCapped, Update, UpdateCapped,
 };
 use super::{NewSession, Session, SessionStore};
 use crate::auth::clock;
@@ -25,7 +27,7 @@ const ID_BYTES: usize = 24;
 
 const ID: &str = "the session's id";
 const USER: &str = "the user id";
-const END: &str = "the end of the session";
+pub(super) const END: &str = "the end of the session";
 
 fn new_id() -> Result<SessionId, AuthError> {
     random_base64url::<ID_BYTES>().map(SessionId::from)
@@ -34,9 +36,17 @@ fn new_id() -> Result<SessionId, AuthError> {
 /// A new session, and what the database is told of it.
 struct Prepared<DB: Engine, T> {
     session: Session<T>,
+    stored: String,
     created: DB::Time,
     expires: DB::Time,
     data: Option<String>,
+}
+
+/// A session that was found.
+pub(super) struct Found<T> {
+    pub(super) session: Session<T>,
+    /// Whether its id stands in the table as it is written today.
+    pub(super) is_settled: bool,
 }
 
 #[any_database]
@@ -53,17 +63,17 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     {
         let new = self.prepare::<C::Backend>(new, self.clock.now())?;
         let values = [
-            Bind::from(new.session.id.expose()),
+            Bind::from(&new.stored),
             Bind::from(&new.session.user_id),
             Bind::time(new.created),
             Bind::time(new.expires),
-            Bind::Text(new.data.as_deref()),
+            Bind::text(new.data.as_deref()),
         ];
         execute(conn, Create, values).map_err(AuthError::of::<C::Backend>)?;
         Ok(new.session)
     }
 
-    /// The session with this id, if it is live.
+    /// Returns the session that this cookie signs in to, if it is live.
     ///
     /// # Errors
     ///
@@ -76,62 +86,54 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        self.find_at(conn, id.as_ref(), self.clock.now())
-    }
-
-    fn find_at<C>(
-        &self,
-        conn: &mut C,
-        id: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Session<T>>, AuthError>
-    where
-        C: DatabaseConnection,
-    {
-        let reader = SessionReader::new(Some(id));
-        let found = first(conn, Find, [Bind::key(id), moment(now)], reader)
-            .map_err(AuthError::of::<C::Backend>)?
-            .transpose()?;
-        Ok(found.filter(|session| self.is_young(session.created_at, now)))
-    }
-
-    /// [`find`](Self::find) and [`touch`](Self::touch) in one call, for the start of every
-    /// request: a second statement is sent at most once per refresh window.
-    ///
-    /// # Errors
-    ///
-    /// Those of both.
-    pub fn find_and_touch<C>(
-        &self,
-        conn: &mut C,
-        id: impl AsRef<str>,
-    ) -> Result<Option<Session<T>>, AuthError>
-    where
-        C: DatabaseConnection,
-    {
-        let now = self.clock.now();
-        let Some(mut session) = self.find_at(conn, id.as_ref(), now)? else {
+        let Some(stored) = self.ids.of_cookie(id.as_ref()) else {
             return Ok(None);
         };
-        let mut end = clock::after(now, self.lifetime, END)?;
-        let mut due = session.expires_at < clock::before(end, self.refresh_window);
-        let cap = self.max_age;
-        // A cap beyond the end of time is none.
-        if let Some(last) = cap.and_then(|age| clock::after(session.created_at, age, END).ok()) {
-            end = end.min(last);
-            due = due && session.expires_at < end;
-        }
-        if due && self.touch_at(conn, id.as_ref(), now)? {
-            (_, session.expires_at) = stored::<C::Backend>(end, END)?;
-        }
-        Ok(Some(session))
+        let found = self.find_at(conn, &stored, self.clock.now())?;
+        Ok(found.map(|found| found.session))
     }
 
-    /// Writes a session: a new one as it is, one that is there with its user, end and data
-    /// only, so that it keeps the time at which it was made.
+    pub(super) fn find_at<C>(
+        &self,
+        conn: &mut C,
+        id: &Stored<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Found<T>>, AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        let reader = FoundReader::new(id.plain, &id.id);
+        let (is_settled, session) = if self.ids == SessionIds::Migrating {
+            let values = [Bind::key(&id.id), Bind::key(id.plain), moment(now)];
+            let rows = all(conn, FindEither, values, EitherReader(reader));
+            let rows = rows.map_err(AuthError::of::<C::Backend>)?;
+            match rows.into_iter().max_by_key(|(is_settled, _)| *is_settled) {
+                Some((is_settled, session)) => (is_settled, session?),
+                None => return Ok(None),
+            }
+        } else {
+            let found = first(conn, Find, [Bind::key(&id.id), moment(now)], reader);
+            match found.map_err(AuthError::of::<C::Backend>)? {
+                Some(session) => (true, session?),
+                None => return Ok(None),
+            }
+        };
+        let found = Found {
+            session,
+            is_settled,
+        };
+        Ok(self
+            .is_young(found.session.created_at, now)
+            .then_some(found))
+    }
+
+    /// Writes a session: a new one as it is, one that is there with its user and data, and
+    /// with its end if that is later than the stored one, which another request may have
+    /// extended meanwhile. It keeps the time at which it was made.
     ///
-    /// It brings back a session that was deleted meanwhile. Use [`update`](Self::update) to
-    /// write what a request changed.
+    /// It brings back a session that was deleted meanwhile, but none that has ended: that one
+    /// keeps its end. None ends later than [`max_age`](Self::max_age) allows. Use
+    /// [`update`](Self::update) to write what a request changed.
     ///
     /// # Errors
     ///
@@ -140,24 +142,47 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        let id = session.id.expose();
-        storable::<C::Backend>(&[(id, ID), (&session.user_id, USER)])?;
-        let (created, _) = stored::<C::Backend>(session.created_at, "the start of the session")?;
-        let (expires, _) = stored::<C::Backend>(session.expires_at, END)?;
+        let now = self.clock.now();
+        let id = self.ids.named(session.id.expose());
+        storable::<C::Backend>(&[(id.plain, ID), (&session.user_id, USER)])?;
+        let (mut created_at, mut expires_at) = (session.created_at, session.expires_at);
+        if let Some(age) = self.max_age {
+            // One that began in the future would outlive it.
+            created_at = created_at.min(now);
+            expires_at =
+                clock::after(created_at, age, END).map_or(expires_at, |last| expires_at.min(last));
+        }
+        let (created, _) = stored::<C::Backend>(created_at, "the start of the session")?;
+        let (expires, _) = stored::<C::Backend>(expires_at, END)?;
         let data = session.data.as_ref().map(json::write).transpose()?;
-        let values = [
-            Bind::from(id),
+        self.settle(conn, &id, now)?;
+        let [id, user, created, expires, data] = [
+            Bind::from(&*id.id),
             Bind::from(&session.user_id),
             Bind::time(created),
             Bind::time(expires),
-            Bind::Text(data.as_deref()),
+            Bind::text(data.as_deref()),
         ];
-        execute(conn, Save, values).map_err(AuthError::of::<C::Backend>)?;
+        let saved = match self.cap(now) {
+            None => execute(conn, Save, [id, user, created, expires, data, moment(now)]),
+            Some(age) => {
+                let (now, oldest) = (moment(now), moment(self.oldest(now)));
+                let age = Bind::Number(C::Backend::ticks(age));
+                let values = [id, user, created, expires, data, now, oldest, age];
+                execute(conn, SaveCapped, values)
+            }
+        };
+        saved.map_err(AuthError::of::<C::Backend>)?;
         Ok(())
     }
 
-    /// Writes user, end and data of a session, and says whether it was still live: one that
-    /// was deleted or has ended stays so.
+    /// Writes user and data of a session, and its end if that is later than the stored one,
+    /// and returns whether it was still live: one that was deleted or has ended stays so.
+    ///
+    /// A request that took long never takes back what another extended meanwhile, and no
+    /// session ends later than [`max_age`](Self::max_age) allows. To make a session end
+    /// earlier, [`rotate`](Self::rotate) it into one with a shorter
+    /// [`lifetime`](NewSession::lifetime).
     ///
     /// # Errors
     ///
@@ -166,62 +191,28 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        let id = session.id.expose();
-        storable::<C::Backend>(&[(id, ID), (&session.user_id, USER)])?;
+        let now = self.clock.now();
+        let id = self.ids.named(session.id.expose());
+        storable::<C::Backend>(&[(id.plain, ID), (&session.user_id, USER)])?;
         let (expires, _) = stored::<C::Backend>(session.expires_at, END)?;
         let data = session.data.as_ref().map(json::write).transpose()?;
-        let values = [
+        self.settle(conn, &id, now)?;
+        let [user, data, expires, id] = [
             Bind::from(&session.user_id),
+            Bind::text(data.as_deref()),
             Bind::time(expires),
-            Bind::Text(data.as_deref()),
-            Bind::from(id),
-            moment(self.clock.now()),
+            Bind::from(&*id.id),
         ];
-        let written = execute(conn, Update, values).map_err(AuthError::of::<C::Backend>)?;
-        Ok(written > 0)
-    }
-
-    /// Extends a live session to its full lifetime, counted from now, and says whether it did:
-    /// not when the session is not live, nor when it was extended within the refresh window.
-    ///
-    /// # Errors
-    ///
-    /// The database's, and an end beyond what it can hold.
-    pub fn touch<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
-    where
-        C: DatabaseConnection,
-    {
-        self.touch_at(conn, id.as_ref(), self.clock.now())
-    }
-
-    fn touch_at<C>(&self, conn: &mut C, id: &str, now: DateTime<Utc>) -> Result<bool, AuthError>
-    where
-        C: DatabaseConnection,
-    {
-        let end = clock::after(now, self.lifetime, END)?;
-        let (new_end, _) = stored::<C::Backend>(end, END)?;
-        let due = moment(clock::before(end, self.refresh_window));
-        let cap = self.max_age;
-        let cap = cap.filter(|&age| clock::after(now, age, END).is_ok());
-        let written = match cap {
-            None => {
-                let values = [Bind::time(new_end), Bind::key(id), moment(now), due];
-                execute(conn, Touch, values)
-            }
+        let written = match self.cap(now) {
+            None => execute(conn, Update, [user, data, expires, id, moment(now)]),
             Some(age) => {
-                let age = C::Backend::ticks(age);
-                let values = [
-                    Bind::Number(age),
-                    Bind::time(new_end),
-                    Bind::Number(age),
-                    Bind::time(new_end),
-                    Bind::key(id),
-                    moment(now),
-                    due,
-                    Bind::Number(age),
-                    moment(self.oldest(now)),
-                ];
-                execute(conn, TouchCapped, values)
+                let (now, oldest) = (moment(now), moment(self.oldest(now)));
+                let age = Bind::Number(C::Backend::ticks(age));
+                execute(
+                    conn,
+                    UpdateCapped,
+                    [user, data, expires, age, id, now, oldest],
+                )
             }
         };
         Ok(written.map_err(AuthError::of::<C::Backend>)? > 0)
@@ -245,13 +236,17 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     {
         let now = self.clock.now();
         let new = self.prepare::<C::Backend>(new, now)?;
+        let Some(old) = self.ids.of_cookie(old.as_ref()) else {
+            return Ok(None);
+        };
+        self.settle(conn, &old, now)?;
         let values = [
-            Bind::from(new.session.id.expose()),
+            Bind::from(&new.stored),
             Bind::from(&new.session.user_id),
             Bind::time(new.created),
             Bind::time(new.expires),
-            Bind::Text(new.data.as_deref()),
-            Bind::key(old.as_ref()),
+            Bind::text(new.data.as_deref()),
+            Bind::key(&old.id),
             moment(now),
             moment(self.oldest(now)),
         ];
@@ -272,15 +267,20 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        let id = new_id()?;
+        let new = new_id()?;
         let now = self.clock.now();
+        let Some(old) = self.ids.of_cookie(old.as_ref()) else {
+            return Ok(None);
+        };
+        self.settle(conn, &old, now)?;
+        let new = self.ids.named(new.expose());
         let values = [
-            Bind::from(id.expose()),
-            Bind::key(old.as_ref()),
+            Bind::from(&*new.id),
+            Bind::key(&old.id),
             moment(now),
             moment(self.oldest(now)),
         ];
-        all(conn, Rename, values, SessionReader::new(Some(id.expose())))
+        all(conn, Rename, values, FoundReader::new(new.plain, &new.id))
             .map_err(AuthError::of::<C::Backend>)?
             .pop()
             .transpose()
@@ -296,9 +296,11 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         let data = new.data.as_ref().map(json::write).transpose()?;
         let (created, created_at) = stored::<DB>(now, "the start of the session")?;
         let (expires, expires_at) = stored::<DB>(self.end(now, new.lifetime)?, END)?;
+        let id = new_id()?;
         Ok(Prepared {
+            stored: self.ids.named(id.expose()).id.into_owned(),
             session: Session {
-                id: new_id()?,
+                id,
                 user_id: new.user_id,
                 created_at,
                 expires_at,
@@ -313,7 +315,10 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
 
 #[any_database]
 impl<T> SessionStore<T> {
-    /// Ends a session: log-out. Says whether it was there.
+    /// Ends a session, which its cookie or a handle names: log-out. Returns whether it was
+    /// there.
+    ///
+    /// Check first whose it is, when a handle comes from a form.
     ///
     /// # Errors
     ///
@@ -322,12 +327,43 @@ impl<T> SessionStore<T> {
     where
         C: DatabaseConnection,
     {
-        let deleted = execute(conn, Delete, [Bind::key(id.as_ref())]);
+        let id = self.ids.named(id.as_ref());
+        // Under its own text stands what was never hashed.
+        let deleted = execute(conn, Delete, [Bind::key(&id.id), Bind::key(id.plain)]);
         Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
     }
 }
 
 impl<T> SessionStore<T> {
+    /// Returns the id that a listing gives for the session with this cookie: "this device" in
+    /// a list of [`list_for_user`](Self::list_for_user).
+    #[must_use]
+    pub fn handle(&self, id: impl AsRef<str>) -> SessionId {
+        self.ids.handle(id.as_ref())
+    }
+
+    /// Hashes the id of a live session that is still plain, where that is to happen.
+    pub(super) fn settle<C>(
+        &self,
+        conn: &mut C,
+        id: &Stored<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), AuthError>
+    where
+        C: DatabaseConnection,
+    {
+        if self.ids == SessionIds::Migrating {
+            execute(conn, Hash, settling(id, now)).map_err(AuthError::of::<C::Backend>)?;
+        }
+        Ok(())
+    }
+
+    /// The cap on the age of sessions, unless it lies beyond the end of time.
+    pub(super) fn cap(&self, now: DateTime<Utc>) -> Option<Duration> {
+        self.max_age
+            .filter(|&age| clock::after(now, age, END).is_ok())
+    }
+
     /// When a session made at `now` ends.
     fn end(
         &self,
@@ -340,7 +376,7 @@ impl<T> SessionStore<T> {
     }
 
     /// Sessions made at this time or before are too old.
-    fn oldest(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(super) fn oldest(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self.max_age {
             Some(age) => clock::before(now, age),
             None => DateTime::<Utc>::MIN_UTC,
@@ -351,4 +387,17 @@ impl<T> SessionStore<T> {
         self.max_age
             .is_none_or(|age| created_at > clock::before(now, age))
     }
+}
+
+/// The values of the statement that hashes a plain id.
+pub(super) fn settling<'a, DB: Engine>(
+    id: &'a Stored<'_>,
+    now: DateTime<Utc>,
+) -> [Bind<'a, DB>; 4] {
+    [
+        Bind::from(&*id.id),
+        Bind::key(id.plain),
+        moment(now),
+        Bind::from(&*id.id),
+    ]
 }

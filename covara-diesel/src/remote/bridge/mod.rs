@@ -71,6 +71,9 @@ pub trait Driver: Sized + Send + 'static {
     /// Rolls the transaction back before its end: what follows in it is an error.
     fn abandon(&mut self);
 
+    /// Makes statements take at most this long, or as long as the URL says.
+    fn limit(&mut self, limit: Option<Duration>);
+
     /// For how long a statement that the server found locked may be tried again.
     fn lock_wait(&mut self) -> &mut Duration;
 }
@@ -379,6 +382,19 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         changed
     }
 
+    /// A transaction has its lock. Outside of one the server may hold an answer back until
+    /// other writers are through.
+    fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Self::Backend> + QueryId,
+    {
+        if transaction_depth(self)? > 0 {
+            return self.execute_returning_count(statement);
+        }
+        let limited = Limited::new(self);
+        limited.0.execute_returning_count(statement)
+    }
+
     fn restore_lock_wait(&mut self, _: LockWait) -> QueryResult<()> {
         Ok(())
     }
@@ -397,6 +413,25 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         self.watched(&Together(&statements), |conn| {
             conn.driver.execute_atomically(&statements)
         })
+    }
+}
+
+/// How long the answer to a write that may as well not happen is waited for.
+const BRIEF_ANSWER: Duration = Duration::from_secs(2);
+
+/// Waits for answers only briefly until it is dropped.
+struct Limited<'c, D: Driver>(&'c mut RemoteConnection<D>);
+
+impl<'c, D: Driver> Limited<'c, D> {
+    fn new(conn: &'c mut RemoteConnection<D>) -> Self {
+        conn.driver.limit(Some(BRIEF_ANSWER));
+        Self(conn)
+    }
+}
+
+impl<D: Driver> Drop for Limited<'_, D> {
+    fn drop(&mut self) {
+        self.0.driver.limit(None);
     }
 }
 

@@ -189,6 +189,10 @@ impl Driver for D1 {
 
     fn abandon(&mut self) {}
 
+    fn limit(&mut self, limit: Option<Duration>) {
+        self.http.limit(limit);
+    }
+
     fn lock_wait(&mut self) -> &mut Duration {
         &mut self.lock_wait
     }

@@ -347,6 +347,10 @@ impl Driver for Libsql {
         self.lose();
     }
 
+    fn limit(&mut self, limit: Option<Duration>) {
+        self.client.limit(limit);
+    }
+
     fn lock_wait(&mut self) -> &mut Duration {
         &mut self.lock_wait
     }

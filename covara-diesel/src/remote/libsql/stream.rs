@@ -1,6 +1,6 @@
 //! Streams of a libSQL server: what is sent on them and what comes back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
 
@@ -45,6 +45,10 @@ impl Client {
         self.http.deadline()
     }
 
+    pub(super) fn limit(&mut self, limit: Option<Duration>) {
+        self.http.limit(limit);
+    }
+
     pub(super) fn has_stream(&self) -> bool {
         self.stream.is_some()
     }
@@ -58,7 +62,7 @@ impl Client {
     /// be closed ends by itself on the server.
     pub(super) fn close(&mut self) {
         if self.stream.is_some() {
-            let deadline = Instant::now() + std::time::Duration::from_secs(1);
+            let deadline = Instant::now() + Duration::from_secs(1);
             let _ = self.send(&[Request::Close], false, deadline);
             self.stream = None;
         }
