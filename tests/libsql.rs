@@ -85,10 +85,13 @@ mod sqlite {
 mod suite {
     mod auth {
         mod accounts;
+        mod api_key_hashes;
+        mod api_key_revocation;
         mod api_keys;
         mod concurrency;
         mod helpers;
         mod interop;
+        mod lists;
         mod properties;
         mod secrets;
         mod sessions;

@@ -119,6 +119,20 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// The database's own.
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()>;
 
+    /// Executes a statement that may as well be left undone, waiting at most `wait` for locks.
+    /// A transaction that is open stays open, a caller's `BEGIN` that Diesel knows nothing of
+    /// included.
+    ///
+    /// Default: executes it.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, unless it says nothing about failures of what may be left undone.
+    fn attempt(&mut self, wait: Duration, sql: &str) -> QueryResult<()> {
+        let _ = wait;
+        self.batch_execute(sql)
+    }
+
     /// Executes the statements in order, all or none of them, and returns how many rows each
     /// changed.
     ///
@@ -210,6 +224,10 @@ where
 
     fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
         (**self).restore_lock_wait(wait)
+    }
+
+    fn attempt(&mut self, wait: Duration, sql: &str) -> QueryResult<()> {
+        (**self).attempt(wait, sql)
     }
 
     fn execute_atomically(

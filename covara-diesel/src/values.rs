@@ -55,6 +55,14 @@ pub trait Values: Backend + 'static {
     #[doc(hidden)]
     fn holds(text: &str) -> bool;
 
+    /// A text as SQL, whatever is in it.
+    #[doc(hidden)]
+    fn text_literal(text: &str) -> String;
+
+    /// A time as SQL.
+    #[doc(hidden)]
+    fn time_literal(time: Self::Time) -> String;
+
     #[doc(hidden)]
     fn push_text<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b Option<&str>) -> QueryResult<()>;
 

@@ -6,11 +6,11 @@
 //! transaction is open on it: what it did is undone with it.
 //!
 //! The tables are those of Covara (TypeScript), row for row, so that both can serve one
-//! database at once. A row that another program wrote badly is an error of that row only; in
+//! database at once; [`sharing`] says how. A row that another program wrote badly is an error of that row only; in
 //! a listing it stands in its place, as a [`RowError`].
 //!
 //! Ids, keys and tokens come from the operating system's randomness. Of keys and tokens the
-//! database gets the SHA-256 only. The plain texts, [`SessionId`], [`ApiKeySecret`],
+//! database gets hashes only. The plain texts, [`SessionId`], [`ApiKeySecret`],
 //! [`VerificationToken`] and [`ProviderToken`], do not print in `Debug`, are compared in
 //! constant time and wiped when dropped.
 //!
@@ -128,6 +128,9 @@ mod secret;
 mod session;
 mod statement;
 mod verification_token;
+
+#[doc = include_str!("sharing.md")]
+pub mod sharing {}
 
 pub use account::{Account, AccountStore, NoCipher, TokenCipher};
 pub use api_key::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey};

@@ -1,6 +1,7 @@
 //! Statements that are written once for both engines and cached by their type.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
@@ -10,8 +11,8 @@ use diesel::sql_types::Untyped;
 use serde::de::DeserializeOwned;
 
 use super::error::AuthError;
-use crate::connection::DatabaseConnection;
-use crate::engine::Engine;
+use crate::connection::{DatabaseConnection, message, transaction_depth};
+use crate::engine::{Engine, Fault as DatabaseFault};
 use crate::values::{JsonText, Values};
 
 /// The SQL of a statement.
@@ -66,6 +67,17 @@ impl<'a, DB: Values> Bind<'a, DB> {
 
     pub(super) fn time(time: DB::Time) -> Self {
         Self::Time(Some(time))
+    }
+
+    /// The value as SQL.
+    fn literal(&self) -> String {
+        let literal = match self {
+            Self::Text(text) | Self::Key(text) => text.map(DB::text_literal),
+            Self::Json(json) => json.map(|json| DB::text_literal(json.0)),
+            Self::Time(time) => time.map(DB::time_literal),
+            Self::Number(number) => Some(number.to_string()),
+        };
+        literal.unwrap_or_else(|| "NULL".to_owned())
     }
 }
 
@@ -139,6 +151,43 @@ where
         return Ok(0);
     }
     conn.execute_returning_count(&Bound::new(statement, values))
+}
+
+/// How long a write waits for locks that may as well be left undone.
+const COURTESY: Duration = Duration::from_millis(50);
+
+/// Runs a statement that may as well be left undone: without waiting long for locks, and
+/// without an error where it cannot be done.
+///
+/// # Errors
+///
+/// Those after which an open transaction may be lost.
+pub(super) fn attempt<C, S, const N: usize>(
+    conn: &mut C,
+    _: S,
+    values: [Bind<'_, C::Backend>; N],
+) -> QueryResult<()>
+where
+    C: DatabaseConnection,
+    S: Statement<C::Backend>,
+{
+    const { assert!(S::SQL.len() == N + 1, "a bind between every two texts") };
+    let mut sql = String::with_capacity(256);
+    let mut values = values.iter();
+    for text in S::SQL {
+        sql.extend(text.iter().copied());
+        if let Some(value) = values.next() {
+            sql.push_str(&value.literal());
+        }
+    }
+    let in_transaction = transaction_depth(conn)? > 0;
+    match conn.attempt(COURTESY, &sql) {
+        Err(error) if in_transaction => match C::Backend::fault(message(&error)) {
+            DatabaseFault::Locked | DatabaseFault::ReadOnly => Ok(()),
+            _ => Err(error),
+        },
+        _ => Ok(()),
+    }
 }
 
 /// Runs a query of one row at most. Not for a statement that writes: SQLite would end it

@@ -39,6 +39,20 @@ impl DatabaseConnection for PgConnection {
             None => Ok(()),
         }
     }
+
+    /// One statement that catches its own failure, so that it does not matter which
+    /// transaction is open, by whom. The server undoes what is set here when it fails, and ends
+    /// it with the statement where no transaction is open.
+    fn attempt(&mut self, wait: Duration, sql: &str) -> QueryResult<()> {
+        let wait = milliseconds(wait);
+        self.batch_execute(&format!(
+            "DO $covara$ DECLARE previous text := current_setting('lock_timeout'); BEGIN
+             PERFORM set_config('lock_timeout', '{wait}', true);
+             {sql};
+             PERFORM set_config('lock_timeout', previous, true);
+             EXCEPTION WHEN OTHERS THEN NULL; END $covara$"
+        ))
+    }
 }
 
 #[derive(QueryableByName)]
@@ -60,11 +74,15 @@ fn set_lock_timeout(conn: &mut PgConnection, value: &str) -> QueryResult<()> {
         .map(drop)
 }
 
+/// PostgreSQL takes a C int of milliseconds, and 0 would mean for ever.
+fn milliseconds(wait: Duration) -> i32 {
+    i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1)
+}
+
 /// Leaves no transaction behind when the lock cannot be had.
 fn take_lock(conn: &mut PgConnection, wait: Duration) -> QueryResult<()> {
-    // PostgreSQL takes a C int of milliseconds, and 0 would mean for ever.
-    let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1);
-    let locked = set_lock_timeout(conn, &wait.to_string()).and_then(|()| {
+    let wait = milliseconds(wait).to_string();
+    let locked = set_lock_timeout(conn, &wait).and_then(|()| {
         conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
     });
     if locked.is_err() {

@@ -70,6 +70,16 @@ impl Values for Pg {
         !text.contains('\0')
     }
 
+    /// In digits, as what a quoted text means depends on settings.
+    fn text_literal(text: &str) -> String {
+        let hex = data_encoding::HEXLOWER.encode(text.as_bytes());
+        format!("convert_from(decode('{hex}', 'hex'), 'UTF8')")
+    }
+
+    fn time_literal(PgTimestamp(micros): PgTimestamp) -> String {
+        format!("(TIMESTAMP '2000-01-01' + {micros} * INTERVAL '1 microsecond')")
+    }
+
     fn push_text<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b Option<&str>) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Text>, _>(text)
     }

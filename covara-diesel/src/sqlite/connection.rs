@@ -39,6 +39,13 @@ impl DatabaseConnection for SqliteConnection {
             None => Ok(()),
         }
     }
+
+    fn attempt(&mut self, wait: Duration, sql: &str) -> QueryResult<()> {
+        let lock_wait = shorten_busy_timeout(self, wait)?;
+        let done = self.batch_execute(sql);
+        self.restore_lock_wait(lock_wait)?;
+        done
+    }
 }
 
 #[derive(QueryableByName)]
@@ -47,15 +54,30 @@ struct BusyTimeout {
     timeout: i64,
 }
 
-/// Kept until the end of the transaction: outside WAL mode COMMIT waits for readers.
-fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
+fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
     // The bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that
     // can find the database locked.
-    let previous = diesel::sql_query("PRAGMA busy_timeout")
-        .get_result::<BusyTimeout>(conn)?
-        .timeout;
-    // SQLite takes a C int.
-    let wait = i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
+    let row = diesel::sql_query("PRAGMA busy_timeout").get_result::<BusyTimeout>(conn)?;
+    Ok(row.timeout)
+}
+
+/// In whole milliseconds, of which SQLite takes a C int.
+fn milliseconds(wait: Duration) -> i64 {
+    i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX))
+}
+
+fn shorten_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
+    let (previous, wait) = (busy_timeout(conn)?, milliseconds(wait));
+    if previous <= wait {
+        return Ok(LockWait(None));
+    }
+    set_busy_timeout(conn, &wait.to_string())?;
+    Ok(LockWait(Some(previous.to_string())))
+}
+
+/// Kept until the end of the transaction: outside WAL mode COMMIT waits for readers.
+fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
+    let (previous, wait) = (busy_timeout(conn)?, milliseconds(wait));
     if previous >= wait {
         return Ok(LockWait(None));
     }

@@ -45,6 +45,19 @@ impl Values for Sqlite {
         true
     }
 
+    fn text_literal(text: &str) -> String {
+        if text.contains('\0') {
+            // Would end the statement.
+            let hex = data_encoding::HEXLOWER.encode(text.as_bytes());
+            return format!("CAST(x'{hex}' AS TEXT)");
+        }
+        format!("'{}'", text.replace('\'', "''"))
+    }
+
+    fn time_literal(time: i64) -> String {
+        time.to_string()
+    }
+
     fn push_text<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b Option<&str>) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Text>, _>(text)
     }

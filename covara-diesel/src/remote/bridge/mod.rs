@@ -373,6 +373,15 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         Ok(())
     }
 
+    fn attempt(&mut self, wait: Duration, sql: &str) -> QueryResult<()> {
+        let lock_wait = self.driver.lock_wait();
+        let previous = *lock_wait;
+        *lock_wait = previous.min(wait);
+        let done = diesel::sql_query(sql).execute(self);
+        *self.driver.lock_wait() = previous;
+        done.map(drop)
+    }
+
     fn execute_atomically(
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
