@@ -48,6 +48,7 @@ mod remote {
 }
 
 mod suite {
+    mod adoption;
     mod auth {
         mod accounts;
         mod api_key_hashes;

@@ -83,6 +83,7 @@ mod sqlite {
 }
 
 mod suite {
+    mod adoption;
     mod auth {
         mod accounts;
         mod api_key_hashes;

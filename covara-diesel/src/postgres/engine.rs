@@ -37,6 +37,13 @@ impl Engine for Pg {
         layout::inspect(conn)
     }
 
+    fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        layout::covered_indexes(conn)
+    }
+
     fn seed_way<C, T>(
         conn: &mut C,
         table: &str,
