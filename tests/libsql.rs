@@ -83,12 +83,16 @@ mod sqlite {
 }
 
 mod suite {
+    mod adoption;
     mod auth {
         mod accounts;
+        mod api_key_hashes;
+        mod api_key_revocation;
         mod api_keys;
         mod concurrency;
         mod helpers;
         mod interop;
+        mod lists;
         mod observed;
         mod odd_data;
         mod properties;

@@ -213,6 +213,7 @@ mod postgres {
     mod doctor;
     mod fixtures;
     mod migrate;
+    mod neighbours;
     mod open;
     mod pglite;
     mod pool;

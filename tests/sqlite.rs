@@ -223,6 +223,7 @@ mod backend {
 }
 
 mod sqlite {
+    mod api_keys;
     mod auth;
     // Takes root or `sudo`, which plain `cargo test` must do without.
     #[cfg(feature = "postgres")]

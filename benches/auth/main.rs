@@ -156,6 +156,6 @@ fn postgres(sizes: &[u64]) {
 
 /// The n-th of 32 characters that look like chance: where rows lie decides over page caches.
 fn random(n: usize) -> String {
-    let mut text = by_hand::hash(&n.to_string());
+    let mut text = by_hand::digest(&n.to_string());
     text.split_off(text.len() - 32)
 }

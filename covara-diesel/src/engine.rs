@@ -103,6 +103,13 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     where
         C: DatabaseConnection<Backend = Self>;
 
+    /// Names of the indexes that the migrations make which are not there, although another
+    /// index begins with the same column and serves as well.
+    #[doc(hidden)]
+    fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
     /// Replaces outdated parts of search indexes, as far as the connection may.
     #[doc(hidden)]
     fn mend_outdated<C>(conn: &mut C, outdated: &[String])

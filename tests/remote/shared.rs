@@ -17,6 +17,7 @@ pub const QUERIES_OF_AN_IDLE_BOOT: usize = 2;
 /// Each is two or three requests, and the engine is the one of the files.
 pub const RANDOM_QUERIES: usize = 2_000;
 pub const TIME: &str = "INTEGER";
+pub const SOME_TIME: &str = "1700000000";
 pub const BLOB: &str = "BLOB";
 pub const TIMESTAMP: &str = "TEXT";
 pub const HAS_NAN: bool = false;

@@ -1,5 +1,6 @@
 //! What must hold on every backend. Each root names its backend in a module `backend`.
 
+mod adoption;
 pub(crate) mod auth;
 pub(crate) mod command;
 mod doctor;

@@ -1,7 +1,6 @@
 //! What several threads or processes do at once to the auth stores.
 
 use std::error::Error;
-use std::time::Instant;
 
 use covara_diesel::DatabaseConnection;
 use covara_diesel::auth::{
@@ -24,7 +23,6 @@ pub fn work<C: DatabaseConnection>(conn: &mut C, job: &str) -> Result<String, Bo
         "check" => check(conn, argument),
         "revoke" => revoke(conn, argument),
         "rotate" => rotate(conn, argument),
-        "refuse" => refuse(conn, argument),
         "link" => link(conn, argument),
         "expire" => expire(conn),
         _ => Err(format!("no job {name}").into()),
@@ -92,23 +90,6 @@ fn revoke<C: DatabaseConnection>(conn: &mut C, secret: &str) -> Result<String, B
 fn rotate<C: DatabaseConnection>(conn: &mut C, id: &str) -> Result<String, Box<dyn Error>> {
     let new = ApiKeyStore::new().rotate(conn, id, Default::default())?;
     Ok(usize::from(new.is_some()).to_string())
-}
-
-/// How many nanoseconds the refusal of one key took, and then, at best, that of another.
-fn refuse<C: DatabaseConnection>(conn: &mut C, keys: &str) -> Result<String, Box<dyn Error>> {
-    let (first, then) = keys.split_once(' ').ok_or("two keys")?;
-    let mut time = |key: &str| {
-        let begun = Instant::now();
-        let refused = ApiKeyStore::new().verify(conn, key);
-        let time = begun.elapsed().as_nanos();
-        match refused {
-            Err(Rejected::NotFound) => Ok(time),
-            other => Err(format!("{other:?}")),
-        }
-    };
-    let first = time(first)?;
-    let then = time(then)?.min(time(then)?).min(time(then)?);
-    Ok(format!("{first} {then}"))
 }
 
 /// Whether the user got the account.

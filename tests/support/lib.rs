@@ -7,6 +7,7 @@ pub mod fault_proxy;
 pub mod http;
 pub mod https;
 pub mod memory;
+pub mod node;
 pub mod numbers;
 #[cfg(feature = "postgres")]
 pub mod own_postgres;

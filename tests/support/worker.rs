@@ -27,6 +27,10 @@ fn main() {
     if job == "hold-servers" {
         hold_servers();
     }
+    if let Some(key) = job.strip_prefix("flood:") {
+        println!("{}", flood(&url, key));
+        return;
+    }
     match on_any(&url, pooled, &job) {
         Ok(text) => println!("{text}"),
         Err(error) => {
@@ -47,6 +51,30 @@ fn hold_servers() -> ! {
     loop {
         std::thread::park();
     }
+}
+
+/// Checks a key that is refused sixteen times at once, and says by how many bytes the peak grew,
+/// and how many checks were refused and how many not made.
+fn flood(url: &str, key: &str) -> String {
+    use covara_diesel::auth::{ApiKeyStore, AuthError, Rejected};
+
+    let before = memory::peak();
+    let checks: Vec<_> = (0..16)
+        .map(|_| {
+            let mut conn = diesel::SqliteConnection::establish(url).expect("a database");
+            let key = key.to_owned();
+            std::thread::spawn(move || match ApiKeyStore::new().verify(&mut conn, key) {
+                Err(Rejected::NotFound) => (1, 0),
+                Err(Rejected::Failed(AuthError::Busy)) => (0, 1),
+                other => panic!("{other:?}"),
+            })
+        })
+        .collect();
+    let (refused, busy) = checks
+        .into_iter()
+        .map(|check| check.join().expect("an answer"))
+        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    format!("{} {refused} {busy}", memory::peak() - before)
 }
 
 fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {

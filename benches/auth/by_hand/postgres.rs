@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postgres::{Client, NoTls, Statement};
 
-use super::{ByHand, ENDS, MADE, hash};
+use super::{ByHand, ENDS, MADE, matches};
 
 pub struct Postgres {
     client: Client,
@@ -85,6 +85,6 @@ impl ByHand for Postgres {
         let end: Option<SystemTime> = row.get(5);
         let revoked: Option<SystemTime> = row.get(7);
         let stored: String = row.get(9);
-        stored == hash(key) && revoked.is_none() && end.is_none_or(|end| end > SystemTime::now())
+        matches(&stored, key) && revoked.is_none() && end.is_none_or(|end| end > SystemTime::now())
     }
 }

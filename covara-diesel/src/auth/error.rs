@@ -59,6 +59,11 @@ pub enum AuthError {
         source: getrandom::Error,
     },
 
+    /// Too many API keys with hashes that are costly to check, as those of Covara
+    /// (TypeScript), are being checked by this process.
+    #[error("too many API keys with costly hashes are being checked at once; try again")]
+    Busy,
+
     /// Another writer kept its lock for too long.
     #[error("another writer kept the database locked; try again, or raise the busy timeout")]
     Locked {

@@ -6,11 +6,11 @@
 //! transaction is open on it: what it did is undone with it.
 //!
 //! The tables are those of Covara (TypeScript), row for row, so that both can serve one
-//! database at once. A row that another program wrote badly is an error of that row only; in
-//! a listing it stands in its place, as a [`RowError`].
+//! database at once; [`sharing`] says how. A row that another program wrote badly is an error of
+//! that row only; in a listing it stands in its place, as a [`RowError`].
 //!
 //! Ids, keys and tokens come from the operating system's random generator, and the database
-//! gets only their SHA-256: who reads it, or a copy of it, cannot sign in. The plain texts,
+//! gets only their hashes: who reads it, or a copy of it, cannot sign in. The plain texts,
 //! [`SessionId`], [`ApiKeySecret`], [`VerificationToken`] and [`ProviderToken`], do not print
 //! in `Debug`, are compared in constant time and wiped when dropped. No text that a store
 //! sends to the database is shown by `debug_query` or to Diesel's instrumentation.
@@ -131,6 +131,9 @@ mod secret;
 mod session;
 mod statement;
 mod verification_token;
+
+#[doc = include_str!("sharing.md")]
+pub mod sharing {}
 
 pub use account::{Account, AccountStore, NoCipher, TokenCipher};
 pub use api_key::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey};

@@ -15,10 +15,13 @@
 //! says why it may not.
 //!
 //! A database made by Covara (TypeScript) is adopted as it is; then, as at each boot, the
-//! real columns are compared with what this library expects.
+//! real columns are compared with what this library expects. No index is made where another
+//! one begins with the same column. A program that makes the same tables at the same moment,
+//! without a lock, does no harm: on PostgreSQL the boot rolls back and looks again.
 
 mod error;
 pub(crate) mod layout;
+mod neighbours;
 mod runner;
 mod status;
 

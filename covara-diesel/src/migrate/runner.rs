@@ -1,10 +1,12 @@
 use std::error::Error as StdError;
 
+use diesel::QueryResult;
 use diesel::connection::BoxableConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::result::Error;
 
 use super::error::{MigrateError, Source};
+use super::neighbours::{ATTEMPTS, was_made_meanwhile};
 use super::{MigrateOptions, MigrationSummary};
 use crate::connection::{BatchError, DatabaseConnection, Gathering, Transaction, message};
 use crate::engine::{Engine, Fault, Inspection};
@@ -73,14 +75,29 @@ fn migrate<C: DatabaseConnection>(
         let applied = run_as_batch(&mut *Gathering(conn).0, &migrations, options)?;
         return Ok(MigrationSummary::new(dialect, applied));
     }
+    let mut attempts = 1;
+    let applied = loop {
+        match run_in_transaction(conn, &migrations, options) {
+            Err(error) if attempts < ATTEMPTS && was_made_meanwhile(&error) => attempts += 1,
+            outcome => break outcome?,
+        }
+    };
+    Ok(MigrationSummary::new(dialect, applied))
+}
+
+fn run_in_transaction<C: DatabaseConnection>(
+    conn: &mut C,
+    migrations: &[Box<dyn Migration<C::Backend>>],
+    options: &MigrateOptions,
+) -> Result<Vec<String>, MigrateError> {
     let mut transaction =
         Transaction::begin(conn, |conn| conn.begin_migration(options.lock_timeout))
             .map_err(|error| failure::<C>(error, options))?;
-    let applied = run_pending(transaction.conn(), &migrations, options)?;
+    let applied = run_pending(transaction.conn(), migrations, options)?;
     transaction
         .commit()
         .map_err(|error| failure::<C>(error, options))?;
-    Ok(MigrationSummary::new(dialect, applied))
+    Ok(applied)
 }
 
 fn run_pending<C: DatabaseConnection>(
@@ -92,6 +109,8 @@ fn run_pending<C: DatabaseConnection>(
     conn.batch_execute(CREATE_HISTORY)
         .map_err(|error| failure::<C>(error, options))?;
     let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    let covered =
+        C::Backend::covered_indexes(conn).map_err(|error| failure::<C>(error, options))?;
     for migration in pending(migrations, &state) {
         let version = version(migration);
         let name = migration.name().to_string();
@@ -100,8 +119,16 @@ fn run_pending<C: DatabaseConnection>(
         }
         applied.push(version);
     }
+    drop_indexes(conn, &covered).map_err(|error| failure::<C>(error, options))?;
     check(conn, options)?;
     Ok(applied)
+}
+
+/// Drops indexes that the migrations have just made beside another one that serves as well.
+fn drop_indexes<C: DatabaseConnection>(conn: &mut C, names: &[String]) -> QueryResult<()> {
+    names
+        .iter()
+        .try_for_each(|name| conn.batch_execute(&format!("DROP INDEX IF EXISTS {name}")))
 }
 
 /// Without transactions: all of it is one batch, and no lock is needed. Of several that run at
@@ -115,6 +142,8 @@ fn run_as_batch<C: DatabaseConnection>(
     // Afterwards it would be too late: a batch that was sent cannot be taken back.
     check_present_tables::<C::Backend>(&state)?;
     let pending = pending(migrations, &state);
+    let covered =
+        C::Backend::covered_indexes(conn).map_err(|error| failure::<C>(error, options))?;
     conn.begin_batch();
     // Of each migration, how many statements there are up to its last.
     let mut ends = Vec::new();
@@ -126,6 +155,7 @@ fn run_as_batch<C: DatabaseConnection>(
         run_and_record(conn, *migration).map_err(|error| blame(*migration, &*error))?;
         ends.push(conn.batch_statements());
     }
+    drop_indexes(conn, &covered).map_err(|error| failure::<C>(error, options))?;
     let changed = conn.send_batch(&[]).map_err(|BatchError { at, source }| {
         let at = at.map(|(statement, _)| ends.partition_point(|end| *end <= statement));
         match at.and_then(|position| pending.get(position)) {

@@ -106,11 +106,15 @@ fn set_lock_timeout(conn: &mut PgConnection, value: &str) -> QueryResult<()> {
         .map(drop)
 }
 
+/// PostgreSQL takes a C int of milliseconds, and 0 would mean for ever.
+fn milliseconds(wait: Duration) -> i32 {
+    i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1)
+}
+
 /// Leaves no transaction behind when the lock cannot be had.
 fn take_lock(conn: &mut PgConnection, wait: Duration) -> QueryResult<()> {
-    // PostgreSQL takes a C int of milliseconds, and 0 would mean for ever.
-    let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1);
-    let locked = set_lock_timeout(conn, &wait.to_string()).and_then(|()| {
+    let wait = milliseconds(wait).to_string();
+    let locked = set_lock_timeout(conn, &wait).and_then(|()| {
         conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
     });
     if locked.is_err() {

@@ -74,6 +74,41 @@ where
     })
 }
 
+/// A partial index, one that is not valid, one on an expression and one of another kind than
+/// `btree` serve nobody in the place of ours.
+const COVERED_INDEXES: &str = "
+SELECT w.index_name FROM (VALUES
+    ('auth_session_userid_idx', 'auth_sessions', 'userId'),
+    ('auth_session_expiresat_idx', 'auth_sessions', 'expiresAt'),
+    ('auth_account_userid_idx', 'auth_accounts', 'userId'),
+    ('auth_api_key_userid_idx', 'auth_api_keys', 'userId'),
+    ('auth_api_key_prefix_idx', 'auth_api_keys', 'keyPrefix')
+) AS w (index_name, table_name, column_name)
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = current_schema()
+JOIN pg_catalog.pg_class AS t ON t.relnamespace = n.oid AND t.relname = w.table_name
+JOIN pg_catalog.pg_attribute AS c ON c.attrelid = t.oid AND c.attname = w.column_name
+WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS o
+                  WHERE o.relnamespace = n.oid AND o.relname = w.index_name)
+  AND EXISTS (SELECT 1 FROM pg_catalog.pg_index AS x
+              JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
+              JOIN pg_catalog.pg_am AS a ON a.oid = i.relam AND a.amname = 'btree'
+              WHERE x.indrelid = t.oid AND x.indkey[0] = c.attnum
+                AND x.indpred IS NULL AND x.indisvalid)";
+
+#[derive(QueryableByName)]
+struct Index {
+    #[diesel(sql_type = Text)]
+    index_name: String,
+}
+
+pub(super) fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let rows = diesel::sql_query(COVERED_INDEXES).load::<Index>(conn)?;
+    Ok(rows.into_iter().map(|row| row.index_name).collect())
+}
+
 /// The content of each `<version>` element. Versions are digits, so nothing is escaped.
 fn versions(xml: &str) -> Vec<String> {
     xml.split("<version>")

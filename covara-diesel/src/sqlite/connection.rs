@@ -111,11 +111,14 @@ fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
     Ok(row.timeout)
 }
 
+/// In whole milliseconds, of which SQLite takes a C int.
+fn milliseconds(wait: Duration) -> i64 {
+    i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX))
+}
+
 /// Kept until the end of the transaction: outside WAL mode COMMIT waits for readers.
 fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
-    let previous = busy_timeout(conn)?;
-    // SQLite takes a C int.
-    let wait = i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
+    let (previous, wait) = (busy_timeout(conn)?, milliseconds(wait));
     if previous >= wait {
         return Ok(LockWait(None));
     }

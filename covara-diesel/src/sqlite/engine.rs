@@ -42,6 +42,13 @@ impl Engine for Sqlite {
         crate::search::mend_outdated(conn, outdated);
     }
 
+    fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        layout::covered_indexes(conn)
+    }
+
     fn seed_way<C, T>(
         conn: &mut C,
         table: &str,

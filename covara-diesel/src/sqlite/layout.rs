@@ -70,6 +70,35 @@ where
     })
 }
 
+const COVERED_INDEXES: &str = "
+SELECT w.index_name FROM (
+    SELECT 'auth_session_userId_idx' AS index_name, 'auth_sessions' AS table_name,
+           'userId' AS column_name
+    UNION ALL SELECT 'auth_session_expiresAt_idx', 'auth_sessions', 'expiresAt'
+    UNION ALL SELECT 'auth_account_userId_idx', 'auth_accounts', 'userId'
+    UNION ALL SELECT 'auth_api_key_userId_idx', 'auth_api_keys', 'userId'
+    UNION ALL SELECT 'auth_api_key_prefix_idx', 'auth_api_keys', 'keyPrefix'
+) AS w
+WHERE NOT EXISTS (SELECT 1 FROM sqlite_master AS m
+                  WHERE m.type = 'index' AND m.name = w.index_name COLLATE NOCASE)
+  AND EXISTS (SELECT 1 FROM pragma_index_list(w.table_name) AS i
+              JOIN pragma_index_info(i.name) AS c
+              WHERE i.partial = 0 AND c.seqno = 0 AND c.name = w.column_name)";
+
+#[derive(QueryableByName)]
+struct Index {
+    #[diesel(sql_type = Text)]
+    index_name: String,
+}
+
+pub(super) fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    let rows = diesel::sql_query(COVERED_INDEXES).load::<Index>(conn)?;
+    Ok(rows.into_iter().map(|row| row.index_name).collect())
+}
+
 /// What a declared type means: <https://sqlite.org/datatype3.html#determination_of_column_affinity>.
 pub(super) fn affinity(declared: &str) -> &'static str {
     let declared = declared.to_ascii_uppercase();

@@ -47,7 +47,7 @@ fn a_key_has_covaras_format_and_only_its_hash_is_stored() {
     assert!(
         stored
             .iter()
-            .all(|hash| hash.starts_with("sha256$") && hash.len() == 71),
+            .all(|hash| hash.starts_with("scrypt$N=4,r=1,p=1$")),
         "{stored:?}"
     );
 }

@@ -1,6 +1,9 @@
 //! The auth stores.
 
 mod accounts;
+mod api_key_courtesy;
+mod api_key_hashes;
+mod api_key_revocation;
 mod api_key_timing;
 mod api_keys;
 mod concurrency;
@@ -8,6 +11,7 @@ mod courtesy;
 pub(crate) mod failures;
 mod helpers;
 mod interop;
+mod lists;
 mod observed;
 mod odd_data;
 mod properties;

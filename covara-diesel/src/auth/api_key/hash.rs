@@ -1,120 +1,148 @@
-//! What is stored of a key, and what a key is made of.
+//! Hashes of keys as they are stored, and how a key is compared with one.
 
 use data_encoding::BASE64;
 use scrypt::Params;
 
+use super::costly;
 use crate::auth::error::AuthError;
-use crate::auth::secret::{ApiKeySecret, random_base64url, random_hex, same, sha256_hex};
+use crate::auth::secret::{random, same, sha256_hex};
 
-/// Covara's format: 16 hexadecimal digits of id.
-const ID_BYTES: usize = 8;
-
-/// Covara's format: 32 characters of secret, 192 bits.
-const SECRET_BYTES: usize = 24;
-
-/// Keys of 192 random bits need no slow hash: there is nothing to guess.
+/// What this library stored before it shared keys with Covara (TypeScript).
 const SHA256: &str = "sha256$";
 
 const SCRYPT: &str = "scrypt$";
 
-/// Covara's hashes cost 16 MiB; what would cost more than this is not computed.
-const SCRYPT_LIMIT: u64 = 256 << 20;
+/// The parameters of new hashes, as they are written and as numbers. A key has 192 random
+/// bits, so there is nothing to guess and no need of a slow hash; with N below 4 Covara
+/// (TypeScript) finds the memory it allows itself exceeded.
+const OWN: (&str, Parameters) = ("N=4,r=1,p=1", Parameters { n: 4, r: 1, p: 1 });
+
+/// Covara's salts are 16 bytes long.
+const SALT_BYTES: usize = 16;
 
 /// Covara's hashes are 64 bytes long.
-const SCRYPT_LENGTH: usize = 64;
+const HASH_BYTES: usize = 64;
 
-/// Parts of a key, `[prefix_]<id>.<secret>`.
-pub(super) struct Parts<'a> {
-    /// All before the secret: what is stored as `keyPrefix`.
-    pub(super) head: &'a str,
-    pub(super) id: &'a str,
+/// A stored salt that is longer is nobody's: hashing it would cost as much as somebody likes.
+const SALT_LIMIT: usize = 1024;
+
+/// Stands before the hash of a revoked key. No program takes what follows for a hash, and this
+/// library still knows the key when it sees it.
+pub(super) const REVOKED: &str = "revoked$";
+
+/// Hashes a whole key with a salt of its own.
+pub(super) fn of(key: &str) -> Result<String, AuthError> {
+    let salt = random::<SALT_BYTES>()?;
+    let (name, parameters) = OWN;
+    // These parameters are valid; and zeros would be the hash of no key.
+    let hash = parameters.derive(key, &*salt).unwrap_or([0; HASH_BYTES]);
+    let (salt, hash) = (BASE64.encode(&*salt), BASE64.encode(&hash));
+    Ok(format!("{SCRYPT}{name}${salt}${hash}"))
 }
 
-impl<'a> Parts<'a> {
-    /// Read from the end, as a prefix may hold dots and underscores while neither id nor
-    /// secret does.
-    pub(super) fn of(key: &'a str) -> Option<Self> {
-        let (head, secret) = key.rsplit_once('.')?;
-        let id = head.rsplit_once('_').map_or(head, |(_, id)| id);
-        (!id.is_empty() && !secret.is_empty()).then_some(Self { head, id })
+/// Costs as much as comparing a key with a hash made here.
+pub(super) fn pretend(key: &str) {
+    std::hint::black_box(OWN.1.derive(key, &[0; SALT_BYTES]));
+}
+
+/// A hash as it is stored.
+pub(super) struct Stored<'a> {
+    /// Whether the key was revoked, whatever the row's columns say.
+    pub(super) revoked: bool,
+    pub(super) hash: Hash<'a>,
+}
+
+pub(super) enum Hash<'a> {
+    Sha256(&'a str),
+    Scrypt(Scrypt),
+    /// No hash that this library computes.
+    Unknown,
+}
+
+impl<'a> Stored<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let (revoked, text) = match text.strip_prefix(REVOKED) {
+            Some(hash) => (true, hash),
+            None => (false, text),
+        };
+        let hash = if let Some(hash) = text.strip_prefix(SHA256) {
+            Hash::Sha256(hash)
+        } else {
+            let scrypt = text.strip_prefix(SCRYPT).and_then(Scrypt::parse);
+            scrypt.map_or(Hash::Unknown, Hash::Scrypt)
+        };
+        Self { revoked, hash }
     }
 }
 
-/// A key just made.
-pub(super) struct Made {
-    pub(super) id: String,
-    pub(super) head: String,
-    pub(super) key: ApiKeySecret,
-    pub(super) hash: String,
+/// A scrypt hash, `N=16384,r=8,p=1$<salt>$<hash>` in base64.
+pub(super) struct Scrypt {
+    pub(super) parameters: Parameters,
+    salt: Vec<u8>,
+    hash: Vec<u8>,
 }
 
-impl Made {
-    pub(super) fn new(prefix: Option<&str>) -> Result<Self, AuthError> {
-        let id = random_hex::<ID_BYTES>()?;
-        let head = match prefix {
-            Some(prefix) if !prefix.is_empty() => format!("{prefix}_{id}"),
-            _ => id.clone(),
-        };
-        let secret = ApiKeySecret::from(random_base64url::<SECRET_BYTES>()?);
-        let mut key = String::with_capacity(head.len() + 1 + secret.expose().len());
-        key.push_str(&head);
-        key.push('.');
-        key.push_str(secret.expose());
-        let key = ApiKeySecret::from(key);
-        Ok(Self {
-            hash: of(key.expose()),
-            id,
-            head,
-            key,
+impl Scrypt {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('$');
+        let (numbers, salt, hash) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || salt.len() > SALT_LIMIT {
+            return None;
+        }
+        let decode = |text: &str| BASE64.decode(text.as_bytes()).ok();
+        Some(Self {
+            parameters: Parameters::parse(numbers)?,
+            salt: decode(salt)?,
+            hash: decode(hash)?,
         })
     }
-}
 
-/// What is stored of a key: the SHA-256 of the whole.
-pub(super) fn of(key: &str) -> String {
-    let mut hash = String::with_capacity(SHA256.len() + 64);
-    hash.push_str(SHA256);
-    hash.push_str(&sha256_hex(key));
-    hash
-}
-
-pub(super) fn is_scrypt(stored: &str) -> bool {
-    stored.starts_with(SCRYPT)
-}
-
-/// Whether `stored`, as Covara writes it, is the scrypt hash of `key`:
-/// `scrypt$N=16384,r=8,p=1$<salt>$<hash>` in base64.
-pub(super) fn scrypt_matches(stored: &str, key: &str) -> bool {
-    let computed = parse_scrypt(stored).and_then(|(params, salt, expected)| {
-        let mut computed = [0; SCRYPT_LENGTH];
-        scrypt::scrypt(key.as_bytes(), &salt, &params, &mut computed).ok()?;
-        Some(same(&computed, &expected))
-    });
-    computed.unwrap_or(false)
-}
-
-fn parse_scrypt(stored: &str) -> Option<(Params, Vec<u8>, Vec<u8>)> {
-    let mut parts = stored.strip_prefix(SCRYPT)?.split('$');
-    let (params, salt, hash) = (parts.next()?, parts.next()?, parts.next()?);
-    let mut numbers = params.split(',');
-    let n: u64 = numbers.next()?.strip_prefix("N=")?.parse().ok()?;
-    let r: u32 = numbers.next()?.strip_prefix("r=")?.parse().ok()?;
-    let p: u32 = numbers.next()?.strip_prefix("p=")?.parse().ok()?;
-    let bytes = n.checked_mul(u64::from(r))?.checked_mul(128)?;
-    let work = bytes.checked_mul(u64::from(p))?;
-    if !n.is_power_of_two() || work > SCRYPT_LIMIT {
-        return None;
+    pub(super) fn matches(&self, key: &str) -> bool {
+        let derived = self.parameters.derive(key, &self.salt);
+        derived.is_some_and(|derived| same(&derived, &self.hash))
     }
-    let params = Params::new(u8::try_from(n.trailing_zeros()).ok()?, r, p).ok()?;
-    let decode = |text: &str| BASE64.decode(text.as_bytes()).ok();
-    Some((params, decode(salt)?, decode(hash)?))
 }
 
-/// Takes as long as checking a hash of Covara's.
-pub(super) fn pretend_scrypt(key: &str) {
-    if let Ok(params) = Params::new(14, 8, 1) {
-        let mut computed = [0; SCRYPT_LENGTH];
-        let _ = scrypt::scrypt(key.as_bytes(), b"covara's default", &params, &mut computed);
-        std::hint::black_box(computed);
+/// The parameters of scrypt, <https://www.rfc-editor.org/rfc/rfc7914#section-2>.
+pub(super) struct Parameters {
+    n: u64,
+    r: u32,
+    p: u32,
+}
+
+impl Parameters {
+    /// Reads what can be computed within [`costly::LIMIT`].
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(',');
+        let parameters = Self {
+            n: numbers.next()?.strip_prefix("N=")?.parse().ok()?,
+            r: numbers.next()?.strip_prefix("r=")?.parse().ok()?,
+            p: numbers.next()?.strip_prefix("p=")?.parse().ok()?,
+        };
+        let computable = numbers.next().is_none()
+            && parameters.n >= 2
+            && parameters.n.is_power_of_two()
+            && parameters.work()? <= costly::LIMIT;
+        computable.then_some(parameters)
     }
+
+    /// How many bytes are filled and read again; `None` beyond 64 bits. The memory for it is
+    /// at most one and a half times as much, as N is 2 at least.
+    pub(super) fn work(&self) -> Option<u64> {
+        let bytes = self.n.checked_mul(u64::from(self.r))?.checked_mul(128)?;
+        bytes.checked_mul(u64::from(self.p))
+    }
+
+    fn derive(&self, key: &str, salt: &[u8]) -> Option<[u8; HASH_BYTES]> {
+        let exponent = u8::try_from(self.n.trailing_zeros()).ok()?;
+        let parameters = Params::new(exponent, self.r, self.p).ok()?;
+        let mut hash = [0; HASH_BYTES];
+        scrypt::scrypt(key.as_bytes(), salt, &parameters, &mut hash).ok()?;
+        Some(hash)
+    }
+}
+
+/// Whether `hash`, of an earlier version of this library, is that of the key.
+pub(super) fn sha256_matches(hash: &str, key: &str) -> bool {
+    same(hash.as_bytes(), sha256_hex(key).as_bytes())
 }

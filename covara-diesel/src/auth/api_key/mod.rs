@@ -1,6 +1,8 @@
 //! API keys.
 
+mod costly;
 mod hash;
+mod key;
 mod new_row;
 mod options;
 mod sql;
@@ -47,10 +49,15 @@ impl ApiKey {
     }
 }
 
-/// API keys in the table `auth_api_keys`, which holds their SHA-256 only.
+/// API keys in the table `auth_api_keys`, which holds hashes of them only.
 ///
 /// A key is `[prefix_]<16 hexadecimal digits>.<32 characters of base64url>`; all of it
 /// counts. Checking one is a query by primary key, and a write at most once a minute.
+///
+/// Hashes have the form of Covara (TypeScript), so that both check each other's keys; see
+/// [`sharing`](super::sharing). As a key has 192 random bits, new hashes are as cheap as scrypt
+/// can be: `scrypt$N=4,r=1,p=1$<salt>$<hash>`. Hashes are never replaced, neither Covara's nor
+/// those that earlier versions of this library made (`sha256$…`).
 ///
 /// ```
 /// use covara_diesel::auth::{ApiKeyStore, NewApiKey, Rejected};
@@ -80,7 +87,7 @@ pub struct ApiKeyStore {
 }
 
 impl ApiKeyStore {
-    /// A store that notes the use of a key at most once a minute and takes keys that Covara
+    /// Creates a store that notes the use of a key at most once a minute and takes keys that Covara
     /// (TypeScript) made.
     #[must_use]
     pub const fn new() -> Self {
@@ -91,21 +98,26 @@ impl ApiKeyStore {
         }
     }
 
-    /// How much time passes at least between two notes of a key's use. Default: one minute.
+    /// Sets how much time passes at least between two notes of a key's use. Default: one
+    /// minute. With [`Duration::MAX`] no use is noted, which spares the attempt on a replica.
     #[must_use]
     pub const fn use_window(mut self, window: Duration) -> Self {
         self.use_window = window;
         self
     }
 
-    /// Whether keys that Covara (TypeScript) made, with scrypt hashes, are valid. The first
-    /// check of each takes some 30 ms and replaces its hash. Default: they are.
+    /// Sets whether keys are valid whose scrypt hash is costly to check, as that of keys that
+    /// Covara (TypeScript) made. Default: they are.
     ///
-    /// Once a process has met such a hash, every key that is not found costs it as much, or
-    /// the time would tell which of them exist. What it cannot hide is that first meeting: the
-    /// refusal that comes upon the first scrypt hash, of the key's own row or of the one next
-    /// to where it would be, is slower than those before. Turn this off when all of them are
-    /// replaced (no `"keyHash"` begins with `scrypt$`) and refusing costs nothing again.
+    /// Of those, each process computes the hash at the first check of a key, in some 30 ms and
+    /// 16 MiB, and remembers the last 4,096 keys that were right, as SHA-256. A wrong secret for
+    /// such a key costs as much each time and takes that long to be refused, which tells that
+    /// the id exists; ids are no secrets. At most four such hashes are computed at once in a
+    /// process, in at most 128 MiB; a check that does not get its turn within five seconds fails
+    /// with [`AuthError::Busy`](super::AuthError::Busy). A hash that alone would cost more than
+    /// 128 MiB (128·N·r·p bytes) matches no key.
+    ///
+    /// Refusing an unknown id or a malformed key costs nothing of that.
     #[must_use]
     pub const fn scrypt(mut self, accept: bool) -> Self {
         self.scrypt = accept;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::hash::Made;
+use super::key::Made;
 use super::sql::has_ended;
 use super::{ApiKey, ApiKeyChanges};
 use crate::auth::error::AuthError;

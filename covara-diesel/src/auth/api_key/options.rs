@@ -74,7 +74,10 @@ impl NewApiKey {
         }
     }
 
-    /// What the key begins with, such as `my_app`, so that people and scanners know it.
+    /// Sets what the key begins with, such as `my_app`, so that people and scanners know it.
+    ///
+    /// Without a dot, if Covara (TypeScript) is to check the key: it takes what follows the
+    /// first dot for the secret.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use diesel::row::Row;
 
 use super::ApiKey;
-use super::hash::is_scrypt;
+use super::costly::is_costly;
+use super::hash::{Hash, Stored, pretend, sha256_matches};
 use crate::auth::error::RowError;
 use crate::auth::secret::same;
 use crate::auth::statement::{Fault, Reader, nullable_json, nullable_time, statements, text, time};
@@ -40,11 +41,17 @@ statements! {
         " AND \"revokedAt\" IS NULL AND (\"lastUsedAt\" IS NULL OR \"lastUsedAt\" <= "
     ] [")"];
 
-    Upgrade = ["UPDATE auth_api_keys SET \"keyHash\" = "] [" WHERE id = "]
-        [" AND \"keyHash\" = "] [""];
+    /// Marks the hash too, for programs that do not read `revokedAt`. The mark is that of
+    /// [`REVOKED`](super::hash::REVOKED).
+    Revoke = [
+        "UPDATE auth_api_keys SET \"keyHash\" = CASE WHEN \"keyHash\" LIKE 'revoked$%' \
+         THEN \"keyHash\" ELSE 'revoked$' || \"keyHash\" END, \"revokedAt\" = "
+    ] [" WHERE id = "] [" AND \"revokedAt\" IS NULL"];
 
-    Revoke = ["UPDATE auth_api_keys SET \"revokedAt\" = "] [" WHERE id = "]
-        [" AND \"revokedAt\" IS NULL"];
+    /// Marks the hash of a key that another program revoked.
+    Close = ["UPDATE auth_api_keys SET \"keyHash\" = 'revoked$' || \"keyHash\" WHERE id = "] [
+        " AND \"revokedAt\" IS NOT NULL AND \"keyHash\" NOT LIKE 'revoked$%'"
+    ];
 
     /// Like `Create`, if another key is not revoked, which it then keeps from being.
     Replace = [
@@ -52,7 +59,7 @@ statements! {
          (id, \"userId\", name, \"keyHash\", \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\") \
          SELECT "
     ] [", "] [", "] [", "] [", "] [", "] [", "] [", "] [" FROM auth_api_keys WHERE id = "] [
-        " AND \"revokedAt\" IS NULL", DB::FOR_UPDATE
+        " AND \"revokedAt\" IS NULL AND \"keyHash\" NOT LIKE 'revoked$%'", DB::FOR_UPDATE
     ];
 
     Delete = ["DELETE FROM auth_api_keys WHERE id = "] [""];
@@ -75,7 +82,12 @@ impl<DB: Engine> Reader<DB> for KeyReader {
                 user_id: text(row, 0, "userId is not text", str::to_owned)?,
                 name: text(row, 1, "name is not text", str::to_owned)?,
                 key_prefix: text(row, 2, "keyPrefix is not text", str::to_owned)?,
-                scopes: nullable_json(row, 3, "scopes is not a JSON array of strings")?,
+                scopes: nullable_json::<_, Option<_>>(
+                    row,
+                    3,
+                    "scopes is not a JSON array of strings",
+                )?
+                .flatten(),
                 created_at: time(row, 4, "createdAt is no time in range")?,
                 expires_at: nullable_time(row, 5, "expiresAt is no time in range")?,
                 last_used_at: nullable_time(row, 6, "lastUsedAt is no time in range")?,
@@ -86,46 +98,61 @@ impl<DB: Engine> Reader<DB> for KeyReader {
     }
 }
 
-/// What checking a key found.
+/// What comparing a key with a row found.
 pub(super) enum Checked {
     /// The key is the row's.
-    Right(Result<ApiKey, RowError>),
-    /// The row is the key's and has a hash of Covara's, still to be compared.
-    Scrypt(String, Result<ApiKey, RowError>),
-    /// It is not, though the row at hand has a hash of Covara's.
-    WrongByScrypt,
-    /// It is not.
+    Right(Found),
+    /// The row is the key's, with a hash that is costly to compare; here as it is stored.
+    Costly(String, Found),
+    /// The key is not the row's.
     Wrong,
 }
 
-/// Compares everything before it reads the rest: that is as much work for another key's row
-/// as for this one's with another secret.
+/// The row of a key.
+pub(super) struct Found {
+    pub(super) key: Result<ApiKey, RowError>,
+    /// Whether its hash says that it was revoked.
+    pub(super) revoked: bool,
+}
+
+/// Compares a key with a row, and reads the rest of it only then: that is as much work for
+/// another key's row as for this one's with another secret. A costly hash of another key's is
+/// not computed, or whoever guesses ids could have this process compute them.
 pub(super) struct KeyChecker<'a> {
     pub(super) id: &'a str,
-    pub(super) head: &'a str,
-    pub(super) hash: &'a str,
+    pub(super) key: &'a str,
 }
 
 impl<DB: Engine> Reader<DB> for KeyChecker<'_> {
     type Output = Checked;
 
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Checked {
-        let is = |column, expected: &str| {
-            text(row, column, "", |stored| {
-                same(stored.as_bytes(), expected.as_bytes())
-            })
-            .unwrap_or(false)
+        let is_own = text(row, 8, "", |id| same(id.as_bytes(), self.id.as_bytes()));
+        let is_own = is_own.unwrap_or(false);
+        let found = |revoked| Found {
+            key: KeyReader.read(row),
+            revoked,
         };
-        let (id, head, hash) = (is(8, self.id), is(2, self.head), is(9, self.hash));
-        let scrypt = text(row, 9, "", |stored| {
-            is_scrypt(stored).then(|| stored.to_owned())
+        let compared = text(row, 9, "", |text| {
+            let Stored { revoked, hash } = Stored::of(text);
+            let matches = match hash {
+                Hash::Sha256(hash) => sha256_matches(hash, self.key),
+                Hash::Scrypt(hash) if !is_costly(&hash) => hash.matches(self.key),
+                Hash::Scrypt(_) if is_own => {
+                    return Checked::Costly(text.to_owned(), found(revoked));
+                }
+                Hash::Scrypt(_) | Hash::Unknown => {
+                    pretend(self.key);
+                    false
+                }
+            };
+            if is_own & matches {
+                Checked::Right(found(revoked))
+            } else {
+                Checked::Wrong
+            }
         });
-        match scrypt {
-            Ok(Some(_)) if !(id & head) => Checked::WrongByScrypt,
-            Ok(Some(scrypt)) => Checked::Scrypt(scrypt, KeyReader.read(row)),
-            _ if id & head & hash => Checked::Right(KeyReader.read(row)),
-            _ => Checked::Wrong,
-        }
+        compared.unwrap_or(Checked::Wrong)
     }
 }
 

@@ -1,25 +1,32 @@
 //! What can be done with API keys.
 
-use covara_derive::any_database;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use covara_derive::any_database;
 
-use super::hash::{self, Made, Parts};
+use super::hash::{self, Hash, Stored};
+use super::key::{Made, id_of};
 use super::new_row::{NewRow, successor};
 use super::sql::{
-    Check, Checked, Create, Delete, DeleteForUser, Find, KeyChecker, KeyReader, ListForUser,
-    Replace, Revoke, Stamp, Upgrade, has_ended,
+    Check, Checked, Close, Create, Delete, DeleteForUser, Find, Found, KeyChecker, KeyReader,
+    ListForUser, Replace, Revoke, Stamp, has_ended,
 };
-use super::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey};
+use super::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey, costly};
 use crate::auth::clock;
 use crate::auth::error::{AuthError, Rejected, RowError};
 use crate::auth::secret::ApiKeySecret;
-use crate::auth::statement::{Bind, Bound, all, execute, first, moment, stored};
+use crate::auth::statement::{Bind, Bound, all, execute, execute_briefly, first, moment, stored};
 use crate::connection::DatabaseConnection;
 
-/// Whether this process has met a hash of Covara's. It decides over nothing but time.
-static SCRYPT_MET: AtomicBool = AtomicBool::new(false);
+impl ApiKeyStore {
+    fn costly_matches(&self, text: &str, secret: &str) -> Result<bool, AuthError> {
+        match Stored::of(text).hash {
+            Hash::Scrypt(hash) if self.scrypt => costly::matches(text, &hash, secret),
+            _ => Ok(false),
+        }
+    }
+}
 
 #[any_database]
 impl ApiKeyStore {
@@ -56,64 +63,53 @@ impl ApiKeyStore {
         Ok((made.key, new.key))
     }
 
-    /// The key that this is the plain text of, if it is valid, and notes its use.
+    /// Returns the key that this is the plain text of, if it is valid, and notes its use.
     ///
-    /// A wrong secret takes as long as an unknown id and gives the same answer; for what little
-    /// keys that Covara made leave to be told, see [`scrypt`](Self::scrypt).
+    /// The note is a courtesy: where it cannot be written at once, as beside a long writer, on
+    /// a read-only connection or on a replica, the key is returned without it, after at most
+    /// 50 ms of waiting for a lock.
+    ///
+    /// An unknown id gets the same answer as a wrong secret, after as much work, unless the
+    /// key's hash is costly; see [`scrypt`](Self::scrypt).
     ///
     /// # Errors
     ///
     /// [`Rejected::NotFound`], [`Expired`](Rejected::Expired) or
     /// [`Revoked`](Rejected::Revoked) when it is not valid;
-    /// [`Failed`](Rejected::Failed) when that could not be found out, as the database failed
-    /// or the row cannot be read.
+    /// [`Failed`](Rejected::Failed) when that could not be found out, as the database failed,
+    /// the row cannot be read, or too many costly hashes are being computed.
     pub fn verify<C>(&self, conn: &mut C, secret: impl AsRef<str>) -> Result<ApiKey, Rejected>
     where
         C: DatabaseConnection,
     {
         let secret = secret.as_ref();
-        let Some(parts) = Parts::of(secret) else {
-            return Err(Rejected::NotFound);
-        };
+        let id = id_of(secret).ok_or(Rejected::NotFound)?;
         let now = self.clock.now();
-        let hash = hash::of(secret);
-        let checker = KeyChecker {
-            id: parts.id,
-            head: parts.head,
-            hash: &hash,
-        };
-        let found = first(conn, Check, [Bind::key(parts.id)], checker);
-        let mut key = match found.map_err(AuthError::of::<C::Backend>)? {
-            Some(Checked::Right(key)) => key.map_err(AuthError::from)?,
-            Some(Checked::Scrypt(stored, key)) if self.scrypt => {
-                SCRYPT_MET.store(true, Ordering::Relaxed);
-                if !hash::scrypt_matches(&stored, secret) {
-                    return Err(Rejected::NotFound);
-                }
-                let values = [Bind::from(&hash), Bind::from(parts.id), Bind::from(&stored)];
-                execute(conn, Upgrade, values).map_err(AuthError::of::<C::Backend>)?;
-                key.map_err(AuthError::from)?
+        let checker = KeyChecker { id, key: secret };
+        let found = first(conn, Check, [Bind::key(id)], checker);
+        let found = match found.map_err(AuthError::of::<C::Backend>)? {
+            Some(Checked::Right(found)) => Some(found),
+            Some(Checked::Costly(text, found)) => {
+                self.costly_matches(&text, secret)?.then_some(found)
             }
-            other => {
-                if matches!(other, Some(Checked::WrongByScrypt)) {
-                    SCRYPT_MET.store(true, Ordering::Relaxed);
-                }
-                if self.scrypt && SCRYPT_MET.load(Ordering::Relaxed) {
-                    hash::pretend_scrypt(secret);
-                }
-                return Err(Rejected::NotFound);
+            Some(Checked::Wrong) => None,
+            None => {
+                hash::pretend(secret);
+                None
             }
         };
+        let Found { key, revoked } = found.ok_or(Rejected::NotFound)?;
+        let key = key.map_err(AuthError::from)?;
         if has_ended(key.expires_at, now) {
             return Err(Rejected::Expired);
         }
-        if key.revoked_at.is_some() {
+        if revoked || key.revoked_at.is_some() {
             return Err(Rejected::Revoked);
         }
-        if self.stamp(conn, &mut key, now)? {
+        if !self.stamp(conn, &key, now)? {
             return Ok(key);
         }
-        // Meanwhile it was revoked or deleted, or another noted its use.
+        // Meanwhile it may have been revoked or deleted.
         match self.find(conn, &key.id)? {
             Some(key) if key.revoked_at.is_none() => Ok(key),
             Some(_) => Err(Rejected::Revoked),
@@ -121,26 +117,23 @@ impl ApiKeyStore {
         }
     }
 
-    /// Notes the use of a key if that is due, and says whether all is as it was read. It
-    /// writes that one column, so it cannot undo a revocation.
-    fn stamp<C>(
-        &self,
-        conn: &mut C,
-        key: &mut ApiKey,
-        now: DateTime<Utc>,
-    ) -> Result<bool, AuthError>
+    /// Notes the use of a key if that is due and can be done at once, and says whether it was
+    /// due. It writes that one column, so it cannot undo a revocation.
+    fn stamp<C>(&self, conn: &mut C, key: &ApiKey, now: DateTime<Utc>) -> Result<bool, AuthError>
     where
         C: DatabaseConnection,
     {
         let due = clock::before(now, self.use_window);
-        if key.last_used_at.is_some_and(|last| last > due) {
-            return Ok(true);
+        let is_due = key.last_used_at.is_none_or(|last| last <= due);
+        if !is_due || self.use_window == Duration::MAX {
+            return Ok(false);
         }
-        let (time, used_at) = stored::<C::Backend>(now, "the time of use")?;
-        let values = [Bind::time(time), Bind::from(&key.id), moment(due)];
-        let noted = execute(conn, Stamp, values).map_err(AuthError::of::<C::Backend>)?;
-        key.last_used_at = Some(used_at);
-        Ok(noted > 0)
+        if let Ok((time, _)) = stored::<C::Backend>(now, "the time of use") {
+            let values = [Bind::time(time), Bind::from(&key.id), moment(due)];
+            // Whatever is in the way of it, the key is good.
+            let _ = execute_briefly(conn, Stamp, values);
+        }
+        Ok(true)
     }
 
     /// The key with this id, valid or not.
@@ -158,7 +151,7 @@ impl ApiKeyStore {
 
     /// Puts a new key in the place of one that is not revoked, with the same user, name,
     /// prefix, scopes and end unless told otherwise. The old one is revoked in the same
-    /// transaction. `None` when there is no such key, or when the new one would have ended
+    /// transaction, as [`revoke`](Self::revoke) does it. `None` when there is no such key, or when the new one would have ended
     /// already; then nothing has changed.
     ///
     /// # Errors
@@ -191,7 +184,12 @@ impl ApiKeyStore {
         Ok((changed.first() == Some(&1)).then_some((secret, new.key)))
     }
 
-    /// Revokes a key for ever and says whether it was valid for anything before.
+    /// Revokes a key for ever and says whether it was not revoked before.
+    ///
+    /// Sets `revokedAt` and marks the stored hash as well, so that the key is no longer valid
+    /// for programs that do not read `revokedAt`, such as Covara (TypeScript). A key that
+    /// another program or an earlier version of this library revoked gets the mark when it is
+    /// revoked here again.
     ///
     /// # Errors
     ///
@@ -200,12 +198,18 @@ impl ApiKeyStore {
     where
         C: DatabaseConnection,
     {
+        let id = id.as_ref();
         let (now, _) = stored::<C::Backend>(self.clock.now(), "the time of revocation")?;
-        let revoked = execute(conn, Revoke, [Bind::time(now), Bind::key(id.as_ref())]);
-        Ok(revoked.map_err(AuthError::of::<C::Backend>)? > 0)
+        let revoked = execute(conn, Revoke, [Bind::time(now), Bind::key(id)]);
+        if revoked.map_err(AuthError::of::<C::Backend>)? > 0 {
+            return Ok(true);
+        }
+        execute(conn, Close, [Bind::key(id)]).map_err(AuthError::of::<C::Backend>)?;
+        Ok(false)
     }
 
-    /// A user's keys, the newest first, with those that ended or were revoked.
+    /// Lists a user's keys, the newest first and those of one moment by id, expired and
+    /// revoked ones among them.
     ///
     /// A row that cannot be read is an error in its place and spoils no other.
     ///
