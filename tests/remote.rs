@@ -1,7 +1,11 @@
 //! Remote SQLite: libSQL and D1, against their real servers.
 
 mod remote {
+    mod batches;
+    mod binds;
+    mod by_hand;
     mod concurrency;
+    mod counters;
     mod environment;
     mod events;
     mod extremes;
@@ -9,8 +13,10 @@ mod remote {
     mod harness;
     mod interrupted;
     mod memory;
+    mod multi;
     mod parsers;
     mod pools;
+    mod scripts;
     mod secrets;
     mod seeds;
     mod tls;

@@ -77,9 +77,11 @@ pub use typed::{AnyDatabase, Typed};
 
 /// Connections to remote servers over HTTP, on Diesel's own `Sqlite` backend.
 ///
-/// Whatever works on a [`SqliteConnection`](diesel::SqliteConnection), your `table!` schemas
-/// and derives, migrations, seeds, stores and pools, works on them unchanged, as far as the
-/// server can do it. Each connection says what it cannot.
+/// Your `table!` schemas and derives and this library's migrations, seeds, stores, search and pools
+/// are the same as on a [`SqliteConnection`](diesel::SqliteConnection), and so are most of Diesel's
+/// queries. Some do not compile and some are errors: each connection lists them, with what to
+/// write instead. They may be variants of an enum that derives
+/// [`MultiConnection`](diesel::MultiConnection).
 ///
 /// Diesel's own `MigrationHarness` runs each migration in a transaction, so it works on libSQL
 /// and not on D1, where it makes its own table and then fails: apply your own migrations

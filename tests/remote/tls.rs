@@ -202,24 +202,28 @@ fn plain_http_is_for_this_machine_unless_asked_for_by_name() {
     }
 }
 
-/// Where a server wants the stream to go on is where it goes on, but not without encryption.
+/// The server's answer with this in the place of no base URL.
+fn go_on_at(url: String) -> Fault {
+    Fault::Change(Box::new(move |body| {
+        let text = String::from_utf8(body).unwrap();
+        let new = format!("\"base_url\":\"{url}\"");
+        assert!(text.contains("\"base_url\":null"), "{text}");
+        text.replace("\"base_url\":null", &new).into_bytes()
+    }))
+}
+
+fn insert(conn: &mut LibsqlConnection) -> diesel::result::QueryResult<usize> {
+    diesel::sql_query("INSERT INTO t VALUES (1)").execute(conn)
+}
+
+/// Where a server wants the stream to go on is where it goes on, but only on its own host.
 #[test]
-fn the_servers_base_url_is_honoured() {
+fn the_servers_base_url_is_honoured_on_its_own_host() {
     let db = sqld::TestDb::new();
     let here = FaultProxy::new(&db.url());
     let there = FaultProxy::new(&db.url());
     let mut conn = LibsqlConnection::establish(&here.origin()).unwrap();
     conn.batch_execute("CREATE TABLE t (a INTEGER)").unwrap();
-    let insert =
-        |conn: &mut LibsqlConnection| diesel::sql_query("INSERT INTO t VALUES (1)").execute(conn);
-    let go_on_at = |url: String| {
-        Fault::Change(Box::new(move |body| {
-            let text = String::from_utf8(body).unwrap();
-            let new = format!("\"base_url\":\"{url}\"");
-            assert!(text.contains("\"base_url\":null"), "{text}");
-            text.replace("\"base_url\":null", &new).into_bytes()
-        }))
-    };
 
     here.forget();
     here.next(go_on_at(format!("{}/", there.origin())));
@@ -229,20 +233,78 @@ fn the_servers_base_url_is_honoured() {
     conn.transaction(insert).unwrap();
     assert_eq!((here.requests().len(), there.requests().len()), (4, 2));
 
+    let by_name = there.origin().replace("127.0.0.1", "localhost");
     for url in [
         "http://example.com",
+        "https://example.com",
+        // Another name may be another host.
+        &by_name,
         "file:///etc/passwd",
         "",
         "javascript:0",
         // What stands before the @ is a user, not a host.
         "http://127.0.0.1:80@example.com",
+        "http://127.0.0.1@example.com",
         "http://localhost@example.com",
+        "https://127.0.0.1.example.com",
         "https://user@example.com",
         "http://127.0.0.1:80?@example.com",
+        "http://127.0.0.1\\\\@example.com",
         "https://",
     ] {
         here.next(go_on_at(url.to_owned()));
         let error = conn.transaction(insert).unwrap_err();
+        assert!(
+            matches!(error, Error::DeserializationError(_)),
+            "{url}: {error:?}"
+        );
+    }
+    assert_eq!(there.requests().len(), 2, "nothing more was said there");
+}
+
+#[test]
+fn other_hosts_are_honoured_where_the_url_lists_them() {
+    let db = sqld::TestDb::new();
+    let here = FaultProxy::new(&db.url());
+    let there = FaultProxy::new(&db.url());
+    let url = format!("{}?base_hosts=example.com,LOCALHOST", here.origin());
+    let mut conn = LibsqlConnection::establish(&url).unwrap();
+    conn.batch_execute("CREATE TABLE t (a INTEGER)").unwrap();
+    let by_name = there.origin().replace("127.0.0.1", "localhost");
+    here.next(go_on_at(by_name));
+    conn.transaction(insert).unwrap();
+    assert_eq!(there.requests().len(), 2);
+    // Not without encryption, and none that only ends like it.
+    for url in ["http://example.com", "https://evil-example.com"] {
+        here.next(go_on_at(url.to_owned()));
+        let error = conn.transaction(insert).unwrap_err();
         assert!(matches!(error, Error::DeserializationError(_)), "{error:?}");
     }
+    for list in ["example.com:443", "https://example.com", "a@example.com"] {
+        let url = format!("{}?base_hosts={list}", here.origin());
+        assert!(LibsqlConnection::establish(&url).is_err(), "{list}");
+    }
+}
+
+/// Even on the same host, even where unencrypted HTTP is accepted.
+#[test]
+fn an_encrypted_connection_stays_encrypted() {
+    let db = sqld::TestDb::new();
+    let proxy = FaultProxy::new(&db.url());
+    let plain = FaultProxy::new(&db.url());
+    let ours = Authority::new();
+    let server = ours.serve(port_of(&proxy.origin()), "IP:127.0.0.1");
+    let certificate = ours.certificate();
+    let url = format!(
+        "https://127.0.0.1:{}?authToken=secret&allow_plain_http=true&sslrootcert={}",
+        server.port,
+        certificate.display()
+    );
+    let mut conn = LibsqlConnection::establish(&url).unwrap();
+    conn.batch_execute("CREATE TABLE t (a INTEGER)").unwrap();
+    proxy.next(go_on_at(plain.origin()));
+    let error = conn.transaction(insert).unwrap_err();
+    assert!(matches!(error, Error::DeserializationError(_)), "{error:?}");
+    assert_eq!(plain.requests().len(), 0, "the token was not sent there");
+    conn.transaction(insert).unwrap();
 }

@@ -3,7 +3,13 @@
 use diesel::result::{DatabaseErrorKind, Error};
 
 /// What servers put around SQLite's own words.
-const PREFIXES: [&str; 4] = ["SQLite error: ", "SQLITE_ERROR: ", "D1_ERROR: ", "Error: "];
+const PREFIXES: [&str; 5] = [
+    "SQLite error: ",
+    "SQL input error: ",
+    "SQLITE_ERROR: ",
+    "D1_ERROR: ",
+    "Error: ",
+];
 
 /// An error of the database itself.
 pub(super) fn statement_error(message: &str) -> Error {
@@ -12,6 +18,9 @@ pub(super) fn statement_error(message: &str) -> Error {
         .iter()
         .find_map(|prefix| words.strip_prefix(prefix))
     {
+        words = rest;
+    }
+    if let Some((rest, _)) = words.rsplit_once(" (at offset ") {
         words = rest;
     }
     // «…: SQLITE_CONSTRAINT», with an extended code behind it.

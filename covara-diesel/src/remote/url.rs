@@ -143,16 +143,25 @@ pub(super) fn check_encrypted(url: &str, options: &Options) -> ConnectionResult<
     ))
 }
 
-pub(super) fn is_loopback(authority: &str) -> bool {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').unwrap_or_default(),
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+/// The host of an authority, an IPv6 address in its brackets; none if what follows it is no port:
+/// `127.0.0.1:80@example.com` leads to another host.
+pub(super) fn host(authority: &str) -> Option<&str> {
+    let end = match authority.starts_with('[') {
+        true => authority.find(']')? + 1,
+        false => authority.find(':').unwrap_or(authority.len()),
     };
-    // Behind a port that is none there may be another host: `127.0.0.1:80@example.com`.
-    let port = port.strip_prefix(':').unwrap_or(port);
-    if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+    let (host, port) = authority.split_at(end);
+    let digits = port.strip_prefix(':').unwrap_or(port);
+    let is_port = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = !host.is_empty() && !host.contains(['@', '/', '\\']);
+    (is_name && is_port).then_some(host)
+}
+
+pub(super) fn is_loopback(authority: &str) -> bool {
+    let Some(host) = host(authority) else {
         return false;
-    }
+    };
+    let host = host.trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost")
         || host
             .parse::<std::net::IpAddr>()

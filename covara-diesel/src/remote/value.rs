@@ -1,7 +1,12 @@
 //! Values as they travel, whatever the protocol.
 
 use std::borrow::Cow;
+use std::ffi::CString;
 use std::ops::Range;
+
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+
+use super::sql::{Facts, rewrite_placeholders, statements};
 
 /// A value that is bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,18 +26,47 @@ pub enum Value {
 /// A statement as the server gets it.
 #[derive(Debug, Clone)]
 pub struct Statement {
-    /// Its SQL.
+    /// Its SQL, in which no placeholder has a name.
     pub sql: String,
-    /// What its placeholders stand for, in their order.
+    /// What its placeholders stand for, by their numbers.
     pub arguments: Vec<Value>,
+    pub(super) facts: Facts,
 }
 
 impl Statement {
-    pub(super) fn new(sql: impl Into<String>) -> Self {
+    pub(super) fn new(sql: impl Into<String>, arguments: Vec<Value>) -> Self {
+        let sql = sql.into();
+        let facts = Facts::of(&sql);
+        Self::of_facts(sql, arguments, facts)
+    }
+
+    /// One whose text was read already.
+    pub(super) fn of_facts(sql: String, arguments: Vec<Value>, facts: Facts) -> Self {
+        // Servers take values by number, and know names by names of their own.
+        let sql = match facts.has_names {
+            true => {
+                rewrite_placeholders(&sql, |position| format!("?{}", position.saturating_add(1)))
+            }
+            false => sql,
+        };
         Self {
-            sql: sql.into(),
-            arguments: Vec::new(),
+            sql,
+            arguments,
+            facts,
         }
+    }
+
+    /// The statements of a script, in which nothing is bound: every placeholder is NULL.
+    pub(super) fn all_of(script: &str) -> QueryResult<Vec<Self>> {
+        // As on a file.
+        let script = CString::new(script)?;
+        let script = script.to_str().unwrap_or_default();
+        let all = statements(script).into_iter().map(|sql| {
+            let facts = Facts::of(sql);
+            let arguments = vec![Value::Null; most_binds(&facts)?];
+            Ok(Self::of_facts(sql.to_owned(), arguments, facts))
+        });
+        all.collect()
     }
 
     /// About how large it is as JSON.
@@ -44,6 +78,20 @@ impl Statement {
         });
         self.sql.len() + arguments.sum::<usize>()
     }
+}
+
+/// `SQLITE_MAX_VARIABLE_NUMBER` of SQLite as it comes.
+pub(super) const MOST_BINDS: usize = 32_766;
+
+/// How many values a statement has, or SQLite's own error for too many of them.
+pub(super) fn most_binds(facts: &Facts) -> QueryResult<usize> {
+    if facts.placeholders > MOST_BINDS {
+        return Err(Error::DatabaseError(
+            DatabaseErrorKind::Unknown,
+            Box::new("too many SQL variables".to_owned()),
+        ));
+    }
+    Ok(facts.placeholders)
 }
 
 /// A value of an answer. Text stays where it is in the answer unless it was escaped.
@@ -77,15 +125,49 @@ pub struct Rows {
     pub(super) body: String,
     /// Names of the columns.
     pub(super) columns: Vec<String>,
-    /// Row by row.
-    pub(super) cells: Vec<Cell>,
+    pub(super) cells: Cells,
+}
+
+/// The values of an answer, row by row.
+#[derive(Debug)]
+pub(super) enum Cells {
+    Listed(Vec<Cell>),
+    /// Still in the answer: a list of small values would take many times their space.
+    InBody(InBody),
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
+}
+
+/// Values that are read from the answer when they are asked for, one after the other.
+#[derive(Debug)]
+pub(super) struct InBody {
+    /// Where the first row is.
+    pub(super) start: usize,
+    pub(super) rows: usize,
+    /// The columns of floating-point numbers.
+    pub(super) real: Vec<bool>,
+    pub(super) read: ReadCell,
+}
+
+/// Reads the value after the one that ended there in the answer, and says where it ends itself.
+pub(super) type ReadCell = fn(&str, usize, Column) -> Option<(Cell, usize)>;
+
+/// What reading a value needs to know of its column.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column {
+    pub(super) is_first: bool,
+    pub(super) is_real: bool,
 }
 
 impl Rows {
     pub(super) fn count(&self) -> usize {
-        match self.columns.len() {
-            0 => 0,
-            width => self.cells.len() / width,
+        match &self.cells {
+            Cells::InBody(cells) => cells.rows,
+            Cells::Listed(cells) => cells.len().checked_div(self.columns.len()).unwrap_or(0),
         }
     }
 
@@ -95,7 +177,7 @@ impl Rows {
 }
 
 /// Where `part` lies in `whole`, if it does.
-fn range_in(whole: &str, part: &str) -> Option<Range<usize>> {
+pub(super) fn range_in(whole: &str, part: &str) -> Option<Range<usize>> {
     let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
     let range = start..start.checked_add(part.len())?;
     (range.end <= whole.len()).then_some(range)

@@ -23,7 +23,7 @@ impl fmt::Display for Together<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, statement) in self.0.iter().enumerate() {
             let between = if position == 0 { "" } else { "; " };
-            write!(f, "{between}{}", statement.sql)?;
+            write!(f, "{between}{}", statement.sql.trim_end_matches(';'))?;
         }
         Ok(())
     }
@@ -111,7 +111,7 @@ fn fails<'s, D: Driver>(
     statements: impl Iterator<Item = &'s Statement>,
 ) -> QueryResult<bool> {
     let mut tried: Vec<Statement> = statements.cloned().collect();
-    tried.push(Statement::new(TAKE_BACK));
+    tried.push(Statement::new(TAKE_BACK, Vec::new()));
     match driver.execute_atomically(&tried) {
         Err(error) if message(&error).contains(TAKEN_BACK) => Ok(false),
         Err(error) if is_of_a_statement(&error) => Ok(true),

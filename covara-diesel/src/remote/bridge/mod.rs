@@ -8,15 +8,18 @@
 
 mod batch;
 mod private;
+mod save_changes;
 mod transactions;
 
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
 use diesel::connection::{CacheSize, Connection};
 use diesel::connection::{
     ConnectionSealed, DebugQuery, DynInstrumentation, Instrumentation, InstrumentationEvent,
-    LoadConnection, SimpleConnection, StrQueryHelper, TransactionManager, TransactionManagerStatus,
+    LoadConnection, MultiConnectionHelper, SimpleConnection, StrQueryHelper, TransactionManager,
+    TransactionManagerStatus,
 };
 use diesel::expression::QueryMetadata;
 use diesel::migration::MigrationConnection;
@@ -30,7 +33,6 @@ use batch::{Batch, Together};
 use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
-use super::sql::statements;
 use super::value::{Rows, Statement};
 use crate::connection::{BatchError, DatabaseConnection, LockWait, transaction_depth};
 
@@ -179,13 +181,23 @@ impl<D: Driver> RemoteConnection<D> {
 
 impl<D: Driver> ConnectionSealed for RemoteConnection<D> {}
 
+/// For `#[derive(diesel::MultiConnection)]`.
+impl<D: Driver> MultiConnectionHelper for RemoteConnection<D> {
+    fn to_any<'a>(lookup: &mut ()) -> &mut (dyn Any + 'a) {
+        lookup
+    }
+
+    fn from_any(lookup: &mut dyn Any) -> Option<&mut ()> {
+        lookup.downcast_mut()
+    }
+}
+
 impl<D: Driver> SimpleConnection for RemoteConnection<D> {
     fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
         if let Some(batch) = &mut self.batch {
             // Nothing happens yet: the observer hears of it when it is sent.
-            statements(query)
-                .into_iter()
-                .for_each(|statement| batch.add(Statement::new(statement)));
+            let statements = Statement::all_of(query)?;
+            statements.into_iter().for_each(|one| batch.add(one));
             return Ok(());
         }
         self.observed_sql(query, |conn| conn.driver.script(query))

@@ -11,15 +11,16 @@ use diesel::backend::Backend;
 use diesel::connection::{DynInstrumentation, LoadConnection, SimpleConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{
-    AstPass, MoveableBindCollector, Query, QueryBuilder, QueryFragment, QueryId,
+    AstPass, BindCollector, MoveableBindCollector, Query, QueryBuilder, QueryFragment, QueryId,
 };
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel::row::{Field, Row};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary, Untyped};
 use diesel::sqlite::{Sqlite, SqliteQueryBuilder, SqliteType, SqliteValue};
 
-use crate::remote::sql::placeholders;
-use crate::remote::value::{Cell, Rows, Statement, Value};
+use crate::remote::sql::Facts;
+use crate::remote::value::{Cell, Cells, Column, MOST_BINDS, Rows, Statement, Value, most_binds};
 
 type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
 
@@ -44,43 +45,91 @@ INSERT INTO numbers SELECT n FROM up";
 pub(super) struct Private {
     conn: SqliteConnection,
     reading: Reading,
+    mark: u128,
 }
 
 /// The answer that is being read, shared with the SQL function.
 #[derive(Clone, Default)]
-pub(super) struct Reading(Arc<Mutex<(Arc<Rows>, usize)>>);
+pub(super) struct Reading(Arc<Mutex<Place>>);
+
+/// A place in an answer.
+#[derive(Default)]
+struct Place {
+    rows: Arc<Rows>,
+    /// The next value in the list, or the end of the last one in the answer's text.
+    next: usize,
+    column: usize,
+}
 
 impl Reading {
     fn next(&self) -> NextCell {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (rows, next) = &mut *state;
-        let index = *next;
-        *next += 1;
-        NextCell {
-            rows: Arc::clone(rows),
-            index,
-        }
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = Arc::clone(&place.rows);
+        let cell = match &rows.cells {
+            Cells::Listed(_) => {
+                let index = place.next;
+                place.next += 1;
+                Found::Listed(index)
+            }
+            Cells::InBody(cells) => {
+                let column = Column {
+                    is_first: place.column == 0,
+                    is_real: cells.real.get(place.column).copied().unwrap_or(false),
+                };
+                place.column = (place.column + 1) % rows.columns.len().max(1);
+                let found = (cells.read)(&rows.body, place.next, column);
+                Found::Read(found.map(|(cell, end)| {
+                    place.next = end;
+                    cell
+                }))
+            }
+        };
+        NextCell { rows, cell }
     }
 
     pub(super) fn set(&self, rows: Rows) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Arc::new(rows), 0);
+        let next = match &rows.cells {
+            Cells::Listed(_) => 0,
+            Cells::InBody(cells) => cells.start,
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Place {
+            rows: Arc::new(rows),
+            next,
+            column: 0,
+        };
     }
 }
 
 struct NextCell {
     rows: Arc<Rows>,
-    index: usize,
+    cell: Found,
+}
+
+enum Found {
+    /// At this place in the list.
+    Listed(usize),
+    Read(Option<Cell>),
+}
+
+impl NextCell {
+    fn cell(&self) -> Option<&Cell> {
+        match (&self.cell, &self.rows.cells) {
+            (Found::Listed(index), Cells::Listed(cells)) => cells.get(*index),
+            (Found::Read(cell), _) => cell.as_ref(),
+            (Found::Listed(_), Cells::InBody(_)) => None,
+        }
+    }
 }
 
 impl fmt::Debug for NextCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NextCell").field(&self.index).finish()
+        f.debug_struct("NextCell").finish_non_exhaustive()
     }
 }
 
 impl ToSql<Binary, Sqlite> for NextCell {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        match self.rows.cells.get(self.index) {
+        match self.cell() {
             None => return Err("the answer has no more values".into()),
             Some(Cell::Null) => return Ok(IsNull::Yes),
             Some(Cell::Integer(number)) => out.set_value(*number),
@@ -116,21 +165,29 @@ impl QueryFragment<Sqlite> for Answer {
     }
 }
 
-/// The binds of another query as rows.
+/// The binds of another query as rows, and behind them a mark.
+///
+/// Diesel keeps the statement with the numbers that were bound to it before, so where a query has
+/// fewer binds than placeholders, the rows that it leaves out hold values of other statements.
+/// The mark says where its own end.
 struct Shown<'s, T: ?Sized> {
     sql: String,
     source: &'s T,
+    mark: [u8; 16],
+    is_kept: bool,
 }
 
-/// `SQLITE_MAX_VARIABLE_NUMBER` of SQLite as it comes.
-const MOST_BINDS: usize = 32_766;
-
 impl<'s, T: ?Sized> Shown<'s, T> {
-    fn new(source: &'s T, count: usize) -> Self {
+    fn new(source: &'s T, count: usize, mark: [u8; 16]) -> Self {
         // Sizes are few, so that few statements are kept; what is not bound is not read.
-        let size = count.next_power_of_two().min(MOST_BINDS).max(count);
+        let size = (count + 1).next_power_of_two().min(MOST_BINDS).max(count);
         let sql = format!("VALUES (?){}", ", (?)".repeat(size - 1));
-        Self { sql, source }
+        Self {
+            sql,
+            source,
+            mark,
+            is_kept: size > count,
+        }
     }
 }
 
@@ -161,12 +218,25 @@ impl<T: QueryFragment<Sqlite> + ?Sized> QueryFragment<Sqlite> for Shown<'_, T> {
         lookup: &mut (),
         backend: &'b Sqlite,
     ) -> QueryResult<()> {
-        self.source.collect_binds(out, lookup, backend)
+        self.source.collect_binds(out, lookup, backend)?;
+        match self.is_kept {
+            true => out.push_bound_value::<Binary, [u8; 16]>(&self.mark, lookup),
+            // There is no room for a mark; a statement that is not kept holds no old values.
+            false => Ok(()),
+        }
     }
 
     fn is_safe_to_cache_prepared(&self, _: &Sqlite) -> QueryResult<bool> {
-        Ok(true)
+        Ok(self.is_kept)
     }
+}
+
+/// SQLite's error for more binds than placeholders.
+fn too_many_binds() -> Error {
+    Error::DatabaseError(
+        DatabaseErrorKind::Unknown,
+        Box::new("column index out of range".to_owned()),
+    )
 }
 
 /// How many binds a query has; slow, as Diesel copies and boxes each to say so.
@@ -191,7 +261,11 @@ impl Private {
         covara_next_utils::register_nondeterministic_impl(&conn, move || shared.next())
             .and_then(|()| conn.batch_execute(SET_UP))
             .map_err(ConnectionError::CouldntSetupConfiguration)?;
-        Ok(Self { conn, reading })
+        Ok(Self {
+            conn,
+            reading,
+            mark: 0,
+        })
     }
 
     /// SQL and binds of a query.
@@ -202,26 +276,48 @@ impl Private {
         let mut sql = SqliteQueryBuilder::new();
         source.to_sql(&mut sql, &Sqlite)?;
         let sql = sql.finish();
-        let arguments = self.arguments(source, &sql)?;
-        Ok(Statement { sql, arguments })
+        let facts = Facts::of(&sql);
+        let arguments = self.arguments(source, most_binds(&facts)?)?;
+        Ok(Statement::of_facts(sql, arguments, facts))
     }
 
-    fn arguments<T>(&mut self, source: &T, sql: &str) -> QueryResult<Vec<Value>>
+    /// The values of a query's `count` placeholders: NULL where nothing is bound, as SQLite has
+    /// it.
+    fn arguments<T>(&mut self, source: &T, count: usize) -> QueryResult<Vec<Value>>
     where
         T: QueryFragment<Sqlite> + ?Sized,
     {
-        let count = match placeholders(sql) {
-            Some(count) => count,
-            None => count_binds(source)?,
-        };
         if count == 0 {
-            return Ok(Vec::new());
+            return match count_binds(source)? {
+                0 => Ok(Vec::new()),
+                _ => Err(too_many_binds()),
+            };
         }
-        let mut values = Vec::with_capacity(count);
-        for row in self.conn.load(Shown::new(source, count))?.take(count) {
+        // Another one each time: a value that was kept is never taken for it.
+        self.mark = self.mark.wrapping_add(1);
+        let mark = self.mark.to_ne_bytes();
+        let shown = Shown::new(source, count, mark);
+        let is_marked = shown.is_kept;
+        let mut values = Vec::with_capacity(count + 1);
+        for row in self.conn.load(shown)?.take(count + 1) {
             let row = row?;
             let value = row.get(0).and_then(|field| field.value().map(value_of));
             values.push(value.unwrap_or(Value::Null));
+        }
+        if !is_marked {
+            return Ok(values);
+        }
+        match values.pop() {
+            Some(Value::Blob(bytes)) if bytes == mark => {}
+            // Not as many as there are placeholders.
+            _ => {
+                let bound = count_binds(source)?;
+                if bound > count {
+                    return Err(too_many_binds());
+                }
+                values.truncate(bound);
+                values.resize(count, Value::Null);
+            }
         }
         Ok(values)
     }

@@ -125,7 +125,12 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
             }
             Some(outer) => {
                 let script = format!("RELEASE SAVEPOINT {}", savepoint(outer));
-                conn.observed_sql(&script, |conn| conn.driver.script(&script))?;
+                let released = conn.observed_sql(&script, |conn| conn.driver.script(&script));
+                if let Err(error) = released {
+                    // The caller takes the savepoint for ended, so it has to be.
+                    Self::rollback_transaction(conn)?;
+                    return Err(error);
+                }
                 change(
                     &mut conn.transactions,
                     TransactionDepthChange::DecreaseDepth,

@@ -4,15 +4,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use diesel::result::QueryResult;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
-use crate::remote::error::{malformed, unsendable};
+use super::check;
+use crate::remote::error::{malformed, not_of_protocol, unsendable};
 use crate::remote::grid::Grid;
 use crate::remote::sql::rewrite_placeholders;
-use crate::remote::value::{Cell, Rows, Statement, Value};
+use crate::remote::value::{Cell, Cells, Column, InBody, Rows, Statement, Value, range_in};
 
 /// JSON numbers are doubles on the way: from here on some whole numbers share one.
 const MOST_EXACT: u64 = (1 << 53) - 1;
@@ -117,10 +120,10 @@ struct Meta {
 struct Table<'a> {
     columns: Vec<String>,
     #[serde(borrow)]
-    rows: Grid<Received<'a>>,
+    rows: &'a RawValue,
 }
 
-enum Received<'a> {
+pub(super) enum Received<'a> {
     Null,
     Integer(i64),
     /// A whole number that was perhaps another one.
@@ -141,7 +144,9 @@ impl StatementResult<'_> {
 
     /// The one number that a query yields.
     pub(super) fn number(&self) -> QueryResult<usize> {
-        match self.results.rows.cells.as_slice() {
+        let rows: Grid<Received<'_>> = serde_json::from_str(self.results.rows.get())
+            .map_err(|error| not_of_protocol(&error))?;
+        match rows.cells.as_slice() {
             [Received::Integer(number)] => {
                 usize::try_from(*number).map_err(|_| malformed("a count below 0"))
             }
@@ -153,13 +158,12 @@ impl StatementResult<'_> {
     /// The rows, whose text is `body`; `real` says which columns hold doubles.
     pub(super) fn rows(self, body: &str, real: &[bool]) -> QueryResult<Rows> {
         let Table { columns, rows } = self.results;
-        let width = columns.len();
-        let cells = rows.into_cells(width)?.into_iter().enumerate();
-        let cells = cells.map(|(position, cell)| {
-            let column = position.checked_rem(width).unwrap_or_default();
-            cell_of(cell, real.get(column).copied().unwrap_or(false), body)
-        });
-        let cells = cells.collect::<QueryResult<_>>()?;
+        let cells = match range_in(body, rows.get()) {
+            Some(range) if range.len() > MOST_LISTED => {
+                Cells::InBody(in_body(range, rows, columns.len(), real)?)
+            }
+            _ => Cells::Listed(listed(rows, columns.len(), real, body)?),
+        };
         Ok(Rows {
             body: String::new(),
             columns,
@@ -168,7 +172,47 @@ impl StatementResult<'_> {
     }
 }
 
-fn cell_of(received: Received<'_>, is_real: bool, body: &str) -> QueryResult<Cell> {
+/// Answers up to here, in bytes, are read once and kept as a list, which is the fastest and takes
+/// up to 12 times their space.
+const MOST_LISTED: usize = 1 << 20;
+
+fn listed(rows: &RawValue, width: usize, real: &[bool], body: &str) -> QueryResult<Vec<Cell>> {
+    let grid: Grid<Received<'_>> =
+        serde_json::from_str(rows.get()).map_err(|error| not_of_protocol(&error))?;
+    let cells = grid.into_cells(width)?.into_iter().enumerate();
+    let cells = cells.map(|(position, cell)| {
+        let column = position.checked_rem(width).unwrap_or_default();
+        cell_of(cell, real.get(column).copied().unwrap_or(false), body)
+    });
+    cells.collect()
+}
+
+/// Checks the rows in that range of the answer, which are then read one by one.
+fn in_body(
+    range: Range<usize>,
+    rows: &RawValue,
+    width: usize,
+    real: &[bool],
+) -> QueryResult<InBody> {
+    Ok(InBody {
+        start: range.start + 1,
+        rows: check::rows(rows.get(), width, real)?,
+        real: real.to_vec(),
+        read: next_cell,
+    })
+}
+
+/// The value after the one that ends at `at`: behind the bracket that begins its row, or behind a
+/// comma.
+fn next_cell(body: &str, at: usize, column: Column) -> Option<(Cell, usize)> {
+    let before = if column.is_first { '[' } else { ',' };
+    let start = at + body.get(at..)?.find(before)? + 1;
+    let mut values = serde_json::Deserializer::from_str(body.get(start..)?).into_iter();
+    let cell = cell_of(values.next()?.ok()?, column.is_real, body).ok()?;
+    Some((cell, start + values.byte_offset()))
+}
+
+pub(super) fn cell_of(received: Received<'_>, is_real: bool, body: &str) -> QueryResult<Cell> {
     Ok(match received {
         Received::Null => Cell::Null,
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³")]

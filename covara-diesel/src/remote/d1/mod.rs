@@ -2,6 +2,7 @@
 
 mod any;
 mod api;
+mod check;
 pub(crate) mod pool;
 mod url;
 
@@ -12,7 +13,7 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 use super::bridge::{Driver, RemoteConnection, unsupported};
 use super::error::{malformed, not_of_protocol, statement_error};
 use super::http::Http;
-use super::sql::{only_reads, statements};
+use super::sql::Done;
 use super::value::{Rows, Statement};
 use api::{Query, Reply, Request, StatementResult};
 use url::Target;
@@ -43,8 +44,43 @@ use url::Target;
 /// be written, those that others wrote read as NULL, and −0 reads as 0.
 /// `sqlite_version()`, most PRAGMAs, temporary tables and `ATTACH` are refused by D1.
 ///
-/// Diesel inserts a vector of structs with `Option` fields row by row, in a transaction, so
-/// give such structs `#[diesel(treat_none_as_default_value = false)]`.
+/// A large answer is read from its own text: it takes as much memory as it has bytes, beside what
+/// is made of its rows. `wrangler d1 export` refuses a database with virtual tables, and so with
+/// the FTS5 tables of a search index: delete the indexes before an export, and create and fill
+/// them afterwards.
+///
+/// # What does not work, and what to write instead
+///
+/// All that [`LibsqlConnection`](super::LibsqlConnection) lists, and:
+///
+/// | on a [`SqliteConnection`](diesel::SqliteConnection) | here | instead |
+/// |---|---|---|
+/// | [`transaction`](diesel::Connection::transaction), `test_transaction`, `begin_test_transaction` | an error | one [`batch`](RemoteConnection::batch) |
+/// | a `Vec`, slice or array of structs that derive `Insertable`, with `Option` fields or without | an error, as Diesel inserts them one by one in a transaction | `#[diesel(treat_none_as_default_value = false)]` on the struct, then it is one statement; or a `batch` of one insert a row, as below |
+/// | a script (`batch_execute`) that fails | nothing of it is kept | |
+/// | `BEGIN`, `COMMIT`, `SAVEPOINT` by hand | an error of D1 | one `batch` |
+/// | Diesel's `MigrationHarness` | an error after it made its own table | `wrangler d1 migrations apply` |
+///
+/// ```no_run
+/// # diesel::table! { users (id) { id -> BigInt, name -> Text, } }
+/// # #[derive(diesel::Insertable)]
+/// # #[diesel(table_name = users)]
+/// # struct NewUser { name: String }
+/// # fn insert(conn: &mut covara_diesel::remote::D1Connection, new: &[NewUser]) -> diesel::QueryResult<()> {
+/// use diesel::query_builder::QueryFragment;
+/// use diesel::sqlite::Sqlite;
+///
+/// // All or none of them, in one request.
+/// let rows: Vec<_> = new
+///     .iter()
+///     .map(|row| diesel::insert_into(users::table).values(row))
+///     .collect();
+/// let rows: Vec<&dyn QueryFragment<Sqlite>> = rows.iter().map(|row| row as _).collect();
+/// conn.batch(&rows)?;
+/// # Ok(())
+/// # }
+/// # fn main() {}
+/// ```
 ///
 /// ```no_run
 /// use covara_diesel::auto_migrate;
@@ -69,7 +105,9 @@ pub struct D1 {
 }
 
 const NO_TRANSACTIONS: &str = "D1 has no transactions over its API: send what must happen \
-     together as one batch()";
+     together as one batch(). Diesel begins one where several structs with defaults are inserted \
+     at once: give them #[diesel(treat_none_as_default_value = false)], or send each row as a \
+     statement of one batch()";
 
 impl D1 {
     /// Sends a request and hands its results to `read`, with the text they refer to.
@@ -129,7 +167,8 @@ impl Driver for D1 {
 
     fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows> {
         let request = Request::One(Query::new(statement)?);
-        let repeatable = only_reads(&statement.sql);
+        Done::default().then(&statement.facts)?;
+        let repeatable = statement.facts.only_reads;
         let (mut rows, body) = self.send(&request, repeatable, |mut results, body| {
             let last = results.pop().ok_or_else(|| malformed("no result"))?;
             last.rows(body, real)
@@ -148,12 +187,14 @@ impl Driver for D1 {
             return Ok(Vec::new());
         }
         let mut batch = Vec::with_capacity(2 * statements.len());
+        let mut done = Done::default();
         for statement in statements {
+            done.then(&statement.facts)?;
             batch.push(Query::new(statement)?);
             batch.push(Query::changes());
         }
         let count = batch.len();
-        let repeatable = statements.iter().all(|one| only_reads(&one.sql));
+        let repeatable = statements.iter().all(|one| one.facts.only_reads);
         let request = Request::Batch { batch };
         let (changed, _) = self.send(&request, repeatable, |results, _| {
             if results.len() != count {
@@ -173,8 +214,7 @@ impl Driver for D1 {
     }
 
     fn script(&mut self, sql: &str) -> QueryResult<()> {
-        let statements: Vec<_> = statements(sql).into_iter().map(Statement::new).collect();
-        self.execute_atomically(&statements).map(drop)
+        self.execute_atomically(&Statement::all_of(sql)?).map(drop)
     }
 
     fn begin(&mut self, _: &str) -> QueryResult<()> {

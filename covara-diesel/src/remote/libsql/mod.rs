@@ -5,21 +5,24 @@ mod hrana;
 mod numbers;
 pub(crate) mod pool;
 mod stream;
+mod transaction;
 mod url;
 
+use std::slice;
 use std::time::{Duration, Instant};
 
 use diesel::connection::TransactionManager;
-use diesel::result::{ConnectionResult, DatabaseErrorKind, Error, QueryResult};
+use diesel::result::{ConnectionResult, Error, QueryResult};
 
 use super::bridge::{Driver, RemoteConnection, RemoteTransactions};
 use super::error::malformed;
-use super::sql::{only_reads, statements};
-use super::value::{Rows, Statement};
+use super::sql::{Done, Ending};
+use super::value::{Cells, Rows, Statement};
 use crate::connection::message;
 use crate::engine::{Engine, Fault};
 use hrana::{Batch, Condition, Request, Step, Stmt};
 use stream::{Answer, Client};
+use transaction::{Over, Transaction, endings};
 use url::Target;
 
 /// A connection to a libSQL server, Turso among them, over HTTP (Hrana 3), on Diesel's
@@ -34,6 +37,7 @@ use url::Target;
 /// | `request_timeout` | longest wait for one answer, in seconds | 30 |
 /// | `statement_timeout` | longest wait for a statement with all its tries, in seconds | 60 |
 /// | `max_response_bytes` | largest answer that is read | 67,108,864 |
+/// | `base_hosts` | other hosts, separated by commas, to which the server may send a transaction, token included | its own host only |
 /// | `sslrootcert` | file of the certificates to trust, in PEM | the well-known ones |
 /// | `allow_plain_http` | `true`: unencrypted HTTP to other machines as well | `false` |
 ///
@@ -51,7 +55,7 @@ use url::Target;
 ///
 /// A request is sent again, at most 5 times within `statement_timeout`, if it did not reach
 /// the server, if the server refused to take it (429), or if it only reads. An error of the
-/// kind [`ClosedConnection`](DatabaseErrorKind::ClosedConnection) leaves open whether a
+/// kind [`ClosedConnection`](diesel::result::DatabaseErrorKind::ClosedConnection) leaves open whether a
 /// statement that writes was carried out. What is beyond its sight is a network that by itself
 /// hands a request to the server twice: outside of a transaction, a write that no key or
 /// condition protects is then done twice. In a transaction the second one is refused.
@@ -61,12 +65,28 @@ use url::Target;
 /// it in the address that it redirects to. Keep the targets `ureq` and `ureq_proto` at `info`
 /// where logs are kept.
 ///
-/// What differs from a local file: the words of syntax errors, no `ATTACH`, no `VACUUM`, no
-/// temporary tables, no infinite floating-point numbers (−0 is as in a file: negative where it
-/// is bound, 0 where it was stored), no answers above the server's limit
-/// (10 MB on sqld) or `max_response_bytes`. `BEGIN` by hand is refused outside of
-/// [`transaction`](diesel::Connection::transaction). A seed that meets NULL in a column
-/// `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
+/// What differs from a local file: the words of syntax errors, of which one anywhere in a script
+/// keeps all of it from running; no `ATTACH`, no `VACUUM`, no temporary tables, no infinite
+/// floating-point numbers (−0 is as in a file: negative where it is bound, 0 where it was stored),
+/// no answers above the server's limit (10 MB on sqld) or `max_response_bytes`. A seed that meets
+/// NULL in a column `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
+///
+/// # What does not work, and what to write instead
+///
+/// | on a [`SqliteConnection`](diesel::SqliteConnection) | here | instead |
+/// |---|---|---|
+/// | `get_result`, `get_results` of an insert of several rows | does not compile | insert row by row in a [`transaction`](diesel::Connection::transaction), each with `get_result` |
+/// | several rows with defaults and `on_conflict` | does not compile | `#[diesel(treat_none_as_default_value = false)]` on the struct, or row by row |
+/// | `immediate_transaction`, `exclusive_transaction` | do not exist | [`transaction`](diesel::Connection::transaction), which is immediate |
+/// | `register_impl` of SQL functions, collations, hooks, `serialize_database_to_buffer`, `with_raw_connection` | do not exist | there is no SQLite in this process to register them with |
+/// | `BEGIN` and `SAVEPOINT` by hand | an error, unless the same script ends what it begins | [`transaction`](diesel::Connection::transaction) |
+/// | `COMMIT` and `ROLLBACK` by hand in a `transaction` | done, and whatever follows in the transaction is an error that says which | leave its end to `transaction` |
+/// | `last_insert_rowid()`, `changes()` | an error, unless a statement before it in the same transaction, script or [`batch`](RemoteConnection::batch) has written: for the former, an `INSERT … VALUES` without `IGNORE` and `ON CONFLICT` | `RETURNING`, or the count that `execute` returns |
+/// | `total_changes()` | an error | add up what `execute` returns |
+/// | `as_returning()` of an enum that derives [`MultiConnection`](diesel::MultiConnection) | does not compile, with whatever connections | `returning(table::all_columns)` |
+///
+/// `save_changes` is two requests, an UPDATE and a SELECT, as on a file. Placeholders that nothing
+/// is bound to are NULL, and more binds than placeholders are an error, as on a file.
 ///
 /// ```no_run
 /// use covara_diesel::auto_migrate;
@@ -89,20 +109,9 @@ pub struct Libsql {
     lock_wait: Duration,
 }
 
-enum Transaction {
-    None,
-    /// On the client's stream.
-    Open,
-    /// Ended by the server or lost on the way, and nobody has been told by its end yet.
-    Lost,
-}
-
 /// As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout) on local files.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
-const TRANSACTION_LOST: &str = "the transaction was ended by the server or lost on the way to \
-     it; nothing of it is kept, begin again";
 
 impl RemoteConnection<Libsql> {
     /// Runs `work` in a transaction that takes no lock for writing, so that any number can
@@ -156,28 +165,50 @@ fn chain<'a>(stmts: Vec<Stmt<'a>>, in_transaction: bool) -> Request<'a> {
 impl Libsql {
     /// Runs statements in the open transaction or, each by itself, outside of any, and hands
     /// out the answer, in which all have succeeded.
-    fn run(&mut self, stmts: Vec<Stmt<'_>>, repeatable: bool) -> QueryResult<Answer> {
-        let count = stmts.len();
+    fn run(&mut self, statements: &[Statement], want_rows: bool) -> QueryResult<Answer> {
+        let count = statements.len();
+        let stmts = || -> QueryResult<Vec<Stmt<'_>>> {
+            let all = statements.iter();
+            all.map(|one| Stmt::new(one, want_rows)).collect()
+        };
+        let repeatable = statements.iter().all(|one| one.facts.only_reads);
+        let mut done = match self.transaction {
+            Transaction::Over(over) => return Err(over.error()),
+            Transaction::Open(done) => done,
+            Transaction::None => Done::default(),
+        };
+        for statement in statements {
+            done.then(&statement.facts)?;
+        }
         match self.transaction {
-            Transaction::Lost => Err(lost_transaction()),
-            Transaction::Open => {
+            Transaction::Over(over) => Err(over.error()),
+            Transaction::Open(_) => {
                 let deadline = self.client.deadline();
-                let requests = [chain(stmts, true), Request::GetAutocommit];
+                let requests = [chain(stmts()?, true), Request::GetAutocommit];
                 let answer = self.client.send(&requests, repeatable, deadline);
-                self.checked(answer, count)
+                let answer = self.checked(answer, &endings(statements))?;
+                if let Transaction::Open(before) = &mut self.transaction {
+                    *before = done;
+                }
+                Ok(answer)
             }
             Transaction::None => {
-                let requests = [chain(stmts, false), Request::GetAutocommit, Request::Close];
+                let requests = [
+                    chain(stmts()?, false),
+                    Request::GetAutocommit,
+                    Request::Close,
+                ];
                 let answer = self.unlocked(&requests, repeatable)?;
-                if answer.is_autocommit()? {
-                    answer.all_ran(count)
-                } else {
-                    Err(Error::QueryBuilderError(
-                        "a script left a transaction open, which was rolled back: use \
-                         transaction()"
-                            .into(),
-                    ))
+                let is_whole = answer.is_autocommit()?;
+                // Why a script broke off comes before what it left open.
+                let answer = answer.all_ran(count)?;
+                if is_whole {
+                    return Ok(answer);
                 }
+                Err(Error::QueryBuilderError(
+                    "a script left a transaction open, which was rolled back: use transaction()"
+                        .into(),
+                ))
             }
         }
     }
@@ -195,7 +226,7 @@ impl Libsql {
             let is_in_time = begun.elapsed() < self.lock_wait
                 && (is_asked_for || Instant::now() + LOCK_PAUSE < first);
             match answer.first_error() {
-                Some(error) if answer.nothing_ran() && is_locked(&error) && is_in_time => {
+                Some(error) if answer.ran() == 0 && is_locked(&error) && is_in_time => {
                     std::thread::sleep(LOCK_PAUSE);
                 }
                 _ => return Ok(answer),
@@ -207,31 +238,34 @@ impl Libsql {
     }
 
     /// Judges the answer to statements inside the transaction: is it still open?
-    fn checked(&mut self, answer: QueryResult<Answer>, count: usize) -> QueryResult<Answer> {
-        let judged = answer.and_then(|answer| match answer.is_autocommit() {
-            Ok(false) => Ok((answer.all_ran(count), true)),
-            Ok(true) => {
-                let error = answer.first_error().unwrap_or_else(lost_transaction);
-                Ok((Err(error), false))
-            }
-            Err(error) => Err(error),
-        });
-        match judged {
-            Ok((result, true)) => result,
-            Ok((result, false)) => {
-                self.lose();
-                result
-            }
+    fn checked(
+        &mut self,
+        answer: QueryResult<Answer>,
+        endings: &[Option<Ending>],
+    ) -> QueryResult<Answer> {
+        let judged = answer.and_then(|answer| Ok((answer.is_autocommit()?, answer)));
+        let (has_ended, answer) = match judged {
+            Ok(judged) => judged,
             Err(error) => {
-                self.lose();
-                Err(error)
+                self.end(Over::without_answer(endings));
+                return Err(error);
             }
+        };
+        if !has_ended {
+            return answer.all_ran(endings.len());
+        }
+        let over = Over::after(endings, answer.ran());
+        self.end(over);
+        match (answer.first_error(), over) {
+            (Some(error), _) => Err(error),
+            (None, Over::ByHand(_)) if answer.ran() == endings.len() => Ok(answer),
+            (None, over) => Err(over.error()),
         }
     }
 
-    fn lose(&mut self) {
+    fn end(&mut self, over: Over) {
         self.client.close();
-        self.transaction = Transaction::Lost;
+        self.transaction = Transaction::Over(over);
     }
 }
 
@@ -249,21 +283,19 @@ impl Driver for Libsql {
     }
 
     fn query(&mut self, statement: &Statement, _: &[bool]) -> QueryResult<Rows> {
-        let stmts = vec![Stmt::new(statement, true)?];
-        let answer = self.run(stmts, only_reads(&statement.sql))?;
+        let answer = self.run(slice::from_ref(statement), true)?;
         let (body, mut results) = answer.into_results();
         let last = results.pop().ok_or_else(|| malformed("no result"))?;
         let (columns, cells) = last.rows;
         Ok(Rows {
             body,
             columns,
-            cells,
+            cells: Cells::Listed(cells),
         })
     }
 
     fn execute(&mut self, statement: &Statement) -> QueryResult<usize> {
-        let stmts = vec![Stmt::new(statement, false)?];
-        let answer = self.run(stmts, only_reads(&statement.sql))?;
+        let answer = self.run(slice::from_ref(statement), false)?;
         answer
             .into_results()
             .1
@@ -274,7 +306,9 @@ impl Driver for Libsql {
 
     fn execute_atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>> {
         let mut stmts = vec![Stmt::of_text("BEGIN IMMEDIATE")];
+        let mut done = Done::default();
         for statement in statements {
+            done.then(&statement.facts)?;
             stmts.push(Stmt::new(statement, false)?);
         }
         stmts.push(Stmt::of_text("COMMIT"));
@@ -288,16 +322,16 @@ impl Driver for Libsql {
     }
 
     fn script(&mut self, sql: &str) -> QueryResult<()> {
-        let stmts: Vec<_> = statements(sql).into_iter().map(Stmt::of_text).collect();
-        if stmts.is_empty() {
+        let statements = Statement::all_of(sql)?;
+        if statements.is_empty() {
             return Ok(());
         }
-        self.run(stmts, false).map(drop)
+        self.run(&statements, false).map(drop)
     }
 
     fn begin(&mut self, sql: &str) -> QueryResult<()> {
-        if matches!(self.transaction, Transaction::Lost) {
-            return Err(lost_transaction());
+        if let Transaction::Over(over) = self.transaction {
+            return Err(over.error());
         }
         let requests = [
             chain(vec![Stmt::of_text(sql)], false),
@@ -314,7 +348,7 @@ impl Driver for Libsql {
             }
         });
         match begun {
-            Ok(()) => self.transaction = Transaction::Open,
+            Ok(()) => self.transaction = Transaction::Open(Done::default()),
             Err(_) => self.client.close(),
         }
         begun
@@ -323,8 +357,8 @@ impl Driver for Libsql {
     fn commit(&mut self) -> QueryResult<()> {
         match std::mem::replace(&mut self.transaction, Transaction::None) {
             Transaction::None => Err(Error::NotInTransaction),
-            Transaction::Lost => Err(lost_transaction()),
-            Transaction::Open => {
+            Transaction::Over(over) => Err(over.error()),
+            Transaction::Open(_) => {
                 let deadline = self.client.deadline();
                 let commit = chain(vec![Stmt::of_text("COMMIT")], true);
                 let requests = [commit, Request::Close];
@@ -336,7 +370,7 @@ impl Driver for Libsql {
     }
 
     fn rollback(&mut self) {
-        if let Transaction::Open = self.transaction {
+        if let Transaction::Open(_) = self.transaction {
             // What the server does not hear of it finds out: an idle stream is closed.
             self.client.close();
         }
@@ -344,7 +378,9 @@ impl Driver for Libsql {
     }
 
     fn abandon(&mut self) {
-        self.lose();
+        if let Transaction::Open(_) = self.transaction {
+            self.end(Over::Lost);
+        }
     }
 
     fn limit(&mut self, limit: Option<Duration>) {
@@ -354,13 +390,6 @@ impl Driver for Libsql {
     fn lock_wait(&mut self) -> &mut Duration {
         &mut self.lock_wait
     }
-}
-
-fn lost_transaction() -> Error {
-    Error::DatabaseError(
-        DatabaseErrorKind::ClosedConnection,
-        Box::new(TRANSACTION_LOST.to_owned()),
-    )
 }
 
 fn is_locked(error: &Error) -> bool {

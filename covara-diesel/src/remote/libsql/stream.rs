@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 use diesel::result::{ConnectionResult, Error, QueryResult};
 
 use super::hrana::{Pipeline, Reply, Request, ServerError};
+use super::transaction::{Over, TRANSACTION_LOST};
 use super::url::Target;
-use super::{TRANSACTION_LOST, lost_transaction};
 use crate::remote::error::{malformed, not_of_protocol, not_sent, statement_error};
 use crate::remote::http::Http;
-use crate::remote::url::{Options, Parts, check_encrypted};
+use crate::remote::url::{Options, Parts, check_encrypted, host};
 use crate::remote::value::Cell;
 
 pub(super) struct Client {
     http: Http,
     base: String,
     options: Options,
+    /// Other hosts that a server may send a transaction to.
+    base_hosts: Vec<String>,
     stream: Option<Stream>,
 }
 
@@ -37,6 +39,7 @@ impl Client {
             http,
             base: target.base,
             options: target.options,
+            base_hosts: target.base_hosts,
             stream: None,
         })
     }
@@ -107,7 +110,7 @@ impl Client {
             return Ok(None);
         };
         if let Some(base) = &mut stream.base {
-            if !self.accepts(base) {
+            if !self.accepts(base, before.as_deref().unwrap_or(&self.base)) {
                 return Err(malformed("it wants to go on at a URL that is not accepted"));
             }
             base.truncate(base.trim_end_matches('/').len());
@@ -116,18 +119,34 @@ impl Client {
         Ok(Some(stream))
     }
 
-    /// Whether the token may go to where the server wants it.
-    fn accepts(&self, base: &str) -> bool {
-        let is_plain = Parts::of(base).is_ok_and(|parts| {
-            ["https", "http"].contains(&parts.scheme) && parts.parameters.is_empty()
-        });
-        is_plain && !base.contains(['?', '#']) && check_encrypted(base, &self.options).is_ok()
+    /// Whether the token may go to where the server at `before` wants it: the same host, at
+    /// whatever port, or one that the URL allows, and never from encryption to none.
+    fn accepts(&self, base: &str, before: &str) -> bool {
+        let (Ok(next), Ok(now), Ok(own)) =
+            (Parts::of(base), Parts::of(before), Parts::of(&self.base))
+        else {
+            return false;
+        };
+        let is_plain = ["https", "http"].contains(&next.scheme)
+            && next.parameters.is_empty()
+            && !base.contains(['?', '#']);
+        let stays_encrypted =
+            next.scheme == "https" || (now.scheme == "http" && own.scheme == "http");
+        let is_allowed = match host(next.authority) {
+            None => false,
+            Some(next) => {
+                let is_next = |other: &str| other.eq_ignore_ascii_case(next);
+                host(own.authority).is_some_and(is_next)
+                    || self.base_hosts.iter().any(|other| is_next(other))
+            }
+        };
+        is_plain && stays_encrypted && is_allowed && check_encrypted(base, &self.options).is_ok()
     }
 
     fn refusal(&self, status: u16, body: &str) -> Error {
         let error = serde_json::from_str::<ServerError>(body).ok();
         match error {
-            Some(error) if is_of_stream(error.code.as_deref()) => lost_transaction(),
+            Some(error) if is_of_stream(error.code.as_deref()) => Over::Lost.error(),
             Some(error) => self.http.refusal(status, Some(&error.message)),
             // Not JSON: short texts are the server's words, pages are somebody else's.
             None => {
@@ -154,7 +173,7 @@ fn is_of_stream(code: Option<&str>) -> bool {
 
 fn error_of(error: &ServerError, http: &Http) -> Error {
     if is_of_stream(error.code.as_deref()) {
-        return lost_transaction();
+        return Over::Lost.error();
     }
     statement_error(&http.without_token(&error.message))
 }
@@ -244,9 +263,9 @@ impl Answer {
         }
     }
 
-    /// Whether no statement did anything.
-    pub(super) fn nothing_ran(&self) -> bool {
-        self.results.is_empty()
+    /// How many statements did something.
+    pub(super) fn ran(&self) -> usize {
+        self.results.len()
     }
 
     pub(super) fn is_autocommit(&self) -> QueryResult<bool> {

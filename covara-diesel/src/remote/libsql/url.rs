@@ -3,7 +3,7 @@
 use diesel::result::ConnectionResult;
 
 use crate::remote::bridge::bad_url;
-use crate::remote::url::{Options, Parts, check_encrypted, token_or_env};
+use crate::remote::url::{Options, Parts, check_encrypted, host, token_or_env};
 
 /// What a URL says.
 pub(super) struct Target {
@@ -12,6 +12,8 @@ pub(super) struct Target {
     pub(super) authority: String,
     pub(super) token: Option<String>,
     pub(super) options: Options,
+    /// Other hosts that a server may send a transaction to, token included.
+    pub(super) base_hosts: Vec<String>,
 }
 
 /// Environment variables that may hold the token: libSQL's own name and Turso's.
@@ -23,11 +25,23 @@ impl Target {
         let mut options = Options::default();
         let mut token = None;
         let mut encrypted = true;
+        let mut base_hosts = Vec::new();
         for (name, value) in &parts.parameters {
             match (name.as_str(), value.as_str()) {
                 ("authToken", value) => token = Some(value.to_owned()),
                 ("tls", "0") => encrypted = false,
                 ("tls", "1") => encrypted = true,
+                ("base_hosts", hosts) => {
+                    let hosts = hosts.split(',').map(str::trim);
+                    base_hosts = hosts
+                        .filter(|name| !name.is_empty())
+                        .map(str::to_owned)
+                        .collect();
+                    // A port would never be compared with anything.
+                    if base_hosts.iter().any(|name| host(name) != Some(name)) {
+                        return Err(bad_url("base_hosts is not a list of hosts, without ports"));
+                    }
+                }
                 // Which driver a URL is for is known already.
                 ("driver", _) => {}
                 (name, value) if options.take(name, value)? => {}
@@ -35,7 +49,8 @@ impl Target {
                 // tokens may end with.
                 _ => {
                     return Err(bad_url(format!(
-                        "a parameter of the URL is none of those of libSQL: authToken, tls, {}",
+                        "a parameter of the URL is none of those of libSQL: authToken, tls, \
+                         base_hosts, {}",
                         Options::NAMES
                     )));
                 }
@@ -59,6 +74,7 @@ impl Target {
             authority: parts.authority.to_owned(),
             token: token_or_env(token, &TOKEN_VARIABLES),
             options,
+            base_hosts,
         })
     }
 }

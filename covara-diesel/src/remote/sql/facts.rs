@@ -1,0 +1,218 @@
+//! What can be seen of a statement without a database.
+
+use diesel::result::QueryResult;
+
+use super::tokens::{Kind, Tokens};
+use crate::remote::bridge::unsupported;
+
+/// What a statement's text says, read once.
+#[derive(Debug, Clone, Default)]
+pub(in crate::remote) struct Facts {
+    /// How many values its placeholders stand for: the highest number of them.
+    pub(in crate::remote) placeholders: usize,
+    /// Whether some of them have names.
+    pub(in crate::remote) has_names: bool,
+    /// Whether this certainly is one statement that changes nothing, so that it may be sent twice.
+    pub(in crate::remote) only_reads: bool,
+    /// The end of a transaction that it is.
+    pub(in crate::remote) ending: Option<Ending>,
+    /// Whether it is an INSERT, UPDATE or DELETE.
+    pub(in crate::remote) writes: bool,
+    /// Whether it inserts a row if it does not fail.
+    pub(in crate::remote) inserts: bool,
+    /// What it asks of the connection.
+    asks: Option<Counter>,
+}
+
+/// How a statement ends a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::remote) enum Ending {
+    Commit,
+    Rollback,
+}
+
+/// SQLite's functions that tell of the statements before on the same connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counter {
+    LastInsertRowid,
+    Changes,
+    TotalChanges,
+}
+
+/// What has been done on a connection of the server's.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::remote) struct Done {
+    pub(in crate::remote) inserted: bool,
+    pub(in crate::remote) wrote: bool,
+}
+
+impl Done {
+    /// Checks that a statement asks for no more than what was done before it, and counts it.
+    pub(in crate::remote) fn then(&mut self, facts: &Facts) -> QueryResult<()> {
+        facts.check(*self)?;
+        self.inserted |= facts.inserts;
+        self.wrote |= facts.writes;
+        Ok(())
+    }
+}
+
+impl Facts {
+    pub(in crate::remote) fn of(sql: &str) -> Self {
+        let mut facts = Self::default();
+        let mut numbers = Numbers::default();
+        let mut first = None;
+        let mut ended = false;
+        let mut is_one = true;
+        let mut words = Words::default();
+        let mut called = None;
+        for (kind, range) in Tokens::new(sql) {
+            let text = &sql[range];
+            match kind {
+                Kind::Space => continue,
+                Kind::Semicolon => {
+                    ended = true;
+                    continue;
+                }
+                // Servers may run what follows, too.
+                _ if ended => is_one = false,
+                _ => {}
+            }
+            // A column list behind such a name is never empty.
+            called = match (called.take(), text) {
+                (Some((counter, false)), "(") => Some((counter, true)),
+                (Some((counter, true)), ")") => {
+                    facts.asks.get_or_insert(counter);
+                    None
+                }
+                _ => None,
+            };
+            match kind {
+                Kind::Word => {
+                    first.get_or_insert(text);
+                    words.add(text);
+                    called = Counter::of(text).map(|counter| (counter, false));
+                }
+                Kind::Quoted => {
+                    first.get_or_insert("");
+                    let name = text.trim_matches(['"', '`', '[', ']']);
+                    called = Counter::of(name).map(|counter| (counter, false));
+                }
+                Kind::Placeholder => {
+                    facts.has_names |= !text.starts_with('?');
+                    numbers.next(text);
+                    first.get_or_insert("");
+                }
+                _ => {
+                    first.get_or_insert("");
+                }
+            }
+        }
+        let first = first.unwrap_or_default();
+        let is = |keyword: &str| first.eq_ignore_ascii_case(keyword);
+        let reads = is("SELECT") || is("VALUES") || is("EXPLAIN") || is("WITH") && !words.writes;
+        facts.only_reads = reads && is_one;
+        facts.placeholders = numbers.most;
+        facts.writes = words.writes && !is("CREATE") && !is("EXPLAIN");
+        facts.inserts = (is("INSERT") || is("REPLACE")) && words.values && !words.perhaps;
+        facts.ending = match () {
+            () if is("COMMIT") || is("END") => Some(Ending::Commit),
+            () if is("ROLLBACK") && !words.to => Some(Ending::Rollback),
+            () => None,
+        };
+        if is("CREATE") {
+            // It is asked by what is created, when that runs.
+            facts.asks = None;
+        }
+        facts
+    }
+
+    /// Refuses what would be answered with the 0 of a connection that has done nothing.
+    fn check(&self, done: Done) -> QueryResult<()> {
+        let is_known = match self.asks {
+            None => true,
+            Some(Counter::LastInsertRowid) => done.inserted,
+            Some(Counter::Changes) => done.wrote,
+            Some(Counter::TotalChanges) => false,
+        };
+        if is_known {
+            return Ok(());
+        }
+        Err(unsupported(
+            "last_insert_rowid(), changes() and total_changes() tell of one connection of the \
+             server's, and each request outside of a transaction has one of its own: use \
+             RETURNING or the count that execute() returns, or ask in the batch() or, where \
+             there are transactions, in the transaction() in which the row was written",
+        ))
+    }
+}
+
+impl Counter {
+    fn of(name: &str) -> Option<Self> {
+        const COUNTERS: [(&str, Counter); 3] = [
+            ("last_insert_rowid", Counter::LastInsertRowid),
+            ("changes", Counter::Changes),
+            ("total_changes", Counter::TotalChanges),
+        ];
+        COUNTERS
+            .into_iter()
+            .find(|(known, _)| name.eq_ignore_ascii_case(known))
+            .map(|(_, counter)| counter)
+    }
+}
+
+/// The words that matter wherever they stand.
+#[derive(Default)]
+struct Words {
+    writes: bool,
+    values: bool,
+    /// What may keep an INSERT from inserting.
+    perhaps: bool,
+    to: bool,
+}
+
+impl Words {
+    fn add(&mut self, word: &str) {
+        let is = |keywords: &[&str]| {
+            keywords
+                .iter()
+                .any(|keyword| word.eq_ignore_ascii_case(keyword))
+        };
+        match word.len() {
+            2 => self.to |= is(&["TO"]),
+            6 => {
+                self.writes |= is(&["INSERT", "UPDATE", "DELETE"]);
+                self.values |= is(&["VALUES"]);
+                self.perhaps |= is(&["IGNORE", "SELECT"]);
+            }
+            7 => self.writes |= is(&["REPLACE"]),
+            8 => self.perhaps |= is(&["CONFLICT"]),
+            _ => {}
+        }
+    }
+}
+
+/// The numbers of a statement's placeholders, as SQLite gives them.
+#[derive(Default)]
+pub(super) struct Numbers<'a> {
+    names: Vec<(&'a str, usize)>,
+    pub(super) most: usize,
+}
+
+impl<'a> Numbers<'a> {
+    /// The number of the next placeholder, from 1.
+    pub(super) fn next(&mut self, text: &'a str) -> usize {
+        let number = match (text, text.strip_prefix('?').map(str::parse)) {
+            ("?", _) => self.most + 1,
+            (_, Some(number)) => number.unwrap_or(usize::MAX - 1),
+            (name, None) => match self.names.iter().find(|(known, _)| *known == name) {
+                Some((_, number)) => *number,
+                None => {
+                    self.names.push((name, self.most + 1));
+                    self.most + 1
+                }
+            },
+        };
+        self.most = self.most.max(number);
+        number
+    }
+}

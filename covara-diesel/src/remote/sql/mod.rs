@@ -1,0 +1,115 @@
+//! As much of SQLite's syntax as sending a statement takes.
+
+mod facts;
+mod script;
+mod tokens;
+
+use super::value::Statement;
+use facts::Numbers;
+pub(super) use facts::{Done, Ending, Facts};
+pub(super) use script::statements;
+use tokens::{Kind, Tokens};
+
+/// Rewrites each placeholder, given the position of its value, counted from 0.
+pub(super) fn rewrite_placeholders(sql: &str, mut rewrite: impl FnMut(usize) -> String) -> String {
+    let mut written = String::with_capacity(sql.len() + 64);
+    let mut numbers = Numbers::default();
+    for (kind, range) in Tokens::new(sql) {
+        let text = &sql[range];
+        if kind == Kind::Placeholder {
+            written.push_str(&rewrite(numbers.next(text).saturating_sub(1)));
+        } else {
+            written.push_str(text);
+        }
+    }
+    written
+}
+
+/// The statement `INSERT … VALUES (…), (…) …` for each of its rows alone, if it is one whose
+/// rows all look the same.
+pub(super) fn rows_apart(statement: &Statement, rows: usize) -> Option<Vec<Statement>> {
+    let sql = statement.sql.as_str();
+    let width = statement.arguments.len().checked_div(rows)?;
+    let mut tokens = Tokens::new(sql);
+    tokens.find(|(_, range)| sql[range.clone()].eq_ignore_ascii_case("VALUES"))?;
+    let head = sql.get(..tokens.at)?;
+    let mut depth = 0_usize;
+    let (_, end) = tokens.find(|(_, range)| {
+        match &sql[range.clone()] {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && &sql[range.clone()] == ")"
+    })?;
+    let row = sql.get(head.len()..end.end)?.trim();
+    let all = vec![row; rows].join(", ");
+    let tail = sql.get(head.len()..)?.trim_start().strip_prefix(&all)?;
+    let single = format!("{head} {row}{tail}");
+    (width * rows == statement.arguments.len() && width > 0).then(|| {
+        let arguments = statement.arguments.chunks_exact(width);
+        arguments
+            .map(|arguments| Statement::new(single.clone(), arguments.to_vec()))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_split_where_sqlite_splits_them() {
+        let trigger = "CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN \
+             UPDATE a SET b = CASE WHEN 1 THEN ';' END; DELETE FROM c; END";
+        let script = format!(
+            "-- first; \nSELECT ';', \"a;b\", [c;d], `e;f`; /* ; */ ;;\n{trigger} ;\n\
+             INSERT INTO x VALUES ('it''s; so') ; SELECT 1"
+        );
+        assert_eq!(
+            statements(&script),
+            [
+                "-- first; \nSELECT ';', \"a;b\", [c;d], `e;f`;",
+                &format!("{trigger} ;"),
+                "INSERT INTO x VALUES ('it''s; so') ;",
+                "SELECT 1",
+            ]
+        );
+        assert!(statements(" ; -- nothing\n").is_empty());
+        assert_eq!(statements("SELECT 'open; "), ["SELECT 'open; "]);
+    }
+
+    #[test]
+    fn what_writes_is_told_from_what_reads() {
+        for sql in [
+            "SELECT 1",
+            " /* x */ values (1)",
+            "WITH a AS (SELECT 'DELETE') SELECT * FROM a",
+            "SELECT ';' ; -- ; DELETE\n ;",
+        ] {
+            assert!(Facts::of(sql).only_reads, "{sql}");
+        }
+        for sql in [
+            "INSERT INTO a VALUES (1)",
+            "WITH a AS (SELECT 1) INSERT INTO b SELECT * FROM a",
+            "PRAGMA user_version = 1",
+            // Some servers run all of it.
+            "SELECT 1; DELETE FROM a",
+            "WITH a AS (SELECT 1) SELECT * FROM a; DROP TABLE b",
+            ";DELETE FROM a",
+            "",
+        ] {
+            assert!(!Facts::of(sql).only_reads, "{sql}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_found_where_sqlite_finds_them() {
+        let sql = "SELECT ?, '?', $name, \"?\", ?2, $name, ?, a -- ?\n, [?], :x::y";
+        let numbered = rewrite_placeholders(sql, |position| format!("<{position}>"));
+        assert_eq!(
+            numbered,
+            "SELECT <0>, '?', <1>, \"?\", <1>, <1>, <2>, a -- ?\n, [?], <3>"
+        );
+    }
+}

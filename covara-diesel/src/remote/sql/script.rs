@@ -1,0 +1,84 @@
+//! Scripts in statements.
+
+use super::tokens::{Kind, Tokens};
+
+/// Where a statement is on its way to be the definition of a trigger, whose body has semicolons
+/// of its own: `[EXPLAIN [QUERY PLAN]] CREATE [TEMP | TEMPORARY] TRIGGER`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head {
+    Start,
+    Explain,
+    Query,
+    Plan,
+    Create,
+    Temporary,
+    Trigger,
+    Other,
+}
+
+impl Head {
+    /// After the statement's next token, if it is a word.
+    fn after(self, word: Option<&str>) -> Self {
+        let is = |keyword: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(keyword));
+        match self {
+            Self::Trigger => Self::Trigger,
+            Self::Start if is("EXPLAIN") => Self::Explain,
+            Self::Explain if is("QUERY") => Self::Query,
+            Self::Query if is("PLAN") => Self::Plan,
+            Self::Start | Self::Explain | Self::Plan if is("CREATE") => Self::Create,
+            Self::Create if is("TEMP") || is("TEMPORARY") => Self::Temporary,
+            Self::Create | Self::Temporary if is("TRIGGER") => Self::Trigger,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Semicolon,
+    End,
+    Other,
+}
+
+/// The statements of a script, each with the semicolon that ends it: without, SQLite says of one
+/// that breaks off that the input is incomplete.
+pub(in crate::remote) fn statements(script: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    let mut head = Head::Start;
+    // The last two tokens: a trigger ends with «; END ;» only.
+    let mut last = [Last::Other; 2];
+    for (kind, range) in Tokens::new(script) {
+        let this = match kind {
+            Kind::Space => continue,
+            Kind::Semicolon if head != Head::Trigger || last == [Last::Semicolon, Last::End] => {
+                if head != Head::Start {
+                    found.push(script[start..range.end].trim_start());
+                }
+                start = range.end;
+                head = Head::Start;
+                last = [Last::Other; 2];
+                continue;
+            }
+            Kind::Semicolon => Last::Semicolon,
+            Kind::Word => {
+                let word = &script[range];
+                head = head.after(Some(word));
+                if word.eq_ignore_ascii_case("END") {
+                    Last::End
+                } else {
+                    Last::Other
+                }
+            }
+            Kind::Quoted | Kind::Placeholder | Kind::Other => {
+                head = head.after(None);
+                Last::Other
+            }
+        };
+        last = [last[1], this];
+    }
+    if head != Head::Start {
+        found.push(script[start..].trim_start());
+    }
+    found
+}
