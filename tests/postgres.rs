@@ -200,7 +200,9 @@ mod postgres {
     mod auth;
     mod auth_disk_full;
     mod doctor;
+    mod failover;
     mod fixtures;
+    mod frozen;
     mod migrate;
     mod open;
     mod pglite;
@@ -213,6 +215,7 @@ mod postgres {
     mod seed_model;
     mod seed_sequences;
     mod seed_ways;
+    mod time_outs;
     mod tls;
 }
 mod suite;

@@ -221,6 +221,8 @@ mod sqlite {
     mod doctor;
     mod fixtures;
     mod pool;
+    mod pool_values;
+    mod private;
     mod search;
     mod seed;
     mod seed_model;
