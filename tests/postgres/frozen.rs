@@ -32,7 +32,10 @@ fn hasty(driver: PoolDriver) -> PoolConfig {
 /// Asked for an answer after a second, given another.
 const IN_TIME: Duration = Duration::from_secs(3);
 
-const JOBS: [(&str, fn(&mut Pooled) -> bool); 5] = [
+/// Whether what it does has failed.
+type Job = fn(&mut Pooled) -> bool;
+
+const JOBS: [(&str, Job); 5] = [
     ("a store", |conn| {
         SessionStore::new()
             .create(conn, NewSession::new("ada"))
