@@ -211,7 +211,9 @@ mod postgres {
     mod auth;
     mod auth_disk_full;
     mod doctor;
+    mod failover;
     mod fixtures;
+    mod frozen;
     mod migrate;
     mod neighbours;
     mod open;
@@ -226,6 +228,7 @@ mod postgres {
     mod seed_model;
     mod seed_sequences;
     mod seed_ways;
+    mod time_outs;
     mod tls;
 }
 mod suite;

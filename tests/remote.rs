@@ -10,6 +10,7 @@ mod remote {
     mod events;
     mod extremes;
     mod faults;
+    mod frozen;
     mod harness;
     mod interrupted;
     mod memory;

@@ -233,6 +233,8 @@ mod sqlite {
     mod doctor;
     mod fixtures;
     mod pool;
+    mod pool_values;
+    mod private;
     mod search;
     mod search_follow;
     mod seed;

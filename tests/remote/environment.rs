@@ -4,7 +4,11 @@ use support::sqld::tokens::{EXPIRED, FULL};
 use support::workers::{go, start_with, wait_until_ready};
 use support::{d1, sqld};
 
-const VARIABLES: [&str; 5] = [
+const VARIABLES: [&str; 9] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
     "LIBSQL_AUTH_TOKEN",
     "TURSO_AUTH_TOKEN",
     "CLOUDFLARE_API_TOKEN",
@@ -92,4 +96,23 @@ fn d1s_token_and_address_may_be_in_the_environment() {
     let elsewhere = (BASE, "http://example.com");
     let said = migrated(&url, &[elsewhere, (TOKEN, d1::TOKEN)]).unwrap_err();
     assert!(said.contains("unencrypted"), "{said}");
+}
+
+/// Whatever proxy there is, a server on this machine is spoken to directly: nobody else gets its
+/// token and statements.
+#[test]
+fn a_server_on_this_machine_is_not_reached_through_a_proxy() {
+    let libsql = sqld::TestDb::new();
+    let db = d1::TestDb::new();
+    // Whoever listens there sees what comes.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        for url in [libsql.url(), db.url()] {
+            migrated(&url, &[(variable, &proxy)]).unwrap();
+        }
+        let error = listener.accept().unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{variable}");
+    }
 }

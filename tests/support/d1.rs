@@ -41,6 +41,24 @@ impl TestDb {
         made
     }
 
+    /// One on a server that no other test uses, to stop it.
+    pub fn alone() -> Self {
+        Self {
+            workerd: Arc::new(Workerd::start(1, None)),
+            number: 0,
+        }
+    }
+
+    /// Stops the server, until [`thaw`](Self::thaw).
+    pub fn freeze(&self) {
+        self.workerd.server.freeze();
+    }
+
+    /// Lets the server go on.
+    pub fn thaw(&self) {
+        self.workerd.server.thaw();
+    }
+
     /// The database that wrangler has in `folder` (`--persist-to`) under the id `db-0`, on a
     /// server of its own.
     pub fn of_wrangler(folder: &Path) -> Self {
@@ -112,6 +130,7 @@ impl Workerd {
 
 impl Drop for Workerd {
     fn drop(&mut self) {
+        self.server.thaw();
         self.stdin = None;
         self.server.wait_for_end();
     }

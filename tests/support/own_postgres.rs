@@ -41,6 +41,10 @@ impl PostgresServer {
             .args(["--username=covara", "--auth=scram-sha-256", "--no-sync"])
             .args(["--encoding=UTF8", "--locale=C.UTF-8"]);
         run(&mut initdb);
+        Self::start_in(directory, options)
+    }
+
+    fn start_in(directory: TempDir, options: &[&str]) -> Self {
         let mut new = Self {
             server: None,
             port: free_port(),
@@ -50,6 +54,44 @@ impl PostgresServer {
         };
         new.start_again();
         new
+    }
+
+    /// Starts a standby of this server, which follows it until [`promote`](Self::promote).
+    pub fn start_standby(&self) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(directory.path()));
+        }
+        let mut copy = as_server("pg_basebackup");
+        copy.arg("-D").arg(directory.path().join("data")).args([
+            "-R",
+            "-c",
+            "fast",
+            "--no-sync",
+            "-d",
+            &self.url(),
+        ]);
+        run(&mut copy);
+        Self::start_in(directory, &[])
+    }
+
+    /// Makes a standby a server of its own.
+    pub fn promote(&self) {
+        let mut promote = as_server("pg_ctl");
+        promote
+            .args(["promote", "-w", "-D"])
+            .arg(self.directory.path().join("data"));
+        run(&mut promote);
+    }
+
+    /// Stops its processes, until [`thaw`](Self::thaw).
+    pub fn freeze(&self) {
+        self.server.as_ref().expect("a running server").freeze();
+    }
+
+    /// Lets its processes go on.
+    pub fn thaw(&self) {
+        self.server.as_ref().expect("a running server").thaw();
     }
 
     pub fn port(&self) -> u16 {
@@ -78,6 +120,7 @@ impl PostgresServer {
     /// Ends it as a crash would: nothing is written any more, clients are cut off.
     pub fn stop(&mut self) {
         if let Some(mut server) = self.server.take() {
+            server.thaw();
             let id = server.id().to_string();
             run(Command::new("kill").args(["-QUIT", &id]));
             server.wait_for_end();

@@ -56,6 +56,17 @@ impl Server {
         self.process.id()
     }
 
+    /// Stops the program and all that it started (`SIGSTOP`), until [`thaw`](Self::thaw): the
+    /// system goes on taking what is sent to it, and nobody answers.
+    pub fn freeze(&self) {
+        signal("STOP", &family(self.id()));
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        signal("CONT", &family(self.id()));
+    }
+
     /// Whether it has not ended yet.
     pub fn runs(&mut self) -> bool {
         self.process.try_wait().expect("a child").is_none()
@@ -74,6 +85,30 @@ impl Server {
         // Another program may have answered at that address, and this one found it taken.
         self.runs()
     }
+}
+
+/// A process and those that it started, the oldest first.
+fn family(id: u32) -> Vec<String> {
+    let children = Command::new("pgrep")
+        .args(["-P", &id.to_string()])
+        .output()
+        .expect("pgrep");
+    let children = String::from_utf8_lossy(&children.stdout).into_owned();
+    let descendants = children
+        .lines()
+        .filter_map(|child| child.parse().ok())
+        .flat_map(family);
+    std::iter::once(id.to_string()).chain(descendants).collect()
+}
+
+/// Sends a signal to processes, of which some may have ended.
+pub fn signal(name: &str, ids: &[String]) {
+    // What is stopped starts no more; whom it had started before is found by then.
+    let sent = Command::new("kill")
+        .arg(format!("-{name}"))
+        .args(ids)
+        .output();
+    sent.expect("kill");
 }
 
 impl Drop for Server {

@@ -54,6 +54,16 @@ impl TestDb {
         self.port
     }
 
+    /// Stops the server, until [`thaw`](Self::thaw).
+    pub fn freeze(&self) {
+        self.server.as_ref().expect("a running server").freeze();
+    }
+
+    /// Lets the server go on.
+    pub fn thaw(&self) {
+        self.server.as_ref().expect("a running server").thaw();
+    }
+
     /// Ends the server at once, as a crash would; the database stays.
     pub fn stop(&mut self) {
         self.server = None;

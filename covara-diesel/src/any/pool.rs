@@ -114,7 +114,7 @@ impl AnyPool {
             if connections == self.max_size() {
                 PoolError::Exhausted {
                     max_size: connections,
-                    waited: self.config.connection_timeout.unwrap_or_default(),
+                    waited: self.config.connection_wait(),
                     source,
                 }
             } else {

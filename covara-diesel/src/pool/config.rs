@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use diesel::connection::Connection;
 use diesel::r2d2::{ConnectionManager, R2D2Connection};
-use r2d2::{CustomizeConnection, Pool};
+use r2d2::{CustomizeConnection, HandleEvent, Pool};
 
 use super::error::PoolError;
 
@@ -115,14 +115,14 @@ impl StdError for UnknownDriver {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolConfig {
-    /// Most connections at once. At least 1.
+    /// Most connections at once. From 1 to 65,535, the ports that one address has.
     pub max_size: u32,
     /// Connections kept open while idle; the rest open on demand. At most `max_size`.
     pub min_idle: u32,
     /// How long a connection may stay idle before it is closed; `None`: for ever.
     pub idle_timeout: Option<Duration>,
-    /// How long to wait for a connection, a new one to be established included; `None`: for
-    /// ever.
+    /// How long to wait for a connection, a new one to be established included; `None`: 30 s.
+    /// Whoever wants to wait without end says [`Duration::MAX`].
     pub connection_timeout: Option<Duration>,
     /// How long a connection may live; `None`: for ever.
     pub max_lifetime: Option<Duration>,
@@ -134,11 +134,72 @@ pub struct PoolConfig {
     /// Whether connections keep prepared statements. Off where a transaction pooler, or a
     /// server that shares one session, stands between.
     pub statement_cache: bool,
+    /// How long a connection may take to answer the test at check-out before it is discarded and
+    /// the next one is tried; at most half of the connection time-out, so that there is time to
+    /// connect again. `None`: that half. PostgreSQL on Linux only; the recommended settings have
+    /// 5 s, a hundred times what an answer takes around the world.
+    pub check_out_timeout: Option<Duration>,
+    /// How long a statement may run on PostgreSQL; `None`: as long as the server lets it.
+    ///
+    /// With `Postgres` the server is told as `statement_timeout` when connecting, unless its
+    /// configuration, the database, the role, the URL's `options` or `PGOPTIONS` say otherwise;
+    /// `SET LOCAL` changes it for a transaction. Poolers and PGlite, which share sessions, are
+    /// not told, nor where the URL or `PGSERVICE` names a service. In any case a connection whose
+    /// statement takes 5 s longer is closed, on Linux.
+    ///
+    /// The recommended settings have an hour: longer than seeds and migrations spend on one
+    /// statement, so that no index on a large table fails. A web server wants seconds.
+    pub statement_timeout: Option<Duration>,
+    /// How long a statement waits for a lock on PostgreSQL; `None`: as long as the server lets
+    /// it. Told to the server as [`statement_timeout`](Self::statement_timeout) is, and without
+    /// effect where that is not told.
+    ///
+    /// The recommended settings have 10 minutes, so that a seed or a migration waits for another
+    /// process's. A web server wants seconds. Migrations of this library wait as long as their
+    /// own options say.
+    pub lock_timeout: Option<Duration>,
+    /// How long a transaction on PostgreSQL may do nothing before the server ends it with its
+    /// connection, and gives its locks back; `None`: as long as the server lets it. Told to the
+    /// server as [`statement_timeout`](Self::statement_timeout) is, and without effect where that
+    /// is not told.
+    ///
+    /// The recommended settings have an hour, as a seed may have to wait for its rows.
+    pub idle_in_transaction_timeout: Option<Duration>,
+    /// How long a statement waits for an answer before the server at the other end is asked
+    /// whether it is there; `None`: it is not asked.
+    ///
+    /// A server that answers goes on being waited for. If it is stopped or hangs, and does not
+    /// answer within the same time again (at least 1 s, at most 5 s), the connection is closed
+    /// and the statement ends with an error. PostgreSQL on Linux only. The recommended settings have
+    /// 30 s.
+    pub silence_timeout: Option<Duration>,
+    /// After how long without traffic the system asks the other end's system whether it is there,
+    /// then every 10 s, three times; `None`: the system's own settings (Linux: 2 hours). Over
+    /// PostgreSQL's TCP connections, at most 32,767 s; parameters `keepalives…` of the URL count
+    /// more. The recommended settings have 30 s, less than routers and load balancers remember a
+    /// connection.
+    pub keepalive: Option<Duration>,
+    /// How long what was sent over PostgreSQL's TCP connections may stay unacknowledged before
+    /// the connection has failed; `None`: the system's own setting (Linux: about 15 minutes). The
+    /// URL's parameter `tcp_user_timeout` counts more. The recommended settings have 30 s.
+    ///
+    /// Up to a second is added, by which a pool knows its sockets from others. libpq knows this
+    /// from version 12 on.
+    pub tcp_user_timeout: Option<Duration>,
+    /// SQL that each new connection executes before it is used, such as `SET search_path = app`
+    /// or `PRAGMA cache_size = -65536`; `None`: none. A failure is one of opening the pool.
+    ///
+    /// Not where a connection has no session of its own: with `Neon` and `Hyperdrive`, or behind
+    /// another transaction pooler, what it sets would reach the sessions of others; libSQL and D1
+    /// keep none. There it is an error.
+    pub on_connect: Option<String>,
     /// Why these settings, in a sentence or two.
     pub notes: &'static str,
 }
 
 /// The settings Covara recommends for a driver.
+///
+/// A connection time-out of none means that a connection is waited for at most 30 s.
 ///
 /// | driver | max size | idle time-out | connection time-out |
 /// |---|---|---|---|
@@ -204,6 +265,11 @@ pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
              statements off.",
         ),
     };
+    let is_postgres = matches!(
+        driver,
+        PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite
+    );
+    let of_postgres = |time| seconds(time).filter(|_| is_postgres);
     PoolConfig {
         max_size,
         min_idle: 0,
@@ -214,41 +280,96 @@ pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
             PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive => seconds(30 * 60),
             _ => None,
         },
-        test_on_check_out: matches!(
-            driver,
-            PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite
-        ),
+        test_on_check_out: is_postgres,
         // The default of better-sqlite3, which Covara uses.
         busy_timeout: Duration::from_secs(5),
         statement_cache: !matches!(
             driver,
             PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite
         ),
+        check_out_timeout: of_postgres(5),
+        statement_timeout: of_postgres(60 * 60),
+        lock_timeout: of_postgres(10 * 60).filter(|_| driver == PoolDriver::Postgres),
+        idle_in_transaction_timeout: of_postgres(60 * 60)
+            .filter(|_| driver == PoolDriver::Postgres),
+        silence_timeout: of_postgres(30),
+        keepalive: of_postgres(30),
+        tcp_user_timeout: of_postgres(30),
+        on_connect: None,
         notes,
     }
 }
 
-/// What r2d2 is told for "no limit". It wants a time it can add to now.
-const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// How long a connection is waited for where no time-out is set. In the recommended settings
+/// those are D1 and PGlite, where requests queue, yet no queue is worth an endless wait.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait: r2d2 adds it to the present time, which must not overflow.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// r2d2 reserves memory for all connections at once.
+const MOST_CONNECTIONS: u32 = 65_535;
 
 impl PoolConfig {
     /// r2d2 panics on what it cannot use; here that is an error.
     pub(crate) fn check(&self) -> Result<(), PoolError> {
-        let zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
+        let times = [
+            (
+                self.idle_timeout,
+                "idle_timeout must not be zero; None means no limit",
+            ),
+            (
+                self.connection_timeout,
+                "connection_timeout must not be zero; None means 30 s",
+            ),
+            (
+                self.max_lifetime,
+                "max_lifetime must not be zero; None means no limit",
+            ),
+            (self.check_out_timeout, "check_out_timeout must not be zero"),
+            (
+                self.statement_timeout,
+                "statement_timeout must not be zero; None means no limit",
+            ),
+            (
+                self.lock_timeout,
+                "lock_timeout must not be zero; None means no limit",
+            ),
+            (
+                self.idle_in_transaction_timeout,
+                "idle_in_transaction_timeout must not be zero; None means no limit",
+            ),
+            (
+                self.silence_timeout,
+                "silence_timeout must not be zero; None means no limit",
+            ),
+            (
+                self.keepalive,
+                "keepalive must not be zero; None means the system's setting",
+            ),
+            (
+                self.tcp_user_timeout,
+                "tcp_user_timeout must not be zero; None means the system's setting",
+            ),
+        ];
+        let zero = times
+            .into_iter()
+            .find(|(time, _)| time.is_some_and(|time| time.is_zero()));
         let problem = if self.max_size == 0 {
             "max_size must be at least 1"
+        } else if self.max_size > MOST_CONNECTIONS {
+            "max_size must be at most 65,535"
         } else if self.min_idle > self.max_size {
             "min_idle must not be larger than max_size"
-        } else if zero(self.idle_timeout) {
-            "idle_timeout must not be zero; None means no limit"
-        } else if zero(self.connection_timeout) {
-            "connection_timeout must not be zero; None means no limit"
-        } else if zero(self.max_lifetime) {
-            "max_lifetime must not be zero; None means no limit"
+        } else if let Some((_, problem)) = zero {
+            problem
         } else {
             return Ok(());
         };
         Err(PoolError::InvalidConfig { problem })
+    }
+
+    /// How long a connection is really waited for.
+    pub(crate) fn connection_wait(&self) -> Duration {
+        self.connection_timeout.unwrap_or(PATIENCE).min(LONGEST)
     }
 
     /// Builds the pool; the settings have been checked.
@@ -256,6 +377,7 @@ impl PoolConfig {
         &self,
         url: &str,
         customizer: impl CustomizeConnection<C, diesel::r2d2::Error>,
+        events: impl HandleEvent + 'static,
     ) -> Result<Pool<ConnectionManager<C>>, r2d2::Error>
     where
         C: Connection + R2D2Connection + Send + 'static,
@@ -266,8 +388,9 @@ impl PoolConfig {
             .idle_timeout(self.idle_timeout)
             .max_lifetime(self.max_lifetime)
             .test_on_check_out(self.test_on_check_out)
-            .connection_timeout(self.connection_timeout.unwrap_or(NO_LIMIT).min(NO_LIMIT))
+            .connection_timeout(self.connection_wait())
             .connection_customizer(Box::new(customizer))
+            .event_handler(Box::new(events))
             .build(ConnectionManager::new(url))
     }
 }

@@ -10,6 +10,6 @@ mod url;
 pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config};
 pub use error::PoolError;
 pub use url::UnknownUrl;
-pub(crate) use url::{host_count, parameter, without_driver};
+pub(crate) use url::{host_count, parameter, parameter_or_env, without_driver};
 
 pub use crate::pool_constructors::*;

@@ -187,11 +187,34 @@ pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-/// How many hosts a PostgreSQL connection string names; libpq tries one after the other.
+/// How many hosts a PostgreSQL connection string names, or else the environment; libpq tries one
+/// after the other.
 pub(crate) fn host_count(url: &str) -> usize {
-    let named = parameter(url, "hostaddr").or_else(|| parameter(url, "host"));
-    let hosts = named.or_else(|| Some(host(of_scheme(url)?).into()));
+    let authority = || {
+        let hosts = host(of_scheme(url)?);
+        (!hosts.is_empty()).then(|| hosts.into())
+    };
+    let hosts = parameter(url, "hostaddr")
+        .or_else(|| parameter(url, "host"))
+        .or_else(authority)
+        .or_else(|| from_env("PGHOSTADDR"))
+        .or_else(|| from_env("PGHOST"));
     hosts.map_or(1, |hosts| hosts.split(',').count())
+}
+
+/// A parameter of a PostgreSQL connection string, or else the environment variable that libpq
+/// reads in its place.
+pub(crate) fn parameter_or_env<'a>(
+    url: &'a str,
+    name: &str,
+    variable: &str,
+) -> Option<Cow<'a, str>> {
+    parameter(url, name).or_else(|| from_env(variable))
+}
+
+fn from_env(variable: &str) -> Option<Cow<'static, str>> {
+    let value = std::env::var(variable).ok()?;
+    (!value.is_empty()).then(|| value.into())
 }
 
 /// What follows the `//` of a PostgreSQL URL.

@@ -176,14 +176,15 @@ fn probe(url: &str) -> Option<String> {
             (probe.value.as_deref() != Some("1"))
                 .then(|| "an option given when connecting did not reach the server".to_owned())
         }
-        Err(error) => {
-            let text = with_causes(&error);
-            // PgBouncer's and RDS Proxy's words; no server says them.
-            let refused = ["unsupported startup parameter", "command-line options"];
-            refused
-                .iter()
-                .any(|words| text.contains(words))
-                .then(|| "it refuses options when connecting".to_owned())
-        }
+        Err(error) => refuses_options(&with_causes(&error))
+            .then(|| "it refuses options when connecting".to_owned()),
     }
+}
+
+/// Whether a failure to connect is about options, in PgBouncer's and RDS Proxy's words; no server
+/// says them.
+pub(super) fn refuses_options(text: &str) -> bool {
+    ["unsupported startup parameter", "command-line options"]
+        .iter()
+        .any(|words| text.contains(words))
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::between;
-use super::pool::connect;
+use super::pool::{connect, takes_any_host};
 use crate::dialect::Dialect;
 use crate::doctor::{Between, Finding, Report, Setting};
 use crate::migrate;
@@ -70,6 +70,12 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
     look_at_room(&facts, &mut report);
     look_at_settings(&mut report);
     look_at_what_is_between(&mut report);
+    if takes_any_host(url) {
+        report.findings.push(Finding::warning(
+            "the URL names several hosts and takes whichever answers first, be it a standby: add \
+             target_session_attrs=read-write",
+        ));
+    }
     Ok(report.conclude())
 }
 

@@ -10,10 +10,9 @@ use diesel::sql_types::Text;
 
 use super::between;
 use super::pool::{connection_string, explain};
-use crate::pool::{PoolConfig, PoolDriver, PoolError};
+use super::startup::Startup;
+use crate::pool::{PoolConfig, PoolDriver, PoolError, without_driver};
 
-/// How long the first connection of a pool without a time-out is tried for.
-const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 /// A new session shows a pooler at once; see `between`.
 const ROUNDS: usize = 2;
@@ -23,12 +22,13 @@ const ROUNDS: usize = 2;
 pub(super) fn connect(
     given: &str,
     driver: PoolDriver,
-    timeout: Option<Duration>,
+    timeout: Duration,
+    startup: &Startup,
 ) -> Result<PgConnection, PoolError> {
-    let end = Instant::now() + timeout.unwrap_or(PATIENCE);
+    let begun = Instant::now();
     loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let url = connection_string(given, Some(left))?;
+        let left = timeout.saturating_sub(begun.elapsed());
+        let url = startup.url(&connection_string(given, Some(left))?);
         match PgConnection::establish(&url) {
             Err(error) if passes(&error, driver) && !left.is_zero() => {
                 thread::sleep(PAUSE.min(left));
@@ -57,29 +57,39 @@ fn passes(error: &ConnectionError, driver: PoolDriver) -> bool {
 }
 
 #[derive(QueryableByName)]
-struct Version {
+struct Server {
     #[diesel(sql_type = Text)]
     version: String,
+    /// Names of time-outs that nobody has set, separated by commas.
+    #[diesel(sql_type = Text)]
+    unset: String,
 }
+
+const SERVER: &str = "
+SELECT version() AS version, COALESCE((
+    SELECT string_agg(name, ',') FROM pg_catalog.pg_settings
+    WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')
+        AND source = 'default'
+), '') AS unset";
 
 /// The settings that what answers needs, where the driver does not tell: PGlite is one
 /// session, so it gets one connection; neither there nor behind a transaction pooler are
-/// statements kept.
+/// statements kept or time-outs told.
 pub(super) fn adapt(
     conn: &mut PgConnection,
     url: &str,
     driver: PoolDriver,
     config: &mut PoolConfig,
+    startup: &mut Startup,
 ) -> Result<(), PoolError> {
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
     if driver != PoolDriver::Postgres {
         return Ok(());
     }
-    let version = diesel::sql_query("SELECT version() AS version")
-        .get_result::<Version>(conn)
-        .map_err(|source| PoolError::Setup { source })?
-        .version;
-    if version.contains("PGlite") {
+    let server = diesel::sql_query(SERVER)
+        .get_result::<Server>(conn)
+        .map_err(|source| PoolError::Setup { source })?;
+    if server.version.contains("PGlite") {
         log::warn!(
             "PGlite answers: the pool has one connection and keeps no statements; open it with \
              PoolDriver::Pglite"
@@ -87,9 +97,23 @@ pub(super) fn adapt(
         config.max_size = 1;
         config.min_idle = config.min_idle.min(1);
         config.statement_cache = false;
-    } else if config.statement_cache
-        && let Some(evidence) = pooler(conn, url)
-    {
+        return Ok(());
+    }
+    startup.tell(&server.unset, config);
+    if !config.statement_cache && !startup.has_options() && config.on_connect.is_none() {
+        return Ok(());
+    }
+    let Some(evidence) = pooler(conn, url, startup) else {
+        return Ok(());
+    };
+    startup.tell_nothing();
+    if config.on_connect.is_some() {
+        return Err(PoolError::InvalidConfig {
+            problem: "on_connect needs a session, and a transaction pooler that shares them is \
+                      in between",
+        });
+    }
+    if config.statement_cache {
         log::warn!(
             "a transaction pooler is in between ({evidence}): the pool keeps no statements; \
              open it with PoolDriver::Hyperdrive"
@@ -99,12 +123,24 @@ pub(super) fn adapt(
     Ok(())
 }
 
-/// What shows a transaction pooler, by its name or by its doings.
-fn pooler(conn: &mut PgConnection, url: &str) -> Option<String> {
+/// What shows a transaction pooler, by its host name or by what it does. The server is told
+/// nothing when connecting if a connection that did so could not be made.
+fn pooler(conn: &mut PgConnection, url: &str, startup: &mut Startup) -> Option<String> {
     match PoolDriver::from_url(url) {
         Ok(driver @ (PoolDriver::Neon | PoolDriver::Hyperdrive)) => {
             Some(format!("the URL is one of {driver}"))
         }
-        _ => between::shared_session(conn, url, ROUNDS).unwrap_or(None),
+        _ => {
+            let plain = without_driver(url);
+            let refused = match between::shared_session(conn, &startup.url(&plain), ROUNDS) {
+                Ok(evidence) => return evidence,
+                Err(reason) => between::refuses_options(&reason),
+            };
+            startup.tell_nothing();
+            // Who lends connections, and has none left, is not asked a second time.
+            refused
+                .then(|| between::shared_session(conn, &startup.url(&plain), ROUNDS))?
+                .unwrap_or(None)
+        }
     }
 }

@@ -15,7 +15,9 @@ pub(crate) mod search;
 mod seed;
 mod sequences;
 mod stage;
+mod startup;
 mod values;
+mod watch;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 

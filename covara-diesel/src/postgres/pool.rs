@@ -1,17 +1,21 @@
 //! Pools of PostgreSQL connections.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::ConnectionError;
-use diesel::connection::CacheSize;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::prelude::*;
 use diesel::r2d2::ConnectionManager;
 use r2d2::{CustomizeConnection, Pool};
 
 use super::first;
+use super::startup::Startup;
+use super::watch::{self, Events, Limits, Phase};
 use crate::dialect::Dialect;
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, host_count, parameter, recommended_pool_config,
+    PoolConfig, PoolDriver, PoolError, host_count, parameter_or_env, recommended_pool_config,
     without_driver,
 };
 
@@ -27,6 +31,16 @@ use crate::pool::{
 /// cache: without a name, one shows itself when it is not busy. Both are said in a warning of
 /// the crate `log`. For a transaction pooler that tracks prepared statements itself, take
 /// `Hyperdrive` and set [`PoolConfig::statement_cache`] to true.
+///
+/// Nothing is waited for without end, see the time-outs of [`PoolConfig`]: on Linux a server
+/// that is stopped or hangs ends a statement with an error, and the pool discards connections
+/// that do not answer. For that the pool takes the place of a connection's instrumentation, from
+/// which Diesel's default instrumentation hears all events; a connection that is given another
+/// one waits without a bound.
+///
+/// Of several hosts libpq takes the first that answers, be it a standby. A connection that
+/// refused to write as read-only is discarded when it comes back; `target_session_attrs=read-write`
+/// in the URL keeps away from standbys altogether.
 ///
 /// # Errors
 ///
@@ -62,34 +76,81 @@ pub fn postgres_with(
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<PgConnection>>, PoolError> {
     config.check()?;
-    if matches!(
-        driver,
-        PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1
-    ) {
-        return Err(PoolError::InvalidConfig {
-            problem: "the driver is one of SQLite, not of PostgreSQL",
-        });
+    match driver {
+        PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1 => {
+            return Err(PoolError::InvalidConfig {
+                problem: "the driver is one of SQLite, not of PostgreSQL",
+            });
+        }
+        PoolDriver::Neon | PoolDriver::Hyperdrive if config.on_connect.is_some() => {
+            return Err(PoolError::InvalidConfig {
+                problem: "on_connect needs a session, which a transaction pooler shares",
+            });
+        }
+        _ => {}
     }
     let mut config = config.clone();
+    let mut startup = Startup::new(url.as_ref(), &config);
     // A pool hides why it cannot connect, and tells only after its time-out: so ask first.
-    let mut first = first::connect(url.as_ref(), driver, config.connection_timeout)?;
-    first::adapt(&mut first, url.as_ref(), driver, &mut config)?;
+    let mut first = first::connect(url.as_ref(), driver, config.connection_wait(), &startup)?;
+    let limits = Arc::new(limits(url.as_ref(), &config));
+    let _watch = watch::watch(
+        &mut first,
+        &limits,
+        startup.tcp_user_timeout(),
+        Phase::SettingUp,
+    );
+    first::adapt(&mut first, url.as_ref(), driver, &mut config, &mut startup)?;
+    if let Some(sql) = &config.on_connect {
+        first
+            .batch_execute(sql)
+            .map_err(|source| PoolError::Setup { source })?;
+    }
     drop(first);
-    let url = connection_string(url.as_ref(), config.connection_timeout)?;
+    let url = connection_string(url.as_ref(), Some(config.connection_wait()))?;
     let customizer = Customizer {
         statement_cache: config.statement_cache,
+        on_connect: config.on_connect.clone(),
+        limits,
+        tcp_user_timeout: startup.tcp_user_timeout(),
     };
     config
-        .build(&url, customizer)
+        .build(&startup.url(&url), customizer, Events::default())
         .map_err(|source| PoolError::Pool { source })
+}
+
+/// Whether there are several hosts, of which libpq takes the first that answers.
+pub(super) fn takes_any_host(url: &str) -> bool {
+    host_count(url) > 1
+        && parameter_or_env(url, "target_session_attrs", "PGTARGETSESSIONATTRS").is_none()
+}
+
+fn limits(url: &str, config: &PoolConfig) -> Limits {
+    let half = config.connection_wait() / 2;
+    Limits {
+        set_up: Some(config.connection_wait()),
+        check_out: Some(config.check_out_timeout.unwrap_or(half).min(half)),
+        statement: config.statement_timeout,
+        silence: config.silence_timeout,
+        max_size: config.max_size,
+        wants_writable: takes_any_host(url),
+        ..Limits::default()
+    }
 }
 
 /// One connection without a statement cache, which suits whatever stands between.
 pub(crate) fn connect(url: &str) -> Result<PgConnection, PoolError> {
     let driver = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
-    let timeout = recommended_pool_config(PoolDriver::Postgres).connection_timeout;
-    let mut conn = first::connect(url, driver, timeout)?;
+    let config = recommended_pool_config(PoolDriver::Postgres);
+    let startup = Startup::new(url, &config);
+    let mut conn = first::connect(url, driver, config.connection_wait(), &startup)?;
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+    watch::watch(
+        &mut conn,
+        &Arc::new(limits(url, &config)),
+        startup.tcp_user_timeout(),
+        Phase::InUse,
+    );
     Ok(conn)
 }
 
@@ -126,7 +187,8 @@ pub(super) fn connection_string(
             ),
         });
     }
-    let Some(timeout) = timeout.filter(|_| parameter(given, "connect_timeout").is_none()) else {
+    let is_given = parameter_or_env(given, "connect_timeout", "PGCONNECT_TIMEOUT").is_some();
+    let Some(timeout) = timeout.filter(|_| !is_given) else {
         return Ok(given.to_owned());
     };
     // libpq has it for each host, in whole seconds, and takes 0 for ever and 1 for 2.
@@ -234,9 +296,20 @@ fn passwords(url: &str) -> impl Iterator<Item = &str> {
         .filter(|password| !password.is_empty())
 }
 
-#[derive(Debug)]
 struct Customizer {
     statement_cache: bool,
+    on_connect: Option<String>,
+    limits: Arc<Limits>,
+    tcp_user_timeout: Option<u32>,
+}
+
+/// Without the SQL, in which there may be secrets.
+impl fmt::Debug for Customizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customizer")
+            .field("statement_cache", &self.statement_cache)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customizer {
@@ -244,6 +317,15 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customizer {
         if !self.statement_cache {
             conn.set_prepared_statement_cache_size(CacheSize::Disabled);
         }
+        let watch = watch::watch(conn, &self.limits, self.tcp_user_timeout, Phase::SettingUp);
+        if let Some(sql) = &self.on_connect {
+            conn.batch_execute(sql)
+                .map_err(diesel::r2d2::Error::QueryError)?;
+        }
+        if let Some(watch) = &watch {
+            watch.enter(Phase::Idle);
+        }
+        watch::hand_over(watch.as_ref());
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Pools of remote connections.
 
 use diesel::r2d2::ConnectionManager;
-use r2d2::{CustomizeConnection, Pool};
+use r2d2::{CustomizeConnection, NopEventHandler, Pool};
 
 use super::bridge::{Driver, RemoteConnection};
 use crate::pool::{PoolConfig, PoolError};
@@ -12,13 +12,18 @@ pub(super) fn open<D: Driver>(
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<RemoteConnection<D>>>, PoolError> {
     config.check()?;
+    if config.on_connect.is_some() {
+        return Err(PoolError::InvalidConfig {
+            problem: "on_connect needs a session, which connections over HTTP do not have",
+        });
+    }
     // Once by itself, for an error of its own rather than one of r2d2's after a time-out.
     D::open(url).map_err(|source| PoolError::Connect { source })?;
     let customizer = Customizer {
         busy_timeout: config.busy_timeout,
     };
     config
-        .build(url, customizer)
+        .build(url, customizer, NopEventHandler)
         .map_err(|source| PoolError::Pool { source })
 }
 

@@ -1,5 +1,6 @@
 //! Pools of SQLite connections.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,17 +12,19 @@ use diesel::r2d2::ConnectionManager;
 use diesel::result::Error;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
-use r2d2::{CustomizeConnection, Pool};
+use r2d2::{CustomizeConnection, NopEventHandler, Pool};
 
-use super::url::{database_url, file_path, in_memory, without_creating};
+use super::url::{database_url, file_path, is_private, without_creating};
 use crate::connection::message;
 use crate::engine::{Engine, Fault};
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 
 /// Opens or creates a SQLite database with the recommended settings.
 ///
-/// `path` is a path, a `file:` or `sqlite:` URL, or `:memory:`, which makes a pool of one
-/// connection as each would be a database of its own. A file is put into WAL mode once,
+/// `path` is a path, a `file:` or `sqlite:` URL, or `:memory:`. A database in memory or in a
+/// temporary file (`:memory:`, `file:`, `mode=memory`, `vfs=memdb`, with a shared cache or not)
+/// makes a pool of one connection that lives as long as the pool: each would have a database of
+/// its own, or the last to be closed would take it along. A file is put into WAL mode once,
 /// before the pool opens; each connection gets, in this order, `busy_timeout` (5 s),
 /// `foreign_keys = ON` and `synchronous = NORMAL`.
 ///
@@ -59,9 +62,11 @@ pub fn sqlite_with(
     config.check()?;
     let url = url_of(path.as_ref())?;
     let mut config = config.clone();
-    if in_memory(&url) {
+    if is_private(&url) {
         // A pool would try a URL that SQLite refuses until its time-out.
-        establish(&url, &file_path(&url))?;
+        let path = file_path(&url);
+        let mut conn = establish(&url, &path)?;
+        set_up(&mut conn, &config).map_err(|error| explain(error, path))?;
         // The database is gone with its connection, so the one must live as long as the pool.
         config.max_size = 1;
         config.min_idle = 1;
@@ -70,11 +75,9 @@ pub fn sqlite_with(
     } else {
         prepare_file(&url, &config)?;
     }
-    let customizer = Customizer {
-        busy_timeout: config.busy_timeout,
-    };
+    let customizer = Customizer(config.clone());
     config
-        .build(&url, customizer)
+        .build(&url, customizer, NopEventHandler)
         .map_err(|source| PoolError::Pool { source })
 }
 
@@ -109,8 +112,9 @@ fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
     let path = file_path(url);
     check_directory(&path)?;
     let mut conn = establish(url, &path)?;
-    set_up(&mut conn, config.busy_timeout)
+    set_up_session(&mut conn, config.busy_timeout)
         .and_then(|()| use_wal(&mut conn, config.busy_timeout))
+        .and_then(|()| on_connect(&mut conn, config))
         .map_err(|error| explain(error, path))
 }
 
@@ -118,7 +122,7 @@ fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
 pub(crate) fn check_exists(given: &Path) -> Result<(), PoolError> {
     let url = url_of(given)?;
     let path = file_path(&url);
-    if in_memory(&url) || path.exists() {
+    if is_private(&url) || path.exists() {
         return Ok(());
     }
     check_directory(&path)?;
@@ -131,14 +135,14 @@ pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), 
     check_exists(given)?;
     let url = url_of(given)?;
     let path = file_path(&url);
-    let read_url = if in_memory(&url) {
+    let read_url = if is_private(&url) {
         url
     } else {
         without_creating(&url)
     };
     let mut conn = establish(&read_url, &path)?;
     let config = recommended_pool_config(PoolDriver::Sqlite);
-    set_up(&mut conn, config.busy_timeout)
+    set_up_session(&mut conn, config.busy_timeout)
         .and_then(|()| conn.batch_execute("PRAGMA query_only = ON"))
         // The first read of the file.
         .and_then(|()| conn.batch_execute("PRAGMA schema_version"))
@@ -187,8 +191,14 @@ fn use_wal(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
     }
 }
 
-/// What every connection needs, in this order: what follows may already have to wait.
-fn set_up(conn: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
+/// What every connection of a pool needs.
+fn set_up(conn: &mut SqliteConnection, config: &PoolConfig) -> QueryResult<()> {
+    set_up_session(conn, config.busy_timeout)?;
+    on_connect(conn, config)
+}
+
+/// In this order: what follows may already have to wait.
+fn set_up_session(conn: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
     // SQLite takes a C int.
     let milliseconds = i32::try_from(busy_timeout.as_millis()).unwrap_or(i32::MAX);
     conn.batch_execute(&format!("PRAGMA busy_timeout = {milliseconds}"))?;
@@ -196,13 +206,24 @@ fn set_up(conn: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()
     conn.batch_execute("PRAGMA synchronous = NORMAL")
 }
 
-#[derive(Debug)]
-struct Customizer {
-    busy_timeout: Duration,
+fn on_connect(conn: &mut SqliteConnection, config: &PoolConfig) -> QueryResult<()> {
+    match &config.on_connect {
+        Some(sql) => conn.batch_execute(sql),
+        None => Ok(()),
+    }
+}
+
+struct Customizer(PoolConfig);
+
+/// Without the SQL, in which there may be secrets.
+impl fmt::Debug for Customizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customizer").finish_non_exhaustive()
+    }
 }
 
 impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Customizer {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        set_up(conn, self.busy_timeout).map_err(diesel::r2d2::Error::QueryError)
+        set_up(conn, &self.0).map_err(diesel::r2d2::Error::QueryError)
     }
 }

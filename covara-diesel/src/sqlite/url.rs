@@ -37,13 +37,43 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-/// Whether each connection would get a database of its own.
-pub(super) fn in_memory(url: &str) -> bool {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    url.is_empty()
-        || url == ":memory:"
-        || url.starts_with("file::memory:")
-        || url.starts_with("file:") && query.split('&').any(|pair| pair == "mode=memory")
+/// Whether each connection would get a database of its own, or one that ends with the last
+/// connection: in memory, or in a temporary file (<https://sqlite.org/inmemorydb.html>).
+pub(super) fn is_private(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("file:") else {
+        return url.is_empty() || url == ":memory:";
+    };
+    let path = path_of(rest);
+    path.is_empty()
+        || path == ":memory:"
+        || last_parameter(rest, "mode").is_some_and(|mode| mode == "memory")
+        || last_parameter(rest, "vfs").is_some_and(|vfs| vfs == "memdb")
+}
+
+/// The path of what follows `file:`, as SQLite reads it: a host, which must be empty or
+/// `localhost`, is no part of it. Empty for a temporary file.
+fn path_of(rest: &str) -> String {
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    decoded(rest.strip_prefix("//").map_or(rest, |absolute| {
+        absolute.find('/').map_or("", |slash| &absolute[slash..])
+    }))
+}
+
+/// The value of a parameter of what follows `file:`; the last one counts.
+fn last_parameter(rest: &str, name: &str) -> Option<String> {
+    let rest = rest.split('#').next().unwrap_or(rest);
+    let (_, query) = rest.split_once('?')?;
+    let pairs = query.split('&').rev();
+    pairs
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| decoded(key) == name)
+        .map(|(_, value)| decoded(value))
+}
+
+/// SQLite ignores what follows a zero byte.
+fn decoded(text: &str) -> String {
+    let text = percent_decode_str(text).decode_utf8_lossy();
+    text.split('\0').next().unwrap_or_default().to_owned()
 }
 
 /// The path part, for error texts and for looking at the file system.

@@ -1,0 +1,277 @@
+//! Bounds on waiting for a server that does not answer.
+//!
+//! libpq waits for an answer without end. No time-out of TCP ends that while the server's
+//! kernel still acknowledges what arrives, as it does when the server itself is stopped or hangs
+//! on its disk, and the server's own time-outs stop with it. So a thread watches the statements
+//! that run and shuts down the socket of one that takes too long: libpq sees that the connection
+//! has ended, and Diesel returns an error.
+//!
+//! A statement announces itself by Diesel's instrumentation, a pool's check-out test by the
+//! events of r2d2. Where the socket cannot be found (other systems than Linux), nothing is
+//! watched.
+
+mod alive;
+mod events;
+mod observer;
+#[cfg(target_os = "linux")]
+mod socket;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_socket.rs"]
+mod socket;
+mod watchdog;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use diesel::result::Error;
+
+pub(super) use self::events::{Events, hand_over};
+use self::observer::Observer;
+use self::socket::Socket;
+use self::watchdog::WATCHDOG;
+use crate::connection::message;
+
+/// How much longer than the server a statement is waited for, so that the server's own error
+/// arrives where there is one.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a server has to answer when it is asked whether it is there: as long as it may say
+/// nothing, within these bounds.
+const LEAST_ASK: Duration = Duration::from_secs(1);
+const MOST_ASK: Duration = Duration::from_secs(5);
+/// Shortest limit of a check-out test, enough for a server that is far away.
+const SHORTEST_TEST: Duration = Duration::from_millis(50);
+
+/// How long is waited, for the connections of one pool.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    /// For a connection to be set up.
+    pub(super) set_up: Option<Duration>,
+    /// For a check-out test.
+    pub(super) check_out: Option<Duration>,
+    /// For a statement.
+    pub(super) statement: Option<Duration>,
+    /// For any answer, before the server is asked whether it is there.
+    pub(super) silence: Option<Duration>,
+    /// Most connections of the pool.
+    pub(super) max_size: u32,
+    /// Whether a connection that turns out to be read-only is given up.
+    pub(super) wants_writable: bool,
+    /// Since when connections that said nothing may be dead as another was.
+    pub(super) suspect_since: Mutex<Option<Instant>>,
+}
+
+/// One connection that is watched.
+#[derive(Debug)]
+pub(super) struct Watch {
+    socket: Socket,
+    limits: Arc<Limits>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    waiting: Option<Waiting>,
+    /// Number of the last statement.
+    statements: u64,
+    /// When the last statement that was answered began, or the connection was made.
+    last_good: Instant,
+    is_read_only: bool,
+}
+
+/// What the next statement is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    SettingUp,
+    /// In the pool: the next statement is a check-out test.
+    Idle,
+    InUse,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    /// When the connection is given up.
+    end: Option<Instant>,
+    /// When the server is asked whether it is there.
+    ask: Option<Instant>,
+}
+
+/// Watches a connection that was just made. `tcp_user_timeout` is what its socket was given, in
+/// milliseconds, if that is known. The watch ends with the connection.
+pub(super) fn watch(
+    conn: &mut PgConnection,
+    limits: &Arc<Limits>,
+    tcp_user_timeout: Option<u32>,
+    phase: Phase,
+) -> Option<Arc<Watch>> {
+    let socket = socket::find(conn, tcp_user_timeout);
+    if socket.is_none() {
+        log::debug!("the socket of a connection was not found: waiting on it is not bounded");
+    }
+    let watch = Arc::new(Watch {
+        socket: socket?,
+        limits: Arc::clone(limits),
+        state: Mutex::new(State {
+            phase,
+            waiting: None,
+            statements: 0,
+            last_good: Instant::now(),
+            is_read_only: false,
+        }),
+    });
+    if !WATCHDOG.add(&watch) {
+        return None;
+    }
+    conn.set_instrumentation(Observer::new(Arc::clone(&watch)));
+    Some(watch)
+}
+
+impl Watch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters another phase, in which no statement runs yet.
+    pub(super) fn enter(&self, phase: Phase) {
+        let mut state = self.state();
+        state.phase = phase;
+        state.waiting = None;
+        if phase == Phase::Idle && state.is_read_only {
+            // The check-out test finds it dead, and the pool connects again.
+            self.socket.shut_down();
+        }
+    }
+
+    /// A statement begins.
+    fn begin(&self) {
+        let now = Instant::now();
+        let after = |time: Option<Duration>| time.and_then(|time| now.checked_add(time));
+        let mut state = self.state();
+        let (end, ask) = match state.phase {
+            Phase::SettingUp => (after(self.limits.set_up), None),
+            Phase::Idle => (after(self.limits.of_test(state.last_good)), None),
+            Phase::InUse => (
+                after(self.limits.statement.map(|time| time.saturating_add(GRACE))),
+                after(self.limits.silence),
+            ),
+        };
+        state.statements += 1;
+        let since = now;
+        state.waiting = Some(Waiting { since, end, ask });
+        drop(state);
+        if let Some(first) = earlier(end, ask) {
+            WATCHDOG.expect(first);
+        }
+    }
+
+    /// A statement has ended.
+    fn end(&self, error: Option<&Error>) {
+        let mut state = self.state();
+        let waiting = state.waiting.take();
+        match (error, waiting) {
+            (None, Some(waiting)) => state.last_good = waiting.since,
+            (Some(error), _) if self.limits.wants_writable => {
+                state.is_read_only |= message(error).contains("in a read-only transaction");
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives up what has taken too long, and returns when to look again.
+    fn check(self: &Arc<Self>, now: Instant) -> Option<Instant> {
+        let mut state = self.state();
+        let (phase, number) = (state.phase, state.statements);
+        let waiting = state.waiting.as_mut()?;
+        if waiting.end.is_some_and(|end| end <= now) {
+            if phase == Phase::Idle {
+                self.limits.suspect(waiting.since);
+            }
+            let waited = now.saturating_duration_since(waiting.since);
+            self.give_up(&mut state, waited);
+            return None;
+        }
+        if waiting.ask.is_some_and(|ask| ask <= now) {
+            waiting.ask = None;
+            let watch = Arc::clone(self);
+            // Without a thread for it the limit of the statement remains.
+            let _ = thread::Builder::new()
+                .name("covara-ask".to_owned())
+                .spawn(move || watch.ask(number));
+        }
+        earlier(waiting.end, waiting.ask)
+    }
+
+    /// Asks the server whether it is there, and gives up the statement of that number if not.
+    fn ask(&self, number: u64) {
+        let Some(silence) = self.limits.silence else {
+            return;
+        };
+        let answers = self
+            .socket
+            .peer()
+            .is_none_or(|peer| alive::answers(peer, silence.clamp(LEAST_ASK, MOST_ASK)));
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.statements != number {
+            return;
+        }
+        let Some(waiting) = state.waiting.as_mut() else {
+            return;
+        };
+        if answers {
+            waiting.ask = now.checked_add(silence);
+            let next = waiting.ask;
+            drop(state);
+            if let Some(next) = next {
+                WATCHDOG.expect(next);
+            }
+        } else {
+            let waited = now.saturating_duration_since(waiting.since);
+            self.give_up(&mut state, waited);
+        }
+    }
+
+    fn give_up(&self, state: &mut State, waited: Duration) {
+        state.waiting = None;
+        self.socket.shut_down();
+        log::warn!(
+            "PostgreSQL at {} gave no answer within {waited:.1?}: the connection is closed",
+            self.socket
+        );
+    }
+}
+
+impl Limits {
+    /// The limit of a check-out test. Once one has failed, connections that have said nothing
+    /// since are likely to be dead as well, and a pool full of them must not use up the time
+    /// for connecting again.
+    fn of_test(&self, last_good: Instant) -> Option<Duration> {
+        let limit = self.check_out?;
+        let since = self
+            .suspect_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if since.is_some_and(|since| last_good < since) {
+            Some(limit.min((limit / self.max_size.max(1)).max(SHORTEST_TEST)))
+        } else {
+            Some(limit)
+        }
+    }
+
+    fn suspect(&self, since: Instant) {
+        *self
+            .suspect_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(since);
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

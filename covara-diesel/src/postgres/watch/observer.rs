@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, get_default_instrumentation};
+
+use super::Watch;
+
+/// Tells a watch when statements begin and end, and the program's default instrumentation of
+/// everything.
+pub(super) struct Observer {
+    watch: Arc<Watch>,
+    next: Option<Box<dyn Instrumentation>>,
+}
+
+impl Observer {
+    pub(super) fn new(watch: Arc<Watch>) -> Self {
+        Self {
+            watch,
+            next: get_default_instrumentation(),
+        }
+    }
+}
+
+impl Instrumentation for Observer {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        match &event {
+            InstrumentationEvent::StartQuery { .. } => self.watch.begin(),
+            InstrumentationEvent::FinishQuery { error, .. } => self.watch.end(*error),
+            _ => {}
+        }
+        if let Some(next) = &mut self.next {
+            next.on_connection_event(event);
+        }
+    }
+}

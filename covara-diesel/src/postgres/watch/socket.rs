@@ -1,0 +1,222 @@
+//! Finds the socket of a connection among those of the process: Diesel keeps it to itself.
+//!
+//! Each filter here is one that the connection's own socket surely passes. So if one socket is
+//! left, that is it, and if several are left, none is taken.
+
+use std::fmt;
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::pg::PgRowByRowLoadingMode;
+use diesel::prelude::*;
+use diesel::sql_types::Integer;
+use rustix::io::ioctl_fionread;
+use rustix::net::sockopt::{socket_type, tcp_user_timeout};
+use rustix::net::{Shutdown, SocketAddrUnix, SocketType, getpeername, shutdown};
+
+use super::alive::Peer;
+
+/// Sockets that are known to be those of other connections, by what the kernel calls them.
+static KNOWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Rows that do not fit into libpq's buffers: most of them wait in the socket for a while.
+const MANY_ROWS: &str = "SELECT n FROM pg_catalog.generate_series(1, 12000) AS n";
+const ROUNDS: usize = 2;
+/// So many bytes wait in the socket then, and in no other that a connection is being made on.
+const WAITING: u64 = 32 * 1024;
+/// How long they may take to arrive, and others to find theirs.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A duplicate of a connection's socket.
+#[derive(Debug)]
+pub(super) struct Socket {
+    fd: OwnedFd,
+    name: PathBuf,
+    peer: Option<Peer>,
+}
+
+impl Socket {
+    /// Ends the connection for both sides; what waits on it sees the end.
+    pub(super) fn shut_down(&self) {
+        // It fails only when the connection has ended already.
+        let _ = shutdown(&self.fd, Shutdown::Both);
+    }
+
+    pub(super) fn peer(&self) -> Option<&Peer> {
+        self.peer.as_ref()
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        known().retain(|name| *name != self.name);
+    }
+}
+
+impl fmt::Display for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.peer {
+            Some(Peer::Tcp(address)) => address.fmt(f),
+            Some(Peer::Unix(path)) => path.display().fmt(f),
+            None => f.write_str("a socket without a name"),
+        }
+    }
+}
+
+/// The socket of a connection that no statement runs on, if it can be told from all others.
+pub(super) fn find(conn: &mut PgConnection, tcp_user_timeout: Option<u32>) -> Option<Socket> {
+    // Two that look at the same time would see each other's rows.
+    let _turn = turn()?;
+    let mut found = candidates(tcp_user_timeout, &known());
+    for _ in 0..ROUNDS {
+        if found.len() > 1 {
+            found = with_rows(conn, found)?;
+        }
+    }
+    let [one] = <[Candidate; 1]>::try_from(found).ok()?;
+    known().push(one.name.clone());
+    Some(Socket {
+        fd: one.fd,
+        name: one.name,
+        peer: one.peer,
+    })
+}
+
+fn known() -> MutexGuard<'static, Vec<PathBuf>> {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for the others that look for their sockets, but not for one whose server has just
+/// stopped.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match TURN.try_lock() {
+            Ok(turn) => return Some(turn),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(TryLockError::WouldBlock) => return None,
+        }
+    }
+}
+
+struct Candidate {
+    fd: OwnedFd,
+    name: PathBuf,
+    peer: Option<Peer>,
+}
+
+/// The sockets that may be a new connection's.
+fn candidates(tcp_user_timeout: Option<u32>, known: &[PathBuf]) -> Vec<Candidate> {
+    let entries = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers
+        .filter_map(|number| candidate(number, tcp_user_timeout, known))
+        .collect()
+}
+
+fn candidate(number: RawFd, timeout: Option<u32>, known: &[PathBuf]) -> Option<Candidate> {
+    let name = name(number)?;
+    if !name.as_os_str().as_bytes().starts_with(b"socket:") || known.contains(&name) {
+        return None;
+    }
+    let fd = duplicate(number, |fd| is_like_libpqs(fd, timeout))?;
+    // The number may have got another meaning meanwhile.
+    if self::name(fd.as_raw_fd())? != name {
+        return None;
+    }
+    let peer = peer(fd.as_fd());
+    Some(Candidate { fd, name, peer })
+}
+
+/// What the kernel calls the file behind a descriptor, `socket:[1234]` for one.
+fn name(number: RawFd) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{number}")).ok()
+}
+
+/// Duplicates the descriptor of that number if `wanted` says so.
+#[expect(
+    unsafe_code,
+    reason = "the descriptor is owned by libpq, which does not lend it"
+)]
+fn duplicate(number: RawFd, wanted: impl FnOnce(BorrowedFd<'_>) -> bool) -> Option<OwnedFd> {
+    // SAFETY: the borrow ends with this function, which only reads properties of what is behind
+    // the number and duplicates it. The descriptor that is looked for stays open meanwhile, as
+    // its connection is borrowed by the caller of `find`. Any other may be closed by its owner,
+    // or opened again, at any time: then those calls fail or are about another file, which the
+    // caller notices by its name; nothing is read from it, written to it or changed.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    if wanted(fd) {
+        fd.try_clone_to_owned().ok()
+    } else {
+        None
+    }
+}
+
+/// Whether a socket is connected as libpq connects one.
+fn is_like_libpqs(fd: BorrowedFd<'_>, timeout: Option<u32>) -> bool {
+    if socket_type(fd) != Ok(SocketType::STREAM) {
+        return false;
+    }
+    match getpeername(fd) {
+        Ok(Some(address)) => match SocketAddrUnix::try_from(address) {
+            // libpq takes no other names.
+            Ok(address) => address.path().is_none_or(|path| {
+                let file = path.to_bytes().rsplit(|byte| *byte == b'/').next();
+                file.is_some_and(|file| file.starts_with(b".s.PGSQL."))
+            }),
+            Err(_) => timeout.is_none_or(|timeout| tcp_user_timeout(fd) == Ok(timeout)),
+        },
+        _ => false,
+    }
+}
+
+fn peer(fd: BorrowedFd<'_>) -> Option<Peer> {
+    let address = getpeername(fd).ok()??;
+    if let Ok(address) = address.clone().try_into() {
+        return Some(Peer::Tcp(address));
+    }
+    let address = SocketAddrUnix::try_from(address).ok()?;
+    let path = std::ffi::OsStr::from_bytes(address.path()?.to_bytes()).into();
+    Some(Peer::Unix(path))
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = Integer)]
+    #[expect(dead_code, reason = "only that there are many counts")]
+    n: i32,
+}
+
+/// Those of the sockets in which the rows of a query wait that is not read to its end, and no
+/// longer do so afterwards.
+fn with_rows(conn: &mut PgConnection, of: Vec<Candidate>) -> Option<Vec<Candidate>> {
+    let waiting = |one: &Candidate| ioctl_fionread(&one.fd).unwrap_or(0);
+    let mut rows = diesel::sql_query(MANY_ROWS)
+        .load_iter::<Number, PgRowByRowLoadingMode>(conn)
+        .ok()?;
+    rows.next()?.ok()?;
+    let end = Instant::now() + PATIENCE;
+    while !of.iter().any(|one| waiting(one) >= WAITING) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let mut of = of;
+    of.retain(|one| waiting(one) >= WAITING);
+    for row in rows {
+        row.ok()?;
+    }
+    of.retain(|one| waiting(one) == 0);
+    Some(of)
+}

@@ -1,0 +1,79 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use super::{Watch, earlier};
+
+/// The thread that looks after all connections of the program. It sleeps while no statement
+/// runs, and else until the first limit.
+pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
+    watches: Mutex::default(),
+    born: Instant::now(),
+    wakes_at: AtomicU64::new(u64::MAX),
+    thread: OnceLock::new(),
+});
+
+pub(super) struct Watchdog {
+    watches: Mutex<Vec<Weak<Watch>>>,
+    born: Instant,
+    /// When the thread looks next, in nanoseconds since `born`.
+    wakes_at: AtomicU64,
+    /// `None` if it could not be started.
+    thread: OnceLock<Option<Thread>>,
+}
+
+impl Watchdog {
+    /// Looks after one more connection; `false` if there is no thread for it.
+    pub(super) fn add(&'static self, watch: &Arc<Watch>) -> bool {
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.retain(|watch| watch.strong_count() > 0);
+        watches.push(Arc::downgrade(watch));
+        drop(watches);
+        self.thread
+            .get_or_init(|| {
+                let builder = thread::Builder::new().name("covara-watchdog".to_owned());
+                let started = builder.spawn(|| self.run());
+                started.ok().map(|started| started.thread().clone())
+            })
+            .is_some()
+    }
+
+    /// Makes sure that the thread looks at that time, or before.
+    pub(super) fn expect(&self, time: Instant) {
+        if self.since_born(time) < self.wakes_at.load(Ordering::SeqCst)
+            && let Some(Some(thread)) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    fn since_born(&self, time: Instant) -> u64 {
+        let time = time.saturating_duration_since(self.born).as_nanos();
+        u64::try_from(time).unwrap_or(u64::MAX)
+    }
+
+    fn run(&self) {
+        loop {
+            // Whoever begins a statement while the others are looked at wakes the thread again.
+            self.wakes_at.store(u64::MAX, Ordering::SeqCst);
+            let now = Instant::now();
+            let next = self
+                .all()
+                .iter()
+                .fold(None, |next, watch| earlier(next, watch.check(now)));
+            match next {
+                Some(next) => {
+                    self.wakes_at.store(self.since_born(next), Ordering::SeqCst);
+                    thread::park_timeout(next.saturating_duration_since(now));
+                }
+                None => thread::park_timeout(Duration::MAX),
+            }
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Watch>> {
+        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.iter().filter_map(Weak::upgrade).collect()
+    }
+}
