@@ -118,11 +118,13 @@ mod suite {
         mod helpers;
         mod highlights;
         mod indexes;
+        mod lists;
         mod odd;
         mod orders;
         mod queries;
         mod random;
         mod transactions;
+        mod versions;
 
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
     }

@@ -1,6 +1,7 @@
 //! What must hold on every backend. Each root names its backend in a module `backend`.
 
 pub(crate) mod auth;
+mod bounds;
 pub(crate) mod command;
 mod doctor;
 mod fixtures;

@@ -134,6 +134,9 @@ where
         };
         let source = source.and_then(|source| serde_json::from_str::<Value>(&source).ok());
         let added = source.map(|source| documents.push_row::<C::Backend>(entry, &id, &source));
+        if let Some(Err(error)) = &added {
+            log::warn!("a row is left out of the index {}: {error}", entry.name);
+        }
         if !matches!(added, Some(Ok(()))) {
             gone.push(id);
         }

@@ -46,6 +46,12 @@ impl SearchEngine for Pg {
 
     const MAY_WRITE: &'static str = "current_setting('transaction_read_only') = 'off'";
 
+    const ONE_OF: (&'static str, &'static str) = (" = ANY (", ")");
+
+    fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
+        list(values)
+    }
+
     fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
         match value {
             Bind::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text),
@@ -122,5 +128,38 @@ impl SearchEngine for Pg {
 
     fn noted(entry: &Entry, upto: i64) -> Sql<'static> {
         tables::noted(entry, upto)
+    }
+}
+
+/// An array of the values' type. They are all of the type of the first.
+fn list(values: Vec<Bind<'_>>) -> Bind<'_> {
+    match values.first() {
+        Some(Bind::Integer(_)) => Bind::Integers(
+            values
+                .into_iter()
+                .map(|value| match value {
+                    Bind::Integer(number) => number,
+                    _ => None,
+                })
+                .collect(),
+        ),
+        Some(Bind::Double(_)) => Bind::Doubles(
+            values
+                .into_iter()
+                .map(|value| match value {
+                    Bind::Double(number) => number,
+                    _ => None,
+                })
+                .collect(),
+        ),
+        _ => Bind::Texts(
+            values
+                .into_iter()
+                .map(|value| match value {
+                    Bind::Text(text) => text,
+                    _ => None,
+                })
+                .collect(),
+        ),
     }
 }

@@ -1,6 +1,7 @@
 //! Full-text search by FTS5.
 
 mod bulk;
+mod list;
 mod matching;
 mod read;
 mod tables;
@@ -75,6 +76,12 @@ impl SearchEngine for Sqlite {
 
     /// A read-only connection says so when it writes.
     const MAY_WRITE: &'static str = "true";
+
+    const ONE_OF: (&'static str, &'static str) = list::ONE_OF;
+
+    fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
+        list::json(&values).into()
+    }
 
     fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
         match value {

@@ -1,6 +1,7 @@
 //! Writes documents and their words.
 
-use crate::search::{Batch, Entry, Guard, Sql};
+use super::list;
+use crate::search::{Batch, Bind, Entry, Guard, Sql};
 
 /// Statements come in a few sizes only, so that each is prepared once per connection. Large
 /// ones, as FTS5 writes out what it has gathered before each.
@@ -32,7 +33,7 @@ pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> V
 
 fn rows<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     let table = entry.documents();
-    let version = entry.definition.version;
+    let version = entry.definition.row_version();
     let mut sql = Sql::new();
     sql.push(format!(
         "INSERT INTO {table} (id, version, source{}) ",
@@ -111,7 +112,7 @@ fn push_guard(entry: &Entry, guard: &Guard, sql: &mut Sql<'_>) {
             sql.push(format!(
                 "EXISTS (SELECT 1 FROM {} AS o WHERE o.id = v.column1 AND o.version < {})",
                 entry.documents(),
-                entry.definition.version
+                entry.definition.row_version()
             ));
         }
         Guard::Noted(number) => {
@@ -126,16 +127,19 @@ fn push_guard(entry: &Entry, guard: &Guard, sql: &mut Sql<'_>) {
 
 pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], guard: &Guard) -> Vec<Sql<'d>> {
     let documents = entry.documents();
+    // One bind for any number of ids: with one each, every number were another statement to keep.
+    let list: Vec<Bind<'_>> = ids.iter().map(|id| Bind::from(*id)).collect();
+    let list = list::json(&list);
     let condition = |start: String| {
         let mut sql = Sql::new();
-        sql.push(start).push("id IN (");
-        for (at, id) in ids.iter().enumerate() {
-            if at > 0 {
-                sql.push(", ");
+        sql.push(start).push("id");
+        match ids {
+            [id] => sql.push(" IN (").bind(*id).push(")"),
+            _ => {
+                let (before, after) = list::ONE_OF;
+                sql.push(before).bind(list.clone()).push(after)
             }
-            sql.bind(*id);
-        }
-        sql.push(")");
+        };
         if let Guard::Noted(_) = guard {
             sql.push(" AND ");
             push_guard(entry, guard, &mut sql);
