@@ -15,6 +15,16 @@ use super::terms::{Matching, Terms};
 /// Most values that a filter compares with.
 const MOST_VALUES: usize = 65_536;
 
+/// Most of them that are floats: a power of two below every local engine's limit of binds.
+const MOST_FLOATS: usize = 16_384;
+
+fn most_values(kind: FieldKind) -> usize {
+    match kind {
+        FieldKind::Float => MOST_FLOATS,
+        _ => MOST_VALUES,
+    }
+}
+
 /// What is asked of the engine.
 #[derive(Debug)]
 pub struct Plan<'q> {
@@ -46,6 +56,8 @@ enum ColumnFilter {
     Is(Bind<'static>),
     /// All values in one bind, however many they are.
     OneOf(Bind<'static>),
+    /// A bind for each value: not every SQLite reads a float of a list to the last bit.
+    OneOfFloats(Vec<Bind<'static>>),
     Never,
     Range(Bound<Bind<'static>>, Bound<Bind<'static>>),
     Present,
@@ -149,6 +161,14 @@ impl<'q> Plan<'q> {
                 ColumnFilter::Is(value) => {
                     sql.push(format!(" AND d.c{number} IN ("));
                     sql.bind(value.clone()).push(")");
+                }
+                ColumnFilter::OneOfFloats(values) => {
+                    sql.push(format!(" AND d.c{number} IN ("));
+                    for (at, value) in values.iter().enumerate() {
+                        sql.push(if at > 0 { ", " } else { "" });
+                        sql.bind(value.clone());
+                    }
+                    sql.push(")");
                 }
                 ColumnFilter::OneOf(values) => {
                     let (before, after) = DB::ONE_OF;
@@ -324,18 +344,26 @@ fn column_filter<DB: SearchEngine>(
     };
     let condition = match &filter.condition {
         Condition::Present => ColumnFilter::Present,
-        Condition::OneOf(values) if values.len() > MOST_VALUES => {
+        Condition::OneOf(values) if values.len() > most_values(field.kind()) => {
             return Err(SearchError::TooManyValues {
                 field: name.clone(),
-                most: MOST_VALUES,
+                most: most_values(field.kind()),
             });
         }
         Condition::OneOf(values) => match values.as_slice() {
             [] => ColumnFilter::Never,
             [value] => ColumnFilter::Is(bind(value)?),
             values => {
-                let values: Vec<_> = values.iter().map(bind).collect::<Result<_, _>>()?;
-                ColumnFilter::OneOf(DB::list(values))
+                let mut values: Vec<_> = values.iter().map(bind).collect::<Result<_, _>>()?;
+                if field.kind() == FieldKind::Float {
+                    // Few lengths, and so few statements.
+                    let last = values.last().cloned();
+                    let length = values.len().next_power_of_two();
+                    values.extend(last.into_iter().cycle().take(length - values.len()));
+                    ColumnFilter::OneOfFloats(values)
+                } else {
+                    ColumnFilter::OneOf(DB::list(values))
+                }
             }
         },
         Condition::Range(start, end) => ColumnFilter::Range(side(start)?, side(end)?),
