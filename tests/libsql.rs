@@ -129,6 +129,7 @@ mod suite {
         mod highlights;
         mod indexes;
         mod interleaved;
+        mod lists;
         mod mended;
         mod model;
         mod odd;
@@ -137,6 +138,7 @@ mod suite {
         mod queries;
         mod random;
         mod transactions;
+        mod versions;
 
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
     }

@@ -1,5 +1,6 @@
 //! Files for tables with types that only PostgreSQL has.
 
+use covara_diesel::fixture::FixtureSource;
 use covara_diesel::{Seed, SeedError};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -169,4 +170,30 @@ fn a_later_table_is_named_only_for_its_own_foreign_key() {
     assert!(matches!(error, SeedError::Row { .. }), "{error:?}");
     let error = seed("id,l,o\n1,7,\n");
     assert!(matches!(error, SeedError::TableOrder { .. }), "{error:?}");
+}
+
+/// PostgreSQL has arrays of six dimensions.
+#[test]
+fn arrays_that_are_nested_too_deep_are_refused() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    conn.batch_execute("CREATE TABLE deep (id INTEGER PRIMARY KEY, n INTEGER[])")
+        .unwrap();
+    let seed = |conn: &mut _, depth: usize| {
+        let array = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        let line = format!("{{\"id\": {depth}, \"n\": {array}}}");
+        let source = FixtureSource::reader("deep.ndjson", line.as_bytes());
+        Seed::new().fixture("deep", source).run(conn)
+    };
+    for depth in 1..=6 {
+        assert_eq!(seed(conn, depth).unwrap().inserted(), 1, "{depth}");
+    }
+    for depth in [7, 20_000, 1_000_000] {
+        let error = chain(&seed(conn, depth).unwrap_err());
+        let start = "deep.ndjson, line 1, column n: found [[[";
+        assert!(error.starts_with(start), "{error}");
+        assert!(error.ends_with("expected integer[] or nothing"), "{error}");
+    }
+    assert_eq!(count(conn, "deep"), 6);
 }

@@ -2,6 +2,7 @@
 
 mod adoption;
 pub(crate) mod auth;
+mod bounds;
 pub(crate) mod command;
 mod doctor;
 mod fixtures;

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod bounded;
+pub mod bounds;
 pub mod cities;
 pub mod d1;
 pub mod fault_proxy;

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use covara_diesel::DatabaseConnection;
-use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery};
+use covara_diesel::search::{self, Field, IndexDefinition, SearchAdapter, SearchQuery};
 use serde_json::{Value, json};
 
 /// How many documents the job `search-many` writes.
@@ -57,6 +57,11 @@ where
             while adapter.reindex(conn, "docs", 500)? > 0 {}
             Ok("done".to_owned())
         }
+        "search-total" => {
+            let query = SearchQuery::new(argument).size(0);
+            Ok(adapter.search(conn, "docs", &query)?.total.to_string())
+        }
+        "search-reindex" => Ok(search::reindex(conn, "docs")?.documents.to_string()),
         _ => Err(format!("no job {name}").into()),
     }
 }

@@ -172,6 +172,7 @@ where
             show_progress(conn)
         }
         job if job.starts_with("search-") => support::search::work(adapter, conn, job),
+        job if job.starts_with("bound-") => support::bounds::work(adapter, conn, job),
         job => support::auth::work(conn, job),
     }
 }

@@ -8,6 +8,7 @@ use super::entry::Entry;
 use super::error::SearchError;
 use super::follow::Followed;
 use super::query::{SearchQuery, SearchResult};
+use super::reindex::{self, Reindexed};
 use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
 use crate::connection::DatabaseConnection;
@@ -24,7 +25,8 @@ pub trait SearchAdapter {
     type Backend: SearchEngine;
 
     /// Makes an index, and says whether it is new. One with the same fields may be there
-    /// already.
+    /// already; if an earlier version of this library made it, whose words differ, it is brought
+    /// up to date, see [`search::reindex`](super::reindex()).
     ///
     /// # Errors
     ///
@@ -107,22 +109,23 @@ pub trait SearchAdapter {
         catalogue::add_fields(conn, index, fields)
     }
 
-    /// Takes up to `documents` documents from before the last
-    /// [`add_fields`](Self::add_fields) and indexes them again, and says how many there were.
-    /// 0: there are none left.
+    /// Takes up to `documents` documents from before the last [`add_fields`](Self::add_fields),
+    /// or of an earlier version of this library, indexes them again, and returns how many there
+    /// were. 0: there are none left. It takes 1,024 documents or 4 MiB of them at most.
     ///
     /// Where it has come to is in the database: it goes on there after a failure, in any
-    /// process. Searches and writes need not wait for it.
+    /// process. Searches and writes need not wait for it. [`search::reindex`](super::reindex())
+    /// does all of it, and tells which documents cannot be indexed as they should.
     ///
     /// # Errors
     ///
-    /// There is no such index; a document that does not fit the new fields; the database's.
+    /// There is no such index; the database's.
     fn reindex<C>(&self, conn: &mut C, index: &str, documents: usize) -> Result<usize, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
     {
         let entry = known(conn, index)?;
-        write::reindex(conn, &entry, documents)
+        reindex::step(conn, &entry, documents, &mut Reindexed::default())
     }
 
     /// Writes a document, in place of the one with that id if there is one. It must be a JSON

@@ -9,8 +9,8 @@ use super::definition::IndexDefinition;
 use super::engine::SearchEngine;
 use super::entry::{CATALOGUE, Entry, EntryRow, text};
 use super::error::SearchError;
+use super::reindex::{self, Reindexed};
 use super::sql::Sql;
-use super::write;
 use crate::connection::{DatabaseConnection, Transaction};
 
 pub(super) fn of<C>(error: diesel::result::Error) -> SearchError
@@ -79,6 +79,8 @@ where
 
 /// Makes an index unless it is there with these fields, and says whether it is new.
 ///
+/// One that an older version of this library made is brought up to date.
+///
 /// The name is entered first: the tables are named by the number that it gets. Who is
 /// stopped in between leaves a name without tables, which the next one completes.
 pub(super) fn create<C>(
@@ -121,6 +123,7 @@ where
             index: name.to_owned(),
         });
     }
+    let entry = reindex::current(conn, entry, &mut Reindexed::default())?;
     Ok((entry, new))
 }
 
@@ -189,6 +192,9 @@ where
         let mut definition = entry.definition.clone();
         definition.fields.extend(added.fields.iter().cloned());
         definition.version += 1;
+        if !entry.definition.is_outdated() {
+            definition = definition.current();
+        }
         definition.check()?;
         let changed = Entry::of(entry.number, name, definition, None);
         let mut statements: Vec<Sql<'_>> = C::Backend::lock(&changed).into_iter().collect();
@@ -236,7 +242,7 @@ where
     }
     atomically(conn, room)?;
     while let Some(entry) = find(conn, name)? {
-        if write::reindex(conn, &entry, usize::MAX)? == 0 {
+        if reindex::step(conn, &entry, usize::MAX, &mut Reindexed::default())? == 0 {
             break;
         }
     }

@@ -4,13 +4,16 @@ use std::fmt::{self, Display};
 
 use serde_json::{Map, Value, json};
 
-use super::analysis::{Analyzer, Language};
+use super::analysis::{Analyzer, Language, WORDS};
 use super::error::SearchError;
 
 /// Most fields of an index.
 pub(crate) const MOST_FIELDS: usize = 64;
 /// Most fields of an index that are searched.
 pub(crate) const MOST_SEARCHED: usize = 32;
+/// What tells the rows with words of one version from those of the next: more than there are
+/// versions of one definition.
+const ROWS_OF_A_WORDS_VERSION: i64 = 1 << 16;
 /// Longest name of an index or field.
 const LONGEST_NAME: usize = 100;
 
@@ -213,12 +216,22 @@ impl Field {
 ///     .field("tag", Field::keyword())
 ///     .field("published", Field::date());
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct IndexDefinition {
     pub(crate) fields: Vec<(String, Field)>,
     /// Raised whenever fields are added, from 1 on.
     pub(crate) version: i64,
     pub(crate) table: Option<WatchedTable>,
+    /// The version of the words that all its documents have.
+    words: i64,
+    /// The version that they are being brought to.
+    becoming: Option<i64>,
+}
+
+impl Default for IndexDefinition {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// The table that an index follows.
@@ -237,8 +250,11 @@ impl IndexDefinition {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            fields: Vec::new(),
             version: 1,
-            ..Self::default()
+            table: None,
+            words: WORDS,
+            becoming: None,
         }
     }
 
@@ -254,6 +270,59 @@ impl IndexDefinition {
         self.fields
             .iter()
             .map(|(name, field)| (name.as_str(), field))
+    }
+
+    /// Returns the version of the words that the index holds: which stemmers made them. It is 1
+    /// where an earlier version of this library made them, with rust-stemmers.
+    #[must_use]
+    pub fn words_version(&self) -> i64 {
+        self.words
+    }
+
+    /// Whether a text would be found by other words now than those that were made of it.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        self.words < self.words_since()
+    }
+
+    /// Whether the index is being brought up to date.
+    pub(super) fn is_becoming_current(&self) -> bool {
+        self.becoming == Some(WORDS)
+    }
+
+    /// The same while it is being brought up to date.
+    pub(super) fn becoming_current(&self) -> Self {
+        Self {
+            becoming: Some(WORDS),
+            ..self.clone()
+        }
+    }
+
+    /// The same when it has been brought up to date.
+    pub(super) fn current(&self) -> Self {
+        Self {
+            words: WORDS,
+            becoming: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a later version of this library made the words.
+    pub(super) fn is_of_later_version(&self) -> bool {
+        self.words.max(self.becoming.unwrap_or(0)) > WORDS
+    }
+
+    /// The version in which the words of one of its fields changed last.
+    fn words_since(&self) -> i64 {
+        let languages = self.searched().map(|(_, field)| field.language);
+        languages.map(Language::words_since).max().unwrap_or(1)
+    }
+
+    /// What the rows of its documents are marked with, so that those of an older definition or
+    /// with older words can be told. A program with an older version of this library marks them
+    /// with the definition's version alone.
+    pub(crate) fn row_version(&self) -> i64 {
+        self.version + (self.words_since() - 1) * ROWS_OF_A_WORDS_VERSION
     }
 
     /// A field's number and what it is.
@@ -320,6 +389,13 @@ impl IndexDefinition {
             });
             definition.insert("table".to_owned(), table);
         }
+        // What version 1 wrote stays as it is, letter for letter.
+        if self.words > 1 {
+            definition.insert("words".to_owned(), self.words.into());
+        }
+        if let Some(becoming) = self.becoming {
+            definition.insert("becoming".to_owned(), becoming.into());
+        }
         Value::Object(definition).to_string()
     }
 
@@ -343,6 +419,8 @@ impl IndexDefinition {
             fields: fields.iter().map(Field::from_json).collect::<Option<_>>()?,
             version: value.get("version")?.as_i64()?,
             table,
+            words: value.get("words").map_or(Some(1), Value::as_i64)?,
+            becoming: value.get("becoming").and_then(Value::as_i64),
         })
     }
 }

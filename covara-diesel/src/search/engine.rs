@@ -44,6 +44,14 @@ pub trait SearchEngine: Engine {
     #[doc(hidden)]
     const MAY_REFRESH: &'static str;
 
+    /// What stands before and after a [`list`](Self::list) of values of which one is enough.
+    #[doc(hidden)]
+    const ONE_OF: (&'static str, &'static str);
+
+    /// Values of one kind as one bind, so that a statement is the same for any number of them.
+    #[doc(hidden)]
+    fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a>;
+
     #[doc(hidden)]
     fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()>;
 

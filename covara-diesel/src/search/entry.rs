@@ -59,6 +59,11 @@ impl Entry {
         let definition = definition.ok_or_else(|| SearchError::Unreadable {
             what: format!("a definition of the index {name}"),
         })?;
+        if definition.is_of_later_version() {
+            return Err(SearchError::LaterVersion {
+                index: name.to_owned(),
+            });
+        }
         let may_refresh = row.may_refresh;
         let entry = Self::of(row.number, name, definition, row.reindexed);
         Ok(Self {
@@ -143,7 +148,8 @@ impl Entry {
         sql
     }
 
-    /// Writes a definition with more fields down, if nobody else has changed it.
+    /// Writes another definition down, with all documents still to be indexed by it, if nobody
+    /// else has changed it.
     pub(super) fn set_definition(&self, definition: &IndexDefinition) -> Sql<'static> {
         let mut sql = Sql::once(format!(
             "UPDATE {CATALOGUE} SET reindexed = '', definition = "
@@ -172,6 +178,19 @@ impl Entry {
         sql.bind(super::sql::Bind::Text(id.map(Into::into)));
         sql.push(" WHERE number = ").bind(self.number);
         // Fields that were added meanwhile begin anew.
+        sql.push(" AND definition = ")
+            .bind(self.definition.to_json());
+        sql
+    }
+
+    /// Writes down that all documents have been brought up to date, if nobody else has changed
+    /// the definition.
+    pub(super) fn set_current(&self) -> Sql<'static> {
+        let mut sql = Sql::once(format!(
+            "UPDATE {CATALOGUE} SET reindexed = NULL, definition = "
+        ));
+        sql.bind(self.definition.current().to_json());
+        sql.push(" WHERE number = ").bind(self.number);
         sql.push(" AND definition = ")
             .bind(self.definition.to_json());
         sql

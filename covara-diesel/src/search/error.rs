@@ -70,6 +70,30 @@ pub enum SearchError {
         index: String,
     },
 
+    /// The index was made by an earlier version of this library, whose words differ, and could
+    /// not be brought up to date; searched as it is, documents would be missed.
+    #[error(
+        "the index {index} was made by an earlier version of covara-diesel and must be brought up \
+         to date before it is searched: call create_index, follow or search::reindex on a \
+         connection that may write"
+    )]
+    Outdated {
+        /// Name of the index.
+        index: String,
+        /// Why it could not be done now.
+        source: Box<Self>,
+    },
+
+    /// The index was made or changed by a later version of this library.
+    #[error(
+        "the index {index} was written by a later version of covara-diesel, whose words this one \
+         does not make; use that version"
+    )]
+    LaterVersion {
+        /// Name of the index.
+        index: String,
+    },
+
     /// A query names a field that the index has not.
     #[error("the index {index} has no field {field}")]
     UnknownField {
@@ -122,6 +146,15 @@ pub enum SearchError {
     /// A query has too many words.
     #[error("a query may have up to {most} words")]
     TooManyWords {
+        /// How many it may have.
+        most: usize,
+    },
+
+    /// A filter has too many values.
+    #[error("a filter may have up to {most} values; the one on {field} has more")]
+    TooManyValues {
+        /// Name of the field.
+        field: String,
         /// How many it may have.
         most: usize,
     },

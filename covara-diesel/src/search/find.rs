@@ -14,6 +14,7 @@ use super::error::SearchError;
 use super::highlight::highlights;
 use super::plan::Plan;
 use super::query::{SearchHit, SearchQuery, SearchResult};
+use super::reindex::{self, Reindexed};
 use super::sql::{Bind, Sql};
 use super::terms::Terms;
 use super::{cursor, refresh};
@@ -69,8 +70,9 @@ where
     let Some(entry) = catalogue::find(conn, index)? else {
         return Ok(SearchResult::default());
     };
+    let entry = current(conn, entry)?;
     refresh::before_search(conn, &entry);
-    let plan = Plan::new(&entry, &terms, query)?;
+    let plan = Plan::new::<C::Backend>(&entry, &terms, query)?;
     if plan.slots.is_empty() {
         return Ok(SearchResult::default());
     }
@@ -93,6 +95,27 @@ where
         more: query.bound.is_some_and(|bound| total >= bound),
         cursor: page.cursor,
     })
+}
+
+/// Brings an index of an older version up to date: with some documents found and others not by
+/// a word that is stemmed otherwise now, nobody could tell that some are missing.
+fn current<C>(conn: &mut C, entry: Entry) -> Result<Entry, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    if !entry.definition.is_outdated() {
+        return Ok(entry);
+    }
+    let index = entry.name.clone();
+    match reindex::current(conn, entry, &mut Reindexed::default()) {
+        Err(source @ (SearchError::ReadOnly { .. } | SearchError::Database { .. })) => {
+            Err(SearchError::Outdated {
+                index,
+                source: Box::new(source),
+            })
+        }
+        result => result,
+    }
 }
 
 #[derive(Default)]

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::analysis::{Analyzer, Unit};
 use super::definition::IndexDefinition;
 use super::document::texts;
+use super::marks::marks;
 use super::plan::Plan;
 use super::query::Highlight;
 use super::terms::Phrase;
@@ -43,58 +43,6 @@ pub(super) fn highlights(
         }
     }
     found
-}
-
-struct Found {
-    text: String,
-    range: Range<usize>,
-    unit: Unit,
-}
-
-/// Where words of the query stand, in order, none overlapping another.
-fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
-    let mut words = Vec::new();
-    analyzer.words(text, |word| {
-        words.push(Found {
-            text: word.text.to_owned(),
-            range: word.range,
-            unit: word.unit,
-        });
-        true
-    });
-    let mut marks: Vec<Range<usize>> = Vec::new();
-    for phrase in phrases {
-        let length = phrase.words.len();
-        for (at, window) in words.windows(length).enumerate() {
-            let last = length - 1;
-            let mut pairs = window.iter().zip(&phrase.words).enumerate();
-            let matches = pairs.all(|(n, (found, word))| {
-                found.text == *word
-                    || phrase.prefix && n == last && found.text.starts_with(word.as_str())
-            });
-            if !matches {
-                continue;
-            }
-            for (n, found) in window.iter().enumerate() {
-                let mut range = found.range.clone();
-                let part = phrase.prefix && n == last && found.unit == Unit::Pair;
-                // The next pair begins with the second half of this one.
-                if let (true, Some(next)) = (part, words.get(at + n + 1)) {
-                    range.end = next.range.start;
-                }
-                marks.push(range);
-            }
-        }
-    }
-    marks.sort_unstable_by_key(|mark| (mark.start, mark.end));
-    let mut apart: Vec<Range<usize>> = Vec::with_capacity(marks.len());
-    for mark in marks {
-        match apart.last_mut() {
-            Some(last) if mark.start < last.end => last.end = last.end.max(mark.end),
-            _ => apart.push(mark),
-        }
-    }
-    apart
 }
 
 fn fragments(text: &str, marks: &[Range<usize>], highlight: &Highlight, pieces: &mut Vec<String>) {

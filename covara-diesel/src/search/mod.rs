@@ -160,13 +160,29 @@
 //!
 //! # Fields that come later
 //!
-//! [`SearchAdapter::add_fields`] extends an index while it is used.
-//! [`SearchAdapter::reindex`] then brings the documents that are there up to date, as many at a
-//! time as you like, and goes on where it was when a process stops.
+//! [`SearchAdapter::add_fields`] extends an index while it is used. [`reindex`] then brings the
+//! documents that are there up to date, in batches, and goes on where it was when a process
+//! stops; [`SearchAdapter::reindex`] does as many at a time as you like.
+//!
+//! # Words of earlier versions
+//!
+//! A version of this library with other stemmers makes other words of a text in some languages,
+//! and a query stemmed by one may miss what the other has indexed. So an index knows
+//! [which version made its words](IndexDefinition::words_version), and one whose words would
+//! differ now is brought up to date from its stored documents before it is searched: by
+//! [`create_index`](SearchAdapter::create_index) and [`follow`](SearchAdapter::follow) at boot, by
+//! [`reindex`], or else by the first search. Several thousand documents are done in a second. A
+//! search on a connection that may not write is refused until then, with
+//! [`SearchError::Outdated`]. Indexes without a language, and those of a language whose stems have
+//! not changed, are searched as they are.
+//!
+//! End the programs of the earlier version before, or call [`reindex`] after
+//! [`add_fields`](SearchAdapter::add_fields) once they have ended: what they write has their words.
 //!
 //! # Limits
 //!
-//! - 64 fields, 32 of them searched; ids of 1,000 bytes; 512 words a query. Names of indexes
+//! - 64 fields, 32 of them searched; ids of 1,000 bytes; 512 words a query; 65,536 values a
+//!   filter. Names of indexes
 //!   and fields are letters of ASCII, digits and `_`.
 //! - PostgreSQL: a document's different words take no more than 1 MiB together, which is
 //!   some 100,000 of them; phrases are found among the first 16,383 words of a field, and
@@ -189,9 +205,11 @@ mod error;
 mod find;
 mod follow;
 mod highlight;
+mod marks;
 mod plan;
 mod query;
 mod refresh;
+mod reindex;
 mod searchable;
 mod sql;
 pub(crate) mod terms;
@@ -206,6 +224,7 @@ pub use engine::SearchEngine;
 pub use error::SearchError;
 pub use follow::{Cause, Followed};
 pub use query::{Filter, FilterValue, Highlight, SearchHit, SearchQuery, SearchResult, Sort};
+pub use reindex::{Reindexed, reindex};
 pub use searchable::Searchable;
 
 pub use crate::search_adapters::*;

@@ -5,11 +5,25 @@ use std::ops::Bound;
 use super::cursor;
 use super::definition::{Field, FieldKind, IndexDefinition};
 use super::document::{date, keyword};
+use super::engine::SearchEngine;
 use super::entry::Entry;
 use super::error::SearchError;
 use super::query::{Condition, Filter, FilterValue, SearchQuery, Sort};
 use super::sql::{Bind, Sql};
 use super::terms::{Matching, Terms};
+
+/// Most values that a filter compares with.
+const MOST_VALUES: usize = 65_536;
+
+/// Most of them that are floats: a power of two below every local engine's limit of binds.
+const MOST_FLOATS: usize = 16_384;
+
+fn most_values(kind: FieldKind) -> usize {
+    match kind {
+        FieldKind::Float => MOST_FLOATS,
+        _ => MOST_VALUES,
+    }
+}
 
 /// What is asked of the engine.
 #[derive(Debug)]
@@ -39,13 +53,18 @@ pub(crate) struct Order {
 
 #[derive(Debug)]
 enum ColumnFilter {
-    OneOf(Vec<Bind<'static>>),
+    Is(Bind<'static>),
+    /// All values in one bind, however many they are.
+    OneOf(Bind<'static>),
+    /// A bind for each value: not every SQLite reads a float of a list to the last bit.
+    OneOfFloats(Vec<Bind<'static>>),
+    Never,
     Range(Bound<Bind<'static>>, Bound<Bind<'static>>),
     Present,
 }
 
 impl<'q> Plan<'q> {
-    pub(super) fn new(
+    pub(super) fn new<DB: SearchEngine>(
         entry: &Entry,
         terms: &Terms<'_>,
         query: &'q SearchQuery,
@@ -89,7 +108,7 @@ impl<'q> Plan<'q> {
             filters: query
                 .filters
                 .iter()
-                .map(|filter| column_filter(entry, filter))
+                .map(|filter| column_filter::<DB>(entry, filter))
                 .collect::<Result<_, _>>()?,
             from: number(query.from),
             size: number(query.size),
@@ -130,24 +149,31 @@ impl<'q> Plan<'q> {
     }
 
     /// ` AND condition` for each filter, on the documents `d`.
-    pub(crate) fn push_filters<'s>(&self, sql: &mut Sql<'s>) {
+    pub(crate) fn push_filters<DB: SearchEngine>(&self, sql: &mut Sql<'_>) {
         for (number, filter) in &self.filters {
             match filter {
                 ColumnFilter::Present => {
                     sql.push(format!(" AND d.c{number} IS NOT NULL"));
                 }
-                ColumnFilter::OneOf(values) if values.is_empty() => {
+                ColumnFilter::Never => {
                     sql.push(" AND false");
                 }
-                ColumnFilter::OneOf(values) => {
+                ColumnFilter::Is(value) => {
+                    sql.push(format!(" AND d.c{number} IN ("));
+                    sql.bind(value.clone()).push(")");
+                }
+                ColumnFilter::OneOfFloats(values) => {
                     sql.push(format!(" AND d.c{number} IN ("));
                     for (at, value) in values.iter().enumerate() {
-                        if at > 0 {
-                            sql.push(", ");
-                        }
+                        sql.push(if at > 0 { ", " } else { "" });
                         sql.bind(value.clone());
                     }
                     sql.push(")");
+                }
+                ColumnFilter::OneOf(values) => {
+                    let (before, after) = DB::ONE_OF;
+                    sql.push(format!(" AND d.c{number}{before}"));
+                    sql.bind(values.clone()).push(after);
                 }
                 ColumnFilter::Range(start, end) => {
                     let sides = [(start, ">=", ">"), (end, "<=", "<")];
@@ -293,7 +319,10 @@ fn order(entry: &Entry, sort: &Sort) -> Result<Order, SearchError> {
     })
 }
 
-fn column_filter(entry: &Entry, filter: &Filter) -> Result<(usize, ColumnFilter), SearchError> {
+fn column_filter<DB: SearchEngine>(
+    entry: &Entry,
+    filter: &Filter,
+) -> Result<(usize, ColumnFilter), SearchError> {
     let name = &filter.field;
     let (number, field) = field(entry, name)?;
     if !field.has_column() {
@@ -315,9 +344,28 @@ fn column_filter(entry: &Entry, filter: &Filter) -> Result<(usize, ColumnFilter)
     };
     let condition = match &filter.condition {
         Condition::Present => ColumnFilter::Present,
-        Condition::OneOf(values) => {
-            ColumnFilter::OneOf(values.iter().map(bind).collect::<Result<_, _>>()?)
+        Condition::OneOf(values) if values.len() > most_values(field.kind()) => {
+            return Err(SearchError::TooManyValues {
+                field: name.clone(),
+                most: most_values(field.kind()),
+            });
         }
+        Condition::OneOf(values) => match values.as_slice() {
+            [] => ColumnFilter::Never,
+            [value] => ColumnFilter::Is(bind(value)?),
+            values => {
+                let mut values: Vec<_> = values.iter().map(bind).collect::<Result<_, _>>()?;
+                if field.kind() == FieldKind::Float {
+                    // Few lengths, and so few statements.
+                    let last = values.last().cloned();
+                    let length = values.len().next_power_of_two();
+                    values.extend(last.into_iter().cycle().take(length - values.len()));
+                    ColumnFilter::OneOfFloats(values)
+                } else {
+                    ColumnFilter::OneOf(DB::list(values))
+                }
+            }
+        },
         Condition::Range(start, end) => ColumnFilter::Range(side(start)?, side(end)?),
     };
     Ok((number, condition))

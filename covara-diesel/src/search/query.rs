@@ -182,7 +182,8 @@ impl Filter {
         Self::one_of(field, [value])
     }
 
-    /// The field has one of these values.
+    /// The field has one of these values, of which there may be up to 65,536; floats up to
+    /// 16,384, and over Cloudflare D1 fewer than 100.
     #[must_use]
     pub fn one_of(
         field: impl Into<String>,

@@ -60,6 +60,9 @@ impl Noted {
         }
         let source = text(row, 1).and_then(|source| serde_json::from_str::<Value>(&source).ok());
         let added = source.map(|source| self.documents.push_row::<DB>(entry, &id, &source));
+        if let Some(Err(error)) = &added {
+            log::warn!("a row is left out of the index {}: {error}", entry.name);
+        }
         if !matches!(added, Some(Ok(()))) {
             self.gone.push(id);
         }

@@ -9,14 +9,11 @@ use super::ahead::{self, Part};
 use super::catalogue::{self, atomically, begin_write, of};
 use super::document::{Batch, Documents, TOO_DEEP, check_id};
 use super::engine::{Guard, SearchEngine};
-use super::entry::{Entry, text};
+use super::entry::Entry;
 use super::error::SearchError;
 use super::searchable::Searchable;
 use super::sql::Sql;
 use crate::connection::DatabaseConnection;
-
-/// Most documents that are indexed again at a time.
-const CHUNK: usize = 1_024;
 
 pub(super) fn no_form(id: &str) -> impl FnOnce(serde_json::Error) -> SearchError {
     move |error| SearchError::document(id, format!("it has no form in JSON: {error}"))
@@ -217,60 +214,4 @@ where
     };
     let changed = atomically(conn, &C::Backend::delete(&entry, &[id]))?;
     Ok(changed.last().is_some_and(|&count| count > 0))
-}
-
-/// Indexes documents of an older definition again, from where it was left off.
-pub(super) fn reindex<C>(conn: &mut C, entry: &Entry, most: usize) -> Result<usize, SearchError>
-where
-    C: DatabaseConnection<Backend: SearchEngine>,
-{
-    let Some(done) = &entry.reindexed else {
-        return Ok(0);
-    };
-    let most = most.clamp(1, CHUNK);
-    let mut sql = Sql::new();
-    sql.push(format!(
-        "SELECT id, source FROM {} WHERE id > ",
-        entry.documents()
-    ));
-    sql.bind(done.clone());
-    sql.push(format!(
-        " AND version < {} ORDER BY id LIMIT {most}",
-        entry.definition.version
-    ));
-    let rows: Vec<(Option<String>, Option<String>)> = {
-        let rows = conn.load(sql).map_err(of::<C>)?;
-        rows.map(|row| {
-            let row = row?;
-            Ok((text(&row, 0), text(&row, 1)))
-        })
-        .collect::<diesel::QueryResult<_>>()
-        .map_err(of::<C>)?
-    };
-    let unreadable = || SearchError::Unreadable {
-        what: format!("a document of the index {}", entry.name),
-    };
-    let mut documents = Documents::default();
-    for (id, source) in rows {
-        let id = id.ok_or_else(unreadable)?;
-        let source: Value =
-            serde_json::from_str(&source.ok_or_else(unreadable)?).map_err(|_| unreadable())?;
-        documents.push::<C::Backend>(entry, &id, &source)?;
-    }
-    let documents = documents.all();
-    let bind_limit = conn.bind_limit();
-    let mut batch: Vec<Sql<'_>> = C::Backend::lock(entry).into_iter().collect();
-    batch.extend(statements::<C::Backend>(
-        entry,
-        documents,
-        Guard::Older,
-        bind_limit,
-    ));
-    let last = documents
-        .iter()
-        .last()
-        .map(|document| document.id().to_owned());
-    batch.push(entry.set_reindexed(last));
-    atomically(conn, &batch)?;
-    Ok(documents.len())
 }

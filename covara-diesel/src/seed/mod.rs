@@ -52,7 +52,8 @@
 //! - After explicit ids in a serial or identity column, PostgreSQL's sequence is moved past
 //!   them, never back. The role needs `SELECT` and `UPDATE` on the sequence, and
 //!   `SELECT` on the table, for that.
-//! - Memory does not grow with the number of rows.
+//! - Memory does not grow with the number of rows, nor, for rows of files, with their length
+//!   up to 4 MiB.
 //! - Seeds of one table may run at once. On PostgreSQL give them their rows in the same
 //!   order, or the server may end one of them as a deadlock.
 //! - A text with a NUL character is stored on SQLite; PostgreSQL cannot hold one, so there
@@ -171,7 +172,8 @@ impl<'a, C: AnyDatabase> Seed<'a, C> {
         self
     }
 
-    /// How many streamed rows are in memory at a time. Default: what is fastest, 256 on
+    /// How many streamed rows are in memory at a time; of a file's rows only as many as have
+    /// 4 MiB, or one. Default: what is fastest, 256 on
     /// SQLite, 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Fewer suit rows of many kilobytes.
     pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
         self.options.chunk_rows = Some(rows);

@@ -10,6 +10,7 @@ mod helpers;
 mod highlights;
 mod indexes;
 mod interleaved;
+mod lists;
 mod mended;
 mod model;
 mod odd;
@@ -19,5 +20,6 @@ mod queries;
 mod random;
 mod read_only;
 mod transactions;
+mod versions;
 
 use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};

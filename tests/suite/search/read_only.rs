@@ -1,6 +1,6 @@
 //! Connections that may only read.
 
-use covara_diesel::search::{SearchAdapter, SearchError};
+use covara_diesel::search::{SearchAdapter, SearchError, SearchQuery};
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
@@ -34,4 +34,19 @@ fn a_read_only_connection_searches_what_is_indexed() {
     assert_eq!(follow::found(&mut reader, "indexed"), ["1"]);
     assert_eq!(follow::found(&mut conn, "indexed"), ["1", "2"]);
     assert_eq!(follow::found(&mut reader, "indexed"), ["1", "2"]);
+}
+
+#[test]
+fn an_outdated_index_is_not_searched_by_those_who_cannot_bring_it_up_to_date() {
+    let (db, mut conn) = library();
+    conn.batch_execute(
+        "UPDATE __covara_search_indexes SET definition = replace(definition, ',\"words\":2', '')",
+    )
+    .unwrap();
+    let mut reader = backend::read_only(&db);
+    let query = SearchQuery::new("york");
+    let error = Fts.search(&mut reader, "docs", &query).unwrap_err();
+    assert!(matches!(error, SearchError::Outdated { .. }), "{error:?}");
+    assert_eq!(found(&mut conn, "york"), ["3", "4"]);
+    assert_eq!(found(&mut reader, "york"), ["3", "4"]);
 }

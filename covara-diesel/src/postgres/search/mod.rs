@@ -56,6 +56,12 @@ impl SearchEngine for Pg {
              AND has_table_privilege(to_regclass('__covara_search_' || number || '_notes'), 'DELETE')
          THEN 1 ELSE 0 END AS bigint)";
 
+    const ONE_OF: (&'static str, &'static str) = (" = ANY (", ")");
+
+    fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
+        list(values)
+    }
+
     fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
         match value {
             Bind::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text),
@@ -153,5 +159,38 @@ impl SearchEngine for Pg {
         C: DatabaseConnection<Backend = Self>,
     {
         refresh::refresh(conn, entry, patience)
+    }
+}
+
+/// An array of the values' type. They are all of the type of the first.
+fn list(values: Vec<Bind<'_>>) -> Bind<'_> {
+    match values.first() {
+        Some(Bind::Integer(_)) => Bind::Integers(
+            values
+                .into_iter()
+                .map(|value| match value {
+                    Bind::Integer(number) => number,
+                    _ => None,
+                })
+                .collect(),
+        ),
+        Some(Bind::Double(_)) => Bind::Doubles(
+            values
+                .into_iter()
+                .map(|value| match value {
+                    Bind::Double(number) => number,
+                    _ => None,
+                })
+                .collect(),
+        ),
+        _ => Bind::Texts(
+            values
+                .into_iter()
+                .map(|value| match value {
+                    Bind::Text(text) => text,
+                    _ => None,
+                })
+                .collect(),
+        ),
     }
 }

@@ -1,5 +1,7 @@
 //! Finds documents.
 
+use diesel::pg::Pg;
+
 use super::words::prefix;
 use crate::search::{Entry, Phrase, Plan, Sql};
 
@@ -45,7 +47,7 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     ));
     sql.bind(expression(plan));
     sql.push(" AS tsquery)");
-    plan.push_filters(sql);
+    plan.push_filters::<Pg>(sql);
     if let Some(bound) = plan.bound {
         sql.push(" LIMIT ").bind(bound);
     }

@@ -7,7 +7,7 @@ use crate::search::{Batch, Bind, ColumnValue, Document, Entry, Guard, Kind, Sql}
 /// One array per column, so that the statement is the same for any number of documents.
 pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     let table = entry.documents();
-    let version = entry.definition.version;
+    let version = entry.definition.row_version();
     let list = entry.column_list("");
     let mut sql = Sql::new();
     sql.push(format!(

@@ -1,9 +1,10 @@
-use rust_stemmers::Algorithm;
+use frostem::Algorithm;
 
 /// Whose grammar brings a word's forms together: `running`, `runs` and `run` in English.
 ///
 /// The stems are those of [Snowball](https://snowballstem.org/), made in this library, so that
-/// both engines have the same. No word is left out as too common.
+/// both engines have the same. No word is left out as too common. A word that a stemmer cannot
+/// take is found as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Language {
@@ -15,7 +16,7 @@ pub enum Language {
     Arabic,
     /// Danish.
     Danish,
-    /// Dutch.
+    /// Dutch, by the algorithm of Kraaij and Pohlmann.
     Dutch,
     /// English.
     English,

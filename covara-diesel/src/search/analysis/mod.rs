@@ -4,16 +4,18 @@ mod fold;
 mod language;
 mod segment;
 mod stems;
+mod version;
 
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 
-use rust_stemmers::Stemmer;
+use frostem::Stemmer;
 use stems::Stems;
 
 pub use language::Language;
 pub(super) use segment::Unit;
+pub(super) use version::WORDS;
 
 /// Longest word in bytes; what is beyond is cut off. PostgreSQL takes 2,046.
 const LONGEST_WORD: usize = 255;
@@ -48,7 +50,7 @@ impl Analyzer {
         Self {
             stems: language
                 .algorithm()
-                .map(|algorithm| RefCell::new(Stems::new(Stemmer::create(algorithm)))),
+                .map(|algorithm| RefCell::new(Stems::new(Stemmer::new(algorithm)))),
             fold,
             plain_stems: language == Language::English,
         }

@@ -1,6 +1,8 @@
 //! A language's stemmer, with the stems of frequent words at hand.
 
-use rust_stemmers::Stemmer;
+use std::panic::{UnwindSafe, catch_unwind};
+
+use frostem::Stemmer;
 
 /// How many words it stems before it begins to keep stems: for one document that does not pay.
 const BEFORE_KEEPING: usize = 1_024;
@@ -88,12 +90,21 @@ impl Stems {
     }
 
     fn made(&self, word: &str) -> String {
-        let stem = self.stemmer.stem(word);
-        // Whatever the stemmer makes of odd input, a word stays a word.
-        if stem.is_empty() {
-            return word.to_owned();
-        }
-        stem.into_owned()
+        let stemmer = self.stemmer;
+        guarded(word, move || stemmer.stem(word).into_owned())
+    }
+}
+
+/// The stem that `stem` makes of `word`, or the word itself if it makes none.
+///
+/// Words are anybody's, and stemmers are generated code whose authors cannot have tried them
+/// all. One that panics must neither end a query nor keep the other documents of an index from
+/// being written, and as it always panics at the same words, they stay whole in documents and
+/// in queries alike, and are found. The stemmer holds no state that a panic could spoil.
+fn guarded(word: &str, stem: impl FnOnce() -> String + UnwindSafe) -> String {
+    match catch_unwind(stem) {
+        Ok(stem) if !stem.is_empty() => stem,
+        _ => word.to_owned(),
     }
 }
 
@@ -108,13 +119,21 @@ fn place_of(word: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use rust_stemmers::Algorithm;
+    use frostem::Algorithm;
 
     use super::*;
 
     #[test]
+    #[expect(clippy::panic, reason = "a stemmer that does")]
+    fn a_word_at_which_a_stemmer_panics_stays_whole() {
+        assert_eq!(guarded("words", || "word".to_owned()), "word");
+        assert_eq!(guarded("words", String::new), "words");
+        assert_eq!(guarded("words", || panic!("index out of bounds")), "words");
+    }
+
+    #[test]
     fn stems_are_the_same_when_they_are_kept() {
-        let stemmer = || Stemmer::create(Algorithm::English);
+        let stemmer = || Stemmer::new(Algorithm::English);
         let mut stems = Stems::new(stemmer());
         let ends = ["", "s", "ing", "ational", "y", "ünd"];
         let long = "running".repeat(20);

@@ -23,6 +23,9 @@ use super::target::{Target, unquoted};
 use crate::connection::DatabaseConnection;
 use crate::engine::{Engine, SeedWay, Stage};
 
+/// How many bytes of a file a chunk takes, and one row more at most.
+const CHUNK_BYTES: usize = 4 << 20;
+
 /// A seed inside its transaction.
 pub(crate) struct Run<'c, 'a, C> {
     conn: &'c mut C,
@@ -197,7 +200,7 @@ where
 
     pub(super) fn write_slice(&mut self, rows: &[T]) -> Result<(), SeedError> {
         rows.chunks(self.run.chunk_rows)
-            .try_for_each(|chunk| self.write(chunk))
+            .try_for_each(|chunk| self.write(chunk, chunk.len() == self.run.chunk_rows))
     }
 
     pub(super) fn write_iter(
@@ -207,40 +210,47 @@ where
         let mut rows = rows.into_iter().fuse();
         self.write_chunks(|chunk, most| {
             chunk.extend(rows.by_ref().take(most));
-            Ok(())
+            Ok(chunk.len() == most)
         })
     }
 
-    /// Rows of which each may turn out to be unreadable.
+    /// Rows with their sizes in bytes, of which each may turn out to be unreadable.
     pub(crate) fn write_results(
         &mut self,
-        rows: impl Iterator<Item = Result<T, SeedError>>,
+        rows: impl Iterator<Item = Result<(T, usize), SeedError>>,
     ) -> Result<(), SeedError> {
         let mut rows = rows.fuse();
         self.write_chunks(|chunk, most| {
-            rows.by_ref().take(most).try_for_each(|row| {
-                chunk.push(row?);
-                Ok(())
-            })
+            let mut bytes = 0;
+            while chunk.len() < most && bytes < CHUNK_BYTES {
+                let Some(row) = rows.next() else {
+                    return Ok(false);
+                };
+                let (row, length) = row?;
+                chunk.push(row);
+                bytes += length;
+            }
+            Ok(true)
         })
     }
 
+    /// `fill` says whether the chunk is full, by rows or bytes.
     fn write_chunks(
         &mut self,
-        mut fill: impl FnMut(&mut Vec<T>, usize) -> Result<(), SeedError>,
+        mut fill: impl FnMut(&mut Vec<T>, usize) -> Result<bool, SeedError>,
     ) -> Result<(), SeedError> {
         let mut chunk = Vec::new();
         loop {
-            fill(&mut chunk, self.run.chunk_rows)?;
+            let full = fill(&mut chunk, self.run.chunk_rows)?;
             if chunk.is_empty() {
                 return Ok(());
             }
-            self.write(&chunk)?;
+            self.write(&chunk, full)?;
             chunk.clear();
         }
     }
 
-    fn write(&mut self, chunk: &[T]) -> Result<(), SeedError> {
+    fn write(&mut self, chunk: &[T], full: bool) -> Result<(), SeedError> {
         let rows: Vec<T::Row<'_>> = chunk.iter().map(T::row).collect();
         if self.run.batches.is_some() {
             return self.insert_all(&rows);
@@ -273,7 +283,7 @@ where
             }
         }
         // Below a full chunk, making the stage costs more than it saves.
-        let enough = self.stage.is_some() || rows.len() == self.run.chunk_rows;
+        let enough = self.stage.is_some() || full;
         if self.way == Some(SeedWay::Stage) && enough {
             return self.stage_all(&rows);
         }

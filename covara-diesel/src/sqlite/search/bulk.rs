@@ -22,7 +22,7 @@ where
 {
     let first = next_key(conn, entry)?;
     let head = NewRows::head(entry);
-    let between = format!(", {}, ", entry.definition.version);
+    let between = format!(", {}, ", entry.definition.row_version());
     let mut new = 0;
     for documents in batches::<Sqlite>(entry, documents.all(), conn.bind_limit()) {
         new += conn.execute_returning_count(&NewRows {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod follow;
+mod list;
 mod matching;
 mod read;
 mod refresh;
@@ -77,6 +78,12 @@ impl SearchEngine for Sqlite {
 
     /// A read-only connection says so when it writes.
     const MAY_REFRESH: &'static str = "1";
+
+    const ONE_OF: (&'static str, &'static str) = list::ONE_OF;
+
+    fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
+        list::json(&values).into()
+    }
 
     fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
         match value {

@@ -1,5 +1,7 @@
 //! Finds documents.
 
+use diesel::sqlite::Sqlite;
+
 use super::matching::expression;
 use crate::search::{Entry, Plan, Sql};
 
@@ -20,7 +22,7 @@ pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     ));
     if plan.bound.is_none() && plan.has_filters() {
         sql.push(" WHERE true");
-        plan.push_filters(&mut sql);
+        plan.push_filters::<Sqlite>(&mut sql);
     }
     sql.push(") AS m");
     plan.push_after(&mut sql);
@@ -81,7 +83,7 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sq
     sql.push(format!(" WHERE {words} MATCH "));
     sql.bind(expression(&plan.matching, plan.weights.len()));
     if filtered {
-        plan.push_filters(sql);
+        plan.push_filters::<Sqlite>(sql);
     }
     if let Some(bound) = plan.bound {
         sql.push(format!(" ORDER BY {words}.rowid DESC"));

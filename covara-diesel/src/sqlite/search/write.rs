@@ -1,7 +1,8 @@
 //! Writes documents and their words.
 
+use super::list;
 use super::refresh::Notes;
-use crate::search::{Batch, Entry, Guard, Sql};
+use crate::search::{Batch, Bind, Entry, Guard, Sql};
 
 /// Which of the documents that a statement has it writes.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +53,7 @@ pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> 
 
 fn rows<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
     let table = entry.documents();
-    let version = entry.definition.version;
+    let version = entry.definition.row_version();
     let mut sql = Sql::new();
     sql.push(format!(
         "INSERT INTO {table} (id, version, source{}) ",
@@ -132,7 +133,7 @@ fn push_only(entry: &Entry, only: Only<'_>, documents: Batch<'_>, sql: &mut Sql<
             sql.push(format!(
                 "EXISTS (SELECT 1 FROM {} AS o WHERE o.id = v.column1 AND o.version < {})",
                 entry.documents(),
-                entry.definition.version
+                entry.definition.row_version()
             ));
         }
         Only::Noted(notes) => {
@@ -145,16 +146,19 @@ fn push_only(entry: &Entry, only: Only<'_>, documents: Batch<'_>, sql: &mut Sql<
 
 pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], only: Only<'_>) -> Vec<Sql<'d>> {
     let documents = entry.documents();
+    // One bind for any number of ids: with one each, every number were another statement to keep.
+    let list: Vec<Bind<'_>> = ids.iter().map(|id| Bind::from(*id)).collect();
+    let list = list::json(&list);
     let condition = |start: String| {
         let mut sql = Sql::new();
-        sql.push(start).push("id IN (");
-        for (at, id) in ids.iter().enumerate() {
-            if at > 0 {
-                sql.push(", ");
+        sql.push(start).push("id");
+        match ids {
+            [id] => sql.push(" IN (").bind(*id).push(")"),
+            _ => {
+                let (before, after) = list::ONE_OF;
+                sql.push(before).bind(list.clone()).push(after)
             }
-            sql.bind(*id);
-        }
-        sql.push(")");
+        };
         if let Only::Noted(notes) = only {
             sql.push(" AND id IN ");
             notes.push_current(entry, ids.iter().copied(), &mut sql);

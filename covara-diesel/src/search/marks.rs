@@ -1,0 +1,260 @@
+//! Where words of a query stand in a text.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use super::analysis::{Analyzer, Unit};
+use super::terms::Phrase;
+
+/// Finds the words of `phrases`, where a whole phrase stands, in order and none overlapping
+/// another.
+///
+/// Takes memory for each word of the text that one of the phrases has, however often the
+/// phrases match, and time for each word once a phrase.
+pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
+    let found = Found::new(analyzer, phrases, text);
+    let mut ends = vec![None; found.words.len()];
+    for phrase in phrases {
+        found.mark(phrase, &mut ends);
+    }
+    let mut apart: Vec<Range<usize>> = Vec::new();
+    for (word, end) in found.words.iter().zip(ends) {
+        let Some(end) = end else {
+            continue;
+        };
+        match apart.last_mut() {
+            Some(last) if word.start < last.end => last.end = last.end.max(end),
+            _ => apart.push(word.start..end),
+        }
+    }
+    apart
+}
+
+/// A word of the text that may belong to a phrase.
+struct Word {
+    /// How many words stand before it.
+    position: usize,
+    /// The number of its text among the different ones.
+    id: usize,
+    start: usize,
+    end: usize,
+    /// Where it ends if only its beginning is looked for.
+    beginning: usize,
+}
+
+struct Found {
+    words: Vec<Word>,
+    /// The different ones.
+    ids: HashMap<String, usize>,
+}
+
+impl Found {
+    fn new(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Self {
+        let wanted: HashSet<&str> = phrases
+            .iter()
+            .flat_map(|phrase| phrase.words.iter().map(String::as_str))
+            .collect();
+        let beginnings: Vec<&str> = phrases.iter().filter_map(|phrase| phrase.last()).collect();
+        let wanted = |word: &str| {
+            wanted.contains(word) || beginnings.iter().any(|first| word.starts_with(first))
+        };
+        let mut found = Self {
+            words: Vec::new(),
+            ids: HashMap::new(),
+        };
+        let mut position = 0;
+        let mut pair = false;
+        analyzer.words(text, |word| {
+            // A pair's second half begins the next one.
+            if let (true, Some(last)) = (pair, found.words.last_mut())
+                && last.position + 1 == position
+            {
+                last.beginning = word.range.start;
+            }
+            pair = word.unit == Unit::Pair;
+            if let Some(id) = found.id(word.text, wanted) {
+                found.words.push(Word {
+                    position,
+                    id,
+                    start: word.range.start,
+                    end: word.range.end,
+                    beginning: word.range.end,
+                });
+            }
+            position += 1;
+            true
+        });
+        found
+    }
+
+    fn id(&mut self, word: &str, wanted: impl Fn(&str) -> bool) -> Option<usize> {
+        if let Some(id) = self.ids.get(word) {
+            return Some(*id);
+        }
+        if !wanted(word) {
+            return None;
+        }
+        let id = self.ids.len();
+        self.ids.insert(word.to_owned(), id);
+        Some(id)
+    }
+
+    /// Notes where each word ends that belongs to a match of the phrase.
+    fn mark(&self, phrase: &Phrase, ends: &mut [Option<usize>]) {
+        let last = phrase.last();
+        let whole = phrase.words.len() - usize::from(last.is_some());
+        let whole = phrase.words.iter().take(whole);
+        let whole: Option<Vec<usize>> = whole.map(|word| self.ids.get(word).copied()).collect();
+        let Some(whole) = whole else {
+            // One of its words is not in the text.
+            return;
+        };
+        let matches: Option<HashSet<usize>> = last.map(|last| {
+            let ids = self.ids.iter();
+            let begin = ids.filter(|(word, _)| word.starts_with(last));
+            begin.map(|(_, id)| *id).collect()
+        });
+        // Up to which word all are noted that can be: matches may overlap.
+        let mut noted = 0;
+        let borders = borders(&whole);
+        let mut matched = 0;
+        for (at, word) in self.words.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|before| self.words.get(before));
+            if before.is_some_and(|before| before.position + 1 != word.position) {
+                matched = 0;
+            }
+            if let (Some(matches), true) = (&matches, matched == whole.len())
+                && matches.contains(&word.id)
+            {
+                self.note(noted.max(at - whole.len())..at, ends);
+                extend(ends, at, Some(word.beginning));
+                noted = at;
+            }
+            matched = step(&whole, &borders, matched, word.id);
+            if matches.is_none() && matched == whole.len() {
+                self.note(noted.max(at + 1 - whole.len())..at + 1, ends);
+                noted = at + 1;
+            }
+        }
+    }
+
+    fn note(&self, range: Range<usize>, ends: &mut [Option<usize>]) {
+        for at in range {
+            extend(ends, at, self.words.get(at).map(|word| word.end));
+        }
+    }
+}
+
+impl Phrase {
+    /// The word that may go on.
+    fn last(&self) -> Option<&str> {
+        let last = self.words.last().filter(|_| self.prefix)?;
+        Some(last)
+    }
+}
+
+fn extend(ends: &mut [Option<usize>], at: usize, end: Option<usize>) {
+    if let Some(known) = ends.get_mut(at) {
+        *known = end.max(*known);
+    }
+}
+
+/// How long the longest beginning of each beginning of `words` is that is also its end: where a
+/// match that fails goes on, by Knuth, Morris and Pratt.
+fn borders(words: &[usize]) -> Vec<usize> {
+    let mut borders = vec![0; words.len()];
+    let mut length = 0;
+    for at in 1..words.len() {
+        length = step(words, &borders, length, words[at]);
+        borders[at] = length;
+    }
+    borders
+}
+
+/// How many of `words` match behind one more word.
+fn step(words: &[usize], borders: &[usize], mut matched: usize, word: usize) -> usize {
+    loop {
+        match words.get(matched) {
+            Some(next) if *next == word => return matched + 1,
+            _ if matched == 0 => return 0,
+            _ => matched = borders[matched - 1],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::analysis::Language;
+    use super::*;
+
+    /// The same, by trying each phrase at each word.
+    fn tried(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<bool> {
+        let mut words = Vec::new();
+        analyzer.words(text, |word| {
+            words.push((word.text.to_owned(), word.range, word.unit));
+            true
+        });
+        let mut marked = vec![false; text.len()];
+        for phrase in phrases {
+            let last = phrase.words.len() - 1;
+            for (at, window) in words.windows(phrase.words.len()).enumerate() {
+                let mut pairs = window.iter().zip(&phrase.words).enumerate();
+                let matches = pairs.all(|(n, ((found, ..), word))| {
+                    found == word || phrase.prefix && n == last && found.starts_with(word.as_str())
+                });
+                for (n, (_, range, unit)) in window.iter().enumerate().filter(|_| matches) {
+                    let mut range = range.clone();
+                    let part = phrase.prefix && n == last && *unit == Unit::Pair;
+                    if let (true, Some((_, next, _))) = (part, words.get(at + n + 1)) {
+                        range.end = next.start;
+                    }
+                    marked[range].fill(true);
+                }
+            }
+        }
+        marked
+    }
+
+    #[test]
+    fn what_is_marked_is_what_trying_finds() {
+        let mut seed = 7_u64;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            usize::try_from(seed >> 40).unwrap() % below
+        };
+        let alphabet = ["a", "ab", "b", "東", "東京", "京東京", "c"];
+        let analyzer = Analyzer::new(Language::Unstemmed, true);
+        let mut some = 0;
+        for _ in 0..3_000 {
+            let mut words =
+                |most| -> Vec<&str> { (0..=random(most)).map(|_| alphabet[random(7)]).collect() };
+            let text = words(30).join(" ");
+            let mut phrases = Vec::new();
+            for prefix in [true, false] {
+                let mut split = Vec::new();
+                analyzer.words(&words(3).join(" "), |word| {
+                    split.push(word.text.to_owned());
+                    true
+                });
+                phrases.push(Phrase {
+                    slots: vec![0],
+                    words: split,
+                    prefix,
+                });
+            }
+            let phrases: Vec<&Phrase> = phrases.iter().collect();
+            let ranges = marks(&analyzer, &phrases, &text);
+            let mut marked = vec![false; text.len()];
+            for range in &ranges {
+                marked[range.clone()].fill(true);
+            }
+            some += ranges.len();
+            assert_eq!(
+                marked,
+                tried(&analyzer, &phrases, &text),
+                "{text}: {phrases:?}"
+            );
+        }
+        assert!(some > 1_000, "{some}");
+    }
+}

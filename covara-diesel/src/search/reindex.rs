@@ -1,0 +1,233 @@
+//! Brings the documents of an index up to date: with fields that were added, and with the words
+//! that this version makes.
+
+use serde_json::Value;
+
+use super::catalogue::{self, atomically, of};
+use super::document::Documents;
+use super::engine::{Guard, SearchEngine};
+use super::entry::{Entry, text};
+use super::error::SearchError;
+use super::sql::Sql;
+use super::write::statements;
+use crate::connection::DatabaseConnection;
+
+/// Most documents that are indexed again at a time.
+const MOST: usize = 1_024;
+/// About how many bytes of them.
+const MOST_BYTES: usize = 4 << 20;
+/// Most documents whose fault is told.
+const MOST_FAULTS: usize = 100;
+
+/// What [`reindex`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Reindexed {
+    /// How many documents it looked at.
+    pub documents: usize,
+    /// How many of them are indexed in part only, or as before.
+    pub faulty: usize,
+    /// The ids of the first 100 of these, and what is wrong with each.
+    pub faults: Vec<(String, String)>,
+}
+
+impl Reindexed {
+    fn fault(&mut self, index: &str, id: &str, error: &SearchError) {
+        log::warn!("index {index}: {error}");
+        self.faulty += 1;
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push((id.to_owned(), error.to_string()));
+        }
+    }
+}
+
+/// Brings all documents of an index up to date, from what is stored of them: after
+/// [`add_fields`](super::SearchAdapter::add_fields), and where an earlier version of this library
+/// made the index, whose stemmers made other words.
+///
+/// It writes batches of up to 1,024 documents or 4 MiB, each all or nothing, and notes in the
+/// database how far it has come: stopped at any time, in any process, it goes on there. Searches
+/// and writes go on meanwhile, and several processes may do it at once.
+///
+/// A document that cannot be indexed again does not stop the others: a value that does not fit its
+/// field is left out, and a document of which nothing can be read stays as it is. Both are
+/// returned, and logged as warnings.
+///
+/// An index of an earlier version is brought up to date by
+/// [`create_index`](super::SearchAdapter::create_index) and
+/// [`follow`](super::SearchAdapter::follow), or else by the first search, before they return:
+/// call this at a time of your choice to spare them the wait. Do so when no program with the
+/// earlier version writes to the index any more, as it would write words of that version.
+///
+/// # Errors
+///
+/// There is no such index; the database's.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::pool;
+/// use covara_diesel::search::{self, Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let conn = &mut pool.get()?;
+/// SqliteFts.create_index(conn, "places", &IndexDefinition::new().field("name", Field::text()))?;
+/// SqliteFts.index(conn, "places", "1", &json!({"name": "Lima", "country": "Peru"}))?;
+///
+/// SqliteFts.add_fields(conn, "places", &IndexDefinition::new().field("country", Field::text()))?;
+/// assert_eq!(search::reindex(conn, "places")?.documents, 1);
+/// assert_eq!(SqliteFts.search(conn, "places", &SearchQuery::new("peru"))?.total, 1);
+/// assert_eq!(search::reindex(conn, "places")?.documents, 0); // there is nothing left to do
+/// # Ok(())
+/// # }
+/// ```
+pub fn reindex<C>(conn: &mut C, index: &str) -> Result<Reindexed, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let mut report = Reindexed::default();
+    loop {
+        let entry = known(conn, index)?;
+        let left = entry.reindexed.is_some() || entry.definition.is_outdated();
+        if !left {
+            return Ok(report);
+        }
+        step(conn, &entry, MOST, &mut report)?;
+    }
+}
+
+/// Brings an index up to date that an earlier version made, and returns it as it is then.
+pub(super) fn current<C>(
+    conn: &mut C,
+    mut entry: Entry,
+    report: &mut Reindexed,
+) -> Result<Entry, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    while entry.definition.is_outdated() {
+        step(conn, &entry, MOST, report)?;
+        entry = known(conn, &entry.name)?;
+    }
+    Ok(entry)
+}
+
+fn known<C>(conn: &mut C, index: &str) -> Result<Entry, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    catalogue::find(conn, index)?.ok_or_else(|| SearchError::UnknownIndex {
+        index: index.to_owned(),
+    })
+}
+
+/// Indexes up to `most` documents of an older definition or older words again, from where it was
+/// left off, and returns how many there were. 0: there are none left.
+pub(super) fn step<C>(
+    conn: &mut C,
+    entry: &Entry,
+    most: usize,
+    report: &mut Reindexed,
+) -> Result<usize, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let begun;
+    let mut entry = entry;
+    if entry.definition.is_outdated() && !entry.definition.is_becoming_current() {
+        let definition = entry.definition.becoming_current();
+        // If somebody else has changed it meanwhile, that is what goes on.
+        atomically(conn, &[entry.set_definition(&definition)])?;
+        begun = known(conn, &entry.name)?;
+        entry = &begun;
+    }
+    let Some(done) = &entry.reindexed else {
+        return Ok(0);
+    };
+    let rows = read(conn, entry, done, most.clamp(1, MOST))?;
+    let last = rows.last().map(|(id, _)| id.clone());
+    let count = rows.len();
+    let mut documents = Documents::default();
+    for (id, source) in rows {
+        add(conn, entry, &mut documents, &id, source, report);
+    }
+    let documents = documents.all();
+    let bind_limit = conn.bind_limit();
+    let mut batch: Vec<Sql<'_>> = C::Backend::lock(entry).into_iter().collect();
+    batch.extend(statements::<C::Backend>(
+        entry,
+        documents,
+        Guard::Older,
+        bind_limit,
+    ));
+    batch.push(match last {
+        None if entry.definition.is_outdated() => entry.set_current(),
+        last => entry.set_reindexed(last),
+    });
+    atomically(conn, &batch)?;
+    report.documents += count;
+    Ok(count)
+}
+
+/// Adds a document as far as it can be indexed.
+fn add<C>(
+    _: &C,
+    entry: &Entry,
+    documents: &mut Documents,
+    id: &str,
+    source: Option<String>,
+    report: &mut Reindexed,
+) where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let source = source.and_then(|source| serde_json::from_str::<Value>(&source).ok());
+    let Some(source) = source else {
+        let error = SearchError::document(id, "what is stored of it is no JSON");
+        return report.fault(&entry.name, id, &error);
+    };
+    let Err(error) = documents.push::<C::Backend>(entry, id, &source) else {
+        return;
+    };
+    report.fault(&entry.name, id, &error);
+    // If that is not possible either, it stays as it is.
+    let _ = documents.push_row::<C::Backend>(entry, id, &source);
+}
+
+/// Reads the next documents, with their ids: as many as fit a batch, and one at least.
+fn read<C>(
+    conn: &mut C,
+    entry: &Entry,
+    after: &str,
+    most: usize,
+) -> Result<Vec<(String, Option<String>)>, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    let table = entry.documents();
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "SELECT d.id, d.source FROM (
+             SELECT id, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM (
+                 SELECT id, octet_length(source) AS bytes FROM {table} WHERE id > "
+    ));
+    sql.bind(after.to_owned());
+    sql.push(format!(
+        " AND version < {} ORDER BY id LIMIT ",
+        entry.definition.row_version()
+    ));
+    sql.bind(i64::try_from(most).unwrap_or(i64::MAX));
+    sql.push(format!(
+        ") AS a) AS b JOIN {table} AS d ON d.id = b.id WHERE b.before < {MOST_BYTES} ORDER BY d.id"
+    ));
+    let mut found = Vec::new();
+    for row in conn.load(sql).map_err(of::<C>)? {
+        let row = row.map_err(of::<C>)?;
+        let id = text(&row, 0).ok_or_else(|| SearchError::Unreadable {
+            what: format!("a document of the index {}", entry.name),
+        })?;
+        found.push((id, text(&row, 1)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,38 @@
+//! Many values as one bind: SQLite has no arrays, but reads JSON.
+
+use serde_json::Value;
+
+use crate::search::Bind;
+
+/// What stands before and after the bind.
+pub(super) const ONE_OF: (&str, &str) = (" IN (SELECT value FROM json_each(", "))");
+
+/// The values as a JSON array.
+pub(super) fn json(values: &[Bind<'_>]) -> String {
+    let mut text = String::from("[");
+    for (at, value) in values.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        match value {
+            Bind::Text(value) => text.push_str(&Value::from(value.as_deref()).to_string()),
+            Bind::Integer(value) => text.push_str(&Value::from(*value).to_string()),
+            Bind::Double(value) => text.push_str(&double(*value)),
+            Bind::Texts(_) | Bind::Integers(_) | Bind::Doubles(_) => text.push_str("null"),
+        }
+    }
+    text.push(']');
+    text
+}
+
+/// A number that SQLite reads as just this one. It is exact to about 19 digits, not to the last
+/// bit: so 18 digits are written, which are much nearer to this number than to its neighbours,
+/// and not the shortest that can be told from them.
+fn double(value: Option<f64>) -> String {
+    match value {
+        None => "null".to_owned(),
+        Some(number) if number.is_infinite() && number > 0.0 => "9e999".to_owned(),
+        Some(number) if number.is_infinite() => "-9e999".to_owned(),
+        Some(number) => format!("{number:.17e}"),
+    }
+}
