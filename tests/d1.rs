@@ -91,6 +91,7 @@ mod suite {
         mod orders;
         mod queries;
         mod random;
+        mod versions;
 
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
     }

@@ -148,6 +148,7 @@ fn looking_leaves_nothing_in_the_poolers_sessions() {
             "SELECT name || '=' || setting AS name FROM pg_settings WHERE source IN ('session', 'client')
              UNION ALL SELECT 'statement ' || name FROM pg_prepared_statements
              UNION ALL SELECT 'lock ' || locktype FROM pg_locks WHERE locktype = 'advisory'
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
              UNION ALL SELECT 'table ' || relname FROM pg_class
                  WHERE relpersistence = 't'
              ORDER BY 1",

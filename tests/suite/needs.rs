@@ -4,8 +4,8 @@
 //! have is an error unless the database lacks something that the test needs.
 
 use Need::{
-    Clients, Command, File, LocalEngine, Locks, LostConnection, LostServer, OtherProcess,
-    PlainDoctor, PoolSettings, ReadOnly, RefusedLine, Transactions, Waiting,
+    Clients, Command, ExactNumbers, File, LocalEngine, Locks, LostConnection, LostServer,
+    OtherProcess, PlainDoctor, PoolSettings, ReadOnly, RefusedLine, Transactions, Waiting,
 };
 
 /// Something that not every database has.
@@ -15,6 +15,8 @@ pub enum Need {
     Clients,
     /// A URL that the command `covara` takes.
     Command,
+    /// Numbers of 64 bits, and more than 100 values in a statement.
+    ExactNumbers,
     /// Rows that are elsewhere than in this process.
     File,
     /// An engine that is reached without HTTP.
@@ -99,6 +101,10 @@ pub const DATABASES: &[Database] = &[
         full: false,
         lacks: &[
             (Command, "the command takes its URL for `export` only"),
+            (
+                ExactNumbers,
+                "it refuses numbers beyond 2^53, and takes 100 values in a statement",
+            ),
             (File, "no file of its own"),
             (
                 LocalEngine,
@@ -204,9 +210,12 @@ pub const DATABASES: &[Database] = &[
 /// are those of tests in whatever module.
 pub const NEEDS: &[(&str, &[Need])] = &[
     ("auth::api_key_timing::", &[LocalEngine]),
+    ("auth::api_key_courtesy::", &[Locks, ReadOnly]),
     ("auth::concurrency::", &[OtherProcess, Clients]),
+    ("auth::courtesy::", &[Locks, ReadOnly]),
     ("auth::failures::", &[LocalEngine]),
     ("auth::transactions::", &[Transactions]),
+    ("bounds::", &[LocalEngine]),
     ("command::", &[Command]),
     ("doctor::", &[Command]),
     ("fixtures::described::", &[RefusedLine]),
@@ -219,6 +228,8 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("progress::", &[Command]),
     ("search::concurrency::", &[OtherProcess]),
     ("search::read_only::", &[ReadOnly]),
+    ("search::lists::", &[ExactNumbers]),
+    ("search::overlap::", &[Clients, Transactions, Waiting]),
     ("search::transactions::", &[Transactions]),
     ("seed_large::", &[File]),
     ("seed_model::", &[Transactions]),
@@ -270,6 +281,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         "processes_that_index_the_same_ids_at_once_end_with_one_version_each",
         &[Clients],
     ),
+    (
+        "processes_that_search_an_old_index_at_once_all_find_all",
+        &[Clients, OtherProcess],
+    ),
     ("real_files_go_in_once", &[OtherProcess]),
     ("status_lists_each_migration", &[OtherProcess]),
     (
@@ -277,10 +292,6 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         &[OtherProcess, PlainDoctor],
     ),
     ("the_example_takes_the_url", &[OtherProcess]),
-    (
-        "the_first_refusal_in_a_process_tells_as_little",
-        &[OtherProcess],
-    ),
     (
         "the_second_run_reports_no_migration_and_nothing_inserted",
         &[OtherProcess],
@@ -315,6 +326,7 @@ pub const DEEP: &[&str] = &[
     "program::",
     "search::cities::",
     "search::highlights::",
+    "search::model::",
     "search::odd::",
     "search::orders::",
     "search::random::",

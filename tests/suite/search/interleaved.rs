@@ -118,7 +118,7 @@ fn reindexing_does_not_overwrite_what_was_written_meanwhile() {
     let more = IndexDefinition::new().field("n", Field::integer());
     Fts.add_fields(conn, "docs", &more).unwrap();
     let (told, done) = std::sync::mpsc::channel();
-    between(&db, conn, "SELECT id, source", move |other| {
+    between(&db, conn, "SELECT d.id, d.source", move |other| {
         Fts.index(other, "docs", "1", &json!({"f0": "new", "n": 2}))
             .unwrap();
         told.send(()).unwrap();
