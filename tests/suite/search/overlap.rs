@@ -48,7 +48,7 @@ fn write(conn: &mut Conn, writer: usize, n: usize) -> QueryResult<()> {
     conn.transaction(|conn| {
         isolate(conn, n)?;
         for part in 0..=n % 3 {
-            let id = if (n + part) % 7 == 0 {
+            let id = if (n + part).is_multiple_of(7) {
                 1
             } else {
                 writer * 1_000 + (n + part) % 40
@@ -80,7 +80,7 @@ fn write(conn: &mut Conn, writer: usize, n: usize) -> QueryResult<()> {
 /// Alone, and in a transaction, at each isolation level.
 fn search(conn: &mut Conn, n: usize) {
     let query = SearchQuery::new("w1").size(3);
-    if n % 4 == 0 {
+    if n.is_multiple_of(4) {
         let searched = conn.transaction(|conn| {
             isolate(conn, n / 4)?;
             Fts.search(conn, "posts", &query)

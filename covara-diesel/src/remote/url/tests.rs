@@ -1,5 +1,3 @@
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by it")]
-
 use super::*;
 
 fn refusal<T>(result: ConnectionResult<T>) -> String {

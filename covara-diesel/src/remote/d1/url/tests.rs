@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
-
 use super::*;
 
 #[test]
