@@ -203,6 +203,7 @@ mod postgres {
     mod fixtures;
     mod migrate;
     mod open;
+    mod owners;
     mod pglite;
     mod pool;
     mod pooled_work;

@@ -221,6 +221,8 @@ mod sqlite {
     mod doctor;
     mod fixtures;
     mod pool;
+    #[cfg(unix)]
+    mod private_files;
     mod search;
     mod seed;
     mod seed_model;

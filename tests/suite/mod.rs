@@ -1,6 +1,7 @@
 //! What must hold on every backend. Each root names its backend in a module `backend`.
 
 pub(crate) mod auth;
+mod boot;
 pub(crate) mod command;
 mod doctor;
 mod fixtures;
@@ -19,6 +20,7 @@ mod seed_errors;
 mod seed_large;
 pub(crate) mod seed_model;
 mod status;
+mod transactions;
 mod unwritable;
 mod values;
 

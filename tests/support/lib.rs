@@ -1,6 +1,7 @@
 //! What the tests and benches of all backends share.
 
 pub mod auth;
+pub mod boot;
 pub mod cities;
 pub mod d1;
 pub mod fault_proxy;

@@ -8,13 +8,16 @@ mod describe;
 pub(crate) mod doctor;
 mod engine;
 mod first;
+mod history;
 mod layout;
+mod owners;
 pub(crate) mod pool;
 pub mod schema;
 pub(crate) mod search;
 mod seed;
 mod sequences;
 mod stage;
+mod unknown;
 mod values;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};

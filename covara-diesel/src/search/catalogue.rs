@@ -11,7 +11,8 @@ use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::write;
-use crate::connection::{DatabaseConnection, Transaction};
+use crate::connection::DatabaseConnection;
+use crate::transaction::Transaction;
 
 pub(super) fn of<C>(error: diesel::result::Error) -> SearchError
 where

@@ -172,7 +172,7 @@ pub enum SearchError {
 }
 
 impl SearchError {
-    pub(super) fn of<DB: Engine>(source: Error) -> Self {
+    pub(crate) fn of<DB: Engine>(source: Error) -> Self {
         match DB::fault(message(&source)) {
             Fault::Locked => Self::Locked { source },
             Fault::ReadOnly => Self::ReadOnly { source },

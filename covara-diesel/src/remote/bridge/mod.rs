@@ -32,7 +32,8 @@ pub use transactions::RemoteTransactions;
 
 use super::sql::statements;
 use super::value::{Rows, Statement};
-use crate::connection::{BatchError, DatabaseConnection, LockWait, transaction_depth};
+use crate::connection::{BatchError, Begun, DatabaseConnection};
+use crate::transaction::transaction_depth;
 
 /// A protocol to a remote server that speaks SQLite's SQL.
 pub trait Driver: Sized + Send + 'static {
@@ -356,21 +357,25 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     }
 
     /// Every transaction of a remote connection takes the write lock when it begins.
-    fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {
+    fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
         let lock_wait = self.driver.lock_wait();
         let previous = *lock_wait;
         *lock_wait = previous.max(wait);
         let begun = RemoteTransactions::begin_transaction(self);
         *self.driver.lock_wait() = previous;
-        begun.map(|()| LockWait(None))
+        begun.map(|()| Begun::default())
     }
 
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait> {
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         self.begin_write(wait)
     }
 
-    fn restore_lock_wait(&mut self, _: LockWait) -> QueryResult<()> {
+    fn restore_lock_wait(&mut self, _: Begun) -> QueryResult<()> {
         Ok(())
+    }
+
+    fn undo_begin(&mut self) {
+        self.driver.rollback();
     }
 
     fn execute_atomically(

@@ -9,15 +9,15 @@ mod url;
 
 use std::time::{Duration, Instant};
 
-use diesel::connection::TransactionManager;
 use diesel::result::{ConnectionResult, DatabaseErrorKind, Error, QueryResult};
 
-use super::bridge::{Driver, RemoteConnection, RemoteTransactions};
+use super::bridge::{Driver, RemoteConnection};
 use super::error::malformed;
 use super::sql::{only_reads, statements};
 use super::value::{Rows, Statement};
-use crate::connection::message;
+use crate::connection::{Begun, message};
 use crate::engine::{Engine, Fault};
+use crate::transaction;
 use hrana::{Batch, Condition, Request, Step, Stmt};
 use stream::{Answer, Client};
 use url::Target;
@@ -118,17 +118,13 @@ impl RemoteConnection<Libsql> {
     where
         E: From<Error>,
     {
-        self.begin_by("BEGIN DEFERRED")?;
-        match work(self) {
-            Ok(value) => {
-                RemoteTransactions::commit_transaction(self)?;
-                Ok(value)
-            }
-            Err(error) => {
-                RemoteTransactions::rollback_transaction(self)?;
-                Err(error)
-            }
-        }
+        let mut transaction = transaction::Transaction::begin(self, |conn| {
+            conn.begin_by("BEGIN DEFERRED")?;
+            Ok(Begun::default())
+        })?;
+        let value = work(transaction.conn())?;
+        transaction.commit()?;
+        Ok(value)
     }
 }
 
