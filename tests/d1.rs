@@ -70,6 +70,7 @@ mod suite {
 
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
+    mod boot;
     mod helpers;
     mod interop;
     mod migrate;

@@ -106,6 +106,7 @@ mod suite {
 
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
+    mod boot;
     mod fixtures {
         mod described;
         mod errors;
@@ -146,6 +147,10 @@ mod suite {
     mod seed_errors;
     pub(crate) mod seed_model;
     mod status;
+    mod transactions {
+        mod panics;
+        mod write;
+    }
     mod values;
 
     pub(crate) use helpers::{chain, count, number};

@@ -217,6 +217,7 @@ mod postgres {
     mod migrate;
     mod neighbours;
     mod open;
+    mod owners;
     mod pglite;
     mod pool;
     mod pooled_work;

@@ -235,6 +235,8 @@ mod sqlite {
     mod pool;
     mod pool_values;
     mod private;
+    #[cfg(unix)]
+    mod private_files;
     mod search;
     mod search_follow;
     mod seed;

@@ -3,18 +3,42 @@
 use std::time::Duration;
 
 use diesel::QueryResult;
-use diesel::connection::{LoadConnection, TransactionManager};
+use diesel::connection::LoadConnection;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::r2d2::R2D2Connection;
 use diesel::result::Error;
 use r2d2::{ManageConnection, PooledConnection};
 
 use crate::engine::Engine;
+use crate::transaction::Transaction;
 
-/// A setting that was changed to wait longer for locks, to be restored afterwards.
-#[derive(Debug)]
+/// How a transaction was begun, which its end must know.
+#[derive(Debug, Default)]
 #[must_use]
-pub struct LockWait(pub(crate) Option<String>);
+pub struct Begun {
+    /// A setting that was changed to wait longer for locks, to be restored afterwards.
+    pub(crate) lock_wait: Option<String>,
+    /// Whether it is a savepoint in a transaction that Diesel does not know of, because it was
+    /// begun by SQL of the caller's.
+    pub(crate) in_unknown: bool,
+}
+
+/// What keeps others out of migrations that run outside of a transaction.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum SessionLock {
+    /// Nobody else has the database.
+    Nothing,
+    /// A lock of the server's session.
+    Session,
+    /// A locked file.
+    File {
+        /// The open file.
+        file: std::fs::File,
+        /// Its path.
+        path: std::path::PathBuf,
+    },
+}
 
 /// Why a batch failed.
 #[derive(Debug)]
@@ -102,7 +126,17 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, among them that the lock was not free in time.
-    fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait>;
+    fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun>;
+
+    /// Begins a transaction as [`begin_write`](Self::begin_write) does, and waits for other
+    /// writers as long as the connection does, or a while where that is not at all.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, among them that the lock was not free in time.
+    fn begin_waiting(&mut self) -> QueryResult<Begun> {
+        self.begin_write(Duration::ZERO)
+    }
 
     /// Begins a transaction that is going to write, each of whose statements sees what others
     /// have committed, or a savepoint inside a running one.
@@ -112,7 +146,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
-    fn begin_read_committed(&mut self) -> QueryResult<LockWait> {
+    fn begin_read_committed(&mut self) -> QueryResult<Begun> {
         self.begin_write(Duration::ZERO)
     }
 
@@ -122,7 +156,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, among them that the lock was not free in time.
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait>;
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun>;
 
     /// Executes a write that may as well not happen, such as noting when a session was last
     /// used: others are waited for a short time only, and if it fails, an open transaction
@@ -140,12 +174,54 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         self.execute_returning_count(statement)
     }
 
-    /// Puts back what beginning a transaction changed. Called after its end.
+    /// Waits for locks for at least `wait` from now on, where the connection would not.
     ///
     /// # Errors
     ///
     /// The database's own.
-    fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()>;
+    fn extend_lock_wait(&mut self, _wait: Duration) -> QueryResult<Begun> {
+        Ok(Begun::default())
+    }
+
+    /// Restores the lock wait that beginning a transaction changed. Called after its end.
+    ///
+    /// # Errors
+    ///
+    /// The database's own.
+    fn restore_lock_wait(&mut self, begun: Begun) -> QueryResult<()>;
+
+    /// Whether there are locks that outlast a transaction. Default: no.
+    fn has_session_locks(&self) -> bool {
+        false
+    }
+
+    /// Takes the lock that keeps others out of migrations that run outside of a transaction, if
+    /// nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// The database's own.
+    #[doc(hidden)]
+    fn try_lock_session(&mut self) -> QueryResult<Option<SessionLock>> {
+        Ok(None)
+    }
+
+    /// Gives the lock up again, after a migration that `is_recorded` or that failed.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, and that the session is not the one that took the lock.
+    #[doc(hidden)]
+    fn unlock_session(&mut self, _lock: SessionLock, _is_recorded: bool) -> QueryResult<()> {
+        Ok(())
+    }
+
+    /// Ends the transaction that a panic of an observer has left open between its beginning
+    /// and its count. Only called where no transaction is counted.
+    fn undo_begin(&mut self) {
+        // Without a transaction it fails, and nothing is to be done.
+        let _ = self.batch_execute("ROLLBACK");
+    }
 
     /// Executes the statements in order, all or none of them, and returns how many rows each
     /// changed.
@@ -240,11 +316,15 @@ where
         (**self).send_batch(rows)
     }
 
-    fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {
+    fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
         (**self).begin_write(wait)
     }
 
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait> {
+    fn begin_waiting(&mut self) -> QueryResult<Begun> {
+        (**self).begin_waiting()
+    }
+
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         (**self).begin_migration(wait)
     }
 
@@ -255,8 +335,28 @@ where
         (**self).execute_briefly(statement)
     }
 
-    fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
-        (**self).restore_lock_wait(wait)
+    fn extend_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
+        (**self).extend_lock_wait(wait)
+    }
+
+    fn restore_lock_wait(&mut self, begun: Begun) -> QueryResult<()> {
+        (**self).restore_lock_wait(begun)
+    }
+
+    fn has_session_locks(&self) -> bool {
+        (**self).has_session_locks()
+    }
+
+    fn try_lock_session(&mut self) -> QueryResult<Option<SessionLock>> {
+        (**self).try_lock_session()
+    }
+
+    fn unlock_session(&mut self, lock: SessionLock, is_recorded: bool) -> QueryResult<()> {
+        (**self).unlock_session(lock, is_recorded)
+    }
+
+    fn undo_begin(&mut self) {
+        (**self).undo_begin();
     }
 
     fn execute_atomically(
@@ -266,7 +366,7 @@ where
         (**self).execute_atomically(statements)
     }
 
-    fn begin_read_committed(&mut self) -> QueryResult<LockWait> {
+    fn begin_read_committed(&mut self) -> QueryResult<Begun> {
         (**self).begin_read_committed()
     }
 
@@ -281,59 +381,6 @@ where
 /// How long a write that may as well not happen waits for a lock: nobody notices a request
 /// that takes this much longer.
 pub(crate) const BRIEF_WAIT: Duration = Duration::from_millis(100);
-
-/// How deep in transactions a connection is; 0 outside of any.
-pub(crate) fn transaction_depth<C: DatabaseConnection>(conn: &mut C) -> QueryResult<u32> {
-    let status = C::TransactionManager::transaction_manager_status_mut(conn);
-    Ok(status
-        .transaction_depth()?
-        .map_or(0, std::num::NonZero::get))
-}
-
-/// An open transaction that rolls back when dropped without [`commit`](Self::commit), so
-/// that neither an early return nor a panic in a caller's iterator leaves it behind.
-pub(crate) struct Transaction<'c, C: DatabaseConnection> {
-    conn: &'c mut C,
-    lock_wait: Option<LockWait>,
-}
-
-impl<'c, C: DatabaseConnection> Transaction<'c, C> {
-    pub(crate) fn begin(
-        conn: &'c mut C,
-        begin: impl FnOnce(&mut C) -> QueryResult<LockWait>,
-    ) -> QueryResult<Self> {
-        let lock_wait = Some(begin(conn)?);
-        Ok(Self { conn, lock_wait })
-    }
-
-    pub(crate) fn conn(&mut self) -> &mut C {
-        self.conn
-    }
-
-    /// Diesel rolls back by itself when a top-level commit fails.
-    pub(crate) fn commit(mut self) -> QueryResult<()> {
-        let nested = transaction_depth(self.conn)? > 1;
-        let lock_wait = self.lock_wait.take();
-        let committed = C::TransactionManager::commit_transaction(self.conn);
-        if committed.is_err() && nested {
-            // A savepoint that cannot be released is still there.
-            let _ = C::TransactionManager::rollback_transaction(self.conn);
-        }
-        let restored = lock_wait.map_or(Ok(()), |wait| self.conn.restore_lock_wait(wait));
-        committed.and(restored)
-    }
-}
-
-impl<C: DatabaseConnection> Drop for Transaction<'_, C> {
-    fn drop(&mut self) {
-        if let Some(wait) = self.lock_wait.take() {
-            // Whatever made this necessary is being reported; a failure here leaves the
-            // transaction manager broken, which every later use reports.
-            let _ = C::TransactionManager::rollback_transaction(self.conn);
-            let _ = self.conn.restore_lock_wait(wait);
-        }
-    }
-}
 
 /// The database's own words for an error, where it has any.
 pub(crate) fn message(error: &Error) -> &str {

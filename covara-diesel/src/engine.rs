@@ -21,6 +21,17 @@ pub struct Inspection {
     pub tables: Vec<TableLayout>,
     /// What keeps search indexes current, by its name, where an earlier version made it.
     pub outdated: Vec<String>,
+    /// Those of the internal tables that there is no reason to trust.
+    pub strangers: Vec<Stranger>,
+}
+
+/// A table that a role owns which there is no reason to trust.
+#[derive(Debug, Clone)]
+pub struct Stranger {
+    /// Name of the table.
+    pub table: String,
+    /// The role that owns it.
+    pub owner: String,
 }
 
 /// Failures that mean the same on each engine and need their own advice.
@@ -98,8 +109,18 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     fn expected_tables() -> [TableLayout; 4];
 
     /// Reads history and tables: one query on PostgreSQL, two in-process ones on SQLite.
+    /// Tables that `trusted` roles own are no strangers'.
     #[doc(hidden)]
-    fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
+    fn inspect<C>(conn: &mut C, trusted: &[String]) -> QueryResult<Inspection>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
+    /// Reads the versions in Diesel's own history table, none where there is no such table.
+    #[doc(hidden)]
+    fn application_history<C>(
+        conn: &mut C,
+        trusted: &[String],
+    ) -> QueryResult<Result<Vec<String>, Stranger>>
     where
         C: DatabaseConnection<Backend = Self>;
 

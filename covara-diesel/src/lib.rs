@@ -49,6 +49,7 @@ mod progress_bar;
 mod schema_macro;
 pub mod search;
 pub mod seed;
+mod transaction;
 mod typed;
 mod values;
 
@@ -61,11 +62,16 @@ mod sqlite;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use any::{AnyConnection, AnyPool, open};
-pub use connection::{BatchError, DatabaseConnection, LockWait};
+#[doc(hidden)]
+pub use connection::SessionLock;
+pub use connection::{BatchError, Begun, DatabaseConnection};
 pub use covara_derive::Seedable;
 pub use dialect::{Dialect, INTERNAL_TABLE_NAMES};
 pub use engine::Engine;
-pub use migrate::{MigrateError, MigrateOptions, MigrationSummary, auto_migrate, migrate_internal};
+pub use migrate::{
+    Boot, BootSummary, MigrateError, MigrateOptions, MigrationSummary, auto_migrate,
+    migrate_internal,
+};
 #[cfg(feature = "postgres")]
 pub use postgres::POSTGRES_MIGRATIONS;
 #[cfg(feature = "progress")]
@@ -73,6 +79,7 @@ pub use progress_bar::progress_bar;
 pub use seed::{FixtureError, Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SQLITE_MIGRATIONS;
+pub use transaction::write_transaction;
 pub use typed::{AnyDatabase, Typed};
 
 /// Connections to remote servers over HTTP, on Diesel's own `Sqlite` backend.
@@ -84,8 +91,8 @@ pub use typed::{AnyDatabase, Typed};
 /// [`MultiConnection`](diesel::MultiConnection).
 ///
 /// Diesel's own `MigrationHarness` runs each migration in a transaction, so it works on libSQL
-/// and not on D1, where it makes its own table and then fails: apply your own migrations
-/// there with `wrangler d1 migrations apply`. [`auto_migrate`] works on both.
+/// and not on D1, where it makes its own table and then fails. [`Boot`] and [`auto_migrate`]
+/// work on both.
 ///
 /// | feature | connection | server |
 /// |---|---|---|

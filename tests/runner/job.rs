@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,8 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         ])
         // Only so does a stable toolchain's libtest tell how long each test took.
         .env("RUSTC_BOOTSTRAP", "1")
+        // To find the names of a stack takes a second each, and some tests panic on purpose.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -59,6 +62,9 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
             printed
         })
     });
+    let (events, watched) = channel();
+    let id = child.id().to_string();
+    let watch = thread::spawn(move || end_when_stalled(&id, &watched));
     let mut running: Vec<String> = Vec::new();
     let mut outcomes = Vec::new();
     let stdout = child.stdout.take().map(BufReader::new);
@@ -73,6 +79,8 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         if event["type"] != "test" {
             continue;
         }
+        // It listens until this is over.
+        let _ = events.send(());
         let test = event["name"].as_str().unwrap_or_default().to_owned();
         match event["event"].as_str() {
             Some("started") => running.push(test),
@@ -90,6 +98,8 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         }
     }
     let status = child.wait();
+    drop(events);
+    let stalled = watch.join().unwrap_or_default();
     let printed = stderr
         .and_then(|thread| thread.join().ok())
         .unwrap_or_default();
@@ -100,7 +110,14 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
             passed: false,
             ignored: false,
             time: Duration::ZERO,
-            printed: printed.clone(),
+            printed: if stalled {
+                format!(
+                    "no test of the program ended within {} s",
+                    STALLED.as_secs()
+                )
+            } else {
+                printed.clone()
+            },
         });
     }
     let failure = match status {
@@ -114,6 +131,25 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         time: begun.elapsed(),
         outcomes,
         failure,
+    }
+}
+
+/// How long a program may go on without that a test begins or ends. The slowest take a minute on
+/// an idle machine.
+const STALLED: Duration = Duration::from_secs(600);
+
+/// Kills a program whose tests do not end. Returns whether it did.
+fn end_when_stalled(id: &str, events: &Receiver<()>) -> bool {
+    loop {
+        match events.recv_timeout(STALLED) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => {
+                // It fails only when the program has ended.
+                let _ = Command::new("kill").args(["-KILL", id]).status();
+                return true;
+            }
+        }
     }
 }
 

@@ -69,3 +69,23 @@ fn an_application_can_drive_the_embedded_migrations_itself() {
     conn.run_pending_migrations(backend::MIGRATIONS).unwrap();
     assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
 }
+
+#[test]
+fn diesels_harness_and_a_boot_see_the_same() {
+    use support::boot;
+
+    let plain = || boot::boot_with(|| boot::PLAIN);
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    assert_eq!(plain().run(&mut conn).unwrap().application.len(), 2);
+    assert!(!conn.has_pending_migration(boot::PLAIN).unwrap());
+    assert!(conn.run_pending_migrations(boot::PLAIN).unwrap().is_empty());
+    conn.revert_last_migration(boot::PLAIN).unwrap();
+    assert_eq!(
+        plain().run(&mut conn).unwrap().application,
+        ["20260101000002"]
+    );
+    conn.revert_all_migrations(boot::PLAIN).unwrap();
+    assert_eq!(conn.run_pending_migrations(boot::PLAIN).unwrap().len(), 2);
+    assert!(plain().run(&mut conn).unwrap().application.is_empty());
+}

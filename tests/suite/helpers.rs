@@ -34,3 +34,12 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// The URL of a database for `open`, which must be told what is at an HTTP address.
+pub(crate) fn url_to_open(url: String) -> String {
+    if url.starts_with("http") {
+        format!("{url}?driver=libsql")
+    } else {
+        url
+    }
+}

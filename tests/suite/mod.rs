@@ -2,6 +2,7 @@
 
 mod adoption;
 pub(crate) mod auth;
+mod boot;
 mod bounds;
 pub(crate) mod command;
 mod doctor;
@@ -21,6 +22,7 @@ mod seed_errors;
 mod seed_large;
 pub(crate) mod seed_model;
 mod status;
+mod transactions;
 mod unwritable;
 mod values;
 

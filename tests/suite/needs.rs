@@ -33,6 +33,8 @@ pub enum Need {
     PlainDoctor,
     /// Limits and settings of a pool that are not those of SQLite's files.
     PoolSettings,
+    /// Transactions that the caller begins by SQL.
+    RawBegin,
     /// A session that is read-only without others being so.
     ReadOnly,
     /// An error that names the refused line of a file.
@@ -90,6 +92,7 @@ pub const DATABASES: &[Database] = &[
             ),
             (PlainDoctor, "the doctor does not take its URL"),
             (PoolSettings, "in `remote::pools`"),
+            (RawBegin, "the connection refuses `BEGIN` by hand"),
             (ReadOnly, "read-only tokens are in `remote`"),
         ],
     },
@@ -233,6 +236,8 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("search::transactions::", &[Transactions]),
     ("seed_large::", &[File]),
     ("seed_model::", &[Transactions]),
+    ("transactions::", &[Transactions]),
+    ("transactions::unknown::", &[RawBegin]),
     ("unwritable::", &[LocalEngine]),
     (
         "a_dry_run_tells_what_would_run_and_changes_nothing",
@@ -265,7 +270,12 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         &[OtherProcess],
     ),
     ("eight_processes_boot_at_once", &[OtherProcess, Clients]),
+    (
+        "eight_processes_boot_with_the_applications_migrations",
+        &[Clients, OtherProcess],
+    ),
     ("eight_threads_boot_at_once", &[Clients, Waiting]),
+    ("eight_threads_read_and_then_write", &[Clients, Waiting]),
     ("every_kind_of_file_is_taken", &[OtherProcess]),
     (
         "it_waits_for_no_migrator_and_needs_no_right_to_write",

@@ -1,6 +1,7 @@
 //! What the tests and benches of all backends share.
 
 pub mod auth;
+pub mod boot;
 pub mod bounded;
 pub mod bounds;
 pub mod cities;

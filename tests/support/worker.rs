@@ -171,6 +171,8 @@ where
             conn.batch_execute(&limited)?;
             show_progress(conn)
         }
+        "boot" => support::boot::work(conn, false),
+        "boot-plain" => support::boot::work(conn, true),
         job if job.starts_with("search-") => support::search::work(adapter, conn, job),
         job if job.starts_with("bound-") => support::bounds::work(adapter, conn, job),
         job => support::auth::work(conn, job),

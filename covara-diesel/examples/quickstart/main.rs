@@ -15,9 +15,8 @@ use std::time::Instant;
 use covara_diesel::auth::{NewSession, SessionStore};
 use covara_diesel::search::{SearchAdapter, SearchQuery, Searchable};
 use covara_diesel::seed::SeedRow;
-use covara_diesel::{DatabaseConnection, Seed, Seedable, auto_migrate};
-use diesel::migration::MigrationConnection;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use covara_diesel::{Boot, DatabaseConnection, Dialect, Seed, Seedable, write_transaction};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -25,7 +24,7 @@ use schema::{cities, countries};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The application's own tables, by its own migration tool.
+/// The application's own tables, whose SQL both databases understand.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("examples/quickstart/migrations");
 
 #[derive(Deserialize, Seedable)]
@@ -120,14 +119,16 @@ fn open_postgres(_: &str) -> Outcome {
 fn run<C, A>(conn: &mut C, adapter: &A) -> Outcome
 where
     A: SearchAdapter<Backend = C::Backend>,
-    C: DatabaseConnection + MigrationHarness<C::Backend> + MigrationConnection,
+    C: DatabaseConnection,
     Country: SeedRow<C::Backend>,
     City: SeedRow<C::Backend>,
 {
-    let boot = auto_migrate(conn)?;
-    let own = conn.run_pending_migrations(MIGRATIONS)?.len();
+    let boot = Boot::new()
+        .migrations(Dialect::Sqlite, MIGRATIONS)
+        .migrations(Dialect::Postgres, MIGRATIONS)
+        .run(conn)?;
     println!("Database    {}", boot.dialect);
-    match (boot.applied.len(), own) {
+    match (boot.applied.len(), boot.application.len()) {
         (0, 0) => println!("Migrations  nothing to do"),
         (internal, own) => println!(
             "Migrations  {internal} internal ({}), {own} of the application",
@@ -151,10 +152,11 @@ where
     println!("Speed       {rate:.0} rows/s, {seconds:.2} s");
 
     let sessions = SessionStore::new();
-    let id = sessions.create(conn, NewSession::new("ada"))?.id;
-    let found = sessions
-        .find(conn, &id)?
-        .ok_or("the session is not there")?;
+    let found = write_transaction(conn, |conn| {
+        let id = sessions.create(conn, NewSession::new("ada"))?.id;
+        sessions.find(conn, &id)
+    })?
+    .ok_or("the session is not there")?;
     println!("Session     created for {} and found again", found.user_id);
 
     let begun = Instant::now();

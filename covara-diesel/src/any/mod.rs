@@ -35,6 +35,7 @@
 //! and [`with_typed!`](crate::with_typed) does with them what compiles for all.
 
 mod connection;
+mod from_diesel;
 mod pool;
 pub(crate) mod slot;
 

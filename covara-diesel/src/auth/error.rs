@@ -106,7 +106,7 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    pub(super) fn of<DB: Engine>(source: Error) -> Self {
+    pub(crate) fn of<DB: Engine>(source: Error) -> Self {
         match DB::fault(message(&source)) {
             Fault::Locked => Self::Locked { source },
             Fault::ReadOnly => Self::ReadOnly { source },

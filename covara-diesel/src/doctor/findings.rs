@@ -52,6 +52,13 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 
 fn of_migrations(status: &MigrationStatus) -> Vec<Finding> {
     let mut findings: Vec<Finding> = status.misfits().map(of_table).collect();
+    findings.extend(status.strangers.iter().map(|(table, owner)| {
+        Finding::problem(format!(
+            "table {table} belongs to the role {owner}, and everybody may create tables in its \
+             schema, so anybody may have made it: change its owner, or trust that role by \
+             MigrateOptions::trust_owner; and REVOKE CREATE ON SCHEMA … FROM PUBLIC"
+        ))
+    }));
     let pending = status.pending().count();
     if pending > 0 {
         findings.push(Finding::hint(format!(

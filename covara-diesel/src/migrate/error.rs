@@ -1,10 +1,13 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use crate::dialect::Dialect;
+
 /// A failure of the database; Diesel's migrations hand out nothing more exact.
 pub(super) type Source = Box<dyn StdError + Send + Sync>;
 
-/// Why the internal tables could not be brought up to date. The database is as it was.
+/// Why tables could not be brought up to date. The database is as it was before the migration
+/// that failed, unless the error says [`Unprotected`](Self::Unprotected).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
@@ -30,6 +33,60 @@ pub enum MigrateError {
         name: String,
         /// The database's own error.
         source: Source,
+    },
+
+    /// A migration failed that runs outside of a transaction.
+    #[error(
+        "migration {version} ({name}) failed outside of a transaction, so a part of it may have \
+         been kept: look, mend or remove that part, then boot again"
+    )]
+    Unprotected {
+        /// Its version, as it would stand in the history.
+        version: String,
+        /// The name of its directory.
+        name: String,
+        /// The database's own error.
+        source: Source,
+    },
+
+    /// A migration that runs outside of a transaction cannot be run here.
+    #[error("migration {version} ({name}) runs outside of a transaction, and {reason}")]
+    OutsideTransaction {
+        /// Its version, as it would stand in the history.
+        version: String,
+        /// The name of its directory.
+        name: String,
+        /// What is in the way.
+        reason: &'static str,
+    },
+
+    /// Two of the application's migrations have one version.
+    #[error("two migrations have the version {version}: give one of them another")]
+    VersionTwice {
+        /// The version.
+        version: String,
+    },
+
+    /// The application has migrations for the other dialect only.
+    #[error("there are no migrations for {dialect}: give them to Boot::migrations as well")]
+    NoMigrations {
+        /// The dialect of the database.
+        dialect: Dialect,
+    },
+
+    /// A table belongs to a role that there is no reason to trust, in a schema where everybody
+    /// may create tables. See
+    /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner).
+    #[error(
+        "table {table} belongs to the role {owner}, and everybody may create tables in its \
+         schema, so anybody may have made it: drop it or change its owner, or trust that role by \
+         MigrateOptions::trust_owner; and REVOKE CREATE ON SCHEMA … FROM PUBLIC"
+    )]
+    StrangersTable {
+        /// Name of the table.
+        table: String,
+        /// The role that owns it.
+        owner: String,
     },
 
     /// A table that should be there, according to the history, is not.

@@ -6,6 +6,7 @@ use diesel::query_source::{Column, Table};
 use diesel::sql_types::{Bool, Integer, Nullable, Text};
 
 use super::status::ColumnMismatch;
+use crate::engine::Stranger;
 
 /// A column, as far as it matters for reading and writing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,6 +180,9 @@ pub(crate) struct CatalogueRow {
     /// The history's versions, where the same query can read them.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) history: Option<String>,
+    /// The owner of the table, where it is another role and everybody could have made it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) suspect: Option<String>,
 }
 
 /// Takes the names out that stand for outdated parts of search indexes.
@@ -191,9 +195,23 @@ pub(crate) fn take_outdated(rows: &mut Vec<CatalogueRow>) -> Vec<String> {
     names
 }
 
-/// Sorts rows that come ordered by table and column into tables, and what the query read
-/// of the history beside each column of the history table.
-pub(crate) fn gather(rows: Vec<CatalogueRow>) -> (Vec<TableLayout>, Vec<Option<String>>) {
+/// Sorts rows that come ordered by table and column into tables, what the query read of the
+/// history beside each column of the history table, and the tables with a suspect owner.
+pub(crate) fn gather(
+    rows: Vec<CatalogueRow>,
+) -> (Vec<TableLayout>, Vec<Option<String>>, Vec<Stranger>) {
+    let mut suspects: Vec<Stranger> = Vec::new();
+    for row in &rows {
+        let is_new = suspects
+            .last()
+            .is_none_or(|last| last.table != row.table_name);
+        if let (true, Some(owner)) = (is_new, &row.suspect) {
+            suspects.push(Stranger {
+                table: row.table_name.clone(),
+                owner: owner.clone(),
+            });
+        }
+    }
     let (history, rows): (Vec<_>, Vec<_>) = rows
         .into_iter()
         .partition(|row| row.table_name == "__covara_migrations");
@@ -214,5 +232,6 @@ pub(crate) fn gather(rows: Vec<CatalogueRow>) -> (Vec<TableLayout>, Vec<Option<S
             }),
         }
     }
-    (tables, history.into_iter().map(|row| row.history).collect())
+    let history = history.into_iter().map(|row| row.history).collect();
+    (tables, history, suspects)
 }

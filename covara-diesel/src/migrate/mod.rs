@@ -8,7 +8,8 @@
 //! It keeps its own history in `__covara_migrations` and never touches
 //! `__diesel_schema_migrations`, so an application runs, reverts and redoes its own
 //! migrations with `diesel_migrations` in the same database, whatever version numbers
-//! either uses. On PostgreSQL everything lives in the first schema of the `search_path`.
+//! either uses. [`Boot`] runs those under the same lock, which Diesel's harness does without. On
+//! PostgreSQL everything lives in the first schema of the `search_path`.
 //!
 //! Triggers of search indexes that an earlier version made are replaced, as far as the
 //! connection's role may do that; [`SearchAdapter::follow`](crate::search::SearchAdapter::follow)
@@ -19,15 +20,19 @@
 //! one begins with the same column. A program that makes the same tables at the same moment,
 //! without a lock, does no harm: on PostgreSQL the boot rolls back and looks again.
 
+mod application;
+mod boot;
 mod error;
 pub(crate) mod layout;
 mod neighbours;
+mod outside;
 mod runner;
 mod status;
 
 use std::time::Duration;
 
 pub use crate::migration_files::*;
+pub use boot::{Boot, BootSummary};
 pub use error::MigrateError;
 pub use runner::migrate_internal;
 pub(crate) use runner::{embedded, run_and_record, version};
@@ -49,6 +54,7 @@ use crate::typed::AnyDatabase;
 #[must_use]
 pub struct MigrateOptions {
     lock_timeout: Duration,
+    trusted_owners: Vec<String>,
 }
 
 impl Default for MigrateOptions {
@@ -57,6 +63,7 @@ impl Default for MigrateOptions {
     fn default() -> Self {
         Self {
             lock_timeout: Duration::from_secs(30),
+            trusted_owners: Vec::new(),
         }
     }
 }
@@ -66,6 +73,18 @@ impl MigrateOptions {
     /// Whole milliseconds count; less than one counts as one.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
+        self
+    }
+
+    /// Trusts tables that the PostgreSQL role `owner` owns, such as one that deploys.
+    ///
+    /// Where everybody may create tables in the schema, as in `public` before PostgreSQL 15,
+    /// anybody could have made the internal tables before this library does, with triggers that
+    /// run with the rights of whoever writes. So there they must belong to the role that asks, to
+    /// one that it is a member of, to the owner of the schema or of the database, or to a
+    /// superuser. Otherwise see [`MigrateError::StrangersTable`].
+    pub fn trust_owner(mut self, owner: impl Into<String>) -> Self {
+        self.trusted_owners.push(owner.into());
         self
     }
 }

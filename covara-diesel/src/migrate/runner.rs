@@ -8,8 +8,9 @@ use diesel::result::Error;
 use super::error::{MigrateError, Source};
 use super::neighbours::{ATTEMPTS, was_made_meanwhile};
 use super::{MigrateOptions, MigrationSummary};
-use crate::connection::{BatchError, DatabaseConnection, Gathering, Transaction, message};
-use crate::engine::{Engine, Fault, Inspection};
+use crate::connection::{BatchError, DatabaseConnection, Gathering, message};
+use crate::engine::{Engine, Fault, Inspection, Stranger};
+use crate::transaction::Transaction;
 use crate::typed::AnyDatabase;
 use crate::with_typed;
 
@@ -50,7 +51,7 @@ pub fn migrate_internal<C: AnyDatabase>(
     with_typed!(conn, |conn| migrate(conn, options))
 }
 
-fn migrate<C: DatabaseConnection>(
+pub(super) fn migrate<C: DatabaseConnection>(
     conn: &mut C,
     options: &MigrateOptions,
 ) -> Result<MigrationSummary, MigrateError> {
@@ -58,7 +59,8 @@ fn migrate<C: DatabaseConnection>(
     let dialect = C::Backend::DIALECT;
 
     // No lock: reading committed history is enough to see that nothing is to be done.
-    match C::Backend::inspect(conn) {
+    match C::Backend::inspect(conn, &options.trusted_owners) {
+        Ok(state) if !state.strangers.is_empty() => check_owners(&state)?,
         Ok(state) => {
             C::Backend::mend_outdated(conn, &state.outdated);
             if pending(&migrations, &state).is_empty() {
@@ -108,7 +110,9 @@ fn run_pending<C: DatabaseConnection>(
     let mut applied = Vec::new();
     conn.batch_execute(CREATE_HISTORY)
         .map_err(|error| failure::<C>(error, options))?;
-    let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    let state = C::Backend::inspect(conn, &options.trusted_owners)
+        .map_err(|error| failure::<C>(error, options))?;
+    check_owners(&state)?;
     let covered =
         C::Backend::covered_indexes(conn).map_err(|error| failure::<C>(error, options))?;
     for migration in pending(migrations, &state) {
@@ -138,7 +142,8 @@ fn run_as_batch<C: DatabaseConnection>(
     migrations: &[Box<dyn Migration<C::Backend>>],
     options: &MigrateOptions,
 ) -> Result<Vec<String>, MigrateError> {
-    let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    let state = C::Backend::inspect(conn, &options.trusted_owners)
+        .map_err(|error| failure::<C>(error, options))?;
     // Afterwards it would be too late: a batch that was sent cannot be taken back.
     check_present_tables::<C::Backend>(&state)?;
     let pending = pending(migrations, &state);
@@ -193,7 +198,8 @@ fn check<C: DatabaseConnection>(
     conn: &mut C,
     options: &MigrateOptions,
 ) -> Result<(), MigrateError> {
-    let state = C::Backend::inspect(conn).map_err(|error| failure::<C>(error, options))?;
+    let state = C::Backend::inspect(conn, &options.trusted_owners)
+        .map_err(|error| failure::<C>(error, options))?;
     check_tables::<C::Backend>(&state)
 }
 
@@ -235,7 +241,15 @@ fn check_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Tables that are not there are none that do not fit.
+/// Refuses tables that a stranger made, before anything is read from or written to them.
+fn check_owners(state: &Inspection) -> Result<(), MigrateError> {
+    match state.strangers.first().cloned() {
+        Some(Stranger { table, owner }) => Err(MigrateError::StrangersTable { table, owner }),
+        None => Ok(()),
+    }
+}
+
+/// Missing tables are ignored.
 fn check_present_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
     for expected in DB::expected_tables() {
         let table = expected.name.clone();
@@ -255,7 +269,7 @@ fn check_present_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateErr
 }
 
 /// The failure of the migration `name`; Diesel wraps it in a text that repeats the name.
-fn migration_failure<C: DatabaseConnection>(
+pub(super) fn migration_failure<C: DatabaseConnection>(
     source: &(dyn StdError + Send + Sync),
     version: String,
     name: String,
@@ -273,7 +287,10 @@ fn migration_failure<C: DatabaseConnection>(
     })
 }
 
-fn failure<C: DatabaseConnection>(error: Error, options: &MigrateOptions) -> MigrateError {
+pub(super) fn failure<C: DatabaseConnection>(
+    error: Error,
+    options: &MigrateOptions,
+) -> MigrateError {
     let message = message(&error).to_owned();
     classify::<C>(&message, error.into(), options)
         .unwrap_or_else(|source| MigrateError::Database { source })

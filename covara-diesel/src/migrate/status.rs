@@ -24,6 +24,10 @@ pub struct MigrationStatus {
     /// Versions in the history that this version of the library does not have: a newer one
     /// has migrated the database.
     pub unknown: Vec<String>,
+    /// Tables that there is no reason to trust, with the roles that own them; only on
+    /// PostgreSQL. What they hold is not read. See
+    /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner).
+    pub strangers: Vec<(String, String)>,
 }
 
 impl MigrationStatus {
@@ -124,7 +128,7 @@ pub fn status<C: AnyDatabase>(conn: &mut C) -> Result<MigrationStatus, MigrateEr
 
 fn status_of<C: DatabaseConnection>(conn: &mut C) -> Result<MigrationStatus, MigrateError> {
     let migrations = embedded::<C::Backend>()?;
-    let found = C::Backend::inspect(conn).map_err(|source| MigrateError::Database {
+    let found = C::Backend::inspect(conn, &[]).map_err(|source| MigrateError::Database {
         source: source.into(),
     })?;
     let states: Vec<MigrationState> = migrations
@@ -150,6 +154,11 @@ fn status_of<C: DatabaseConnection>(conn: &mut C) -> Result<MigrationStatus, Mig
             .map(|expected| state_of(expected, &found))
             .collect(),
         unknown,
+        strangers: found
+            .strangers
+            .into_iter()
+            .map(|stranger| (stranger.table, stranger.owner))
+            .collect(),
     })
 }
 

@@ -3,9 +3,12 @@ use std::time::Duration;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
-use diesel::sql_types::Text;
+use diesel::result::Error;
+use diesel::sql_types::{Bool, Text};
 
-use crate::connection::{BRIEF_WAIT, DatabaseConnection, LockWait, Transaction, transaction_depth};
+use super::unknown;
+use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock};
+use crate::transaction::{Transaction, begin_in_unknown, transaction_depth};
 
 /// Key of the advisory lock: the bytes of `covaradb` as a big-endian integer. It must never
 /// change, or two versions of this library would migrate at once.
@@ -13,39 +16,49 @@ const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"covaradb");
 
 impl DatabaseConnection for PgConnection {
     /// Beginning takes no lock on PostgreSQL, so there is nothing to wait for.
-    fn begin_write(&mut self, _: Duration) -> QueryResult<LockWait> {
+    fn begin_write(&mut self, _: Duration) -> QueryResult<Begun> {
+        if transaction_depth(self)? == 0 && unknown::is_open(self)? {
+            return begin_in_unknown(self);
+        }
         AnsiTransactionManager::begin_transaction(self)?;
-        Ok(LockWait(None))
+        Ok(Begun::default())
     }
 
     /// A stricter default isolation would see the database as it was before others were waited
     /// for.
-    fn begin_read_committed(&mut self) -> QueryResult<LockWait> {
-        if transaction_depth(self)? > 0 {
-            AnsiTransactionManager::begin_transaction(self)?;
-        } else {
-            AnsiTransactionManager::begin_transaction_sql(
-                self,
-                "BEGIN ISOLATION LEVEL READ COMMITTED",
-            )?;
+    fn begin_read_committed(&mut self) -> QueryResult<Begun> {
+        if transaction_depth(self)? > 0 || unknown::is_open(self)? {
+            return self.begin_write(Duration::ZERO);
         }
-        Ok(LockWait(None))
+        AnsiTransactionManager::begin_transaction_sql(
+            self,
+            "BEGIN ISOLATION LEVEL READ COMMITTED",
+        )?;
+        Ok(Begun::default())
     }
 
     /// Everything set here ends with the transaction, as a pooler between us and the
     /// server needs it.
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait> {
-        if transaction_depth(self)? > 0 {
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
+        let is_nested = transaction_depth(self)? > 0;
+        if is_nested || unknown::is_open(self)? {
             let previous = lock_timeout(self)?;
-            AnsiTransactionManager::begin_transaction(self)?;
-            return take_lock(self, wait).map(|()| LockWait(Some(previous)));
+            let begun = self.begin_write(Duration::ZERO)?;
+            let mut savepoint = Transaction::resume(self, begun)?;
+            take_lock(savepoint.conn(), wait)?;
+            return Ok(Begun {
+                lock_wait: Some(previous),
+                ..savepoint.leave_open()
+            });
         }
         // A stricter default isolation would read the history as it was before the lock.
         AnsiTransactionManager::begin_transaction_sql(
             self,
             "BEGIN ISOLATION LEVEL READ COMMITTED",
         )?;
-        take_lock(self, wait).map(|()| LockWait(None))
+        let mut transaction = Transaction::resume(self, Begun::default())?;
+        take_lock(transaction.conn(), wait)?;
+        Ok(transaction.leave_open())
     }
 
     /// In a transaction or savepoint of its own: a statement that fails spoils the one it is
@@ -67,12 +80,47 @@ impl DatabaseConnection for PgConnection {
         Ok(written)
     }
 
-    fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
-        match wait.0 {
+    fn has_session_locks(&self) -> bool {
+        true
+    }
+
+    fn try_lock_session(&mut self) -> QueryResult<Option<SessionLock>> {
+        let got = ask(self, "pg_try_advisory_lock")?;
+        Ok(got.then_some(SessionLock::Session))
+    }
+
+    fn unlock_session(&mut self, _: SessionLock, _: bool) -> QueryResult<()> {
+        if ask(self, "pg_advisory_unlock")? {
+            return Ok(());
+        }
+        Err(Error::QueryBuilderError(
+            "the session changed during a migration that runs outside of a transaction: a \
+             transaction pooler is in between; run such migrations over a direct connection"
+                .into(),
+        ))
+    }
+
+    fn restore_lock_wait(&mut self, begun: Begun) -> QueryResult<()> {
+        match begun.lock_wait {
             Some(previous) => set_lock_timeout(self, &previous),
             None => Ok(()),
         }
     }
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    answer: bool,
+}
+
+/// Asks a function about the lock of migrations that run outside of transactions. Another one
+/// than that of the others, so that nobody waits for it in a transaction.
+fn ask(conn: &mut PgConnection, function: &str) -> QueryResult<bool> {
+    let key = MIGRATION_LOCK + 1;
+    let row = diesel::sql_query(format!("SELECT {function}({key}) AS answer"))
+        .get_result::<Answer>(conn)?;
+    Ok(row.answer)
 }
 
 #[derive(QueryableByName)]
@@ -111,14 +159,8 @@ fn milliseconds(wait: Duration) -> i32 {
     i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
-/// Leaves no transaction behind when the lock cannot be had.
+/// Takes the migration lock in the open transaction.
 fn take_lock(conn: &mut PgConnection, wait: Duration) -> QueryResult<()> {
-    let wait = milliseconds(wait).to_string();
-    let locked = set_lock_timeout(conn, &wait).and_then(|()| {
-        conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-    });
-    if locked.is_err() {
-        AnsiTransactionManager::rollback_transaction(conn)?;
-    }
-    locked
+    set_lock_timeout(conn, &milliseconds(wait).to_string())?;
+    conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
 }

@@ -9,6 +9,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::io::Write;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use diesel::pg::{CopyFormat, CopyTarget, Pg, PgMetadataLookup, PgQueryBuilder, PgTypeMetadata};
 use diesel::prelude::*;
@@ -55,7 +56,7 @@ where
     };
     // The callback may only borrow what it changes.
     let encoder = RefCell::new(Encoder::default());
-    let write = |out: &mut dyn Write| {
+    let encode = |out: &mut dyn Write| {
         let mut encoder = encoder.borrow_mut();
         encoder.block.extend_from_slice(HEADER);
         for (position, row) in rows.iter().enumerate() {
@@ -67,8 +68,17 @@ where
         encoder.block.extend_from_slice(&TRAILER);
         encoder.flush(out)
     };
+    // A panic of a value's own code must not leave the COPY open: the connection could do
+    // nothing else any more, not even roll back.
+    let panicked = RefCell::new(None);
+    let write = |out: &mut dyn Write| {
+        catch_unwind(AssertUnwindSafe(|| encode(out))).unwrap_or_else(|panic| {
+            panicked.replace(Some(panic));
+            Err(Error::RollbackTransaction)
+        })
+    };
     let copy = diesel::copy_from(T::Table::default());
-    if first.is_some() {
+    let copied = if first.is_some() {
         copy.from_raw_data(Target::<T, true>(PhantomData), write)
             .with_format(CopyFormat::Binary)
             .execute(conn)
@@ -76,6 +86,10 @@ where
         copy.from_raw_data(Target::<T, false>(PhantomData), write)
             .with_format(CopyFormat::Binary)
             .execute(conn)
+    };
+    match panicked.into_inner() {
+        Some(panic) => resume_unwind(panic),
+        None => copied,
     }
 }
 

@@ -2,10 +2,10 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{POSTGRES_MIGRATIONS, copy, describe, layout, seed, sequences, stage};
+use super::{POSTGRES_MIGRATIONS, copy, describe, history, layout, seed, sequences, stage};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
-use crate::engine::{Engine, Fault, Inspection, SeedWay, Stage};
+use crate::engine::{Engine, Fault, Inspection, SeedWay, Stage, Stranger};
 use crate::migrate::layout::TableLayout;
 use crate::seed::column::{ColumnValue, TableDescription};
 use crate::seed::{ColumnVisitor, SeedRow};
@@ -30,11 +30,21 @@ impl Engine for Pg {
         layout::expected()
     }
 
-    fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
+    fn inspect<C>(conn: &mut C, trusted: &[String]) -> QueryResult<Inspection>
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        layout::inspect(conn)
+        layout::inspect(conn, trusted)
+    }
+
+    fn application_history<C>(
+        conn: &mut C,
+        trusted: &[String],
+    ) -> QueryResult<Result<Vec<String>, Stranger>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        history::of_application(conn, trusted)
     }
 
     fn mend_outdated<C>(conn: &mut C, outdated: &[String])

@@ -8,7 +8,9 @@ mod describe;
 pub(crate) mod doctor;
 mod engine;
 mod first;
+mod history;
 mod layout;
+mod owners;
 pub(crate) mod pool;
 pub mod schema;
 pub(crate) mod search;
@@ -16,6 +18,7 @@ mod seed;
 mod sequences;
 mod stage;
 mod startup;
+mod unknown;
 mod values;
 mod watch;
 

@@ -11,7 +11,8 @@ use super::entry::{CATALOGUE, Entry, EntryRow, text};
 use super::error::SearchError;
 use super::reindex::{self, Reindexed};
 use super::sql::Sql;
-use crate::connection::{DatabaseConnection, Transaction};
+use crate::connection::DatabaseConnection;
+use crate::transaction::Transaction;
 
 pub(super) fn of<C>(error: diesel::result::Error) -> SearchError
 where

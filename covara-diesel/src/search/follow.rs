@@ -10,7 +10,8 @@ use super::error::SearchError;
 use super::refresh;
 use super::searchable::Searchable;
 use super::sql::Sql;
-use crate::connection::{DatabaseConnection, Transaction};
+use crate::connection::DatabaseConnection;
+use crate::transaction::Transaction;
 
 /// What [`SearchAdapter::follow`](super::SearchAdapter::follow) found and did.
 ///

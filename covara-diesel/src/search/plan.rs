@@ -336,7 +336,7 @@ fn column_filter<DB: SearchEngine>(
         })
     };
     let side = |side: &Bound<FilterValue>| {
-        Ok(match side {
+        Ok::<_, SearchError>(match side {
             Bound::Included(value) => Bound::Included(bind(value)?),
             Bound::Excluded(value) => Bound::Excluded(bind(value)?),
             Bound::Unbounded => Bound::Unbounded,

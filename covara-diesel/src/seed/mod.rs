@@ -85,7 +85,8 @@ pub(crate) use rows::{AnyRows, Prepared, Rows};
 pub(crate) use run::Run;
 pub(crate) use target::Target;
 
-use crate::connection::{DatabaseConnection, Gathering, Transaction};
+use crate::connection::{DatabaseConnection, Gathering};
+use crate::transaction::Transaction;
 use crate::typed::AnyDatabase;
 use crate::with_typed;
 use report::Report;

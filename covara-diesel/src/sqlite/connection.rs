@@ -3,10 +3,13 @@ use std::time::Duration;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::result::Error;
 use diesel::sql_types::BigInt;
 use diesel::sqlite::Sqlite;
 
-use crate::connection::{BRIEF_WAIT, DatabaseConnection, LockWait, transaction_depth};
+use super::session_lock;
+use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
+use crate::transaction::{BUSY_TIMEOUT, begin_in_unknown, transaction_depth};
 
 impl DatabaseConnection for SqliteConnection {
     fn is_remote(&self) -> bool {
@@ -15,23 +18,32 @@ impl DatabaseConnection for SqliteConnection {
 
     /// `BEGIN IMMEDIATE`: with a deferred BEGIN two readers that go on to write fail each
     /// other at once, whatever the busy timeout.
-    fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {
+    fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
         if transaction_depth(self)? > 0 {
             AnsiTransactionManager::begin_transaction(self)?;
-            return Ok(LockWait(None));
+            return Ok(Begun::default());
         }
-        let lock_wait = extend_busy_timeout(self, wait)?;
-        match AnsiTransactionManager::begin_transaction_sql(self, "BEGIN IMMEDIATE") {
-            Ok(()) => Ok(lock_wait),
-            Err(error) => {
-                self.restore_lock_wait(lock_wait)?;
-                Err(error)
-            }
+        let lock_wait = if wait.is_zero() {
+            None
+        } else {
+            extend_busy_timeout(self, wait)?
+        };
+        begin(self, lock_wait)
+    }
+
+    fn begin_waiting(&mut self) -> QueryResult<Begun> {
+        if transaction_depth(self)? > 0 {
+            return self.begin_write(Duration::ZERO);
         }
+        let lock_wait = match busy_timeout(self)? {
+            0 => extend_busy_timeout(self, BUSY_TIMEOUT)?,
+            _ => None,
+        };
+        begin(self, lock_wait)
     }
 
     /// The write lock of `BEGIN IMMEDIATE` keeps other migrators out as well.
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait> {
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         self.begin_write(wait)
     }
 
@@ -58,12 +70,58 @@ impl DatabaseConnection for SqliteConnection {
         waiting.conn.execute_returning_count(statement)
     }
 
-    fn restore_lock_wait(&mut self, wait: LockWait) -> QueryResult<()> {
-        match wait.0 {
+    fn has_session_locks(&self) -> bool {
+        true
+    }
+
+    fn try_lock_session(&mut self) -> QueryResult<Option<SessionLock>> {
+        session_lock::try_lock(self)
+    }
+
+    fn unlock_session(&mut self, lock: SessionLock, is_recorded: bool) -> QueryResult<()> {
+        if let SessionLock::File { file, path } = lock {
+            session_lock::unlock(file, path, is_recorded);
+        }
+        Ok(())
+    }
+
+    fn extend_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
+        Ok(Begun {
+            lock_wait: extend_busy_timeout(self, wait)?,
+            in_unknown: false,
+        })
+    }
+
+    fn restore_lock_wait(&mut self, begun: Begun) -> QueryResult<()> {
+        match begun.lock_wait {
             Some(previous) => set_busy_timeout(self, &previous),
             None => Ok(()),
         }
     }
+}
+
+/// Begins a transaction where Diesel counts none, and restores the busy timeout if it cannot.
+fn begin(conn: &mut SqliteConnection, lock_wait: Option<String>) -> QueryResult<Begun> {
+    let begun = match AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE") {
+        Ok(()) => Ok(Begun::default()),
+        Err(error) if is_inside_another(&error) => begin_in_unknown(conn),
+        Err(error) => Err(error),
+    };
+    match begun {
+        Ok(begun) => Ok(Begun { lock_wait, ..begun }),
+        Err(error) => {
+            conn.restore_lock_wait(Begun {
+                lock_wait,
+                in_unknown: false,
+            })?;
+            Err(error)
+        }
+    }
+}
+
+/// Whether SQLite refused to begin a transaction because the caller has begun one by SQL.
+fn is_inside_another(error: &Error) -> bool {
+    message(error).contains("cannot start a transaction within a transaction")
 }
 
 #[derive(QueryableByName)]
@@ -103,10 +161,9 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// In milliseconds.
+/// In milliseconds, by the bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that can
+/// find the database locked.
 fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
-    // The bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that
-    // can find the database locked.
     let row = diesel::sql_query("PRAGMA busy_timeout").get_result::<BusyTimeout>(conn)?;
     Ok(row.timeout)
 }
@@ -116,14 +173,15 @@ fn milliseconds(wait: Duration) -> i64 {
     i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX))
 }
 
-/// Kept until the end of the transaction: outside WAL mode COMMIT waits for readers.
-fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<LockWait> {
+/// Raises the busy timeout to `wait` and returns the one that was less. Kept until the end of
+/// the transaction: outside WAL mode COMMIT waits for readers.
+fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<Option<String>> {
     let (previous, wait) = (busy_timeout(conn)?, milliseconds(wait));
     if previous >= wait {
-        return Ok(LockWait(None));
+        return Ok(None);
     }
     set_busy_timeout(conn, &wait.to_string())?;
-    Ok(LockWait(Some(previous.to_string())))
+    Ok(Some(previous.to_string()))
 }
 
 fn set_busy_timeout(conn: &mut SqliteConnection, milliseconds: &str) -> QueryResult<()> {

@@ -8,6 +8,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::pool::open_to_read;
+use super::private_file::is_readable_by_all;
 use crate::connection::message;
 use crate::dialect::Dialect;
 use crate::doctor::{Between, Finding, Report, Setting};
@@ -42,6 +43,12 @@ pub fn sqlite(path: impl AsRef<Path>) -> Result<Report, PoolError> {
         check(&mut conn, &mut findings);
     }
     let migrations = migrate::status(&mut conn);
+    if is_readable_by_all(&path) {
+        findings.push(Finding::warning(
+            "every user of this machine has rights to the file, which holds sessions: chmod 600 \
+             it, and its -wal and -shm",
+        ));
+    }
     check_writable(&mut conn, &mut findings);
     let database = if path.as_os_str().is_empty() {
         ":memory:".to_owned()

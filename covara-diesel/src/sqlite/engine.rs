@@ -5,7 +5,7 @@ use diesel_migrations::EmbeddedMigrations;
 use super::{SQLITE_MIGRATIONS, describe, layout, seed};
 use crate::connection::DatabaseConnection;
 use crate::dialect::Dialect;
-use crate::engine::{Engine, Fault, Inspection, SeedWay};
+use crate::engine::{Engine, Fault, Inspection, SeedWay, Stranger};
 use crate::migrate::layout::TableLayout;
 use crate::seed::column::{ColumnValue, TableDescription};
 use crate::seed::{ColumnVisitor, SeedRow};
@@ -28,7 +28,7 @@ impl Engine for Sqlite {
         layout::expected()
     }
 
-    fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
+    fn inspect<C>(conn: &mut C, _: &[String]) -> QueryResult<Inspection>
     where
         C: DatabaseConnection<Backend = Self>,
     {
@@ -47,6 +47,16 @@ impl Engine for Sqlite {
         C: DatabaseConnection<Backend = Self>,
     {
         layout::covered_indexes(conn)
+    }
+
+    fn application_history<C>(
+        conn: &mut C,
+        _: &[String],
+    ) -> QueryResult<Result<Vec<String>, Stranger>>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        layout::application_history(conn).map(Ok)
     }
 
     fn seed_way<C, T>(

@@ -26,7 +26,7 @@ pub(super) fn expected() -> [TableLayout; 4] {
 const COLUMNS: &str = "
 SELECT m.name AS table_name, c.name AS column_name, c.type AS kind,
        c.\"notnull\" <> 0 OR c.pk > 0 AS not_null, c.dflt_value IS NOT NULL AS has_default,
-       c.pk AS key_position, NULL AS history
+       c.pk AS key_position, NULL AS history, NULL AS suspect
 FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c
 WHERE m.type = 'table' AND (
     m.name IN ('auth_sessions', 'auth_accounts', 'auth_api_keys', 'auth_verification_tokens',
@@ -50,7 +50,7 @@ where
 {
     let mut rows = diesel::sql_query(COLUMNS).load::<CatalogueRow>(conn)?;
     let outdated = take_outdated(&mut rows);
-    let (mut tables, history) = gather(rows);
+    let (mut tables, history, _) = gather(rows);
     for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
         column.kind = affinity(&column.kind).to_owned();
     }
@@ -59,6 +59,7 @@ where
             history: None,
             tables,
             outdated,
+            strangers: Vec::new(),
         });
     }
     let versions =
@@ -67,7 +68,24 @@ where
         history: Some(versions.into_iter().map(|row| row.version).collect()),
         tables,
         outdated,
+        strangers: Vec::new(),
     })
+}
+
+const DIESELS_HISTORY: &str = "SELECT name AS version FROM sqlite_master
+    WHERE type = 'table' AND name = '__diesel_schema_migrations'";
+
+pub(super) fn application_history<C>(conn: &mut C) -> QueryResult<Vec<String>>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    let found = diesel::sql_query(DIESELS_HISTORY).load::<Version>(conn)?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let versions = diesel::sql_query("SELECT version FROM __diesel_schema_migrations")
+        .load::<Version>(conn)?;
+    Ok(versions.into_iter().map(|row| row.version).collect())
 }
 
 const COVERED_INDEXES: &str = "

@@ -11,9 +11,11 @@ pub(crate) mod fuzz;
 mod layout;
 mod name;
 pub(crate) mod pool;
+mod private_file;
 pub mod schema;
 pub(crate) mod search;
 mod seed;
+mod session_lock;
 mod url;
 mod values;
 

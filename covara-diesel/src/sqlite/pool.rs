@@ -14,12 +14,16 @@ use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use r2d2::{CustomizeConnection, NopEventHandler, Pool};
 
-use super::url::{database_url, file_path, is_private, without_creating};
+use super::private_file;
+use super::url::{database_url, file_path, is_private, may_create, without_creating};
 use crate::connection::message;
 use crate::engine::{Engine, Fault};
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 
 /// Opens or creates a SQLite database with the recommended settings.
+///
+/// On Unix a new file, and with it its `-wal` and `-shm`, is readable and writable by its owner
+/// only; one that is there keeps its mode.
 ///
 /// `path` is a path, a `file:` or `sqlite:` URL, or `:memory:`. A database in memory or in a
 /// temporary file (`:memory:`, `file:`, `mode=memory`, `vfs=memdb`, with a shared cache or not)
@@ -111,6 +115,9 @@ fn establish(url: &str, path: &Path) -> Result<SqliteConnection, PoolError> {
 fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
     let path = file_path(url);
     check_directory(&path)?;
+    if may_create(url) {
+        private_file::make(&path);
+    }
     let mut conn = establish(url, &path)?;
     set_up_session(&mut conn, config.busy_timeout)
         .and_then(|()| use_wal(&mut conn, config.busy_timeout))

@@ -76,6 +76,14 @@ fn decoded(text: &str) -> String {
     text.split('\0').next().unwrap_or_default().to_owned()
 }
 
+/// Whether SQLite itself would make a file that does not exist.
+pub(super) fn may_create(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let is_other =
+        |pair: &str| pair.starts_with("vfs=") || pair.starts_with("mode=") && pair != "mode=rwc";
+    !url.starts_with("file:") || !query.split(['&', '#']).any(is_other)
+}
+
 /// The path part, for error texts and for looking at the file system.
 pub(super) fn file_path(url: &str) -> PathBuf {
     let Some(rest) = url.strip_prefix("file:") else {

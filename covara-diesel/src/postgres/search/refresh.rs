@@ -9,11 +9,12 @@ use diesel::pg::Pg;
 
 use super::tables::{lock, lock_key, quoted};
 use super::write;
-use crate::connection::{DatabaseConnection, Transaction, transaction_depth};
+use crate::connection::DatabaseConnection;
 use crate::search::{
     BATCH, Entry, Guard, Noted, Patience, Refreshed, SearchEngine, SearchError, Sql, WatchedTable,
     integer, text,
 };
+use crate::transaction::{Transaction, transaction_depth};
 
 /// In milliseconds, how long a search waits for a lock that is held for a moment only, as by
 /// somebody who writes one of the documents.

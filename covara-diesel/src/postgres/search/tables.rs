@@ -4,8 +4,9 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::result::Error;
 
-use crate::connection::{DatabaseConnection, transaction_depth};
+use crate::connection::DatabaseConnection;
 use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql};
+use crate::transaction::transaction_depth;
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The
 /// second is the number of the index, or 0 for the catalogue.

@@ -29,6 +29,7 @@ use diesel::result::Error;
 
 pub(super) use self::events::{Events, hand_over};
 use self::observer::Observer;
+pub(super) use self::observer::tells_nobody;
 use self::socket::Socket;
 use self::watchdog::WATCHDOG;
 use crate::connection::message;

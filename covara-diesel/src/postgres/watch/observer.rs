@@ -20,6 +20,12 @@ impl Observer {
     }
 }
 
+/// Whether it is an [`Observer`] that tells nobody else.
+pub(in crate::postgres) fn tells_nobody(instrumentation: &dyn Instrumentation) -> bool {
+    let observer = instrumentation.as_any().downcast_ref::<Observer>();
+    observer.is_some_and(|observer| observer.next.is_none())
+}
+
 impl Instrumentation for Observer {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match &event {

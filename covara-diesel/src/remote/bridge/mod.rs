@@ -34,7 +34,8 @@ use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
 use super::value::{Rows, Statement};
-use crate::connection::{BatchError, DatabaseConnection, LockWait, transaction_depth};
+use crate::connection::{BatchError, Begun, DatabaseConnection};
+use crate::transaction::transaction_depth;
 
 /// A protocol to a remote server that speaks SQLite's SQL.
 pub trait Driver: Sized + Send + 'static {
@@ -371,16 +372,16 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     }
 
     /// Every transaction of a remote connection takes the write lock when it begins.
-    fn begin_write(&mut self, wait: Duration) -> QueryResult<LockWait> {
+    fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
         let lock_wait = self.driver.lock_wait();
         let previous = *lock_wait;
         *lock_wait = previous.max(wait);
         let begun = RemoteTransactions::begin_transaction(self);
         *self.driver.lock_wait() = previous;
-        begun.map(|()| LockWait(None))
+        begun.map(|()| Begun::default())
     }
 
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<LockWait> {
+    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         self.begin_write(wait)
     }
 
@@ -407,8 +408,12 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         limited.0.execute_returning_count(statement)
     }
 
-    fn restore_lock_wait(&mut self, _: LockWait) -> QueryResult<()> {
+    fn restore_lock_wait(&mut self, _: Begun) -> QueryResult<()> {
         Ok(())
+    }
+
+    fn undo_begin(&mut self) {
+        self.driver.rollback();
     }
 
     fn execute_atomically(

@@ -1,16 +1,19 @@
 //! Transactions and savepoints of remote connections.
 
 use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use diesel::connection::{
-    Connection, InstrumentationEvent, TransactionDepthChange, TransactionManager,
-    TransactionManagerStatus,
+    InstrumentationEvent, TransactionDepthChange, TransactionManager, TransactionManagerStatus,
 };
 use diesel::query_builder::QueryFragment;
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::Sqlite;
 
 use super::{Driver, RemoteConnection, unsupported};
+use crate::connection::DatabaseConnection;
+use crate::transaction::Transaction;
 
 /// Keeps count of transactions and savepoints, under the names that Diesel gives them.
 #[derive(Debug)]
@@ -44,7 +47,17 @@ impl<D: Driver> RemoteConnection<D> {
         self.instrumentation
             .on_connection_event(InstrumentationEvent::begin_transaction(inner));
         match depth {
-            None => self.observed_sql(sql, |conn| conn.driver.begin(sql))?,
+            None => {
+                let begin = |conn: &mut Self| conn.driver.begin(sql);
+                // An observer that panics afterwards must not leave it open uncounted.
+                match catch_unwind(AssertUnwindSafe(|| self.observed_sql(sql, begin))) {
+                    Ok(begun) => begun?,
+                    Err(panic) => {
+                        self.driver.rollback();
+                        resume_unwind(panic);
+                    }
+                }
+            }
             Some(depth) => {
                 let script = format!("SAVEPOINT {}", savepoint(depth));
                 self.observed_sql(&script, |conn| conn.driver.script(&script))?;
@@ -61,17 +74,19 @@ impl<D: Driver> RemoteConnection<D> {
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
-        self.transaction(|conn| {
-            statements
-                .iter()
-                .map(|source| {
-                    conn.observed(source, |conn| {
-                        let statement = conn.statement(*source)?;
-                        conn.driver.execute(&statement)
-                    })
+        let mut savepoint = Transaction::begin(self, |conn| conn.begin_write(Duration::ZERO))?;
+        let conn = savepoint.conn();
+        let changed = statements
+            .iter()
+            .map(|source| {
+                conn.observed(source, |conn| {
+                    let statement = conn.statement(*source)?;
+                    conn.driver.execute(&statement)
                 })
-                .collect()
-        })
+            })
+            .collect::<QueryResult<_>>()?;
+        savepoint.commit()?;
+        Ok(changed)
     }
 }
 

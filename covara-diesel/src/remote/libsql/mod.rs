@@ -11,14 +11,13 @@ mod url;
 use std::slice;
 use std::time::{Duration, Instant};
 
-use diesel::connection::TransactionManager;
 use diesel::result::{ConnectionResult, Error, QueryResult};
 
-use super::bridge::{Driver, RemoteConnection, RemoteTransactions};
+use super::bridge::{Driver, RemoteConnection};
 use super::error::malformed;
 use super::sql::{Done, Ending};
 use super::value::{Cells, Rows, Statement};
-use crate::connection::message;
+use crate::connection::{Begun, message};
 use crate::engine::{Engine, Fault};
 use hrana::{Batch, Condition, Request, Step, Stmt};
 use stream::{Answer, Client};
@@ -127,17 +126,13 @@ impl RemoteConnection<Libsql> {
     where
         E: From<Error>,
     {
-        self.begin_by("BEGIN DEFERRED")?;
-        match work(self) {
-            Ok(value) => {
-                RemoteTransactions::commit_transaction(self)?;
-                Ok(value)
-            }
-            Err(error) => {
-                RemoteTransactions::rollback_transaction(self)?;
-                Err(error)
-            }
-        }
+        let mut transaction = crate::transaction::Transaction::begin(self, |conn| {
+            conn.begin_by("BEGIN DEFERRED")?;
+            Ok(Begun::default())
+        })?;
+        let value = work(transaction.conn())?;
+        transaction.commit()?;
+        Ok(value)
     }
 }
 

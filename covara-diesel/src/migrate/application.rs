@@ -1,0 +1,176 @@
+//! Runs the application's own migrations, each once, in Diesel's history table.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use diesel::connection::BoxableConnection;
+use diesel::migration::{CREATE_MIGRATIONS_TABLE, Migration, MigrationSource};
+use diesel::result::Error;
+use diesel_migrations::EmbeddedMigrations;
+
+use super::MigrateOptions;
+use super::error::{MigrateError, Source};
+use super::outside::run_outside_transaction;
+use super::runner::{failure, migration_failure, version};
+use crate::connection::{BatchError, Begun, DatabaseConnection, Gathering};
+use crate::engine::{Engine, Stranger};
+use crate::transaction::Transaction;
+
+/// Diesel's own history table.
+pub(super) const HISTORY: &str = "__diesel_schema_migrations";
+
+type Migrations<DB> = Vec<Box<dyn Migration<DB>>>;
+
+pub(super) fn run<C: DatabaseConnection>(
+    conn: &mut C,
+    sources: &[EmbeddedMigrations],
+    options: &MigrateOptions,
+) -> Result<Vec<String>, MigrateError> {
+    let migrations = in_order::<C::Backend>(sources)?;
+    if migrations.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Outside of WAL mode readers wait as well.
+    let waiting = conn.extend_lock_wait(options.lock_timeout);
+    let waiting = waiting.map_err(|error| failure::<C>(error, options))?;
+    let patient = Patient(conn, Some(waiting));
+    run_all(patient.0, &migrations, options)
+}
+
+/// Restores the lock wait when dropped.
+struct Patient<'c, C: DatabaseConnection>(&'c mut C, Option<Begun>);
+
+impl<C: DatabaseConnection> Drop for Patient<'_, C> {
+    fn drop(&mut self) {
+        if let Some(waiting) = self.1.take() {
+            let restore = || self.0.restore_lock_wait(waiting);
+            // A lost connection has none.
+            let _ = catch_unwind(AssertUnwindSafe(restore));
+        }
+    }
+}
+
+fn run_all<C: DatabaseConnection>(
+    conn: &mut C,
+    migrations: &Migrations<C::Backend>,
+    options: &MigrateOptions,
+) -> Result<Vec<String>, MigrateError> {
+    let mut applied = Vec::new();
+    loop {
+        // No lock: reading committed history is enough to see that nothing is to be done.
+        let done = history(conn, options)?;
+        let is_pending = |migration: &&dyn Migration<C::Backend>| {
+            let version = version(*migration);
+            !done.contains(&version) && !applied.contains(&version)
+        };
+        let Some(next) = migrations.iter().map(AsRef::as_ref).find(is_pending) else {
+            return Ok(applied);
+        };
+        let is_ours = if !next.metadata().run_in_transaction() {
+            run_outside_transaction(conn, next, options)?
+        } else if conn.has_transactions() {
+            run_in_transaction(conn, next, options)?
+        } else {
+            run_as_batch(&mut *Gathering(conn).0, next, options)?
+        };
+        if is_ours {
+            applied.push(version(next));
+        }
+    }
+}
+
+fn in_order<DB: Engine>(sources: &[EmbeddedMigrations]) -> Result<Migrations<DB>, MigrateError> {
+    let mut migrations: Migrations<DB> = Vec::new();
+    for source in sources {
+        let source = MigrationSource::<DB>::migrations(source);
+        migrations.extend(source.map_err(|source| MigrateError::Database { source })?);
+    }
+    migrations.sort_by_key(|migration| version(migration.as_ref()));
+    let versions: Vec<String> = migrations.iter().map(|one| version(one.as_ref())).collect();
+    match versions.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(MigrateError::VersionTwice {
+            version: pair[0].clone(),
+        }),
+        None => Ok(migrations),
+    }
+}
+
+/// The versions that Diesel's history holds.
+pub(super) fn history<C: DatabaseConnection>(
+    conn: &mut C,
+    options: &MigrateOptions,
+) -> Result<Vec<String>, MigrateError> {
+    let found = C::Backend::application_history(conn, &options.trusted_owners);
+    match found.map_err(|error| failure::<C>(error, options))? {
+        Ok(versions) => Ok(versions),
+        Err(Stranger { table, owner }) => Err(MigrateError::StrangersTable { table, owner }),
+    }
+}
+
+/// Runs a migration in a transaction of its own unless somebody else has, and says whether.
+fn run_in_transaction<C: DatabaseConnection>(
+    conn: &mut C,
+    migration: &dyn Migration<C::Backend>,
+    options: &MigrateOptions,
+) -> Result<bool, MigrateError> {
+    let failed = |error: Error| failure::<C>(error, options);
+    let begin = |conn: &mut C| conn.begin_migration(options.lock_timeout);
+    let mut transaction = Transaction::begin(conn, begin).map_err(failed)?;
+    let conn = transaction.conn();
+    conn.batch_execute(CREATE_MIGRATIONS_TABLE)
+        .map_err(failed)?;
+    let version = version(migration);
+    if history(conn, options)?.contains(&version) {
+        return Ok(false);
+    }
+    run_and_record(conn, migration).map_err(|error| {
+        let name = migration.name().to_string();
+        migration_failure::<C>(&*error, version, name, options)
+    })?;
+    transaction.commit().map_err(failed)?;
+    Ok(true)
+}
+
+pub(super) fn run_and_record<C: DatabaseConnection>(
+    conn: &mut C,
+    migration: &dyn Migration<C::Backend>,
+) -> Result<(), Source> {
+    let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
+    migration.run(boxable)?;
+    conn.batch_execute(&record(migration))?;
+    Ok(())
+}
+
+fn record<DB: Engine>(migration: &dyn Migration<DB>) -> String {
+    let version = version(migration).replace('\'', "''");
+    format!("INSERT INTO {HISTORY} (version) VALUES ('{version}')")
+}
+
+/// Without transactions a migration is one batch. It begins with its entry in the history, which
+/// fails, and the batch with it, where somebody else was faster.
+fn run_as_batch<C: DatabaseConnection>(
+    conn: &mut C,
+    migration: &dyn Migration<C::Backend>,
+    options: &MigrateOptions,
+) -> Result<bool, MigrateError> {
+    let version = version(migration);
+    let name = migration.name().to_string();
+    conn.begin_batch();
+    let gathered = conn
+        .batch_execute(CREATE_MIGRATIONS_TABLE)
+        .and_then(|()| conn.batch_execute(&record(migration)))
+        .map_err(Source::from)
+        .and_then(|()| {
+            let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
+            migration.run(boxable)
+        });
+    if let Err(error) = gathered {
+        return Err(migration_failure::<C>(&*error, version, name, options));
+    }
+    let Err(BatchError { source, .. }) = conn.send_batch(&[]) else {
+        return Ok(true);
+    };
+    if history(conn, options)?.contains(&version) {
+        return Ok(false);
+    }
+    Err(migration_failure::<C>(&source, version, name, options))
+}

@@ -1,0 +1,141 @@
+//! The library's migrations and the application's, in one call.
+
+use std::fmt;
+
+use diesel_migrations::EmbeddedMigrations;
+
+use super::application;
+use super::error::MigrateError;
+use super::runner::migrate;
+use super::{MigrateOptions, MigrationSummary};
+use crate::connection::DatabaseConnection;
+use crate::dialect::Dialect;
+use crate::typed::AnyDatabase;
+use crate::with_typed;
+
+/// Brings the library's tables and the application's own up to date, from any number of
+/// processes at once.
+///
+/// The application's migrations are those of `diesel_migrations::embed_migrations!`, and are
+/// kept in Diesel's own history table, so that `diesel migration run`, `revert` and `redo` and
+/// `MigrationHarness` see the same. Each runs in a transaction of its own, in the order of their
+/// versions, under the lock that keeps other migrators out; Diesel's harness takes none, so that
+/// of processes that start at once all but one fail. With nothing to do it takes no lock.
+///
+/// A migration with `run_in_transaction = false` in its `metadata.toml` runs alone as well, by a
+/// lock of the session on PostgreSQL and a locked file beside the database on SQLite. It needs a
+/// session of its own, which a transaction pooler does not give, and is refused over libSQL and
+/// D1. Over D1, which has no transactions, each of the others is one batch, which is all or
+/// nothing.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::{Boot, Dialect, pool};
+/// use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+///
+/// const APP_SQLITE: EmbeddedMigrations = embed_migrations!("examples/quickstart/migrations");
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let boot = || Boot::new().migrations(Dialect::Sqlite, APP_SQLITE);
+/// let first = boot().run(&mut pool.get()?)?;
+/// assert_eq!((first.applied.len(), first.application.len()), (4, 1));
+///
+/// let second = boot().run(&mut pool.get()?)?;
+/// assert!(second.applied.is_empty() && second.application.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+#[must_use = "a boot does nothing until it is run"]
+pub struct Boot {
+    migrations: Vec<(Dialect, EmbeddedMigrations)>,
+    options: MigrateOptions,
+}
+
+/// What a [`Boot`] found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BootSummary {
+    /// The dialect inferred from the connection.
+    pub dialect: Dialect,
+    /// The internal tables, all there and checked.
+    pub tables: [&'static str; 4],
+    /// Versions of the library's migrations that were run now.
+    pub applied: Vec<String>,
+    /// Versions of the application's migrations that were run now.
+    pub application: Vec<String>,
+}
+
+impl Boot {
+    /// A boot of the library's own tables only.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds migrations of the application for databases of one dialect. Where both dialects can
+    /// run the same, give them twice.
+    pub fn migrations(mut self, dialect: Dialect, migrations: EmbeddedMigrations) -> Self {
+        self.migrations.push((dialect, migrations));
+        self
+    }
+
+    /// How to go about it. Default: [`MigrateOptions::default`].
+    pub fn options(mut self, options: MigrateOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Runs what has not been run yet: first the library's migrations, in one transaction, then
+    /// the application's.
+    ///
+    /// # Errors
+    ///
+    /// See [`MigrateError`]. A migration that failed is not kept, unless the error says
+    /// [`Unprotected`](MigrateError::Unprotected); those before it are.
+    /// [`NoMigrations`](MigrateError::NoMigrations) where there are migrations for the other
+    /// dialect only.
+    pub fn run<C: AnyDatabase>(self, conn: &mut C) -> Result<BootSummary, MigrateError> {
+        with_typed!(conn, |conn| self.run_on(conn))
+    }
+
+    fn run_on<C: DatabaseConnection>(self, conn: &mut C) -> Result<BootSummary, MigrateError> {
+        let internal = migrate(conn, &self.options)?;
+        let MigrationSummary {
+            dialect,
+            tables,
+            applied,
+        } = internal;
+        let are_any = !self.migrations.is_empty();
+        let own: Vec<EmbeddedMigrations> = self
+            .migrations
+            .into_iter()
+            .filter_map(|(for_, migrations)| (for_ == dialect).then_some(migrations))
+            .collect();
+        if are_any && own.is_empty() {
+            return Err(MigrateError::NoMigrations { dialect });
+        }
+        let application = application::run(conn, &own, &self.options)?;
+        Ok(BootSummary {
+            dialect,
+            tables,
+            applied,
+            application,
+        })
+    }
+}
+
+impl fmt::Debug for Boot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dialects: Vec<Dialect> = self
+            .migrations
+            .iter()
+            .map(|(dialect, _)| *dialect)
+            .collect();
+        f.debug_struct("Boot")
+            .field("migrations", &dialects)
+            .field("options", &self.options)
+            .finish()
+    }
+}

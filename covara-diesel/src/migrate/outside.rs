@@ -1,0 +1,105 @@
+//! Migrations that cannot run in a transaction.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use diesel::migration::{CREATE_MIGRATIONS_TABLE, Migration};
+use diesel::result::Error;
+
+use super::MigrateOptions;
+use super::application::{history, run_and_record};
+use super::error::MigrateError;
+use super::runner::{failure, version};
+use crate::connection::{DatabaseConnection, SessionLock};
+use crate::transaction::transaction_depth;
+
+/// How long is waited before a lock is tried again. No transaction is open meanwhile: whoever
+/// builds an index concurrently waits for all that are.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Runs a migration unless somebody else has, and says whether.
+pub(super) fn run_outside_transaction<C: DatabaseConnection>(
+    conn: &mut C,
+    migration: &dyn Migration<C::Backend>,
+    options: &MigrateOptions,
+) -> Result<bool, MigrateError> {
+    let failed = |error: Error| failure::<C>(error, options);
+    let version = version(migration);
+    let name = migration.name().to_string();
+    if transaction_depth(conn).map_err(failed)? > 0 {
+        return Err(MigrateError::OutsideTransaction {
+            version,
+            name,
+            reason: "this boot is inside a transaction of the caller's",
+        });
+    }
+    if !conn.has_session_locks() {
+        return Err(MigrateError::OutsideTransaction {
+            version,
+            name,
+            reason: "over this connection nothing could keep two processes from running it at \
+                     once; run it by another tool, which notes it in __diesel_schema_migrations",
+        });
+    }
+    let locked = Locked::wait(conn, options)?;
+    let conn = &mut *locked.conn;
+    conn.batch_execute(CREATE_MIGRATIONS_TABLE)
+        .map_err(failed)?;
+    if history(conn, options)?.contains(&version) {
+        return Ok(false);
+    }
+    let run = run_and_record(conn, migration);
+    run.map_err(|source| MigrateError::Unprotected {
+        version,
+        name,
+        source,
+    })?;
+    locked.unlock().map_err(failed)?;
+    Ok(true)
+}
+
+/// A connection whose session keeps others out, until it is dropped.
+struct Locked<'c, C: DatabaseConnection> {
+    conn: &'c mut C,
+    lock: Option<SessionLock>,
+}
+
+impl<'c, C: DatabaseConnection> Locked<'c, C> {
+    fn wait(conn: &'c mut C, options: &MigrateOptions) -> Result<Self, MigrateError> {
+        let begun = Instant::now();
+        loop {
+            let lock = conn.try_lock_session();
+            if let Some(lock) = lock.map_err(|error| failure::<C>(error, options))? {
+                return Ok(Self {
+                    conn,
+                    lock: Some(lock),
+                });
+            }
+            if begun.elapsed() >= options.lock_timeout {
+                return Err(MigrateError::LockTimeout {
+                    waited: options.lock_timeout,
+                    source: "another process runs a migration outside of a transaction".into(),
+                });
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// After the migration was recorded.
+    fn unlock(mut self) -> diesel::QueryResult<()> {
+        match self.lock.take() {
+            Some(lock) => self.conn.unlock_session(lock, true),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<C: DatabaseConnection> Drop for Locked<'_, C> {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            // Whatever made this necessary is being reported.
+            let unlock = || self.conn.unlock_session(lock, false);
+            let _ = catch_unwind(AssertUnwindSafe(unlock));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! A lock for what cannot be in a transaction: a file beside the database.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::PathBuf;
+
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::sql_types::Text;
+
+use super::private_file;
+use crate::connection::SessionLock;
+
+#[derive(QueryableByName)]
+struct Database {
+    #[diesel(sql_type = Text)]
+    file: String,
+}
+
+const FILE: &str =
+    "SELECT coalesce(file, '') AS file FROM pragma_database_list WHERE name = 'main'";
+
+/// The lock, if nobody else has it. The operating system gives it up when the process ends.
+pub(super) fn try_lock(conn: &mut SqliteConnection) -> QueryResult<Option<SessionLock>> {
+    let Database { file } = diesel::sql_query(FILE).get_result(conn)?;
+    if file.is_empty() {
+        // In memory.
+        return Ok(Some(SessionLock::Nothing));
+    }
+    let path = PathBuf::from(format!("{file}-migration-lock"));
+    private_file::make(&path);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(cannot_lock)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(SessionLock::File { file, path })),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(cannot_lock(error)),
+    }
+}
+
+fn cannot_lock(error: std::io::Error) -> Error {
+    Error::QueryBuilderError(
+        format!("the file that keeps other migrators out cannot be locked: {error}").into(),
+    )
+}
+
+/// Removes the file only where the migration is recorded: whoever has opened it meanwhile and
+/// locks it, though it has no name any more, finds the migration done.
+pub(super) fn unlock(file: File, path: PathBuf, is_recorded: bool) {
+    if is_recorded {
+        let _ = std::fs::remove_file(path);
+    }
+    drop(file);
+}

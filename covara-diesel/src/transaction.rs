@@ -1,0 +1,236 @@
+//! Transactions that end with the function that began them, in a panic too.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
+use diesel::result::Error;
+
+use crate::connection::{Begun, DatabaseConnection};
+use crate::typed::AnyDatabase;
+use crate::with_typed;
+
+/// How long [`write_transaction`] waits for other writers on a SQLite connection whose busy
+/// timeout is 0. As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a rollback is tried that a panic of an observer interrupts.
+const ROLLBACKS: usize = 3;
+
+/// Runs `work` in a transaction that may read and then write, on any kind of connection.
+///
+/// On SQLite and libSQL it begins with `BEGIN IMMEDIATE`: two of Diesel's deferred transactions
+/// that read and go on to write fail each other at once with `database is locked`, whatever the
+/// busy timeout. These wait for each other, as long as the connection's busy timeout says, 5 s
+/// where it is 0. On PostgreSQL it begins with `BEGIN`.
+///
+/// Inside an open transaction it is a savepoint of it, also when that was begun by hand, with
+/// `batch_execute("BEGIN")`: what the caller began, the caller ends.
+///
+/// An error of `work` rolls back, and so does a panic, which goes on afterwards. So does `work`
+/// that leaves a transaction of its own open, or ends the one it runs in.
+///
+/// # Errors
+///
+/// Those of `work`, and the database's own in beginning and committing. On D1, which has no
+/// transactions, the error names [`batch`](crate::remote::RemoteConnection::batch).
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::{pool, write_transaction};
+/// use diesel::prelude::*;
+/// # use diesel::connection::SimpleConnection;
+///
+/// diesel::table! {
+///     accounts (id) { id -> BigInt, cents -> BigInt, }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let mut conn = pool.get()?;
+/// # conn.batch_execute("CREATE TABLE accounts (id BIGINT PRIMARY KEY, cents BIGINT NOT NULL);
+/// #     INSERT INTO accounts VALUES (1, 500)")?;
+/// let left = write_transaction(&mut conn, |conn| {
+///     let cents: i64 = accounts::table.find(1).select(accounts::cents).get_result(conn)?;
+///     diesel::update(accounts::table.find(1)).set(accounts::cents.eq(cents - 200)).execute(conn)?;
+///     QueryResult::Ok(cents - 200)
+/// })?;
+/// assert_eq!(left, 300);
+/// # Ok(())
+/// # }
+/// ```
+pub fn write_transaction<C, T, E>(
+    conn: &mut C,
+    work: impl FnOnce(&mut C) -> Result<T, E>,
+) -> Result<T, E>
+where
+    C: AnyDatabase,
+    E: From<Error>,
+{
+    let mut transaction =
+        Transaction::begin(conn, |conn| with_typed!(conn, |conn| conn.begin_waiting()))?;
+    let value = work(transaction.conn())?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+/// How deep in transactions a connection is; 0 outside of any.
+pub(crate) fn transaction_depth<C: DatabaseConnection>(conn: &mut C) -> QueryResult<u32> {
+    let status = C::TransactionManager::transaction_manager_status_mut(conn);
+    Ok(status
+        .transaction_depth()?
+        .map_or(0, std::num::NonZero::get))
+}
+
+/// An open transaction that rolls back when dropped without [`commit`](Self::commit), so
+/// that neither an early return nor a panic in a caller's code leaves it behind.
+pub(crate) struct Transaction<'c, C: AnyDatabase> {
+    conn: &'c mut C,
+    /// How deep in transactions the connection was before.
+    outer: u32,
+    /// `None` when it has ended.
+    begun: Option<Begun>,
+}
+
+impl<'c, C: AnyDatabase> Transaction<'c, C> {
+    pub(crate) fn begin(
+        conn: &'c mut C,
+        begin: impl FnOnce(&mut C) -> QueryResult<Begun>,
+    ) -> QueryResult<Self> {
+        let outer = with_typed!(&mut *conn, |conn| transaction_depth(conn))?;
+        match catch_unwind(AssertUnwindSafe(|| begin(conn))) {
+            Ok(begun) => Ok(Self {
+                begun: Some(begun?),
+                outer,
+                conn,
+            }),
+            Err(panic) => {
+                if outer == 0 {
+                    with_typed!(conn, |conn| undo(conn, |conn| {
+                        roll_back_to(conn, 0, false);
+                        conn.undo_begin();
+                    }));
+                }
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    /// Takes care of the transaction that has just been begun.
+    pub(crate) fn resume(conn: &'c mut C, begun: Begun) -> QueryResult<Self> {
+        let depth = with_typed!(&mut *conn, |conn| transaction_depth(conn))?;
+        Ok(Self {
+            outer: depth.saturating_sub(1),
+            begun: Some(begun),
+            conn,
+        })
+    }
+
+    /// Leaves the transaction for another to end.
+    pub(crate) fn leave_open(mut self) -> Begun {
+        self.begun.take().unwrap_or_default()
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut C {
+        self.conn
+    }
+
+    /// Diesel rolls back by itself when a top-level commit fails.
+    pub(crate) fn commit(mut self) -> QueryResult<()> {
+        let Some(Begun { in_unknown, .. }) = self.begun else {
+            return Err(Error::NotInTransaction);
+        };
+        let outer = self.outer;
+        // Until it has succeeded, an error or a panic rolls back.
+        with_typed!(&mut *self.conn, |conn| commit(conn, outer, in_unknown))?;
+        let begun = self.begun.take().unwrap_or_default();
+        with_typed!(&mut *self.conn, |conn| conn.restore_lock_wait(begun))
+    }
+}
+
+impl<C: AnyDatabase> Drop for Transaction<'_, C> {
+    fn drop(&mut self) {
+        let Some(begun) = self.begun.take() else {
+            return;
+        };
+        let (outer, in_unknown) = (self.outer, begun.in_unknown);
+        with_typed!(&mut *self.conn, |conn| {
+            undo(conn, |conn| roll_back_to(conn, outer, in_unknown));
+            // Whatever made this necessary is being reported.
+            let _ = catch_unwind(AssertUnwindSafe(|| conn.restore_lock_wait(begun)));
+        });
+    }
+}
+
+fn commit<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: bool) -> QueryResult<()> {
+    match transaction_depth(conn)? {
+        depth if depth <= outer => Err(Error::QueryBuilderError(
+            "the transaction was ended inside its own closure".into(),
+        )),
+        depth if depth > outer + 1 => Err(Error::QueryBuilderError(
+            "a transaction that was begun inside another is still open, so that neither was kept"
+                .into(),
+        )),
+        _ if in_unknown => {
+            conn.batch_execute(&format!("RELEASE SAVEPOINT {SAVEPOINT}"))?;
+            count_nothing(conn);
+            Ok(())
+        }
+        _ => C::TransactionManager::commit_transaction(conn),
+    }
+}
+
+/// Takes back what was done since the connection was `outer` deep in transactions. Where that
+/// fails, the transaction manager is left broken, which every later use reports.
+fn roll_back_to<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: bool) {
+    while let Ok(depth) = transaction_depth(conn)
+        && depth > outer
+    {
+        if in_unknown && depth == outer + 1 {
+            let back = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}; RELEASE SAVEPOINT {SAVEPOINT}");
+            if conn.batch_execute(&back).is_ok() {
+                return count_nothing(conn);
+            }
+        } else {
+            let _ = C::TransactionManager::rollback_transaction(conn);
+        }
+        if transaction_depth(conn).is_ok_and(|now| now >= depth) {
+            break_transactions(conn);
+        }
+    }
+}
+
+/// Runs `work` until no observer of the connection panics in it, a few times at most.
+fn undo<C: DatabaseConnection>(conn: &mut C, work: impl Fn(&mut C)) {
+    let is_done = |conn: &mut C| catch_unwind(AssertUnwindSafe(|| work(conn))).is_ok();
+    if !(0..ROLLBACKS).any(|_| is_done(conn)) {
+        break_transactions(conn);
+    }
+}
+
+fn break_transactions<C: DatabaseConnection>(conn: &mut C) {
+    C::TransactionManager::transaction_manager_status_mut(conn).set_in_error();
+}
+
+/// The name of the savepoint in a transaction that Diesel does not know of.
+const SAVEPOINT: &str = "covara_savepoint";
+
+/// Begins a savepoint in a transaction that was begun by SQL of the caller's. Diesel counts it
+/// as a transaction, so that what is nested in it becomes savepoints too.
+pub(crate) fn begin_in_unknown<C>(conn: &mut C) -> QueryResult<Begun>
+where
+    C: Connection<TransactionManager = AnsiTransactionManager>,
+{
+    AnsiTransactionManager::begin_transaction_sql(conn, &format!("SAVEPOINT {SAVEPOINT}"))?;
+    Ok(Begun {
+        lock_wait: None,
+        in_unknown: true,
+    })
+}
+
+/// Diesel itself would count down by a `COMMIT` or `ROLLBACK` only.
+pub(crate) fn count_nothing<C: Connection>(conn: &mut C) {
+    *C::TransactionManager::transaction_manager_status_mut(conn) = Default::default();
+}

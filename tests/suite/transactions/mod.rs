@@ -1,0 +1,5 @@
+//! Transactions: what a panic leaves, those begun by SQL, and those that read and then write.
+
+mod panics;
+mod unknown;
+mod write;

@@ -1,0 +1,363 @@
+//! A panic in a caller's code, which the caller catches.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery};
+use covara_diesel::{DatabaseConnection, Dialect, Seed, Seedable, auto_migrate, write_transaction};
+use diesel::backend::Backend;
+use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection, TransactionManager};
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::AsExpression;
+use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::result::Error;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::Text;
+use serde_json::json;
+use support::numbers::{self as rows, numbers};
+
+use super::super::{count, number};
+use crate::backend::{self, Conn, Fts, TestDb};
+
+/// A text whose own code panics where it says so.
+#[derive(Debug, Clone, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Text)]
+struct Label(String);
+
+impl<DB: Backend> ToSql<Text, DB> for Label
+where
+    String: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        assert!(self.0 != "panic", "a panic of the test's own");
+        self.0.to_sql(out)
+    }
+}
+
+#[derive(Debug, Clone, Seedable)]
+#[diesel(table_name = numbers)]
+struct Labelled {
+    id: i64,
+    label: Label,
+}
+
+fn labelled(count: i64, panics_at: i64) -> Vec<Labelled> {
+    (101..=100 + count)
+        .map(|id| Labelled {
+            id,
+            label: Label(if id == 100 + panics_at {
+                "panic".to_owned()
+            } else {
+                format!("number {id}")
+            }),
+        })
+        .collect()
+}
+
+fn depth(conn: &mut Conn) -> u32 {
+    let status = <Conn as Connection>::TransactionManager::transaction_manager_status_mut(conn);
+    let depth = status.transaction_depth().expect("a manager that works");
+    depth.map_or(0, std::num::NonZero::get)
+}
+
+fn panics(conn: &mut Conn, work: impl FnOnce(&mut Conn)) {
+    catch_unwind(AssertUnwindSafe(|| work(conn))).expect_err("a panic");
+}
+
+/// Where rows go each of the ways that a seed has.
+fn preparations() -> Vec<&'static str> {
+    let way = match backend::DIALECT {
+        Dialect::Sqlite => {
+            "CREATE TRIGGER none AFTER INSERT ON numbers BEGIN
+                 UPDATE numbers SET half = NULL WHERE id = 0; END"
+        }
+        // Neither COPY nor a stage.
+        Dialect::Postgres => "CREATE RULE none AS ON DELETE TO numbers DO ALSO NOTHING",
+    };
+    vec!["", "INSERT INTO numbers VALUES (1, 'one', NULL)", way]
+}
+
+/// What panics, and a seed in which it does.
+type PanickingSeed = (&'static str, fn(&mut Conn));
+
+fn seeds() -> Vec<PanickingSeed> {
+    vec![
+        ("a value", |conn| {
+            let rows = labelled(40, 30);
+            let _ = Seed::new().table(&rows).run(conn);
+        }),
+        ("a value of a full chunk", |conn| {
+            let chunk = std::num::NonZeroUsize::new(4).unwrap();
+            let rows = labelled(40, 30);
+            let _ = Seed::new().chunk_rows(chunk).table(&rows).run(conn);
+        }),
+        ("an iterator", |conn| {
+            let chunk = std::num::NonZeroUsize::new(4).unwrap();
+            let rows = labelled(40, 0).into_iter().inspect(|row| {
+                assert!(row.id != 130, "a panic of the test's own");
+            });
+            let _ = Seed::new().chunk_rows(chunk).rows(rows).run(conn);
+        }),
+        ("the progress", |conn| {
+            let chunk = std::num::NonZeroUsize::new(4).unwrap();
+            let rows = labelled(40, 0);
+            let _ = Seed::new()
+                .chunk_rows(chunk)
+                .table(&rows)
+                .progress(|progress| assert!(progress.rows < 20, "a panic of the test's own"))
+                .run(conn);
+        }),
+    ]
+}
+
+#[test]
+fn a_panic_in_a_seed_keeps_nothing_and_leaves_the_connection_as_it_was() {
+    for prepare in preparations() {
+        for (what, seed) in seeds() {
+            let db = TestDb::new();
+            let mut conn = db.connect();
+            conn.batch_execute(rows::CREATE).unwrap();
+            if !prepare.is_empty() {
+                conn.batch_execute(prepare).unwrap();
+            }
+            let before = count(&mut conn, "numbers");
+            panics(&mut conn, seed);
+            assert_eq!(depth(&mut conn), 0, "{what}, {prepare}");
+            assert_eq!(count(&mut conn, "numbers"), before, "{what}, {prepare}");
+            conn.batch_execute("INSERT INTO numbers VALUES (7, 'seven', NULL)")
+                .unwrap();
+            let seen = count(&mut db.connect(), "numbers");
+            assert_eq!(seen, before + 1, "{what}, {prepare}");
+        }
+    }
+}
+
+#[test]
+fn in_the_callers_transaction_a_panic_undoes_only_the_seed() {
+    for prepare in preparations() {
+        for (what, seed) in seeds() {
+            let db = TestDb::new();
+            let mut conn = db.connect();
+            conn.batch_execute(rows::CREATE).unwrap();
+            if !prepare.is_empty() {
+                conn.batch_execute(prepare).unwrap();
+            }
+            let before = count(&mut conn, "numbers");
+            conn.transaction(|conn| {
+                conn.batch_execute("INSERT INTO numbers VALUES (7, 'seven', NULL)")?;
+                panics(conn, seed);
+                assert_eq!(depth(conn), 1, "{what}, {prepare}");
+                conn.batch_execute("INSERT INTO numbers VALUES (8, 'eight', NULL)")
+            })
+            .unwrap();
+            assert_eq!(depth(&mut conn), 0);
+            let seen = count(&mut db.connect(), "numbers");
+            assert_eq!(seen, before + 2, "{what}, {prepare}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_the_documents_of_an_index_keeps_none_of_them() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let definition = IndexDefinition::new().field("title", Field::text());
+    Fts.create_index(&mut conn, "docs", &definition).unwrap();
+    let documents = || {
+        (0..3_000).map(|n| {
+            assert!(n != 2_500, "a panic of the test's own");
+            (n.to_string(), json!({"title": "word"}))
+        })
+    };
+    panics(&mut conn, |conn| {
+        let _ = Fts.index_many(conn, "docs", documents());
+    });
+    assert_eq!(depth(&mut conn), 0);
+    conn.transaction(|conn| {
+        panics(conn, |conn| {
+            let _ = Fts.index_many(conn, "docs", documents());
+        });
+        assert_eq!(depth(conn), 1);
+        Fts.index(conn, "docs", "kept", &json!({"title": "word"}))
+            .unwrap();
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    assert_eq!(count(&mut db.connect(), "__covara_search_1"), 1);
+}
+
+#[test]
+fn a_panic_of_a_statement_among_several_undoes_the_others() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(rows::CREATE).unwrap();
+    let work = |conn: &mut Conn| {
+        let first = diesel::sql_query("INSERT INTO numbers VALUES (1, 'one', NULL)");
+        let second = diesel::update(numbers::table).set(numbers::label.eq(Label("panic".into())));
+        let statements: [&dyn QueryFragment<<Conn as Connection>::Backend>; 2] = [&first, &second];
+        let _ = conn.execute_atomically(&statements);
+    };
+    panics(&mut conn, work);
+    assert_eq!((depth(&mut conn), count(&mut conn, "numbers")), (0, 0));
+    conn.transaction(|conn| {
+        panics(conn, work);
+        assert_eq!(depth(conn), 1);
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    assert_eq!((depth(&mut conn), count(&mut conn, "numbers")), (0, 0));
+}
+
+/// Runs `work` with an observer that panics at its `nth` event, once, and says whether it did.
+fn panics_at(conn: &mut Conn, nth: usize, work: impl FnOnce(&mut Conn)) -> bool {
+    let mut events = 0;
+    conn.set_instrumentation(move |_: InstrumentationEvent<'_>| {
+        events += 1;
+        assert!(events != nth, "a panic of the test's own");
+    });
+    let panicked = catch_unwind(AssertUnwindSafe(|| work(conn))).is_err();
+    conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+    panicked
+}
+
+/// Work, and a number that is 0 before it and this afterwards.
+type Job = (&'static str, fn(&mut Conn), fn(&mut Conn) -> i64, i64);
+
+fn written(conn: &mut Conn) -> i64 {
+    count(conn, "numbers")
+}
+
+fn indexed(conn: &mut Conn) -> i64 {
+    let found = Fts.search(conn, "docs", &SearchQuery::new("word")).unwrap();
+    i64::try_from(found.total).unwrap()
+}
+
+fn jobs() -> Vec<Job> {
+    vec![
+        (
+            "seed",
+            |conn| {
+                Seed::new().rows(rows::up_to(40)).run(conn).unwrap();
+            },
+            written,
+            40,
+        ),
+        (
+            "several statements",
+            |conn| {
+                let first = diesel::sql_query("INSERT INTO numbers VALUES (1, 'one', NULL)");
+                let second = diesel::sql_query("INSERT INTO numbers VALUES (2, 'two', NULL)");
+                let both: [&dyn QueryFragment<<Conn as Connection>::Backend>; 2] =
+                    [&first, &second];
+                conn.execute_atomically(&both).unwrap();
+            },
+            written,
+            2,
+        ),
+        (
+            "documents",
+            |conn| {
+                let many = (0..3).map(|n| (n.to_string(), json!({"title": "word"})));
+                Fts.index_many(conn, "docs", many).unwrap();
+            },
+            indexed,
+            3,
+        ),
+        (
+            "a transaction of the caller's",
+            |conn| {
+                write_transaction(conn, |conn| {
+                    conn.batch_execute("INSERT INTO numbers VALUES (1, 'one', NULL)")?;
+                    conn.batch_execute("INSERT INTO numbers VALUES (2, 'two', NULL)")
+                })
+                .unwrap();
+            },
+            written,
+            2,
+        ),
+    ]
+}
+
+#[test]
+fn an_observer_that_panics_leaves_all_or_nothing() {
+    let db = TestDb::new();
+    let mut other = db.connect();
+    other.batch_execute(rows::CREATE).unwrap();
+    let definition = IndexDefinition::new().field("title", Field::text());
+    Fts.create_index(&mut other, "docs", &definition).unwrap();
+    for (what, job, number_of, all) in jobs() {
+        let mut nth = 1;
+        loop {
+            other.batch_execute("DELETE FROM numbers").unwrap();
+            for id in ["0", "1", "2"] {
+                Fts.delete(&mut other, "docs", id).unwrap();
+            }
+            let mut conn = db.connect();
+            let panicked = panics_at(&mut conn, nth, job);
+            assert_eq!(depth(&mut conn), 0, "{what}, event {nth}");
+            let kept = number_of(&mut conn);
+            assert!(kept == 0 || kept == all, "{what}, event {nth}: {kept}");
+            conn.batch_execute("INSERT INTO numbers VALUES (70, 'seventy', NULL)")
+                .unwrap();
+            let seen = number(
+                &mut other,
+                "SELECT count(*) AS n FROM numbers WHERE id = 70",
+            );
+            assert_eq!(
+                seen, 1,
+                "{what}, event {nth}: nobody else sees what is written"
+            );
+            if !panicked {
+                assert_eq!(kept, all);
+                assert!(nth > 1, "{what}: no event");
+                break;
+            }
+            nth += 3;
+        }
+    }
+}
+
+#[test]
+fn an_observer_that_always_panics_leaves_a_connection_that_says_so() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(rows::CREATE).unwrap();
+    let mut armed = false;
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        armed |= matches!(&event, InstrumentationEvent::StartQuery { query, .. }
+            if query.to_string().contains("numbers"));
+        assert!(!armed, "a panic of the test's own");
+    });
+    panics(&mut conn, |conn| {
+        let _ = write_transaction(conn, |conn| {
+            conn.batch_execute("INSERT INTO numbers VALUES (1, 'one', NULL)")
+        });
+    });
+    conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+    let refused = write_transaction(&mut conn, |_| QueryResult::Ok(()));
+    assert!(
+        matches!(refused, Err(Error::BrokenTransactionManager)),
+        "{refused:?}"
+    );
+    drop(conn);
+    assert_eq!(count(&mut db.connect(), "numbers"), 0);
+}
+
+#[test]
+fn a_migration_that_an_observer_interrupts_is_kept_as_a_whole_or_not() {
+    let mut nth = 1;
+    loop {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        let panicked = panics_at(&mut conn, nth, |conn| {
+            auto_migrate(conn).unwrap();
+        });
+        assert_eq!(depth(&mut conn), 0, "event {nth}");
+        let left = auto_migrate(&mut conn).unwrap().applied.len();
+        assert!(left == 0 || left == 4, "event {nth}: {left}");
+        if !panicked {
+            break;
+        }
+        nth += 7;
+    }
+}

@@ -1,0 +1,193 @@
+//! Transactions that the caller began by SQL: Diesel does not know of them.
+
+use covara_diesel::auth::{NewSession, SessionStore};
+use covara_diesel::search::{Field, IndexDefinition, SearchAdapter};
+use covara_diesel::{DatabaseConnection, Seed, auto_migrate, write_transaction};
+use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
+use diesel::query_builder::QueryFragment;
+use serde_json::json;
+use support::numbers::{self, Number};
+
+use super::super::{chain, count, number};
+use crate::backend::{self, Conn, Fts, TestDb};
+
+type Work = (&'static str, fn(&mut Conn));
+
+/// Everything that begins a transaction of its own.
+fn works() -> Vec<Work> {
+    vec![
+        ("a seed", |conn| {
+            Seed::new().rows(numbers::up_to(100)).run(conn).unwrap();
+        }),
+        ("a seed that fails", |conn| {
+            let wrong = support::numbers::up_to(100).map(|row| Number {
+                id: row.id % 50,
+                label: row.label,
+                half: None,
+            });
+            let refused = conn.batch_execute("CREATE UNIQUE INDEX one ON numbers (half)");
+            refused.unwrap();
+            let _ = Seed::new().rows(wrong).run(conn);
+        }),
+        ("several statements", |conn| {
+            let first = diesel::sql_query("INSERT INTO numbers VALUES (1001, 'a', NULL)");
+            let second = diesel::sql_query("INSERT INTO numbers VALUES (1002, 'b', NULL)");
+            let both: [&dyn QueryFragment<<Conn as Connection>::Backend>; 2] = [&first, &second];
+            conn.execute_atomically(&both).unwrap();
+        }),
+        ("a session", |conn| {
+            let sessions = SessionStore::new();
+            sessions.create(conn, NewSession::new("ada")).unwrap();
+        }),
+        ("documents", |conn| {
+            let many = (0..300).map(|n| (n.to_string(), json!({"title": "word"})));
+            Fts.index_many(conn, "docs", many).unwrap();
+            Fts.index(conn, "docs", "x", &json!({"title": "word"}))
+                .unwrap();
+        }),
+        ("an index", |conn| {
+            let definition = IndexDefinition::new().field("body", Field::text());
+            Fts.create_index(conn, "more", &definition).unwrap();
+        }),
+        ("a transaction", |conn| {
+            write_transaction(conn, |conn| {
+                conn.batch_execute("INSERT INTO numbers VALUES (1001, 'a', NULL)")?;
+                conn.transaction(|conn| {
+                    conn.batch_execute("INSERT INTO numbers VALUES (1002, 'b', NULL)")
+                })
+            })
+            .unwrap();
+        }),
+        ("a transaction that fails", |conn| {
+            write_transaction(conn, |conn| {
+                conn.batch_execute("INSERT INTO numbers VALUES (1001, 'a', NULL)")?;
+                conn.transaction(|conn| conn.batch_execute("INSERT INTO nowhere VALUES (1)"))
+            })
+            .unwrap_err();
+        }),
+    ]
+}
+
+fn prepared() -> (TestDb, Conn) {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    auto_migrate(&mut conn).unwrap();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    let definition = IndexDefinition::new().field("title", Field::text());
+    Fts.create_index(&mut conn, "docs", &definition).unwrap();
+    (db, conn)
+}
+
+fn everything(conn: &mut Conn) -> (i64, i64, i64, i64) {
+    (
+        count(conn, "numbers"),
+        count(conn, "auth_sessions"),
+        count(conn, "__covara_search_1"),
+        i64::try_from(backend::tables(conn).len()).unwrap(),
+    )
+}
+
+#[test]
+fn what_the_caller_began_by_sql_only_the_caller_commits() {
+    for observed in [false, true] {
+        for (what, work) in works() {
+            let (db, mut conn) = prepared();
+            if observed {
+                conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+            }
+            let before = everything(&mut conn);
+            conn.batch_execute("BEGIN; INSERT INTO numbers VALUES (2000, 'mine', NULL)")
+                .unwrap();
+            work(&mut conn);
+            // And once more, as nothing may have changed about it.
+            let mine = "SELECT count(*) AS n FROM numbers WHERE id = 2000";
+            assert_eq!(number(&mut conn, mine), 1, "{what}");
+            conn.batch_execute("ROLLBACK").unwrap();
+            assert_eq!(everything(&mut conn), before, "{what}");
+            assert_eq!(everything(&mut db.connect()), before, "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_was_begun_by_sql_and_committed_is_kept() {
+    for (what, work) in works() {
+        let (db, mut conn) = prepared();
+        conn.batch_execute("BEGIN; INSERT INTO numbers VALUES (2000, 'mine', NULL)")
+            .unwrap();
+        work(&mut conn);
+        conn.batch_execute("COMMIT").unwrap();
+        let mine = "SELECT count(*) AS n FROM numbers WHERE id = 2000";
+        assert_eq!(number(&mut db.connect(), mine), 1, "{what}");
+        // The connection is as good as before.
+        work_again(&mut conn);
+        assert_eq!(
+            number(
+                &mut db.connect(),
+                "SELECT count(*) AS n FROM numbers WHERE id = 3000"
+            ),
+            1,
+            "{what}"
+        );
+    }
+}
+
+fn work_again(conn: &mut Conn) {
+    write_transaction(conn, |conn| {
+        conn.batch_execute("INSERT INTO numbers VALUES (3000, 'later', NULL)")
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_transaction_of_nothing_yet_is_seen_as_well() {
+    let (db, mut conn) = prepared();
+    conn.batch_execute("BEGIN").unwrap();
+    Seed::new().rows(numbers::up_to(10)).run(&mut conn).unwrap();
+    conn.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(count(&mut db.connect(), "numbers"), 0);
+}
+
+#[test]
+fn a_migration_becomes_part_of_it() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let before = backend::tables(&mut conn);
+    let wait = backend::lock_wait(&mut conn);
+    conn.batch_execute("BEGIN").unwrap();
+    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
+    assert_eq!(backend::lock_wait(&mut conn), wait);
+    conn.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(backend::tables(&mut conn), before);
+    assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
+}
+
+#[test]
+fn a_panic_in_it_undoes_only_what_panicked() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    let (db, mut conn) = prepared();
+    conn.batch_execute("BEGIN; INSERT INTO numbers VALUES (2000, 'mine', NULL)")
+        .unwrap();
+    let rows = numbers::up_to(30_000).inspect(|row| assert!(row.id != 20_000, "the test's own"));
+    let seed = AssertUnwindSafe(|| Seed::new().rows(rows).run(&mut conn));
+    assert!(catch_unwind(seed).is_err());
+    conn.batch_execute("COMMIT").unwrap();
+    assert_eq!(count(&mut db.connect(), "numbers"), 1);
+}
+
+#[test]
+fn one_that_failed_already_is_an_error() {
+    let (_db, mut conn) = prepared();
+    conn.batch_execute("BEGIN").unwrap();
+    conn.batch_execute("INSERT INTO nowhere VALUES (1)")
+        .unwrap_err();
+    let seeded = Seed::new().rows(numbers::up_to(10)).run(&mut conn);
+    if let Err(error) = &seeded {
+        assert!(chain(error).contains("aborted"), "{}", chain(error));
+    }
+    conn.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(count(&mut conn, "numbers"), 0);
+    Seed::new().rows(numbers::up_to(10)).run(&mut conn).unwrap();
+    assert_eq!(count(&mut conn, "numbers"), 10);
+}
