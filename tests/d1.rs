@@ -4,6 +4,9 @@
 //! migration harness, which uses them. That they are refused is in `remote`.
 
 mod backend {
+    use std::time::Duration;
+
+    use covara_diesel::pool::{PoolDriver, recommended_pool_config};
     use diesel::prelude::*;
     use diesel::r2d2::{ConnectionManager, Pool};
     use support::d1;
@@ -39,7 +42,10 @@ mod backend {
     }
 
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
-        covara_diesel::pool::d1(url).expect("a usable URL")
+        let mut config = recommended_pool_config(PoolDriver::D1);
+        // Many threads share the one connection, perhaps on a busy machine.
+        config.connection_timeout = Some(Duration::from_secs(300));
+        covara_diesel::pool::d1_with(url, &config).expect("a usable URL")
     }
 }
 

@@ -152,7 +152,9 @@ fn the_readme_tells_each_databases_urls_pool_and_bind_limit() {
             "SQLite in memory" => open(":memory:").unwrap().max_size(),
             _ => config.max_size,
         };
-        let (idle, connect) = (time(config.idle_timeout), time(config.connection_timeout));
+        // A pool that is told no time waits for as long.
+        let connect = config.connection_timeout.or(Some(Duration::from_secs(30)));
+        let (idle, connect) = (time(config.idle_timeout), time(connect));
         assert_eq!(settings, format!("{size} / {idle} / {connect}"), "{name}");
         let limit: usize = bind_limit.replace(',', "").parse().unwrap();
         let (expected, begins) = match driver {

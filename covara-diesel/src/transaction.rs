@@ -137,6 +137,11 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
         self.conn
     }
 
+    /// Whether it is inside another transaction, also one that Diesel does not count.
+    pub(crate) fn is_savepoint(&self) -> bool {
+        self.outer > 0 || self.begun.as_ref().is_some_and(|begun| begun.in_unknown)
+    }
+
     /// Diesel rolls back by itself when a top-level commit fails.
     pub(crate) fn commit(mut self) -> QueryResult<()> {
         let Some(Begun { in_unknown, .. }) = self.begun else {

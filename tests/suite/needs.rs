@@ -4,8 +4,9 @@
 //! have is an error unless the database lacks something that the test needs.
 
 use Need::{
-    Clients, Command, ExactNumbers, File, LocalEngine, Locks, LostConnection, LostServer,
-    OtherProcess, PlainDoctor, PoolSettings, ReadOnly, RefusedLine, Transactions, Waiting,
+    Clients, Command, ExactNumbers, File, Interleaved, LocalEngine, Locks, LostConnection,
+    LostServer, OtherProcess, OwnSession, PlainDoctor, PoolSettings, RawBegin, ReadOnly,
+    RefusedLine, Transactions, Waiting,
 };
 
 /// Something that not every database has.
@@ -19,6 +20,8 @@ pub enum Need {
     ExactNumbers,
     /// Rows that are elsewhere than in this process.
     File,
+    /// Clients that go on while another one has a transaction open.
+    Interleaved,
     /// An engine that is reached without HTTP.
     LocalEngine,
     /// A client that waits for another's lock, for a time that its session sets.
@@ -29,6 +32,8 @@ pub enum Need {
     LostServer,
     /// Other processes that see the same database.
     OtherProcess,
+    /// A session of the client's own, for what cannot be in a transaction.
+    OwnSession,
     /// A doctor without a warning about the way to the server.
     PlainDoctor,
     /// Limits and settings of a pool that are not those of SQLite's files.
@@ -150,6 +155,10 @@ pub const DATABASES: &[Database] = &[
         full: false,
         lacks: &[
             (
+                Interleaved,
+                "while one client has a transaction, all others wait, for any time",
+            ),
+            (
                 Clients,
                 "PGlite's server mixes up the messages of three clients that work at once",
             ),
@@ -173,6 +182,7 @@ pub const DATABASES: &[Database] = &[
         threads: 3,
         full: false,
         lacks: &[
+            (OwnSession, "the pooler lends its sessions by transaction"),
             (Locks, "the setting of a session is other clients' too"),
             (
                 LostServer,
@@ -231,6 +241,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("progress::", &[Command]),
     ("search::concurrency::", &[OtherProcess]),
     ("search::read_only::", &[ReadOnly]),
+    ("search::interleaved::", &[Interleaved]),
     ("search::lists::", &[ExactNumbers]),
     ("search::overlap::", &[Clients, Transactions, Waiting]),
     ("search::transactions::", &[Transactions]),
@@ -272,7 +283,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("eight_processes_boot_at_once", &[OtherProcess, Clients]),
     (
         "eight_processes_boot_with_the_applications_migrations",
-        &[Clients, OtherProcess],
+        &[Clients, OtherProcess, OwnSession],
     ),
     ("eight_threads_boot_at_once", &[Clients, Waiting]),
     ("eight_threads_read_and_then_write", &[Clients, Waiting]),
@@ -334,6 +345,7 @@ pub const DEEP: &[&str] = &[
     "fixtures::errors::",
     "fixtures::values::",
     "program::",
+    "progress::",
     "search::cities::",
     "search::highlights::",
     "search::model::",

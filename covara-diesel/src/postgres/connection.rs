@@ -68,8 +68,8 @@ impl DatabaseConnection for PgConnection {
         T: QueryFragment<Self::Backend> + QueryId,
     {
         let mut transaction = Transaction::begin(self, |conn| conn.begin_write(Duration::ZERO))?;
+        let is_nested = transaction.is_savepoint();
         let conn = transaction.conn();
-        let is_nested = transaction_depth(conn)? > 1;
         let previous = limit_lock_timeout(conn)?;
         let written = conn.execute_returning_count(statement)?;
         if is_nested {
