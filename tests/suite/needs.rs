@@ -341,6 +341,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
 /// databases decide nothing. They run it with `tests/run --everything`.
 pub const DEEP: &[&str] = &[
     "auth::properties::",
+    "bounds::",
     "command::",
     "fixtures::errors::",
     "fixtures::values::",
