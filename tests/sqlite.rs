@@ -238,6 +238,8 @@ mod sqlite {
     #[cfg(unix)]
     mod private_files;
     mod search;
+    // Takes the command `sqlite3`.
+    #[cfg(feature = "postgres")]
     mod search_follow;
     mod seed;
     mod seed_model;
