@@ -1,7 +1,8 @@
 //! Transactions that the caller began by SQL: Diesel does not know of them.
 
+use chrono::{TimeDelta, Utc};
 use covara_diesel::auth::{NewSession, SessionStore};
-use covara_diesel::search::{Field, IndexDefinition, SearchAdapter};
+use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, Searchable};
 use covara_diesel::{DatabaseConnection, Seed, auto_migrate, write_transaction};
 use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
 use diesel::query_builder::QueryFragment;
@@ -190,4 +191,43 @@ fn one_that_failed_already_is_an_error() {
     assert_eq!(count(&mut conn, "numbers"), 0);
     Seed::new().rows(numbers::up_to(10)).run(&mut conn).unwrap();
     assert_eq!(count(&mut conn, "numbers"), 10);
+}
+
+diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        title -> Text,
+    }
+}
+
+#[derive(serde::Serialize, Searchable)]
+#[diesel(table_name = notices)]
+struct Notice {
+    #[searchable(id)]
+    id: i64,
+    #[searchable(text)]
+    title: String,
+}
+
+#[test]
+fn the_lock_wait_is_as_before_in_it() {
+    let (_db, mut conn) = prepared();
+    conn.batch_execute(
+        "CREATE TABLE notices (id BIGINT PRIMARY KEY NOT NULL, title TEXT NOT NULL)",
+    )
+    .unwrap();
+    Fts.follow::<_, Notice>(&mut conn).unwrap();
+    let earlier = SessionStore::new().clock(|| Utc::now() - TimeDelta::hours(1));
+    let session = earlier.create(&mut conn, NewSession::new("ada")).unwrap();
+    let wait = backend::lock_wait(&mut conn);
+
+    conn.batch_execute("BEGIN; INSERT INTO notices VALUES (1, 'word')")
+        .unwrap();
+    let touched = SessionStore::new().find_and_touch(&mut conn, &session.id);
+    assert!(touched.unwrap().unwrap().expires_at > session.expires_at);
+    assert_eq!(backend::lock_wait(&mut conn), wait, "after a touch");
+    let found = Fts.search(&mut conn, Notice::INDEX, &SearchQuery::new("word"));
+    assert_eq!(found.unwrap().hits.len(), 1);
+    assert_eq!(backend::lock_wait(&mut conn), wait, "after a search");
+    conn.batch_execute("ROLLBACK").unwrap();
 }

@@ -14,7 +14,7 @@ use crate::search::{
     BATCH, Entry, Guard, Noted, Patience, Refreshed, SearchEngine, SearchError, Sql, WatchedTable,
     integer, text,
 };
-use crate::transaction::{Transaction, transaction_depth};
+use crate::transaction::Transaction;
 
 /// In milliseconds, how long a search waits for a lock that is held for a moment only, as by
 /// somebody who writes one of the documents.
@@ -36,12 +36,14 @@ where
     }
     let begin = |conn: &mut C| conn.begin_read_committed();
     let mut transaction = Transaction::begin(conn, begin).map_err(SearchError::of::<Pg>)?;
+    let is_nested = transaction.is_savepoint();
     let work = |conn: &mut C| {
         let Some(previous) = take_lock(conn, entry, patience)? else {
             return Ok(None);
         };
         let refreshed = index_noted(conn, entry)?;
-        if patience == Patience::Try && transaction_depth(conn)? > 1 {
+        if patience == Patience::Try && is_nested {
+            // Releasing a savepoint keeps what was set in it.
             let mut restore = Sql::new();
             restore.push("SELECT set_config('lock_timeout', ");
             restore.bind(previous).push(", true)");
