@@ -34,6 +34,7 @@ mod backend {
     /// Begins a transaction that other writers do not get past.
     pub const LOCK_WRITES: &str = "BEGIN; LOCK auth_sessions IN EXCLUSIVE MODE";
     pub const HARDLY_WAIT: &str = "SET lock_timeout = 1";
+    pub const WAIT_LONG: &str = "SET lock_timeout = 20000";
     pub const BLOB: &str = "BYTEA";
     pub const TIMESTAMP: &str = "TIMESTAMP";
     pub const TIMESTAMP_TYPE: &str = TIMESTAMP;

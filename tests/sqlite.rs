@@ -32,6 +32,7 @@ mod backend {
     /// Begins a transaction that other writers do not get past.
     pub const LOCK_WRITES: &str = "BEGIN IMMEDIATE";
     pub const HARDLY_WAIT: &str = "PRAGMA busy_timeout = 1";
+    pub const WAIT_LONG: &str = "PRAGMA busy_timeout = 20000";
     pub const BLOB: &str = "BLOB";
     pub const TIMESTAMP: &str = "TEXT";
     /// What a fixture's column of times is declared as.

@@ -188,7 +188,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
-    fn restore_lock_wait(&mut self, begun: Begun) -> QueryResult<()>;
+    fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()>;
 
     /// Whether there are locks that outlast a transaction. Default: no.
     fn has_session_locks(&self) -> bool {
@@ -339,7 +339,7 @@ where
         (**self).extend_lock_wait(wait)
     }
 
-    fn restore_lock_wait(&mut self, begun: Begun) -> QueryResult<()> {
+    fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()> {
         (**self).restore_lock_wait(begun)
     }
 

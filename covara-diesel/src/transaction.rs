@@ -15,8 +15,8 @@ use crate::with_typed;
 /// timeout is 0. As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a rollback is tried that a panic of an observer interrupts.
-const ROLLBACKS: usize = 3;
+/// How often is tried what a panic of an observer interrupts.
+const TRIES: usize = 3;
 
 /// Runs `work` in a transaction that may read and then write, on any kind of connection.
 ///
@@ -151,7 +151,15 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
         // Until it has succeeded, an error or a panic rolls back.
         with_typed!(&mut *self.conn, |conn| commit(conn, outer, in_unknown))?;
         let begun = self.begun.take().unwrap_or_default();
-        with_typed!(&mut *self.conn, |conn| conn.restore_lock_wait(begun))
+        with_typed!(&mut *self.conn, |conn| {
+            match catch_unwind(AssertUnwindSafe(|| conn.restore_lock_wait(&begun))) {
+                Ok(restored) => restored,
+                Err(panic) => {
+                    insist(conn, |conn| conn.restore_lock_wait(&begun));
+                    resume_unwind(panic)
+                }
+            }
+        })
     }
 }
 
@@ -164,7 +172,7 @@ impl<C: AnyDatabase> Drop for Transaction<'_, C> {
         with_typed!(&mut *self.conn, |conn| {
             undo(conn, |conn| roll_back_to(conn, outer, in_unknown));
             // Whatever made this necessary is being reported.
-            let _ = catch_unwind(AssertUnwindSafe(|| conn.restore_lock_wait(begun)));
+            insist(conn, |conn| conn.restore_lock_wait(&begun));
         });
     }
 }
@@ -209,10 +217,15 @@ fn roll_back_to<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: boo
 
 /// Runs `work` until no observer of the connection panics in it, a few times at most.
 fn undo<C: DatabaseConnection>(conn: &mut C, work: impl Fn(&mut C)) {
-    let is_done = |conn: &mut C| catch_unwind(AssertUnwindSafe(|| work(conn))).is_ok();
-    if !(0..ROLLBACKS).any(|_| is_done(conn)) {
+    if !insist(conn, work) {
         break_transactions(conn);
     }
+}
+
+/// Runs `work` until no panic of an observer interrupts it, a few times at most, and returns
+/// whether it got through.
+pub(crate) fn insist<C, T>(conn: &mut C, work: impl Fn(&mut C) -> T) -> bool {
+    (0..TRIES).any(|_| catch_unwind(AssertUnwindSafe(|| work(conn))).is_ok())
 }
 
 fn break_transactions<C: DatabaseConnection>(conn: &mut C) {

@@ -72,7 +72,7 @@ fn it_waits_for_no_migrator_and_needs_no_right_to_write() {
     let found = status(&mut db.connect()).unwrap();
     assert!(found.pending().next().is_none());
     AnsiTransactionManager::rollback_transaction(&mut migrator).unwrap();
-    migrator.restore_lock_wait(wait).unwrap();
+    migrator.restore_lock_wait(&wait).unwrap();
 
     let found = status(&mut backend::read_only(&db)).unwrap();
     assert!(found.pending().next().is_none());

@@ -1,7 +1,5 @@
 //! Runs the application's own migrations, each once, in Diesel's history table.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use diesel::connection::BoxableConnection;
 use diesel::migration::{CREATE_MIGRATIONS_TABLE, Migration, MigrationSource};
 use diesel::result::Error;
@@ -13,7 +11,7 @@ use super::outside::run_outside_transaction;
 use super::runner::{failure, migration_failure, version};
 use crate::connection::{BatchError, Begun, DatabaseConnection, Gathering};
 use crate::engine::{Engine, Stranger};
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, insist};
 
 /// Diesel's own history table.
 pub(super) const HISTORY: &str = "__diesel_schema_migrations";
@@ -42,9 +40,8 @@ struct Patient<'c, C: DatabaseConnection>(&'c mut C, Option<Begun>);
 impl<C: DatabaseConnection> Drop for Patient<'_, C> {
     fn drop(&mut self) {
         if let Some(waiting) = self.1.take() {
-            let restore = || self.0.restore_lock_wait(waiting);
             // A lost connection has none.
-            let _ = catch_unwind(AssertUnwindSafe(restore));
+            insist(self.0, |conn| conn.restore_lock_wait(&waiting));
         }
     }
 }

@@ -100,9 +100,9 @@ impl DatabaseConnection for PgConnection {
         ))
     }
 
-    fn restore_lock_wait(&mut self, begun: Begun) -> QueryResult<()> {
-        match begun.lock_wait {
-            Some(previous) => set_lock_timeout(self, &previous),
+    fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()> {
+        match &begun.lock_wait {
+            Some(previous) => set_lock_timeout(self, previous),
             None => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use diesel::sqlite::Sqlite;
 
 use super::session_lock;
 use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
-use crate::transaction::{BUSY_TIMEOUT, begin_in_unknown, transaction_depth};
+use crate::transaction::{BUSY_TIMEOUT, begin_in_unknown, insist, transaction_depth};
 
 impl DatabaseConnection for SqliteConnection {
     fn is_remote(&self) -> bool {
@@ -23,23 +23,23 @@ impl DatabaseConnection for SqliteConnection {
             AnsiTransactionManager::begin_transaction(self)?;
             return Ok(Begun::default());
         }
-        let lock_wait = if wait.is_zero() {
-            None
+        let waiting = if wait.is_zero() {
+            Waiting::unchanged(self)
         } else {
-            extend_busy_timeout(self, wait)?
+            Waiting::at_least(self, wait)?
         };
-        begin(self, lock_wait)
+        begin(waiting)
     }
 
     fn begin_waiting(&mut self) -> QueryResult<Begun> {
         if transaction_depth(self)? > 0 {
             return self.begin_write(Duration::ZERO);
         }
-        let lock_wait = match busy_timeout(self)? {
-            0 => extend_busy_timeout(self, BUSY_TIMEOUT)?,
-            _ => None,
+        let waiting = match busy_timeout(self)? {
+            0 => Waiting::at_least(self, BUSY_TIMEOUT)?,
+            _ => Waiting::unchanged(self),
         };
-        begin(self, lock_wait)
+        begin(waiting)
     }
 
     /// The write lock of `BEGIN IMMEDIATE` keeps other migrators out as well.
@@ -51,11 +51,8 @@ impl DatabaseConnection for SqliteConnection {
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
-        let previous = busy_timeout(self)?;
-        set_busy_timeout(self, "0")?;
-        let changed = self.execute_atomically(statements);
-        set_busy_timeout(self, &previous.to_string())?;
-        changed
+        let waiting = Waiting::at_most(self, Duration::ZERO)?;
+        waiting.conn.execute_atomically(statements)
     }
 
     /// In a transaction that has read, SQLite waits for no other writer by itself.
@@ -66,7 +63,7 @@ impl DatabaseConnection for SqliteConnection {
         if transaction_depth(self)? > 0 {
             return self.execute_returning_count(statement);
         }
-        let waiting = Waiting::briefly(self)?;
+        let waiting = Waiting::at_most(self, BRIEF_WAIT)?;
         waiting.conn.execute_returning_count(statement)
     }
 
@@ -87,36 +84,30 @@ impl DatabaseConnection for SqliteConnection {
 
     fn extend_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
         Ok(Begun {
-            lock_wait: extend_busy_timeout(self, wait)?,
+            lock_wait: Waiting::at_least(self, wait)?.keep(),
             in_unknown: false,
         })
     }
 
-    fn restore_lock_wait(&mut self, begun: Begun) -> QueryResult<()> {
-        match begun.lock_wait {
-            Some(previous) => set_busy_timeout(self, &previous),
+    fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()> {
+        match &begun.lock_wait {
+            Some(previous) => set_busy_timeout(self, previous),
             None => Ok(()),
         }
     }
 }
 
-/// Begins a transaction where Diesel counts none, and restores the busy timeout if it cannot.
-fn begin(conn: &mut SqliteConnection, lock_wait: Option<String>) -> QueryResult<Begun> {
+/// Begins a transaction where Diesel counts none.
+fn begin(waiting: Waiting<'_>) -> QueryResult<Begun> {
+    let conn = &mut *waiting.conn;
     let begun = match AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE") {
-        Ok(()) => Ok(Begun::default()),
         Err(error) if is_inside_another(&error) => begin_in_unknown(conn),
-        Err(error) => Err(error),
-    };
-    match begun {
-        Ok(begun) => Ok(Begun { lock_wait, ..begun }),
-        Err(error) => {
-            conn.restore_lock_wait(Begun {
-                lock_wait,
-                in_unknown: false,
-            })?;
-            Err(error)
-        }
-    }
+        begun => begun.map(|()| Begun::default()),
+    }?;
+    Ok(Begun {
+        lock_wait: waiting.keep(),
+        ..begun
+    })
 }
 
 /// Whether SQLite refused to begin a transaction because the caller has begun one by SQL.
@@ -130,39 +121,61 @@ struct BusyTimeout {
     timeout: i64,
 }
 
-/// Waits for locks only briefly until it is dropped.
+/// Another busy timeout until it is dropped.
 struct Waiting<'c> {
     conn: &'c mut SqliteConnection,
+    /// In milliseconds, where it is another one.
     previous: Option<i64>,
 }
 
 impl<'c> Waiting<'c> {
-    fn briefly(conn: &'c mut SqliteConnection) -> QueryResult<Self> {
+    fn unchanged(conn: &'c mut SqliteConnection) -> Self {
+        let previous = None;
+        Self { conn, previous }
+    }
+
+    fn at_least(conn: &'c mut SqliteConnection, wait: Duration) -> QueryResult<Self> {
+        Self::change(conn, |previous| previous.max(milliseconds(wait)))
+    }
+
+    fn at_most(conn: &'c mut SqliteConnection, wait: Duration) -> QueryResult<Self> {
+        Self::change(conn, |previous| previous.min(milliseconds(wait)))
+    }
+
+    fn change(
+        conn: &'c mut SqliteConnection,
+        wanted: impl FnOnce(i64) -> i64,
+    ) -> QueryResult<Self> {
         let previous = busy_timeout(conn)?;
-        let brief = i64::try_from(BRIEF_WAIT.as_millis()).unwrap_or(i64::MAX);
-        let mut waiting = Self {
-            conn,
-            previous: None,
-        };
-        if previous > brief {
-            set_busy_timeout(waiting.conn, &brief.to_string())?;
+        let wanted = wanted(previous);
+        let mut waiting = Self::unchanged(conn);
+        if wanted != previous {
+            // First, as an observer may panic at the statement.
             waiting.previous = Some(previous);
+            set_busy_timeout(waiting.conn, &wanted.to_string())?;
         }
         Ok(waiting)
+    }
+
+    /// Leaves the busy timeout as it is now, and returns the one to restore.
+    fn keep(mut self) -> Option<String> {
+        self.previous.take().map(|previous| previous.to_string())
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(previous) = self.previous {
-            // It needs no lock, so there is nothing that it could fail at.
-            let _ = set_busy_timeout(self.conn, &previous.to_string());
+            // It needs no lock, so there is nothing else that it could fail at.
+            insist(self.conn, |conn| {
+                set_busy_timeout(conn, &previous.to_string())
+            });
         }
     }
 }
 
-/// In milliseconds, by the bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and that can
-/// find the database locked.
+/// In milliseconds, by the bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and
+/// that can find the database locked.
 fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
     let row = diesel::sql_query("PRAGMA busy_timeout").get_result::<BusyTimeout>(conn)?;
     Ok(row.timeout)
@@ -171,17 +184,6 @@ fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
 /// In whole milliseconds, of which SQLite takes a C int.
 fn milliseconds(wait: Duration) -> i64 {
     i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX))
-}
-
-/// Raises the busy timeout to `wait` and returns the one that was less. Kept until the end of
-/// the transaction: outside WAL mode COMMIT waits for readers.
-fn extend_busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> QueryResult<Option<String>> {
-    let (previous, wait) = (busy_timeout(conn)?, milliseconds(wait));
-    if previous >= wait {
-        return Ok(None);
-    }
-    set_busy_timeout(conn, &wait.to_string())?;
-    Ok(Some(previous.to_string()))
 }
 
 fn set_busy_timeout(conn: &mut SqliteConnection, milliseconds: &str) -> QueryResult<()> {

@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery};
+use chrono::{TimeDelta, Utc};
+use covara_diesel::auth::{NewSession, SessionId, SessionStore};
+use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, Searchable};
 use covara_diesel::{DatabaseConnection, Dialect, Seed, Seedable, auto_migrate, write_transaction};
 use diesel::backend::Backend;
 use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection, TransactionManager};
@@ -359,5 +361,70 @@ fn a_migration_that_an_observer_interrupts_is_kept_as_a_whole_or_not() {
             break;
         }
         nth += 7;
+    }
+}
+
+diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        title -> Text,
+    }
+}
+
+#[derive(serde::Serialize, Searchable)]
+#[diesel(table_name = notices)]
+struct Notice {
+    #[searchable(id)]
+    id: i64,
+    #[searchable(text)]
+    title: String,
+}
+
+/// What waits for locks for another time than the connection does.
+fn waiting_works() -> Vec<(&'static str, fn(&mut Conn, &SessionId))> {
+    vec![
+        ("a search", |conn, _| {
+            let found = Fts.search(conn, Notice::INDEX, &SearchQuery::new("word"));
+            found.unwrap();
+        }),
+        ("a touch", |conn, id| {
+            let later = SessionStore::new().clock(|| Utc::now() + TimeDelta::hours(1));
+            later.find_and_touch(conn, id).unwrap();
+        }),
+        ("a seed", |conn, _| {
+            Seed::new().rows(rows::up_to(3)).run(conn).unwrap();
+        }),
+    ]
+}
+
+#[test]
+fn an_observer_that_panics_leaves_the_lock_wait_as_it_was() {
+    let db = TestDb::new();
+    let mut other = db.connect();
+    auto_migrate(&mut other).unwrap();
+    other.batch_execute(rows::CREATE).unwrap();
+    other
+        .batch_execute("CREATE TABLE notices (id BIGINT PRIMARY KEY NOT NULL, title TEXT NOT NULL)")
+        .unwrap();
+    Fts.follow::<_, Notice>(&mut other).unwrap();
+    let sessions = SessionStore::new();
+    let session = sessions.create(&mut other, NewSession::new("ada")).unwrap();
+    for (what, work) in waiting_works() {
+        let (mut nth, mut without) = (1, 0);
+        // A panic while the wait is restored may not come through.
+        while without < 3 {
+            other
+                .batch_execute(&format!("INSERT INTO notices VALUES ({nth}, 'word')"))
+                .unwrap();
+            let mut conn = db.connect();
+            conn.batch_execute(backend::WAIT_LONG).unwrap();
+            let wait = backend::lock_wait(&mut conn);
+            let panicked = panics_at(&mut conn, nth, |conn| work(conn, &session.id));
+            assert_eq!(backend::lock_wait(&mut conn), wait, "{what}, event {nth}");
+            without = if panicked { 0 } else { without + 1 };
+            nth += 1;
+        }
+        assert!(nth > 6, "{what}");
+        other.batch_execute("DELETE FROM notices").unwrap();
     }
 }

@@ -373,12 +373,9 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
 
     /// Every transaction of a remote connection takes the write lock when it begins.
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
-        let lock_wait = self.driver.lock_wait();
-        let previous = *lock_wait;
-        *lock_wait = previous.max(wait);
-        let begun = RemoteTransactions::begin_transaction(self);
-        *self.driver.lock_wait() = previous;
-        begun.map(|()| Begun::default())
+        let wait = wait.max(*self.driver.lock_wait());
+        let waiting = Waiting::new(self, wait);
+        RemoteTransactions::begin_transaction(waiting.conn).map(|()| Begun::default())
     }
 
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
@@ -389,10 +386,8 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
-        let previous = std::mem::take(self.driver.lock_wait());
-        let changed = self.execute_atomically(statements);
-        *self.driver.lock_wait() = previous;
-        changed
+        let waiting = Waiting::new(self, Duration::ZERO);
+        waiting.conn.execute_atomically(statements)
     }
 
     /// A transaction has its lock. Outside of one the server may hold an answer back until
@@ -408,7 +403,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         limited.0.execute_returning_count(statement)
     }
 
-    fn restore_lock_wait(&mut self, _: Begun) -> QueryResult<()> {
+    fn restore_lock_wait(&mut self, _: &Begun) -> QueryResult<()> {
         Ok(())
     }
 
@@ -435,6 +430,25 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
 
 /// How long the answer to a write that may as well not happen is waited for.
 const BRIEF_ANSWER: Duration = Duration::from_secs(2);
+
+/// Another lock wait until it is dropped, as an observer may panic.
+struct Waiting<'c, D: Driver> {
+    conn: &'c mut RemoteConnection<D>,
+    previous: Duration,
+}
+
+impl<'c, D: Driver> Waiting<'c, D> {
+    fn new(conn: &'c mut RemoteConnection<D>, wait: Duration) -> Self {
+        let previous = std::mem::replace(conn.driver.lock_wait(), wait);
+        Self { conn, previous }
+    }
+}
+
+impl<D: Driver> Drop for Waiting<'_, D> {
+    fn drop(&mut self) {
+        *self.conn.driver.lock_wait() = self.previous;
+    }
+}
 
 /// Waits for answers only briefly until it is dropped.
 struct Limited<'c, D: Driver>(&'c mut RemoteConnection<D>);

@@ -201,14 +201,16 @@ pub(super) struct Numbers<'a> {
 impl<'a> Numbers<'a> {
     /// The number of the next placeholder, from 1.
     pub(super) fn next(&mut self, text: &'a str) -> usize {
+        // Beyond SQLite's limit in any case, so that the statement is refused.
+        let next = self.most.saturating_add(1);
         let number = match (text, text.strip_prefix('?').map(str::parse)) {
-            ("?", _) => self.most + 1,
-            (_, Some(number)) => number.unwrap_or(usize::MAX - 1),
+            ("?", _) => next,
+            (_, Some(number)) => number.unwrap_or(usize::MAX),
             (name, None) => match self.names.iter().find(|(known, _)| *known == name) {
                 Some((_, number)) => *number,
                 None => {
-                    self.names.push((name, self.most + 1));
-                    self.most + 1
+                    self.names.push((name, next));
+                    next
                 }
             },
         };

@@ -112,4 +112,13 @@ mod tests {
             "SELECT <0>, '?', <1>, \"?\", <1>, <1>, <2>, a -- ?\n, [?], <3>"
         );
     }
+
+    /// SQLite refuses them all, whatever comes behind.
+    #[test]
+    fn numbers_of_placeholders_have_no_end() {
+        for number in ["18446744073709551615", "99999999999999999999"] {
+            let sql = format!("SELECT ?{number}, ?, :name");
+            assert!(Facts::of(&sql).placeholders > 32_766, "{sql}");
+        }
+    }
 }
