@@ -10,7 +10,7 @@ use diesel::result::Error;
 use r2d2::{ManageConnection, PooledConnection};
 
 use crate::engine::Engine;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, transaction_depth};
 
 /// How a transaction was begun, which its end must know.
 #[derive(Debug, Default)]
@@ -82,6 +82,18 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// Whether each statement makes a way to a server. Default: yes.
     fn is_remote(&self) -> bool {
         true
+    }
+
+    /// Returns whether a transaction is open, as far as that can be seen.
+    ///
+    /// Default: whether Diesel counts one.
+    ///
+    /// # Errors
+    ///
+    /// The state of its transactions is not known.
+    #[doc(hidden)]
+    fn is_in_transaction(&mut self) -> QueryResult<bool> {
+        Ok(transaction_depth(self)? > 0)
     }
 
     /// Whether transactions can be begun, worked in and ended. Default: yes. A connection
@@ -290,6 +302,10 @@ where
 
     fn is_remote(&self) -> bool {
         (**self).is_remote()
+    }
+
+    fn is_in_transaction(&mut self) -> QueryResult<bool> {
+        (**self).is_in_transaction()
     }
 
     fn has_transactions(&self) -> bool {

@@ -154,6 +154,9 @@ fn jobs(programs: &[Program], plan: &Plan, everything: bool) -> Vec<Job> {
         ),
     ];
     if everything {
+        let mut fuzz = Command::new("tests/fuzz/run");
+        fuzz.arg("60");
+        jobs.push(whole("fuzz targets", fuzz));
         jobs.push(cargo(
             "wide tables",
             &["test", "--quiet", "-p", "covara-wide-tests"],
@@ -213,6 +216,10 @@ fn tests(step: &str, command: Command) -> Job {
 fn cargo(step: &str, arguments: &[&str]) -> Job {
     let mut command = Command::new(env!("CARGO"));
     command.args(arguments);
+    whole(step, command)
+}
+
+fn whole(step: &str, command: Command) -> Job {
     Job {
         step: step.to_owned(),
         command,

@@ -112,7 +112,8 @@ impl Plan {
 }
 
 fn lack(database: &Database, need: Need) -> Option<&'static str> {
-    let lacked = database.lacks.iter().find(|(lacked, _)| *lacked == need);
+    let mut lacks = database.lacks.iter().flat_map(|list| list.iter());
+    let lacked = lacks.find(|(lacked, _)| *lacked == need);
     lacked.map(|(_, reason)| *reason)
 }
 

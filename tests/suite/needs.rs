@@ -61,8 +61,28 @@ pub struct Database {
     pub threads: usize,
     /// Whether it runs every test that it can, also without `--everything`.
     pub full: bool,
-    pub lacks: &'static [(Need, &'static str)],
+    pub lacks: &'static [&'static [(Need, &'static str)]],
 }
+
+/// What HTTP cannot have, or `tests/remote` has instead.
+const OVER_HTTP: &[(Need, &str)] = &[
+    (Command, "the command takes its URL for `export` only"),
+    (File, "no file of its own"),
+    (
+        LocalEngine,
+        "no part of the connection; runs on SQLite files",
+    ),
+    (Locks, "waiting for others is the server's business"),
+    (
+        LostConnection,
+        "in `remote`, with faults that only networks have",
+    ),
+    (
+        LostServer,
+        "in `remote`, with faults that only networks have",
+    ),
+    (PlainDoctor, "the doctor does not take its URL"),
+];
 
 pub const DATABASES: &[Database] = &[
     Database {
@@ -80,25 +100,12 @@ pub const DATABASES: &[Database] = &[
         threads: 3,
         full: false,
         lacks: &[
-            (Command, "the command takes its URL for `export` only"),
-            (File, "no file of its own"),
-            (
-                LocalEngine,
-                "no part of the connection; runs on SQLite files",
-            ),
-            (Locks, "waiting for others is the server's business"),
-            (
-                LostConnection,
-                "in `remote`, with faults that only networks have",
-            ),
-            (
-                LostServer,
-                "in `remote`, with faults that only networks have",
-            ),
-            (PlainDoctor, "the doctor does not take its URL"),
-            (PoolSettings, "in `remote::pools`"),
-            (RawBegin, "the connection refuses `BEGIN` by hand"),
-            (ReadOnly, "read-only tokens are in `remote`"),
+            OVER_HTTP,
+            &[
+                (PoolSettings, "in `remote::pools`"),
+                (RawBegin, "the connection refuses `BEGIN` by hand"),
+                (ReadOnly, "read-only tokens are in `remote`"),
+            ],
         ],
     },
     Database {
@@ -108,32 +115,19 @@ pub const DATABASES: &[Database] = &[
         threads: 3,
         full: false,
         lacks: &[
-            (Command, "the command takes its URL for `export` only"),
-            (
-                ExactNumbers,
-                "it refuses numbers beyond 2^53, and takes 100 values in a statement",
-            ),
-            (File, "no file of its own"),
-            (
-                LocalEngine,
-                "no part of the connection; runs on SQLite files",
-            ),
-            (Locks, "waiting for others is the server's business"),
-            (
-                LostConnection,
-                "in `remote`, with faults that only networks have",
-            ),
-            (
-                LostServer,
-                "in `remote`, with faults that only networks have",
-            ),
-            (PlainDoctor, "the doctor does not take its URL"),
-            (ReadOnly, "it has no read-only sessions"),
-            (RefusedLine, "a refused batch does not name its line"),
-            (
-                Transactions,
-                "it has none; that they are refused is in `remote`",
-            ),
+            OVER_HTTP,
+            &[
+                (
+                    ExactNumbers,
+                    "it refuses numbers beyond 2^53, and takes 100 values in a statement",
+                ),
+                (ReadOnly, "it has no read-only sessions"),
+                (RefusedLine, "a refused batch does not name its line"),
+                (
+                    Transactions,
+                    "it has none; that they are refused is in `remote`",
+                ),
+            ],
         ],
     },
     Database {
@@ -142,10 +136,10 @@ pub const DATABASES: &[Database] = &[
         row: None,
         threads: 3,
         full: true,
-        lacks: &[
+        lacks: &[&[
             (LostConnection, "there is no server to lose"),
             (LostServer, "there is no server to lose"),
-        ],
+        ]],
     },
     Database {
         name: "PGlite",
@@ -153,7 +147,7 @@ pub const DATABASES: &[Database] = &[
         row: Some("pglite"),
         threads: 2,
         full: false,
-        lacks: &[
+        lacks: &[&[
             (
                 Interleaved,
                 "while one client has a transaction, all others wait, for any time",
@@ -173,7 +167,7 @@ pub const DATABASES: &[Database] = &[
                 "the doctor tells of PGlite, as `postgres::pglite` wants",
             ),
             (ReadOnly, "a session that is read-only is everybody's"),
-        ],
+        ]],
     },
     Database {
         name: "PgBouncer",
@@ -181,7 +175,7 @@ pub const DATABASES: &[Database] = &[
         row: Some("pgbouncer"),
         threads: 3,
         full: false,
-        lacks: &[
+        lacks: &[&[
             (OwnSession, "the pooler lends its sessions by transaction"),
             (Locks, "the setting of a session is other clients' too"),
             (
@@ -193,7 +187,7 @@ pub const DATABASES: &[Database] = &[
                 "the doctor warns of the pooler, as `postgres::poolers` wants",
             ),
             (ReadOnly, "the setting of a session is other clients' too"),
-        ],
+        ]],
     },
     Database {
         name: "SQLite memory",
@@ -201,7 +195,7 @@ pub const DATABASES: &[Database] = &[
         row: Some("memory"),
         threads: 3,
         full: false,
-        lacks: &[
+        lacks: &[&[
             (File, "the rows are in memory because the database is"),
             (
                 Locks,
@@ -215,7 +209,7 @@ pub const DATABASES: &[Database] = &[
             ),
             (OtherProcess, "no other process sees it"),
             (ReadOnly, "it cannot be opened read-only"),
-        ],
+        ]],
     },
 ];
 

@@ -15,6 +15,11 @@ use crate::transaction::{Transaction, begin_in_unknown, transaction_depth};
 const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"covaradb");
 
 impl DatabaseConnection for PgConnection {
+    /// Also one that the caller has begun by SQL.
+    fn is_in_transaction(&mut self) -> QueryResult<bool> {
+        Ok(transaction_depth(self)? > 0 || unknown::is_open(self)?)
+    }
+
     /// Beginning takes no lock on PostgreSQL, so there is nothing to wait for.
     fn begin_write(&mut self, _: Duration) -> QueryResult<Begun> {
         if transaction_depth(self)? == 0 && unknown::is_open(self)? {
@@ -27,7 +32,7 @@ impl DatabaseConnection for PgConnection {
     /// A stricter default isolation would see the database as it was before others were waited
     /// for.
     fn begin_read_committed(&mut self) -> QueryResult<Begun> {
-        if transaction_depth(self)? > 0 || unknown::is_open(self)? {
+        if self.is_in_transaction()? {
             return self.begin_write(Duration::ZERO);
         }
         AnsiTransactionManager::begin_transaction_sql(
@@ -40,8 +45,7 @@ impl DatabaseConnection for PgConnection {
     /// Everything set here ends with the transaction, as a pooler between us and the
     /// server needs it.
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
-        let is_nested = transaction_depth(self)? > 0;
-        if is_nested || unknown::is_open(self)? {
+        if self.is_in_transaction()? {
             let previous = lock_timeout(self)?;
             let begun = self.begin_write(Duration::ZERO)?;
             let mut savepoint = Transaction::resume(self, begun)?;

@@ -1,9 +1,9 @@
-//! The auth stores.
+//! The auth stores. What compares them with Node.js needs the feature `postgres`: plain `cargo test`
+//! does without Node.js.
 
 mod accounts;
 #[cfg(feature = "postgres")]
 mod api_key_courtesy;
-// Those that take Node.js, which plain `cargo test` must do without, are not in it.
 #[cfg(feature = "postgres")]
 mod api_key_hashes;
 #[cfg(feature = "postgres")]

@@ -231,3 +231,17 @@ fn the_lock_wait_is_as_before_in_it() {
     assert_eq!(backend::lock_wait(&mut conn), wait, "after a search");
     conn.batch_execute("ROLLBACK").unwrap();
 }
+
+#[test]
+fn a_search_before_there_is_any_index_leaves_it_usable() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(numbers::CREATE).unwrap();
+    conn.batch_execute("BEGIN; INSERT INTO numbers VALUES (1, 'one', NULL)")
+        .unwrap();
+    let found = Fts.search(&mut conn, "docs", &SearchQuery::new("word"));
+    assert_eq!(found.unwrap().total, 0);
+    assert!(!Fts.index_exists(&mut conn, "docs").unwrap());
+    conn.batch_execute("COMMIT").unwrap();
+    assert_eq!(count(&mut conn, "numbers"), 1);
+}

@@ -67,7 +67,7 @@ impl ApiKeyStore {
     ///
     /// The note is a courtesy: where it cannot be written at once, as beside a long writer, on
     /// a read-only connection or on a replica, the key is returned without it, after at most
-    /// 50 ms of waiting for a lock.
+    /// 100 ms of waiting for a lock.
     ///
     /// An unknown id gets the same answer as a wrong secret, after as much work, unless the
     /// key's hash is costly; see [`scrypt`](Self::scrypt).

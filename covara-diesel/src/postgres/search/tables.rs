@@ -6,7 +6,6 @@ use diesel::result::Error;
 
 use crate::connection::DatabaseConnection;
 use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql};
-use crate::transaction::transaction_depth;
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The
 /// second is the number of the index, or 0 for the catalogue.
@@ -17,7 +16,7 @@ pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<Entr
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    if transaction_depth(conn)? > 0 && !has_catalogue(conn)? {
+    if conn.is_in_transaction()? && !has_catalogue(conn)? {
         return Ok(None);
     }
     match entry(conn, name) {
