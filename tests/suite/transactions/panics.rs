@@ -380,8 +380,10 @@ struct Notice {
     title: String,
 }
 
+type WaitingWork = (&'static str, fn(&mut Conn, &SessionId));
+
 /// What waits for locks for another time than the connection does.
-fn waiting_works() -> Vec<(&'static str, fn(&mut Conn, &SessionId))> {
+fn waiting_works() -> Vec<WaitingWork> {
     vec![
         ("a search", |conn, _| {
             let found = Fts.search(conn, Notice::INDEX, &SearchQuery::new("word"));
