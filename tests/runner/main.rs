@@ -26,6 +26,8 @@ const FEATURES: &str = "sqlite,postgres,libsql,d1";
 const LANES: usize = 3;
 /// Which test passed on which database.
 const TABLE: &str = "target/tests/by-database.txt";
+/// How long each test took.
+const SECONDS: &str = "target/tests/seconds.txt";
 
 /// A step that can run beside others.
 struct Job {
@@ -66,7 +68,9 @@ fn run(everything: bool) -> Result<bool, String> {
     let alone = try_alone(&mut finished);
     let tests = tests.elapsed();
 
-    report::write_table(Path::new(TABLE), &plan, &finished).map_err(|error| error.to_string())?;
+    report::write_table(Path::new(TABLE), &plan, &finished)
+        .and_then(|()| report::write_seconds(Path::new(SECONDS), &finished))
+        .map_err(|error| error.to_string())?;
     print!("{}", report::failures(&finished));
     for test in &alone {
         println!("passed only when nothing else ran: {test}");
@@ -74,6 +78,7 @@ fn run(everything: bool) -> Result<bool, String> {
     print!("{}", report::databases(&plan));
     println!("Which test passed on which database: {TABLE}");
     print!("{}", report::slowest(&finished));
+    println!("How long each test took: {SECONDS}");
     print!("{}", report::steps(&before(), &finished, tests));
     for fault in &faults {
         eprintln!("tests/run: {fault}");
@@ -157,6 +162,7 @@ fn jobs(programs: &[Program], plan: &Plan, everything: bool) -> Vec<Job> {
         let mut fuzz = Command::new("tests/fuzz/run");
         fuzz.arg("60");
         jobs.push(whole("fuzz targets", fuzz));
+        jobs.push(cargo("plain cargo test", &["test", "--quiet"]));
         jobs.push(cargo(
             "wide tables",
             &["test", "--quiet", "-p", "covara-wide-tests"],

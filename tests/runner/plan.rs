@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::needs::{DATABASES, DEEP, Database, NEEDS, Need, RELEASE};
+use crate::needs::{DATABASES, Database, NEEDS, Need, RELEASE};
 use crate::programs::Program;
 
 /// What becomes of a shared test on a database.
@@ -50,8 +50,8 @@ impl Plan {
                 return Fate::NotPossible(reason);
             }
         }
-        if !self.everything && (is_one_of(RELEASE, test) || !database.full && is_one_of(DEEP, test))
-        {
+        let later = || database.later.iter().any(|names| is_one_of(names, test));
+        if !self.everything && (is_one_of(RELEASE, test) || later()) {
             return Fate::Later;
         }
         Fate::Runs
@@ -97,7 +97,7 @@ impl Plan {
         let tests: Vec<&str> = self.listed.values().flatten().map(String::as_str).collect();
         let names = NEEDS.iter().map(|(name, _)| *name);
         for name in names
-            .chain(DEEP.iter().copied())
+            .chain(DATABASES.iter().flat_map(|database| database.later.concat()))
             .chain(RELEASE.iter().copied())
         {
             let known = |test: &&str| covers(name, test.strip_prefix("suite::").unwrap_or(test));

@@ -30,7 +30,8 @@ pub fn failures(finished: &[Finished]) -> String {
     text
 }
 
-pub fn slowest(finished: &[Finished]) -> String {
+/// Every test with its seconds, slowest first.
+fn by_time(finished: &[Finished]) -> impl Iterator<Item = String> {
     let mut all: Vec<(&str, &Outcome)> = finished
         .iter()
         .flat_map(|job| {
@@ -40,16 +41,20 @@ pub fn slowest(finished: &[Finished]) -> String {
         })
         .collect();
     all.sort_by_key(|(_, outcome)| std::cmp::Reverse(outcome.time));
-    let mut text = format!("\nThe {SLOWEST} slowest tests, in seconds:\n");
-    for (step, outcome) in all.into_iter().take(SLOWEST) {
-        let _ = writeln!(
-            text,
-            "{:>7.1}  {step}: {}",
-            outcome.time.as_secs_f64(),
-            outcome.test
-        );
-    }
-    text
+    all.into_iter().map(|(step, outcome)| {
+        let seconds = outcome.time.as_secs_f64();
+        format!("{seconds:>7.1}  {step}: {}\n", outcome.test)
+    })
+}
+
+pub fn slowest(finished: &[Finished]) -> String {
+    let slowest: String = by_time(finished).take(SLOWEST).collect();
+    format!("\nThe {SLOWEST} slowest tests, in seconds:\n{slowest}")
+}
+
+/// Writes the seconds of every test, slowest first.
+pub fn write_seconds(path: &Path, finished: &[Finished]) -> std::io::Result<()> {
+    std::fs::write(path, by_time(finished).collect::<String>())
 }
 
 /// Seconds of each step; those of `finished` run beside each other.

@@ -2,6 +2,8 @@
 
 use covara_diesel::Seedable;
 
+use crate::thorough;
+
 diesel::table! {
     numbers (id) {
         id -> BigInt,
@@ -23,6 +25,11 @@ pub struct Number {
     pub id: i64,
     pub label: String,
     pub half: Option<i64>,
+}
+
+/// So many rows that a process shows whether it holds all of them: some 90 bytes each.
+pub fn many() -> i64 {
+    thorough::times(250_000, 1_000_000)
 }
 
 /// The rows 1 to `count`; odd ones have no half.

@@ -155,7 +155,7 @@ where
 {
     match job {
         "migrate" => Ok(auto_migrate(conn)?.applied.len().to_string()),
-        "stream" => stream(conn, |seed| seed.rows(numbers::up_to(1_000_000))),
+        "stream" => stream(conn, |seed| seed.rows(numbers::up_to(numbers::many()))),
         "stream-csv" => stream(conn, |seed| seed.csv::<Number>(numbers_as_csv())),
         "stream-fixture" => stream(conn, |seed| seed.fixture("numbers", numbers_as_csv())),
         "fill" => {
@@ -198,7 +198,7 @@ where
     Ok(format!("{count} {}", memory::peak() - before))
 }
 
-/// Seeds a million generated rows and prints by how many bytes the peak grew.
+/// Seeds many generated rows and prints by how many bytes the peak grew.
 fn stream<C>(conn: &mut C, add: impl FnOnce(Seed<'static, C>) -> Seed<'static, C>) -> Outcome
 where
     C: DatabaseConnection,
@@ -206,14 +206,14 @@ where
     conn.batch_execute(numbers::CREATE)?;
     let before = memory::peak();
     let summary = add(Seed::new()).run(conn)?;
-    assert_eq!(summary.inserted(), 1_000_000);
+    assert_eq!(summary.inserted(), numbers::many() as usize);
     Ok((memory::peak() - before).to_string())
 }
 
-/// The million rows as a file that is written while it is read.
+/// The many rows as a file that is written while it is read.
 fn numbers_as_csv() -> FixtureSource<'static> {
     let header = b"id,label,half\n".to_vec();
-    let rows = numbers::up_to(1_000_000).map(|Number { id, label, half }| {
+    let rows = numbers::up_to(numbers::many()).map(|Number { id, label, half }| {
         // Every third on two lines: positions must not add up either.
         let between = if id % 3 == 0 { "\n" } else { "" };
         let half = half.map_or_else(String::new, |half| half.to_string());
