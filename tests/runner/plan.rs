@@ -97,7 +97,11 @@ impl Plan {
         let tests: Vec<&str> = self.listed.values().flatten().map(String::as_str).collect();
         let names = NEEDS.iter().map(|(name, _)| *name);
         for name in names
-            .chain(DATABASES.iter().flat_map(|database| database.later.concat()))
+            .chain(
+                DATABASES
+                    .iter()
+                    .flat_map(|database| database.later.concat()),
+            )
             .chain(RELEASE.iter().copied())
         {
             let known = |test: &&str| covers(name, test.strip_prefix("suite::").unwrap_or(test));

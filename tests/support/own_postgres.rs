@@ -136,6 +136,8 @@ impl PostgresServer {
             .arg(path.join("data"))
             .args(["-p", &self.port.to_string()])
             .args(["-c", "listen_addresses=127.0.0.1,::1"])
+            // Of a server that is killed nothing is left elsewhere than in its directory.
+            .args(["-c", "dynamic_shared_memory_type=mmap"])
             .arg("-c")
             .arg(format!("unix_socket_directories={}", path.display()))
             .args(&self.options);
