@@ -30,7 +30,6 @@ pub const AREAS: &[Area] = &[
         name: "auth",
         paths: &["covara-diesel/src/auth/"],
         proofs: &[
-            (UNIT, &["auth"]),
             (SQLITE, &["auth", "api_key"]),
             (POSTGRES, &["auth"]),
             (D1, &["auth"]),
@@ -45,7 +44,7 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/postgres/search/",
         ],
         proofs: &[
-            (UNIT, &["search"]),
+            (UNIT, &["search::"]),
             (SQLITE, &["search", "bounds::"]),
             (POSTGRES, &["search", "bounds::"]),
             ("derive", &["searchable"]),
@@ -67,7 +66,6 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/postgres/stage.rs",
         ],
         proofs: &[
-            (UNIT, &["seed", "copy"]),
             (
                 SQLITE,
                 &["seed", "fixtures", "bounds::", "progress", "values"],
@@ -89,14 +87,14 @@ pub const AREAS: &[Area] = &[
             (LIBSQL, &["seed", "fixtures"]),
             (D1, &["seed"]),
             (PGBOUNCER, &["seed"]),
-            (PGLITE, &["seed", "pglite"]),
+            (PGLITE, &["seed"]),
         ],
     },
     Area {
         name: "fixture",
         paths: &["covara-diesel/src/fixture/"],
         proofs: &[
-            (UNIT, &["fixture"]),
+            (UNIT, &["fixture::"]),
             (SQLITE, &["fixtures", "bounds::", "command::", "values"]),
             ("derive", &["fixtures"]),
             (POSTGRES, &["fixtures", "bounds::", "command::", "values"]),
@@ -112,7 +110,6 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/postgres/layout.rs",
         ],
         proofs: &[
-            (UNIT, &["migrat", "layout"]),
             (
                 SQLITE,
                 &[
@@ -149,7 +146,7 @@ pub const AREAS: &[Area] = &[
                 PGBOUNCER,
                 &["migrate", "boot", "adoption", "status", "harness"],
             ),
-            (PGLITE, &["migrate", "boot", "adoption", "pglite"]),
+            (PGLITE, &["migrate", "boot", "adoption"]),
         ],
     },
     Area {
@@ -164,7 +161,7 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/remote/libsql/pool.rs",
         ],
         proofs: &[
-            (UNIT, &["pool", "url"]),
+            (UNIT, &["pool::", "url::"]),
             (SQLITE, &["pool", "open", "private", "doctor", "command::"]),
             ("open", ALL),
             ("remote", &["pools", "environment", "secrets", "parsers"]),
@@ -179,28 +176,23 @@ pub const AREAS: &[Area] = &[
                     "time_outs",
                     "tls",
                     "failover",
+                    "pglite",
                 ],
             ),
             (D1, &["pool"]),
             (MEMORY, &["pool", "open"]),
-            (PGLITE, &["pglite"]),
         ],
     },
     Area {
         name: "postgres",
         paths: &["covara-diesel/src/postgres/"],
-        proofs: &[
-            (UNIT, &["postgres"]),
-            (POSTGRES, ALL),
-            (PGBOUNCER, ALL),
-            (PGLITE, ALL),
-        ],
+        proofs: &[(POSTGRES, ALL), (PGBOUNCER, ALL), (PGLITE, ALL)],
     },
     Area {
         name: "sqlite",
         paths: &["covara-diesel/src/sqlite/"],
         proofs: &[
-            (UNIT, &["sqlite"]),
+            (UNIT, &["sqlite::"]),
             (SQLITE, ALL),
             (MEMORY, ALL),
             ("remote", &["wrangler", "pools"]),
@@ -211,7 +203,7 @@ pub const AREAS: &[Area] = &[
         name: "libsql",
         paths: &["covara-diesel/src/remote/libsql/"],
         proofs: &[
-            (UNIT, &["remote"]),
+            (UNIT, &["remote::"]),
             ("remote", ALL),
             (LIBSQL, ALL),
             ("open", ALL),
@@ -221,7 +213,7 @@ pub const AREAS: &[Area] = &[
         name: "d1",
         paths: &["covara-diesel/src/remote/d1/"],
         proofs: &[
-            (UNIT, &["remote"]),
+            (UNIT, &["remote::"]),
             ("remote", ALL),
             (D1, ALL),
             ("open", ALL),
@@ -231,7 +223,7 @@ pub const AREAS: &[Area] = &[
         name: "bridge",
         paths: &["covara-diesel/src/remote/"],
         proofs: &[
-            (UNIT, &["remote"]),
+            (UNIT, &["remote::"]),
             ("remote", ALL),
             (LIBSQL, ALL),
             (D1, ALL),
@@ -249,7 +241,6 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/values.rs",
         ],
         proofs: &[
-            (UNIT, ALL),
             (SQLITE, ALL),
             (POSTGRES, ALL),
             ("remote", ALL),
@@ -273,7 +264,6 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/postgres/doctor.rs",
         ],
         proofs: &[
-            (UNIT, &["cli", "doctor"]),
             (
                 SQLITE,
                 &[
@@ -301,7 +291,6 @@ pub const AREAS: &[Area] = &[
         name: "any",
         paths: &["covara-diesel/src/any/", "covara-diesel/src/lib.rs"],
         proofs: &[
-            (UNIT, &["any"]),
             ("open", ALL),
             (SQLITE, &["open", "nested", "transactions"]),
             (POSTGRES, &["open", "nested", "transactions", "pooled_work"]),
@@ -312,7 +301,6 @@ pub const AREAS: &[Area] = &[
         name: "derive",
         paths: &["covara-derive/src/"],
         proofs: &[
-            ("covara_derive", ALL),
             ("derive", ALL),
             ("derive-renamed", ALL),
             (SQLITE, &["fixtures", "seed", "search", "open"]),

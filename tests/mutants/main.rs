@@ -38,6 +38,7 @@ struct Arguments {
     sample: Option<usize>,
     seed: u64,
     diff: Option<String>,
+    also: Option<String>,
     jobs: usize,
     areas: Vec<String>,
     /// Whether to do nothing else than to read the command line.
@@ -79,6 +80,7 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, Strin
         sample: None,
         seed: now.as_secs(),
         diff: None,
+        also: None,
         jobs: 2,
         areas: Vec::new(),
         check: false,
@@ -93,13 +95,8 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--sample" => arguments.sample = Some(number::<usize>(&argument, &value()?)?.max(1)),
             "--seed" => arguments.seed = number(&argument, &value()?)?,
             "--jobs" => arguments.jobs = number::<usize>(&argument, &value()?)?.max(1),
-            "--in-diff" => {
-                let file = value()?;
-                if !std::path::Path::new(&file).is_file() {
-                    return Err(format!("there is no file {file}"));
-                }
-                arguments.diff = Some(file);
-            }
+            "--in-diff" => arguments.diff = Some(file(value()?)?),
+            "--also" => arguments.also = Some(file(value()?)?),
             "--check" => arguments.check = true,
             area if AREAS.iter().any(|known| known.name == area) => arguments.areas.push(argument),
             _ => {
@@ -112,6 +109,13 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, Strin
         }
     }
     Ok(arguments)
+}
+
+fn file(path: String) -> Result<String, String> {
+    match std::path::Path::new(&path).is_file() {
+        true => Ok(path),
+        false => Err(format!("there is no file {path}")),
+    }
 }
 
 fn number<T: std::str::FromStr>(option: &str, value: &str) -> Result<T, String> {
@@ -130,6 +134,10 @@ fn run(arguments: &Arguments) -> Result<Report, String> {
         mutants.len(),
         arguments.seed
     );
+    if let Some(file) = &arguments.also {
+        let json = std::fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+        mutants.extend(mutant::read(&json)?);
+    }
     let mut report = Report::new(arguments.seed, possible);
 
     let equivalent = Equivalent::read()?;
@@ -173,9 +181,11 @@ fn try_all(
     report: &mut Report,
 ) -> Result<(), String> {
     let mut steps = BTreeMap::new();
-    for mutant in mutants {
-        steps.insert(mutant.area.name, bench.steps(mutant.area)?);
+    // All of them, so that a mistake in the table is not found only by those whom it concerns.
+    for area in AREAS {
+        steps.insert(area.name, bench.steps(area)?);
     }
+    steps.retain(|name, _| mutants.iter().any(|mutant| mutant.area.name == *name));
     bench.baseline(steps.values_mut().flatten())?;
 
     let elsewhere = |number: &usize| built.alone.contains(number) || built.broken.contains(number);

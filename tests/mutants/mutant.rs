@@ -55,29 +55,29 @@ pub fn list(areas: &[String], diff: Option<&str>) -> Result<Vec<Mutant>, String>
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     // Nothing is printed for a difference that changes no line that can be mutated.
-    if output.stdout.trim_ascii().is_empty() {
-        return Ok(Vec::new());
-    }
-    let listed: Vec<Value> =
-        serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
-    let mut mutants = Vec::new();
-    for mutant in &listed {
-        let mutant = read(mutant)?;
-        if areas.is_empty() || areas.iter().any(|name| name == mutant.area.name) {
-            mutants.push(mutant);
-        }
-    }
+    let mut mutants = match output.stdout.trim_ascii() {
+        [] => Vec::new(),
+        listed => read(listed)?,
+    };
+    mutants.retain(|mutant| areas.is_empty() || areas.iter().any(|name| name == mutant.area.name));
     mutants.sort_by(|a, b| (&a.file, a.begin, &a.name).cmp(&(&b.file, b.begin, &b.name)));
     Ok(mutants)
 }
 
-fn read(mutant: &Value) -> Result<Mutant, String> {
-    let text = |name: &str| mutant[name].as_str().map(str::to_owned);
+/// Reads mutants as cargo-mutants prints them.
+pub fn read(json: &[u8]) -> Result<Vec<Mutant>, String> {
+    let listed: Vec<Value> = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    listed.iter().map(read_one).collect()
+}
+
+fn read_one(mutant: &Value) -> Result<Mutant, String> {
+    // It takes an alias of `Result` for any type.
+    let text = |name: &str| Some(mutant[name].as_str()?.replace("QueryResult::from(", "Ok("));
     let place = |end: &str| {
         let number = |name: &str| usize::try_from(mutant["span"][end][name].as_u64()?).ok();
         Some((number("line")?, number("column")?))
     };
-    let strange = || format!("cargo-mutants says what is not understood: {mutant}");
+    let strange = || format!("this is no mutant as cargo-mutants prints it: {mutant}");
     let file = text("file").ok_or_else(strange)?;
     Ok(Mutant {
         name: text("name").ok_or_else(strange)?,

@@ -9,6 +9,7 @@ use crate::trial::Verdict;
 pub enum Outcome {
     Noticed(String),
     Endless(String),
+    Unclear(String),
     Missed,
     DoesNotCompile,
     Equivalent(String),
@@ -19,6 +20,7 @@ impl From<Verdict> for Outcome {
         match verdict {
             Verdict::NoticedBy(test) => Self::Noticed(test),
             Verdict::EndlessIn(step) => Self::Endless(step),
+            Verdict::UnclearIn(step) => Self::Unclear(step),
             Verdict::Missed => Self::Missed,
         }
     }
@@ -43,6 +45,7 @@ impl Report {
         let (what, why) = match &outcome {
             Outcome::Noticed(test) => ("noticed", test.as_str()),
             Outcome::Endless(step) => ("does not end", step.as_str()),
+            Outcome::Unclear(step) => ("unclear", step.as_str()),
             Outcome::Missed => ("MISSED", ""),
             Outcome::DoesNotCompile => ("does not compile", ""),
             Outcome::Equivalent(reason) => ("equivalent", reason.as_str()),
@@ -73,6 +76,7 @@ impl Report {
             let said = match outcome {
                 Outcome::Noticed(test) => format!("noticed by {test}"),
                 Outcome::Endless(step) => format!("{step} does not end"),
+                Outcome::Unclear(step) => format!("{step} fails by chance"),
                 Outcome::Missed => "missed".to_owned(),
                 Outcome::DoesNotCompile => "does not compile".to_owned(),
                 Outcome::Equivalent(reason) => format!("equivalent: {reason}"),
@@ -95,9 +99,9 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "| Area | Noticed | Do not end | Missed | Equivalent | Do not compile |"
+            "| Area | Noticed | Do not end | Missed | Unclear | Equivalent | Do not compile |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|")?;
         let mut areas: Vec<&str> = self.outcomes.iter().map(|(area, ..)| *area).collect();
         areas.sort_unstable();
         areas.dedup();
@@ -105,11 +109,12 @@ impl fmt::Display for Report {
             let count = |is: fn(&Outcome) -> bool| self.count(area, is);
             writeln!(
                 f,
-                "| {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} |",
                 area.unwrap_or("all"),
                 count(|outcome| matches!(outcome, Outcome::Noticed(_))),
                 count(|outcome| matches!(outcome, Outcome::Endless(_))),
                 count(|outcome| matches!(outcome, Outcome::Missed)),
+                count(|outcome| matches!(outcome, Outcome::Unclear(_))),
                 count(|outcome| matches!(outcome, Outcome::Equivalent(_))),
                 count(|outcome| matches!(outcome, Outcome::DoesNotCompile)),
             )?;

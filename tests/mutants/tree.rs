@@ -1,6 +1,6 @@
 //! A copy of the sources with mutants in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,6 +16,8 @@ const FEATURES: &str = "sqlite,postgres,libsql,d1";
 /// The only package in which mutants are behind switches: those of a macro act when the tests are
 /// compiled.
 const LIBRARY: &str = "covara-diesel/src/";
+/// Gets the switches themselves.
+const LIBRARY_ROOT: &str = "covara-diesel/src/lib.rs";
 
 /// The copy.
 pub struct Tree {
@@ -135,10 +137,8 @@ impl Tree {
 
     /// Puts the sources back that these mutants changed.
     pub fn restore(&self, mutants: &[Mutant]) -> Result<(), String> {
-        let library = "covara-diesel/src/lib.rs";
-        let files: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.file.as_str()).collect();
-        for file in files.into_iter().chain([library]) {
-            self.write(file, source(file)?.as_bytes())?;
+        for (file, content) in originals(mutants)? {
+            self.write(file, content.as_bytes())?;
         }
         Ok(())
     }
@@ -155,22 +155,22 @@ impl Tree {
         let mut alone: BTreeSet<usize> = (0..mutants.len()).filter(foreign).collect();
         let mut broken = BTreeSet::new();
         loop {
-            self.restore(mutants)?;
+            let mut contents = originals(mutants)?;
             let mut switched = Vec::new();
             let together = (0..mutants.len())
                 .filter(|number| !alone.contains(number) && !broken.contains(number));
             for (file, numbers) in by_file(mutants, together) {
                 let changed = switches::switched(&source(file)?, mutants, &numbers)?;
                 alone.extend(changed.impossible);
-                self.write(file, changed.source.as_bytes())?;
+                contents.insert(file, changed.source);
                 switched.push((file, changed.branches));
             }
-            let library = self.root.join("covara-diesel/src/lib.rs");
-            let text = fs::read_to_string(&library).map_err(|error| error.to_string())?;
-            self.write(
-                "covara-diesel/src/lib.rs",
-                (text + switches::MODULE).as_bytes(),
-            )?;
+            for (file, content) in &mut contents {
+                if *file == LIBRARY_ROOT {
+                    content.push_str(switches::MODULE);
+                }
+                self.write(file, content.as_bytes())?;
+            }
             let mistakes = match self.build(&[]) {
                 Ok(messages) => {
                     return Ok(Together {
@@ -295,11 +295,17 @@ fn culprits(
     (own, near)
 }
 
-fn by_file(
-    mutants: &[Mutant],
-    numbers: impl Iterator<Item = usize>,
-) -> std::collections::BTreeMap<&str, Vec<usize>> {
-    let mut files = std::collections::BTreeMap::<&str, Vec<usize>>::new();
+/// What these mutants, and switches, change.
+fn originals(mutants: &[Mutant]) -> Result<BTreeMap<&str, String>, String> {
+    let files = mutants.iter().map(|mutant| mutant.file.as_str());
+    files
+        .chain([LIBRARY_ROOT])
+        .map(|file| Ok((file, source(file)?)))
+        .collect()
+}
+
+fn by_file(mutants: &[Mutant], numbers: impl Iterator<Item = usize>) -> BTreeMap<&str, Vec<usize>> {
+    let mut files = BTreeMap::<&str, Vec<usize>>::new();
     for number in numbers {
         files.entry(&mutants[number].file).or_default().push(number);
     }
