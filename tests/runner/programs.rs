@@ -35,27 +35,7 @@ pub fn build(features: &str) -> Result<Vec<Program>, String> {
         let Ok(message) = serde_json::from_str::<Value>(&line) else {
             continue;
         };
-        let (Some(path), true, Some(name), Some(manifest)) = (
-            message["executable"].as_str(),
-            message["profile"]["test"].as_bool().unwrap_or_default(),
-            message["target"]["name"].as_str(),
-            message["manifest_path"].as_str(),
-        ) else {
-            continue;
-        };
-        programs.push(Program {
-            name: name.to_owned(),
-            path: path.into(),
-            folder: Path::new(manifest)
-                .parent()
-                .unwrap_or(Path::new("."))
-                .to_owned(),
-            libraries: message["target"]["kind"]
-                .as_array()
-                .is_some_and(|kinds| kinds.iter().any(|kind| kind == "proc-macro"))
-                .then(compiler_libraries)
-                .transpose()?,
-        });
+        programs.extend(Program::of_message(&message)?);
     }
     let status = cargo.wait().map_err(|error| error.to_string())?;
     if status.success() {
@@ -74,6 +54,31 @@ fn compiler_libraries() -> Result<String, String> {
 }
 
 impl Program {
+    /// The test program that a message of Cargo's names, if it names one.
+    pub fn of_message(message: &Value) -> Result<Option<Self>, String> {
+        let (Some(path), true, Some(name), Some(manifest)) = (
+            message["executable"].as_str(),
+            message["profile"]["test"].as_bool().unwrap_or_default(),
+            message["target"]["name"].as_str(),
+            message["manifest_path"].as_str(),
+        ) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            name: name.to_owned(),
+            path: path.into(),
+            folder: Path::new(manifest)
+                .parent()
+                .unwrap_or(Path::new("."))
+                .to_owned(),
+            libraries: message["target"]["kind"]
+                .as_array()
+                .is_some_and(|kinds| kinds.iter().any(|kind| kind == "proc-macro"))
+                .then(compiler_libraries)
+                .transpose()?,
+        }))
+    }
+
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command

@@ -1,0 +1,324 @@
+//! Which tests prove which part of the library.
+
+/// A part of the library.
+pub struct Area {
+    pub name: &'static str,
+    /// Files and folders. A file is of the area that names the longest part of its path.
+    pub paths: &'static [&'static str],
+    /// What may notice a mutant, in the order in which it is asked. What is quick, and most likely to
+    /// notice one, comes first.
+    pub proofs: &'static [Proof],
+}
+
+/// A step of `tests/run`: the name of a database in tests/suite/needs.rs or of a test program, and
+/// parts of the names of its tests. No part means every test.
+pub type Proof = (&'static str, &'static [&'static str]);
+
+const UNIT: &str = "covara_diesel";
+const SQLITE: &str = "SQLite file";
+const MEMORY: &str = "SQLite memory";
+const POSTGRES: &str = "PostgreSQL";
+const PGBOUNCER: &str = "PgBouncer";
+const PGLITE: &str = "PGlite";
+const LIBSQL: &str = "libSQL";
+const D1: &str = "D1";
+
+const ALL: &[&str] = &[];
+
+pub const AREAS: &[Area] = &[
+    Area {
+        name: "auth",
+        paths: &["covara-diesel/src/auth/"],
+        proofs: &[
+            (SQLITE, &["auth", "api_key"]),
+            (POSTGRES, &["auth"]),
+            (D1, &["auth"]),
+            (LIBSQL, &["auth"]),
+        ],
+    },
+    Area {
+        name: "search",
+        paths: &[
+            "covara-diesel/src/search/",
+            "covara-diesel/src/sqlite/search/",
+            "covara-diesel/src/postgres/search/",
+        ],
+        proofs: &[
+            (UNIT, &["search::"]),
+            (SQLITE, &["search", "bounds::"]),
+            (POSTGRES, &["search", "bounds::"]),
+            ("derive", &["searchable"]),
+            (D1, &["search"]),
+            (LIBSQL, &["search"]),
+            (MEMORY, &["search"]),
+        ],
+    },
+    Area {
+        name: "seed",
+        paths: &[
+            "covara-diesel/src/seed/",
+            "covara-diesel/src/sqlite/seed.rs",
+            "covara-diesel/src/sqlite/describe.rs",
+            "covara-diesel/src/postgres/copy.rs",
+            "covara-diesel/src/postgres/describe.rs",
+            "covara-diesel/src/postgres/seed.rs",
+            "covara-diesel/src/postgres/sequences.rs",
+            "covara-diesel/src/postgres/stage.rs",
+        ],
+        proofs: &[
+            (
+                SQLITE,
+                &["seed", "fixtures", "bounds::", "progress", "values"],
+            ),
+            ("derive", ALL),
+            (
+                POSTGRES,
+                &[
+                    "seed",
+                    "fixtures",
+                    "bounds::",
+                    "progress",
+                    "values",
+                    "owners",
+                    "pooled_work",
+                ],
+            ),
+            ("remote", &["seeds", "memory", "interrupted"]),
+            (LIBSQL, &["seed", "fixtures"]),
+            (D1, &["seed"]),
+            (PGBOUNCER, &["seed"]),
+            (PGLITE, &["seed"]),
+        ],
+    },
+    Area {
+        name: "fixture",
+        paths: &["covara-diesel/src/fixture/"],
+        proofs: &[
+            (UNIT, &["fixture::"]),
+            (SQLITE, &["fixtures", "bounds::", "command::", "values"]),
+            ("derive", &["fixtures"]),
+            (POSTGRES, &["fixtures", "bounds::", "command::", "values"]),
+            (LIBSQL, &["fixtures"]),
+        ],
+    },
+    Area {
+        name: "migrate",
+        paths: &[
+            "covara-diesel/src/migrate/",
+            "covara-diesel/src/sqlite/layout.rs",
+            "covara-diesel/src/postgres/history.rs",
+            "covara-diesel/src/postgres/layout.rs",
+        ],
+        proofs: &[
+            (
+                SQLITE,
+                &[
+                    "migrate",
+                    "boot",
+                    "adoption",
+                    "harness",
+                    "status",
+                    "command::",
+                    "doctor",
+                ],
+            ),
+            (
+                POSTGRES,
+                &[
+                    "migrate",
+                    "boot",
+                    "adoption",
+                    "harness",
+                    "status",
+                    "command::",
+                    "doctor",
+                    "neighbours",
+                    "frozen",
+                    "owners",
+                ],
+            ),
+            (D1, &["migrate", "boot", "adoption", "status"]),
+            (
+                LIBSQL,
+                &["migrate", "boot", "adoption", "status", "harness"],
+            ),
+            (
+                PGBOUNCER,
+                &["migrate", "boot", "adoption", "status", "harness"],
+            ),
+            (PGLITE, &["migrate", "boot", "adoption"]),
+        ],
+    },
+    Area {
+        name: "pool",
+        paths: &[
+            "covara-diesel/src/pool/",
+            "covara-diesel/src/sqlite/pool.rs",
+            "covara-diesel/src/sqlite/url.rs",
+            "covara-diesel/src/postgres/pool.rs",
+            "covara-diesel/src/remote/pool.rs",
+            "covara-diesel/src/remote/d1/pool.rs",
+            "covara-diesel/src/remote/libsql/pool.rs",
+        ],
+        proofs: &[
+            (UNIT, &["pool::", "url::"]),
+            (SQLITE, &["pool", "open", "private", "doctor", "command::"]),
+            ("open", ALL),
+            ("remote", &["pools", "environment", "secrets", "parsers"]),
+            (
+                POSTGRES,
+                &[
+                    "pool",
+                    "open",
+                    "doctor",
+                    "command::",
+                    "restarts",
+                    "time_outs",
+                    "tls",
+                    "failover",
+                    "pglite",
+                ],
+            ),
+            (D1, &["pool"]),
+            (MEMORY, &["pool", "open"]),
+        ],
+    },
+    Area {
+        name: "postgres",
+        paths: &["covara-diesel/src/postgres/"],
+        proofs: &[(POSTGRES, ALL), (PGBOUNCER, ALL), (PGLITE, ALL)],
+    },
+    Area {
+        name: "sqlite",
+        paths: &["covara-diesel/src/sqlite/"],
+        proofs: &[
+            (UNIT, &["sqlite::"]),
+            (SQLITE, ALL),
+            (MEMORY, ALL),
+            ("remote", &["wrangler", "pools"]),
+            ("open", ALL),
+        ],
+    },
+    Area {
+        name: "libsql",
+        paths: &["covara-diesel/src/remote/libsql/"],
+        proofs: &[
+            (UNIT, &["remote::"]),
+            ("remote", ALL),
+            (LIBSQL, ALL),
+            ("open", ALL),
+        ],
+    },
+    Area {
+        name: "d1",
+        paths: &["covara-diesel/src/remote/d1/"],
+        proofs: &[
+            (UNIT, &["remote::"]),
+            ("remote", ALL),
+            (D1, ALL),
+            ("open", ALL),
+        ],
+    },
+    Area {
+        name: "bridge",
+        paths: &["covara-diesel/src/remote/"],
+        proofs: &[
+            (UNIT, &["remote::"]),
+            ("remote", ALL),
+            (LIBSQL, ALL),
+            (D1, ALL),
+            ("open", ALL),
+        ],
+    },
+    Area {
+        name: "transaction",
+        paths: &[
+            "covara-diesel/src/connection.rs",
+            "covara-diesel/src/engine.rs",
+            "covara-diesel/src/dialect.rs",
+            "covara-diesel/src/transaction.rs",
+            "covara-diesel/src/typed.rs",
+            "covara-diesel/src/values.rs",
+        ],
+        proofs: &[
+            (SQLITE, ALL),
+            (POSTGRES, ALL),
+            ("remote", ALL),
+            (LIBSQL, ALL),
+            (D1, ALL),
+            (
+                PGBOUNCER,
+                &["transactions", "seed", "nested", "pooled_work"],
+            ),
+        ],
+    },
+    Area {
+        name: "doctor",
+        paths: &[
+            "covara-diesel/src/cli/",
+            "covara-diesel/src/cli_backends/",
+            "covara-diesel/src/doctor/",
+            "covara-diesel/src/sqlite/doctor.rs",
+            "covara-diesel/src/sqlite/export.rs",
+            "covara-diesel/src/postgres/between.rs",
+            "covara-diesel/src/postgres/doctor.rs",
+        ],
+        proofs: &[
+            (
+                SQLITE,
+                &[
+                    "doctor", "command", "program", "progress", "damaged", "private",
+                ],
+            ),
+            (
+                POSTGRES,
+                &[
+                    "doctor",
+                    "command",
+                    "program",
+                    "progress",
+                    "pglite",
+                    "poolers",
+                    "owners",
+                    "time_outs",
+                ],
+            ),
+            ("remote", &["wrangler"]),
+            ("open", ALL),
+        ],
+    },
+    Area {
+        name: "any",
+        paths: &["covara-diesel/src/any/", "covara-diesel/src/lib.rs"],
+        proofs: &[
+            ("open", ALL),
+            (SQLITE, &["open", "nested", "transactions"]),
+            (POSTGRES, &["open", "nested", "transactions", "pooled_work"]),
+            ("remote", &["multi", "harness", "user_code"]),
+        ],
+    },
+    Area {
+        name: "derive",
+        paths: &["covara-derive/src/"],
+        proofs: &[
+            ("derive", ALL),
+            ("derive-renamed", ALL),
+            (SQLITE, &["fixtures", "seed", "search", "open"]),
+            ("mistakes", ALL),
+        ],
+    },
+];
+
+/// The area of a file.
+pub fn of(file: &str) -> Option<&'static Area> {
+    AREAS
+        .iter()
+        .max_by_key(|area| length(area, file))
+        .filter(|area| length(area, file) > 0)
+}
+
+/// The length of the longest path of an area that a file is below.
+fn length(area: &Area, file: &str) -> usize {
+    let below = area.paths.iter().filter(|path| file.starts_with(**path));
+    below.map(|path| path.len()).max().unwrap_or_default()
+}
