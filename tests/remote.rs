@@ -20,6 +20,7 @@ mod remote {
     mod scripts;
     mod secrets;
     mod seeds;
+    mod streams;
     mod tls;
     mod user_code;
     mod wrangler;

@@ -81,7 +81,11 @@ impl<R: Remote> Lied<R> {
         if taken != (None, false) {
             let shown = String::from_utf8_lossy(body);
             assert_eq!(status, 200, "{shown}");
-            let document: Value = serde_json::from_slice(body).expect(&shown);
+            let document: Value = match serde_json::from_slice(body) {
+                // It is JSON, in a field that nobody reads, and no document to this reader.
+                Err(error) if error.to_string().starts_with("number out of range") => return taken,
+                read => read.expect(&shown),
+            };
             let there = ROWS
                 .iter()
                 .find_map(|place| document.pointer(place)?.as_array());

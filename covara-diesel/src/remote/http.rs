@@ -1,6 +1,7 @@
 //! Requests over HTTP: time-outs, and tries again where they can do no harm.
 
-use std::io;
+use std::io::{self, Read as _};
+use std::mem;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,19 @@ const TRIES: u32 = 5;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: String,
+}
+
+/// An error in the place of an answer.
+pub(super) struct NoReply {
+    pub(super) error: Error,
+    /// As much of an answer as came, if any did.
+    pub(super) came: Vec<u8>,
+}
+
+impl From<NoReply> for Error {
+    fn from(none: NoReply) -> Self {
+        none.error
+    }
 }
 
 /// Why there is no answer.
@@ -110,12 +124,14 @@ impl Http {
         body: &[u8],
         repeatable: bool,
         deadline: Instant,
-    ) -> QueryResult<Reply> {
+    ) -> Result<Reply, NoReply> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 0;
+        let mut came = Vec::new();
+        let told = |tried, came| self.told(tried).map_err(|error| NoReply { error, came });
         loop {
             tries += 1;
-            let tried = self.try_post(url, body, deadline);
+            let tried = self.try_post(url, body, deadline, &mut came);
             let last = tries == TRIES;
             let pause_now = pause.mul_f64(0.5 + 0.5 * some_fraction());
             let after = match &tried {
@@ -129,10 +145,10 @@ impl Http {
                     pause_now
                 }
                 Err(Failure::Lost(_)) if !last && repeatable => pause_now,
-                _ => return self.told(tried),
+                _ => return told(tried, came),
             };
             if after >= deadline.saturating_duration_since(Instant::now()) {
-                return self.told(tried);
+                return told(tried, came);
             }
             thread::sleep(after);
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -154,12 +170,15 @@ impl Http {
         }
     }
 
+    /// Sends JSON once; `came` holds what there is of an answer that cannot be used.
     fn try_post(
         &self,
         url: &str,
         body: &[u8],
         deadline: Instant,
+        came: &mut Vec<u8>,
     ) -> Result<(Reply, Option<Duration>), Failure> {
+        came.clear();
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = self.options.request_timeout.min(left);
         self.connections.reset();
@@ -183,17 +202,21 @@ impl Http {
             .get("retry-after")
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(Duration::from_secs);
-        let body = answer
+        answer
             .body_mut()
             .with_config()
             .limit(self.options.most_bytes)
-            .read_to_vec()
-            .map_err(|error| self.failure(error, limit))?;
-        let body = match String::from_utf8(body) {
+            .reader()
+            .read_to_end(came)
+            .map_err(|error| self.failure(error.into(), limit))?;
+        let body = match String::from_utf8(mem::take(came)) {
             Ok(body) => body,
             // An error page may be in any encoding.
             Err(error) if status >= 300 => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-            Err(_) => return Err(Failure::Unreadable("it is not UTF-8".to_owned())),
+            Err(error) => {
+                *came = error.into_bytes();
+                return Err(Failure::Unreadable("it is not UTF-8".to_owned()));
+            }
         };
         Ok((Reply { status, body }, after))
     }

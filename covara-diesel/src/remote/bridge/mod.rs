@@ -68,8 +68,9 @@ pub trait Driver: Sized + Send + 'static {
     /// Commits the transaction. Whatever comes of it, it is over.
     fn commit(&mut self) -> QueryResult<()>;
 
-    /// Rolls the transaction back. Whatever comes of it, it is over.
-    fn rollback(&mut self);
+    /// Rolls the transaction back. Whatever comes of it, it is over. An error says that it was
+    /// ended before, by SQL of the caller's.
+    fn rollback(&mut self) -> QueryResult<()>;
 
     /// Rolls the transaction back before its end: what follows in it is an error.
     fn abandon(&mut self);
@@ -408,7 +409,8 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     }
 
     fn undo_begin(&mut self) {
-        self.driver.rollback();
+        // Nothing was done in it.
+        let _ = self.driver.rollback();
     }
 
     fn execute_atomically(

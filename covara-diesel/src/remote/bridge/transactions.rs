@@ -53,7 +53,8 @@ impl<D: Driver> RemoteConnection<D> {
                 match catch_unwind(AssertUnwindSafe(|| self.observed_sql(sql, begin))) {
                     Ok(begun) => begun?,
                     Err(panic) => {
-                        self.driver.rollback();
+                        // Nothing was done in it.
+                        let _ = self.driver.rollback();
                         resume_unwind(panic);
                     }
                 }
@@ -104,10 +105,14 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
         conn.instrumentation
             .on_connection_event(InstrumentationEvent::rollback_transaction(depth));
         match NonZeroU32::new(depth.get() - 1) {
-            None => conn.observed_sql("ROLLBACK", |conn| {
-                conn.driver.rollback();
-                Ok(())
-            })?,
+            None => {
+                let rolled_back = conn.observed_sql("ROLLBACK", |conn| conn.driver.rollback());
+                change(
+                    &mut conn.transactions,
+                    TransactionDepthChange::DecreaseDepth,
+                )?;
+                return rolled_back;
+            }
             Some(outer) => {
                 let name = savepoint(outer);
                 let script = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");

@@ -225,7 +225,9 @@ impl Driver for D1 {
         Err(unsupported(NO_TRANSACTIONS))
     }
 
-    fn rollback(&mut self) {}
+    fn rollback(&mut self) -> QueryResult<()> {
+        Ok(())
+    }
 
     fn abandon(&mut self) {}
 

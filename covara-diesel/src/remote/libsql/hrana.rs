@@ -144,6 +144,36 @@ pub(super) struct Reply<'a> {
     pub(super) results: Vec<Outcome<'a>>,
 }
 
+/// The baton of an answer that may be broken or of another form behind it: `Some(None)` where
+/// the answer says that there is none.
+pub(super) fn baton(answer: &[u8]) -> Option<Option<String>> {
+    struct Head(Option<Option<String>>);
+
+    impl<'de> Visitor<'de> for &mut Head {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an answer")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+                if key == "baton" {
+                    self.0 = Some(map.next_value()?);
+                    break;
+                }
+                map.next_value::<de::IgnoredAny>()?;
+            }
+            Ok(())
+        }
+    }
+
+    let mut head = Head(None);
+    // Whatever is wrong with the rest is known already.
+    let _ = serde_json::Deserializer::from_slice(answer).deserialize_map(&mut head);
+    head.0
+}
+
 #[derive(serde::Deserialize)]
 pub(super) struct ServerError {
     pub(super) message: String,

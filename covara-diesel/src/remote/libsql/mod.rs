@@ -111,6 +111,9 @@ pub struct Libsql {
 /// As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout) on local files.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// A try with less time than this is not begun: that it found the database locked says more than
+/// that its answer came too late.
+const SHORTEST_TRY: Duration = Duration::from_millis(200);
 
 impl RemoteConnection<Libsql> {
     /// Runs `work` in a transaction that takes no lock for writing, so that any number can
@@ -194,6 +197,8 @@ impl Libsql {
                     Request::Close,
                 ];
                 let answer = self.unlocked(&requests, repeatable)?;
+                // A server that has not closed it would go on on it.
+                self.client.close();
                 let is_whole = answer.is_autocommit()?;
                 // Why a script broke off comes before what it left open.
                 let answer = answer.all_ran(count)?;
@@ -219,7 +224,7 @@ impl Libsql {
         loop {
             let answer = self.client.send(requests, repeatable, deadline)?;
             let is_in_time = begun.elapsed() < self.lock_wait
-                && (is_asked_for || Instant::now() + LOCK_PAUSE < first);
+                && (is_asked_for || Instant::now() + LOCK_PAUSE + SHORTEST_TRY < first);
             match answer.first_error() {
                 Some(error) if answer.ran() == 0 && is_locked(&error) && is_in_time => {
                     std::thread::sleep(LOCK_PAUSE);
@@ -310,7 +315,9 @@ impl Driver for Libsql {
         let count = stmts.len();
         // What a failure leaves open ends with the stream.
         let requests = [chain(stmts, false), Request::GetAutocommit, Request::Close];
-        let answer = self.unlocked(&requests, false)?.all_ran(count)?;
+        let answer = self.unlocked(&requests, false)?;
+        self.client.close();
+        let answer = answer.all_ran(count)?;
         let (_, results) = answer.into_results();
         let changed = results.iter().map(|result| result.changed);
         Ok(changed.skip(1).take(statements.len()).collect())
@@ -358,18 +365,20 @@ impl Driver for Libsql {
                 let commit = chain(vec![Stmt::of_text("COMMIT")], true);
                 let requests = [commit, Request::Close];
                 let answer = self.client.send(&requests, false, deadline);
-                self.client.forget();
+                self.client.close();
                 answer?.all_ran(1).map(drop)
             }
         }
     }
 
-    fn rollback(&mut self) {
-        if let Transaction::Open(_) = self.transaction {
-            // What the server does not hear of it finds out: an idle stream is closed.
-            self.client.close();
+    fn rollback(&mut self) -> QueryResult<()> {
+        // What the server does not hear of it finds out: an idle stream is closed.
+        self.client.close();
+        match std::mem::replace(&mut self.transaction, Transaction::None) {
+            // As it should be.
+            Transaction::None | Transaction::Open(_) | Transaction::Over(Over::Lost) => Ok(()),
+            Transaction::Over(over) => Err(over.error()),
         }
-        self.transaction = Transaction::None;
     }
 
     fn abandon(&mut self) {

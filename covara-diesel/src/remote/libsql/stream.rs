@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
 
-use super::hrana::{Pipeline, Reply, Request, ServerError};
+use super::hrana::{Pipeline, Reply, Request, ServerError, baton};
 use super::transaction::{Over, TRANSACTION_LOST};
 use super::url::Target;
 use crate::remote::error::{malformed, not_of_protocol, not_sent, statement_error};
@@ -26,6 +26,13 @@ struct Stream {
     baton: String,
     /// Where the server wants it to go on.
     base: Option<String>,
+}
+
+/// An exchange that failed.
+struct Broken {
+    error: Error,
+    /// By which the server may know the stream that is still open.
+    baton: Option<String>,
 }
 
 impl Client {
@@ -56,23 +63,17 @@ impl Client {
         self.stream.is_some()
     }
 
-    /// Lets the stream go that the last request has closed.
-    pub(super) fn forget(&mut self) {
-        self.stream = None;
-    }
-
     /// Closes the stream if one is open, which rolls its transaction back. One that cannot
     /// be closed ends by itself on the server.
     pub(super) fn close(&mut self) {
-        if self.stream.is_some() {
+        if let Some(stream) = self.stream.take() {
             let deadline = Instant::now() + Duration::from_secs(1);
-            let _ = self.send(&[Request::Close], false, deadline);
-            self.stream = None;
+            let _ = self.exchange(Some(&stream), &[Request::Close], false, deadline);
         }
     }
 
     /// Sends a pipeline on the open stream, or on a new one. A stream whose answer was lost
-    /// cannot go on, so nothing on it is `repeatable`.
+    /// cannot go on, so nothing on it is `repeatable`, and it is closed.
     pub(super) fn send(
         &mut self,
         requests: &[Request<'_>],
@@ -80,42 +81,82 @@ impl Client {
         deadline: Instant,
     ) -> QueryResult<Answer> {
         let stream = self.stream.take();
-        let base = match &stream {
-            Some(Stream {
-                base: Some(base), ..
-            }) => base,
-            _ => &self.base,
-        };
+        match self.exchange(stream.as_ref(), requests, repeatable, deadline) {
+            Ok((answer, next)) => {
+                self.stream = next;
+                Ok(answer)
+            }
+            Err(Broken { error, baton }) => {
+                // Where the request went: an address that was refused is sent nothing.
+                let base = stream.and_then(|stream| stream.base);
+                self.stream = baton.map(|baton| Stream { baton, base });
+                self.close();
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends a pipeline and reads the answer, with the stream as it goes on.
+    fn exchange(
+        &self,
+        stream: Option<&Stream>,
+        requests: &[Request<'_>],
+        repeatable: bool,
+        deadline: Instant,
+    ) -> Result<(Answer, Option<Stream>), Broken> {
+        let before = stream.and_then(|stream| stream.base.as_deref());
         let pipeline = Pipeline {
-            baton: stream.as_ref().map(|stream| stream.baton.as_str()),
+            baton: stream.map(|stream| stream.baton.as_str()),
             requests,
         };
+        // The server knows the stream by this as long as it has not seen the request.
+        let unseen = |error| Broken {
+            error,
+            baton: stream.map(|stream| stream.baton.clone()),
+        };
         let body = serde_json::to_vec(&pipeline)
-            .map_err(|error| Error::SerializationError(error.into()))?;
-        let url = format!("{base}/v3/pipeline");
+            .map_err(|error| unseen(Error::SerializationError(error.into())))?;
+        let url = format!("{}/v3/pipeline", before.unwrap_or(&self.base));
         let repeatable = repeatable && stream.is_none();
-        let reply = self.http.post(&url, &body, repeatable, deadline)?;
+        let reply =
+            self.http
+                .post(&url, &body, repeatable, deadline)
+                .map_err(|none| match baton(&none.came) {
+                    Some(baton) => Broken {
+                        error: none.error,
+                        baton,
+                    },
+                    None => unseen(none.error),
+                })?;
         if reply.status != 200 {
-            return Err(self.refusal(reply.status, &reply.body));
+            return Err(unseen(self.refusal(reply.status, &reply.body)));
         }
-        let (answer, next) = Answer::read(reply.body, requests.len(), &self.http)?;
-        let before = stream.and_then(|stream| stream.base);
-        self.stream = self.next(next, before)?;
-        Ok(answer)
+        let read = Answer::read(&reply.body, requests.len(), &self.http)
+            .and_then(|(read, next)| Ok((read, self.next(next, before)?)));
+        match read {
+            Ok((mut answer, next)) => {
+                answer.body = reply.body;
+                Ok((answer, next))
+            }
+            Err(error) => match baton(reply.body.as_bytes()) {
+                Some(baton) => Err(Broken { error, baton }),
+                None => Err(unseen(error)),
+            },
+        }
     }
 
     /// The stream as it goes on: where it was `before`, unless the server says otherwise.
-    fn next(&self, next: Option<Stream>, before: Option<String>) -> QueryResult<Option<Stream>> {
+    fn next(&self, next: Option<Stream>, before: Option<&str>) -> QueryResult<Option<Stream>> {
         let Some(mut stream) = next else {
             return Ok(None);
         };
         if let Some(base) = &mut stream.base {
-            if !self.accepts(base, before.as_deref().unwrap_or(&self.base)) {
+            if !self.accepts(base, before.unwrap_or(&self.base)) {
                 return Err(malformed("it wants to go on at a URL that is not accepted"));
             }
             base.truncate(base.trim_end_matches('/').len());
         }
-        stream.base = stream.base.or(before);
+        stream.base = stream.base.or_else(|| before.map(str::to_owned));
         Ok(Some(stream))
     }
 
@@ -194,10 +235,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Reads the answer that came by `http`.
-    fn read(body: String, requests: usize, http: &Http) -> QueryResult<(Self, Option<Stream>)> {
+    /// Reads the answer that came by `http`; its text is still to be put into it.
+    fn read(body: &str, requests: usize, http: &Http) -> QueryResult<(Self, Option<Stream>)> {
         let reply: Reply<'_> =
-            serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+            serde_json::from_str(body).map_err(|error| not_of_protocol(&error))?;
         if reply.results.len() != requests {
             return Err(malformed("not one result for each request"));
         }
@@ -225,7 +266,7 @@ impl Answer {
                 let Some(result) = result else { break };
                 let changed = usize::try_from(result.affected_row_count).unwrap_or(usize::MAX);
                 results.push(Ran {
-                    rows: result.parts(&body)?,
+                    rows: result.parts(body)?,
                     changed,
                 });
             }
@@ -238,7 +279,7 @@ impl Answer {
             results,
             error: first_error,
             autocommit,
-            body,
+            body: String::new(),
         };
         Ok((answer, stream))
     }
