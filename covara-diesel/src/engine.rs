@@ -21,17 +21,27 @@ pub struct Inspection {
     pub tables: Vec<TableLayout>,
     /// What keeps search indexes current, by its name, where an earlier version made it.
     pub outdated: Vec<String>,
-    /// Those of the internal tables that there is no reason to trust.
+    /// Those of the internal tables and functions that there is no reason to trust.
     pub strangers: Vec<Stranger>,
 }
 
-/// A table that a role owns which there is no reason to trust.
+/// A table or function that a role owns which there is no reason to trust.
 #[derive(Debug, Clone)]
 pub struct Stranger {
-    /// Name of the table.
+    /// Name of the table, or of the function with `()` behind it.
     pub table: String,
     /// The role that owns it.
     pub owner: String,
+}
+
+/// What a [`Stranger`] owns, as errors name it.
+pub(crate) fn what(name: &str) -> String {
+    let kind = if name.ends_with("()") {
+        "function"
+    } else {
+        "table"
+    };
+    format!("{kind} {name}")
 }
 
 /// Failures that mean the same on each engine and need their own advice.

@@ -7,15 +7,15 @@ use support::boot;
 use support::postgres::TestDb;
 
 /// A database with three roles of its own, in which everybody may create tables.
-struct Roles {
-    conn: PgConnection,
-    db: TestDb,
-    app: String,
-    mallory: String,
+pub(super) struct Roles {
+    pub(super) conn: PgConnection,
+    pub(super) db: TestDb,
+    pub(super) app: String,
+    pub(super) mallory: String,
 }
 
 impl Roles {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -37,18 +37,18 @@ impl Roles {
     }
 
     /// Goes on as a role, or as the superuser.
-    fn be(&mut self, role: &str) {
+    pub(super) fn be(&mut self, role: &str) {
         self.conn
             .batch_execute(&format!("RESET SESSION AUTHORIZATION; {role}"))
             .unwrap();
     }
 
-    fn be_app(&mut self) {
+    pub(super) fn be_app(&mut self) {
         let app = self.app.clone();
         self.be(&format!("SET SESSION AUTHORIZATION {app}"));
     }
 
-    fn be_mallory(&mut self) {
+    pub(super) fn be_mallory(&mut self) {
         let mallory = self.mallory.clone();
         self.be(&format!("SET SESSION AUTHORIZATION {mallory}"));
     }

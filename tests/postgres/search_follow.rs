@@ -245,6 +245,9 @@ fn no_write_fails_whatever_has_become_of_key_notes_and_rights() {
         "ALTER TABLE places ALTER id TYPE NUMERIC",
         "ALTER TABLE places RENAME id TO number; ALTER TABLE places ADD id BIGINT",
         "DROP TABLE __covara_search_1_notes",
+        "ALTER TABLE __covara_search_1_notes RENAME TO moved",
+        "ALTER TABLE __covara_search_1_notes RENAME TO moved;
+         CREATE TABLE __covara_search_1_notes (other TEXT NOT NULL)",
         "REVOKE ALL ON __covara_search_1_notes FROM CURRENT_USER",
     ] {
         let (db, mut conn) = followed(PLAIN);
@@ -276,6 +279,38 @@ fn no_write_fails_whatever_has_become_of_key_notes_and_rights() {
         drop(other);
         leave(conn, &role);
     }
+}
+
+#[test]
+fn no_write_fails_after_the_schema_was_renamed() {
+    let db = TestDb::new();
+    let mut conn = db.connect_directly();
+    let conn = &mut conn;
+    run(
+        conn,
+        &format!("CREATE SCHEMA \"100% a'b\"; SET search_path = \"100% a'b\"; {PLAIN}"),
+    );
+    assert_eq!(follow(conn), Followed::Created);
+    run(conn, "INSERT INTO places VALUES (1, 'before')");
+    assert_eq!(found(conn, "before"), ["1"]);
+    for later in [
+        "ALTER SCHEMA \"100% a'b\" RENAME TO moved",
+        "CREATE SCHEMA other; ALTER TABLE moved.__covara_search_1_notes SET SCHEMA other",
+    ] {
+        run(conn, &format!("{later}; SET search_path = moved"));
+        run(
+            conn,
+            "INSERT INTO places VALUES (2, 'after'); UPDATE places SET name = 'changed' WHERE id = 1;
+             DELETE FROM places WHERE id = 2; TRUNCATE places; INSERT INTO places VALUES (1, 'before')",
+        );
+        assert_eq!(found(conn, "before"), ["1"], "a search does not fail");
+        assert!(follow(conn).cause().is_some());
+        assert_eq!(follow(conn), Followed::Unchanged);
+        run(conn, "INSERT INTO places VALUES (3, 'third')");
+        assert_eq!(found(conn, "third"), ["3"]);
+        run(conn, "DELETE FROM places WHERE id = 3");
+    }
+    run(conn, "DROP SCHEMA other CASCADE; DROP SCHEMA moved CASCADE");
 }
 
 /// A role of this test's own, with no rights.

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use super::{Finding, Report, Severity};
+use crate::engine::what;
 use crate::migrate::{MigrationStatus, TableFit, TableState};
 
 impl Finding {
@@ -54,9 +55,10 @@ fn of_migrations(status: &MigrationStatus) -> Vec<Finding> {
     let mut findings: Vec<Finding> = status.misfits().map(of_table).collect();
     findings.extend(status.strangers.iter().map(|(table, owner)| {
         Finding::problem(format!(
-            "table {table} belongs to the role {owner}, and everybody may create tables in its \
-             schema, so anybody may have made it: change its owner, or trust that role by \
-             MigrateOptions::trust_owner; and REVOKE CREATE ON SCHEMA … FROM PUBLIC"
+            "{} belongs to the role {owner}, and everybody may create such in its schema, so \
+             anybody may have made it: change its owner, or trust that role by \
+             MigrateOptions::trust_owner; and REVOKE CREATE ON SCHEMA … FROM PUBLIC",
+            what(table)
         ))
     }));
     let pending = status.pending().count();

@@ -2,6 +2,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use crate::dialect::Dialect;
+use crate::engine::what;
 
 /// A failure of the database; Diesel's migrations hand out nothing more exact.
 pub(super) type Source = Box<dyn StdError + Send + Sync>;
@@ -74,16 +75,17 @@ pub enum MigrateError {
         dialect: Dialect,
     },
 
-    /// A table belongs to a role that there is no reason to trust, in a schema where everybody
-    /// may create tables. See
+    /// An internal table, or a table or function of a search index, belongs to a role that there
+    /// is no reason to trust, in a schema where everybody may create such. See
     /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner).
     #[error(
-        "table {table} belongs to the role {owner}, and everybody may create tables in its \
-         schema, so anybody may have made it: drop it or change its owner, or trust that role by \
-         MigrateOptions::trust_owner; and REVOKE CREATE ON SCHEMA … FROM PUBLIC"
+        "{} belongs to the role {owner}, and everybody may create such in its schema, so anybody \
+         may have made it: drop it or change its owner, or trust that role by \
+         MigrateOptions::trust_owner; and REVOKE CREATE ON SCHEMA … FROM PUBLIC",
+        what(table)
     )]
     StrangersTable {
-        /// Name of the table.
+        /// Name of the table, or of the function with `()` behind it.
         table: String,
         /// The role that owns it.
         owner: String,

@@ -185,14 +185,23 @@ pub(crate) struct CatalogueRow {
     pub(crate) suspect: Option<String>,
 }
 
-/// Takes the names out that stand for outdated parts of search indexes.
-pub(crate) fn take_outdated(rows: &mut Vec<CatalogueRow>) -> Vec<String> {
-    let is_outdated = |row: &mut CatalogueRow| row.table_name.starts_with("__covara_search_");
-    let outdated = rows.extract_if(.., is_outdated);
-    let mut names: Vec<String> = outdated.map(|row| row.table_name).collect();
+/// Takes out what is of search indexes: names that stand for outdated parts of them, and what has
+/// a suspect owner.
+pub(crate) fn take_search(rows: &mut Vec<CatalogueRow>) -> (Vec<String>, Vec<Stranger>) {
+    let is_of_search = |row: &mut CatalogueRow| row.table_name.starts_with("__covara_search_");
+    let (mut outdated, mut suspects) = (Vec::new(), Vec::new());
+    for row in rows.extract_if(.., is_of_search) {
+        let Some(owner) = row.suspect else {
+            outdated.push(row.table_name);
+            continue;
+        };
+        let mark = if row.kind == "function" { "()" } else { "" };
+        let table = format!("{}{mark}", row.table_name);
+        suspects.push(Stranger { table, owner });
+    }
     // One for each column.
-    names.dedup();
-    names
+    outdated.dedup();
+    (outdated, suspects)
 }
 
 /// Sorts rows that come ordered by table and column into tables, what the query read of the

@@ -82,7 +82,7 @@ impl MigrateOptions {
     /// anybody could have made the internal tables before this library does, with triggers that
     /// run with the rights of whoever writes. So there they must belong to the role that asks, to
     /// one that it is a member of, to the owner of the schema or of the database, or to a
-    /// superuser. Otherwise see [`MigrateError::StrangersTable`].
+    /// superuser; and so must tables and functions of search indexes. Otherwise see [`MigrateError::StrangersTable`].
     pub fn trust_owner(mut self, owner: impl Into<String>) -> Self {
         self.trusted_owners.push(owner.into());
         self

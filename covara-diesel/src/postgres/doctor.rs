@@ -5,10 +5,11 @@ use std::fs;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use super::between;
 use super::pool::{connect, takes_any_host};
+use super::{between, owners};
 use crate::dialect::Dialect;
 use crate::doctor::{Between, Finding, Report, Setting};
+use crate::engine::{Stranger, what};
 use crate::migrate;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 
@@ -46,6 +47,7 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
     let settings = settings(&mut conn).map_err(setup)?;
     let named = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
     let migrations = migrate::status(&mut conn);
+    let others = owners::others(&mut conn).map_err(setup)?;
     let (between, remark) = between::look(&mut conn, url, named, &facts.version);
     // The settings for a transaction pooler of any make are Hyperdrive's.
     let driver = match (&between, named) {
@@ -67,6 +69,7 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
         findings: remark.into_iter().collect(),
     };
     look_at_access(&facts, &mut report);
+    report.findings.extend(others.into_iter().map(of_other));
     look_at_room(&facts, &mut report);
     look_at_settings(&mut report);
     look_at_what_is_between(&mut report);
@@ -187,6 +190,15 @@ fn look_at_access(facts: &Facts, report: &mut Report) {
             "the server is a standby and takes no writes: connect to the primary",
         ));
     }
+}
+
+fn of_other(Stranger { table, owner }: Stranger) -> Finding {
+    Finding::hint(format!(
+        "{} belongs to the role {owner}, which could make it although not everybody may: what \
+         {owner} puts on it, such as triggers and policies, has the rights of whoever uses it. If \
+         that role is not to be trusted, change the owner",
+        what(&table)
+    ))
 }
 
 fn look_at_room(facts: &Facts, report: &mut Report) {

@@ -34,12 +34,6 @@ struct Table {
     suspect: Option<String>,
 }
 
-const TABLE: &str = "
-SELECT CASE WHEN pg_get_userbyid(relowner) <> current_user
-                AND has_schema_privilege('public', relnamespace, 'CREATE')
-            THEN pg_get_userbyid(relowner)::text END AS suspect
-FROM pg_catalog.pg_class WHERE oid = to_regclass($1)";
-
 pub(super) fn of_application<C>(
     conn: &mut C,
     trusted: &[String],
@@ -47,7 +41,12 @@ pub(super) fn of_application<C>(
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let table = diesel::sql_query(TABLE)
+    let table = diesel::sql_query(format!(
+        "SELECT {} AS suspect FROM pg_catalog.pg_class
+         WHERE oid = CAST(pg_catalog.to_regclass($1) AS oid)",
+        owners::suspect("relowner", "relnamespace")
+    ));
+    let table = table
         .bind::<Text, _>(DIESELS)
         .get_result::<Table>(conn)
         .optional()?;

@@ -4,11 +4,12 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Text, Timestamp};
 
+use super::search::FUNCTION_VERSION;
 use super::{history, owners};
 use crate::connection::DatabaseConnection;
 use crate::engine::Inspection;
 use crate::migrate::layout::{
-    CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_outdated,
+    CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_search,
 };
 
 impl TypeName<Pg> for Text {
@@ -33,39 +34,63 @@ pub(super) fn expected() -> [TableLayout; 4] {
 /// caller's transaction; `query_to_xml` runs its text only for the row that says it does. Who
 /// owns a table matters only where everybody may make one.
 ///
-/// Behind them come the trigger functions of search indexes that anybody may execute, or that
-/// run SQL from arguments, as those of earlier versions do.
-const TABLES: &str = "
-SELECT * FROM (SELECT t.relname::text AS table_name, c.attname::text AS column_name,
-       c.atttypid::regtype::text AS kind, c.attnotnull AS not_null,
+/// Behind them come the tables and functions of search indexes that others own where everybody
+/// may make such, and the trigger functions of one's own that earlier versions made, or that
+/// anybody may execute.
+fn tables() -> String {
+    format!(
+        "
+SELECT * FROM (SELECT CAST(t.relname AS text) AS table_name, CAST(c.attname AS text) AS column_name,
+       CAST(CAST(c.atttypid AS regtype) AS text) AS kind, c.attnotnull AS not_null,
        c.atthasdef OR c.attidentity <> '' AS has_default,
-       COALESCE(array_position(k.conkey, c.attnum), 0) AS key_position,
-       CASE WHEN t.relname = '__covara_migrations' AND c.attname = 'version'
-                AND s.suspect IS NULL THEN
-           query_to_xml(format('SELECT version FROM %I.__covara_migrations', n.nspname),
-                        false, false, '')::text
+       COALESCE(pg_catalog.array_position(k.conkey, c.attnum), 0) AS key_position,
+       CASE WHEN t.relname = '{history}' AND c.attname = 'version' AND s.suspect IS NULL THEN
+           CAST(pg_catalog.query_to_xml(
+               pg_catalog.format('SELECT version FROM %I.{history}', n.nspname),
+               false, false, '') AS text)
        END AS history,
        s.suspect
 FROM pg_catalog.pg_class AS t
-CROSS JOIN LATERAL (SELECT CASE
-    WHEN pg_get_userbyid(t.relowner) <> current_user
-        AND has_schema_privilege('public', t.relnamespace, 'CREATE')
-    THEN pg_get_userbyid(t.relowner)::text END AS suspect) AS s
-JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = current_schema()
+CROSS JOIN LATERAL (SELECT {table_suspect} AS suspect) AS s
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = current_schema
 JOIN pg_catalog.pg_attribute AS c ON c.attrelid = t.oid AND c.attnum > 0 AND NOT c.attisdropped
 LEFT JOIN pg_catalog.pg_constraint AS k ON k.conrelid = t.oid AND k.contype = 'p'
 WHERE t.relkind IN ('r', 'p')
   AND t.relname IN ('auth_sessions', 'auth_accounts', 'auth_api_keys',
-                    'auth_verification_tokens', '__covara_migrations')
+                    'auth_verification_tokens', '{history}')
 ORDER BY t.relname, c.attnum) AS columns
 UNION ALL
-SELECT f.proname::text, '', '', false, false, 0, NULL, NULL
+SELECT CAST(t.relname AS text), '', '', false, false, 0, NULL, s.suspect
+FROM pg_catalog.pg_class AS t
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = current_schema
+CROSS JOIN LATERAL (SELECT {table_suspect} AS suspect) AS s
+WHERE t.relname >= '__covara_search_' AND t.relname < '__covara_search`'
+  AND t.relkind IN ('r', 'p', 'v', 'm', 'f') AND s.suspect IS NOT NULL
+UNION ALL
+SELECT CAST(f.proname AS text), '', 'function', false, false, 0, NULL, s.suspect
 FROM pg_catalog.pg_proc AS f
-JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace AND n.nspname = current_schema()
-WHERE f.proname LIKE '\\_\\_covara\\_search\\_%\\_notes\\_write' AND (
-    f.prosrc LIKE '%TG_ARGV%' OR f.proacl IS NULL
-    OR EXISTS (SELECT FROM aclexplode(f.proacl) AS x WHERE x.grantee = 0)
-)";
+JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace AND n.nspname = current_schema
+CROSS JOIN LATERAL (SELECT {function_suspect} AS suspect) AS s
+WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
+  AND pg_catalog.right(CAST(f.proname AS text), 12) = '_notes_write' AND f.pronargs = 0
+  AND (s.suspect IS NOT NULL OR (
+      f.prorettype = CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)
+      AND EXISTS (
+          SELECT FROM pg_catalog.pg_class AS d
+          WHERE d.relnamespace = f.pronamespace AND d.relowner = f.proowner
+            AND d.relname = CAST(pg_catalog.left(CAST(f.proname AS text), -12) AS name)
+      )
+      AND (
+          pg_catalog.strpos(f.prosrc, '{version}') = 0 OR f.proacl IS NULL
+          OR EXISTS (SELECT FROM pg_catalog.aclexplode(f.proacl) AS x WHERE x.grantee = '0')
+      )
+  ))",
+        history = history::INTERNAL,
+        table_suspect = owners::suspect("t.relowner", "t.relnamespace"),
+        function_suspect = owners::suspect("f.proowner", "f.pronamespace"),
+        version = FUNCTION_VERSION,
+    )
+}
 
 /// The history is not read where everybody could have made its table: a policy of its owner's
 /// would run with the rights of the reader.
@@ -73,12 +98,13 @@ pub(super) fn inspect<C>(conn: &mut C, trusted: &[String]) -> QueryResult<Inspec
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let mut rows = diesel::sql_query(TABLES).load::<CatalogueRow>(conn)?;
-    let outdated = take_outdated(&mut rows);
-    let (tables, history, suspects) = gather(rows);
+    let mut rows = diesel::sql_query(tables()).load::<CatalogueRow>(conn)?;
+    let (outdated, of_search) = take_search(&mut rows);
+    let (tables, history, mut suspects) = gather(rows);
     let is_suspect = suspects
         .iter()
         .any(|suspect| suspect.table == history::INTERNAL);
+    suspects.extend(of_search);
     let strangers = owners::strangers(conn, suspects, trusted)?;
     let history = if is_suspect && strangers.is_empty() {
         Some(history::versions(conn, history::INTERNAL)?)
@@ -104,11 +130,11 @@ SELECT w.index_name FROM (VALUES
     ('auth_api_key_userid_idx', 'auth_api_keys', 'userId'),
     ('auth_api_key_prefix_idx', 'auth_api_keys', 'keyPrefix')
 ) AS w (index_name, table_name, column_name)
-JOIN pg_catalog.pg_namespace AS n ON n.nspname = current_schema()
-JOIN pg_catalog.pg_class AS t ON t.relnamespace = n.oid AND t.relname = w.table_name
-JOIN pg_catalog.pg_attribute AS c ON c.attrelid = t.oid AND c.attname = w.column_name
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = current_schema
+JOIN pg_catalog.pg_class AS t ON t.relnamespace = n.oid AND CAST(t.relname AS text) = w.table_name
+JOIN pg_catalog.pg_attribute AS c ON c.attrelid = t.oid AND CAST(c.attname AS text) = w.column_name
 WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS o
-                  WHERE o.relnamespace = n.oid AND o.relname = w.index_name)
+                  WHERE o.relnamespace = n.oid AND CAST(o.relname AS text) = w.index_name)
   AND EXISTS (SELECT 1 FROM pg_catalog.pg_index AS x
               JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
               JOIN pg_catalog.pg_am AS a ON a.oid = i.relam AND a.amname = 'btree'

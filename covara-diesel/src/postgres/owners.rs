@@ -1,4 +1,4 @@
-//! Whose tables can be trusted.
+//! Whose tables and functions can be trusted.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -7,35 +7,70 @@ use diesel::sql_types::{Array, Text};
 use crate::connection::DatabaseConnection;
 use crate::engine::Stranger;
 
+/// Whether the role `r` of `pg_roles` could do harm in that schema anyway, or is one whose rights
+/// this role was given.
+///
+/// Before PostgreSQL 16 a role may make anybody a member of itself, so such a membership says
+/// nothing.
+///
+/// Here as in every query that a superuser may send where strangers may create functions, all
+/// functions are named with their schema, and both sides of an operator have the types that the
+/// server's own has: of two that fit, the one that fits exactly is called, whosever it is.
+fn is_trusted(schema: &str) -> String {
+    format!(
+        "(r.rolsuper
+    OR r.oid IN (
+        WITH RECURSIVE memberships AS (
+            SELECT m.roleid FROM pg_catalog.pg_auth_members AS m
+            JOIN pg_catalog.pg_roles AS me ON me.oid = m.member
+            WHERE me.rolname = current_user AND m.grantor <> m.roleid
+            UNION
+            SELECT m.roleid FROM pg_catalog.pg_auth_members AS m
+            JOIN memberships ON memberships.roleid = m.member
+            WHERE m.grantor <> m.roleid
+        )
+        SELECT roleid FROM memberships
+    )
+    OR r.oid = (SELECT datdba FROM pg_catalog.pg_database
+                WHERE datname = pg_catalog.current_database())
+    OR r.oid = (SELECT nspowner FROM pg_catalog.pg_namespace WHERE oid = {schema}))"
+    )
+}
+
+/// Where everybody may create something in the schema, the name of the owner if that is another
+/// role, else NULL; both given as SQL of their oid.
+pub(super) fn suspect(owner: &str, schema: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.pg_get_userbyid({owner}) <> current_user
+             AND pg_catalog.has_schema_privilege('public', {schema}, 'CREATE')
+         THEN CAST(pg_catalog.pg_get_userbyid({owner}) AS text) END"
+    )
+}
+
+/// The same without the roles that can be trusted.
+pub(super) fn stranger(owner: &str, schema: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.pg_get_userbyid({owner}) <> current_user
+             AND pg_catalog.has_schema_privilege('public', {schema}, 'CREATE')
+             AND NOT EXISTS (
+                 SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = {owner} AND {}
+             )
+         THEN CAST(pg_catalog.pg_get_userbyid({owner}) AS text) END",
+        is_trusted(schema)
+    )
+}
+
+const CURRENT_SCHEMA: &str =
+    "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema)";
+
 #[derive(QueryableByName)]
 struct Owner {
     #[diesel(sql_type = Text)]
     owner: String,
 }
 
-/// Those of the roles $1 that could do harm anyway, or whose rights this role was given.
-///
-/// Before PostgreSQL 16 a role may make anybody a member of itself, so such a membership says
-/// nothing.
-const TRUSTED: &str = "
-WITH RECURSIVE memberships AS (
-    SELECT m.roleid FROM pg_catalog.pg_auth_members AS m
-    JOIN pg_catalog.pg_roles AS me ON me.oid = m.member
-    WHERE me.rolname = current_user AND m.grantor <> m.roleid
-    UNION
-    SELECT m.roleid FROM pg_catalog.pg_auth_members AS m
-    JOIN memberships ON memberships.roleid = m.member
-    WHERE m.grantor <> m.roleid
-)
-SELECT r.rolname::text AS owner FROM pg_catalog.pg_roles AS r
-WHERE r.rolname = ANY($1) AND (
-    r.rolsuper
-    OR r.oid IN (SELECT roleid FROM memberships)
-    OR r.oid = (SELECT datdba FROM pg_catalog.pg_database WHERE datname = current_database())
-    OR r.oid = (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = current_schema()))";
-
-/// Those of the tables whose owner is not to be trusted, neither by what the server knows nor
-/// by the user's word.
+/// Those of the tables in the current schema whose owner is not to be trusted, neither by what
+/// the server knows nor by the user's word.
 pub(super) fn strangers<C>(
     conn: &mut C,
     mut suspects: Vec<Stranger>,
@@ -49,9 +84,51 @@ where
         return Ok(suspects);
     }
     let owners: Vec<&str> = suspects.iter().map(|suspect| &*suspect.owner).collect();
-    let known = diesel::sql_query(TRUSTED)
-        .bind::<Array<Text>, _>(owners)
-        .load::<Owner>(conn)?;
+    let known = diesel::sql_query(format!(
+        "SELECT CAST(r.rolname AS text) AS owner FROM pg_catalog.pg_roles AS r
+         WHERE CAST(r.rolname AS text) = ANY ($1) AND {}",
+        is_trusted(CURRENT_SCHEMA)
+    ))
+    .bind::<Array<Text>, _>(owners)
+    .load::<Owner>(conn)?;
     suspects.retain(|suspect| !known.iter().any(|known| known.owner == suspect.owner));
     Ok(suspects)
+}
+
+/// The internal tables, and the tables and functions of search indexes, in the current schema
+/// that another role owns, although not everybody may create such: because somebody let it.
+pub(super) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        name: String,
+        #[diesel(sql_type = Text)]
+        owner: String,
+    }
+    let rows = diesel::sql_query(format!(
+        "SELECT o.name, CAST(r.rolname AS text) AS owner FROM (
+             SELECT CAST(t.relname AS text) AS name, t.relowner AS owner, t.relnamespace AS schema
+             FROM pg_catalog.pg_class AS t
+             WHERE t.relkind IN ('r', 'p', 'v', 'm', 'f') AND (
+                 t.relname IN ('auth_sessions', 'auth_accounts', 'auth_api_keys',
+                               'auth_verification_tokens', '__covara_migrations',
+                               '__diesel_schema_migrations')
+                 OR t.relname >= '__covara_search_' AND t.relname < '__covara_search`'
+             )
+             UNION ALL
+             SELECT CAST(f.proname AS text) || '()', f.proowner, f.pronamespace
+             FROM pg_catalog.pg_proc AS f
+             WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
+         ) AS o JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner
+         WHERE o.schema = {CURRENT_SCHEMA} AND r.rolname <> current_user
+             AND NOT pg_catalog.has_schema_privilege('public', o.schema, 'CREATE')
+             AND NOT {} ORDER BY 1",
+        is_trusted("o.schema")
+    ))
+    .load::<Row>(conn)?;
+    let strangers = rows.into_iter().map(|row| Stranger {
+        table: row.name,
+        owner: row.owner,
+    });
+    Ok(strangers.collect())
 }

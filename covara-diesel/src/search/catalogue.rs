@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use diesel::QueryResult;
 use diesel::query_builder::QueryFragment;
 
 use super::definition::IndexDefinition;
 use super::engine::SearchEngine;
-use super::entry::{CATALOGUE, Entry, EntryRow, text};
+use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::reindex::{self, Reindexed};
 use super::sql::Sql;
@@ -42,7 +41,7 @@ where
     Transaction::begin(conn, |conn| conn.begin_write(Duration::ZERO)).map_err(of::<C>)
 }
 
-fn row<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+fn row<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
@@ -57,24 +56,18 @@ pub(super) fn find<C>(conn: &mut C, name: &str) -> Result<Option<Entry>, SearchE
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
-    let row = row(conn, name).map_err(of::<C>)?;
+    let row = row(conn, name)?;
     row.filter(|row| row.ready)
         .map(|row| Entry::new(name, row))
         .transpose()
 }
 
-/// The index of that number. The catalogue must be there.
+/// The index of that number.
 pub(super) fn numbered<C>(conn: &mut C, number: i64) -> Result<Option<Entry>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
-    let mut sql = Sql::once(format!("SELECT name FROM {CATALOGUE} WHERE number = "));
-    sql.bind(number);
-    let name = {
-        let mut rows = conn.load(sql).map_err(of::<C>)?;
-        let row = rows.next().transpose().map_err(of::<C>)?;
-        row.and_then(|row| text(&row, 0))
-    };
+    let name = C::Backend::name_of(conn, number)?;
     name.map_or(Ok(None), |name| find(conn, &name))
 }
 
@@ -92,11 +85,11 @@ pub(super) fn create<C>(
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
-    let mut found = row(conn, name).map_err(of::<C>)?;
+    let mut found = row(conn, name)?;
     if found.is_none() {
-        C::Backend::create_catalogue(conn).map_err(of::<C>)?;
-        atomically(conn, &[Entry::reserve(name, definition)])?;
-        found = row(conn, name).map_err(of::<C>)?;
+        let catalogue = C::Backend::create_catalogue(conn)?;
+        atomically(conn, &[Entry::reserve(&catalogue, name, definition)])?;
+        found = row(conn, name)?;
     }
     let missing = || SearchError::UnknownIndex {
         index: name.to_owned(),
@@ -104,7 +97,8 @@ where
     let found = found.ok_or_else(missing)?;
     let mut new = false;
     if !found.ready {
-        let entry = Entry::of(found.number, name, definition.clone(), None);
+        found.refuse_strangers(definition)?;
+        let entry = Entry::of(found.number, name, definition.clone(), None).at(found.home);
         let mut statements: Vec<Sql<'_>> = C::Backend::lock(&entry).into_iter().collect();
         statements.extend(C::Backend::create(&entry, conn.is_remote()));
         statements.push(entry.set_ready());
@@ -162,7 +156,7 @@ pub(super) fn delete<C>(conn: &mut C, name: &str) -> Result<bool, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
-    let Some(row) = row(conn, name).map_err(of::<C>)? else {
+    let Some(row) = row(conn, name)? else {
         return Ok(false);
     };
     let ready = row.ready;
@@ -197,7 +191,7 @@ where
             definition = definition.current();
         }
         definition.check()?;
-        let changed = Entry::of(entry.number, name, definition, None);
+        let changed = Entry::of(entry.number, name, definition, None).at(entry.home.clone());
         let mut statements: Vec<Sql<'_>> = C::Backend::lock(&changed).into_iter().collect();
         let at = statements.len();
         statements.push(entry.set_definition(&changed.definition));

@@ -39,11 +39,6 @@ pub trait SearchEngine: Engine {
     #[doc(hidden)]
     type Words: WordSink;
 
-    /// In a query of the catalogue, 1 where the connection may index what was noted, as far as
-    /// that can be told.
-    #[doc(hidden)]
-    const MAY_REFRESH: &'static str;
-
     /// What stands before and after a [`list`](Self::list) of values of which one is enough.
     #[doc(hidden)]
     const ONE_OF: (&'static str, &'static str);
@@ -63,13 +58,19 @@ pub trait SearchEngine: Engine {
 
     /// The row of the catalogue with that name, also where there is no catalogue.
     #[doc(hidden)]
-    fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+    fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Makes the catalogue, unless it is there.
+    /// The name of the index with that number, also where there is no catalogue.
     #[doc(hidden)]
-    fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
+    fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
+    where
+        C: DatabaseConnection<Backend = Self>;
+
+    /// Makes the catalogue, unless it is there, and returns its name as SQL.
+    #[doc(hidden)]
+    fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
     where
         C: DatabaseConnection<Backend = Self>;
 

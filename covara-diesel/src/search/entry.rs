@@ -7,9 +7,19 @@ use super::definition::{FieldKind, IndexDefinition};
 use super::engine::SearchEngine;
 use super::error::SearchError;
 use super::sql::Sql;
+use crate::engine::Stranger;
 
 /// The table that lists the indexes of a database.
 pub(crate) const CATALOGUE: &str = "__covara_search_indexes";
+
+/// Where the tables of an index are, each as what stands before a table's name in SQL: a schema
+/// with its dot on PostgreSQL, nothing on SQLite.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Home {
+    pub(crate) catalogue: String,
+    /// That of the documents, the notes and what writes notes.
+    pub(crate) tables: String,
+}
 
 /// A row of the catalogue.
 #[derive(Debug)]
@@ -22,23 +32,28 @@ pub struct EntryRow {
     pub(crate) reindexed: Option<String>,
     /// Whether the connection may index what was noted, as far as that is known.
     pub(crate) may_refresh: bool,
+    pub(crate) home: Home,
+    /// Those of its tables and functions that there is no reason to trust.
+    pub(crate) strangers: Vec<Stranger>,
 }
 
 impl EntryRow {
-    /// The columns that are read of it.
-    pub(crate) fn columns<DB: SearchEngine>() -> String {
-        format!("number, definition, ready, reindexed, {}", DB::MAY_REFRESH)
+    /// Refuses what strangers own and an index of this definition uses.
+    pub(super) fn refuse_strangers(&self, definition: &IndexDefinition) -> Result<(), SearchError> {
+        let documents = documents(self.number);
+        let is_used =
+            |stranger: &&Stranger| definition.table.is_some() || stranger.table == documents;
+        match self.strangers.iter().find(is_used) {
+            Some(stranger) => Err(stranger.clone().into()),
+            None => Ok(()),
+        }
     }
+}
 
-    pub(crate) fn read<'r, DB: SearchEngine>(row: &impl Row<'r, DB>) -> Option<Self> {
-        Some(Self {
-            number: integer(row, 0)?,
-            definition: text(row, 1)?,
-            ready: integer(row, 2)? == 1,
-            reindexed: text(row, 3),
-            may_refresh: integer(row, 4) == Some(1),
-        })
-    }
+/// The name of a table of documents. By number: SQLite tells no upper from lower case, and
+/// PostgreSQL's names are short.
+fn documents(number: i64) -> String {
+    format!("__covara_search_{number}")
 }
 
 /// An index that is there.
@@ -49,6 +64,7 @@ pub struct Entry {
     pub(crate) definition: IndexDefinition,
     pub(crate) reindexed: Option<String>,
     pub(super) may_refresh: bool,
+    pub(crate) home: Home,
     /// Those of the searched fields.
     pub(super) analyzers: Vec<Analyzer>,
 }
@@ -64,10 +80,12 @@ impl Entry {
                 index: name.to_owned(),
             });
         }
-        let may_refresh = row.may_refresh;
+        row.refuse_strangers(&definition)?;
+        let (may_refresh, home) = (row.may_refresh, row.home);
         let entry = Self::of(row.number, name, definition, row.reindexed);
         Ok(Self {
             may_refresh,
+            home,
             ..entry
         })
     }
@@ -86,24 +104,39 @@ impl Entry {
             definition,
             reindexed,
             may_refresh: false,
+            home: Home::default(),
             analyzers,
         }
     }
 
-    /// Its table of documents. Named by number: SQLite tells no upper from lower case, and
-    /// PostgreSQL's names are short.
-    pub(crate) fn documents(&self) -> String {
-        format!("__covara_search_{}", self.number)
+    /// The same, with tables in that place.
+    pub(super) fn at(self, home: Home) -> Self {
+        Self { home, ..self }
     }
 
-    /// Its words: the full-text table on SQLite, the index on PostgreSQL.
+    fn catalogue(&self) -> String {
+        format!("{}{CATALOGUE}", self.home.catalogue)
+    }
+
+    /// Its table of documents.
+    pub(crate) fn documents(&self) -> String {
+        format!("{}{}", self.home.tables, documents(self.number))
+    }
+
+    /// Its words: the full-text table on SQLite, the index on PostgreSQL, which is where its
+    /// table is.
     pub(crate) fn words(&self) -> String {
-        format!("__covara_search_{}_words", self.number)
+        format!("{}_words", documents(self.number))
     }
 
     /// The rows of the watched table that were written.
     pub(crate) fn notes(&self) -> String {
-        format!("__covara_search_{}_notes", self.number)
+        format!("{}{}", self.home.tables, self.notes_name())
+    }
+
+    /// The same without the place.
+    pub(crate) fn notes_name(&self) -> String {
+        format!("{}_notes", documents(self.number))
     }
 
     /// The columns of its documents: names, separated by commas, each after `prefix`.
@@ -142,7 +175,10 @@ impl Entry {
 
     /// Writes the definition down, and that the tables are there.
     pub(super) fn set_ready(&self) -> Sql<'static> {
-        let mut sql = Sql::once(format!("UPDATE {CATALOGUE} SET ready = 1, definition = "));
+        let mut sql = Sql::once(format!(
+            "UPDATE {} SET ready = 1, definition = ",
+            self.catalogue()
+        ));
         sql.bind(self.definition.to_json());
         sql.push(" WHERE ready = 0 AND number = ").bind(self.number);
         sql
@@ -152,7 +188,8 @@ impl Entry {
     /// else has changed it.
     pub(super) fn set_definition(&self, definition: &IndexDefinition) -> Sql<'static> {
         let mut sql = Sql::once(format!(
-            "UPDATE {CATALOGUE} SET reindexed = '', definition = "
+            "UPDATE {} SET reindexed = '', definition = ",
+            self.catalogue()
         ));
         sql.bind(definition.to_json());
         sql.push(" WHERE number = ").bind(self.number);
@@ -163,7 +200,7 @@ impl Entry {
 
     /// Writes down that the index follows another table, or other columns of it.
     pub(super) fn set_table(&self, definition: &IndexDefinition) -> Sql<'static> {
-        let mut sql = Sql::once(format!("UPDATE {CATALOGUE} SET definition = "));
+        let mut sql = Sql::once(format!("UPDATE {} SET definition = ", self.catalogue()));
         sql.bind(definition.to_json());
         sql.push(" WHERE number = ").bind(self.number);
         sql.push(" AND definition = ")
@@ -174,7 +211,7 @@ impl Entry {
     /// Writes down how far the documents have been indexed again.
     pub(super) fn set_reindexed(&self, id: Option<String>) -> Sql<'static> {
         let mut sql = Sql::new();
-        sql.push(format!("UPDATE {CATALOGUE} SET reindexed = "));
+        sql.push(format!("UPDATE {} SET reindexed = ", self.catalogue()));
         sql.bind(super::sql::Bind::Text(id.map(Into::into)));
         sql.push(" WHERE number = ").bind(self.number);
         // Fields that were added meanwhile begin anew.
@@ -187,7 +224,8 @@ impl Entry {
     /// the definition.
     pub(super) fn set_current(&self) -> Sql<'static> {
         let mut sql = Sql::once(format!(
-            "UPDATE {CATALOGUE} SET reindexed = NULL, definition = "
+            "UPDATE {} SET reindexed = NULL, definition = ",
+            self.catalogue()
         ));
         sql.bind(self.definition.current().to_json());
         sql.push(" WHERE number = ").bind(self.number);
@@ -197,15 +235,19 @@ impl Entry {
     }
 
     pub(super) fn remove(&self) -> Sql<'static> {
-        let mut sql = Sql::once(format!("DELETE FROM {CATALOGUE} WHERE number = "));
+        let mut sql = Sql::once(format!("DELETE FROM {} WHERE number = ", self.catalogue()));
         sql.bind(self.number);
         sql
     }
 
-    /// Enters a name, with tables still to be made.
-    pub(super) fn reserve(name: &str, definition: &IndexDefinition) -> Sql<'static> {
+    /// Enters a name in a catalogue, given as SQL, with tables still to be made.
+    pub(super) fn reserve(
+        catalogue: &str,
+        name: &str,
+        definition: &IndexDefinition,
+    ) -> Sql<'static> {
         let mut sql = Sql::once(format!(
-            "INSERT INTO {CATALOGUE} (name, definition) VALUES ("
+            "INSERT INTO {catalogue} (name, definition) VALUES ("
         ));
         sql.bind(name.to_owned()).push(", ");
         sql.bind(definition.to_json());

@@ -2,7 +2,7 @@ use diesel::result::Error;
 
 use super::definition::FieldKind;
 use crate::connection::message;
-use crate::engine::{Engine, Fault};
+use crate::engine::{Engine, Fault, Stranger, what};
 
 /// Why a call of a search adapter failed.
 #[derive(Debug, thiserror::Error)]
@@ -170,6 +170,25 @@ pub enum SearchError {
         what: String,
     },
 
+    /// A table or function of an index belongs to a role that there is no reason to trust, in a
+    /// schema where everybody may create such. PostgreSQL only. Nothing of it was read, written
+    /// or executed: what its owner has put on it would have had the rights of this connection.
+    ///
+    /// Trusted are the connection's own role, those that it is a member of, the owners of the
+    /// schema and of the database, and superusers.
+    #[error(
+        "{} belongs to the role {owner}, and everybody may create such in its schema, so anybody \
+         may have made it: drop it or change its owner, or make this role a member of {owner}; and \
+         REVOKE CREATE ON SCHEMA … FROM PUBLIC",
+        what(table)
+    )]
+    StrangersTable {
+        /// Name of the table, or of the function with `()` behind it.
+        table: String,
+        /// The role that owns it.
+        owner: String,
+    },
+
     /// Another writer kept its lock for too long.
     #[error("another writer kept the database locked; try again, or raise the busy timeout")]
     Locked {
@@ -209,6 +228,12 @@ pub enum SearchError {
         /// The database's own error.
         source: Error,
     },
+}
+
+impl From<Stranger> for SearchError {
+    fn from(Stranger { table, owner }: Stranger) -> Self {
+        Self::StrangersTable { table, owner }
+    }
 }
 
 impl SearchError {

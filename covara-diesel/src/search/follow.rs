@@ -200,12 +200,36 @@ where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     for name in notes {
-        let number = name.split('_').find_map(|part| part.parse().ok());
-        let entry = number.map(|number| catalogue::numbered(conn, number));
-        if let Some(Ok(Some(entry))) = entry {
-            // Whoever may not do it is told by `follow`.
+        let Some(number) = name.split('_').find_map(|part| part.parse().ok()) else {
+            continue;
+        };
+        // Whoever may not do it is told by `follow`.
+        let _ = apart(conn, |conn| {
+            let Some(entry) = catalogue::numbered(conn, number)? else {
+                return Ok(());
+            };
             let _ = atomically(conn, &C::Backend::protect(&entry));
-            let _ = mend(conn, &entry);
-        }
+            let _ = apart(conn, |conn| mend(conn, &entry));
+            Ok(())
+        });
     }
+}
+
+/// Does `work` in a transaction where there are such, so that its failure spoils none of the
+/// caller's.
+fn apart<C, T>(
+    conn: &mut C,
+    work: impl FnOnce(&mut C) -> Result<T, SearchError>,
+) -> Result<T, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
+    if !conn.has_transactions() {
+        return work(conn);
+    }
+    let begin = |conn: &mut C| conn.begin_read_committed();
+    let mut transaction = Transaction::begin(conn, begin).map_err(of::<C>)?;
+    let done = work(transaction.conn())?;
+    transaction.commit().map_err(of::<C>)?;
+    Ok(done)
 }

@@ -145,8 +145,13 @@
 //! to index, all rights on them and `SELECT` on the table. Where row-level security hides rows
 //! from a role, it does not index.
 //!
+//! On PostgreSQL all of an index is in one schema, that of the first `__covara_search_indexes` in
+//! the `search_path`, or the first schema of the path. Where everybody may create tables in it,
+//! they must belong to a role that there is a reason to trust; see
+//! [`SearchError::StrangersTable`].
+//!
 //! The triggers never fail a write of yours: they note no NULL as a key, and do nothing where
-//! they cannot, as after a change of the key's name or type. [`follow`](SearchAdapter::follow)
+//! they cannot, as after a change of the key's name or type, or of the schema's on PostgreSQL. [`follow`](SearchAdapter::follow)
 //! sees at the next boot that the table was dropped and created again, rebuilt, renamed or
 //! restored, that its partitions have changed, or that the triggers are missing or disabled; it
 //! mends what is wrong, indexes all rows again, and [says why](Followed).
@@ -232,7 +237,7 @@ pub use crate::search_adapters::*;
 pub(crate) use definition::{FieldKind as Kind, WatchedTable};
 pub(crate) use document::{Batch, ColumnValue, Document, Documents};
 pub(crate) use engine::{Guard, WordSink};
-pub(crate) use entry::{CATALOGUE, Entry, EntryRow, integer, text};
+pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, integer, text};
 pub(crate) use follow::{Mending, mend_outdated};
 pub(crate) use plan::Plan;
 pub(crate) use refresh::{BATCH, Noted, Patience, Refreshed};

@@ -7,7 +7,7 @@ use diesel::sqlite::Sqlite;
 use crate::connection::DatabaseConnection;
 use crate::engine::Inspection;
 use crate::migrate::layout::{
-    CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_outdated,
+    CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_search,
 };
 
 impl TypeName<Sqlite> for Text {
@@ -49,7 +49,7 @@ where
     C: DatabaseConnection<Backend = Sqlite>,
 {
     let mut rows = diesel::sql_query(COLUMNS).load::<CatalogueRow>(conn)?;
-    let outdated = take_outdated(&mut rows);
+    let (outdated, _) = take_search(&mut rows);
     let (mut tables, history, _) = gather(rows);
     for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
         column.kind = affinity(&column.kind).to_owned();

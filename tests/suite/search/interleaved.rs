@@ -1,6 +1,6 @@
 //! Two connections of which one does its work between two statements of the other's.
 
-use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery};
+use covara_diesel::search::{Field, Filter, IndexDefinition, SearchAdapter, SearchQuery};
 use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use serde_json::json;
@@ -130,4 +130,28 @@ fn reindexing_does_not_overwrite_what_was_written_meanwhile() {
     assert_eq!(ids(conn, &SearchQuery::new("old")), ["2"]);
     let source = Fts.find(conn, "docs", "1").unwrap().unwrap();
     assert_eq!(source["n"], 2);
+}
+
+#[test]
+fn reindexing_does_not_bring_back_what_was_deleted_meanwhile() {
+    let (db, mut conn) = index_of(&numbered(0..1, &Field::text()));
+    let conn = &mut conn;
+    for id in ["1", "2"] {
+        Fts.index(conn, "docs", id, &json!({"f0": "old", "n": 1}))
+            .unwrap();
+    }
+    let more = IndexDefinition::new().field("n", Field::integer());
+    Fts.add_fields(conn, "docs", &more).unwrap();
+    let (told, done) = std::sync::mpsc::channel();
+    between(&db, conn, "SELECT d.id, d.source", move |other| {
+        assert!(Fts.delete(other, "docs", "1").unwrap());
+        told.send(()).unwrap();
+    });
+    Fts.reindex(conn, "docs", 10).unwrap();
+    end(conn);
+    done.try_recv().expect("the other one's work came between");
+    assert_eq!(ids(conn, &SearchQuery::new("old")), ["2"]);
+    assert_eq!(Fts.find(conn, "docs", "1").unwrap(), None);
+    let filled = SearchQuery::new("old").filter(Filter::is("n", 1));
+    assert_eq!(ids(conn, &filled), ["2"], "the other one is indexed again");
 }

@@ -1,6 +1,8 @@
 //! Full-text search by `tsvector` and GIN.
 
 mod follow;
+mod lookup;
+mod names;
 mod read;
 mod refresh;
 mod tables;
@@ -18,7 +20,10 @@ use crate::search::{
     Batch, Bind, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
     SearchEngine, SearchError, Sql,
 };
+use lookup::By;
 use words::Words;
+
+pub(super) use names::FUNCTION_VERSION;
 
 /// Full-text search on PostgreSQL, by `tsvector` and a GIN index. Needs no extension.
 ///
@@ -49,13 +54,6 @@ impl SearchAdapter for PostgresFts {
 impl SearchEngine for Pg {
     type Words = Words;
 
-    /// A failed statement would spoil the transaction that it is in.
-    const MAY_REFRESH: &'static str =
-        "CAST(CASE WHEN current_setting('transaction_read_only') = 'off'
-             AND has_table_privilege(to_regclass('__covara_search_' || number || '_notes'), 'SELECT')
-             AND has_table_privilege(to_regclass('__covara_search_' || number || '_notes'), 'DELETE')
-         THEN 1 ELSE 0 END AS bigint)";
-
     const ONE_OF: (&'static str, &'static str) = (" = ANY (", ")");
 
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
@@ -81,14 +79,23 @@ impl SearchEngine for Pg {
         FromSql::<Double, Pg>::from_sql(value).ok()
     }
 
-    fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+    fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        tables::read_entry(conn, name)
+        let found = lookup::find(conn, By::Name(name))?;
+        Ok(found.and_then(|found| found.index).map(|(_, row)| row))
     }
 
-    fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
+    fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        let found = lookup::find(conn, By::Number(number))?;
+        Ok(found.and_then(|found| found.index).map(|(name, _)| name))
+    }
+
+    fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
     where
         C: DatabaseConnection<Backend = Self>,
     {

@@ -68,7 +68,8 @@ where
     let table = entry.definition.table.as_ref();
     let mut sql = Sql::new();
     sql.push(format!(
-        "SELECT 1 WHERE EXISTS (SELECT FROM {}) AND row_security_active(CAST(to_regclass(",
+        "SELECT 1 WHERE EXISTS (SELECT FROM {})
+             AND pg_catalog.row_security_active(CAST(pg_catalog.to_regclass(",
         entry.notes()
     ));
     sql.bind(table.map_or_else(String::new, |watched| watched.table.clone()));

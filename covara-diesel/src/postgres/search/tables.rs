@@ -1,73 +1,23 @@
 //! The catalogue and the tables of an index.
 
-use diesel::QueryResult;
 use diesel::pg::Pg;
-use diesel::result::Error;
 
+use super::lookup::{self, By};
 use crate::connection::DatabaseConnection;
-use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql};
+use crate::search::{CATALOGUE, Entry, Kind, SearchError, Sql};
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The
 /// second is the number of the index, or 0 for the catalogue.
 const LOCKS: i32 = i32::from_be_bytes(*b"csea");
 
-/// What does not exist must not be asked for in a transaction: that would end it.
-pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+/// Makes the catalogue in the current schema, unless there is one, and returns its name as SQL.
+pub(super) fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    if conn.is_in_transaction()? && !has_catalogue(conn)? {
-        return Ok(None);
-    }
-    match entry(conn, name) {
-        Err(error) => match has_catalogue(conn) {
-            Ok(false) => Ok(None),
-            // It may have been made in between.
-            Ok(true) => entry(conn, name),
-            Err(_) => Err(error),
-        },
-        found => found,
-    }
-}
-
-fn entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
-where
-    C: DatabaseConnection<Backend = Pg>,
-{
-    let mut sql = Sql::new();
-    sql.push(format!(
-        "SELECT {} FROM {CATALOGUE} WHERE name = ",
-        EntryRow::columns::<Pg>()
-    ));
-    sql.bind(name);
-    let mut rows = conn.load(sql)?;
-    let Some(row) = rows.next().transpose()? else {
-        return Ok(None);
-    };
-    EntryRow::read(&row).map(Some).ok_or_else(|| {
-        Error::DeserializationError(format!("a row of {CATALOGUE} is not as written").into())
-    })
-}
-
-fn has_catalogue<C>(conn: &mut C) -> QueryResult<bool>
-where
-    C: DatabaseConnection<Backend = Pg>,
-{
-    let mut sql = Sql::new();
-    sql.push(format!(
-        "SELECT 1 WHERE to_regclass('{CATALOGUE}') IS NOT NULL"
-    ));
-    let mut rows = conn.load(sql)?;
-    Ok(rows.next().transpose()?.is_some())
-}
-
-/// Looks first: for a table that is there, CREATE would send a notice.
-pub(super) fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
-where
-    C: DatabaseConnection<Backend = Pg>,
-{
-    if has_catalogue(conn)? {
-        return Ok(());
+    // Looks first: for a table that is there, CREATE would send a notice.
+    if let Some(found) = lookup::find(conn, By::Name(""))? {
+        return Ok(found.catalogue);
     }
     let create = Sql::once(format!(
         "CREATE TABLE IF NOT EXISTS {CATALOGUE} (
@@ -80,7 +30,14 @@ where
     ));
     // Two that create a table at once fail each other, whatever IF NOT EXISTS says.
     conn.execute_atomically(&[&lock_number(0), &create])
-        .map(drop)
+        .map_err(SearchError::of::<Pg>)?;
+    // Somebody else may have made it meanwhile.
+    let found = lookup::find(conn, By::Name(""))?;
+    found
+        .map(|found| found.catalogue)
+        .ok_or_else(|| SearchError::Unreadable {
+            what: format!("no table {CATALOGUE} in the schemas of the search_path"),
+        })
 }
 
 /// The arguments of the functions that lock.

@@ -6,19 +6,56 @@ use crate::search::{Batch, Bind, ColumnValue, Document, Entry, Guard, Kind, Sql}
 
 /// One array per column, so that the statement is the same for any number of documents.
 pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
-    let table = entry.documents();
-    let version = entry.definition.row_version();
-    let list = entry.column_list("");
+    match guard {
+        Guard::None => insert(entry, documents),
+        Guard::Older => update(entry, documents),
+    }
+}
+
+/// Writes new documents and others.
+fn insert<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
     let mut sql = Sql::new();
     sql.push(format!(
-        "INSERT INTO {table} AS d (id, version, words, source{list}) \
-         SELECT v.id, {version}, CAST(v.words AS tsvector), v.source{} FROM unnest(",
+        "INSERT INTO {} AS d (id, version, words, source{}) \
+         SELECT v.id, {}, CAST(v.words AS tsvector), v.source{} FROM ",
+        entry.documents(),
+        entry.column_list(""),
+        entry.definition.row_version(),
         entry.column_list("v.")
     ));
+    push_rows(entry, documents, &mut sql);
+    sql.push(format!(
+        " ON CONFLICT (id) DO UPDATE SET words = excluded.words, {}",
+        entry.replacements()
+    ));
+    sql
+}
+
+/// Writes documents that are there as an older definition made them. One that was deleted since
+/// it was read stays deleted.
+fn update<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
+    let version = entry.definition.row_version();
+    let columns = entry.definition.columns();
+    let columns = columns.map(|(number, ..)| format!(", c{number} = v.c{number}"));
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "UPDATE {} AS d SET version = {version}, words = CAST(v.words AS tsvector), \
+         source = v.source{} FROM ",
+        entry.documents(),
+        columns.collect::<String>()
+    ));
+    push_rows(entry, documents, &mut sql);
+    sql.push(format!(" WHERE d.id = v.id AND d.version < {version}"));
+    sql
+}
+
+/// The documents as rows `v`.
+fn push_rows<'d>(entry: &Entry, documents: Batch<'d>, sql: &mut Sql<'d>) {
     let texts = |text: fn(Document<'d>) -> Option<&'d str>| {
         let texts = documents.iter().map(text);
         Bind::Texts(texts.map(|text| text.map(Cow::Borrowed)).collect())
     };
+    sql.push("unnest(");
     sql.bind(texts(|document| Some(document.id()))).push(", ");
     sql.bind(texts(|document| document.words().next().flatten()));
     sql.push(", ");
@@ -26,15 +63,10 @@ pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> S
     for (at, (_, _, field)) in entry.definition.columns().enumerate() {
         sql.push(", ").bind(column(documents, at, field.kind()));
     }
-    sql.push(format!(") AS v (id, words, source{list})"));
     sql.push(format!(
-        " ON CONFLICT (id) DO UPDATE SET words = excluded.words, {}",
-        entry.replacements()
+        ") AS v (id, words, source{})",
+        entry.column_list("")
     ));
-    if let Guard::Older = guard {
-        sql.push(" WHERE d.version < excluded.version");
-    }
-    sql
 }
 
 /// The values of one column.

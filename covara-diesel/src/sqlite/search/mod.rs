@@ -17,7 +17,7 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::connection::DatabaseConnection;
 use crate::search::{
-    Batch, Bind, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
+    Batch, Bind, CATALOGUE, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
     SearchAdapter, SearchEngine, SearchError, Sql, WordSink,
 };
 
@@ -76,9 +76,6 @@ impl WordSink for Words {
 impl SearchEngine for Sqlite {
     type Words = Words;
 
-    /// A read-only connection says so when it writes.
-    const MAY_REFRESH: &'static str = "1";
-
     const ONE_OF: (&'static str, &'static str) = list::ONE_OF;
 
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
@@ -108,18 +105,26 @@ impl SearchEngine for Sqlite {
         number.then(|| value.read_double())
     }
 
-    fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
+    fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        tables::read_entry(conn, name)
+        tables::read_entry(conn, name).map_err(SearchError::of::<Self>)
     }
 
-    fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
+    fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        tables::create_catalogue(conn)
+        tables::name_of(conn, number).map_err(SearchError::of::<Self>)
+    }
+
+    fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
+    where
+        C: DatabaseConnection<Backend = Self>,
+    {
+        tables::create_catalogue(conn).map_err(SearchError::of::<Self>)?;
+        Ok(CATALOGUE.to_owned())
     }
 
     /// One writer at a time is all that SQLite has.

@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 
 use crate::connection::{DatabaseConnection, message};
 use crate::search::definition::MOST_SEARCHED;
-use crate::search::{CATALOGUE, Entry, EntryRow, Kind, Sql, integer};
+use crate::search::{CATALOGUE, Entry, EntryRow, Home, Kind, Sql, integer, text};
 
 pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
 where
@@ -16,8 +16,7 @@ where
 {
     let mut sql = Sql::new();
     sql.push(format!(
-        "SELECT {} FROM {CATALOGUE} WHERE name = ",
-        EntryRow::columns::<Sqlite>()
+        "SELECT number, definition, ready, reindexed FROM {CATALOGUE} WHERE name = "
     ));
     sql.bind(name);
     match entry(conn, sql) {
@@ -35,9 +34,38 @@ where
     let Some(row) = rows.next().transpose()? else {
         return Ok(None);
     };
-    EntryRow::read(&row).map(Some).ok_or_else(|| {
+    let read = || {
+        Some(EntryRow {
+            number: integer(&row, 0)?,
+            definition: text(&row, 1)?,
+            ready: integer(&row, 2)? == 1,
+            reindexed: text(&row, 3),
+            // A read-only connection says so when it writes.
+            may_refresh: true,
+            home: Home::default(),
+            strangers: Vec::new(),
+        })
+    };
+    read().map(Some).ok_or_else(|| {
         Error::DeserializationError(format!("a row of {CATALOGUE} is not as written").into())
     })
+}
+
+pub(super) fn name_of<C>(conn: &mut C, number: i64) -> QueryResult<Option<String>>
+where
+    C: DatabaseConnection<Backend = Sqlite>,
+{
+    let mut sql = Sql::once(format!("SELECT name FROM {CATALOGUE} WHERE number = "));
+    sql.bind(number);
+    let row = match conn.load(sql) {
+        Ok(mut rows) => rows.next().transpose(),
+        Err(error) => Err(error),
+    };
+    match row {
+        Ok(row) => Ok(row.and_then(|row| text(&row, 0))),
+        Err(error) if is_missing_catalogue(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_missing_catalogue(error: &Error) -> bool {

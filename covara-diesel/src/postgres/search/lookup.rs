@@ -1,0 +1,175 @@
+//! Finds an index: in one schema, and only what nobody else could have put there.
+
+use diesel::pg::Pg;
+use serde_json::Value;
+
+use super::tables::quoted;
+use crate::connection::DatabaseConnection;
+use crate::engine::Stranger;
+use crate::postgres::owners;
+use crate::search::{CATALOGUE, EntryRow, Home, SearchError, Sql, integer, text};
+
+/// By what an index is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By<'a> {
+    Name(&'a str),
+    Number(i64),
+}
+
+/// A catalogue, and the index in it that was looked for.
+pub(super) struct Found {
+    /// The catalogue's name as SQL.
+    pub(super) catalogue: String,
+    pub(super) index: Option<(String, EntryRow)>,
+}
+
+/// Looks for an index, in one query whatever there is and whether or not a transaction is open.
+///
+/// The catalogue is the first one in the schemas of the `search_path`, temporary tables aside;
+/// the tables of an index are where it is. Those of an earlier version may be in another schema
+/// of the path. What a stranger owns is not read: `query_to_xml` runs its text only where the
+/// catalogue can be trusted, and the planner sees nothing of it before.
+///
+/// All names and types are written out for the same reason as in [`owners`].
+pub(super) fn find<C>(conn: &mut C, by: By<'_>) -> Result<Option<Found>, SearchError>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    let of = SearchError::of::<Pg>;
+    let unreadable = || SearchError::Unreadable {
+        what: format!("a row of {CATALOGUE}"),
+    };
+    let mut rows = conn.load(query(by)).map_err(of)?;
+    let Some(row) = rows.next().transpose().map_err(of)? else {
+        return Ok(None);
+    };
+    if let Some(owner) = text(&row, 1) {
+        let table = CATALOGUE.to_owned();
+        return Err(Stranger { table, owner }.into());
+    }
+    let schema = |column| text(&row, column).map(|name| format!("{}.", quoted(&name)));
+    let home = schema(0).ok_or_else(unreadable)?;
+    let catalogue = format!("{home}{CATALOGUE}");
+    let Some(entry) = text(&row, 2).as_deref().and_then(|xml| element(xml, "e")) else {
+        let index = None;
+        return Ok(Some(Found { catalogue, index }));
+    };
+    let (name, mut entry) = read(&entry).ok_or_else(unreadable)?;
+    entry.home.tables = schema(3).unwrap_or_else(|| home.clone());
+    entry.home.catalogue = home;
+    entry.may_refresh = integer(&row, 4) == Some(1);
+    let strangers = text(&row, 5).unwrap_or_else(|| "[]".to_owned());
+    let strangers: Vec<(String, String)> =
+        serde_json::from_str(&strangers).map_err(|_| unreadable())?;
+    let strangers = strangers.into_iter();
+    entry.strangers = strangers
+        .map(|(table, owner)| Stranger { table, owner })
+        .collect();
+    Ok(Some(Found {
+        catalogue,
+        index: Some((name, entry)),
+    }))
+}
+
+/// Of one row, unless there is no catalogue: its schema; its owner, if that is a stranger; the
+/// row of the index as XML; the schema of the documents; whether the connection may index what
+/// was noted; tables and functions of the index that strangers own, and who.
+fn query(by: By<'_>) -> Sql<'_> {
+    let (column, marker) = match by {
+        By::Name(_) => ("name", "%L"),
+        By::Number(_) => ("number", "%s"),
+    };
+    let in_path = "n.nspname = ANY (pg_catalog.current_schemas(false))";
+    let place = "pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname)";
+    let table = "relkind IN ('r', 'p', 'v', 'm', 'f')";
+    // What the name of the documents, and with an ending of others, is.
+    let name = |ending: &str| {
+        format!("CAST(pg_catalog.concat('__covara_search_', e.number, '{ending}') AS name)")
+    };
+    let mut sql = Sql::new();
+    sql.push(format!(
+        "SELECT CAST(e.nspname AS text), e.stranger, e.xml, CAST(d.nspname AS text),
+             CAST(CASE WHEN pg_catalog.current_setting('transaction_read_only') = 'off'
+                 AND pg_catalog.has_table_privilege(n.oid, 'SELECT')
+                 AND pg_catalog.has_table_privilege(n.oid, 'DELETE')
+             THEN 1 ELSE 0 END AS bigint),
+             (SELECT CAST(pg_catalog.json_agg(pg_catalog.json_build_array(o.name, o.stranger))
+                     AS text)
+              FROM (SELECT v.name, {stranger} AS stranger
+                    FROM (VALUES (CAST({documents} AS text), d.relowner),
+                                 (CAST({notes} AS text), n.relowner),
+                                 (pg_catalog.concat({function}, '()'), f.proowner))
+                         AS v (name, owner)) AS o
+              WHERE o.stranger IS NOT NULL)
+         FROM (
+             SELECT c.*, pg_catalog.substring(c.xml, '<n>([0-9]+)</n>') AS number,
+                 pg_catalog.strpos(c.xml, '<r>1</r>') > 0 AS ready
+             FROM (
+                 SELECT c.*, CASE WHEN c.stranger IS NULL THEN CAST(pg_catalog.query_to_xml(
+                     pg_catalog.format('SELECT number AS n, ready AS r,
+                             pg_catalog.json_build_array(number, name, definition, ready, reindexed)
+                             AS e
+                         FROM %I.{CATALOGUE} WHERE {column} = {marker}', c.nspname, ",
+        stranger = owners::stranger("v.owner", "COALESCE(d.namespace, e.namespace)"),
+        documents = name(""),
+        notes = name("_notes"),
+        function = name("_notes_write"),
+    ));
+    match by {
+        By::Name(name) => sql.push("CAST(").bind(name).push(" AS text)"),
+        By::Number(number) => sql.push("CAST(").bind(number).push(" AS bigint)"),
+    };
+    sql.push(format!(
+        "), false, false, '') AS text) END AS xml
+                 FROM (
+                     SELECT n.oid AS namespace, n.nspname, {stranger} AS stranger
+                     FROM pg_catalog.pg_class AS t
+                     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+                     WHERE t.relname = '{CATALOGUE}' AND t.{table} AND {in_path}
+                     ORDER BY {place} LIMIT 1
+                 ) AS c
+             ) AS c
+         ) AS e
+         LEFT JOIN LATERAL (
+             SELECT n.oid AS namespace, n.nspname, t.relowner FROM pg_catalog.pg_class AS t
+             JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+             WHERE t.relname = {documents} AND t.{table} AND {in_path}
+                 AND (n.oid = e.namespace OR e.ready)
+             ORDER BY n.oid <> e.namespace, {place} LIMIT 1
+         ) AS d ON true
+         LEFT JOIN pg_catalog.pg_class AS n ON n.relname = {notes} AND n.{table}
+             AND n.relnamespace = COALESCE(d.namespace, e.namespace)
+         LEFT JOIN pg_catalog.pg_proc AS f ON f.proname = {function} AND f.pronargs = 0
+             AND f.pronamespace = COALESCE(d.namespace, e.namespace)",
+        stranger = owners::stranger("t.relowner", "n.oid"),
+        documents = name(""),
+        notes = name("_notes"),
+        function = name("_notes_write"),
+    ));
+    sql
+}
+
+/// The content of the first element of that name, a text of one line as JSON is.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (content, _) = rest.split_once(&format!("</{name}>"))?;
+    let content = content.replace("&lt;", "<").replace("&gt;", ">");
+    Some(content.replace("&amp;", "&"))
+}
+
+fn read(json: &str) -> Option<(String, EntryRow)> {
+    let entry: Vec<Value> = serde_json::from_str(json).ok()?;
+    let [number, name, definition, ready, reindexed] = entry.as_slice() else {
+        return None;
+    };
+    let row = EntryRow {
+        number: number.as_i64()?,
+        definition: definition.as_str()?.to_owned(),
+        ready: ready.as_i64()? == 1,
+        reindexed: reindexed.as_str().map(str::to_owned),
+        may_refresh: false,
+        home: Home::default(),
+        strangers: Vec::new(),
+    };
+    Some((name.as_str()?.to_owned(), row))
+}

@@ -1,0 +1,384 @@
+//! The SQL of what has writes to a table noted.
+
+use super::tables::quoted;
+use crate::search::{CATALOGUE, Entry, WatchedTable};
+
+/// The oid of the type that trigger functions return.
+const TRIGGER: &str = "CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)";
+
+/// A line of the function's body, by which a boot finds those that earlier versions made.
+pub(in crate::postgres) const FUNCTION_VERSION: &str = "-- version 3";
+/// A line of it in whatever version.
+pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel current.";
+
+/// The function's body, for `format()`: 1 the table, 2 it and those that are parts of it, 3 the
+/// key's name, 4 its type, 5 the schema of the notes, 6 the notes, 7 their name as SQL, 8 the
+/// key as SQL, 9 the name of the schema, 10 that of the notes.
+///
+/// It writes to the notes by name, so it looks first whether they still have that name, and to no
+/// others. Keys are compared as texts, as a type need not have an `=` that is found here.
+const BODY: &str = "
+-- Keeps an index of covara-diesel current.
+-- version 3
+-- table %1$s
+-- parts %2$s
+BEGIN
+    IF (TG_RELID IN (%2$s) OR pg_partition_root(TG_RELID) = %1$s)
+        AND has_schema_privilege(%5$s::oid, 'USAGE')
+        AND has_table_privilege(%6$s::oid, 'INSERT')
+    THEN
+        IF TG_OP = 'TRUNCATE' THEN
+            IF EXISTS (
+                SELECT FROM pg_class AS n JOIN pg_namespace AS s ON s.oid = n.relnamespace
+                WHERE n.oid = %6$s AND n.relname = %10$L AND s.nspname = %9$L
+            ) THEN
+                INSERT INTO %7$s (key) VALUES (NULL);
+            END IF;
+        ELSIF EXISTS (
+            SELECT FROM pg_attribute AS a, pg_class AS n, pg_namespace AS s
+            WHERE a.attrelid = TG_RELID AND a.attname = %3$L AND a.atttypid = %4$s
+                AND NOT a.attisdropped
+                AND n.oid = %6$s AND n.relname = %10$L
+                AND s.oid = n.relnamespace AND s.nspname = %9$L
+        ) THEN
+            IF TG_OP <> 'DELETE' AND NEW.%8$s IS NOT NULL THEN
+                INSERT INTO %7$s (key) VALUES (NEW.%8$s);
+            END IF;
+            IF TG_OP = 'DELETE' AND OLD.%8$s IS NOT NULL THEN
+                INSERT INTO %7$s (key) VALUES (OLD.%8$s);
+            ELSIF TG_OP = 'UPDATE' AND OLD.%8$s IS NOT NULL
+                AND CAST(OLD.%8$s AS text) IS DISTINCT FROM CAST(NEW.%8$s AS text)
+            THEN
+                INSERT INTO %7$s (key) VALUES (OLD.%8$s);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NULL;
+END";
+
+/// Notes are numbered by the clock: a sequence can run out, and a restored one can be behind
+/// the notes. Two may have one number.
+const NUMBER: &str = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000000) AS bigint)";
+
+/// `tgtype` of `AFTER INSERT OR UPDATE OR DELETE … FOR EACH ROW`, and of `AFTER TRUNCATE … FOR
+/// EACH STATEMENT`: the bits of `pg_trigger.h`.
+const ON_ROW: u8 = 1 | 4 | 8 | 16;
+const ON_TRUNCATE: u8 = 32;
+
+/// A text as a literal, whatever `standard_conforming_strings` is.
+fn literal(text: &str) -> String {
+    let escaped = text.replace('\'', "''").replace('\\', "\\\\");
+    if text.contains('\\') {
+        format!(" E'{escaped}'")
+    } else {
+        format!("'{escaped}'")
+    }
+}
+
+/// What the SQL here is made of. Everything of the index is named with its schema, which is that
+/// of its documents; see [`owners`](crate::postgres::owners) for why functions of the server's
+/// are, too, and why types are written out.
+pub(super) struct Names {
+    /// The notes as SQL, without their schema, and in other forms.
+    pub(super) notes: String,
+    notes_name: String,
+    notes_oid: String,
+    documents_oid: String,
+    /// The function that writes notes, without its parentheses, as a literal of SQL.
+    function_literal: String,
+    function: String,
+    pub(super) function_oid: String,
+    /// The followed table, as SQL and as a literal of it.
+    pub(super) table: String,
+    table_literal: String,
+    /// Its oid.
+    root: String,
+    /// The key, as SQL and as a literal.
+    pub(super) key: String,
+    key_literal: String,
+}
+
+impl Names {
+    pub(super) fn of(entry: &Entry) -> Option<Self> {
+        let WatchedTable { table, key, .. } = entry.definition.table.as_ref()?;
+        let relation = |sql: &str| format!("CAST(pg_catalog.to_regclass({}) AS oid)", literal(sql));
+        let notes = entry.notes();
+        let function = format!("{notes}_write");
+        Some(Self {
+            notes_name: entry.notes_name(),
+            notes_oid: relation(&notes),
+            documents_oid: relation(&entry.documents()),
+            function_literal: literal(&function),
+            function_oid: format!(
+                "CAST(pg_catalog.to_regprocedure({}) AS oid)",
+                literal(&format!("{function}()"))
+            ),
+            function,
+            notes,
+            table: table.clone(),
+            table_literal: literal(table),
+            root: relation(table),
+            key: quoted(key),
+            key_literal: literal(key),
+        })
+    }
+
+    /// The table and those whose rows are its rows: partitions, and tables that inherit.
+    fn parts(&self) -> String {
+        let root = &self.root;
+        format!(
+            "WITH RECURSIVE parts (part) AS (
+                 SELECT {root}
+                 UNION
+                 SELECT i.inhrelid FROM parts AS p JOIN pg_catalog.pg_inherits AS i
+                     ON i.inhparent = p.part
+             )
+             SELECT c.oid, c.relkind, c.relispartition AND c.oid <> {root} AS is_partition
+             FROM parts AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.part"
+        )
+    }
+
+    /// A query of one row: the body that the function must have, once there are notes.
+    pub(super) fn wanted_body(&self) -> String {
+        let Self {
+            notes_oid,
+            root,
+            key_literal,
+            ..
+        } = self;
+        format!(
+            "SELECT pg_catalog.format({}, a.attrelid,
+                 (SELECT pg_catalog.string_agg(CAST(p.oid AS text), ', ' ORDER BY p.oid)
+                  FROM ({}) AS p),
+                 a.attname, a.atttypid, n.relnamespace, n.oid,
+                 pg_catalog.format('%I.%I', s.nspname, n.relname),
+                 pg_catalog.quote_ident(CAST(a.attname AS text)), s.nspname, n.relname)
+             FROM pg_catalog.pg_attribute AS a, pg_catalog.pg_class AS n
+             JOIN pg_catalog.pg_namespace AS s ON s.oid = n.relnamespace
+             WHERE a.attrelid = {root}
+                 AND a.attname = CAST({key_literal} AS name) AND NOT a.attisdropped
+                 AND n.oid = {notes_oid}",
+            literal(BODY),
+            self.parts()
+        )
+    }
+
+    /// A condition on the part `p` of the table and its trigger `g`.
+    fn is_trigger(&self, which: &str, bits: u8) -> String {
+        let (notes, function) = (&self.notes_name, &self.function_oid);
+        format!(
+            "g.tgrelid = p.oid AND g.tgname = '{notes}_{which}' AND g.tgenabled = 'A'
+                 AND g.tgtype = {bits} AND g.tgqual IS NULL AND g.tgnargs = 0
+                 AND g.tgfoid = {function}"
+        )
+    }
+
+    /// How many triggers are missing. Partitions have the ones on rows from their table, and
+    /// those on TRUNCATE on their own.
+    pub(super) fn missing_triggers(&self) -> String {
+        let parts = self.parts();
+        let exists = |which, bits| {
+            let is_trigger = self.is_trigger(which, bits);
+            format!("EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE {is_trigger})")
+        };
+        format!(
+            "SELECT pg_catalog.count(*) FROM ({parts}) AS p
+             WHERE NOT {} OR p.relkind = 'r' AND NOT {}",
+            exists("row", ON_ROW),
+            exists("truncate", ON_TRUNCATE),
+        )
+    }
+
+    /// The notes' key has the key's type, or what a domain is of, so that the table's index
+    /// finds it, without its length, which may change.
+    fn key_type(&self) -> String {
+        let Self {
+            root, key_literal, ..
+        } = self;
+        format!(
+            "SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+             FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+             WHERE a.attrelid = {root}
+                 AND a.attname = CAST({key_literal} AS name) AND NOT a.attisdropped"
+        )
+    }
+
+    /// Whether the notes are as [`mending`](Self::mending) makes them, and nobody's but the
+    /// index's owner: who owns a table may have others' writes to it do anything.
+    pub(super) fn notes_fit(&self) -> String {
+        let Self {
+            notes_oid,
+            documents_oid,
+            ..
+        } = self;
+        format!(
+            "SELECT EXISTS (
+                 SELECT FROM pg_catalog.pg_class AS n
+                 JOIN pg_catalog.pg_class AS d ON d.oid = {documents_oid}
+                     AND d.relowner = n.relowner
+                 JOIN pg_catalog.pg_attribute AS k ON k.attrelid = n.oid AND k.attname = 'key'
+                     AND NOT k.attnotnull AND k.atttypid = ({})
+                 JOIN pg_catalog.pg_attribute AS u ON u.attrelid = n.oid AND u.attname = 'number'
+                     AND u.attidentity = '' AND u.atthasdef
+                 WHERE n.oid = {notes_oid} AND n.relreplident = 'f'
+                     AND NOT EXISTS (
+                         SELECT FROM pg_catalog.pg_index AS i
+                         WHERE i.indrelid = n.oid AND i.indisunique
+                     )
+             )",
+            self.key_type()
+        )
+    }
+
+    /// A condition on the function `f`, apart from its body. It belongs to who owns the
+    /// documents.
+    pub(super) fn function_fits(&self) -> String {
+        format!(
+            "f.prosecdef AND f.prorettype = {TRIGGER}
+             AND pg_catalog.cardinality(f.proconfig) = 1
+             AND f.proconfig[1] = 'search_path=pg_catalog, pg_temp'
+             AND f.proowner = (
+                 SELECT d.relowner FROM pg_catalog.pg_class AS d WHERE d.oid = {}
+             )
+             AND f.proacl IS NOT NULL AND NOT EXISTS (
+                 SELECT FROM pg_catalog.aclexplode(f.proacl) AS x WHERE x.grantee = '0'
+             )",
+            self.documents_oid
+        )
+    }
+
+    /// Makes all as it must be, in an order that waits for writers of the table before anything
+    /// that they hold too: whatever is wrong, in one statement, and without a word to the
+    /// client about what is not there.
+    ///
+    /// The function is made before the triggers, which then call no other. A trigger on the table
+    /// that has a name of these is in the way, whatever it calls, unless it is that of an index in
+    /// another schema.
+    pub(super) fn mending(&self) -> String {
+        let Self {
+            notes,
+            notes_name,
+            notes_oid,
+            documents_oid,
+            function,
+            function_literal,
+            function_oid,
+            table,
+            table_literal,
+            key,
+            ..
+        } = self;
+        let row = self.is_trigger("row", ON_ROW);
+        let truncate = self.is_trigger("truncate", ON_TRUNCATE);
+        let body = format!(
+            "#variable_conflict use_column
+             DECLARE
+                 root CONSTANT regclass := {table_literal};
+                 owner_ CONSTANT name := (
+                     SELECT pg_catalog.pg_get_userbyid(d.relowner) FROM pg_catalog.pg_class AS d
+                     WHERE d.oid = {documents_oid}
+                 );
+                 p record;
+                 g record;
+                 body text;
+             BEGIN
+                 -- Those on other tables too: a table that was renamed keeps its triggers.
+                 FOR g IN SELECT g.tgname, CAST(g.tgrelid AS regclass) AS part
+                     FROM pg_catalog.pg_trigger AS g
+                     WHERE g.tgname IN ('{notes_name}_row', '{notes_name}_truncate')
+                         AND g.tgparentid = '0' AND (
+                             g.tgfoid = {function_oid}
+                             OR g.tgrelid IN (SELECT p.oid FROM ({parts}) AS p) AND NOT EXISTS (
+                                 SELECT FROM pg_catalog.pg_proc AS f
+                                 JOIN pg_catalog.pg_class AS c
+                                     ON c.relnamespace = f.pronamespace
+                                     AND c.relowner = f.proowner
+                                     AND c.relname = '{CATALOGUE}'
+                                 WHERE f.oid = g.tgfoid
+                                     AND pg_catalog.pg_get_userbyid(f.proowner) = owner_
+                             )
+                         )
+                         AND NOT EXISTS (
+                             SELECT FROM ({parts}) AS p WHERE {row} OR {truncate}
+                         )
+                 LOOP
+                     EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', g.tgname, g.part);
+                 END LOOP;
+                 IF EXISTS (
+                     SELECT FROM pg_catalog.pg_proc AS f
+                     WHERE f.oid = {function_oid} AND NOT (
+                         f.prorettype = {TRIGGER}
+                         AND pg_catalog.pg_get_userbyid(f.proowner) = owner_
+                     )
+                 ) THEN
+                     DROP FUNCTION {function}() CASCADE;
+                 END IF;
+                 IF {function_oid} IS NULL THEN
+                     CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql
+                         AS 'BEGIN RETURN NULL; END';
+                 END IF;
+                 FOR p IN {parts} LOOP
+                     IF NOT p.is_partition AND NOT EXISTS (
+                         SELECT FROM pg_catalog.pg_trigger AS g WHERE {row}
+                     ) THEN
+                         EXECUTE pg_catalog.format('CREATE TRIGGER {notes_name}_row
+                             AFTER INSERT OR UPDATE OR DELETE ON %s
+                             FOR EACH ROW EXECUTE FUNCTION %s()',
+                             CAST(p.oid AS regclass), {function_literal});
+                     END IF;
+                     IF p.relkind = 'r' AND NOT EXISTS (
+                         SELECT FROM pg_catalog.pg_trigger AS g WHERE {truncate}
+                     ) THEN
+                         EXECUTE pg_catalog.format('CREATE TRIGGER {notes_name}_truncate
+                             AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()',
+                             CAST(p.oid AS regclass), {function_literal});
+                     END IF;
+                 END LOOP;
+                 -- Also for writes that are replicated, or loaded without triggers.
+                 FOR g IN SELECT g.tgname, CAST(g.tgrelid AS regclass) AS part
+                     FROM pg_catalog.pg_trigger AS g
+                     WHERE g.tgname IN ('{notes_name}_row', '{notes_name}_truncate')
+                         AND g.tgfoid = {function_oid} AND g.tgenabled <> 'A'
+                 LOOP
+                     EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I',
+                         g.part, g.tgname);
+                 END LOOP;
+                 IF NOT ({notes_fit}) THEN
+                     IF {notes_oid} IS NOT NULL THEN
+                         DROP TABLE {notes};
+                     END IF;
+                     EXECUTE pg_catalog.format('CREATE TABLE %s (
+                         key %s, number BIGINT NOT NULL DEFAULT {NUMBER}
+                     )', {notes_literal}, (SELECT pg_catalog.format_type(({key_type}), -1)));
+                     CREATE INDEX {notes_name}_number ON {notes} (number);
+                     ALTER TABLE {notes} REPLICA IDENTITY FULL;
+                 END IF;
+                 body := ({wanted});
+                 EXECUTE pg_catalog.format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger
+                     LANGUAGE plpgsql SECURITY DEFINER
+                     SET search_path = pg_catalog, pg_temp AS %L', {function_literal}, body);
+                 REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;
+                 INSERT INTO {notes} (key)
+                     SELECT t.{key} FROM {table} AS t WHERE t.{key} IS NOT NULL;
+                 INSERT INTO {notes} (key) VALUES (NULL);
+                 IF owner_ <> current_user THEN
+                     BEGIN
+                         EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO %I',
+                             {notes_literal}, owner_);
+                         EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I',
+                             {function_literal}, owner_);
+                     EXCEPTION WHEN insufficient_privilege THEN
+                         -- Who may not give them away keeps them.
+                         NULL;
+                     END;
+                 END IF;
+             END",
+            parts = self.parts(),
+            notes_fit = self.notes_fit(),
+            notes_literal = literal(notes),
+            key_type = self.key_type(),
+            wanted = self.wanted_body(),
+        );
+        format!("DO {}", literal(&body))
+    }
+}

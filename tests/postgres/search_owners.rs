@@ -1,0 +1,609 @@
+//! Search indexes where another role may make their tables and functions first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use covara_diesel::search::{
+    self, Cause, Field, Followed, IndexDefinition, PostgresFts, SearchAdapter, SearchError,
+    SearchQuery, Searchable,
+};
+use covara_diesel::{auto_migrate, doctor};
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
+use diesel::prelude::*;
+use serde_json::json;
+use support::postgres::TestDb;
+
+use super::owners::Roles;
+use crate::suite::number;
+
+diesel::table! {
+    places (id) {
+        id -> BigInt,
+        name -> Text,
+    }
+}
+
+#[derive(Searchable)]
+#[diesel(table_name = places)]
+struct Place {
+    #[searchable(id)]
+    id: i64,
+    #[searchable(text)]
+    name: String,
+}
+
+const PLACES: &str = "CREATE TABLE places (id BIGINT PRIMARY KEY, name TEXT NOT NULL)";
+
+/// Makes `evil()`, which notes who runs it where the roll-back of a failed statement does not
+/// reach.
+const EVIL: &str = "
+    CREATE FUNCTION public.evil() RETURNS boolean LANGUAGE plpgsql AS $$
+        BEGIN PERFORM nextval('public.evil_runs'); RETURN true; END $$;
+    CREATE FUNCTION public.evil_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM nextval('public.evil_runs'); RETURN NEW; END $$;
+    CREATE SEQUENCE public.evil_runs;
+    GRANT ALL ON SEQUENCE public.evil_runs TO PUBLIC";
+
+const CATALOGUE: &str = "
+    CREATE TABLE public.__covara_search_indexes (
+        number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        definition TEXT NOT NULL, ready BIGINT NOT NULL DEFAULT 0, reindexed TEXT
+    );
+    GRANT ALL ON public.__covara_search_indexes TO PUBLIC";
+
+fn run(conn: &mut PgConnection, sql: &str) {
+    conn.batch_execute(sql).expect(sql);
+}
+
+fn evil_runs(conn: &mut PgConnection) -> i64 {
+    number(
+        conn,
+        "SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS n FROM public.evil_runs",
+    )
+}
+
+fn follow(conn: &mut PgConnection) -> Result<Followed, SearchError> {
+    PostgresFts.follow::<_, Place>(conn)
+}
+
+fn fields() -> IndexDefinition {
+    IndexDefinition::new().field("name", Field::text())
+}
+
+/// Has the application own the database, so that superusers trust its tables.
+fn own(roles: &mut Roles) {
+    roles.be("");
+    let url = roles.db.url();
+    let database = url.rsplit('/').next().unwrap();
+    let sql = format!("ALTER DATABASE {database} OWNER TO {}", roles.app);
+    run(&mut roles.conn, &sql);
+    roles.be_app();
+}
+
+fn found(conn: &mut PgConnection, words: &str) -> Vec<String> {
+    let query = SearchQuery::new(words);
+    let found = PostgresFts.search(conn, "places", &query).unwrap();
+    found.hits.into_iter().map(|hit| hit.id).collect()
+}
+
+type Call = fn(&mut PgConnection) -> Result<(), SearchError>;
+
+/// Everything that can be asked of an index.
+const CALLS: [(&str, Call); 15] = [
+    ("create_index", |conn| {
+        PostgresFts
+            .create_index(conn, "places", &fields())
+            .map(drop)
+    }),
+    ("index_exists", |conn| {
+        PostgresFts.index_exists(conn, "places").map(drop)
+    }),
+    ("definition", |conn| {
+        PostgresFts.definition(conn, "places").map(drop)
+    }),
+    ("add_fields", |conn| {
+        let more = IndexDefinition::new().field("more", Field::text());
+        PostgresFts.add_fields(conn, "places", &more)
+    }),
+    ("reindex", |conn| {
+        PostgresFts.reindex(conn, "places", 10).map(drop)
+    }),
+    ("search::reindex", |conn| {
+        search::reindex(conn, "places").map(drop)
+    }),
+    ("index", |conn| {
+        PostgresFts.index(conn, "places", "1", &json!({"name": "one"}))
+    }),
+    ("index_many", |conn| {
+        let documents = [("1", json!({"name": "one"}))];
+        PostgresFts.index_many(conn, "places", documents).map(drop)
+    }),
+    ("find", |conn| {
+        PostgresFts.find(conn, "places", "1").map(drop)
+    }),
+    ("delete", |conn| {
+        PostgresFts.delete(conn, "places", "1").map(drop)
+    }),
+    ("search", |conn| {
+        let query = SearchQuery::new("one");
+        PostgresFts.search(conn, "places", &query).map(drop)
+    }),
+    ("follow", |conn| follow(conn).map(drop)),
+    ("refresh", |conn| {
+        PostgresFts.refresh(conn, "places").map(drop)
+    }),
+    ("rebuild", |conn| {
+        PostgresFts.rebuild(conn, "places").map(drop)
+    }),
+    ("delete_index", |conn| {
+        PostgresFts.delete_index(conn, "places").map(drop)
+    }),
+];
+
+/// Whatever is asked, by the application and by a superuser, outside and inside of a
+/// transaction, is refused with an error that names the owner of `what`.
+fn all_is_refused(roles: &mut Roles, what: &str, calls: &[(&str, Call)]) {
+    let told = format!("{what} belongs to the role {}", roles.mallory);
+    for superuser in [false, true] {
+        if superuser {
+            roles.be("");
+        } else {
+            roles.be_app();
+        }
+        for (name, call) in calls {
+            let error = call(&mut roles.conn).expect_err(name).to_string();
+            assert!(error.contains(&told), "{name}: {error}");
+            run(&mut roles.conn, "BEGIN");
+            call(&mut roles.conn).expect_err(name);
+            run(&mut roles.conn, "SELECT 1; COMMIT");
+            roles
+                .conn
+                .transaction(|conn| {
+                    call(conn).expect_err(name);
+                    conn.batch_execute("SELECT 1")
+                })
+                .unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_boot_runs_nothing_of_a_strangers_catalogue() {
+    for plant in [
+        "CREATE VIEW public.__covara_search_indexes AS
+             SELECT 1::bigint AS number, CASE WHEN public.evil() THEN 'places' END AS name,
+                 '{}'::text AS definition, 1::bigint AS ready, NULL::text AS reindexed;
+         GRANT SELECT ON public.__covara_search_indexes TO PUBLIC",
+        "CREATE TABLE public.__covara_search_indexes (number BIGINT, name TEXT, definition TEXT,
+             ready BIGINT, reindexed TEXT);
+         INSERT INTO public.__covara_search_indexes VALUES (1, 'places', '{}', 1, NULL);
+         GRANT ALL ON public.__covara_search_indexes TO PUBLIC;
+         CREATE POLICY evil ON public.__covara_search_indexes USING (public.evil());
+         ALTER TABLE public.__covara_search_indexes ENABLE ROW LEVEL SECURITY",
+    ] {
+        let mut roles = Roles::new();
+        // Tables that are as they must be.
+        auto_migrate(&mut roles.conn).unwrap();
+        roles.be_mallory();
+        run(
+            &mut roles.conn,
+            &format!(
+                "{EVIL}; {plant};
+                 CREATE FUNCTION public.__covara_search_1_notes_write() RETURNS int LANGUAGE sql
+                     AS 'SELECT 1'"
+            ),
+        );
+        let mallory = roles.mallory.clone();
+        roles.be("");
+        let error = auto_migrate(&mut roles.conn).unwrap_err().to_string();
+        assert!(error.contains(&mallory), "{error}");
+        let report = doctor::postgres(roles.db.url()).unwrap();
+        assert!(!report.is_healthy());
+        for what in [
+            "table __covara_search_indexes",
+            "function __covara_search_1_notes_write()",
+        ] {
+            let told = format!("{what} belongs to the role {mallory}");
+            let mut findings = report.findings.iter();
+            assert!(
+                findings.any(|finding| finding.text.contains(&told)),
+                "{:?}",
+                report.findings
+            );
+        }
+        all_is_refused(&mut roles, "table __covara_search_indexes", &CALLS);
+        assert_eq!(evil_runs(&mut roles.conn), 0);
+    }
+}
+
+#[test]
+fn writing_to_a_strangers_catalogue_is_refused_before_its_triggers_run() {
+    let mut roles = Roles::new();
+    roles.be_mallory();
+    run(
+        &mut roles.conn,
+        &format!(
+            "{EVIL}; {CATALOGUE};
+             CREATE TRIGGER evil BEFORE INSERT OR UPDATE ON public.__covara_search_indexes
+                 FOR EACH ROW EXECUTE FUNCTION public.evil_trigger()"
+        ),
+    );
+    all_is_refused(&mut roles, "table __covara_search_indexes", &CALLS);
+    // Not in the first schema of the path either.
+    let app = roles.app.clone();
+    roles.be("");
+    run(
+        &mut roles.conn,
+        &format!("CREATE SCHEMA {app} AUTHORIZATION {app}"),
+    );
+    roles.be_app();
+    run(&mut roles.conn, "SET search_path = \"$user\", public");
+    PostgresFts
+        .create_index(&mut roles.conn, "places", &fields())
+        .expect_err("a stranger's catalogue");
+    // It has nothing to say to who does not look there.
+    run(&mut roles.conn, "SET search_path = \"$user\"");
+    assert!(
+        PostgresFts
+            .create_index(&mut roles.conn, "places", &fields())
+            .unwrap()
+    );
+    run(&mut roles.conn, "SET search_path = \"$user\", public");
+    PostgresFts
+        .index(&mut roles.conn, "places", "1", &json!({"name": "one"}))
+        .unwrap();
+    assert_eq!(found(&mut roles.conn, "one"), ["1"]);
+    roles.be("");
+    assert_eq!(evil_runs(&mut roles.conn), 0);
+    run(&mut roles.conn, &format!("DROP SCHEMA {app} CASCADE"));
+}
+
+#[test]
+fn a_strangers_tables_of_an_index_are_refused() {
+    let plants = [
+        (
+            "table __covara_search_1",
+            "CREATE TABLE public.__covara_search_1 (id TEXT, version BIGINT,
+             words TSVECTOR, source TEXT); GRANT ALL ON public.__covara_search_1 TO PUBLIC;
+          CREATE POLICY evil ON public.__covara_search_1 USING (public.evil());
+          ALTER TABLE public.__covara_search_1 ENABLE ROW LEVEL SECURITY",
+        ),
+        (
+            "table __covara_search_1_notes",
+            "CREATE TABLE public.__covara_search_1_notes
+              (key BIGINT, number BIGINT); GRANT ALL ON public.__covara_search_1_notes TO PUBLIC;
+          CREATE POLICY evil ON public.__covara_search_1_notes USING (public.evil());
+          ALTER TABLE public.__covara_search_1_notes ENABLE ROW LEVEL SECURITY",
+        ),
+        (
+            "function __covara_search_1_notes_write()",
+            "CREATE FUNCTION
+              public.__covara_search_1_notes_write() RETURNS trigger LANGUAGE plpgsql AS
+              'BEGIN PERFORM public.evil(); RETURN NULL; END'",
+        ),
+    ];
+    for (what, plant) in plants {
+        let mut roles = Roles::new();
+        own(&mut roles);
+        run(&mut roles.conn, PLACES);
+        follow(&mut roles.conn).unwrap();
+        auto_migrate(&mut roles.conn).unwrap();
+        let name = what.rsplit(' ').next().unwrap();
+        let drop = format!(
+            "DROP {} CASCADE",
+            what.replace(name, &format!("public.{name}"))
+        );
+        run(&mut roles.conn, &drop);
+        roles.be_mallory();
+        run(&mut roles.conn, &format!("{EVIL}; {plant}"));
+        all_is_refused(&mut roles, what, &CALLS);
+        let error = auto_migrate(&mut roles.conn).unwrap_err().to_string();
+        assert!(
+            error.contains(what) && error.contains(&roles.mallory),
+            "{error}"
+        );
+        assert_eq!(evil_runs(&mut roles.conn), 0, "{what}");
+    }
+}
+
+#[test]
+fn a_stranger_cannot_give_a_followed_table_a_function() {
+    let mut roles = Roles::new();
+    let app = roles.app.clone();
+    roles.be("");
+    run(
+        &mut roles.conn,
+        &format!("CREATE SCHEMA {app} AUTHORIZATION {app}"),
+    );
+    roles.be_mallory();
+    run(
+        &mut roles.conn,
+        &format!(
+            "{EVIL};
+             CREATE FUNCTION public.__covara_search_1_notes_write() RETURNS trigger
+                 LANGUAGE plpgsql AS 'BEGIN PERFORM public.evil(); RETURN NULL; END'"
+        ),
+    );
+    roles.be_app();
+    run(&mut roles.conn, "SET search_path = \"$user\", public");
+    run(&mut roles.conn, PLACES);
+    assert_eq!(follow(&mut roles.conn).unwrap(), Followed::Created);
+    assert_eq!(follow(&mut roles.conn).unwrap(), Followed::Unchanged);
+    run(&mut roles.conn, "INSERT INTO places VALUES (1, 'one')");
+    assert_eq!(found(&mut roles.conn, "one"), ["1"]);
+    // Triggers that call it, as an earlier version made them.
+    run(
+        &mut roles.conn,
+        "DROP TRIGGER __covara_search_1_notes_row ON places;
+         CREATE TRIGGER __covara_search_1_notes_row AFTER INSERT OR UPDATE OR DELETE ON places
+             FOR EACH ROW EXECUTE FUNCTION public.__covara_search_1_notes_write();
+         ALTER TABLE places ENABLE ALWAYS TRIGGER __covara_search_1_notes_row",
+    );
+    assert_eq!(
+        follow(&mut roles.conn).unwrap(),
+        Followed::Mended(Cause::Triggers)
+    );
+    assert_eq!(follow(&mut roles.conn).unwrap(), Followed::Unchanged);
+    run(&mut roles.conn, "INSERT INTO places VALUES (2, 'two')");
+    assert_eq!(found(&mut roles.conn, "two"), ["2"]);
+    roles.be("");
+    assert_eq!(evil_runs(&mut roles.conn), 0);
+    assert_eq!(
+        number(
+            &mut roles.conn,
+            &format!(
+                "SELECT count(*) AS n FROM pg_trigger AS g JOIN pg_proc AS f ON f.oid = g.tgfoid
+                 WHERE g.tgname LIKE '\\_\\_covara%'
+                     AND f.pronamespace <> '{app}'::regnamespace"
+            )
+        ),
+        0
+    );
+    run(&mut roles.conn, &format!("DROP SCHEMA {app} CASCADE"));
+}
+
+/// Functions and operators that fit what the library asks better than the server's own do.
+#[test]
+fn a_strangers_functions_do_not_stand_in_for_the_servers() {
+    let mut roles = Roles::new();
+    own(&mut roles);
+    run(&mut roles.conn, PLACES);
+    follow(&mut roles.conn).unwrap();
+    auto_migrate(&mut roles.conn).unwrap();
+    roles.be_mallory();
+    run(&mut roles.conn, EVIL);
+    let functions = [
+        ("array_position", "smallint[], smallint", "integer"),
+        ("array_position", "name[], name", "integer"),
+        ("format", "text, name", "text"),
+        ("format", "text, name, text", "text"),
+        ("has_schema_privilege", "text, oid, text", "boolean"),
+        ("has_table_privilege", "regclass, text", "boolean"),
+        ("concat", "text, bigint, text", "text"),
+        ("evil_equal", "oid, integer", "boolean"),
+        ("evil_equal", "oid, regclass", "boolean"),
+        ("evil_equal", "name, text", "boolean"),
+        ("evil_equal", "text[], text[]", "boolean"),
+        ("evil_equal", "name, name[]", "boolean"),
+        ("evil_like", "name, name", "boolean"),
+        ("evil_concat", "text, bigint", "text"),
+    ];
+    for (name, arguments, result) in functions {
+        run(
+            &mut roles.conn,
+            &format!(
+                "CREATE FUNCTION public.{name}({arguments}) RETURNS {result} LANGUAGE plpgsql AS
+                     'BEGIN PERFORM public.evil(); RETURN NULL; END'"
+            ),
+        );
+        let operator = match name {
+            "evil_equal" => "=",
+            "evil_like" => "~~",
+            "evil_concat" => "||",
+            _ => continue,
+        };
+        let (left, right) = arguments.split_once(", ").unwrap();
+        for operator in [operator, if operator == "=" { "<>" } else { "!~~" }] {
+            run(
+                &mut roles.conn,
+                &format!(
+                    "CREATE OPERATOR public.{operator}
+                         (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.{name})"
+                ),
+            );
+        }
+    }
+    for superuser in [true, false] {
+        if superuser {
+            roles.be("");
+        } else {
+            roles.be_app();
+        }
+        auto_migrate(&mut roles.conn).unwrap();
+        covara_diesel::migrate::status(&mut roles.conn).unwrap();
+        assert_eq!(follow(&mut roles.conn).unwrap(), Followed::Unchanged);
+        run(
+            &mut roles.conn,
+            "INSERT INTO places VALUES (1, 'one'); DROP TABLE __covara_search_1_notes",
+        );
+        assert!(follow(&mut roles.conn).unwrap().cause().is_some());
+        assert_eq!(found(&mut roles.conn, "one"), ["1"]);
+        run(&mut roles.conn, "TRUNCATE places");
+        assert_eq!(found(&mut roles.conn, "one"), [""; 0]);
+    }
+    doctor::postgres(roles.db.url()).unwrap();
+    roles.be("");
+    assert_eq!(evil_runs(&mut roles.conn), 0);
+}
+
+#[test]
+fn roles_that_are_no_strangers_share_an_index() {
+    let ways: [fn(&Roles) -> String; 3] = [
+        |_| "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+        |roles| format!("ALTER SCHEMA public OWNER TO {}", roles.mallory),
+        |roles| format!("GRANT {} TO {}", roles.mallory, roles.app),
+    ];
+    for way in ways {
+        let mut roles = Roles::new();
+        roles.be_mallory();
+        run(&mut roles.conn, PLACES);
+        follow(&mut roles.conn).unwrap();
+        run(
+            &mut roles.conn,
+            "GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC;
+             INSERT INTO places VALUES (1, 'one')",
+        );
+        let sql = way(&roles);
+        roles.be("");
+        run(&mut roles.conn, &sql);
+        roles.be_app();
+        assert_eq!(found(&mut roles.conn, "one"), ["1"], "{sql}");
+    }
+}
+
+#[test]
+fn the_doctor_names_owners_that_only_a_grant_lets_create() {
+    let mut roles = Roles::new();
+    let mallory = roles.mallory.clone();
+    run(
+        &mut roles.conn,
+        &format!(
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public TO {mallory}"
+        ),
+    );
+    roles.be_mallory();
+    run(&mut roles.conn, CATALOGUE);
+    auto_migrate(&mut roles.conn).unwrap();
+    let report = doctor::postgres(roles.db.url()).unwrap();
+    assert!(report.is_healthy(), "{:?}", report.findings);
+    for table in ["__covara_search_indexes", "auth_sessions"] {
+        let mut findings = report.findings.iter();
+        let told = format!("{table} belongs to the role {mallory}");
+        assert!(
+            findings.any(|finding| finding.text.contains(&told)),
+            "{:?}",
+            report.findings
+        );
+    }
+}
+
+#[test]
+fn a_boot_in_a_transaction_leaves_it_usable_whatever_has_become_of_an_index() {
+    for damage in [
+        "DROP TABLE __covara_search_indexes",
+        "DROP TABLE __covara_search_1",
+        "DROP TABLE __covara_search_1_notes",
+        "DROP TABLE places",
+        "UPDATE __covara_search_indexes SET definition = 'nothing'",
+        "ALTER TABLE __covara_search_indexes DROP COLUMN definition",
+        "ALTER TABLE places RENAME id TO number",
+    ] {
+        let mut roles = Roles::new();
+        roles.be_app();
+        let conn = &mut roles.conn;
+        auto_migrate(conn).unwrap();
+        run(conn, PLACES);
+        follow(conn).unwrap();
+        run(
+            conn,
+            &format!(
+                "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC; {damage};
+                 CREATE TABLE kept (id BIGINT)"
+            ),
+        );
+        conn.transaction(|conn| {
+            conn.batch_execute("INSERT INTO kept VALUES (1)")?;
+            auto_migrate(conn).expect(damage);
+            conn.batch_execute("INSERT INTO kept VALUES (2)")
+        })
+        .expect(damage);
+        run(conn, "BEGIN; INSERT INTO kept VALUES (3)");
+        auto_migrate(conn).expect(damage);
+        run(conn, "INSERT INTO kept VALUES (4); COMMIT");
+        assert_eq!(
+            number(conn, "SELECT count(*) AS n FROM kept"),
+            4,
+            "{damage}"
+        );
+    }
+}
+
+#[test]
+fn an_index_of_ones_own_is_mended_at_boot() {
+    for way in [
+        "GRANT EXECUTE ON FUNCTION __covara_search_1_notes_write() TO PUBLIC",
+        // As the function was before it looked for its notes by name.
+        "DO $do$ BEGIN EXECUTE (SELECT replace(pg_get_functiondef(
+             'public.__covara_search_1_notes_write()'::regprocedure), '-- version', '-- old'));
+         END $do$",
+    ] {
+        let mut roles = Roles::new();
+        roles.be_app();
+        let conn = &mut roles.conn;
+        auto_migrate(conn).unwrap();
+        run(conn, PLACES);
+        follow(conn).unwrap();
+        run(conn, way);
+        auto_migrate(conn).unwrap();
+        assert_eq!(follow(conn).unwrap(), Followed::Unchanged, "{way}");
+        run(conn, "INSERT INTO places VALUES (1, 'one')");
+        assert_eq!(found(conn, "one"), ["1"]);
+    }
+}
+
+/// An earlier version made the tables of an index in the first schema of the path, and its
+/// entry where the catalogue was.
+#[test]
+fn tables_in_another_schema_than_their_catalogue_are_found() {
+    let db = TestDb::new();
+    let mut conn = db.connect_directly();
+    let conn = &mut conn;
+    run(conn, PLACES);
+    follow(conn).unwrap();
+    run(conn, "INSERT INTO places VALUES (1, 'one')");
+    assert_eq!(found(conn, "one"), ["1"]);
+    run(
+        conn,
+        "CREATE SCHEMA app; SET search_path = app, public;
+         ALTER TABLE __covara_search_1 SET SCHEMA app;
+         ALTER TABLE __covara_search_1_notes SET SCHEMA app;
+         ALTER FUNCTION __covara_search_1_notes_write() SET SCHEMA app",
+    );
+    assert_eq!(found(conn, "one"), ["1"]);
+    assert!(follow(conn).unwrap().cause().is_some());
+    assert_eq!(follow(conn).unwrap(), Followed::Unchanged);
+    run(conn, "UPDATE places SET name = 'two'");
+    assert_eq!(found(conn, "two"), ["1"]);
+    assert!(PostgresFts.delete_index(conn, "places").unwrap());
+    run(conn, "UPDATE places SET name = 'three'; DROP SCHEMA app");
+}
+
+#[test]
+fn an_index_is_looked_up_by_one_query_also_in_a_transaction() {
+    let db = TestDb::new();
+    let mut conn = db.connect_directly();
+    let conn = &mut conn;
+    let queries = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&queries);
+    let asked = |conn: &mut PgConnection, exists: bool| {
+        queries.store(0, Ordering::Relaxed);
+        assert_eq!(PostgresFts.index_exists(conn, "places").unwrap(), exists);
+        assert_eq!(queries.load(Ordering::Relaxed), 1);
+    };
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { .. } = event {
+            seen.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    asked(conn, false);
+    conn.test_transaction::<_, diesel::result::Error, _>(|conn| {
+        asked(conn, false);
+        Ok(())
+    });
+    PostgresFts.create_index(conn, "places", &fields()).unwrap();
+    asked(conn, true);
+    conn.test_transaction::<_, diesel::result::Error, _>(|conn| {
+        asked(conn, true);
+        Ok(())
+    });
+}
