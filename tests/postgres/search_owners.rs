@@ -436,6 +436,67 @@ fn a_strangers_functions_do_not_stand_in_for_the_servers() {
     assert_eq!(evil_runs(&mut roles.conn), 0);
 }
 
+mod named {
+    diesel::table! {
+        named (id) {
+            id -> Text,
+            name -> Text,
+        }
+    }
+}
+
+#[derive(Searchable)]
+#[diesel(table_name = named::named)]
+struct Named {
+    #[searchable(id)]
+    id: String,
+    #[searchable(text)]
+    name: String,
+}
+
+/// `varchar` and an enum have no `=` of their own, so that one fits better than the server's.
+#[test]
+fn a_strangers_equality_of_keys_is_not_asked() {
+    for key in ["varchar", "own_key"] {
+        let mut roles = Roles::new();
+        own(&mut roles);
+        run(
+            &mut roles.conn,
+            &format!(
+                "CREATE TYPE own_key AS ENUM ('a', 'b', 'c');
+                 CREATE TABLE named (id {key} PRIMARY KEY, name TEXT NOT NULL);
+                 INSERT INTO named VALUES ('a', 'one')"
+            ),
+        );
+        roles.be_mallory();
+        run(&mut roles.conn, EVIL);
+        run(
+            &mut roles.conn,
+            &format!(
+                "CREATE FUNCTION public.evil_equal({key}, {key}) RETURNS boolean LANGUAGE plpgsql
+                     AS 'BEGIN RETURN public.evil(); END';
+                 CREATE OPERATOR public.=
+                     (LEFTARG = {key}, RIGHTARG = {key}, FUNCTION = public.evil_equal)"
+            ),
+        );
+        roles.be("");
+        let conn = &mut roles.conn;
+        PostgresFts.follow::<_, Named>(conn).unwrap();
+        run(
+            conn,
+            "INSERT INTO named VALUES ('b', 'two'); DELETE FROM named WHERE id::text = 'a'",
+        );
+        let hits = |conn: &mut PgConnection, words| {
+            let hits = PostgresFts.search(conn, "named", &SearchQuery::new(words));
+            hits.unwrap().total
+        };
+        assert_eq!((hits(conn, "one"), hits(conn, "two")), (0, 1), "{key}");
+        run(conn, "UPDATE named SET id = 'c'");
+        assert_eq!(hits(conn, "two"), 1, "{key}");
+        assert_eq!(evil_runs(conn), 0, "{key}");
+    }
+}
+
 #[test]
 fn roles_that_are_no_strangers_share_an_index() {
     let ways: [fn(&Roles) -> String; 3] = [

@@ -32,6 +32,8 @@ pub struct EntryRow {
     pub(crate) reindexed: Option<String>,
     /// Whether the connection may index what was noted, as far as that is known.
     pub(crate) may_refresh: bool,
+    /// The operator that compares keys of the followed table, as SQL.
+    pub(crate) equals: &'static str,
     pub(crate) home: Home,
     /// Those of its tables and functions that there is no reason to trust.
     pub(crate) strangers: Vec<Stranger>,
@@ -64,6 +66,8 @@ pub struct Entry {
     pub(crate) definition: IndexDefinition,
     pub(crate) reindexed: Option<String>,
     pub(super) may_refresh: bool,
+    /// The operator that compares keys of the followed table, as SQL.
+    pub(crate) equals: &'static str,
     pub(crate) home: Home,
     /// Those of the searched fields.
     pub(super) analyzers: Vec<Analyzer>,
@@ -81,10 +85,11 @@ impl Entry {
             });
         }
         row.refuse_strangers(&definition)?;
-        let (may_refresh, home) = (row.may_refresh, row.home);
+        let (may_refresh, equals, home) = (row.may_refresh, row.equals, row.home);
         let entry = Self::of(row.number, name, definition, row.reindexed);
         Ok(Self {
             may_refresh,
+            equals,
             home,
             ..entry
         })
@@ -104,6 +109,7 @@ impl Entry {
             definition,
             reindexed,
             may_refresh: false,
+            equals: "=",
             home: Home::default(),
             analyzers,
         }

@@ -58,6 +58,9 @@ where
     entry.home.tables = schema(3).unwrap_or_else(|| home.clone());
     entry.home.catalogue = home;
     entry.may_refresh = integer(&row, 4) == Some(1);
+    if integer(&row, 6) == Some(1) {
+        entry.equals = "=";
+    }
     let strangers = text(&row, 5).unwrap_or_else(|| "[]".to_owned());
     let strangers: Vec<(String, String)> =
         serde_json::from_str(&strangers).map_err(|_| unreadable())?;
@@ -73,7 +76,10 @@ where
 
 /// Of one row, unless there is no catalogue: its schema; its owner, if that is a stranger; the
 /// row of the index as XML; the schema of the documents; whether the connection may index what
-/// was noted; tables and functions of the index that strangers own, and who.
+/// was noted; tables and functions of the index that strangers own, and who; whether its keys
+/// are of a type that an extension made, whose `=` is not among the server's own. The `=` of all
+/// others, enums and composite types included, is, and must be named: who may create in a schema
+/// of the `search_path` could make one that fits better.
 fn query(by: By<'_>) -> Sql<'_> {
     let (column, marker) = match by {
         By::Name(_) => ("name", "%L"),
@@ -100,7 +106,12 @@ fn query(by: By<'_>) -> Sql<'_> {
                                  (CAST({notes} AS text), n.relowner),
                                  (pg_catalog.concat({function}, '()'), f.proowner))
                          AS v (name, owner)) AS o
-              WHERE o.stranger IS NOT NULL)
+              WHERE o.stranger IS NOT NULL),
+             (SELECT CAST(pg_catalog.count(*) AS bigint) FROM pg_catalog.pg_attribute AS a
+              JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
+              WHERE a.attrelid = n.oid AND a.attname = 'key'
+                  AND y.typtype = 'b' AND y.typcategory <> 'A'
+                  AND y.typnamespace <> CAST('pg_catalog' AS regnamespace))
          FROM (
              SELECT c.*, pg_catalog.substring(c.xml, '<n>([0-9]+)</n>') AS number,
                  pg_catalog.strpos(c.xml, '<r>1</r>') > 0 AS ready
@@ -168,6 +179,7 @@ fn read(json: &str) -> Option<(String, EntryRow)> {
         ready: ready.as_i64()? == 1,
         reindexed: reindexed.as_str().map(str::to_owned),
         may_refresh: false,
+        equals: "OPERATOR(pg_catalog.=)",
         home: Home::default(),
         strangers: Vec::new(),
     };

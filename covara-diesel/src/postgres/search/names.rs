@@ -16,7 +16,8 @@ pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel curr
 /// key as SQL, 9 the name of the schema, 10 that of the notes.
 ///
 /// It writes to the notes by name, so it looks first whether they still have that name, and to no
-/// others. Keys are compared as texts, as a type need not have an `=` that is found here.
+/// others. Keys are compared as texts, as a type need not have an `=` that is found here, and not
+/// by a cast, which the type's owner may have made.
 const BODY: &str = "
 -- Keeps an index of covara-diesel current.
 -- version 3
@@ -47,7 +48,7 @@ BEGIN
             IF TG_OP = 'DELETE' AND OLD.%8$s IS NOT NULL THEN
                 INSERT INTO %7$s (key) VALUES (OLD.%8$s);
             ELSIF TG_OP = 'UPDATE' AND OLD.%8$s IS NOT NULL
-                AND CAST(OLD.%8$s AS text) IS DISTINCT FROM CAST(NEW.%8$s AS text)
+                AND format('%%s', OLD.%8$s) IS DISTINCT FROM format('%%s', NEW.%8$s)
             THEN
                 INSERT INTO %7$s (key) VALUES (OLD.%8$s);
             END IF;

@@ -42,6 +42,7 @@ where
             reindexed: text(&row, 3),
             // A read-only connection says so when it writes.
             may_refresh: true,
+            equals: "=",
             home: Home::default(),
             strangers: Vec::new(),
         })
