@@ -233,5 +233,7 @@ mod postgres {
     mod seed_ways;
     mod time_outs;
     mod tls;
+    mod transactions;
+    mod watched;
 }
 mod suite;

@@ -10,9 +10,10 @@ use diesel::result::Error;
 use r2d2::{ManageConnection, PooledConnection};
 
 use crate::engine::Engine;
-use crate::transaction::{Transaction, transaction_depth};
+use crate::transaction::{Transaction, count_nothing, transaction_depth};
 
 /// How a transaction was begun, which its end must know.
+#[doc(hidden)]
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Begun {
@@ -41,6 +42,7 @@ pub enum SessionLock {
 }
 
 /// Why a batch failed.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct BatchError {
     /// Position of the statement in the batch and of the row in the statement, from 0.
@@ -61,8 +63,8 @@ impl<C: DatabaseConnection> Drop for Gathering<'_, C> {
 
 /// A connection this library works on: plain, pooled or remote.
 ///
-/// It says what differs between connections of one backend. All of it has defaults that
-/// ask the backend, so a connection states only how it is special.
+/// It says what differs between connections of one backend. Nothing outside this crate implements
+/// it. For transactions of your own there is [`write_transaction`](crate::write_transaction).
 pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// How many bind parameters one statement may carry.
     ///
@@ -75,11 +77,13 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     ///
     /// Default: what suits the engine in the same process or near it. A connection with a
     /// long way to its server wants more.
+    #[doc(hidden)]
     fn seed_rows(&self) -> usize {
         <Self::Backend as Engine>::SEED_ROWS
     }
 
     /// Whether each statement makes a way to a server. Default: yes.
+    #[doc(hidden)]
     fn is_remote(&self) -> bool {
         true
     }
@@ -104,17 +108,21 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
 
     /// From now on gathers statements that are executed, instead of sending them, and says
     /// of each that it changed nothing. Only where there are no transactions.
+    #[doc(hidden)]
     fn begin_batch(&mut self) {}
 
     /// Gathers no more, and forgets what was gathered.
+    #[doc(hidden)]
     fn end_batch(&mut self) {}
 
     /// How many statements are gathered.
+    #[doc(hidden)]
     fn batch_statements(&self) -> usize {
         0
     }
 
     /// About how large the gathered statements are, in bytes.
+    #[doc(hidden)]
     fn batch_bytes(&self) -> usize {
         0
     }
@@ -126,6 +134,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     ///
     /// The database's own, with the statement and the row that it is about, as far as that can
     /// be found out; then nothing has changed.
+    #[doc(hidden)]
     fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
         let _ = rows;
         Ok(Vec::new())
@@ -138,6 +147,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, among them that the lock was not free in time.
+    #[doc(hidden)]
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun>;
 
     /// Begins a transaction as [`begin_write`](Self::begin_write) does, and waits for other
@@ -146,6 +156,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, among them that the lock was not free in time.
+    #[doc(hidden)]
     fn begin_waiting(&mut self) -> QueryResult<Begun> {
         self.begin_write(Duration::ZERO)
     }
@@ -158,6 +169,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
+    #[doc(hidden)]
     fn begin_read_committed(&mut self) -> QueryResult<Begun> {
         self.begin_write(Duration::ZERO)
     }
@@ -168,6 +180,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, among them that the lock was not free in time.
+    #[doc(hidden)]
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun>;
 
     /// Executes a write that may as well not happen, such as noting when a session was last
@@ -179,6 +192,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, among them that a lock was not free in that time.
+    #[doc(hidden)]
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
     where
         T: QueryFragment<Self::Backend> + QueryId,
@@ -191,6 +205,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
+    #[doc(hidden)]
     fn extend_lock_wait(&mut self, _wait: Duration) -> QueryResult<Begun> {
         Ok(Begun::default())
     }
@@ -200,9 +215,11 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
+    #[doc(hidden)]
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()>;
 
     /// Whether there are locks that outlast a transaction. Default: no.
+    #[doc(hidden)]
     fn has_session_locks(&self) -> bool {
         false
     }
@@ -228,11 +245,29 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         Ok(())
     }
 
-    /// Ends the transaction that a panic of an observer has left open between its beginning
-    /// and its count. Only called where no transaction is counted.
-    fn undo_begin(&mut self) {
-        // Without a transaction it fails, and nothing is to be done.
-        let _ = self.batch_execute("ROLLBACK");
+    /// Returns whether a statement of the open transaction has failed in such a way that its
+    /// `COMMIT` would succeed and keep nothing. Default: no, as only PostgreSQL does so.
+    ///
+    /// # Errors
+    ///
+    /// The database's own.
+    #[doc(hidden)]
+    fn is_aborted(&mut self) -> QueryResult<bool> {
+        Ok(false)
+    }
+
+    /// Counts the innermost savepoint as released without telling the database, unless it can
+    /// be rolled back to without harm even if it is no more; returns whether it did.
+    /// `in_unknown`: the savepoint is all that Diesel counts.
+    ///
+    /// Default: as SQLite has it, where to roll back to a savepoint that is no more is an error
+    /// without consequences, and Diesel counts down after it.
+    #[doc(hidden)]
+    fn count_released(&mut self, in_unknown: bool) -> bool {
+        if in_unknown {
+            count_nothing(self);
+        }
+        in_unknown
     }
 
     /// Executes the statements in order, all or none of them, and returns how many rows each
@@ -264,6 +299,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, among them that it is locked; then nothing has changed.
+    #[doc(hidden)]
     fn try_atomically(
         &mut self,
         statements: &[&dyn QueryFragment<Self::Backend>],
@@ -371,8 +407,12 @@ where
         (**self).unlock_session(lock, is_recorded)
     }
 
-    fn undo_begin(&mut self) {
-        (**self).undo_begin();
+    fn is_aborted(&mut self) -> QueryResult<bool> {
+        (**self).is_aborted()
+    }
+
+    fn count_released(&mut self, in_unknown: bool) -> bool {
+        (**self).count_released(in_unknown)
     }
 
     fn execute_atomically(

@@ -2,10 +2,10 @@
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
-use diesel::result::Error;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel_migrations::EmbeddedMigrations;
 
-use crate::connection::DatabaseConnection;
+use crate::connection::{DatabaseConnection, message};
 use crate::dialect::Dialect;
 use crate::migrate::layout::TableLayout;
 use crate::seed::column::{ColumnValue, TableDescription};
@@ -59,6 +59,15 @@ pub enum Fault {
     Cancelled,
     /// Anything else.
     Other,
+}
+
+/// The kind of a failure. Diesel hands out that a transaction is read-only as PostgreSQL's SQLSTATE
+/// has it, in whatever language the server says so; the rest is read from the words.
+pub(crate) fn fault_of<DB: Engine>(error: &Error) -> Fault {
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => Fault::ReadOnly,
+        error => DB::fault(message(error)),
+    }
 }
 
 /// How a seed puts rows into a table.
@@ -245,8 +254,8 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Reads the kind of a failure from the database's words: for these Diesel hands out
-    /// neither SQLite's result code nor PostgreSQL's SQLSTATE.
+    /// Reads the kind of a failure from the database's words, in English: for most of these
+    /// Diesel hands out neither SQLite's result code nor PostgreSQL's SQLSTATE.
     #[doc(hidden)]
     fn fault(message: &str) -> Fault;
 

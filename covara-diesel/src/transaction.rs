@@ -29,11 +29,17 @@ const TRIES: usize = 3;
 /// `batch_execute("BEGIN")`: what the caller began, the caller ends.
 ///
 /// An error of `work` rolls back, and so does a panic, which goes on afterwards. So does `work`
-/// that leaves a transaction of its own open, or ends the one it runs in.
+/// that leaves a transaction of its own open. `work` that ends the transaction it runs in is an
+/// error; what it committed by hand is kept.
+///
+/// PostgreSQL rolls back a whole transaction in which one statement has failed, even if `work`
+/// goes on after the failure. What may fail belongs in a transaction of its own inside `work`:
+/// only that part is rolled back then, on every database.
 ///
 /// # Errors
 ///
-/// Those of `work`, and the database's own in beginning and committing. On D1, which has no
+/// Those of `work`, and the database's own in beginning and committing. On PostgreSQL, that a
+/// statement failed whose error `work` did not return; nothing is kept then. On D1, which has no
 /// transactions, the error names [`batch`](crate::remote::RemoteConnection::batch).
 ///
 /// # Example
@@ -100,22 +106,9 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
         begin: impl FnOnce(&mut C) -> QueryResult<Begun>,
     ) -> QueryResult<Self> {
         let outer = with_typed!(&mut *conn, |conn| transaction_depth(conn))?;
-        match catch_unwind(AssertUnwindSafe(|| begin(conn))) {
-            Ok(begun) => Ok(Self {
-                begun: Some(begun?),
-                outer,
-                conn,
-            }),
-            Err(panic) => {
-                if outer == 0 {
-                    with_typed!(conn, |conn| undo(conn, |conn| {
-                        roll_back_to(conn, 0, false);
-                        conn.undo_begin();
-                    }));
-                }
-                resume_unwind(panic)
-            }
-        }
+        // What a panic of an observer interrupts in there, those undo who know what they began.
+        let begun = Some(begin(conn)?);
+        Ok(Self { conn, outer, begun })
     }
 
     /// Takes care of the transaction that has just been begun.
@@ -148,8 +141,23 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
             return Err(Error::NotInTransaction);
         };
         let outer = self.outer;
+        let is_savepoint = self.is_savepoint();
         // Until it has succeeded, an error or a panic rolls back.
-        with_typed!(&mut *self.conn, |conn| commit(conn, outer, in_unknown))?;
+        let committed = with_typed!(&mut *self.conn, |conn| {
+            match catch_unwind(AssertUnwindSafe(|| commit(conn, outer, in_unknown))) {
+                Ok(committed) => committed,
+                Err(panic) => {
+                    // Nothing tells whether the savepoint has been released. To roll back to one
+                    // that has been would spoil the transaction around it, so it is kept.
+                    if is_savepoint && conn.count_released(in_unknown) {
+                        let begun = self.begun.take().unwrap_or_default();
+                        insist(conn, |conn| conn.restore_lock_wait(&begun));
+                    }
+                    resume_unwind(panic)
+                }
+            }
+        });
+        committed?;
         let begun = self.begun.take().unwrap_or_default();
         with_typed!(&mut *self.conn, |conn| {
             match catch_unwind(AssertUnwindSafe(|| conn.restore_lock_wait(&begun))) {
@@ -191,9 +199,19 @@ fn commit<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: bool) -> 
             count_nothing(conn);
             Ok(())
         }
-        _ => C::TransactionManager::commit_transaction(conn),
+        depth => {
+            // The `COMMIT` of such a transaction succeeds and keeps nothing.
+            if depth == 1 && conn.is_aborted()? {
+                return Err(Error::QueryBuilderError(ABORTED.into()));
+            }
+            C::TransactionManager::commit_transaction(conn)
+        }
     }
 }
+
+const ABORTED: &str = "a statement of the transaction failed, and its error was not returned: \
+     the transaction is aborted, and all of it is rolled back; run what may fail in a \
+     transaction of its own inside";
 
 /// Takes back what was done since the connection was `outer` deep in transactions. Where that
 /// fails, the transaction manager is left broken, which every later use reports.
@@ -216,7 +234,7 @@ fn roll_back_to<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: boo
 }
 
 /// Runs `work` until no observer of the connection panics in it, a few times at most.
-fn undo<C: DatabaseConnection>(conn: &mut C, work: impl Fn(&mut C)) {
+pub(crate) fn undo<C: DatabaseConnection>(conn: &mut C, work: impl Fn(&mut C)) {
     if !insist(conn, work) {
         break_transactions(conn);
     }
@@ -235,8 +253,29 @@ fn break_transactions<C: DatabaseConnection>(conn: &mut C) {
 /// The name of the savepoint in a transaction that Diesel does not know of.
 const SAVEPOINT: &str = "covara_savepoint";
 
+/// Begins a transaction by `sql` where none is open, not even one that Diesel does not know of.
+pub(crate) fn begin_outermost<C>(conn: &mut C, sql: &str) -> QueryResult<Begun>
+where
+    C: DatabaseConnection<TransactionManager = AnsiTransactionManager>,
+{
+    let begin = || AnsiTransactionManager::begin_transaction_sql(conn, sql);
+    match catch_unwind(AssertUnwindSafe(begin)) {
+        Ok(begun) => begun.map(|()| Begun::default()),
+        Err(panic) => {
+            // It may be open and not counted. Without one, this fails and changes nothing.
+            undo(conn, |conn| {
+                let _ = conn.batch_execute("ROLLBACK");
+            });
+            resume_unwind(panic)
+        }
+    }
+}
+
 /// Begins a savepoint in a transaction that was begun by SQL of the caller's. Diesel counts it
 /// as a transaction, so that what is nested in it becomes savepoints too.
+///
+/// A savepoint that a panic of an observer leaves behind does no harm: it ends with the
+/// transaction. Nothing can be rolled back to it without knowing that it is there.
 pub(crate) fn begin_in_unknown<C>(conn: &mut C) -> QueryResult<Begun>
 where
     C: Connection<TransactionManager = AnsiTransactionManager>,

@@ -146,3 +146,38 @@ fn a_short_answer_of_libsql_is_an_error() {
     let script = "INSERT INTO entries (name) VALUES ('a')";
     on.conn.batch_execute(script).unwrap_err();
 }
+
+/// What would end the batch's own transaction in its middle.
+fn one_that_ends_its_transaction<R: Remote>() {
+    let mut on = through::<R>();
+    for end in ["COMMIT", "END", "ROLLBACK", "rollback transaction"] {
+        let new = || diesel::insert_into(entries::table).values(entries::name.eq("x"));
+        let bad = diesel::sql_query("INSERT INTO entries (name) VALUES (NULL)");
+        let error = on
+            .conn
+            .execute_atomically(&[&new(), &diesel::sql_query(end), &bad])
+            .unwrap_err();
+        assert!(error.to_string().contains("a batch"), "{error}");
+        assert_eq!(on.count(), 0, "{end}");
+    }
+    assert_eq!(on.proxy.count("COMMIT"), 0, "nothing is sent");
+}
+
+#[test]
+fn one_that_ends_its_transaction_is_refused_on_libsql() {
+    one_that_ends_its_transaction::<sqld::TestDb>();
+    let mut on = through::<sqld::TestDb>();
+    let inside = on.conn.transaction(|conn| {
+        let new = || diesel::insert_into(entries::table).values(entries::name.eq("x"));
+        let refused = conn.batch(&[&new(), &diesel::sql_query("COMMIT")]);
+        assert!(refused.unwrap_err().to_string().contains("a batch"));
+        conn.batch(&[&new()])
+    });
+    assert_eq!(inside, Ok(vec![1]));
+    assert_eq!(on.count(), 1);
+}
+
+#[test]
+fn one_that_ends_its_transaction_is_refused_on_d1() {
+    one_that_ends_its_transaction::<d1::TestDb>();
+}

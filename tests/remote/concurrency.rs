@@ -2,13 +2,16 @@
 
 use std::sync::Barrier;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use covara_diesel::DatabaseConnection;
 use covara_diesel::remote::LibsqlConnection;
+use covara_diesel::search::{SearchAdapter, SearchQuery, Searchable, SqliteFts};
+use covara_diesel::{DatabaseConnection, pool, write_transaction};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
+use support::fault_proxy::{Fault, FaultProxy, answer};
 use support::{d1, sqld, workers};
 
 use super::{Remote, pool_of};
@@ -101,6 +104,80 @@ fn readers_do_not_wait_for_a_writer_on_libsql() {
         })
         .unwrap();
     assert_eq!(read(), (7, 7));
+}
+
+diesel::table! {
+    places (id) {
+        id -> BigInt,
+        name -> Text,
+    }
+}
+
+#[derive(Searchable)]
+#[diesel(table_name = places)]
+struct Place {
+    #[searchable(id)]
+    id: i64,
+    #[searchable(text)]
+    name: String,
+}
+
+/// Whose server holds the answer to a write back until other writers are through.
+#[test]
+fn a_search_on_libsql_does_not_wait_for_a_writer() {
+    let db = sqld::TestDb::new();
+    let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
+    conn.batch_execute(
+        "CREATE TABLE places (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+         INSERT INTO places VALUES (1, 'one')",
+    )
+    .unwrap();
+    SqliteFts.follow::<_, Place>(&mut conn).unwrap();
+    let found = |conn: &mut LibsqlConnection, words: &str| {
+        let found = SqliteFts.search(conn, Place::INDEX, &SearchQuery::new(words));
+        found.unwrap().total
+    };
+    assert_eq!(found(&mut conn, "one"), 1);
+    conn.batch_execute("INSERT INTO places VALUES (2, 'two')")
+        .unwrap();
+    let mut writer = LibsqlConnection::establish(&db.url()).unwrap();
+    writer
+        .transaction(|writer| {
+            writer.batch_execute("INSERT INTO places VALUES (3, 'two')")?;
+            let begun = Instant::now();
+            assert_eq!(found(&mut conn, "one"), 1);
+            let waited = begun.elapsed();
+            // The server would end the transaction after five seconds.
+            assert!(waited < Duration::from_secs(3), "{waited:?}");
+            writer.batch_execute("INSERT INTO places VALUES (4, 'two')")
+        })
+        .unwrap();
+    // In a transaction, which has its lock, it takes the time that it takes.
+    conn.transaction(|conn| {
+        assert_eq!(found(conn, "two"), 3);
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    assert_eq!(found(&mut conn, "two"), 3);
+}
+
+/// A server may also say at once that others write.
+#[test]
+fn a_write_transaction_waits_where_the_busy_timeout_is_0() {
+    const LOCKED: &str = r#"{"baton":null,"base_url":null,"results":[{"type":"ok","response":{"type":"batch","result":{"step_results":[null],"step_errors":[{"message":"SQLite error: database is locked","code":"SQLITE_BUSY"}]}}},{"type":"ok","response":{"type":"get_autocommit","is_autocommit":true}}]}"#;
+    let db = sqld::TestDb::new();
+    let proxy = FaultProxy::new(&db.url());
+    let mut config = pool::recommended_pool_config(pool::PoolDriver::Libsql);
+    config.busy_timeout = Duration::ZERO;
+    let pool = pool::libsql_with(proxy.origin(), &config).unwrap();
+    let mut conn = pool.get().unwrap();
+    for _ in 0..3 {
+        proxy.next(Fault::Answer(answer(200, "application/json", LOCKED)));
+    }
+    write_transaction(&mut conn, |conn| conn.batch_execute(CREATE)).unwrap();
+    // Diesel's own fails at once, as it was asked to.
+    proxy.next(Fault::Answer(answer(200, "application/json", LOCKED)));
+    conn.transaction(|_| QueryResult::Ok(())).unwrap_err();
 }
 
 /// Eight statements at once that are each complete in themselves.

@@ -46,6 +46,31 @@ fn of_d1() {
     small_cells::<d1::TestDb>(1);
 }
 
+/// A server names a column without a name by its text, which is another one each time.
+fn names_of_columns<R: Remote>() {
+    const TIMES: usize = 2_000;
+    let server = R::start();
+    let url = server.url_at(&server.origin(), "statement_timeout=20");
+    let worker = env!("CARGO_BIN_EXE_worker");
+    let grown = workers::run(worker, &url, 1, |_| "read-names").remove(0);
+    let (times, grown) = grown.split_once(' ').unwrap();
+    assert_eq!(times.parse(), Ok(TIMES));
+    let grown: usize = grown.parse().unwrap();
+    eprintln!("{TIMES} names of 2,000 bytes took {grown} bytes");
+    // Each was kept twice at least.
+    assert!(grown < TIMES * 2_000, "{grown}");
+}
+
+#[test]
+fn names_of_columns_are_not_kept_on_libsql() {
+    names_of_columns::<sqld::TestDb>();
+}
+
+#[test]
+fn names_of_columns_are_not_kept_on_d1() {
+    names_of_columns::<d1::TestDb>();
+}
+
 type Row = (
     i64,
     Option<f64>,

@@ -204,3 +204,29 @@ fn urls_name_the_same_file() {
         assert!(again.applied.is_empty(), "{url}");
     }
 }
+
+/// It may hold the key of a database, or a secret of the application's.
+#[test]
+fn what_each_connection_executes_is_shown_by_nothing() {
+    let db = TestDb::new();
+    let mut config = recommended_pool_config(PoolDriver::Sqlite);
+    config.on_connect = Some("PRAGMA user_version; -- s3cret".to_owned());
+    let pool = pool::sqlite_with(db.url(), &config).unwrap();
+    let any = covara_diesel::any::open_with(db.url(), |config| {
+        config.on_connect = Some("PRAGMA user_version; -- s3cret".to_owned());
+    })
+    .unwrap();
+    let shown = format!("{config:?} {config:#?} {pool:?} {any:?} {any:#?}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    // All the rest is there, and that something is executed.
+    for part in [
+        "max_size: 4",
+        "busy_timeout: 5s",
+        "on_connect: Some(…)",
+        "notes: \"",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    config.on_connect = None;
+    assert!(format!("{config:?}").contains("on_connect: None"));
+}

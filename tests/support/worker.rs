@@ -119,8 +119,10 @@ fn on_libsql(url: &str, pooled: bool, job: &str) -> Outcome {
         return work(&mut pool::libsql(url)?.get()?, &SqliteFts, job);
     }
     let conn = &mut covara_diesel::remote::LibsqlConnection::establish(url)?;
-    if job == "read-texts" {
-        return read_texts(conn);
+    match job {
+        "read-texts" => return read_texts(conn),
+        "read-names" => return read_names(conn),
+        _ => {}
     }
     work(conn, &SqliteFts, job)
 }
@@ -136,8 +138,10 @@ fn on_d1(url: &str, pooled: bool, job: &str) -> Outcome {
         return work(&mut pool::d1(url)?.get()?, &SqliteFts, job);
     }
     let conn = &mut covara_diesel::remote::D1Connection::establish(url)?;
-    if job == "read-texts" {
-        return read_texts(conn);
+    match job {
+        "read-texts" => return read_texts(conn),
+        "read-names" => return read_names(conn),
+        _ => {}
     }
     work(conn, &SqliteFts, job)
 }
@@ -196,6 +200,31 @@ where
         count += text?.len();
     }
     Ok(format!("{count} {}", memory::peak() - before))
+}
+
+/// Reads 2,000 times a column whose name, of 2,000 bytes, is another one each time, and prints
+/// that number, and by how many bytes the peak grew.
+#[cfg(any(feature = "libsql", feature = "d1"))]
+fn read_names<C>(conn: &mut C) -> Outcome
+where
+    C: DatabaseConnection<Backend = diesel::sqlite::Sqlite>,
+{
+    use diesel::RunQueryDsl;
+
+    let mut read = |n: usize| -> Outcome {
+        let query = format!("'{n}{}'", "x".repeat(2_000));
+        let query = diesel::dsl::sql::<diesel::sql_types::Text>(&query);
+        Ok(diesel::select(query).get_result::<String>(conn)?)
+    };
+    // What a connection takes by itself.
+    for n in 0..50 {
+        read(n)?;
+    }
+    let before = memory::peak();
+    for n in 0..2_000 {
+        read(n)?;
+    }
+    Ok(format!("2000 {}", memory::peak() - before))
 }
 
 /// Seeds many generated rows and prints by how many bytes the peak grew.

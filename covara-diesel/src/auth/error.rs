@@ -4,8 +4,7 @@ use std::fmt;
 use diesel::result::Error;
 
 use super::secret::sha256_hex;
-use crate::connection::message;
-use crate::engine::{Engine, Fault};
+use crate::engine::{Engine, Fault, fault_of};
 
 /// Why a call of a store failed.
 ///
@@ -107,7 +106,7 @@ pub enum AuthError {
 
 impl AuthError {
     pub(crate) fn of<DB: Engine>(source: Error) -> Self {
-        match DB::fault(message(&source)) {
+        match fault_of::<DB>(&source) {
             Fault::Locked => Self::Locked { source },
             Fault::ReadOnly => Self::ReadOnly { source },
             Fault::DiskFull => Self::DiskFull { source },

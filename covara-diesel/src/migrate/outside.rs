@@ -1,6 +1,5 @@
 //! Migrations that cannot run in a transaction.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use diesel::migration::{CREATE_MIGRATIONS_TABLE, Migration};
@@ -11,7 +10,7 @@ use super::application::{history, run_and_record};
 use super::error::MigrateError;
 use super::runner::{failure, version};
 use crate::connection::{DatabaseConnection, SessionLock};
-use crate::transaction::transaction_depth;
+use crate::transaction::undo;
 
 /// How long is waited before a lock is tried again. No transaction is open meanwhile: whoever
 /// builds an index concurrently waits for all that are.
@@ -26,7 +25,7 @@ pub(super) fn run_outside_transaction<C: DatabaseConnection>(
     let failed = |error: Error| failure::<C>(error, options);
     let version = version(migration);
     let name = migration.name().to_string();
-    if transaction_depth(conn).map_err(failed)? > 0 {
+    if conn.is_in_transaction().map_err(failed)? {
         return Err(MigrateError::OutsideTransaction {
             version,
             name,
@@ -88,6 +87,13 @@ impl<'c, C: DatabaseConnection> Locked<'c, C> {
     /// After the migration was recorded.
     fn unlock(mut self) -> diesel::QueryResult<()> {
         match self.lock.take() {
+            Some(SessionLock::Session) => {
+                // Until it has come through, dropping tries again.
+                self.lock = Some(SessionLock::Session);
+                let unlocked = self.conn.unlock_session(SessionLock::Session, true);
+                self.lock = None;
+                unlocked
+            }
             Some(lock) => self.conn.unlock_session(lock, true),
             None => Ok(()),
         }
@@ -96,10 +102,17 @@ impl<'c, C: DatabaseConnection> Locked<'c, C> {
 
 impl<C: DatabaseConnection> Drop for Locked<'_, C> {
     fn drop(&mut self) {
-        if let Some(lock) = self.lock.take() {
-            // Whatever made this necessary is being reported.
-            let unlock = || self.conn.unlock_session(lock, false);
-            let _ = catch_unwind(AssertUnwindSafe(unlock));
+        // Whatever made this necessary is being reported.
+        match self.lock.take() {
+            // An observer may panic at the statement. A lock that stays would keep out every boot
+            // of every process until the session ends.
+            Some(SessionLock::Session) => undo(self.conn, |conn| {
+                let _ = conn.unlock_session(SessionLock::Session, false);
+            }),
+            Some(lock) => {
+                let _ = self.conn.unlock_session(lock, false);
+            }
+            None => {}
         }
     }
 }

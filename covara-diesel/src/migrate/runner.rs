@@ -9,7 +9,7 @@ use super::error::{MigrateError, Source};
 use super::neighbours::{ATTEMPTS, was_made_meanwhile};
 use super::{MigrateOptions, MigrationSummary};
 use crate::connection::{BatchError, DatabaseConnection, Gathering, message};
-use crate::engine::{Engine, Fault, Inspection, Stranger};
+use crate::engine::{Engine, Fault, Inspection, Stranger, fault_of};
 use crate::transaction::Transaction;
 use crate::typed::AnyDatabase;
 use crate::with_typed;
@@ -291,6 +291,10 @@ pub(super) fn failure<C: DatabaseConnection>(
     error: Error,
     options: &MigrateOptions,
 ) -> MigrateError {
+    if fault_of::<C::Backend>(&error) == Fault::ReadOnly {
+        let source = error.into();
+        return MigrateError::ReadOnly { source };
+    }
     let message = message(&error).to_owned();
     classify::<C>(&message, error.into(), options)
         .unwrap_or_else(|source| MigrateError::Database { source })

@@ -112,7 +112,10 @@ impl StdError for UnknownDriver {}
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` shows all of it but the SQL of [`on_connect`](Self::on_connect), in which there may be
+/// secrets.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolConfig {
     /// Most connections at once. From 1 to 65,535, the ports that one address has.
@@ -195,6 +198,53 @@ pub struct PoolConfig {
     pub on_connect: Option<String>,
     /// Why these settings, in a sentence or two.
     pub notes: &'static str,
+}
+
+impl fmt::Debug for PoolConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // By name, so that a new field is not forgotten.
+        let Self {
+            max_size,
+            min_idle,
+            idle_timeout,
+            connection_timeout,
+            max_lifetime,
+            test_on_check_out,
+            busy_timeout,
+            statement_cache,
+            check_out_timeout,
+            statement_timeout,
+            lock_timeout,
+            idle_in_transaction_timeout,
+            silence_timeout,
+            keepalive,
+            tcp_user_timeout,
+            on_connect,
+            notes,
+        } = self;
+        f.debug_struct("PoolConfig")
+            .field("max_size", max_size)
+            .field("min_idle", min_idle)
+            .field("idle_timeout", idle_timeout)
+            .field("connection_timeout", connection_timeout)
+            .field("max_lifetime", max_lifetime)
+            .field("test_on_check_out", test_on_check_out)
+            .field("busy_timeout", busy_timeout)
+            .field("statement_cache", statement_cache)
+            .field("check_out_timeout", check_out_timeout)
+            .field("statement_timeout", statement_timeout)
+            .field("lock_timeout", lock_timeout)
+            .field("idle_in_transaction_timeout", idle_in_transaction_timeout)
+            .field("silence_timeout", silence_timeout)
+            .field("keepalive", keepalive)
+            .field("tcp_user_timeout", tcp_user_timeout)
+            .field(
+                "on_connect",
+                &on_connect.as_ref().map(|_| format_args!("…")),
+            )
+            .field("notes", notes)
+            .finish()
+    }
 }
 
 /// The settings Covara recommends for a driver.

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{
+    AnsiTransactionManager, SimpleConnection, TransactionDepthChange, TransactionManager,
+    TransactionManagerStatus,
+};
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
@@ -8,11 +11,15 @@ use diesel::sql_types::{Bool, Text};
 
 use super::unknown;
 use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock};
-use crate::transaction::{Transaction, begin_in_unknown, transaction_depth};
+use crate::transaction::{
+    Transaction, begin_in_unknown, begin_outermost, count_nothing, transaction_depth,
+};
 
 /// Key of the advisory lock: the bytes of `covaradb` as a big-endian integer. It must never
 /// change, or two versions of this library would migrate at once.
 const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"covaradb");
+
+const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 impl DatabaseConnection for PgConnection {
     /// Also one that the caller has begun by SQL.
@@ -22,11 +29,14 @@ impl DatabaseConnection for PgConnection {
 
     /// Beginning takes no lock on PostgreSQL, so there is nothing to wait for.
     fn begin_write(&mut self, _: Duration) -> QueryResult<Begun> {
-        if transaction_depth(self)? == 0 && unknown::is_open(self)? {
-            return begin_in_unknown(self);
+        if transaction_depth(self)? > 0 {
+            AnsiTransactionManager::begin_transaction(self)?;
+            return Ok(Begun::default());
         }
-        AnsiTransactionManager::begin_transaction(self)?;
-        Ok(Begun::default())
+        match unknown::is_open(self)? {
+            true => begin_in_unknown(self),
+            false => begin_outermost(self, "BEGIN"),
+        }
     }
 
     /// A stricter default isolation would see the database as it was before others were waited
@@ -35,11 +45,7 @@ impl DatabaseConnection for PgConnection {
         if self.is_in_transaction()? {
             return self.begin_write(Duration::ZERO);
         }
-        AnsiTransactionManager::begin_transaction_sql(
-            self,
-            "BEGIN ISOLATION LEVEL READ COMMITTED",
-        )?;
-        Ok(Begun::default())
+        begin_outermost(self, READ_COMMITTED)
     }
 
     /// Everything set here ends with the transaction, as a pooler between us and the
@@ -56,11 +62,8 @@ impl DatabaseConnection for PgConnection {
             });
         }
         // A stricter default isolation would read the history as it was before the lock.
-        AnsiTransactionManager::begin_transaction_sql(
-            self,
-            "BEGIN ISOLATION LEVEL READ COMMITTED",
-        )?;
-        let mut transaction = Transaction::resume(self, Begun::default())?;
+        let begun = begin_outermost(self, READ_COMMITTED)?;
+        let mut transaction = Transaction::resume(self, begun)?;
         take_lock(transaction.conn(), wait)?;
         Ok(transaction.leave_open())
     }
@@ -102,6 +105,28 @@ impl DatabaseConnection for PgConnection {
              transaction pooler is in between; run such migrations over a direct connection"
                 .into(),
         ))
+    }
+
+    fn is_aborted(&mut self) -> QueryResult<bool> {
+        unknown::is_aborted(self)
+    }
+
+    /// To roll back to a savepoint that is no more would abort the transaction around it.
+    fn count_released(&mut self, in_unknown: bool) -> bool {
+        // Then it has not been released, and has to be rolled back to.
+        if unknown::is_known_aborted(self) {
+            return false;
+        }
+        if in_unknown {
+            count_nothing(self);
+            return true;
+        }
+        match AnsiTransactionManager::transaction_manager_status_mut(self) {
+            TransactionManagerStatus::Valid(status) => status
+                .change_transaction_depth(TransactionDepthChange::DecreaseDepth)
+                .is_ok(),
+            TransactionManagerStatus::InError => false,
+        }
     }
 
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()> {

@@ -32,11 +32,21 @@ use crate::pool::{
 /// the crate `log`. For a transaction pooler that tracks prepared statements itself, take
 /// `Hyperdrive` and set [`PoolConfig::statement_cache`] to true.
 ///
-/// Nothing is waited for without end, see the time-outs of [`PoolConfig`]: on Linux a server
-/// that is stopped or hangs ends a statement with an error, and the pool discards connections
-/// that do not answer. For that the pool takes the place of a connection's instrumentation, from
-/// which Diesel's default instrumentation hears all events; a connection that is given another
-/// one waits without a bound.
+/// Statements and check-outs are not waited for without end, see the time-outs of [`PoolConfig`]:
+/// on Linux a server that is stopped or hangs ends a statement with an error, and the pool
+/// discards connections that do not answer. For that the pool takes the place of a connection's
+/// instrumentation, from which Diesel's default instrumentation hears all events; a connection
+/// that is given another one waits without a bound. So does reading the rows of `COPY … TO`,
+/// which Diesel says has ended when it begins, and so do the two settings that Diesel sends when
+/// it has connected, if the server stops just then.
+///
+/// The default instrumentation is made twice for each connection: one instance hears of
+/// connecting, another one of everything else.
+///
+/// A connection with an instrumentation of its own is asked once more where this library begins a
+/// transaction, commits one or searches: Diesel tells only by a failed statement whether a
+/// transaction was begun by SQL, or has failed. Inside a transaction begun by SQL that is an error
+/// in the server's log. Connections of a pool, and those without an instrumentation, need it not.
 ///
 /// Of several hosts libpq takes the first that answers, be it a standby. A connection that
 /// refused to write as read-only is discarded when it comes back; `target_session_attrs=read-write`

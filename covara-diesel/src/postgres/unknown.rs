@@ -1,14 +1,19 @@
 //! Transactions that were begun by SQL, which Diesel does not know of.
 
-use diesel::connection::{Connection, DynInstrumentation, SimpleConnection};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use diesel::connection::{
+    AnsiTransactionManager, Connection, DynInstrumentation, SimpleConnection, TransactionManager,
+    TransactionManagerStatus,
+};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::Error;
 
-use super::watch::tells_nobody;
+use super::watch::set_quiet;
 use crate::connection::message;
-use crate::transaction::{count_nothing, transaction_depth};
+use crate::transaction::{count_nothing, insist, transaction_depth};
 
 /// Whether a transaction is open, although Diesel counts none.
 ///
@@ -16,23 +21,57 @@ use crate::transaction::{count_nothing, transaction_depth};
 /// transaction's state, and Diesel looks there after each statement, which marks its
 /// transaction manager as broken where the statement failed and no transaction is counted. So
 /// a statement that fails before it is sent tells it without a round trip. An observer would
-/// take it for a failure, so where there is one,
-/// other than a pool's own, the server is asked.
+/// take it for a failure, so where there is one that does not keep it to itself, the server is
+/// asked.
 pub(super) fn is_open(conn: &mut PgConnection) -> QueryResult<bool> {
-    let nobody = DynInstrumentation::none().as_any().type_id();
-    let observer = conn.instrumentation();
-    if observer.as_any().type_id() != nobody && !tells_nobody(observer) {
-        return ask(conn);
-    }
     // A broken one is for the caller to hear of.
     transaction_depth(conn)?;
-    let _ = conn.execute_returning_count(&Unsent);
+    if !look(conn) {
+        return ask(conn);
+    }
     let is_open = transaction_depth(conn).is_err();
     if is_open {
         // Where the connection is lost, beginning finds it.
         count_nothing(conn);
     }
     Ok(is_open)
+}
+
+/// Whether a statement has failed in the transaction that Diesel counts. After most statements
+/// Diesel has looked by itself; not after `COPY`.
+pub(super) fn is_aborted(conn: &mut PgConnection) -> QueryResult<bool> {
+    if !is_known_aborted(conn)
+        && !look(conn)
+        && let Err(error) = conn.batch_execute("SELECT 1")
+        && !is_known_aborted(conn)
+    {
+        return Err(error);
+    }
+    Ok(is_known_aborted(conn))
+}
+
+/// The same as far as Diesel has seen it.
+pub(super) fn is_known_aborted(conn: &mut PgConnection) -> bool {
+    match AnsiTransactionManager::transaction_manager_status_mut(conn) {
+        TransactionManagerStatus::Valid(status) => status
+            .in_transaction
+            .as_ref()
+            .is_some_and(|status| status.requires_rollback_maybe_up_to_top_level),
+        TransactionManagerStatus::InError => false,
+    }
+}
+
+/// Makes Diesel look at the transaction's state, unless an observer would be told of it.
+fn look(conn: &mut PgConnection) -> bool {
+    let nobody = DynInstrumentation::none().as_any().type_id();
+    let observer = conn.instrumentation();
+    let is_observed = observer.as_any().type_id() != nobody;
+    if is_observed && !set_quiet(observer, true) {
+        return false;
+    }
+    let _ = conn.execute_returning_count(&Unsent);
+    set_quiet(conn.instrumentation(), false);
+    true
 }
 
 /// A statement that fails before it is sent.
@@ -61,12 +100,40 @@ RELEASE SAVEPOINT covara_look; COMMIT";
 const AFTER_LOOK: &str = "ROLLBACK TO SAVEPOINT covara_look; RELEASE SAVEPOINT covara_look";
 
 fn ask(conn: &mut PgConnection) -> QueryResult<bool> {
-    match conn.batch_execute(LOOK) {
-        Ok(()) => Ok(false),
-        Err(error) if message(&error).contains(OPEN) => {
-            conn.batch_execute(AFTER_LOOK)?;
-            Ok(true)
+    match catch_unwind(AssertUnwindSafe(|| conn.batch_execute(LOOK))) {
+        Ok(Ok(())) => Ok(false),
+        Ok(Err(error)) if message(&error).contains(OPEN) => {
+            let back = AssertUnwindSafe(|| conn.batch_execute(AFTER_LOOK));
+            match catch_unwind(back) {
+                Ok(back) => back.map(|()| true),
+                Err(panic) => {
+                    after_panic(conn);
+                    resume_unwind(panic)
+                }
+            }
         }
-        Err(error) => Err(error),
+        Ok(Err(error)) => Err(error),
+        Err(panic) => {
+            after_panic(conn);
+            resume_unwind(panic)
+        }
+    }
+}
+
+/// Undoes what a look has left behind that a panic of an observer interrupted: at its end the
+/// caller's transaction has failed, at its beginning nothing has happened, and to roll back to a
+/// savepoint that is not there would abort the transaction.
+fn after_panic(conn: &mut PgConnection) {
+    let undone = insist(conn, |conn| {
+        let _ = conn.execute_returning_count(&Unsent);
+        // Broken: a transaction that has not failed is open. Else there is none, or only the
+        // savepoint helps; where it is gone, the transaction had failed before.
+        if transaction_depth(conn).is_ok() {
+            let _ = conn.batch_execute(AFTER_LOOK);
+        }
+        count_nothing(conn);
+    });
+    if !undone {
+        AnsiTransactionManager::transaction_manager_status_mut(conn).set_in_error();
     }
 }

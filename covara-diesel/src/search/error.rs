@@ -1,8 +1,7 @@
 use diesel::result::Error;
 
 use super::definition::FieldKind;
-use crate::connection::message;
-use crate::engine::{Engine, Fault, Stranger, what};
+use crate::engine::{Engine, Fault, Stranger, fault_of, what};
 
 /// Why a call of a search adapter failed.
 #[derive(Debug, thiserror::Error)]
@@ -238,7 +237,7 @@ impl From<Stranger> for SearchError {
 
 impl SearchError {
     pub(crate) fn of<DB: Engine>(source: Error) -> Self {
-        match DB::fault(message(&source)) {
+        match fault_of::<DB>(&source) {
             Fault::Locked => Self::Locked { source },
             Fault::ReadOnly => Self::ReadOnly { source },
             Fault::DiskFull => Self::DiskFull { source },

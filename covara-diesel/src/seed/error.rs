@@ -1,8 +1,8 @@
 use diesel::result::Error;
 
 use super::fixture_error::{FixtureError, FixturePosition};
-use crate::connection::{DatabaseConnection, message};
-use crate::engine::{Engine, Fault};
+use crate::connection::DatabaseConnection;
+use crate::engine::{Fault, fault_of};
 
 /// Why a seed failed. Nothing of it was kept.
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +173,7 @@ fn at(position: &Option<FixturePosition>) -> String {
 
 /// Failures that have nothing to do with a row, or the error back.
 pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, Error> {
-    match C::Backend::fault(message(&source)) {
+    match fault_of::<C::Backend>(&source) {
         Fault::Locked => Ok(SeedError::Locked { source }),
         Fault::ReadOnly => Ok(SeedError::ReadOnly { source }),
         Fault::DiskFull => Ok(SeedError::DiskFull { source }),

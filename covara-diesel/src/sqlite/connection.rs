@@ -3,17 +3,23 @@ use std::time::Duration;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
-use diesel::result::Error;
 use diesel::sql_types::BigInt;
 use diesel::sqlite::Sqlite;
 
 use super::session_lock;
 use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
-use crate::transaction::{BUSY_TIMEOUT, begin_in_unknown, insist, transaction_depth};
+use crate::transaction::{
+    BUSY_TIMEOUT, begin_in_unknown, begin_outermost, insist, transaction_depth,
+};
 
 impl DatabaseConnection for SqliteConnection {
     fn is_remote(&self) -> bool {
         false
+    }
+
+    /// Also one that the caller has begun by SQL.
+    fn is_in_transaction(&mut self) -> QueryResult<bool> {
+        Ok(transaction_depth(self)? > 0 || is_open(self)?)
     }
 
     /// `BEGIN IMMEDIATE`: with a deferred BEGIN two readers that go on to write fail each
@@ -100,9 +106,10 @@ impl DatabaseConnection for SqliteConnection {
 /// Begins a transaction where Diesel counts none.
 fn begin(waiting: Waiting<'_>) -> QueryResult<Begun> {
     let conn = &mut *waiting.conn;
-    let begun = match AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE") {
-        Err(error) if is_inside_another(&error) => begin_in_unknown(conn),
-        begun => begun.map(|()| Begun::default()),
+    // Asked before, as after a panic of an observer nothing tells whose transaction is open.
+    let begun = match is_open(conn)? {
+        true => begin_in_unknown(conn),
+        false => begin_outermost(conn, "BEGIN IMMEDIATE"),
     }?;
     Ok(Begun {
         lock_wait: waiting.keep(),
@@ -110,9 +117,21 @@ fn begin(waiting: Waiting<'_>) -> QueryResult<Begun> {
     })
 }
 
-/// Whether SQLite refused to begin a transaction because the caller has begun one by SQL.
-fn is_inside_another(error: &Error) -> bool {
-    message(error).contains("cannot start a transaction within a transaction")
+#[derive(QueryableByName)]
+struct Synchronous {
+    #[diesel(sql_type = BigInt)]
+    synchronous: i64,
+}
+
+/// Whether a transaction is open, also one that Diesel does not count: SQLite then refuses to
+/// set this, even to what it is.
+fn is_open(conn: &mut SqliteConnection) -> QueryResult<bool> {
+    let Synchronous { synchronous } = diesel::sql_query("PRAGMA synchronous").get_result(conn)?;
+    match conn.batch_execute(&format!("PRAGMA synchronous = {synchronous}")) {
+        Ok(()) => Ok(false),
+        Err(error) if message(&error).contains("inside a transaction") => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 #[derive(QueryableByName)]

@@ -56,7 +56,7 @@ fn labelled(count: i64, panics_at: i64) -> Vec<Labelled> {
         .collect()
 }
 
-fn depth(conn: &mut Conn) -> u32 {
+pub(super) fn depth(conn: &mut Conn) -> u32 {
     let status = <Conn as Connection>::TransactionManager::transaction_manager_status_mut(conn);
     let depth = status.transaction_depth().expect("a manager that works");
     depth.map_or(0, std::num::NonZero::get)
@@ -211,7 +211,7 @@ fn a_panic_of_a_statement_among_several_undoes_the_others() {
 }
 
 /// Runs `work` with an observer that panics at its `nth` event, once, and says whether it did.
-fn panics_at(conn: &mut Conn, nth: usize, work: impl FnOnce(&mut Conn)) -> bool {
+pub(super) fn panics_at(conn: &mut Conn, nth: usize, work: impl FnOnce(&mut Conn)) -> bool {
     let mut events = 0;
     conn.set_instrumentation(move |_: InstrumentationEvent<'_>| {
         events += 1;
@@ -223,7 +223,7 @@ fn panics_at(conn: &mut Conn, nth: usize, work: impl FnOnce(&mut Conn)) -> bool 
 }
 
 /// Work, and a number that is 0 before it and this afterwards.
-type Job = (&'static str, fn(&mut Conn), fn(&mut Conn) -> i64, i64);
+pub(super) type Job = (&'static str, fn(&mut Conn), fn(&mut Conn) -> i64, i64);
 
 fn written(conn: &mut Conn) -> i64 {
     count(conn, "numbers")
@@ -234,7 +234,7 @@ fn indexed(conn: &mut Conn) -> i64 {
     i64::try_from(found.total).unwrap()
 }
 
-fn jobs() -> Vec<Job> {
+pub(super) fn jobs() -> Vec<Job> {
     vec![
         (
             "seed",
@@ -315,6 +315,46 @@ fn an_observer_that_panics_leaves_all_or_nothing() {
                 break;
             }
             nth += 3;
+        }
+    }
+}
+
+/// Inside a transaction of the caller's, which goes on.
+#[test]
+fn an_observer_that_panics_takes_nothing_of_the_callers_transaction() {
+    let db = TestDb::new();
+    let mut other = db.connect();
+    other.batch_execute(rows::CREATE).unwrap();
+    let definition = IndexDefinition::new().field("title", Field::text());
+    Fts.create_index(&mut other, "docs", &definition).unwrap();
+    for (what, job, number_of, all) in jobs() {
+        let mut nth = 1;
+        loop {
+            other.batch_execute("DELETE FROM numbers").unwrap();
+            for id in ["0", "1", "2"] {
+                Fts.delete(&mut other, "docs", id).unwrap();
+            }
+            let mut conn = db.connect();
+            let mut panicked = false;
+            conn.transaction(|conn| {
+                conn.batch_execute("INSERT INTO numbers VALUES (70, 'seventy', NULL)")?;
+                panicked = panics_at(conn, nth, job);
+                assert_eq!(depth(conn), 1, "{what}, event {nth}");
+                conn.batch_execute("INSERT INTO numbers VALUES (71, 'more', NULL)")
+            })
+            .unwrap_or_else(|error| panic!("{what}, event {nth}: {error}"));
+            let mine = "SELECT count(*) AS n FROM numbers WHERE id >= 70";
+            assert_eq!(number(&mut other, mine), 2, "{what}, event {nth}");
+            other
+                .batch_execute("DELETE FROM numbers WHERE id >= 70")
+                .unwrap();
+            let kept = number_of(&mut other);
+            assert!(kept == 0 || kept == all, "{what}, event {nth}: {kept}");
+            if !panicked {
+                assert!(nth > 1, "{what}: no event");
+                break;
+            }
+            nth += 1;
         }
     }
 }

@@ -3,13 +3,15 @@
 use chrono::{TimeDelta, Utc};
 use covara_diesel::auth::{NewSession, SessionStore};
 use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, Searchable};
-use covara_diesel::{DatabaseConnection, Seed, auto_migrate, write_transaction};
+use covara_diesel::{DatabaseConnection, MigrateError, Seed, auto_migrate, write_transaction};
 use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
 use diesel::query_builder::QueryFragment;
 use serde_json::json;
+use support::boot;
 use support::numbers::{self, Number};
 
 use super::super::{chain, count, number};
+use super::panics::{depth, jobs, panics_at};
 use crate::backend::{self, Conn, Fts, TestDb};
 
 type Work = (&'static str, fn(&mut Conn));
@@ -175,6 +177,62 @@ fn a_panic_in_it_undoes_only_what_panicked() {
     assert!(catch_unwind(seed).is_err());
     conn.batch_execute("COMMIT").unwrap();
     assert_eq!(count(&mut db.connect(), "numbers"), 1);
+}
+
+#[test]
+fn an_observer_that_panics_takes_nothing_of_it() {
+    let (db, mut other) = prepared();
+    for (what, job, number_of, all) in jobs() {
+        for nth in 1.. {
+            other.batch_execute("DELETE FROM numbers").unwrap();
+            for id in ["0", "1", "2"] {
+                Fts.delete(&mut other, "docs", id).unwrap();
+            }
+            let mut conn = db.connect();
+            conn.batch_execute("BEGIN; INSERT INTO numbers VALUES (2000, 'mine', NULL)")
+                .unwrap();
+            let panicked = panics_at(&mut conn, nth, job);
+            assert_eq!(depth(&mut conn), 0, "{what}, event {nth}");
+            conn.batch_execute("INSERT INTO numbers VALUES (2001, 'also mine', NULL)")
+                .unwrap_or_else(|error| panic!("{what}, event {nth}: {error}"));
+            let seen = number(
+                &mut other,
+                "SELECT count(*) AS n FROM numbers WHERE id >= 2000",
+            );
+            assert_eq!(seen, 0, "{what}, event {nth}: it was ended");
+            conn.batch_execute("COMMIT").unwrap();
+            let mine = "SELECT count(*) AS n FROM numbers WHERE id >= 2000";
+            assert_eq!(number(&mut other, mine), 2, "{what}, event {nth}");
+            other
+                .batch_execute("DELETE FROM numbers WHERE id >= 2000")
+                .unwrap();
+            let kept = number_of(&mut other);
+            assert!(kept == 0 || kept == all, "{what}, event {nth}: {kept}");
+            work_again(&mut conn);
+            if !panicked {
+                assert!(nth > 1, "{what}: no event");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_migration_that_runs_outside_of_transactions_is_refused_in_it() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    boot::boot_with(|| boot::PLAIN).run(&mut conn).unwrap();
+    let before = backend::tables(&mut conn);
+    conn.batch_execute("BEGIN; INSERT INTO authors VALUES (2000, 'mine')")
+        .unwrap();
+    let error = boot::boot().run(&mut conn).unwrap_err();
+    assert!(
+        matches!(&error, MigrateError::OutsideTransaction { .. }),
+        "{error:?}"
+    );
+    conn.batch_execute("COMMIT").unwrap();
+    assert_eq!(backend::tables(&mut conn), before);
+    assert_eq!(count(&mut db.connect(), "authors"), 2);
 }
 
 #[test]

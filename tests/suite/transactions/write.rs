@@ -9,7 +9,7 @@ use covara_diesel::search::SearchError;
 use covara_diesel::{
     MigrateError, Seed, SeedError, auto_migrate, open, with_typed, write_transaction,
 };
-use diesel::connection::SimpleConnection;
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use diesel::result::Error;
 use support::numbers::{self as rows, numbers};
@@ -96,6 +96,44 @@ fn an_error_and_a_panic_roll_back() {
     assert_eq!(count(&mut conn, "numbers"), 1);
     add_one(&mut conn).unwrap();
     assert_eq!(number(&mut db.connect(), COUNTED), 1);
+}
+
+/// PostgreSQL takes back a transaction in which a statement failed, and answers its `COMMIT` as if
+/// it had been kept.
+#[test]
+fn work_that_goes_on_after_a_failed_statement_is_kept_or_an_error() {
+    let (db, mut conn) = prepared();
+    for observed in [false, true] {
+        if observed {
+            conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+        }
+        let done = write_transaction(&mut conn, |conn| {
+            conn.batch_execute("INSERT INTO numbers VALUES (2, 'two', NULL)")?;
+            conn.batch_execute(COUNTER).unwrap_err();
+            QueryResult::Ok(())
+        });
+        let kept = count(&mut db.connect(), "numbers") - 1;
+        match backend::DIALECT {
+            covara_diesel::Dialect::Sqlite => assert_eq!((done, kept), (Ok(()), 1)),
+            covara_diesel::Dialect::Postgres => {
+                let error = done.unwrap_err().to_string();
+                assert!(error.contains("rolled back"), "{error}");
+                assert_eq!(kept, 0);
+            }
+        }
+        // What failed in a transaction of its own is no matter on either.
+        conn.batch_execute("DELETE FROM numbers WHERE id = 2")
+            .unwrap();
+        write_transaction(&mut conn, |conn| {
+            conn.batch_execute("INSERT INTO numbers VALUES (2, 'two', NULL)")?;
+            write_transaction(conn, |conn| conn.batch_execute(COUNTER)).unwrap_err();
+            QueryResult::Ok(())
+        })
+        .unwrap();
+        assert_eq!(count(&mut db.connect(), "numbers"), 2);
+        conn.batch_execute("DELETE FROM numbers WHERE id = 2")
+            .unwrap();
+    }
 }
 
 #[test]

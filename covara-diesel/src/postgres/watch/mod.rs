@@ -7,8 +7,9 @@
 //! has ended, and Diesel returns an error.
 //!
 //! A statement announces itself by Diesel's instrumentation, a pool's check-out test by the
-//! events of r2d2. Where the socket cannot be found (other systems than Linux), nothing is
-//! watched.
+//! events of r2d2. Diesel announces more than it sends, and one statement in another: see
+//! [`threads`] and [`Watch::begin`]. Where the socket cannot be found (other systems than Linux),
+//! nothing is watched.
 
 mod alive;
 mod events;
@@ -18,6 +19,7 @@ mod socket;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_socket.rs"]
 mod socket;
+mod threads;
 mod watchdog;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,14 +27,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
-use diesel::result::Error;
+use diesel::result::{DatabaseErrorKind, Error};
 
 pub(super) use self::events::{Events, hand_over};
 use self::observer::Observer;
-pub(super) use self::observer::tells_nobody;
+pub(super) use self::observer::set_quiet;
 use self::socket::Socket;
+use self::threads::Run;
 use self::watchdog::WATCHDOG;
-use crate::connection::message;
 
 /// How much longer than the server a statement is waited for, so that the server's own error
 /// arrives where there is one.
@@ -41,6 +43,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// nothing, within these bounds.
 const LEAST_ASK: Duration = Duration::from_secs(1);
 const MOST_ASK: Duration = Duration::from_secs(5);
+/// When to look again at a statement that is overdue while its thread does something else.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Shortest limit of a check-out test, enough for a server that is far away.
 const SHORTEST_TEST: Duration = Duration::from_millis(50);
 
@@ -75,6 +79,8 @@ pub(super) struct Watch {
 struct State {
     phase: Phase,
     waiting: Option<Waiting>,
+    /// Whether what is waited for is in the middle of another statement, which goes on afterwards.
+    is_nested: bool,
     /// Number of the last statement.
     statements: u64,
     /// When the last statement that was answered began, or the connection was made.
@@ -93,6 +99,7 @@ pub(super) enum Phase {
 
 #[derive(Debug)]
 struct Waiting {
+    run: Run,
     since: Instant,
     /// When the connection is given up.
     end: Option<Instant>,
@@ -118,6 +125,7 @@ pub(super) fn watch(
         state: Mutex::new(State {
             phase,
             waiting: None,
+            is_nested: false,
             statements: 0,
             last_good: Instant::now(),
             is_read_only: false,
@@ -140,17 +148,29 @@ impl Watch {
         let mut state = self.state();
         state.phase = phase;
         state.waiting = None;
+        state.is_nested = false;
         if phase == Phase::Idle && state.is_read_only {
             // The check-out test finds it dead, and the pool connects again.
             self.socket.shut_down();
         }
     }
 
-    /// A statement begins.
-    fn begin(&self) {
-        let now = Instant::now();
-        let after = |time: Option<Duration>| time.and_then(|time| now.checked_add(time));
+    /// A statement begins. Where another one has not ended, that one was never sent, unless
+    /// `is_lookup` says that this one is in the middle of it.
+    fn begin(&self, is_lookup: impl FnOnce() -> bool) {
         let mut state = self.state();
+        state.is_nested = state.waiting.is_some() && is_lookup();
+        let first = self.wait(&mut state);
+        drop(state);
+        if let Some(first) = first {
+            WATCHDOG.expect(first);
+        }
+    }
+
+    /// Waits for an answer from now on, and returns when to look first.
+    fn wait(&self, state: &mut State) -> Option<Instant> {
+        let since = Instant::now();
+        let after = |time: Option<Duration>| time.and_then(|time| since.checked_add(time));
         let (end, ask) = match state.phase {
             Phase::SettingUp => (after(self.limits.set_up), None),
             Phase::Idle => (after(self.limits.of_test(state.last_good)), None),
@@ -160,24 +180,35 @@ impl Watch {
             ),
         };
         state.statements += 1;
-        let since = now;
-        state.waiting = Some(Waiting { since, end, ask });
-        drop(state);
-        if let Some(first) = earlier(end, ask) {
-            WATCHDOG.expect(first);
-        }
+        state.waiting = Some(Waiting {
+            run: Run::begin(),
+            since,
+            end,
+            ask,
+        });
+        earlier(end, ask)
     }
 
     /// A statement has ended.
     fn end(&self, error: Option<&Error>) {
         let mut state = self.state();
         let waiting = state.waiting.take();
+        if let Some(waiting) = &waiting {
+            waiting.run.end();
+        }
         match (error, waiting) {
             (None, Some(waiting)) => state.last_good = waiting.since,
-            (Some(error), _) if self.limits.wants_writable => {
-                state.is_read_only |= message(error).contains("in a read-only transaction");
+            (Some(Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _)), _) => {
+                state.is_read_only |= self.limits.wants_writable;
             }
             _ => {}
+        }
+        if std::mem::take(&mut state.is_nested) {
+            let first = self.wait(&mut state);
+            drop(state);
+            if let Some(first) = first {
+                WATCHDOG.expect(first);
+            }
         }
     }
 
@@ -186,15 +217,21 @@ impl Watch {
         let mut state = self.state();
         let (phase, number) = (state.phase, state.statements);
         let waiting = state.waiting.as_mut()?;
-        if waiting.end.is_some_and(|end| end <= now) {
+        let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        let (is_over, is_silent) = (is_due(waiting.end), is_due(waiting.ask));
+        if (is_over || is_silent) && phase == Phase::InUse && waiting.run.is_elsewhere() {
+            // It was never sent, or what has come of it is being worked through.
+            let again = now.checked_add(LOOK_AGAIN);
+            waiting.end = if is_over { again } else { waiting.end };
+            waiting.ask = if is_silent { again } else { waiting.ask };
+        } else if is_over {
             if phase == Phase::Idle {
                 self.limits.suspect(waiting.since);
             }
             let waited = now.saturating_duration_since(waiting.since);
-            self.give_up(&mut state, waited);
+            self.give_up(state, waited);
             return None;
-        }
-        if waiting.ask.is_some_and(|ask| ask <= now) {
+        } else if is_silent {
             waiting.ask = None;
             let watch = Arc::clone(self);
             // Without a thread for it the limit of the statement remains.
@@ -231,13 +268,16 @@ impl Watch {
             }
         } else {
             let waited = now.saturating_duration_since(waiting.since);
-            self.give_up(&mut state, waited);
+            self.give_up(state, waited);
         }
     }
 
-    fn give_up(&self, state: &mut State, waited: Duration) {
+    fn give_up(&self, mut state: MutexGuard<'_, State>, waited: Duration) {
         state.waiting = None;
+        state.is_nested = false;
         self.socket.shut_down();
+        // A logger may take its time, or use this very connection.
+        drop(state);
         log::warn!(
             "PostgreSQL at {} gave no answer within {waited:.1?}: the connection is closed",
             self.socket

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use diesel::connection::{Instrumentation, InstrumentationEvent, get_default_instrumentation};
+use diesel::connection::{
+    DebugQuery, Instrumentation, InstrumentationEvent, get_default_instrumentation,
+};
 
 use super::Watch;
 
@@ -9,6 +11,7 @@ use super::Watch;
 pub(super) struct Observer {
     watch: Arc<Watch>,
     next: Option<Box<dyn Instrumentation>>,
+    is_quiet: bool,
 }
 
 impl Observer {
@@ -16,20 +19,31 @@ impl Observer {
         Self {
             watch,
             next: get_default_instrumentation(),
+            is_quiet: false,
         }
     }
 }
 
-/// Whether it is an [`Observer`] that tells nobody else.
-pub(in crate::postgres) fn tells_nobody(instrumentation: &dyn Instrumentation) -> bool {
-    let observer = instrumentation.as_any().downcast_ref::<Observer>();
-    observer.is_some_and(|observer| observer.next.is_none())
+/// Makes an [`Observer`] take no notice of what comes next, or again; `false` if it is another.
+pub(in crate::postgres) fn set_quiet(observer: &mut dyn Instrumentation, quiet: bool) -> bool {
+    match observer.as_any_mut().downcast_mut::<Observer>() {
+        Some(observer) => {
+            observer.is_quiet = quiet;
+            true
+        }
+        None => false,
+    }
 }
 
 impl Instrumentation for Observer {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if self.is_quiet {
+            return;
+        }
         match &event {
-            InstrumentationEvent::StartQuery { .. } => self.watch.begin(),
+            InstrumentationEvent::StartQuery { query, .. } => {
+                self.watch.begin(|| is_lookup(*query));
+            }
             InstrumentationEvent::FinishQuery { error, .. } => self.watch.end(*error),
             _ => {}
         }
@@ -37,4 +51,10 @@ impl Instrumentation for Observer {
             next.on_connection_event(event);
         }
     }
+}
+
+/// Whether it is Diesel's own look for the number of a type, in the middle of a statement that
+/// binds a value of it.
+fn is_lookup(query: &dyn DebugQuery) -> bool {
+    query.to_string().contains(r#""pg_type"."typarray""#)
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -132,9 +132,17 @@ fn candidate(number: RawFd, timeout: Option<u32>, known: &[PathBuf]) -> Option<C
     if !name.as_os_str().as_bytes().starts_with(b"socket:") || known.contains(&name) {
         return None;
     }
-    let fd = duplicate(number, |fd| is_like_libpqs(fd, timeout))?;
+    let fd = duplicate(number)?;
     // The number may have got another meaning meanwhile.
-    if self::name(fd.as_raw_fd())? != name {
+    let now = self::name(fd.as_raw_fd());
+    if now.as_ref() != Some(&name) {
+        if !now.is_some_and(|now| now.as_os_str().as_bytes().starts_with(b"socket:")) {
+            // To close a duplicate would give up the locks that the process has on a file.
+            std::mem::forget(fd);
+        }
+        return None;
+    }
+    if !is_like_libpqs(fd.as_fd(), timeout) {
         return None;
     }
     let peer = peer(fd.as_fd());
@@ -146,23 +154,21 @@ fn name(number: RawFd) -> Option<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{number}")).ok()
 }
 
-/// Duplicates the descriptor of that number if `wanted` says so.
+/// Duplicates the descriptor of that number, if there is one.
 #[expect(
     unsafe_code,
     reason = "the descriptor is owned by libpq, which does not lend it"
 )]
-fn duplicate(number: RawFd, wanted: impl FnOnce(BorrowedFd<'_>) -> bool) -> Option<OwnedFd> {
-    // SAFETY: the borrow ends with this function, which only reads properties of what is behind
-    // the number and duplicates it. The descriptor that is looked for stays open meanwhile, as
-    // its connection is borrowed by the caller of `find`. Any other may be closed by its owner,
-    // or opened again, at any time: then those calls fail or are about another file, which the
-    // caller notices by its name; nothing is read from it, written to it or changed.
-    let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    if wanted(fd) {
-        fd.try_clone_to_owned().ok()
-    } else {
-        None
+fn duplicate(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: the call takes any number, one that is no descriptor being an error, and touches no
+    // memory of the process. Whatever is behind the number then, its owner's descriptor is not
+    // changed.
+    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 0) };
+    if copy < 0 {
+        return None;
     }
+    // SAFETY: the descriptor has just been made, and nobody else knows of it.
+    Some(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 /// Whether a socket is connected as libpq connects one.

@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::{self, Thread};
@@ -58,10 +59,11 @@ impl Watchdog {
             // Whoever begins a statement while the others are looked at wakes the thread again.
             self.wakes_at.store(u64::MAX, Ordering::SeqCst);
             let now = Instant::now();
-            let next = self
-                .all()
-                .iter()
-                .fold(None, |next, watch| earlier(next, watch.check(now)));
+            let next = self.all().iter().fold(None, |next, watch| {
+                // A logger that panics must not end this thread.
+                let checked = catch_unwind(AssertUnwindSafe(|| watch.check(now)));
+                earlier(next, checked.unwrap_or_default())
+            });
             match next {
                 Some(next) => {
                     self.wakes_at.store(self.since_born(next), Ordering::SeqCst);

@@ -18,8 +18,8 @@ use std::time::Duration;
 use diesel::connection::{CacheSize, Connection};
 use diesel::connection::{
     ConnectionSealed, DebugQuery, DynInstrumentation, Instrumentation, InstrumentationEvent,
-    LoadConnection, MultiConnectionHelper, SimpleConnection, StrQueryHelper, TransactionManager,
-    TransactionManagerStatus,
+    LoadConnection, MultiConnectionHelper, SimpleConnection, StrQueryHelper,
+    TransactionDepthChange, TransactionManager, TransactionManagerStatus,
 };
 use diesel::expression::QueryMetadata;
 use diesel::migration::MigrationConnection;
@@ -35,7 +35,7 @@ pub use transactions::RemoteTransactions;
 
 use super::value::{Rows, Statement};
 use crate::connection::{BatchError, Begun, DatabaseConnection};
-use crate::transaction::transaction_depth;
+use crate::transaction::{BUSY_TIMEOUT, transaction_depth};
 
 /// A protocol to a remote server that speaks SQLite's SQL.
 pub trait Driver: Sized + Send + 'static {
@@ -155,7 +155,7 @@ impl<D: Driver> RemoteConnection<D> {
     ///
     /// # Errors
     ///
-    /// The database's own; then nothing has changed.
+    /// The database's own, and a `COMMIT` or `ROLLBACK` among them; then nothing has changed.
     ///
     /// # Example
     ///
@@ -257,7 +257,8 @@ impl<D: Driver> Connection for RemoteConnection<D> {
         self.instrumentation = instrumentation.into();
     }
 
-    /// There is no cache: servers prepare a statement each time it comes.
+    /// Does nothing: servers prepare a statement each time it comes. What a connection keeps in
+    /// its own process are fewer than 20 statements, by which it reads values that are bound.
     fn set_prepared_statement_cache_size(&mut self, _: CacheSize) {}
 }
 
@@ -379,16 +380,29 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         RemoteTransactions::begin_transaction(waiting.conn).map(|()| Begun::default())
     }
 
+    fn begin_waiting(&mut self) -> QueryResult<Begun> {
+        match *self.driver.lock_wait() {
+            Duration::ZERO => self.begin_write(BUSY_TIMEOUT),
+            wait => self.begin_write(wait),
+        }
+    }
+
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         self.begin_write(wait)
     }
 
+    /// A transaction has its lock. Outside of one the server may hold the answer back until other
+    /// writers are through. What it does after nobody waits any more, it does as a whole.
     fn try_atomically(
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
+        if transaction_depth(self)? > 0 {
+            return self.execute_atomically(statements);
+        }
         let waiting = Waiting::new(self, Duration::ZERO);
-        waiting.conn.execute_atomically(statements)
+        let limited = Limited::new(waiting.conn, QUICK_ANSWER);
+        limited.0.execute_atomically(statements)
     }
 
     /// A transaction has its lock. Outside of one the server may hold an answer back until
@@ -400,7 +414,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         if transaction_depth(self)? > 0 {
             return self.execute_returning_count(statement);
         }
-        let limited = Limited::new(self);
+        let limited = Limited::new(self, BRIEF_ANSWER);
         limited.0.execute_returning_count(statement)
     }
 
@@ -408,22 +422,34 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         Ok(())
     }
 
-    fn undo_begin(&mut self) {
-        // Nothing was done in it.
-        let _ = self.driver.rollback();
+    /// To roll back to a savepoint that is no more would give the whole transaction up.
+    fn count_released(&mut self, _: bool) -> bool {
+        match &mut self.transactions {
+            TransactionManagerStatus::Valid(status) => status
+                .change_transaction_depth(TransactionDepthChange::DecreaseDepth)
+                .is_ok(),
+            TransactionManagerStatus::InError => false,
+        }
     }
 
     fn execute_atomically(
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
-        if transaction_depth(self)? > 0 {
-            return self.in_savepoint(statements);
-        }
-        let statements: Vec<Statement> = statements
+        let sources = statements;
+        let statements: Vec<Statement> = sources
             .iter()
-            .map(|statement| self.statement(*statement))
+            .map(|source| self.statement(*source))
             .collect::<QueryResult<_>>()?;
+        if statements.iter().any(|one| one.facts.ending.is_some()) {
+            return Err(unsupported(
+                "a batch is one transaction, which COMMIT and ROLLBACK in it would end before \
+                 its end: leave them out",
+            ));
+        }
+        if transaction_depth(self)? > 0 {
+            return self.in_savepoint(&statements, sources);
+        }
         self.watched(&Together(&statements), |conn| {
             conn.driver.execute_atomically(&statements)
         })
@@ -432,6 +458,8 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
 
 /// How long the answer to a write that may as well not happen is waited for.
 const BRIEF_ANSWER: Duration = Duration::from_secs(2);
+/// The same where the answer is worth no wait: a few times what one takes around the world.
+const QUICK_ANSWER: Duration = Duration::from_secs(1);
 
 /// Another lock wait until it is dropped, as an observer may panic.
 struct Waiting<'c, D: Driver> {
@@ -456,8 +484,8 @@ impl<D: Driver> Drop for Waiting<'_, D> {
 struct Limited<'c, D: Driver>(&'c mut RemoteConnection<D>);
 
 impl<'c, D: Driver> Limited<'c, D> {
-    fn new(conn: &'c mut RemoteConnection<D>) -> Self {
-        conn.driver.limit(Some(BRIEF_ANSWER));
+    fn new(conn: &'c mut RemoteConnection<D>, limit: Duration) -> Self {
+        conn.driver.limit(Some(limit));
         Self(conn)
     }
 }

@@ -143,6 +143,9 @@ impl ToSql<Binary, Sqlite> for NextCell {
 }
 
 /// The query that hands out an answer's rows.
+///
+/// It is prepared each time: the names in it are the server's, who names a column without a name
+/// by its text, so that to keep each would be to keep every literal that was ever selected.
 struct Answer {
     sql: String,
     rows: i64,
@@ -160,6 +163,7 @@ impl Query for Answer {
 
 impl QueryFragment<Sqlite> for Answer {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
         out.push_sql(&self.sql);
         out.push_bind_param::<BigInt, _>(&self.rows)
     }

@@ -13,6 +13,7 @@ use diesel::sqlite::Sqlite;
 
 use super::{Driver, RemoteConnection, unsupported};
 use crate::connection::DatabaseConnection;
+use crate::remote::value::Statement;
 use crate::transaction::Transaction;
 
 /// Keeps count of transactions and savepoints, under the names that Diesel gives them.
@@ -70,21 +71,19 @@ impl<D: Driver> RemoteConnection<D> {
         )
     }
 
-    /// Runs statements in a savepoint of the open transaction.
+    /// Runs statements in a savepoint of the open transaction; `sources` are what they are shown
+    /// as to an observer.
     pub(super) fn in_savepoint(
         &mut self,
-        statements: &[&dyn QueryFragment<Sqlite>],
+        statements: &[Statement],
+        sources: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
         let mut savepoint = Transaction::begin(self, |conn| conn.begin_write(Duration::ZERO))?;
         let conn = savepoint.conn();
         let changed = statements
             .iter()
-            .map(|source| {
-                conn.observed(source, |conn| {
-                    let statement = conn.statement(*source)?;
-                    conn.driver.execute(&statement)
-                })
-            })
+            .zip(sources)
+            .map(|(statement, source)| conn.observed(source, |conn| conn.driver.execute(statement)))
             .collect::<QueryResult<_>>()?;
         savepoint.commit()?;
         Ok(changed)

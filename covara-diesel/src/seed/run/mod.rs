@@ -20,8 +20,9 @@ use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::row::{SeedRow, Seedable};
 use super::target::{Target, unquoted};
-use crate::connection::DatabaseConnection;
+use crate::connection::{Begun, DatabaseConnection};
 use crate::engine::{Engine, SeedWay, Stage};
+use crate::transaction::Transaction;
 
 /// How many bytes of a file a chunk takes, and one row more at most.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -377,15 +378,12 @@ fn nested<C: DatabaseConnection, R>(
     conn: &mut C,
     work: impl FnOnce(&mut C) -> QueryResult<R>,
 ) -> QueryResult<R> {
-    C::TransactionManager::begin_transaction(conn)?;
-    let result = work(conn);
-    match result {
-        Ok(value) => C::TransactionManager::commit_transaction(conn).map(|()| value),
-        Err(error) => {
-            // The first failure is the one to tell; this one leaves the transaction
-            // manager broken, which the outer transaction's end finds.
-            let _ = C::TransactionManager::rollback_transaction(conn);
-            Err(error)
-        }
-    }
+    // Where rolling back to it fails, the transaction manager is left broken, which the outer
+    // transaction's end finds: the first failure is the one to tell.
+    let mut savepoint = Transaction::begin(conn, |conn| {
+        C::TransactionManager::begin_transaction(conn).map(|()| Begun::default())
+    })?;
+    let value = work(savepoint.conn())?;
+    savepoint.commit()?;
+    Ok(value)
 }
