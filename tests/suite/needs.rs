@@ -275,6 +275,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         "a_table_that_does_not_fit_is_foreseen_and_found",
         &[OtherProcess],
     ),
+    (
+        "an_observer_that_panics_takes_nothing_of_it",
+        &[Interleaved, Waiting],
+    ),
     ("eight_processes_boot_at_once", &[OtherProcess, Clients]),
     (
         "eight_processes_boot_with_the_applications_migrations",
