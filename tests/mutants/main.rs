@@ -2,6 +2,7 @@
 //! in an environment with a PostgreSQL server.
 
 mod areas;
+mod bench;
 #[expect(dead_code, reason = "`tests/run` needs more of it")]
 #[path = "../runner/job.rs"]
 mod job;
@@ -27,11 +28,12 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use areas::AREAS;
+use bench::{Bench, Step};
 use mutant::{Equivalent, Mutant};
 use programs::Program;
 use report::{Outcome, Report};
 use tree::{Together, Tree};
-use trial::{Bench, Step, Verdict};
+use trial::Verdict;
 
 /// What the command line says.
 struct Arguments {
@@ -163,8 +165,15 @@ fn run(arguments: &Arguments) -> Result<Report, String> {
         .filter_map(Result::transpose)
         .collect::<Result<Vec<_>, _>>()?;
     let scratch = std::env::temp_dir().join(format!("covara-mutants-{}", std::process::id()));
-    let bench = Bench::new(programs, scratch.clone())?;
-    let tried = try_all(arguments, &mutants, &together, &tree, &bench, &mut report);
+    let mut bench = Bench::new(programs, scratch.clone())?;
+    let tried = try_all(
+        arguments,
+        &mutants,
+        &together,
+        &tree,
+        &mut bench,
+        &mut report,
+    );
     // Nothing is left there that anybody needs.
     let _ = std::fs::remove_dir_all(scratch);
     tried?;
@@ -177,7 +186,7 @@ fn try_all(
     mutants: &[Mutant],
     built: &Together,
     tree: &Tree,
-    bench: &Bench,
+    bench: &mut Bench,
     report: &mut Report,
 ) -> Result<(), String> {
     let mut steps = BTreeMap::new();
@@ -186,7 +195,8 @@ fn try_all(
         steps.insert(area.name, bench.steps(area)?);
     }
     steps.retain(|name, _| mutants.iter().any(|mutant| mutant.area.name == *name));
-    bench.baseline(steps.values_mut().flatten())?;
+    bench.baseline(steps.values().flatten(), arguments.jobs)?;
+    let bench = &*bench;
 
     let elsewhere = |number: &usize| built.alone.contains(number) || built.broken.contains(number);
     let together: Vec<usize> = (0..mutants.len())
@@ -234,8 +244,8 @@ fn try_all(
 }
 
 fn behind_switch(bench: &Bench, steps: &[Step], number: usize) -> Result<Outcome, String> {
-    for step in steps {
-        match bench.run(step, Some(number))? {
+    for (step, tests) in bench.rounds(steps, number) {
+        match bench.run(step, tests, Some(number))? {
             Verdict::Missed => {}
             verdict => return Ok(verdict.into()),
         }
@@ -255,7 +265,7 @@ fn in_its_own_build(tree: &Tree, bench: &Bench, steps: &[Step]) -> Result<Outcom
                 false => Outcome::Noticed(format!("{}: does not compile", step.name)),
             });
         }
-        match bench.run(step, None)? {
+        match bench.run(step, step.tests.clone(), None)? {
             Verdict::Missed => {}
             verdict => return Ok(verdict.into()),
         }

@@ -9,13 +9,39 @@ use crate::mutant::{Mutant, Place};
 /// Names the mutant that is on, by its number from 1.
 pub const VARIABLE: &str = "COVARA_MUTANT";
 
+/// Names a folder in which each process tells which mutants it reaches in which threads.
+pub const TRACE: &str = "COVARA_MUTANT_TRACE";
+
 /// What is added to the library.
 pub const MODULE: &str = r#"
 pub(crate) mod __mutant {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+    use std::io::Write;
+    use std::sync::OnceLock;
+
     pub(crate) fn is(number: u32) -> bool {
-        static ON: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+        static ON: OnceLock<u32> = OnceLock::new();
+        static TRACE: OnceLock<Option<std::ffi::OsString>> = OnceLock::new();
+        if let Some(folder) = TRACE.get_or_init(|| std::env::var_os("COVARA_MUTANT_TRACE")) {
+            trace(number, folder.as_ref());
+        }
         let on = || std::env::var("COVARA_MUTANT").ok()?.parse().ok();
         *ON.get_or_init(|| on().unwrap_or_default()) == number
+    }
+
+    fn trace(number: u32, folder: &std::path::Path) {
+        thread_local! {
+            static TOLD: RefCell<BTreeSet<u32>> = const { RefCell::new(BTreeSet::new()) };
+        }
+        if !TOLD.try_with(|told| told.borrow_mut().insert(number)).unwrap_or(true) {
+            return;
+        }
+        let file = folder.join(std::process::id().to_string());
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
+        let thread = std::thread::current();
+        let line = format!("{number}\t{}\n", thread.name().unwrap_or_default());
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
     }
 }
 "#;
