@@ -23,7 +23,13 @@ const TRIES: usize = 3;
 /// On SQLite and libSQL it begins with `BEGIN IMMEDIATE`: two of Diesel's deferred transactions
 /// that read and go on to write fail each other at once with `database is locked`, whatever the
 /// busy timeout. These wait for each other, as long as the connection's busy timeout says, 5 s
-/// where it is 0. On PostgreSQL it begins with `BEGIN`.
+/// where it is 0.
+///
+/// On PostgreSQL it begins with `BEGIN`, and reading takes no lock: of two that read a value and
+/// write back what they made of it, one undoes the other's work without an error. Change the value
+/// in one statement, as in the example, which is right on every engine; or lock the row that is
+/// read with Diesel's `for_update()`, for PostgreSQL only; or use Diesel's
+/// `build_transaction().serializable()`, and run it again after a serialization failure.
 ///
 /// Inside an open transaction it is a savepoint of it, also when that was begun by hand, with
 /// `batch_execute("BEGIN")`: what the caller began, the caller ends.
@@ -58,12 +64,11 @@ const TRIES: usize = 3;
 /// let mut conn = pool.get()?;
 /// # conn.batch_execute("CREATE TABLE accounts (id BIGINT PRIMARY KEY, cents BIGINT NOT NULL);
 /// #     INSERT INTO accounts VALUES (1, 500)")?;
-/// let left = write_transaction(&mut conn, |conn| {
-///     let cents: i64 = accounts::table.find(1).select(accounts::cents).get_result(conn)?;
-///     diesel::update(accounts::table.find(1)).set(accounts::cents.eq(cents - 200)).execute(conn)?;
-///     QueryResult::Ok(cents - 200)
+/// let paid = write_transaction(&mut conn, |conn| {
+///     let enough = accounts::table.find(1).filter(accounts::cents.ge(200));
+///     diesel::update(enough).set(accounts::cents.eq(accounts::cents - 200)).execute(conn)
 /// })?;
-/// assert_eq!(left, 300);
+/// assert_eq!(paid, 1);
 /// # Ok(())
 /// # }
 /// ```

@@ -286,6 +286,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ),
     ("eight_threads_boot_at_once", &[Clients, Waiting]),
     ("eight_threads_read_and_then_write", &[Clients, Waiting]),
+    (
+        "eight_threads_take_no_more_than_there_is",
+        &[Clients, Waiting],
+    ),
     ("every_kind_of_file_is_taken", &[OtherProcess]),
     (
         "it_waits_for_no_migrator_and_needs_no_right_to_write",

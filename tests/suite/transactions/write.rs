@@ -77,6 +77,32 @@ fn eight_threads_read_and_then_write() {
     }
 }
 
+/// Takes one away if there is one, in the form that the documentation shows.
+fn take_one(conn: &mut Conn) -> QueryResult<usize> {
+    write_transaction(conn, |conn| {
+        let enough = numbers::table.find(1).filter(numbers::half.ge(1));
+        diesel::update(enough)
+            .set(numbers::half.eq(numbers::half - 1))
+            .execute(conn)
+    })
+}
+
+#[test]
+fn eight_threads_take_no_more_than_there_is() {
+    let (db, mut conn) = prepared();
+    drop(backend::pool(&db.url()));
+    conn.batch_execute("UPDATE numbers SET half = 100 WHERE id = 1")
+        .unwrap();
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let mut conn = db.connect();
+            thread::spawn(move || (0..20).map(|_| take_one(&mut conn).unwrap()).sum::<usize>())
+        })
+        .collect();
+    let taken: usize = threads.into_iter().map(|one| one.join().unwrap()).sum();
+    assert_eq!((taken, number(&mut conn, COUNTED)), (100, 0));
+}
+
 #[test]
 fn an_error_and_a_panic_roll_back() {
     let (db, mut conn) = prepared();
