@@ -41,7 +41,8 @@ pub enum Purpose {
     /// ```
     Custom {
         /// What tells it from other purposes. It is part of the tokens, so those issued
-        /// before it was changed are no longer good.
+        /// before it was changed are no longer good. The purposes above are others, whatever
+        /// it is called.
         name: &'static str,
         /// How long a token for it lives.
         lifetime: Duration,
@@ -61,8 +62,20 @@ impl Purpose {
     }
 
     /// Never to be changed, like those of users: it is part of the tokens.
-    const fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
+            // Another one than that of the library's own purpose.
+            Self::Custom {
+                name: "email-verification",
+                ..
+            } => "\0custom email-verification",
+            Self::Custom {
+                name: "magic-link", ..
+            } => "\0custom magic-link",
+            Self::Custom {
+                name: "password-reset",
+                ..
+            } => "\0custom password-reset",
             Self::EmailVerification => "email-verification",
             Self::MagicLink => "magic-link",
             Self::PasswordReset => "password-reset",

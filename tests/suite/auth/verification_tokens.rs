@@ -224,3 +224,25 @@ fn tokens_of_others_are_good_for_one_purpose() {
         }
     }
 }
+
+#[test]
+fn a_purpose_of_ones_own_is_none_of_the_librarys_whatever_its_name() {
+    let (_db, mut conn) = migrated();
+    let store = VerificationTokenStore::new();
+    for (built_in, name) in [
+        (Purpose::EmailVerification, "email-verification"),
+        (Purpose::MagicLink, "magic-link"),
+        (Purpose::PasswordReset, "password-reset"),
+    ] {
+        let own = Purpose::Custom {
+            name,
+            lifetime: 30 * 24 * HOUR,
+        };
+        for (issued, other) in [(built_in, own), (own, built_in)] {
+            let token = store.issue(&mut conn, "ada", issued).unwrap();
+            assert!(!store.check(&mut conn, "ada", other, &token).unwrap());
+            assert!(!store.consume(&mut conn, "ada", other, &token).unwrap());
+            assert!(store.consume(&mut conn, "ada", issued, &token).unwrap());
+        }
+    }
+}
