@@ -5,6 +5,7 @@ use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use support::boot;
 use support::postgres::TestDb;
 
 use crate::suite::{count, number};
@@ -75,4 +76,34 @@ fn a_caller_in_a_failed_transaction_gets_the_servers_word() {
         .unwrap_err();
     assert_eq!(error, diesel::result::Error::RollbackTransaction);
     assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
+}
+
+/// As Diesel's own harness does: each schema has a history of its own, whatever comes behind it.
+#[test]
+fn a_schema_before_another_has_a_history_of_its_own() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let run = |conn: &mut PgConnection| {
+        let summary = boot::boot_with(|| boot::PLAIN).run(conn).unwrap();
+        (summary.applied.len(), summary.application.len())
+    };
+    assert_eq!(run(&mut conn), (4, 2));
+    conn.batch_execute("CREATE SCHEMA \"T 1\"; SET search_path = \"T 1\", public")
+        .unwrap();
+    assert_eq!(run(&mut conn), (4, 2));
+    assert_eq!(run(&mut conn), (0, 0));
+    for table in [
+        "authors",
+        "books",
+        "auth_sessions",
+        "__diesel_schema_migrations",
+    ] {
+        let here = format!(
+            "SELECT count(*) AS n FROM pg_tables WHERE schemaname = 'T 1' AND tablename = '{table}'"
+        );
+        assert_eq!(number(&mut conn, &here), 1, "{table}");
+    }
+    conn.batch_execute("SET search_path = public").unwrap();
+    assert_eq!(run(&mut conn), (0, 0));
+    assert_eq!(count(&mut conn, "__diesel_schema_migrations"), 2);
 }

@@ -29,11 +29,16 @@ where
 
 #[derive(QueryableByName)]
 struct Table {
+    /// Its name with its schema, quoted.
+    #[diesel(sql_type = Text)]
+    name: String,
     /// Its owner, where that is another role and everybody could have made the table.
     #[diesel(sql_type = Nullable<Text>)]
     suspect: Option<String>,
 }
 
+/// Looks where the table would be made, as Diesel's harness makes it, and not further along the
+/// search path: that one tells of another schema's tables.
 pub(super) fn of_application<C>(
     conn: &mut C,
     trusted: &[String],
@@ -42,15 +47,19 @@ where
     C: DatabaseConnection<Backend = Pg>,
 {
     let table = diesel::sql_query(format!(
-        "SELECT {} AS suspect FROM pg_catalog.pg_class
-         WHERE oid = CAST(pg_catalog.to_regclass($1) AS oid)",
-        owners::suspect("relowner", "relnamespace")
+        "SELECT CAST(pg_catalog.format('%I.%I', n.nspname, t.relname) AS text) AS name,
+             {} AS suspect
+         FROM pg_catalog.pg_class AS t
+         JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+         WHERE n.nspname = pg_catalog.current_schema() AND t.relname = CAST($1 AS name)
+             AND t.relkind IN ('r', 'p', 'v', 'm', 'f')",
+        owners::suspect("t.relowner", "n.oid")
     ));
     let table = table
         .bind::<Text, _>(DIESELS)
         .get_result::<Table>(conn)
         .optional()?;
-    let Some(Table { suspect }) = table else {
+    let Some(Table { name, suspect }) = table else {
         return Ok(Ok(Vec::new()));
     };
     let suspects = suspect.map(|owner| Stranger {
@@ -60,6 +69,6 @@ where
     let strangers = owners::strangers(conn, suspects.into_iter().collect(), trusted)?;
     match strangers.into_iter().next() {
         Some(stranger) => Ok(Err(stranger)),
-        None => versions(conn, DIESELS).map(Ok),
+        None => versions(conn, &name).map(Ok),
     }
 }
