@@ -15,7 +15,8 @@ use crate::connection::DatabaseConnection;
 pub(crate) const BATCH: usize = 1_000;
 
 /// Most notes that one search works through, so that it takes a bounded time: about half a
-/// second where rows are short.
+/// second where rows are short. Looking for documents whose rows went without a note, as by
+/// TRUNCATE, takes longer the more documents and rows there are.
 const MOST_PER_SEARCH: usize = 10_000;
 
 /// Whether to wait for others who write.

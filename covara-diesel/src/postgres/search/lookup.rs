@@ -30,6 +30,8 @@ pub(super) struct Found {
 /// of the path. What a stranger owns is not read: `query_to_xml` runs its text only where the
 /// catalogue can be trusted, and the planner sees nothing of it before.
 ///
+/// `OFFSET 0` keeps the planner from asking for the same several times.
+///
 /// All names and types are written out for the same reason as in [`owners`].
 pub(super) fn find<C>(conn: &mut C, by: By<'_>) -> Result<Option<Found>, SearchError>
 where
@@ -105,7 +107,8 @@ fn query(by: By<'_>) -> Sql<'_> {
                     FROM (VALUES (CAST({documents} AS text), d.relowner),
                                  (CAST({notes} AS text), n.relowner),
                                  (pg_catalog.concat({function}, '()'), f.proowner))
-                         AS v (name, owner)) AS o
+                         AS v (name, owner)
+                    WHERE v.owner IS NOT NULL) AS o
               WHERE o.stranger IS NOT NULL),
              (SELECT CAST(pg_catalog.count(*) AS bigint) FROM pg_catalog.pg_attribute AS a
               JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
@@ -138,8 +141,8 @@ fn query(by: By<'_>) -> Sql<'_> {
                      JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
                      WHERE t.relname = '{CATALOGUE}' AND t.{table} AND {in_path}
                      ORDER BY {place} LIMIT 1
-                 ) AS c
-             ) AS c
+                 ) AS c OFFSET 0
+             ) AS c OFFSET 0
          ) AS e
          LEFT JOIN LATERAL (
              SELECT n.oid AS namespace, n.nspname, t.relowner FROM pg_catalog.pg_class AS t

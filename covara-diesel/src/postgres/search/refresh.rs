@@ -20,7 +20,7 @@ use crate::transaction::Transaction;
 /// somebody who writes one of the documents.
 const MOMENT: &str = "50";
 
-/// Most documents without a row that one transaction removes.
+/// Most documents without a row that one search removes.
 const MOST_SWEPT: usize = 10_000;
 
 pub(super) fn refresh<C>(
@@ -41,7 +41,7 @@ where
         let Some(previous) = take_lock(conn, entry, patience)? else {
             return Ok(None);
         };
-        let refreshed = index_noted(conn, entry)?;
+        let refreshed = index_noted(conn, entry, patience)?;
         if patience == Patience::Try && is_nested {
             // Releasing a savepoint keeps what was set in it.
             let mut restore = Sql::new();
@@ -101,7 +101,7 @@ where
     Ok(taken.and_then(|row| text(&row, 1)))
 }
 
-fn index_noted<C>(conn: &mut C, entry: &Entry) -> QueryResult<Refreshed>
+fn index_noted<C>(conn: &mut C, entry: &Entry, patience: Patience) -> QueryResult<Refreshed>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
@@ -122,8 +122,8 @@ where
         conn.execute_returning_count(&write::delete(entry, &gone))?;
     }
     if noted.sweep {
-        let swept = conn.execute_returning_count(&sweep(entry, watched))?;
-        if swept == MOST_SWEPT {
+        let swept = conn.execute_returning_count(&sweep(entry, watched, patience))?;
+        if patience == Patience::Try && swept == MOST_SWEPT {
             // There may be more.
             let again = Sql::once(format!("INSERT INTO {} (key) VALUES (NULL)", entry.notes()));
             conn.execute_returning_count(&again)?;
@@ -168,16 +168,21 @@ fn take(entry: &Entry, watched: &WatchedTable) -> Sql<'static> {
     sql
 }
 
-/// Removes documents without a row.
-fn sweep(entry: &Entry, watched: &WatchedTable) -> Sql<'static> {
+/// Removes documents without a row. Each time all are compared with the table, so who waits
+/// anyway removes all of them.
+fn sweep(entry: &Entry, watched: &WatchedTable, patience: Patience) -> Sql<'static> {
     let WatchedTable { table, key, .. } = watched;
     let (documents, key) = (entry.documents(), quoted(key));
+    let limit = match patience {
+        Patience::Try => format!(" LIMIT {MOST_SWEPT}"),
+        Patience::Wait => String::new(),
+    };
     let mut sql = Sql::new();
     sql.push(format!(
         "DELETE FROM {documents} WHERE id = ANY (ARRAY(
              SELECT d.id FROM {documents} AS d WHERE NOT EXISTS (
                  SELECT FROM {table} AS t WHERE CAST(t.{key} AS TEXT) COLLATE \"C\" = d.id
-             ) LIMIT {MOST_SWEPT}
+             ){limit}
          ))"
     ));
     sql
