@@ -4,7 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use diesel::QueryResult;
-use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
+use diesel::connection::{
+    AnsiTransactionManager, Connection, TransactionDepthChange, TransactionManager,
+    TransactionManagerStatus,
+};
 use diesel::result::Error;
 
 use crate::connection::{Begun, DatabaseConnection};
@@ -290,6 +293,17 @@ where
         lock_wait: None,
         in_unknown: true,
     })
+}
+
+/// Counts a transaction more or less, without telling the database.
+pub(crate) fn change_depth(
+    status: &mut TransactionManagerStatus,
+    by: TransactionDepthChange,
+) -> QueryResult<()> {
+    match status {
+        TransactionManagerStatus::Valid(status) => status.change_transaction_depth(by),
+        TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
+    }
 }
 
 /// Diesel itself would count down by a `COMMIT` or `ROLLBACK` only.

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use diesel::connection::{
     AnsiTransactionManager, SimpleConnection, TransactionDepthChange, TransactionManager,
-    TransactionManagerStatus,
 };
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -12,7 +11,7 @@ use diesel::sql_types::{Bool, Text};
 use super::unknown;
 use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock};
 use crate::transaction::{
-    Transaction, begin_in_unknown, begin_outermost, count_nothing, transaction_depth,
+    Transaction, begin_in_unknown, begin_outermost, change_depth, count_nothing, transaction_depth,
 };
 
 /// Key of the advisory lock: the bytes of `covaradb` as a big-endian integer. It must never
@@ -121,12 +120,8 @@ impl DatabaseConnection for PgConnection {
             count_nothing(self);
             return true;
         }
-        match AnsiTransactionManager::transaction_manager_status_mut(self) {
-            TransactionManagerStatus::Valid(status) => status
-                .change_transaction_depth(TransactionDepthChange::DecreaseDepth)
-                .is_ok(),
-            TransactionManagerStatus::InError => false,
-        }
+        let status = AnsiTransactionManager::transaction_manager_status_mut(self);
+        change_depth(status, TransactionDepthChange::DecreaseDepth).is_ok()
     }
 
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()> {

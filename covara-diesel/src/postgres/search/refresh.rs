@@ -160,7 +160,7 @@ fn take(entry: &Entry, watched: &WatchedTable) -> Sql<'static> {
          SELECT CAST(n.key AS TEXT), CASE WHEN t.{key} IS NOT NULL THEN
              (SELECT CAST(row_to_json(v) AS TEXT) FROM (SELECT {}) AS v) END,
              (SELECT count(*) FROM taken)
-         FROM (SELECT DISTINCT key FROM taken) AS n LEFT JOIN {table} AS t 
+         FROM (SELECT DISTINCT key FROM taken) AS n LEFT JOIN {table} AS t
              ON t.{key} {equals} n.key",
         pairs.join(", "),
         equals = entry.equals,

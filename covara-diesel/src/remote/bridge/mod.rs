@@ -35,7 +35,7 @@ pub use transactions::RemoteTransactions;
 
 use super::value::{Rows, Statement};
 use crate::connection::{BatchError, Begun, DatabaseConnection};
-use crate::transaction::{BUSY_TIMEOUT, transaction_depth};
+use crate::transaction::{BUSY_TIMEOUT, change_depth, transaction_depth};
 
 /// A protocol to a remote server that speaks SQLite's SQL.
 pub trait Driver: Sized + Send + 'static {
@@ -424,12 +424,11 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
 
     /// To roll back to a savepoint that is no more would give the whole transaction up.
     fn count_released(&mut self, _: bool) -> bool {
-        match &mut self.transactions {
-            TransactionManagerStatus::Valid(status) => status
-                .change_transaction_depth(TransactionDepthChange::DecreaseDepth)
-                .is_ok(),
-            TransactionManagerStatus::InError => false,
-        }
+        change_depth(
+            &mut self.transactions,
+            TransactionDepthChange::DecreaseDepth,
+        )
+        .is_ok()
     }
 
     fn execute_atomically(

@@ -14,7 +14,7 @@ use diesel::sqlite::Sqlite;
 use super::{Driver, RemoteConnection, unsupported};
 use crate::connection::DatabaseConnection;
 use crate::remote::value::Statement;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, change_depth};
 
 /// Keeps count of transactions and savepoints, under the names that Diesel gives them.
 #[derive(Debug)]
@@ -23,13 +23,6 @@ pub struct RemoteTransactions;
 /// The name Diesel gives a savepoint at a depth.
 fn savepoint(depth: NonZeroU32) -> String {
     format!("diesel_savepoint_{depth}")
-}
-
-fn change(status: &mut TransactionManagerStatus, by: TransactionDepthChange) -> QueryResult<()> {
-    match status {
-        TransactionManagerStatus::Valid(valid) => valid.change_transaction_depth(by),
-        TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
-    }
 }
 
 /// How deep inside the transaction its innermost part is; an error outside of any.
@@ -65,7 +58,7 @@ impl<D: Driver> RemoteConnection<D> {
                 self.observed_sql(&script, |conn| conn.driver.script(&script))?;
             }
         }
-        change(
+        change_depth(
             &mut self.transactions,
             TransactionDepthChange::IncreaseDepth,
         )
@@ -106,7 +99,7 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
         match NonZeroU32::new(depth.get() - 1) {
             None => {
                 let rolled_back = conn.observed_sql("ROLLBACK", |conn| conn.driver.rollback());
-                change(
+                change_depth(
                     &mut conn.transactions,
                     TransactionDepthChange::DecreaseDepth,
                 )?;
@@ -123,7 +116,7 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
                 }
             }
         }
-        change(
+        change_depth(
             &mut conn.transactions,
             TransactionDepthChange::DecreaseDepth,
         )
@@ -136,7 +129,7 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
         match NonZeroU32::new(depth.get() - 1) {
             None => {
                 let committed = conn.observed_sql("COMMIT", |conn| conn.driver.commit());
-                change(
+                change_depth(
                     &mut conn.transactions,
                     TransactionDepthChange::DecreaseDepth,
                 )?;
@@ -150,7 +143,7 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
                     Self::rollback_transaction(conn)?;
                     return Err(error);
                 }
-                change(
+                change_depth(
                     &mut conn.transactions,
                     TransactionDepthChange::DecreaseDepth,
                 )
