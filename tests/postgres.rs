@@ -226,6 +226,7 @@ mod postgres {
     mod restarts;
     mod search;
     mod search_follow;
+    mod search_lookup;
     mod search_owners;
     mod seed;
     mod seed_model;

@@ -3,29 +3,14 @@
 use std::process::{Command, Stdio};
 
 use covara_diesel::search::{
-    Cause, Followed, PostgresFts, SearchAdapter, SearchQuery, SearchResult, Searchable,
+    Cause, Followed, PostgresFts, SearchAdapter, SearchQuery, SearchResult,
 };
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
+use support::places::Place;
 use support::postgres::TestDb;
 
 use crate::suite::number;
-
-diesel::table! {
-    places (id) {
-        id -> BigInt,
-        name -> Text,
-    }
-}
-
-#[derive(Searchable)]
-#[diesel(table_name = places)]
-struct Place {
-    #[searchable(id)]
-    id: i64,
-    #[searchable(text)]
-    name: String,
-}
 
 const PLAIN: &str = "CREATE TABLE places (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
 const PARTITIONED: &str = "

@@ -1,38 +1,19 @@
 //! Search indexes where another role may make their tables and functions first.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use covara_diesel::search::{
     self, Cause, Field, Followed, IndexDefinition, PostgresFts, SearchAdapter, SearchError,
     SearchQuery, Searchable,
 };
 use covara_diesel::{auto_migrate, doctor};
-use diesel::connection::{InstrumentationEvent, SimpleConnection};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use serde_json::json;
-use support::postgres::TestDb;
+use support::places::Place;
 
 use super::owners::Roles;
 use crate::suite::number;
 
-diesel::table! {
-    places (id) {
-        id -> BigInt,
-        name -> Text,
-    }
-}
-
-#[derive(Searchable)]
-#[diesel(table_name = places)]
-struct Place {
-    #[searchable(id)]
-    id: i64,
-    #[searchable(text)]
-    name: String,
-}
-
-const PLACES: &str = "CREATE TABLE places (id BIGINT PRIMARY KEY, name TEXT NOT NULL)";
+pub(super) const PLACES: &str = "CREATE TABLE places (id BIGINT PRIMARY KEY, name TEXT NOT NULL)";
 
 /// Makes `evil()`, which notes who runs it where the roll-back of a failed statement does not
 /// reach.
@@ -51,7 +32,7 @@ const CATALOGUE: &str = "
     );
     GRANT ALL ON public.__covara_search_indexes TO PUBLIC";
 
-fn run(conn: &mut PgConnection, sql: &str) {
+pub(super) fn run(conn: &mut PgConnection, sql: &str) {
     conn.batch_execute(sql).expect(sql);
 }
 
@@ -62,11 +43,11 @@ fn evil_runs(conn: &mut PgConnection) -> i64 {
     )
 }
 
-fn follow(conn: &mut PgConnection) -> Result<Followed, SearchError> {
+pub(super) fn follow(conn: &mut PgConnection) -> Result<Followed, SearchError> {
     PostgresFts.follow::<_, Place>(conn)
 }
 
-fn fields() -> IndexDefinition {
+pub(super) fn fields() -> IndexDefinition {
     IndexDefinition::new().field("name", Field::text())
 }
 
@@ -80,7 +61,7 @@ fn own(roles: &mut Roles) {
     roles.be_app();
 }
 
-fn found(conn: &mut PgConnection, words: &str) -> Vec<String> {
+pub(super) fn found(conn: &mut PgConnection, words: &str) -> Vec<String> {
     let query = SearchQuery::new(words);
     let found = PostgresFts.search(conn, "places", &query).unwrap();
     found.hits.into_iter().map(|hit| hit.id).collect()
@@ -546,125 +527,4 @@ fn the_doctor_names_owners_that_only_a_grant_lets_create() {
             report.findings
         );
     }
-}
-
-#[test]
-fn a_boot_in_a_transaction_leaves_it_usable_whatever_has_become_of_an_index() {
-    for damage in [
-        "DROP TABLE __covara_search_indexes",
-        "DROP TABLE __covara_search_1",
-        "DROP TABLE __covara_search_1_notes",
-        "DROP TABLE places",
-        "UPDATE __covara_search_indexes SET definition = 'nothing'",
-        "ALTER TABLE __covara_search_indexes DROP COLUMN definition",
-        "ALTER TABLE places RENAME id TO number",
-    ] {
-        let mut roles = Roles::new();
-        roles.be_app();
-        let conn = &mut roles.conn;
-        auto_migrate(conn).unwrap();
-        run(conn, PLACES);
-        follow(conn).unwrap();
-        run(
-            conn,
-            &format!(
-                "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC; {damage};
-                 CREATE TABLE kept (id BIGINT)"
-            ),
-        );
-        conn.transaction(|conn| {
-            conn.batch_execute("INSERT INTO kept VALUES (1)")?;
-            auto_migrate(conn).expect(damage);
-            conn.batch_execute("INSERT INTO kept VALUES (2)")
-        })
-        .expect(damage);
-        run(conn, "BEGIN; INSERT INTO kept VALUES (3)");
-        auto_migrate(conn).expect(damage);
-        run(conn, "INSERT INTO kept VALUES (4); COMMIT");
-        assert_eq!(
-            number(conn, "SELECT count(*) AS n FROM kept"),
-            4,
-            "{damage}"
-        );
-    }
-}
-
-#[test]
-fn an_index_of_ones_own_is_mended_at_boot() {
-    for way in [
-        "GRANT EXECUTE ON FUNCTION __covara_search_1_notes_write() TO PUBLIC",
-        // As the function was before it looked for its notes by name.
-        "DO $do$ BEGIN EXECUTE (SELECT replace(pg_get_functiondef(
-             'public.__covara_search_1_notes_write()'::regprocedure), '-- version', '-- old'));
-         END $do$",
-    ] {
-        let mut roles = Roles::new();
-        roles.be_app();
-        let conn = &mut roles.conn;
-        auto_migrate(conn).unwrap();
-        run(conn, PLACES);
-        follow(conn).unwrap();
-        run(conn, way);
-        auto_migrate(conn).unwrap();
-        assert_eq!(follow(conn).unwrap(), Followed::Unchanged, "{way}");
-        run(conn, "INSERT INTO places VALUES (1, 'one')");
-        assert_eq!(found(conn, "one"), ["1"]);
-    }
-}
-
-/// An earlier version made the tables of an index in the first schema of the path, and its
-/// entry where the catalogue was.
-#[test]
-fn tables_in_another_schema_than_their_catalogue_are_found() {
-    let db = TestDb::new();
-    let mut conn = db.connect_directly();
-    let conn = &mut conn;
-    run(conn, PLACES);
-    follow(conn).unwrap();
-    run(conn, "INSERT INTO places VALUES (1, 'one')");
-    assert_eq!(found(conn, "one"), ["1"]);
-    run(
-        conn,
-        "CREATE SCHEMA app; SET search_path = app, public;
-         ALTER TABLE __covara_search_1 SET SCHEMA app;
-         ALTER TABLE __covara_search_1_notes SET SCHEMA app;
-         ALTER FUNCTION __covara_search_1_notes_write() SET SCHEMA app",
-    );
-    assert_eq!(found(conn, "one"), ["1"]);
-    assert!(follow(conn).unwrap().cause().is_some());
-    assert_eq!(follow(conn).unwrap(), Followed::Unchanged);
-    run(conn, "UPDATE places SET name = 'two'");
-    assert_eq!(found(conn, "two"), ["1"]);
-    assert!(PostgresFts.delete_index(conn, "places").unwrap());
-    run(conn, "UPDATE places SET name = 'three'; DROP SCHEMA app");
-}
-
-#[test]
-fn an_index_is_looked_up_by_one_query_also_in_a_transaction() {
-    let db = TestDb::new();
-    let mut conn = db.connect_directly();
-    let conn = &mut conn;
-    let queries = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&queries);
-    let asked = |conn: &mut PgConnection, exists: bool| {
-        queries.store(0, Ordering::Relaxed);
-        assert_eq!(PostgresFts.index_exists(conn, "places").unwrap(), exists);
-        assert_eq!(queries.load(Ordering::Relaxed), 1);
-    };
-    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { .. } = event {
-            seen.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    asked(conn, false);
-    conn.test_transaction::<_, diesel::result::Error, _>(|conn| {
-        asked(conn, false);
-        Ok(())
-    });
-    PostgresFts.create_index(conn, "places", &fields()).unwrap();
-    asked(conn, true);
-    conn.test_transaction::<_, diesel::result::Error, _>(|conn| {
-        asked(conn, true);
-        Ok(())
-    });
 }

@@ -12,6 +12,7 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 use support::fault_proxy::{Fault, FaultProxy, answer};
+use support::places::Place;
 use support::{d1, sqld, workers};
 
 use super::{Remote, pool_of};
@@ -104,22 +105,6 @@ fn readers_do_not_wait_for_a_writer_on_libsql() {
         })
         .unwrap();
     assert_eq!(read(), (7, 7));
-}
-
-diesel::table! {
-    places (id) {
-        id -> BigInt,
-        name -> Text,
-    }
-}
-
-#[derive(Searchable)]
-#[diesel(table_name = places)]
-struct Place {
-    #[searchable(id)]
-    id: i64,
-    #[searchable(text)]
-    name: String,
 }
 
 /// Whose server holds the answer to a write back until other writers are through.

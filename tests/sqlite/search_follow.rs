@@ -4,28 +4,13 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use covara_diesel::search::{Cause, Followed, SearchAdapter, SearchQuery, Searchable, SqliteFts};
+use covara_diesel::search::{Cause, Followed, SearchAdapter, SearchQuery, SqliteFts};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use support::places::Place;
 use support::sqlite::TestDb;
 
 use crate::backend::lock_wait;
-
-diesel::table! {
-    places (id) {
-        id -> BigInt,
-        name -> Text,
-    }
-}
-
-#[derive(Searchable)]
-#[diesel(table_name = places)]
-struct Place {
-    #[searchable(id)]
-    id: i64,
-    #[searchable(text)]
-    name: String,
-}
 
 fn followed() -> (TestDb, SqliteConnection) {
     let db = TestDb::new();

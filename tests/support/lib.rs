@@ -17,6 +17,7 @@ pub mod own_postgres;
 #[cfg(feature = "postgres")]
 pub mod pgbouncer;
 pub mod pglite;
+pub mod places;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod search;

@@ -107,16 +107,22 @@ fn a_note_that_comes_while_others_are_worked_through_is_kept() {
     assert_eq!(found(conn, "two"), ["2"]);
 }
 
-#[test]
-fn reindexing_does_not_overwrite_what_was_written_meanwhile() {
+/// Two documents that are the same, and a field that they are still to be indexed with.
+fn to_be_reindexed() -> (TestDb, Conn) {
     let (db, mut conn) = index_of(&numbered(0..1, &Field::text()));
-    let conn = &mut conn;
     for id in ["1", "2"] {
-        Fts.index(conn, "docs", id, &json!({"f0": "old", "n": 1}))
+        Fts.index(&mut conn, "docs", id, &json!({"f0": "old", "n": 1}))
             .unwrap();
     }
     let more = IndexDefinition::new().field("n", Field::integer());
-    Fts.add_fields(conn, "docs", &more).unwrap();
+    Fts.add_fields(&mut conn, "docs", &more).unwrap();
+    (db, conn)
+}
+
+#[test]
+fn reindexing_does_not_overwrite_what_was_written_meanwhile() {
+    let (db, mut conn) = to_be_reindexed();
+    let conn = &mut conn;
     let (told, done) = std::sync::mpsc::channel();
     between(&db, conn, "SELECT d.id, d.source", move |other| {
         Fts.index(other, "docs", "1", &json!({"f0": "new", "n": 2}))
@@ -134,14 +140,8 @@ fn reindexing_does_not_overwrite_what_was_written_meanwhile() {
 
 #[test]
 fn reindexing_does_not_bring_back_what_was_deleted_meanwhile() {
-    let (db, mut conn) = index_of(&numbered(0..1, &Field::text()));
+    let (db, mut conn) = to_be_reindexed();
     let conn = &mut conn;
-    for id in ["1", "2"] {
-        Fts.index(conn, "docs", id, &json!({"f0": "old", "n": 1}))
-            .unwrap();
-    }
-    let more = IndexDefinition::new().field("n", Field::integer());
-    Fts.add_fields(conn, "docs", &more).unwrap();
     let (told, done) = std::sync::mpsc::channel();
     between(&db, conn, "SELECT d.id, d.source", move |other| {
         assert!(Fts.delete(other, "docs", "1").unwrap());

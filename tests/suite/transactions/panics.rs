@@ -280,20 +280,31 @@ pub(super) fn jobs() -> Vec<Job> {
     ]
 }
 
+/// A database with what the jobs write to.
+fn db_of_jobs() -> (TestDb, Conn) {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(rows::CREATE).unwrap();
+    let definition = IndexDefinition::new().field("title", Field::text());
+    Fts.create_index(&mut conn, "docs", &definition).unwrap();
+    (db, conn)
+}
+
+/// Deletes what the jobs have written.
+fn take_back(conn: &mut Conn) {
+    conn.batch_execute("DELETE FROM numbers").unwrap();
+    for id in ["0", "1", "2"] {
+        Fts.delete(conn, "docs", id).unwrap();
+    }
+}
+
 #[test]
 fn an_observer_that_panics_leaves_all_or_nothing() {
-    let db = TestDb::new();
-    let mut other = db.connect();
-    other.batch_execute(rows::CREATE).unwrap();
-    let definition = IndexDefinition::new().field("title", Field::text());
-    Fts.create_index(&mut other, "docs", &definition).unwrap();
+    let (db, mut other) = db_of_jobs();
     for (what, job, number_of, all) in jobs() {
         let mut nth = 1;
         loop {
-            other.batch_execute("DELETE FROM numbers").unwrap();
-            for id in ["0", "1", "2"] {
-                Fts.delete(&mut other, "docs", id).unwrap();
-            }
+            take_back(&mut other);
             let mut conn = db.connect();
             let panicked = panics_at(&mut conn, nth, job);
             assert_eq!(depth(&mut conn), 0, "{what}, event {nth}");
@@ -322,18 +333,11 @@ fn an_observer_that_panics_leaves_all_or_nothing() {
 /// Inside a transaction of the caller's, which goes on.
 #[test]
 fn an_observer_that_panics_takes_nothing_of_the_callers_transaction() {
-    let db = TestDb::new();
-    let mut other = db.connect();
-    other.batch_execute(rows::CREATE).unwrap();
-    let definition = IndexDefinition::new().field("title", Field::text());
-    Fts.create_index(&mut other, "docs", &definition).unwrap();
+    let (db, mut other) = db_of_jobs();
     for (what, job, number_of, all) in jobs() {
         let mut nth = 1;
         loop {
-            other.batch_execute("DELETE FROM numbers").unwrap();
-            for id in ["0", "1", "2"] {
-                Fts.delete(&mut other, "docs", id).unwrap();
-            }
+            take_back(&mut other);
             let mut conn = db.connect();
             let mut panicked = false;
             conn.transaction(|conn| {
