@@ -6,6 +6,7 @@ mod remote {
     mod by_hand;
     mod concurrency;
     mod counters;
+    mod courtesy;
     mod environment;
     mod events;
     mod extremes;

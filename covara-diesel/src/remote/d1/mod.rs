@@ -221,6 +221,10 @@ impl Driver for D1 {
         Err(unsupported(NO_TRANSACTIONS))
     }
 
+    fn has_lock(&self) -> bool {
+        true
+    }
+
     fn commit(&mut self) -> QueryResult<()> {
         Err(unsupported(NO_TRANSACTIONS))
     }

@@ -105,19 +105,24 @@ pub type LibsqlConnection = RemoteConnection<Libsql>;
 pub struct Libsql {
     client: Client,
     transaction: Transaction,
+    /// Whether the transaction was begun to read.
+    is_reading: bool,
     lock_wait: Duration,
 }
 
 /// As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout) on local files.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const BEGIN_TO_READ: &str = "BEGIN DEFERRED";
 /// A try with less time than this is not begun: that it found the database locked says more than
 /// that its answer came too late.
 const SHORTEST_TRY: Duration = Duration::from_millis(200);
 
 impl RemoteConnection<Libsql> {
     /// Runs `work` in a transaction that takes no lock for writing, so that any number can
-    /// run at once. To write in it may fail at once with `database is locked`.
+    /// run at once. To write in it may fail at once with `database is locked`, and beside a
+    /// transaction that takes long it makes the server end that one. Writes that only help, as
+    /// the extension of a session that was found, are left out.
     ///
     /// # Errors
     ///
@@ -130,7 +135,7 @@ impl RemoteConnection<Libsql> {
         E: From<Error>,
     {
         let mut transaction = crate::transaction::Transaction::begin(self, |conn| {
-            conn.begin_by("BEGIN DEFERRED")?;
+            conn.begin_by(BEGIN_TO_READ)?;
             Ok(Begun::default())
         })?;
         let value = work(transaction.conn())?;
@@ -278,6 +283,7 @@ impl Driver for Libsql {
         Ok(Self {
             client: Client::new(Target::of(url)?)?,
             transaction: Transaction::None,
+            is_reading: false,
             lock_wait: LOCK_WAIT,
         })
     }
@@ -350,10 +356,17 @@ impl Driver for Libsql {
             }
         });
         match begun {
-            Ok(()) => self.transaction = Transaction::Open(Done::default()),
+            Ok(()) => {
+                self.transaction = Transaction::Open(Done::default());
+                self.is_reading = sql == BEGIN_TO_READ;
+            }
             Err(_) => self.client.close(),
         }
         begun
+    }
+
+    fn has_lock(&self) -> bool {
+        !self.is_reading
     }
 
     fn commit(&mut self) -> QueryResult<()> {
