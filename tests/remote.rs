@@ -11,13 +11,16 @@ mod remote {
     mod events;
     mod extremes;
     mod faults;
+    mod forms;
     mod frozen;
     mod harness;
     mod interrupted;
+    mod limits;
     mod memory;
     mod multi;
     mod parsers;
     mod pools;
+    mod returned;
     mod scripts;
     mod secrets;
     mod seeds;

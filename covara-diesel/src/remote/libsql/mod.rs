@@ -65,21 +65,25 @@ use url::Target;
 /// where logs are kept.
 ///
 /// What differs from a local file: the words of syntax errors, of which one anywhere in a script
-/// keeps all of it from running; no `ATTACH`, no `VACUUM`, no temporary tables, no infinite
-/// floating-point numbers (−0 is as in a file: negative where it is bound, 0 where it was stored),
-/// no answers above the server's limit (10 MB on sqld) or `max_response_bytes`. A seed that meets
-/// NULL in a column `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
+/// keeps all of it from running; no answers above the server's limit (10 MB on sqld) or
+/// `max_response_bytes` (−0 is as in a file: negative where it is bound, 0 where it was stored). A
+/// seed that meets NULL in a column `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
 ///
 /// # What does not work, and what to write instead
 ///
 /// | on a [`SqliteConnection`](diesel::SqliteConnection) | here | instead |
 /// |---|---|---|
-/// | `get_result`, `get_results` of an insert of several rows | does not compile | insert row by row in a [`transaction`](diesel::Connection::transaction), each with `get_result` |
-/// | several rows with defaults and `on_conflict` | does not compile | `#[diesel(treat_none_as_default_value = false)]` on the struct, or row by row |
+/// | `get_result`, `get_results` of an insert of several rows, with `on_conflict` or without | does not compile | insert row by row in a [`transaction`](diesel::Connection::transaction), each with `get_result` |
 /// | `immediate_transaction`, `exclusive_transaction` | do not exist | [`transaction`](diesel::Connection::transaction), which is immediate |
+/// | temporary tables, `ATTACH`, `VACUUM` | an error | tables of the database; a connection for each database |
+/// | `PRAGMA busy_timeout`, `journal_mode`, `synchronous` | an error | the parameters of the URL; the rest is the server's |
+/// | infinite numbers | an error | NULL or text |
+/// | `aggregate_order`, `ORDER BY` inside an aggregate function | a syntax error of the server | order in a subquery, by `sql_query` |
+/// | `diesel_manage_updated_at('…')` in migrations | `no such function` | the trigger itself: `CREATE TRIGGER … AFTER UPDATE ON … WHEN old.updated_at IS new.updated_at BEGIN UPDATE … SET updated_at = CURRENT_TIMESTAMP WHERE rowid = new.rowid; END` |
+/// | `InstrumentationEvent::CacheQuery` | never comes, as no statement is kept | `StartQuery` |
 /// | `register_impl` of SQL functions, collations, hooks, `serialize_database_to_buffer`, `with_raw_connection` | do not exist | there is no SQLite in this process to register them with |
 /// | `BEGIN` and `SAVEPOINT` by hand | an error, unless the same script ends what it begins | [`transaction`](diesel::Connection::transaction) |
-/// | `COMMIT` and `ROLLBACK` by hand in a `transaction` | done, and whatever follows in the transaction is an error that says which | leave its end to `transaction` |
+/// | `COMMIT` and `ROLLBACK` by hand in a `transaction` | done, and whatever follows in the transaction, its end included, is an error that says which | leave its end to `transaction` |
 /// | `last_insert_rowid()`, `changes()` | an error, unless a statement before it in the same transaction, script or [`batch`](RemoteConnection::batch) has written: for the former, an `INSERT … VALUES` without `IGNORE` and `ON CONFLICT` | `RETURNING`, or the count that `execute` returns |
 /// | `total_changes()` | an error | add up what `execute` returns |
 /// | `as_returning()` of an enum that derives [`MultiConnection`](diesel::MultiConnection) | does not compile, with whatever connections | `returning(table::all_columns)` |
