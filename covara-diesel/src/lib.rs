@@ -111,6 +111,8 @@ pub mod remote {
     mod http;
     #[cfg(feature = "libsql")]
     mod libsql;
+    #[cfg(all(doctest, feature = "libsql"))]
+    mod not_compiling;
     mod pool;
     mod resolver;
     mod sql;

@@ -15,8 +15,11 @@ use diesel::sql_types::Integer;
 use support::bounded::within;
 use support::numbers;
 use support::own_postgres::{PASSWORD_IN_URL, PostgresServer};
+use support::pgbouncer::PgBouncer;
 use support::pglite;
 use support::server::signal;
+
+use super::tls::encrypted_server;
 
 type PgPool = Pool<ConnectionManager<PgConnection>>;
 type Pooled = PooledConnection<ConnectionManager<PgConnection>>;
@@ -141,6 +144,43 @@ fn everything_on_a_stopped_server_ends_in_time() {
     let pool = pool::postgres_with(server.url(), PoolDriver::Postgres, &config).unwrap();
     prepare(&pool);
     jobs_end(&pool, || server.freeze(), || server.thaw());
+}
+
+#[test]
+fn everything_on_a_stopped_server_behind_tls_ends_in_time() {
+    let server = encrypted_server();
+    let url = format!("{}?sslmode=require", server.url());
+    let config = hasty(PoolDriver::Postgres);
+    let pool = pool::postgres_with(&url, PoolDriver::Postgres, &config).unwrap();
+    prepare(&pool);
+    jobs_end(&pool, || server.freeze(), || server.thaw());
+    checking_out_ends(&pool, || server.freeze(), || server.thaw());
+}
+
+#[test]
+fn everything_through_a_stopped_pooler_ends_in_time() {
+    let server = PostgresServer::start(&[], |_| ());
+    let pooler = PgBouncer::in_front_of(&server, "transaction", 10);
+    let config = hasty(PoolDriver::Hyperdrive);
+    let url = pooler.url(&server.url());
+    let pool = pool::postgres_with(&url, PoolDriver::Hyperdrive, &config).unwrap();
+    prepare(&pool);
+    jobs_end(&pool, || pooler.freeze(), || pooler.thaw());
+    checking_out_ends(&pool, || pooler.freeze(), || pooler.thaw());
+}
+
+/// The pooler goes on taking statements and connections, so that only time-outs end the wait.
+#[test]
+fn everything_on_a_stopped_server_behind_a_pooler_ends_in_time() {
+    let server = PostgresServer::start(&[], |_| ());
+    let pooler = PgBouncer::in_front_of(&server, "transaction", 10);
+    let mut config = hasty(PoolDriver::Hyperdrive);
+    config.statement_timeout = Some(Duration::from_secs(2));
+    let url = pooler.url(&server.url());
+    let pool = pool::postgres_with(&url, PoolDriver::Hyperdrive, &config).unwrap();
+    prepare(&pool);
+    jobs_end(&pool, || server.freeze(), || server.thaw());
+    checking_out_ends(&pool, || server.freeze(), || server.thaw());
 }
 
 /// Beside connections of others, which look the same from outside and stay as they are.

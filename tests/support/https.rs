@@ -65,7 +65,7 @@ impl Authority {
         Https {
             port: own.trim().parse().expect("a port"),
             _stdin: server.stdin(),
-            _server: server,
+            server,
         }
     }
 }
@@ -74,7 +74,19 @@ impl Authority {
 pub struct Https {
     pub port: u16,
     _stdin: std::process::ChildStdin,
-    _server: Server,
+    server: Server,
+}
+
+impl Https {
+    /// Stops it, until [`thaw`](Self::thaw).
+    pub fn freeze(&self) {
+        self.server.freeze();
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.server.thaw();
+    }
 }
 
 /// What becomes of encrypted bytes on their way back.

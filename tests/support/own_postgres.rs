@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::server::{Server, free_port};
 
-const PASSWORD: &str = "p@ss/w?rd:100%";
+pub const PASSWORD: &str = "p@ss/w?rd:100%";
 /// The same as it stands in a URL.
 pub const PASSWORD_IN_URL: &str = "p%40ss%2Fw%3Frd%3A100%25";
 

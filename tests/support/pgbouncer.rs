@@ -8,6 +8,7 @@ use std::{fs, io, thread};
 
 use tempfile::TempDir;
 
+use crate::own_postgres::{PASSWORD, PASSWORD_IN_URL, PostgresServer};
 use crate::postgres::server_url;
 use crate::server::{Server, free_port};
 
@@ -31,7 +32,33 @@ impl PgBouncer {
         let (address, _) = rest.split_once('/').expect("a URL with a database");
         let (host, server_port) = address.split_once(':').expect("a URL with a port");
         let (name, password) = user.split_once(':').expect("a URL with a password");
+        Self::start_for(
+            user,
+            (name, password),
+            (host, server_port),
+            mode,
+            pool_size,
+            more,
+        )
+    }
 
+    /// One in front of a server of one's own, to stop either.
+    pub fn in_front_of(server: &PostgresServer, mode: &str, pool_size: usize) -> Self {
+        let user = format!("covara:{PASSWORD_IN_URL}");
+        let port = server.port().to_string();
+        let login = ("covara", PASSWORD);
+        Self::start_for(&user, login, ("127.0.0.1", &port), mode, pool_size, "")
+    }
+
+    /// `user` is the login as a URL has it.
+    fn start_for(
+        user: &str,
+        (name, password): (&str, &str),
+        (host, server_port): (&str, &str),
+        mode: &str,
+        pool_size: usize,
+        more: &str,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path();
         let port = free_port();
@@ -72,6 +99,16 @@ impl PgBouncer {
             "max_prepared_statements = 0"
         };
         Self::start("transaction", pool_size, off)
+    }
+
+    /// Stops it, until [`thaw`](Self::thaw).
+    pub fn freeze(&self) {
+        self.process.as_ref().expect("a running pooler").freeze();
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.process.as_ref().expect("a running pooler").thaw();
     }
 
     /// Ends it at once; its clients are cut off.

@@ -46,9 +46,10 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
             return Ok(None);
         };
         let mut session = found.session;
-        if !found.is_settled {
-            // Whatever is in the way, the session was found.
-            let _ = execute_briefly(conn, Hash, settling(&id, now));
+        // Whatever is in the way, the session was found; what is in the way of one write is in the
+        // way of the other.
+        if !found.is_settled && execute_briefly(conn, Hash, settling(&id, now)).is_err() {
+            return Ok(Some(session));
         }
         if let Some(end) = self.due_end::<C::Backend>(&session, now) {
             let extended = self.touch_at(conn, &id, now, IsNeeded::No);

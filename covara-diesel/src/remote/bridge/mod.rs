@@ -65,6 +65,9 @@ pub trait Driver: Sized + Send + 'static {
     /// Begins a transaction, outside of any.
     fn begin(&mut self, sql: &str) -> QueryResult<()>;
 
+    /// Whether the open transaction may write without waiting for others.
+    fn has_lock(&self) -> bool;
+
     /// Commits the transaction. Whatever comes of it, it is over.
     fn commit(&mut self) -> QueryResult<()>;
 
@@ -405,14 +408,18 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         limited.0.execute_atomically(statements)
     }
 
-    /// A transaction has its lock. Outside of one the server may hold an answer back until
-    /// other writers are through.
+    /// A transaction has its lock, unless it was begun to read: there a write would wait for other
+    /// writers, and make the server end the transaction of one that takes long. Outside of one the
+    /// server may hold an answer back until other writers are through.
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
     where
         T: QueryFragment<Self::Backend> + QueryId,
     {
         if transaction_depth(self)? > 0 {
-            return self.execute_returning_count(statement);
+            return match self.driver.has_lock() {
+                true => self.execute_returning_count(statement),
+                false => Err(unsupported("the transaction only reads")),
+            };
         }
         let limited = Limited::new(self, BRIEF_ANSWER);
         limited.0.execute_returning_count(statement)

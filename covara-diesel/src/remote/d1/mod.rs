@@ -51,13 +51,14 @@ use url::Target;
 ///
 /// # What does not work, and what to write instead
 ///
-/// All that [`LibsqlConnection`](super::LibsqlConnection) lists, and:
+/// What [`LibsqlConnection`](super::LibsqlConnection) lists, but for `aggregate_order`, which works,
+/// and with a [`batch`](RemoteConnection::batch) wherever it says `transaction`; and:
 ///
 /// | on a [`SqliteConnection`](diesel::SqliteConnection) | here | instead |
 /// |---|---|---|
 /// | [`transaction`](diesel::Connection::transaction), `test_transaction`, `begin_test_transaction` | an error | one [`batch`](RemoteConnection::batch) |
-/// | a `Vec`, slice or array of structs that derive `Insertable`, with `Option` fields or without | an error, as Diesel inserts them one by one in a transaction | `#[diesel(treat_none_as_default_value = false)]` on the struct, then it is one statement; or a `batch` of one insert a row, as below |
-/// | a script (`batch_execute`) that fails | nothing of it is kept | |
+/// | a `Vec`, slice or array, also an empty one, of structs that derive `Insertable`, with `Option` fields or without, or of `Option`s | an error, as Diesel inserts them one by one in a transaction | `#[diesel(treat_none_as_default_value = false)]` on the struct, then it is one statement; or a `batch` of one insert a row, as below |
+/// | a script (`batch_execute`) that fails, of which a file keeps what came before | nothing of it is kept | one script for each part that is to stay |
 /// | `BEGIN`, `COMMIT`, `SAVEPOINT` by hand | an error of D1 | one `batch` |
 /// | Diesel's `MigrationHarness` | an error after it made its own table | `wrangler d1 migrations apply` |
 ///
@@ -219,6 +220,10 @@ impl Driver for D1 {
 
     fn begin(&mut self, _: &str) -> QueryResult<()> {
         Err(unsupported(NO_TRANSACTIONS))
+    }
+
+    fn has_lock(&self) -> bool {
+        true
     }
 
     fn commit(&mut self) -> QueryResult<()> {

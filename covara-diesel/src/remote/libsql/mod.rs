@@ -65,21 +65,25 @@ use url::Target;
 /// where logs are kept.
 ///
 /// What differs from a local file: the words of syntax errors, of which one anywhere in a script
-/// keeps all of it from running; no `ATTACH`, no `VACUUM`, no temporary tables, no infinite
-/// floating-point numbers (−0 is as in a file: negative where it is bound, 0 where it was stored),
-/// no answers above the server's limit (10 MB on sqld) or `max_response_bytes`. A seed that meets
-/// NULL in a column `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
+/// keeps all of it from running; no answers above the server's limit (10 MB on sqld) or
+/// `max_response_bytes` (−0 is as in a file: negative where it is bound, 0 where it was stored). A
+/// seed that meets NULL in a column `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
 ///
 /// # What does not work, and what to write instead
 ///
 /// | on a [`SqliteConnection`](diesel::SqliteConnection) | here | instead |
 /// |---|---|---|
-/// | `get_result`, `get_results` of an insert of several rows | does not compile | insert row by row in a [`transaction`](diesel::Connection::transaction), each with `get_result` |
-/// | several rows with defaults and `on_conflict` | does not compile | `#[diesel(treat_none_as_default_value = false)]` on the struct, or row by row |
+/// | `get_result`, `get_results` of an insert of several rows, with `on_conflict` or without | does not compile | insert row by row in a [`transaction`](diesel::Connection::transaction), each with `get_result` |
 /// | `immediate_transaction`, `exclusive_transaction` | do not exist | [`transaction`](diesel::Connection::transaction), which is immediate |
+/// | temporary tables, `ATTACH`, `VACUUM` | an error | tables of the database; a connection for each database |
+/// | `PRAGMA busy_timeout`, `journal_mode`, `synchronous` | an error | the parameters of the URL; the rest is the server's |
+/// | infinite numbers | an error | NULL or text |
+/// | `aggregate_order`, `ORDER BY` inside an aggregate function | a syntax error of the server | order in a subquery, by `sql_query` |
+/// | `diesel_manage_updated_at('…')` in migrations | `no such function` | the trigger itself: `CREATE TRIGGER … AFTER UPDATE ON … WHEN old.updated_at IS new.updated_at BEGIN UPDATE … SET updated_at = CURRENT_TIMESTAMP WHERE rowid = new.rowid; END` |
+/// | `InstrumentationEvent::CacheQuery` | never comes, as no statement is kept | `StartQuery` |
 /// | `register_impl` of SQL functions, collations, hooks, `serialize_database_to_buffer`, `with_raw_connection` | do not exist | there is no SQLite in this process to register them with |
 /// | `BEGIN` and `SAVEPOINT` by hand | an error, unless the same script ends what it begins | [`transaction`](diesel::Connection::transaction) |
-/// | `COMMIT` and `ROLLBACK` by hand in a `transaction` | done, and whatever follows in the transaction is an error that says which | leave its end to `transaction` |
+/// | `COMMIT` and `ROLLBACK` by hand in a `transaction` | done, and whatever follows in the transaction, its end included, is an error that says which | leave its end to `transaction` |
 /// | `last_insert_rowid()`, `changes()` | an error, unless a statement before it in the same transaction, script or [`batch`](RemoteConnection::batch) has written: for the former, an `INSERT … VALUES` without `IGNORE` and `ON CONFLICT` | `RETURNING`, or the count that `execute` returns |
 /// | `total_changes()` | an error | add up what `execute` returns |
 /// | `as_returning()` of an enum that derives [`MultiConnection`](diesel::MultiConnection) | does not compile, with whatever connections | `returning(table::all_columns)` |
@@ -105,19 +109,24 @@ pub type LibsqlConnection = RemoteConnection<Libsql>;
 pub struct Libsql {
     client: Client,
     transaction: Transaction,
+    /// Whether the transaction was begun to read.
+    is_reading: bool,
     lock_wait: Duration,
 }
 
 /// As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout) on local files.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const BEGIN_TO_READ: &str = "BEGIN DEFERRED";
 /// A try with less time than this is not begun: that it found the database locked says more than
 /// that its answer came too late.
 const SHORTEST_TRY: Duration = Duration::from_millis(200);
 
 impl RemoteConnection<Libsql> {
     /// Runs `work` in a transaction that takes no lock for writing, so that any number can
-    /// run at once. To write in it may fail at once with `database is locked`.
+    /// run at once. To write in it may fail at once with `database is locked`, and beside a
+    /// transaction that takes long it makes the server end that one. Writes that only help, as
+    /// the extension of a session that was found, are left out.
     ///
     /// # Errors
     ///
@@ -130,7 +139,7 @@ impl RemoteConnection<Libsql> {
         E: From<Error>,
     {
         let mut transaction = crate::transaction::Transaction::begin(self, |conn| {
-            conn.begin_by("BEGIN DEFERRED")?;
+            conn.begin_by(BEGIN_TO_READ)?;
             Ok(Begun::default())
         })?;
         let value = work(transaction.conn())?;
@@ -278,6 +287,7 @@ impl Driver for Libsql {
         Ok(Self {
             client: Client::new(Target::of(url)?)?,
             transaction: Transaction::None,
+            is_reading: false,
             lock_wait: LOCK_WAIT,
         })
     }
@@ -350,10 +360,17 @@ impl Driver for Libsql {
             }
         });
         match begun {
-            Ok(()) => self.transaction = Transaction::Open(Done::default()),
+            Ok(()) => {
+                self.transaction = Transaction::Open(Done::default());
+                self.is_reading = sql == BEGIN_TO_READ;
+            }
             Err(_) => self.client.close(),
         }
         begun
+    }
+
+    fn has_lock(&self) -> bool {
+        !self.is_reading
     }
 
     fn commit(&mut self) -> QueryResult<()> {
