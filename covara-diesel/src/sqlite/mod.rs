@@ -1,6 +1,7 @@
 //! Everything only SQLite.
 
 mod any;
+mod checkin;
 mod connection;
 mod describe;
 pub(crate) mod doctor;
@@ -8,6 +9,7 @@ mod engine;
 pub(crate) mod export;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
+mod handle;
 mod layout;
 mod name;
 pub(crate) mod pool;

@@ -12,10 +12,11 @@ use diesel::r2d2::ConnectionManager;
 use diesel::result::Error;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
-use r2d2::{CustomizeConnection, NopEventHandler, Pool};
+use r2d2::{CustomizeConnection, Pool};
 
-use super::private_file;
+use super::checkin::{self, Events};
 use super::url::{database_url, file_path, is_private, may_create, without_creating};
+use super::{handle, private_file};
 use crate::connection::message;
 use crate::engine::{Engine, Fault};
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
@@ -31,6 +32,11 @@ use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 /// its own, or the last to be closed would take it along. A file is put into WAL mode once,
 /// before the pool opens; each connection gets, in this order, `busy_timeout` (5 s),
 /// `foreign_keys = ON` and `synchronous = NORMAL`.
+///
+/// A transaction that was begun by SQL, with `batch_execute("BEGIN")`, and is still open when its
+/// connection comes back is rolled back, with a warning of the crate `log`. For that the pool takes
+/// the place of a connection's instrumentation, from which Diesel's default instrumentation hears
+/// all events.
 ///
 /// # Errors
 ///
@@ -64,6 +70,7 @@ pub fn sqlite_with(
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<SqliteConnection>>, PoolError> {
     config.check()?;
+    handle::prepare();
     let url = url_of(path.as_ref())?;
     let mut config = config.clone();
     if is_private(&url) {
@@ -81,7 +88,7 @@ pub fn sqlite_with(
     }
     let customizer = Customizer(config.clone());
     config
-        .build(&url, customizer, NopEventHandler)
+        .build(&url, customizer, Events::default())
         .map_err(|source| PoolError::Pool { source })
 }
 
@@ -231,6 +238,7 @@ impl fmt::Debug for Customizer {
 
 impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Customizer {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        checkin::watch(conn);
         set_up(conn, &self.0).map_err(diesel::r2d2::Error::QueryError)
     }
 }

@@ -12,6 +12,7 @@
 //! nothing is watched.
 
 mod alive;
+mod begun;
 mod events;
 mod observer;
 #[cfg(target_os = "linux")]
@@ -26,9 +27,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::connection::DebugQuery;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
+use self::begun::Begun;
 pub(super) use self::events::{Events, hand_over};
 use self::observer::Observer;
 pub(super) use self::observer::set_quiet;
@@ -86,6 +89,7 @@ struct State {
     /// When the last statement that was answered began, or the connection was made.
     last_good: Instant,
     is_read_only: bool,
+    begun: Begun,
 }
 
 /// What the next statement is part of.
@@ -129,6 +133,7 @@ pub(super) fn watch(
             statements: 0,
             last_good: Instant::now(),
             is_read_only: false,
+            begun: Begun::default(),
         }),
     });
     if !WATCHDOG.add(&watch) {
@@ -149,9 +154,22 @@ impl Watch {
         state.phase = phase;
         state.waiting = None;
         state.is_nested = false;
-        if phase == Phase::Idle && state.is_read_only {
+        if phase != Phase::Idle {
+            return;
+        }
+        let is_open = state.begun.is_uncounted();
+        if is_open || state.is_read_only {
             // The check-out test finds it dead, and the pool connects again.
             self.socket.shut_down();
+        }
+        // A logger may take its time, or use a connection of this pool.
+        drop(state);
+        if is_open {
+            log::warn!(
+                "a connection to PostgreSQL at {} came back to its pool with a transaction open \
+                 that was begun by SQL: the connection is closed",
+                self.socket
+            );
         }
     }
 
@@ -189,8 +207,19 @@ impl Watch {
         earlier(end, ask)
     }
 
+    /// Diesel counts the transaction that the next statement begins.
+    fn counts(&self) {
+        self.state().begun.counts();
+    }
+
     /// A statement has ended.
-    fn end(&self, error: Option<&Error>) {
+    fn end(&self, query: &dyn DebugQuery, error: Option<&Error>) {
+        self.stop_waiting(error);
+        let changes = begun::changes(query);
+        self.state().begun.apply(&changes, error.is_none());
+    }
+
+    fn stop_waiting(&self, error: Option<&Error>) {
         let mut state = self.state();
         let waiting = state.waiting.take();
         if let Some(waiting) = &waiting {

@@ -44,7 +44,10 @@ impl Instrumentation for Observer {
             InstrumentationEvent::StartQuery { query, .. } => {
                 self.watch.begin(|| is_lookup(*query));
             }
-            InstrumentationEvent::FinishQuery { error, .. } => self.watch.end(*error),
+            InstrumentationEvent::FinishQuery { query, error, .. } => {
+                self.watch.end(*query, *error);
+            }
+            InstrumentationEvent::BeginTransaction { .. } => self.watch.counts(),
             _ => {}
         }
         if let Some(next) = &mut self.next {

@@ -1,0 +1,220 @@
+//! Follows whether a transaction is open that was begun by SQL.
+//!
+//! libpq knows, and neither Diesel nor r2d2 lends what it knows when a connection goes back to its
+//! pool. So the statements are read that a connection runs. In doubt a transaction counts as open,
+//! which costs a connection, and never as ended.
+
+use std::fmt::{self, Write};
+
+use diesel::connection::DebugQuery;
+
+/// The transaction that a connection is in.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    open: Option<By>,
+    /// Diesel has said that the next statement begins one.
+    is_next_counted: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Diesel counts it, and r2d2 asks Diesel.
+    Diesel,
+    Sql,
+}
+
+impl Begun {
+    pub(super) fn counts(&mut self) {
+        self.is_next_counted = true;
+    }
+
+    /// Whether one is open that Diesel does not count.
+    pub(super) fn is_uncounted(&self) -> bool {
+        self.open == Some(By::Sql)
+    }
+
+    /// Takes note of what a statement, which succeeded or failed, did.
+    pub(super) fn apply(&mut self, changes: &[Change], succeeded: bool) {
+        let begins = match std::mem::take(&mut self.is_next_counted) {
+            true => By::Diesel,
+            false => By::Sql,
+        };
+        for change in changes {
+            match change {
+                Change::Begins => self.open = self.open.or(Some(begins)),
+                // A script that failed may not have come to this.
+                Change::Ends if succeeded || self.open == Some(By::Diesel) => self.open = None,
+                Change::Ends => {}
+                Change::EndsAndBegins => self.open = Some(By::Sql),
+            }
+        }
+    }
+}
+
+/// What a statement does about transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Begins,
+    Ends,
+    EndsAndBegins,
+}
+
+/// Returns what the statements of a query do about transactions, in their order.
+pub(super) fn changes(query: &dyn DebugQuery) -> Vec<Change> {
+    let mut sql = Sql(String::new());
+    // It ends with an error where the values begin.
+    let _ = write!(sql, "{query}");
+    of_script(&sql.0)
+}
+
+/// Takes the SQL of a query, without the values that Diesel shows behind it.
+struct Sql(String);
+
+impl Write for Sql {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        if part == " -- binds: " {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(part);
+        Ok(())
+    }
+}
+
+fn of_script(sql: &str) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut words: Vec<&str> = Vec::new();
+    let mut in_body = false;
+    let mut rest = sql;
+    while let Some(token) = next(&mut rest) {
+        match token {
+            Token::Word(word) if words.len() < MOST_WORDS => words.push(word),
+            // A function whose body is no string ends with END, as a transaction does.
+            Token::Word(word) => in_body |= word.eq_ignore_ascii_case("ATOMIC"),
+            Token::Other => {}
+            Token::End => {
+                changes.extend(of_statement(&words, in_body));
+                words.clear();
+            }
+        }
+    }
+    changes.extend(of_statement(&words, in_body));
+    changes
+}
+
+/// `COMMIT WORK AND NO CHAIN`.
+const MOST_WORDS: usize = 5;
+
+fn of_statement(words: &[&str], in_body: bool) -> Option<Change> {
+    let is = |position: usize, wanted: &str| {
+        let word = words.get(position);
+        word.is_some_and(|word| word.eq_ignore_ascii_case(wanted))
+    };
+    let begins = is(0, "BEGIN") || is(0, "START") && is(1, "TRANSACTION");
+    let ends = ["COMMIT", "END", "ROLLBACK", "ABORT"]
+        .iter()
+        .any(|end| is(0, end));
+    let options = if is(1, "WORK") || is(1, "TRANSACTION") {
+        2
+    } else {
+        1
+    };
+    if begins {
+        Some(Change::Begins)
+    } else if ends && is(options, "AND") && is(options + 1, "CHAIN") {
+        Some(Change::EndsAndBegins)
+    } else if ends && !is(options, "TO") && !is(1, "PREPARED") && !in_body
+        || is(0, "PREPARE") && is(1, "TRANSACTION")
+    {
+        Some(Change::Ends)
+    } else {
+        None
+    }
+}
+
+enum Token<'a> {
+    Word(&'a str),
+    /// A semicolon outside of everything.
+    End,
+    Other,
+}
+
+/// Takes the next token of PostgreSQL's SQL; `None` at the end.
+fn next<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
+    let sql = *rest;
+    let first = sql.chars().next()?;
+    let (token, length) = match first {
+        ';' => (Token::End, 1),
+        '\'' => (Token::Other, quoted(sql, '\'', false)),
+        '"' => (Token::Other, quoted(sql, '"', false)),
+        'e' | 'E' if sql[1..].starts_with('\'') => {
+            (Token::Other, 1 + quoted(&sql[1..], '\'', true))
+        }
+        '-' if sql.starts_with("--") => (Token::Other, sql.find('\n').unwrap_or(sql.len())),
+        '/' if sql.starts_with("/*") => (Token::Other, comment(sql)),
+        '$' => (Token::Other, dollar_quoted(sql)),
+        _ if is_of_word(first) => {
+            let length = sql
+                .find(|c| !is_of_word(c) && c != '$')
+                .unwrap_or(sql.len());
+            (Token::Word(&sql[..length]), length)
+        }
+        _ => (Token::Other, first.len_utf8()),
+    };
+    *rest = &sql[length..];
+    Some(token)
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || !c.is_ascii()
+}
+
+/// The length of what is between quotes, which are doubled inside, or escaped by a backslash.
+fn quoted(sql: &str, quote: char, has_escapes: bool) -> usize {
+    let mut chars = sql.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' && has_escapes {
+            chars.next();
+        } else if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
+            return at + 1;
+        }
+    }
+    sql.len()
+}
+
+/// The length of a comment, in which there may be others.
+fn comment(sql: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(found) = sql[at..].find(['/', '*']) {
+        at += found;
+        if sql[at..].starts_with("/*") {
+            depth += 1;
+            at += 2;
+        } else if sql[at..].starts_with("*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += 1;
+        }
+    }
+    sql.len()
+}
+
+/// The length of a string between `$tag$`, or of a placeholder's sign.
+fn dollar_quoted(sql: &str) -> usize {
+    let tag = sql[1..].find(|c| !is_of_word(c)).map_or(0, |at| at + 1);
+    let is_tag = tag > 0 && sql[tag..].starts_with('$') && !sql[1..].starts_with(char::is_numeric);
+    if !is_tag {
+        return 1;
+    }
+    let tag = &sql[..=tag];
+    let body = &sql[tag.len()..];
+    body.find(tag)
+        .map_or(sql.len(), |at| tag.len() + at + tag.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+use super::*;
+
+#[test]
+fn what_begins_and_ends_transactions_is_told_from_what_looks_like_it() {
+    use Change::{Begins, Ends, EndsAndBegins};
+    for (sql, expected) in [
+        ("BEGIN", &[Begins][..]),
+        ("begin isolation level serializable", &[Begins]),
+        ("/* a /* b; */ c; */ START -- ;\n TRANSACTION", &[Begins]),
+        ("SELECT 1; BEGIN", &[Begins]),
+        ("COMMIT", &[Ends]),
+        ("commit transaction", &[Ends]),
+        ("End Work;", &[Ends]),
+        ("ABORT", &[Ends]),
+        ("ROLLBACK", &[Ends]),
+        ("PREPARE TRANSACTION 'x'", &[Ends]),
+        ("COMMIT AND CHAIN", &[EndsAndBegins]),
+        ("ROLLBACK WORK AND CHAIN", &[EndsAndBegins]),
+        ("COMMIT WORK AND NO CHAIN", &[Ends]),
+        ("ROLLBACK TO SAVEPOINT x", &[]),
+        ("ROLLBACK TRANSACTION TO x", &[]),
+        ("COMMIT PREPARED 'x'", &[]),
+        ("PREPARE a AS SELECT 1", &[]),
+        ("START_REPLICATION", &[]),
+        ("SAVEPOINT begin; RELEASE SAVEPOINT begin", &[]),
+        ("BEGIN; INSERT INTO t VALUES (1); COMMIT", &[Begins, Ends]),
+        ("BEGIN; SELECT '; COMMIT;'", &[Begins]),
+        ("BEGIN; SELECT 'it''s; COMMIT'; ", &[Begins]),
+        (r"BEGIN; SELECT E'it\'s; COMMIT; '", &[Begins]),
+        (r"BEGIN; SELECT '\'; COMMIT", &[Begins, Ends]),
+        ("BEGIN; SELECT \"a; COMMIT; \"", &[Begins]),
+        ("BEGIN; DO $$ BEGIN NULL; END; $$", &[Begins]),
+        (
+            "BEGIN; DO $a$ $$; COMMIT; $$ $a$; SELECT $1; END",
+            &[Begins, Ends],
+        ),
+        (
+            "BEGIN; CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END",
+            &[Begins],
+        ),
+        ("SELECT a$b$; BEGIN; SELECT c$b$", &[Begins]),
+        ("SELECT 'ä', \"ß\" ; begin", &[Begins]),
+        ("SELECT '", &[]),
+        ("/*", &[]),
+        ("$", &[]),
+        ("$a", &[]),
+        ("E", &[]),
+        ("", &[]),
+    ] {
+        assert_eq!(of_script(sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn in_doubt_it_is_open() {
+    let of = |steps: &[(&str, bool)]| {
+        let mut begun = Begun::default();
+        for (sql, succeeded) in steps {
+            match *sql {
+                "counts" => begun.counts(),
+                sql => begun.apply(&of_script(sql), *succeeded),
+            }
+        }
+        begun.is_uncounted()
+    };
+    let raw = ("BEGIN", true);
+    assert!(of(&[raw]));
+    assert!(!of(&[raw, ("COMMIT", true)]));
+    assert!(of(&[raw, ("COMMIT", false)]));
+    assert!(of(&[("BEGIN; SELECT nothing; COMMIT", false)]));
+    // Diesel's own, also one whose COMMIT fails.
+    let counts = ("counts", true);
+    assert!(!of(&[counts, raw]));
+    assert!(!of(&[counts, raw, ("COMMIT", false)]));
+    assert!(of(&[counts, raw, ("COMMIT", false), raw]));
+    // A savepoint of Diesel's in one that was begun by SQL.
+    assert!(of(&[
+        raw,
+        counts,
+        ("SAVEPOINT a", true),
+        ("RELEASE SAVEPOINT a", true)
+    ]));
+    assert!(of(&[counts, ("SAVEPOINT a", false), raw]));
+}
