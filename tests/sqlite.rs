@@ -229,6 +229,7 @@ mod sqlite {
     // Takes root or `sudo`, which plain `cargo test` must do without.
     #[cfg(feature = "postgres")]
     mod auth_disk_full;
+    mod capitals;
     mod command;
     mod damaged;
     mod doctor;

@@ -49,6 +49,7 @@ mod progress_bar;
 mod schema_macro;
 pub mod search;
 pub mod seed;
+mod surrogates;
 mod transaction;
 mod typed;
 mod values;

@@ -1,6 +1,5 @@
 //! Every form a URL can have, how long one is tried, and how many connections it becomes.
 
-use std::cell::RefCell;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -11,6 +10,7 @@ use covara_diesel::{any, auto_migrate, open, with_typed};
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::sql_types::Text;
+use support::logged::logged;
 use support::own_postgres::{PASSWORD_IN_URL, PostgresServer};
 use support::pgbouncer::PgBouncer;
 use support::pglite;
@@ -344,35 +344,11 @@ fn prepared(conn: &mut PgConnection) -> i64 {
     number(conn, "SELECT count(*) AS n FROM pg_prepared_statements")
 }
 
-thread_local! {
-    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps the warnings of each thread.
-struct Warnings;
-
-impl log::Log for Warnings {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Warn
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            WARNINGS.with_borrow_mut(|warnings| warnings.push(record.args().to_string()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
 /// A plain pool, and what was told when it was opened.
 fn plain(url: &str) -> (Pool<ConnectionManager<PgConnection>>, String) {
-    // Another test of the program may have been first.
-    let _ = log::set_logger(&Warnings);
-    log::set_max_level(log::LevelFilter::Warn);
-    WARNINGS.take();
-    let pool = pool::postgres(url, PoolDriver::Postgres).unwrap();
-    (pool, WARNINGS.take().join("\n"))
+    logged(log::LevelFilter::Warn, || {
+        pool::postgres(url, PoolDriver::Postgres).unwrap()
+    })
 }
 
 #[test]

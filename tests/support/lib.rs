@@ -9,6 +9,7 @@ pub mod d1;
 pub mod fault_proxy;
 pub mod http;
 pub mod https;
+pub mod logged;
 pub mod memory;
 pub mod node;
 pub mod numbers;

@@ -67,7 +67,11 @@ pub(super) fn lost(message: String) -> Error {
 
 /// An answer that is not what the protocol says.
 pub(super) fn malformed(what: &str) -> Error {
-    Error::DeserializationError(format!("the server's answer cannot be read: {what}").into())
+    let message = format!(
+        "the server's answer cannot be read: {what}; a statement that writes may have been \
+         carried out"
+    );
+    Error::DeserializationError(message.into())
 }
 
 /// JSON that is broken, or not what the protocol says. Shows none of it: it may be data.

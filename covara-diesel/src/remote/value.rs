@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
-use super::sql::{Facts, rewrite_placeholders, statements};
+use super::sql::{Facts, MARK, rewrite_placeholders, statements, without_marks};
 
 /// A value that is bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,10 @@ impl Statement {
             true => {
                 rewrite_placeholders(&sql, |position| format!("?{}", position.saturating_add(1)))
             }
+            false => sql,
+        };
+        let sql = match sql.contains(MARK) {
+            true => without_marks(&sql),
             false => sql,
         };
         Self {

@@ -1,7 +1,5 @@
 //! Puts documents in and takes them out.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,6 +12,7 @@ use super::error::SearchError;
 use super::searchable::Searchable;
 use super::sql::Sql;
 use crate::connection::DatabaseConnection;
+use crate::surrogates::without_lone_surrogates;
 
 pub(super) fn no_form(id: &str) -> impl FnOnce(serde_json::Error) -> SearchError {
     move |error| SearchError::document(id, format!("it has no form in JSON: {error}"))
@@ -37,44 +36,8 @@ pub(super) fn read(id: &str, json: &[u8]) -> Result<Value, SearchError> {
 
 /// Reads JSON text that JavaScript may have written.
 pub(super) fn parse(id: &str, json: &str) -> Result<Value, SearchError> {
-    serde_json::from_str(&without_halves(json))
+    serde_json::from_str(&without_lone_surrogates(json))
         .map_err(|error| SearchError::document(id, format!("it is no JSON: {error}")))
-}
-
-/// Replaces the escapes of surrogates that are not one of a pair.
-fn without_halves(json: &str) -> Cow<'_, str> {
-    if !json.contains("\\ud") && !json.contains("\\uD") {
-        return Cow::Borrowed(json);
-    }
-    let mut mended = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some((before, escape)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
-        mended.push_str(before);
-        let (taken, replacement) = match surrogate(escape) {
-            Some(0xd800..=0xdbff) => {
-                let second = escape.get(6..).and_then(surrogate);
-                match second {
-                    Some(0xdc00..=0xdfff) => (12, None),
-                    _ => (6, Some("\\ufffd")),
-                }
-            }
-            Some(_) => (6, Some("\\ufffd")),
-            // Backslash and what it escapes.
-            None => (1 + escape.chars().nth(1).map_or(0, char::len_utf8), None),
-        };
-        let (escape, behind) = escape.split_at_checked(taken).unwrap_or((escape, ""));
-        mended.push_str(replacement.unwrap_or(escape));
-        rest = behind;
-    }
-    mended.push_str(rest);
-    Cow::Owned(mended)
-}
-
-/// The surrogate whose escape `text` begins with.
-fn surrogate(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    let code = u32::from_str_radix(digits, 16).ok()?;
-    (0xd800..=0xdfff).contains(&code).then_some(code)
 }
 
 pub(super) fn one<C>(

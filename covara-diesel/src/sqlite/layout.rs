@@ -24,13 +24,15 @@ pub(super) fn expected() -> [TableLayout; 4] {
 
 /// A TEXT PRIMARY KEY may hold NULL in SQLite; no program puts one there.
 const COLUMNS: &str = "
-SELECT m.name AS table_name, c.name AS column_name, c.type AS kind,
+SELECT iif(m.name LIKE '\\_\\_covara\\_search\\_%' ESCAPE '\\', m.name, lower(m.name)) AS table_name,
+       c.name AS column_name, c.type AS kind,
        c.\"notnull\" <> 0 OR c.pk > 0 AS not_null, c.dflt_value IS NOT NULL AS has_default,
        c.pk AS key_position, NULL AS history, NULL AS suspect
 FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c
 WHERE m.type = 'table' AND (
-    m.name IN ('auth_sessions', 'auth_accounts', 'auth_api_keys', 'auth_verification_tokens',
-               '__covara_migrations')
+    -- For SQLite, names in capitals are the same.
+    lower(m.name) IN ('auth_sessions', 'auth_accounts', 'auth_api_keys',
+                      'auth_verification_tokens', '__covara_migrations')
     -- Notes of search indexes as earlier versions made them. Nothing here may ask for columns:
     -- D1 refuses those of its own tables.
     OR m.name LIKE '\\_\\_covara\\_search\\_%\\_notes' ESCAPE '\\'

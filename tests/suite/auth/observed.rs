@@ -1,4 +1,4 @@
-//! What observers of a connection, `Debug` and errors show of secrets: nothing.
+//! What observers of a connection, `Debug`, errors and logs show of secrets: nothing.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,7 @@ use covara_diesel::auth::{
 };
 use diesel::connection::{Connection, InstrumentationEvent};
 use serde_json::json;
+use support::logged::logged;
 
 use super::{HOUR, Hand, migrated};
 use crate::backend::Conn;
@@ -211,11 +212,17 @@ fn use_everything(conn: &mut Conn, said: &Said) -> Vec<String> {
 }
 
 #[test]
-fn observers_and_debug_show_no_secret() {
+fn observers_debug_and_logs_show_no_secret() {
     let (_db, mut conn) = migrated();
     let said = Said::default();
     said.watch(&mut conn);
-    let secrets = use_everything(&mut conn, &said);
+    let everything = || {
+        log::debug!("this is collected");
+        use_everything(&mut conn, &said)
+    };
+    let (secrets, logs) = logged(log::LevelFilter::Trace, everything);
+    assert!(logs.contains("this is collected"));
+    said.add(&logs);
     let said = said.0.lock().unwrap();
     assert!(said.contains("auth_sessions") && said.contains("INSERT"));
     assert!(secrets.len() > 30 && secrets.iter().all(|secret| secret.len() > 10));

@@ -135,6 +135,36 @@ fn weights_of_the_index_and_of_the_query_decide_over_the_order() {
     assert!(scores[0] > scores[1] && scores[1] > 0.0, "{scores:?}");
 }
 
+/// PostgreSQL ranks in single precision.
+#[test]
+fn any_weight_can_be_had_that_is_a_number() {
+    for (more, less) in [
+        (1e300, 1.0),
+        (1.0, 1e-46),
+        (1e300, 1e-300),
+        (f64::MAX, 5e-324),
+    ] {
+        let (_db, mut conn) = index_of(
+            &IndexDefinition::new()
+                .field("light", Field::text().weight(less))
+                .field("heavy", Field::text().weight(more)),
+        );
+        let conn = &mut conn;
+        for (key, light, heavy) in [("a", "word", "other"), ("b", "other", "word")] {
+            let document = json!({"light": light, "heavy": heavy});
+            Fts.index(conn, "docs", key, &document).unwrap();
+        }
+        for n in 0..20 {
+            let document = json!({"light": "else", "heavy": "else"});
+            Fts.index(conn, "docs", &format!("x{n}"), &document)
+                .unwrap();
+        }
+        assert_eq!(ranked(conn, &SearchQuery::new("word")), ["b", "a"]);
+        let other = SearchQuery::new("word").field_weight("light", f64::MAX);
+        ranked(conn, &other.field_weight("heavy", 1e-300));
+    }
+}
+
 #[test]
 fn each_of_many_fields_has_its_own_weight() {
     let definition = numbered(0..9, &Field::text());

@@ -70,9 +70,11 @@ fn push_score<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     }
     let heaviest = plan.slots.iter().filter_map(|&slot| plan.weights.get(slot));
     let heaviest = heaviest.copied().fold(0.0, f64::max);
-    // Weights must not be more than 1.
+    // Weights must not be more than 1, nor too small for a `real`.
     let weight = |slot: usize| match plan.weights.get(slot) {
-        Some(weight) if heaviest > 0.0 && plan.slots.contains(&slot) => weight / heaviest,
+        Some(&weight) if weight > 0.0 && plan.slots.contains(&slot) => {
+            (weight / heaviest).max(f64::from(f32::MIN_POSITIVE))
+        }
         _ => 0.0,
     };
     let mut groups: Vec<usize> = plan.slots.iter().map(|slot| slot / 4).collect();

@@ -6,6 +6,7 @@ mod check;
 pub(crate) mod pool;
 mod url;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
@@ -13,7 +14,7 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 use super::bridge::{Driver, RemoteConnection, unsupported};
 use super::error::{malformed, not_of_protocol, statement_error};
 use super::http::Http;
-use super::sql::Done;
+use super::sql::{Done, statements};
 use super::value::{Rows, Statement};
 use api::{Query, Reply, Request, StatementResult};
 use url::Target;
@@ -37,7 +38,8 @@ use url::Target;
 /// not take for their number (429) are sent again when it says so, within
 /// `statement_timeout`; those that failed on the way only if they read. A network that by
 /// itself hands a request to the API twice is beyond its sight: a write that no key or
-/// condition protects is then done twice.
+/// condition protects is then done twice. Errors that leave open whether a write was carried out
+/// are those of [`LibsqlConnection`](super::LibsqlConnection).
 ///
 /// Numbers travel as JSON, in which D1 rounds whole ones beyond 2⁵³: reading one is an error,
 /// unless it is read as a floating-point number. Writing one is exact. Infinite numbers cannot
@@ -150,6 +152,25 @@ impl D1 {
     }
 }
 
+/// A statement without what may stand behind its semicolon: D1 takes a comment there for another
+/// statement, and would run one.
+fn alone(statement: &Statement) -> QueryResult<Cow<'_, Statement>> {
+    let sql = statement.sql.as_str();
+    if !sql.contains(';') {
+        return Ok(Cow::Borrowed(statement));
+    }
+    match statements(sql)[..] {
+        [one] if one.len() < sql.len() => Ok(Cow::Owned(Statement {
+            sql: one.to_owned(),
+            ..statement.clone()
+        })),
+        [] | [_] => Ok(Cow::Borrowed(statement)),
+        _ => Err(statement_error(
+            "more than one statement in a query: send a script with batch_execute()",
+        )),
+    }
+}
+
 impl Driver for D1 {
     /// <https://developers.cloudflare.com/d1/platform/limits/>.
     const BIND_LIMIT: usize = 100;
@@ -167,6 +188,7 @@ impl Driver for D1 {
     }
 
     fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows> {
+        let statement = &*alone(statement)?;
         let request = Request::One(Query::new(statement)?);
         Done::default().then(&statement.facts)?;
         let repeatable = statement.facts.only_reads;
@@ -179,7 +201,8 @@ impl Driver for D1 {
     }
 
     fn execute(&mut self, statement: &Statement) -> QueryResult<usize> {
-        let changed = self.execute_atomically(std::slice::from_ref(statement))?;
+        let statement = alone(statement)?;
+        let changed = self.execute_atomically(std::slice::from_ref(&*statement))?;
         Ok(changed.first().copied().unwrap_or_default())
     }
 

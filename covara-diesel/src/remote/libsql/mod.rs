@@ -55,7 +55,9 @@ use url::Target;
 /// A request is sent again, at most 5 times within `statement_timeout`, if it did not reach
 /// the server, if the server refused to take it (429), or if it only reads. An error of the
 /// kind [`ClosedConnection`](diesel::result::DatabaseErrorKind::ClosedConnection) leaves open whether a
-/// statement that writes was carried out. What is beyond its sight is a network that by itself
+/// statement that writes was carried out, and so does a
+/// [`DeserializationError`](diesel::result::Error::DeserializationError) that says that the server's
+/// answer cannot be read or is too large. What is beyond its sight is a network that by itself
 /// hands a request to the server twice: outside of a transaction, a write that no key or
 /// condition protects is then done twice. In a transaction the second one is refused.
 ///

@@ -25,6 +25,21 @@ pub(super) fn rewrite_placeholders(sql: &str, mut rewrite: impl FnMut(usize) -> 
     written
 }
 
+/// The byte order mark, a space to SQLite wherever a token may begin.
+pub(super) const MARK: char = '\u{feff}';
+
+/// Makes spaces of byte order marks, which libSQL's own parser does not know.
+pub(super) fn without_marks(sql: &str) -> String {
+    let mut written = String::with_capacity(sql.len());
+    for (kind, range) in Tokens::new(sql) {
+        match &sql[range] {
+            "\u{feff}" if kind == Kind::Space => written.push(' '),
+            text => written.push_str(text),
+        }
+    }
+    written
+}
+
 /// The statement `INSERT … VALUES (…), (…) …` for each of its rows alone, if it is one whose
 /// rows all look the same.
 pub(super) fn rows_apart(statement: &Statement, rows: usize) -> Option<Vec<Statement>> {

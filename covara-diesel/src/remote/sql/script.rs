@@ -1,5 +1,6 @@
 //! Scripts in statements.
 
+use super::MARK;
 use super::tokens::{Kind, Tokens};
 
 /// Where a statement is on its way to be the definition of a trigger, whose body has semicolons
@@ -53,7 +54,7 @@ pub(in crate::remote) fn statements(script: &str) -> Vec<&str> {
             Kind::Space => continue,
             Kind::Semicolon if head != Head::Trigger || last == [Last::Semicolon, Last::End] => {
                 if head != Head::Start {
-                    found.push(script[start..range.end].trim_start());
+                    found.push(without_margin(&script[start..range.end]));
                 }
                 start = range.end;
                 head = Head::Start;
@@ -78,7 +79,12 @@ pub(in crate::remote) fn statements(script: &str) -> Vec<&str> {
         last = [last[1], this];
     }
     if head != Head::Start {
-        found.push(script[start..].trim_start());
+        found.push(without_margin(&script[start..]));
     }
     found
+}
+
+/// Without what is a space to SQLite before a statement; comments stay.
+fn without_margin(sql: &str) -> &str {
+    sql.trim_start_matches([' ', '\t', '\n', '\r', '\x0c', MARK])
 }
