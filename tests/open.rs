@@ -36,7 +36,7 @@ fn everything_works_on_libsql_and_d1() {
         let mut conn = pool.get().unwrap();
         assert_eq!(format!("{conn:?}"), kind);
         assert!(matches!(
-            conn,
+            *conn,
             AnyConnection::Libsql(_) | AnyConnection::D1(_)
         ));
         assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
@@ -75,6 +75,25 @@ fn everything_works_on_libsql_and_d1() {
             !tokens
                 .consume(&mut conn, "ada", Purpose::MagicLink, &token)
                 .unwrap()
+        );
+
+        // One's own queries, and transactions where there are some.
+        let twice: QueryResult<Option<i64>> = conn.transaction(|conn| {
+            diesel::update(numbers::numbers::table.find(4))
+                .set(numbers::numbers::half.eq(3))
+                .execute(conn)?;
+            numbers::numbers::table
+                .find(4)
+                .select(numbers::numbers::half)
+                .first(conn)
+        });
+        match driver {
+            PoolDriver::D1 => assert!(twice.unwrap_err().to_string().contains("batch()")),
+            _ => assert_eq!(twice, Ok(Some(3))),
+        }
+        assert_eq!(
+            numbers::numbers::table.count().first(&mut conn),
+            Ok(1_001_i64)
         );
     }
 }

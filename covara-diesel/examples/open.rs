@@ -12,7 +12,7 @@ use covara_diesel::auth::{
     Account, AccountStore, ApiKeyStore, NewApiKey, NewSession, Purpose, SessionStore,
     VerificationTokenStore,
 };
-use covara_diesel::{Seed, Seedable, auto_migrate, open, with_typed};
+use covara_diesel::{Seed, Seedable, auto_migrate, open};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use schema::countries;
@@ -68,9 +68,9 @@ fn use_database(url: &str) -> Outcome {
     );
 
     // What both dialects understand is written once, with Diesel as usual.
-    with_typed!(&mut conn, |conn| conn.batch_execute(
-        "CREATE TABLE IF NOT EXISTS countries (code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL)"
-    ))?;
+    conn.batch_execute(
+        "CREATE TABLE IF NOT EXISTS countries (code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL)",
+    )?;
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/countries.csv");
     let seeded = Seed::new().csv::<Country>(file).run(&mut conn)?;
     println!(
@@ -78,10 +78,10 @@ fn use_database(url: &str) -> Outcome {
         seeded.inserted(),
         seeded.skipped()
     );
-    let peru: String = with_typed!(&mut conn, |conn| countries::table
+    let peru: String = countries::table
         .find("PE")
         .select(countries::name)
-        .get_result(conn))?;
+        .get_result(&mut conn)?;
     println!("  PE is {peru}");
 
     let (sessions, keys) = (SessionStore::new(), ApiKeyStore::new());

@@ -114,7 +114,7 @@ pub mod remote {
     mod libsql;
     #[cfg(all(doctest, feature = "libsql"))]
     mod not_compiling;
-    mod pool;
+    pub(crate) mod pool;
     mod resolver;
     mod sql;
     mod url;
@@ -193,33 +193,6 @@ mod doctor_constructors {
     pub use crate::postgres::doctor::postgres;
     #[cfg(feature = "sqlite")]
     pub use crate::sqlite::doctor::sqlite;
-}
-
-/// The connections that [`open`] makes, where their features are on.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod any_backends {
-    /// One that is on.
-    #[cfg(not(feature = "sqlite"))]
-    pub(crate) type Present = Postgres;
-    #[cfg(feature = "sqlite")]
-    pub(crate) type Present = Sqlite;
-
-    #[cfg(not(feature = "d1"))]
-    pub(crate) type D1 = crate::any::Off;
-    #[cfg(feature = "d1")]
-    pub(crate) type D1 = crate::remote::D1Connection;
-    #[cfg(not(feature = "libsql"))]
-    pub(crate) type Libsql = crate::any::Off;
-    #[cfg(feature = "libsql")]
-    pub(crate) type Libsql = crate::remote::LibsqlConnection;
-    #[cfg(not(feature = "postgres"))]
-    pub(crate) type Postgres = crate::any::Off;
-    #[cfg(feature = "postgres")]
-    pub(crate) type Postgres = diesel::PgConnection;
-    #[cfg(not(feature = "sqlite"))]
-    pub(crate) type Sqlite = crate::any::Off;
-    #[cfg(feature = "sqlite")]
-    pub(crate) type Sqlite = diesel::SqliteConnection;
 }
 
 /// The backends that are on, for the command.

@@ -13,6 +13,7 @@ mod interop;
 mod migrate;
 mod nested;
 mod open;
+mod open_queries;
 mod pool;
 mod program;
 mod progress;

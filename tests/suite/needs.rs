@@ -232,6 +232,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("harness::", &[Transactions]),
     ("nested::", &[Transactions]),
     ("open::", &[LocalEngine]),
+    ("open_queries::", &[Clients, Transactions]),
     ("program::", &[Command]),
     ("progress::", &[Command]),
     ("search::concurrency::", &[OtherProcess]),

@@ -88,7 +88,7 @@ fn everything_works_on_whatever_the_url_names() {
 fn the_typed_connection_is_within_reach() {
     let db = TestDb::new();
     let mut conn = open(db.url()).unwrap().get().unwrap();
-    let seen = match &mut conn {
+    let seen = match &*conn {
         AnyConnection::Sqlite(_) => "Sqlite(..)",
         AnyConnection::Postgres(_) => "Postgres(..)",
         _ => "another",

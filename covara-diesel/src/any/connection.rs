@@ -1,38 +1,80 @@
+#![expect(missing_docs, reason = "Diesel's derive makes public items of its own")]
+
 use std::fmt;
 
-use super::slot::Slot;
-use crate::any_backends::{D1, Libsql, Postgres, Sqlite};
+use super::backends;
 use crate::dialect::Dialect;
 use crate::typed::{AnyDatabase, Typed};
 
-/// A connection of an [`AnyPool`](super::AnyPool), whose type the URL has decided.
+/// A Diesel connection whose database is decided when the program runs.
 ///
-/// [`auto_migrate`](crate::auto_migrate), seeds and the stores of [`auth`](crate::auth) take
-/// it as they take a typed one. For queries of your own there are
-/// [`with_typed!`](crate::with_typed), which compiles them for each kind, and a `match`:
+/// It takes your own queries, [`transaction`](diesel::Connection::transaction) and functions over
+/// `&mut AnyConnection`, and everything of this library takes it as it takes a typed connection.
 ///
 /// ```
-/// use covara_diesel::{AnyConnection, open};
+/// use covara_diesel::auth::{AuthError, NewSession, SessionStore};
+/// use covara_diesel::{AnyConnection, auto_migrate, open};
 /// use diesel::connection::SimpleConnection;
+/// use diesel::prelude::*;
+///
+/// diesel::table! {
+///     users (id) { id -> BigInt, name -> Text, }
+/// }
+///
+/// /// For whichever database.
+/// fn sign_up(conn: &mut AnyConnection, id: i64, name: &str) -> Result<String, AuthError> {
+///     conn.transaction(|conn| {
+///         diesel::insert_into(users::table)
+///             .values((users::id.eq(id), users::name.eq(name)))
+///             .execute(conn)?;
+///         let session = SessionStore::new().create(conn, NewSession::new(id.to_string()))?;
+///         Ok(session.id.expose().to_owned())
+///     })
+/// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut conn = open(":memory:")?.get()?;
-/// if let AnyConnection::Sqlite(sqlite) = &mut conn {
+/// auto_migrate(&mut conn)?;
+/// conn.batch_execute("CREATE TABLE users (id BIGINT PRIMARY KEY, name TEXT NOT NULL)")?;
+/// sign_up(&mut conn, 1, "ada")?;
+/// let name: String = users::table.find(1).select(users::name).first(&mut conn)?;
+/// assert_eq!(name, "ada");
+///
+/// // What only one database understands.
+/// if let AnyConnection::Sqlite(sqlite) = &mut *conn {
 ///     sqlite.batch_execute("PRAGMA optimize")?;
 /// }
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A query must be one that each of the databases takes for which a feature is on; those that only
+/// some take do not compile. There is no `as_returning()`: write `returning(table::all_columns)`. A
+/// query for one of them goes to the connection inside, by `match` or by
+/// [`with_typed!`](crate::with_typed). Columns may have the types `SmallInt`, `Integer`, `BigInt`,
+/// `Float`, `Double`, `Text`, `Binary`, `Bool`, `Date`, `Time` and `Timestamp`. A Rust type of your
+/// own implements `ToSql` and `FromSql` for every backend that knows what it is made of, `impl<DB:
+/// Backend> ToSql<Text, DB> for Role where str: ToSql<Text, DB>`, as Diesel's documentation shows.
+///
+/// On D1 `transaction` is an error, as D1 has none over its API.
+///
+/// `establish` tries one database after the other and so takes a URL for what it is not: open a
+/// pool by [`open`](crate::open), or wrap a typed connection, `AnyConnection::Sqlite(conn)`.
+#[derive(diesel::MultiConnection)]
 #[non_exhaustive]
 pub enum AnyConnection {
-    /// A pooled `SqliteConnection`.
-    Sqlite(<Sqlite as Slot>::Pooled),
-    /// A pooled `LibsqlConnection`.
-    Libsql(<Libsql as Slot>::Pooled),
-    /// A pooled `D1Connection`.
-    D1(<D1 as Slot>::Pooled),
-    /// A pooled `PgConnection`.
-    Postgres(<Postgres as Slot>::Pooled),
+    /// SQLite in a file or in memory.
+    #[cfg(feature = "sqlite")]
+    Sqlite(diesel::SqliteConnection),
+    /// libSQL over HTTP.
+    #[cfg(feature = "libsql")]
+    Libsql(crate::remote::LibsqlConnection),
+    /// D1 over HTTP.
+    #[cfg(feature = "d1")]
+    D1(crate::remote::D1Connection),
+    /// PostgreSQL.
+    #[cfg(feature = "postgres")]
+    Postgres(diesel::PgConnection),
 }
 
 impl AnyConnection {
@@ -40,8 +82,10 @@ impl AnyConnection {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self {
-            Self::Sqlite(_) | Self::Libsql(_) | Self::D1(_) => Dialect::Sqlite,
+            #[cfg(feature = "postgres")]
             Self::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "sqlite")]
+            _ => Dialect::Sqlite,
         }
     }
 }
@@ -50,26 +94,34 @@ impl AnyConnection {
 impl fmt::Debug for AnyConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => "Sqlite(..)",
+            #[cfg(feature = "libsql")]
             Self::Libsql(_) => "Libsql(..)",
+            #[cfg(feature = "d1")]
             Self::D1(_) => "D1(..)",
+            #[cfg(feature = "postgres")]
             Self::Postgres(_) => "Postgres(..)",
         })
     }
 }
 
 impl AnyDatabase for AnyConnection {
-    type Sqlite = <Sqlite as Slot>::Conn;
-    type Libsql = <Libsql as Slot>::Conn;
-    type D1 = <D1 as Slot>::Conn;
-    type Postgres = <Postgres as Slot>::Conn;
+    type Sqlite = backends::Sqlite;
+    type Libsql = backends::Libsql;
+    type D1 = backends::D1;
+    type Postgres = backends::Postgres;
 
     fn typed(&mut self) -> Typed<'_, Self> {
         match self {
-            Self::Sqlite(pooled) => Typed::Sqlite(Sqlite::conn(pooled)),
-            Self::Libsql(pooled) => Typed::Libsql(Libsql::conn(pooled)),
-            Self::D1(pooled) => Typed::D1(D1::conn(pooled)),
-            Self::Postgres(pooled) => Typed::Postgres(Postgres::conn(pooled)),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(conn) => Typed::Sqlite(conn),
+            #[cfg(feature = "libsql")]
+            Self::Libsql(conn) => Typed::Libsql(conn),
+            #[cfg(feature = "d1")]
+            Self::D1(conn) => Typed::D1(conn),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(conn) => Typed::Postgres(conn),
         }
     }
 }

@@ -3,8 +3,7 @@
 use diesel::connection::Connection;
 use diesel::result::Error;
 
-use super::slot::Slot;
-use crate::any_backends::{Postgres, Sqlite};
+use super::backends::{Postgres, Sqlite};
 use crate::auth::AuthError;
 use crate::connection::message;
 use crate::engine::{Engine, Fault};
@@ -12,10 +11,8 @@ use crate::migrate::MigrateError;
 use crate::search::SearchError;
 use crate::seed::{SeedError, outside};
 
-type SqliteConn = <Sqlite as Slot>::Conn;
-type PostgresConn = <Postgres as Slot>::Conn;
-type SqliteBackend = <SqliteConn as Connection>::Backend;
-type PostgresBackend = <PostgresConn as Connection>::Backend;
+type SqliteBackend = <Sqlite as Connection>::Backend;
+type PostgresBackend = <Postgres as Connection>::Backend;
 
 /// Whether SQLite says such a thing. The two say nothing in the same words.
 fn is_of_sqlite(error: &Error) -> bool {
@@ -48,9 +45,9 @@ impl From<Error> for SearchError {
 impl From<Error> for SeedError {
     fn from(error: Error) -> Self {
         if is_of_sqlite(&error) {
-            outside::<SqliteConn>(error)
+            outside::<Sqlite>(error)
         } else {
-            outside::<PostgresConn>(error)
+            outside::<Postgres>(error)
         }
     }
 }

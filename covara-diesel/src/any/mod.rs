@@ -31,15 +31,14 @@
 //! a transaction pooler or PGlite is at the other end, which no host name tells; both are
 //! looked for when the pool is opened, but a busy pooler need not be seen.
 //!
-//! The backend stays one of Diesel's two: [`AnyConnection`] is an enum of typed connections,
-//! and [`with_typed!`](crate::with_typed) does with them what compiles for all.
+//! An [`AnyConnection`] is a Diesel connection: it takes your own queries and transactions.
 
+mod backends;
 mod connection;
 mod from_diesel;
+mod manager;
 mod pool;
-pub(crate) mod slot;
 
-pub use connection::AnyConnection;
+pub use connection::{AnyConnection, MultiBackend as AnyBackend};
+pub use manager::{AnyManager, AnyPooledConnection};
 pub use pool::{AnyPool, open, open_with};
-#[doc(hidden)]
-pub use slot::{Off, Opened, Slot};

@@ -1,8 +1,7 @@
-use r2d2::State;
+use r2d2::{Pool, State};
 
-use super::AnyConnection;
-use super::slot::Slot;
-use crate::any_backends::{D1, Libsql, Postgres, Sqlite};
+use super::backends::{D1, LIBSQL, POSTGRES, SQLITE};
+use super::{AnyManager, AnyPooledConnection};
 use crate::dialect::Dialect;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 
@@ -62,14 +61,16 @@ pub fn open_with(
     let driver = PoolDriver::from_url(url)?;
     let mut config = recommended_pool_config(driver);
     change(&mut config);
-    let pool = match driver {
-        PoolDriver::Sqlite => Pool::Sqlite(Sqlite::open(url, driver, &config)?),
-        PoolDriver::Libsql => Pool::Libsql(Libsql::open(url, driver, &config)?),
-        PoolDriver::D1 => Pool::D1(D1::open(url, driver, &config)?),
+    let (open, database, feature) = match driver {
+        PoolDriver::Sqlite => (SQLITE, "SQLite", "sqlite"),
+        PoolDriver::Libsql => (LIBSQL, "libSQL", "libsql"),
+        PoolDriver::D1 => (D1, "D1", "d1"),
         PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite => {
-            Pool::Postgres(Postgres::open(url, driver, &config)?)
+            (POSTGRES, "PostgreSQL", "postgres")
         }
     };
+    let open = open.ok_or(PoolError::FeatureOff { database, feature })?;
+    let pool = open(url, driver, &config)?;
     Ok(AnyPool {
         pool,
         driver,
@@ -80,17 +81,9 @@ pub fn open_with(
 /// A pool of connections to the database that a URL names. Clones share it.
 #[derive(Debug, Clone)]
 pub struct AnyPool {
-    pool: Pool,
+    pool: Pool<AnyManager>,
     driver: PoolDriver,
     config: PoolConfig,
-}
-
-#[derive(Debug, Clone)]
-enum Pool {
-    Sqlite(<Sqlite as Slot>::Pool),
-    Libsql(<Libsql as Slot>::Pool),
-    D1(<D1 as Slot>::Pool),
-    Postgres(<Postgres as Slot>::Pool),
 }
 
 impl AnyPool {
@@ -101,14 +94,8 @@ impl AnyPool {
     ///
     /// [`PoolError::Exhausted`] when all are in use, [`PoolError::NoConnection`] when none
     /// can be opened.
-    pub fn get(&self) -> Result<AnyConnection, PoolError> {
-        let got = match &self.pool {
-            Pool::Sqlite(pool) => Sqlite::get(pool).map(AnyConnection::Sqlite),
-            Pool::Libsql(pool) => Libsql::get(pool).map(AnyConnection::Libsql),
-            Pool::D1(pool) => D1::get(pool).map(AnyConnection::D1),
-            Pool::Postgres(pool) => Postgres::get(pool).map(AnyConnection::Postgres),
-        };
-        got.map_err(|source| {
+    pub fn get(&self) -> Result<AnyPooledConnection, PoolError> {
+        self.pool.get().map_err(|source| {
             // One may have come back just now.
             let State { connections, .. } = self.state();
             if connections == self.max_size() {
@@ -132,31 +119,24 @@ impl AnyPool {
     /// The dialect of its connections.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        match &self.pool {
-            Pool::Sqlite(_) | Pool::Libsql(_) | Pool::D1(_) => Dialect::Sqlite,
-            Pool::Postgres(_) => Dialect::Postgres,
+        match self.driver {
+            PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1 => Dialect::Sqlite,
+            PoolDriver::Postgres
+            | PoolDriver::Neon
+            | PoolDriver::Hyperdrive
+            | PoolDriver::Pglite => Dialect::Postgres,
         }
     }
 
     /// Most connections at once.
     #[must_use]
     pub fn max_size(&self) -> u32 {
-        match &self.pool {
-            Pool::Sqlite(pool) => Sqlite::max_size(pool),
-            Pool::Libsql(pool) => Libsql::max_size(pool),
-            Pool::D1(pool) => D1::max_size(pool),
-            Pool::Postgres(pool) => Postgres::max_size(pool),
-        }
+        self.pool.max_size()
     }
 
     /// How many connections are open now, and how many of them idle.
     #[must_use]
     pub fn state(&self) -> State {
-        match &self.pool {
-            Pool::Sqlite(pool) => Sqlite::state(pool),
-            Pool::Libsql(pool) => Libsql::state(pool),
-            Pool::D1(pool) => D1::state(pool),
-            Pool::Postgres(pool) => Postgres::state(pool),
-        }
+        self.pool.state()
     }
 }

@@ -5,9 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use diesel::connection::Connection;
-use diesel::r2d2::{ConnectionManager, R2D2Connection};
-use r2d2::{CustomizeConnection, HandleEvent, Pool};
+use r2d2::{ManageConnection, Pool};
 
 use super::error::PoolError;
 
@@ -422,16 +420,8 @@ impl PoolConfig {
         self.connection_timeout.unwrap_or(PATIENCE).min(LONGEST)
     }
 
-    /// Builds the pool; the settings have been checked.
-    pub(crate) fn build<C>(
-        &self,
-        url: &str,
-        customizer: impl CustomizeConnection<C, diesel::r2d2::Error>,
-        events: impl HandleEvent + 'static,
-    ) -> Result<Pool<ConnectionManager<C>>, r2d2::Error>
-    where
-        C: Connection + R2D2Connection + Send + 'static,
-    {
+    /// Builds a pool with these settings, which have been checked.
+    pub(crate) fn builder<M: ManageConnection>(&self) -> r2d2::Builder<M> {
         Pool::builder()
             .max_size(self.max_size)
             .min_idle(Some(self.min_idle))
@@ -439,8 +429,5 @@ impl PoolConfig {
             .max_lifetime(self.max_lifetime)
             .test_on_check_out(self.test_on_check_out)
             .connection_timeout(self.connection_wait())
-            .connection_customizer(Box::new(customizer))
-            .event_handler(Box::new(events))
-            .build(ConnectionManager::new(url))
     }
 }

@@ -5,10 +5,14 @@ mod error;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod parameters;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod prepared;
 mod url;
 
 pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config};
 pub use error::PoolError;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use prepared::Prepared;
 pub use url::UnknownUrl;
 pub(crate) use url::{host_count, parameter, parameter_or_env, without_driver};
 

@@ -1,6 +1,5 @@
 //! Everything only PostgreSQL.
 
-mod any;
 mod between;
 mod connection;
 mod copy;

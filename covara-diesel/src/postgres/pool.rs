@@ -15,8 +15,8 @@ use super::startup::Startup;
 use super::watch::{self, Events, Limits, Phase};
 use crate::dialect::Dialect;
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, host_count, parameter_or_env, recommended_pool_config,
-    without_driver,
+    PoolConfig, PoolDriver, PoolError, Prepared, host_count, parameter_or_env,
+    recommended_pool_config, without_driver,
 };
 
 /// Connects to PostgreSQL with the settings recommended for `driver`.
@@ -85,6 +85,14 @@ pub fn postgres_with(
     driver: PoolDriver,
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<PgConnection>>, PoolError> {
+    prepare(url.as_ref(), driver, config)?.typed()
+}
+
+pub(crate) fn prepare(
+    url: &str,
+    driver: PoolDriver,
+    config: &PoolConfig,
+) -> Result<Prepared<PgConnection>, PoolError> {
     config.check()?;
     match driver {
         PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1 => {
@@ -100,33 +108,36 @@ pub fn postgres_with(
         _ => {}
     }
     let mut config = config.clone();
-    let mut startup = Startup::new(url.as_ref(), &config);
+    let mut startup = Startup::new(url, &config);
     // A pool hides why it cannot connect, and tells only after its time-out: so ask first.
-    let mut first = first::connect(url.as_ref(), driver, config.connection_wait(), &startup)?;
-    let limits = Arc::new(limits(url.as_ref(), &config));
+    let mut first = first::connect(url, driver, config.connection_wait(), &startup)?;
+    let limits = Arc::new(limits(url, &config));
     let _watch = watch::watch(
         &mut first,
         &limits,
         startup.tcp_user_timeout(),
         Phase::SettingUp,
     );
-    first::adapt(&mut first, url.as_ref(), driver, &mut config, &mut startup)?;
+    first::adapt(&mut first, url, driver, &mut config, &mut startup)?;
     if let Some(sql) = &config.on_connect {
         first
             .batch_execute(sql)
             .map_err(|source| PoolError::Setup { source })?;
     }
     drop(first);
-    let url = connection_string(url.as_ref(), Some(config.connection_wait()))?;
+    let url = connection_string(url, Some(config.connection_wait()))?;
     let customizer = Customizer {
         statement_cache: config.statement_cache,
         on_connect: config.on_connect.clone(),
         limits,
         tcp_user_timeout: startup.tcp_user_timeout(),
     };
-    config
-        .build(&startup.url(&url), customizer, Events::default())
-        .map_err(|source| PoolError::Pool { source })
+    Ok(Prepared {
+        url: startup.url(&url),
+        config,
+        customizer: Box::new(customizer),
+        events: Box::new(Events::default()),
+    })
 }
 
 /// Whether there are several hosts, of which libpq takes the first that answers.

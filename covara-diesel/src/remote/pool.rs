@@ -1,16 +1,15 @@
 //! Pools of remote connections.
 
-use diesel::r2d2::ConnectionManager;
-use r2d2::{CustomizeConnection, NopEventHandler, Pool};
+use r2d2::{CustomizeConnection, NopEventHandler};
 
 use super::bridge::{Driver, RemoteConnection};
-use crate::pool::{PoolConfig, PoolError};
+use crate::pool::{PoolConfig, PoolError, Prepared};
 
 /// A pool, of which nothing is sent before the first statement.
-pub(super) fn open<D: Driver>(
+pub(crate) fn prepare<D: Driver>(
     url: &str,
     config: &PoolConfig,
-) -> Result<Pool<ConnectionManager<RemoteConnection<D>>>, PoolError> {
+) -> Result<Prepared<RemoteConnection<D>>, PoolError> {
     config.check()?;
     if config.on_connect.is_some() {
         return Err(PoolError::InvalidConfig {
@@ -22,9 +21,12 @@ pub(super) fn open<D: Driver>(
     let customizer = Customizer {
         busy_timeout: config.busy_timeout,
     };
-    config
-        .build(url, customizer, NopEventHandler)
-        .map_err(|source| PoolError::Pool { source })
+    Ok(Prepared {
+        url: url.to_owned(),
+        config: config.clone(),
+        customizer: Box::new(customizer),
+        events: Box::new(NopEventHandler),
+    })
 }
 
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! Full-text search in SQLite and PostgreSQL, without another service.
 //!
 //! [`SqliteFts`] keeps its words in a table of FTS5, [`PostgresFts`] in a `tsvector` with a GIN
-//! index. Both implement [`SearchAdapter`] and hold no state: what an index is made for is in
-//! the database, and a new process searches at once. Every method takes the connection and
-//! works in whatever transaction is open on it, so that a document changes together with the
-//! rows it was made of.
+//! index, and [`Fts`] is the one of the two that the connection needs. They hold no state: what an
+//! index is made for is in the database, and a new process searches at once. Every method takes the
+//! connection and works in whatever transaction is open on it, so that a document changes together
+//! with the rows it was made of.
 //!
 //! ```
 //! use covara_diesel::pool;
@@ -200,6 +200,7 @@
 mod adapter;
 mod ahead;
 mod analysis;
+mod any;
 mod catalogue;
 mod cursor;
 pub(crate) mod definition;
@@ -222,6 +223,7 @@ mod write;
 
 pub use adapter::SearchAdapter;
 pub use analysis::Language;
+pub use any::{Fts, SearchDatabase};
 pub use covara_derive::Searchable;
 pub use definition::{Field, FieldKind, IndexDefinition};
 #[doc(hidden)]

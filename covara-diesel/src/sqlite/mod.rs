@@ -1,6 +1,5 @@
 //! Everything only SQLite.
 
-mod any;
 mod checkin;
 mod connection;
 mod describe;

@@ -19,7 +19,7 @@ use super::url::{database_url, file_path, is_private, may_create, without_creati
 use super::{handle, private_file};
 use crate::connection::message;
 use crate::engine::{Engine, Fault};
-use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
+use crate::pool::{PoolConfig, PoolDriver, PoolError, Prepared, recommended_pool_config};
 
 /// Opens or creates a SQLite database with the recommended settings.
 ///
@@ -69,9 +69,16 @@ pub fn sqlite_with(
     path: impl AsRef<Path>,
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<SqliteConnection>>, PoolError> {
+    prepare(path.as_ref(), config)?.typed()
+}
+
+pub(crate) fn prepare(
+    path: &Path,
+    config: &PoolConfig,
+) -> Result<Prepared<SqliteConnection>, PoolError> {
     config.check()?;
     handle::prepare();
-    let url = url_of(path.as_ref())?;
+    let url = url_of(path)?;
     let mut config = config.clone();
     if is_private(&url) {
         // A pool would try a URL that SQLite refuses until its time-out.
@@ -87,9 +94,12 @@ pub fn sqlite_with(
         prepare_file(&url, &config)?;
     }
     let customizer = Customizer(config.clone());
-    config
-        .build(&url, customizer, Events::default())
-        .map_err(|source| PoolError::Pool { source })
+    Ok(Prepared {
+        url,
+        config,
+        customizer: Box::new(customizer),
+        events: Box::new(Events::default()),
+    })
 }
 
 fn url_of(path: &Path) -> Result<String, PoolError> {

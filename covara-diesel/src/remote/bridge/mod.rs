@@ -90,7 +90,8 @@ pub trait Driver: Sized + Send + 'static {
 /// See [`LibsqlConnection`](super::LibsqlConnection) and [`D1Connection`](super::D1Connection)
 /// for what each driver `D` can do.
 pub struct RemoteConnection<D> {
-    pub(super) driver: D,
+    /// Apart, as a connection to any database is as large as the largest.
+    pub(super) driver: Box<D>,
     private: Private,
     transactions: TransactionManagerStatus,
     instrumentation: DynInstrumentation,
@@ -226,7 +227,7 @@ impl<D: Driver> Connection for RemoteConnection<D> {
         ));
         let (driver, private) = opened?;
         Ok(Self {
-            driver,
+            driver: Box::new(driver),
             private,
             transactions: TransactionManagerStatus::default(),
             instrumentation,
@@ -372,8 +373,8 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         if batch.statements() == 0 {
             return Ok(Vec::new());
         }
-        let sent = self.watched(&batch.shown(), |conn| batch.send(&mut conn.driver));
-        sent.map_err(|source| batch.explained(&mut self.driver, rows, source))
+        let sent = self.watched(&batch.shown(), |conn| batch.send(&mut *conn.driver));
+        sent.map_err(|source| batch.explained(&mut *self.driver, rows, source))
     }
 
     /// Every transaction of a remote connection takes the write lock when it begins.

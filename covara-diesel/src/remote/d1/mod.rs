@@ -1,6 +1,5 @@
 //! Cloudflare D1 over its REST API.
 
-mod any;
 mod api;
 mod check;
 pub(crate) mod pool;

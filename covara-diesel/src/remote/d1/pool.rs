@@ -3,7 +3,7 @@ use r2d2::Pool;
 
 use super::D1Connection;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
-use crate::remote::pool::open;
+use crate::remote::pool::prepare;
 
 /// Opens a pool of connections to a Cloudflare D1 database with the recommended settings.
 ///
@@ -38,5 +38,5 @@ pub fn d1_with(
     url: impl AsRef<str>,
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<D1Connection>>, PoolError> {
-    open(url.as_ref(), config)
+    prepare(url.as_ref(), config)?.typed()
 }

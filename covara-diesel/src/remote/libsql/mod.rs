@@ -1,6 +1,5 @@
 //! libSQL servers, Turso among them, over HTTP.
 
-mod any;
 mod hrana;
 mod numbers;
 pub(crate) mod pool;

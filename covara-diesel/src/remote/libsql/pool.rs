@@ -3,7 +3,7 @@ use r2d2::Pool;
 
 use super::LibsqlConnection;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
-use crate::remote::pool::open;
+use crate::remote::pool::prepare;
 
 /// Opens a pool of connections to a libSQL server with the recommended settings.
 ///
@@ -40,5 +40,5 @@ pub fn libsql_with(
     url: impl AsRef<str>,
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<LibsqlConnection>>, PoolError> {
-    open(url.as_ref(), config)
+    prepare(url.as_ref(), config)?.typed()
 }

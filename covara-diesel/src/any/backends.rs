@@ -1,0 +1,50 @@
+//! The databases whose features are on.
+
+use super::AnyManager;
+use crate::pool::{PoolConfig, PoolDriver, PoolError};
+
+/// Opens a pool of any kind.
+pub(super) type Open =
+    fn(&str, PoolDriver, &PoolConfig) -> Result<r2d2::Pool<AnyManager>, PoolError>;
+
+/// The connection to D1; where its feature is off, never there, but some type it must be.
+#[cfg(not(feature = "d1"))]
+pub(crate) type D1 = Sqlite;
+#[cfg(feature = "d1")]
+pub(crate) type D1 = crate::remote::D1Connection;
+#[cfg(not(feature = "libsql"))]
+pub(crate) type Libsql = Sqlite;
+#[cfg(feature = "libsql")]
+pub(crate) type Libsql = crate::remote::LibsqlConnection;
+#[cfg(not(feature = "postgres"))]
+pub(crate) type Postgres = Sqlite;
+#[cfg(feature = "postgres")]
+pub(crate) type Postgres = diesel::PgConnection;
+#[cfg(not(feature = "sqlite"))]
+pub(crate) type Sqlite = Postgres;
+#[cfg(feature = "sqlite")]
+pub(crate) type Sqlite = diesel::SqliteConnection;
+
+#[cfg(not(feature = "d1"))]
+pub(super) const D1: Option<Open> = None;
+#[cfg(feature = "d1")]
+pub(super) const D1: Option<Open> =
+    Some(|url, _, config| crate::remote::pool::prepare(url, config)?.any(super::AnyConnection::D1));
+#[cfg(not(feature = "libsql"))]
+pub(super) const LIBSQL: Option<Open> = None;
+#[cfg(feature = "libsql")]
+pub(super) const LIBSQL: Option<Open> = Some(|url, _, config| {
+    crate::remote::pool::prepare(url, config)?.any(super::AnyConnection::Libsql)
+});
+#[cfg(not(feature = "postgres"))]
+pub(super) const POSTGRES: Option<Open> = None;
+#[cfg(feature = "postgres")]
+pub(super) const POSTGRES: Option<Open> = Some(|url, driver, config| {
+    crate::postgres::pool::prepare(url, driver, config)?.any(super::AnyConnection::Postgres)
+});
+#[cfg(not(feature = "sqlite"))]
+pub(super) const SQLITE: Option<Open> = None;
+#[cfg(feature = "sqlite")]
+pub(super) const SQLITE: Option<Open> = Some(|url, _, config| {
+    crate::sqlite::pool::prepare(url.as_ref(), config)?.any(super::AnyConnection::Sqlite)
+});

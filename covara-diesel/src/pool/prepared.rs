@@ -1,0 +1,44 @@
+use std::fmt;
+
+use diesel::connection::Connection;
+use diesel::r2d2::{ConnectionManager, Error, R2D2Connection};
+use r2d2::{CustomizeConnection, HandleEvent, Pool};
+
+use super::{PoolConfig, PoolError};
+use crate::any::{AnyConnection, AnyManager};
+
+/// What a pool is made of, once its URL and settings have been looked at.
+pub(crate) struct Prepared<C> {
+    pub(crate) url: String,
+    pub(crate) config: PoolConfig,
+    pub(crate) customizer: Box<dyn CustomizeConnection<C, Error>>,
+    pub(crate) events: Box<dyn HandleEvent>,
+}
+
+/// Without URL and settings, in which there may be secrets.
+impl<C> fmt::Debug for Prepared<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
+}
+
+impl<C: Connection + R2D2Connection + Send + 'static> Prepared<C> {
+    /// Makes the pool.
+    pub(crate) fn typed(self) -> Result<Pool<ConnectionManager<C>>, PoolError> {
+        self.config
+            .builder()
+            .connection_customizer(self.customizer)
+            .event_handler(self.events)
+            .build(ConnectionManager::new(self.url))
+            .map_err(|source| PoolError::Pool { source })
+    }
+
+    /// Makes a pool of the same connections, wrapped.
+    pub(crate) fn any(self, wrap: fn(C) -> AnyConnection) -> Result<Pool<AnyManager>, PoolError> {
+        self.config
+            .builder()
+            .event_handler(self.events)
+            .build(AnyManager::new(self.url, self.customizer, wrap))
+            .map_err(|source| PoolError::Pool { source })
+    }
+}
