@@ -1,9 +1,21 @@
 #![cfg_attr(
-    all(feature = "sqlite", feature = "postgres", feature = "fixtures"),
+    all(
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "fixtures",
+        feature = "auth",
+        feature = "search"
+    ),
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "fixtures")),
+    not(all(
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "fixtures",
+        feature = "auth",
+        feature = "search"
+    )),
     doc = "Database layer for blocking Rust servers and batch jobs, on Diesel."
 )]
 #![cfg_attr(
@@ -35,6 +47,7 @@
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod any;
+#[cfg(feature = "auth")]
 pub mod auth;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -47,8 +60,13 @@ pub mod pool;
 #[cfg(feature = "progress")]
 mod progress_bar;
 mod schema_macro;
+#[cfg(feature = "search")]
 pub mod search;
+#[cfg(not(feature = "search"))]
+#[path = "no_search.rs"]
+mod search;
 pub mod seed;
+#[cfg(any(feature = "auth", feature = "search"))]
 mod surrogates;
 mod transaction;
 mod typed;
@@ -164,6 +182,7 @@ mod pool_constructors {
 }
 
 /// What [`search`] offers of each backend that is on.
+#[cfg(feature = "search")]
 mod search_adapters {
     #[cfg(feature = "postgres")]
     pub use crate::postgres::search::PostgresFts;

@@ -1,7 +1,6 @@
 //! Transactions that end with the function that began them, in a panic too.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::connection::{
@@ -13,10 +12,6 @@ use diesel::result::Error;
 use crate::connection::{Begun, DatabaseConnection};
 use crate::typed::AnyDatabase;
 use crate::with_typed;
-
-/// How long [`write_transaction`] waits for other writers on a SQLite connection whose busy
-/// timeout is 0. As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often is tried what a panic of an observer interrupts.
 const TRIES: usize = 3;

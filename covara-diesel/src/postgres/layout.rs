@@ -4,13 +4,16 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Text, Timestamp};
 
-use super::search::FUNCTION_VERSION;
 use super::{history, owners};
 use crate::connection::DatabaseConnection;
 use crate::engine::Inspection;
 use crate::migrate::layout::{
     CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_search,
 };
+
+/// A line in the body of a search index's trigger function, by which a boot finds those that
+/// earlier versions made.
+pub(super) const FUNCTION_VERSION: &str = "-- version 3";
 
 impl TypeName<Pg> for Text {
     const NAME: &'static str = "text";

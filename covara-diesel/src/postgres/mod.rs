@@ -12,6 +12,7 @@ mod layout;
 mod owners;
 pub(crate) mod pool;
 pub mod schema;
+#[cfg(feature = "search")]
 pub(crate) mod search;
 mod seed;
 mod sequences;

@@ -8,9 +8,11 @@ use diesel::sqlite::Sqlite;
 
 use super::session_lock;
 use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
-use crate::transaction::{
-    BUSY_TIMEOUT, begin_in_unknown, begin_outermost, insist, transaction_depth,
-};
+use crate::transaction::{begin_in_unknown, begin_outermost, insist, transaction_depth};
+
+/// How long [`write_transaction`](crate::write_transaction) waits for other writers on a SQLite
+/// connection whose busy timeout is 0. As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl DatabaseConnection for SqliteConnection {
     fn is_remote(&self) -> bool {

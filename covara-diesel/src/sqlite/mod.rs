@@ -14,12 +14,14 @@ mod name;
 pub(crate) mod pool;
 mod private_file;
 pub mod schema;
+#[cfg(feature = "search")]
 pub(crate) mod search;
 mod seed;
 mod session_lock;
 mod url;
 mod values;
 
+pub(crate) use connection::BUSY_TIMEOUT;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 /// The migrations of the internal tables for SQLite.

@@ -8,8 +8,9 @@
 use diesel::QueryResult;
 use diesel::pg::Pg;
 
-use super::names::{FUNCTION_TITLE, FUNCTION_VERSION, Names};
+use super::names::{FUNCTION_TITLE, Names};
 use crate::connection::DatabaseConnection;
+use crate::postgres::layout::FUNCTION_VERSION;
 use crate::search::{Cause, Entry, Mending, Sql, integer, text};
 
 /// The function of an index whose table is gone cannot be replaced.

@@ -23,8 +23,6 @@ use crate::search::{
 use lookup::By;
 use words::Words;
 
-pub(super) use names::FUNCTION_VERSION;
-
 /// Full-text search on PostgreSQL, by `tsvector` and a GIN index. Needs no extension.
 ///
 /// ```no_run

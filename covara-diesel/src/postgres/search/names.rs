@@ -6,8 +6,6 @@ use crate::search::{CATALOGUE, Entry, WatchedTable};
 /// The oid of the type that trigger functions return.
 const TRIGGER: &str = "CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)";
 
-/// A line of the function's body, by which a boot finds those that earlier versions made.
-pub(in crate::postgres) const FUNCTION_VERSION: &str = "-- version 3";
 /// A line of it in whatever version.
 pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel current.";
 

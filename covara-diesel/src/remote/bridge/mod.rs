@@ -35,7 +35,8 @@ pub use transactions::RemoteTransactions;
 
 use super::value::{Rows, Statement};
 use crate::connection::{BatchError, Begun, DatabaseConnection};
-use crate::transaction::{BUSY_TIMEOUT, change_depth, transaction_depth};
+use crate::sqlite::BUSY_TIMEOUT;
+use crate::transaction::{change_depth, transaction_depth};
 
 /// A protocol to a remote server that speaks SQLite's SQL.
 pub trait Driver: Sized + Send + 'static {
