@@ -54,9 +54,9 @@ impl Purpose {
     #[must_use]
     pub const fn lifetime(self) -> Duration {
         match self {
-            Self::EmailVerification => Duration::from_hours(24),
-            Self::MagicLink => Duration::from_mins(15),
-            Self::PasswordReset => Duration::from_hours(1),
+            Self::EmailVerification => Duration::from_secs(24 * 60 * 60),
+            Self::MagicLink => Duration::from_secs(15 * 60),
+            Self::PasswordReset => Duration::from_secs(60 * 60),
             Self::Custom { lifetime, .. } => lifetime,
         }
     }

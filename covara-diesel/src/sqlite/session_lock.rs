@@ -1,11 +1,13 @@
 //! A lock for what cannot be in a transaction: a file beside the database.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::Text;
+// The standard library's own from Rust 1.89 on.
+use fs4::{FileExt, TryLockError};
 
 use super::private_file;
 use crate::connection::SessionLock;
@@ -34,7 +36,7 @@ pub(super) fn try_lock(conn: &mut SqliteConnection) -> QueryResult<Option<Sessio
         .truncate(false)
         .open(&path)
         .map_err(cannot_lock)?;
-    match file.try_lock() {
+    match FileExt::try_lock(&file) {
         Ok(()) => Ok(Some(SessionLock::File { file, path })),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(cannot_lock(error)),

@@ -147,7 +147,7 @@ fn ended_tokens_are_deleted_in_batches() {
 
 const INVITATION: Purpose = Purpose::Custom {
     name: "invitation",
-    lifetime: Duration::from_hours(72),
+    lifetime: Duration::from_secs(72 * 60 * 60),
 };
 
 const PURPOSES: [Purpose; 4] = [

@@ -16,7 +16,7 @@ use super::clock::Clock;
 pub use options::{ApiKeyChanges, NewApiKey};
 
 /// A minute, as for sessions.
-const USE_WINDOW: Duration = Duration::from_mins(1);
+const USE_WINDOW: Duration = Duration::from_secs(60);
 
 /// An API key as the database holds it, without its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]

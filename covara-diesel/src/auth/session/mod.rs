@@ -19,10 +19,10 @@ use crate::values::Hidden;
 pub use ids::SessionIds;
 
 /// Thirty days, as Auth.js has it, whose tables these are.
-const LIFETIME: Duration = Duration::from_hours(30 * 24);
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A minute, as Covara has it.
-const REFRESH_WINDOW: Duration = Duration::from_mins(1);
+const REFRESH_WINDOW: Duration = Duration::from_secs(60);
 
 /// A session as the database holds it.
 ///

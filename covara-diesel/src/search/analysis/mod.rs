@@ -120,7 +120,10 @@ impl Analyzer {
 
 fn cut(word: &mut String) {
     if word.len() > LONGEST_WORD {
-        word.truncate(word.floor_char_boundary(LONGEST_WORD));
+        let whole = (0..=LONGEST_WORD)
+            .rev()
+            .find(|&at| word.is_char_boundary(at));
+        word.truncate(whole.unwrap_or(0));
     }
 }
 
