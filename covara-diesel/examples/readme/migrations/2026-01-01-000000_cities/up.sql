@@ -1,0 +1,5 @@
+CREATE TABLE cities (
+    id BIGINT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
+    population BIGINT
+);
