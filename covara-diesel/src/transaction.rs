@@ -3,10 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use diesel::QueryResult;
-use diesel::connection::{
-    AnsiTransactionManager, Connection, TransactionDepthChange, TransactionManager,
-    TransactionManagerStatus,
-};
+use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
+#[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
+use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::result::Error;
 
 use crate::connection::{Begun, DatabaseConnection};
@@ -115,6 +114,7 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
     }
 
     /// Takes care of the transaction that has just been begun.
+    #[cfg(feature = "postgres")]
     pub(crate) fn resume(conn: &'c mut C, begun: Begun) -> QueryResult<Self> {
         let depth = with_typed!(&mut *conn, |conn| transaction_depth(conn))?;
         Ok(Self {
@@ -125,6 +125,7 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
     }
 
     /// Leaves the transaction for another to end.
+    #[cfg(feature = "postgres")]
     pub(crate) fn leave_open(mut self) -> Begun {
         self.begun.take().unwrap_or_default()
     }
@@ -291,6 +292,7 @@ where
 }
 
 /// Counts a transaction more or less, without telling the database.
+#[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
 pub(crate) fn change_depth(
     status: &mut TransactionManagerStatus,
     by: TransactionDepthChange,

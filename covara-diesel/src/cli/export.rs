@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use super::arguments;
+use super::backends::FILES;
 use super::outcome::{Failure, Outcome};
-use crate::cli_backends::FILES;
 
 pub(super) fn run(arguments: &arguments::Export) -> Result<Outcome, Failure> {
     let files = FILES.ok_or_else(|| {

@@ -14,6 +14,7 @@
 //! fields `error`, `causes` and `exit_code`. No password is printed.
 
 mod arguments;
+mod backends;
 pub(crate) mod database;
 mod doctor;
 mod export;
@@ -26,9 +27,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::cli_backends::{POSTGRES, SQLITE};
 use crate::pool::PoolDriver;
 use arguments::{Arguments, Command};
+use backends::{POSTGRES, SQLITE};
 use database::Backend;
 use outcome::{Failure, Outcome, USAGE, complain, print, report};
 

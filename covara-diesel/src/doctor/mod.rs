@@ -20,10 +20,17 @@
 //! ```
 
 pub(crate) mod findings;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::fmt;
 
-pub use crate::doctor_constructors::*;
+#[cfg(feature = "postgres")]
+pub use self::postgres::postgres;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::sqlite;
 
 use crate::dialect::Dialect;
 use crate::migrate::{MigrateError, MigrationStatus};

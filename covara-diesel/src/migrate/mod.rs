@@ -23,6 +23,8 @@
 mod application;
 mod boot;
 mod error;
+#[cfg(feature = "sqlite")]
+mod export;
 pub(crate) mod layout;
 mod neighbours;
 mod outside;
@@ -31,11 +33,11 @@ mod status;
 
 use std::time::Duration;
 
-pub use crate::migration_files::*;
 pub use boot::{Boot, BootSummary};
 pub use error::MigrateError;
+#[cfg(feature = "sqlite")]
+pub use export::sqlite_files;
 pub use runner::migrate_internal;
-pub(crate) use runner::{embedded, run_and_record, version};
 pub use status::{ColumnMismatch, MigrationState, MigrationStatus, TableFit, TableState, status};
 
 use crate::dialect::{Dialect, INTERNAL_TABLE_NAMES};

@@ -1,19 +1,27 @@
 //! Connection pools with recommended settings, on r2d2.
 
 mod config;
+#[cfg(feature = "postgres")]
+mod connection_string;
 mod error;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod parameters;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod prepared;
 mod url;
 
 pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config};
+#[cfg(feature = "postgres")]
+pub(crate) use connection_string::{host_count, parameter, parameter_or_env, without_driver};
 pub use error::PoolError;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use prepared::Prepared;
 pub use url::UnknownUrl;
-pub(crate) use url::{host_count, parameter, parameter_or_env, without_driver};
 
-pub use crate::pool_constructors::*;
+#[cfg(feature = "postgres")]
+pub use crate::postgres::pool::{postgres, postgres_with};
+#[cfg(feature = "d1")]
+pub use crate::remote::d1::pool::{d1, d1_with};
+#[cfg(feature = "libsql")]
+pub use crate::remote::libsql::pool::{libsql, libsql_with};
+#[cfg(feature = "sqlite")]
+pub use crate::sqlite::pool::{sqlite, sqlite_with};

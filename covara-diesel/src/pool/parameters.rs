@@ -13,23 +13,6 @@ pub(super) fn of_query<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
     Some(value.into())
 }
 
-/// The URL without a parameter.
-pub(super) fn query_without<'a>(url: &'a str, name: &str) -> Cow<'a, str> {
-    let Some((before, query)) = url.split_once('?') else {
-        return url.into();
-    };
-    let is_it = |pair: &&str| pair.split('=').next() == Some(name);
-    if !query.split('&').any(|pair| is_it(&pair)) {
-        return url.into();
-    }
-    let kept: Vec<&str> = query.split('&').filter(|pair| !is_it(pair)).collect();
-    if kept.is_empty() {
-        before.into()
-    } else {
-        format!("{before}?{}", kept.join("&")).into()
-    }
-}
-
 /// The last value of a parameter in the `key=value` form, as libpq takes it.
 pub(super) fn pair<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
     pairs(text)
@@ -38,31 +21,23 @@ pub(super) fn pair<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
         .map(|pair| pair.value.into())
 }
 
-/// The `key=value` form without a parameter.
-pub(super) fn pairs_without<'a>(text: &'a str, name: &str) -> Cow<'a, str> {
-    let mut kept = String::new();
-    let mut end = 0;
-    for pair in pairs(text).filter(|pair| pair.key == name) {
-        kept.push_str(&text[end..pair.start]);
-        end = pair.end;
-    }
-    if end == 0 {
-        return text.into();
-    }
-    kept.push_str(&text[end..]);
-    kept.into()
-}
-
-struct Pair<'a> {
-    key: &'a str,
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        dead_code,
+        reason = "only where a driver reads the string are pairs taken out of it"
+    )
+)]
+pub(super) struct Pair<'a> {
+    pub(super) key: &'a str,
     value: String,
-    start: usize,
-    end: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 /// Splits as libpq does: spaces may surround `=`, a value in quotes may hold spaces, and a
 /// backslash takes the next character as it is. What is no pair ends it; libpq says so.
-fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
+pub(super) fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + text[at..].find(|c: char| !c.is_ascii_whitespace())?;

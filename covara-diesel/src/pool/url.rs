@@ -171,60 +171,6 @@ fn is_pairs(url: &str) -> bool {
         .is_some_and(|(keyword, _)| LIBPQ_KEYWORDS.contains(&keyword.trim()))
 }
 
-/// A PostgreSQL connection string as libpq takes it, without the parameter `driver`.
-pub(crate) fn without_driver(url: &str) -> Cow<'_, str> {
-    match of_scheme(url) {
-        Some(_) => parameters::query_without(url, "driver"),
-        None => parameters::pairs_without(url, "driver"),
-    }
-}
-
-/// A parameter of a PostgreSQL connection string.
-pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    match of_scheme(url) {
-        Some(rest) => parameters::of_query(rest, name),
-        None => parameters::pair(url, name),
-    }
-}
-
-/// How many hosts a PostgreSQL connection string names, or else the environment; libpq tries one
-/// after the other.
-pub(crate) fn host_count(url: &str) -> usize {
-    let authority = || {
-        let hosts = host(of_scheme(url)?);
-        (!hosts.is_empty()).then(|| hosts.into())
-    };
-    let hosts = parameter(url, "hostaddr")
-        .or_else(|| parameter(url, "host"))
-        .or_else(authority)
-        .or_else(|| from_env("PGHOSTADDR"))
-        .or_else(|| from_env("PGHOST"));
-    hosts.map_or(1, |hosts| hosts.split(',').count())
-}
-
-/// A parameter of a PostgreSQL connection string, or else the environment variable that libpq
-/// reads in its place.
-pub(crate) fn parameter_or_env<'a>(
-    url: &'a str,
-    name: &str,
-    variable: &str,
-) -> Option<Cow<'a, str>> {
-    parameter(url, name).or_else(|| from_env(variable))
-}
-
-fn from_env(variable: &str) -> Option<Cow<'static, str>> {
-    let value = std::env::var(variable).ok()?;
-    (!value.is_empty()).then(|| value.into())
-}
-
-/// What follows the `//` of a PostgreSQL URL.
-fn of_scheme(url: &str) -> Option<&str> {
-    match url.split_once("://") {
-        Some(("postgres" | "postgresql", rest)) => Some(rest),
-        _ => None,
-    }
-}
-
 /// A password may stand in what is no path: `ada:secret@host/app`.
 fn path(url: &str) -> Result<PoolDriver, UnknownUrl> {
     let rooted = url.starts_with(['/', '.']) && !url.starts_with("//");
@@ -245,7 +191,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// The hosts in what follows the scheme's `//`, with their ports.
-fn host(rest: &str) -> &str {
+pub(super) fn host(rest: &str) -> &str {
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     authority.rsplit('@').next().unwrap_or(authority)
 }

@@ -31,7 +31,7 @@ const ROUNDS: usize = 8;
 const LOOK: Duration = Duration::from_secs(3);
 
 /// What stands between, and a remark if the look was not a whole one.
-pub(super) fn look(
+pub(crate) fn look(
     conn: &mut PgConnection,
     url: &str,
     driver: PoolDriver,

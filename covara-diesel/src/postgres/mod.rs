@@ -1,15 +1,14 @@
 //! Everything only PostgreSQL.
 
-mod between;
+pub(crate) mod between;
 mod connection;
 mod copy;
 mod describe;
-pub(crate) mod doctor;
 mod engine;
 mod first;
 mod history;
 mod layout;
-mod owners;
+pub(crate) mod owners;
 pub(crate) mod pool;
 pub mod schema;
 #[cfg(feature = "search")]

@@ -49,6 +49,7 @@ pub(super) fn suspect(owner: &str, schema: &str) -> String {
 
 /// The same without the roles that can be trusted. What asks for these is a text to the planner:
 /// it takes the longest of all, and is hardly ever asked.
+#[cfg(feature = "search")]
 pub(super) fn stranger(owner: &str, schema: &str) -> String {
     format!(
         "CASE WHEN pg_catalog.pg_get_userbyid({owner}) <> current_user
@@ -99,7 +100,7 @@ where
 
 /// The internal tables, and the tables and functions of search indexes, in the current schema
 /// that another role owns, although not everybody may create such: because somebody let it.
-pub(super) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
+pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Text)]

@@ -141,7 +141,7 @@ pub(crate) fn prepare(
 }
 
 /// Whether there are several hosts, of which libpq takes the first that answers.
-pub(super) fn takes_any_host(url: &str) -> bool {
+pub(crate) fn takes_any_host(url: &str) -> bool {
     host_count(url) > 1
         && parameter_or_env(url, "target_session_attrs", "PGTARGETSESSIONATTRS").is_none()
 }

@@ -136,6 +136,10 @@ pub struct Rows {
 #[derive(Debug)]
 pub(super) enum Cells {
     Listed(Vec<Cell>),
+    #[cfg_attr(
+        not(feature = "d1"),
+        expect(dead_code, reason = "only D1's answers are read late")
+    )]
     /// Still in the answer: a list of small values would take many times their space.
     InBody(InBody),
 }
@@ -162,6 +166,10 @@ pub(super) type ReadCell = fn(&str, usize, Column) -> Option<(Cell, usize)>;
 
 /// What reading a value needs to know of its column.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(feature = "d1"),
+    expect(dead_code, reason = "only D1's answers are read late")
+)]
 pub(super) struct Column {
     pub(super) is_first: bool,
     pub(super) is_real: bool,

@@ -67,6 +67,10 @@ pub struct Entry {
     pub(crate) reindexed: Option<String>,
     pub(super) may_refresh: bool,
     /// The operator that compares keys of the followed table, as SQL.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "SQLite has one operator for all types")
+    )]
     pub(crate) equals: &'static str,
     pub(crate) home: Home,
     /// Those of the searched fields.

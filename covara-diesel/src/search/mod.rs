@@ -234,10 +234,17 @@ pub use query::{Filter, FilterValue, Highlight, SearchHit, SearchQuery, SearchRe
 pub use reindex::{Reindexed, reindex};
 pub use searchable::Searchable;
 
-pub use crate::search_adapters::*;
+#[cfg(feature = "postgres")]
+pub use crate::postgres::search::PostgresFts;
+#[cfg(feature = "sqlite")]
+pub use crate::sqlite::search::SqliteFts;
 
 pub(crate) use definition::{FieldKind as Kind, WatchedTable};
-pub(crate) use document::{Batch, ColumnValue, Document, Documents};
+#[cfg(feature = "postgres")]
+pub(crate) use document::Document;
+#[cfg(feature = "sqlite")]
+pub(crate) use document::Documents;
+pub(crate) use document::{Batch, ColumnValue};
 pub(crate) use engine::{Guard, WordSink};
 pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, integer, text};
 pub(crate) use follow::{Mending, mend_outdated};
@@ -245,4 +252,5 @@ pub(crate) use plan::Plan;
 pub(crate) use refresh::{BATCH, Noted, Patience, Refreshed};
 pub(crate) use sql::{Bind, Sql};
 pub(crate) use terms::Phrase;
+#[cfg(feature = "sqlite")]
 pub(crate) use write::batches;

@@ -81,8 +81,11 @@ pub use row::{AnySeedRow, ColumnVisitor, SeedRow, Seedable};
 pub use row::{FitsColumn, SameTable};
 
 pub(crate) use error::outside;
-pub(crate) use rows::{AnyRows, Prepared, Rows};
+#[cfg(feature = "fixtures")]
+pub(crate) use rows::Rows;
+pub(crate) use rows::{AnyRows, Prepared};
 pub(crate) use run::Run;
+#[cfg(feature = "fixtures")]
 pub(crate) use target::Target;
 
 use crate::connection::{DatabaseConnection, Gathering};

@@ -3,16 +3,14 @@
 mod checkin;
 mod connection;
 mod describe;
-pub(crate) mod doctor;
 mod engine;
-pub(crate) mod export;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod handle;
 mod layout;
 mod name;
 pub(crate) mod pool;
-mod private_file;
+pub(crate) mod private_file;
 pub mod schema;
 #[cfg(feature = "search")]
 pub(crate) mod search;
@@ -21,6 +19,7 @@ mod session_lock;
 mod url;
 mod values;
 
+#[cfg(feature = "_remote-sqlite")]
 pub(crate) use connection::BUSY_TIMEOUT;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 

@@ -1,9 +1,9 @@
 //! Makes new database files readable by their owner only: they hold sessions and keys.
 
 #[cfg(not(unix))]
-pub(super) use elsewhere::{is_readable_by_all, make};
+pub(crate) use elsewhere::{is_readable_by_all, make};
 #[cfg(unix)]
-pub(super) use unix::{is_readable_by_all, make};
+pub(crate) use unix::{is_readable_by_all, make};
 
 #[cfg(unix)]
 mod unix {
@@ -22,7 +22,7 @@ mod unix {
 
     /// Makes an empty file, which SQLite takes for a new database, if there is none. What
     /// prevents that, SQLite reports when it tries.
-    pub(in super::super) fn make(path: &Path) {
+    pub(crate) fn make(path: &Path) {
         let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         // A link that leads nowhere yet.
         let target = match fs::read_link(path) {
@@ -37,7 +37,7 @@ mod unix {
     }
 
     /// Whether users who are neither the owner nor of the group have any right to the file.
-    pub(in super::super) fn is_readable_by_all(path: &Path) -> bool {
+    pub(crate) fn is_readable_by_all(path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|file| file.permissions().mode() & ALL != 0)
     }
 }
@@ -47,9 +47,9 @@ mod elsewhere {
     use std::path::Path;
 
     /// The directory's rights are the file's.
-    pub(in super::super) fn make(_: &Path) {}
+    pub(crate) fn make(_: &Path) {}
 
-    pub(in super::super) fn is_readable_by_all(_: &Path) -> bool {
+    pub(crate) fn is_readable_by_all(_: &Path) -> bool {
         false
     }
 }

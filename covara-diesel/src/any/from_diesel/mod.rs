@@ -15,6 +15,7 @@ use crate::migrate::MigrateError;
 use crate::seed::{SeedError, outside};
 
 type SqliteBackend = <Sqlite as Connection>::Backend;
+#[cfg(any(feature = "auth", feature = "search"))]
 type PostgresBackend = <Postgres as Connection>::Backend;
 
 /// Whether SQLite says such a thing. The two say nothing in the same words.

@@ -17,21 +17,6 @@ fn the_last_value_of_a_parameter_counts() {
 }
 
 #[test]
-fn a_parameter_is_taken_out_of_a_query_wherever_it_stands() {
-    for (url, without) in [
-        ("p://h/db", "p://h/db"),
-        ("p://h/db?", "p://h/db?"),
-        ("p://h/db?driver=a", "p://h/db"),
-        ("p://h/db?driver", "p://h/db"),
-        ("p://h/db?driver=a&b=c", "p://h/db?b=c"),
-        ("p://h/db?b=c&driver=a&driver=d&e=f", "p://h/db?b=c&e=f"),
-        ("p://h/db?drivers=a", "p://h/db?drivers=a"),
-    ] {
-        assert_eq!(query_without(url, "driver"), without, "{url}");
-    }
-}
-
-#[test]
 fn pairs_are_split_as_libpq_splits_them() {
     for (text, value) in [
         ("", None),
@@ -51,19 +36,5 @@ fn pairs_are_split_as_libpq_splits_them() {
         ("host=é", Some("é")),
     ] {
         assert_eq!(pair(text, "host").as_deref(), value, "{text}");
-    }
-}
-
-#[test]
-fn a_pair_is_taken_out_wherever_it_stands() {
-    for (text, without) in [
-        ("host=a", "host=a"),
-        ("driver=x", ""),
-        ("driver=x host=a", " host=a"),
-        ("host=a driver='x y' port=1", "host=a  port=1"),
-        ("host=a driver=x driver = y", "host=a  "),
-        ("password='driver=x' host=a", "password='driver=x' host=a"),
-    ] {
-        assert_eq!(pairs_without(text, "driver"), without, "{text}");
     }
 }

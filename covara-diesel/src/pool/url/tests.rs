@@ -57,16 +57,3 @@ fn what_is_no_url_of_a_driver_is_refused_without_its_password() {
         );
     }
 }
-
-#[test]
-fn hosts_are_counted_in_both_forms() {
-    for (url, count) in [
-        ("postgres://h/db", 1),
-        ("postgres://a:b@h1:1,h2:2,h3/db", 3),
-        ("postgres://h1,h2/db?host=h3", 1),
-        ("postgres://h/db?hostaddr=1.1.1.1,2.2.2.2&host=x", 2),
-        ("host=a,b", 2),
-    ] {
-        assert_eq!(host_count(url), count, "{url}");
-    }
-}

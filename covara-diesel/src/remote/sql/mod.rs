@@ -5,8 +5,10 @@ mod script;
 mod tokens;
 
 use super::value::Statement;
+#[cfg(feature = "libsql")]
+pub(super) use facts::Ending;
 use facts::Numbers;
-pub(super) use facts::{Done, Ending, Facts};
+pub(super) use facts::{Done, Facts};
 pub(super) use script::statements;
 use tokens::{Kind, Tokens};
 

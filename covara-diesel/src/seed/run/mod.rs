@@ -2,6 +2,8 @@
 
 mod batches;
 mod culprit;
+#[cfg(feature = "fixtures")]
+mod files;
 mod stage;
 
 use std::collections::VecDeque;
@@ -13,7 +15,6 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 use batches::Batches;
 use culprit::another_try;
-use stage::STAGE_CHUNKS;
 
 use super::error::SeedError;
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
@@ -23,9 +24,6 @@ use super::target::{Target, unquoted};
 use crate::connection::{Begun, DatabaseConnection};
 use crate::engine::{Engine, SeedWay, Stage};
 use crate::transaction::Transaction;
-
-/// How many bytes of a file a chunk takes, and one row more at most.
-const CHUNK_BYTES: usize = 4 << 20;
 
 /// A seed inside its transaction.
 pub(crate) struct Run<'c, 'a, C> {
@@ -58,11 +56,6 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
             finished: Vec::new(),
             batches,
         }
-    }
-
-    /// Most rows that can be taken from a stream before the database has judged them.
-    pub(crate) fn rows_in_flight(&self) -> usize {
-        self.chunk_rows.saturating_mul(STAGE_CHUNKS + 1)
     }
 
     pub(crate) fn table<T: SeedRow<C::Backend>>(
@@ -212,26 +205,6 @@ where
         self.write_chunks(|chunk, most| {
             chunk.extend(rows.by_ref().take(most));
             Ok(chunk.len() == most)
-        })
-    }
-
-    /// Rows with their sizes in bytes, of which each may turn out to be unreadable.
-    pub(crate) fn write_results(
-        &mut self,
-        rows: impl Iterator<Item = Result<(T, usize), SeedError>>,
-    ) -> Result<(), SeedError> {
-        let mut rows = rows.fuse();
-        self.write_chunks(|chunk, most| {
-            let mut bytes = 0;
-            while chunk.len() < most && bytes < CHUNK_BYTES {
-                let Some(row) = rows.next() else {
-                    return Ok(false);
-                };
-                let (row, length) = row?;
-                chunk.push(row);
-                bytes += length;
-            }
-            Ok(true)
         })
     }
 

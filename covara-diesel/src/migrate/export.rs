@@ -6,7 +6,8 @@ use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use crate::migrate::{MigrateError, MigrationFile, embedded, run_and_record, version};
+use super::runner::{embedded, run_and_record, version};
+use super::{MigrateError, MigrationFile};
 
 /// The migrations of the internal tables for SQLite, one file each, for tools such as
 /// `wrangler d1 migrations apply` that run the SQL files of one directory in the order of

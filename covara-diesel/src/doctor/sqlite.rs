@@ -7,14 +7,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
-use super::pool::open_to_read;
-use super::private_file::is_readable_by_all;
+use super::{Between, Finding, Report, Setting};
 use crate::connection::message;
 use crate::dialect::Dialect;
-use crate::doctor::{Between, Finding, Report, Setting};
 use crate::engine::{Engine, Fault};
 use crate::migrate;
 use crate::pool::{PoolDriver, PoolError, recommended_pool_config};
+use crate::sqlite::pool::open_to_read;
+use crate::sqlite::private_file::is_readable_by_all;
 
 /// Checking reads the whole file: some seconds up to this size, minutes beyond.
 const MOST_BYTES_TO_CHECK: u64 = 1 << 30;

@@ -5,13 +5,13 @@ use std::fs;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use super::pool::{connect, takes_any_host};
-use super::{between, owners};
+use super::{Between, Finding, Report, Setting};
 use crate::dialect::Dialect;
-use crate::doctor::{Between, Finding, Report, Setting};
 use crate::engine::{Stranger, what};
 use crate::migrate;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
+use crate::postgres::pool::{connect, takes_any_host};
+use crate::postgres::{between, owners};
 
 /// Examines a PostgreSQL database; `url` is one that `pool::postgres` takes.
 ///

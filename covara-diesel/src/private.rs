@@ -1,0 +1,25 @@
+//! What the derives' output uses. Not for anybody else.
+
+/// What of a derive's output is for files.
+#[cfg(feature = "fixtures")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fixture_row {
+    ($($tokens:tt)*) => { $($tokens)* };
+}
+
+/// What of a derive's output is for files.
+#[cfg(not(feature = "fixtures"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fixture_row {
+    ($($tokens:tt)*) => {};
+}
+
+pub use {diesel, serde_json};
+
+pub use crate::__fixture_row as fixture_row;
+
+#[cfg(feature = "fixtures")]
+pub use crate::fixture::{BadCell, Cells, FixtureRow, ReadCell, ReadFromStr, SkippedField};
+pub use crate::seed::{ColumnVisitor, FitsColumn, SameTable, SeedRow};

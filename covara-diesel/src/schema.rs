@@ -1,0 +1,8 @@
+//! The `table!` modules of the internal tables, per backend.
+//!
+//! To join them with tables of your own, see [`internal_schema!`].
+
+#[cfg(feature = "postgres")]
+pub use crate::postgres::schema as postgres;
+#[cfg(feature = "sqlite")]
+pub use crate::sqlite::schema as sqlite;

@@ -1,0 +1,42 @@
+//! What seeds from files ask of a run.
+
+use super::stage::STAGE_CHUNKS;
+use super::{Run, TableRun};
+use crate::connection::DatabaseConnection;
+use crate::seed::{SeedError, SeedRow};
+
+/// How many bytes of a file a chunk takes, and one row more at most.
+const CHUNK_BYTES: usize = 4 << 20;
+
+impl<C: DatabaseConnection> Run<'_, '_, C> {
+    /// Most rows that can be taken from a stream before the database has judged them.
+    pub(crate) fn rows_in_flight(&self) -> usize {
+        self.chunk_rows.saturating_mul(STAGE_CHUNKS + 1)
+    }
+}
+
+impl<C, T> TableRun<'_, '_, '_, C, T>
+where
+    C: DatabaseConnection,
+    T: SeedRow<C::Backend>,
+{
+    /// Rows with their sizes in bytes, of which each may turn out to be unreadable.
+    pub(crate) fn write_results(
+        &mut self,
+        rows: impl Iterator<Item = Result<(T, usize), SeedError>>,
+    ) -> Result<(), SeedError> {
+        let mut rows = rows.fuse();
+        self.write_chunks(|chunk, most| {
+            let mut bytes = 0;
+            while chunk.len() < most && bytes < CHUNK_BYTES {
+                let Some(row) = rows.next() else {
+                    return Ok(false);
+                };
+                let (row, length) = row?;
+                chunk.push(row);
+                bytes += length;
+            }
+            Ok(true)
+        })
+    }
+}
