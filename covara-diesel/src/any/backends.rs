@@ -28,23 +28,24 @@ pub(crate) type Sqlite = diesel::SqliteConnection;
 #[cfg(not(feature = "d1"))]
 pub(super) const D1: Option<Open> = None;
 #[cfg(feature = "d1")]
-pub(super) const D1: Option<Open> =
-    Some(|url, _, config| crate::remote::pool::prepare(url, config)?.any(super::AnyConnection::D1));
+pub(super) const D1: Option<Open> = Some(|url, _, config| {
+    crate::remote::pool::prepare(url, config)?.wrapped(super::AnyConnection::D1)
+});
 #[cfg(not(feature = "libsql"))]
 pub(super) const LIBSQL: Option<Open> = None;
 #[cfg(feature = "libsql")]
 pub(super) const LIBSQL: Option<Open> = Some(|url, _, config| {
-    crate::remote::pool::prepare(url, config)?.any(super::AnyConnection::Libsql)
+    crate::remote::pool::prepare(url, config)?.wrapped(super::AnyConnection::Libsql)
 });
 #[cfg(not(feature = "postgres"))]
 pub(super) const POSTGRES: Option<Open> = None;
 #[cfg(feature = "postgres")]
 pub(super) const POSTGRES: Option<Open> = Some(|url, driver, config| {
-    crate::postgres::pool::prepare(url, driver, config)?.any(super::AnyConnection::Postgres)
+    crate::postgres::pool::prepare(url, driver, config)?.wrapped(super::AnyConnection::Postgres)
 });
 #[cfg(not(feature = "sqlite"))]
 pub(super) const SQLITE: Option<Open> = None;
 #[cfg(feature = "sqlite")]
 pub(super) const SQLITE: Option<Open> = Some(|url, _, config| {
-    crate::sqlite::pool::prepare(url.as_ref(), config)?.any(super::AnyConnection::Sqlite)
+    crate::sqlite::pool::prepare(url.as_ref(), config)?.wrapped(super::AnyConnection::Sqlite)
 });

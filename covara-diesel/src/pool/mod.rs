@@ -9,6 +9,7 @@ pub(crate) mod fuzz;
 mod parameters;
 mod prepared;
 mod url;
+mod wrapping;
 
 pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config};
 #[cfg(feature = "postgres")]
@@ -16,6 +17,8 @@ pub(crate) use connection_string::{host_count, parameter, parameter_or_env, with
 pub use error::PoolError;
 pub(crate) use prepared::Prepared;
 pub use url::UnknownUrl;
+#[doc(hidden)]
+pub use wrapping::WrappingManager;
 
 #[cfg(feature = "postgres")]
 pub use crate::postgres::pool::{postgres, postgres_with};

@@ -4,8 +4,8 @@ use diesel::connection::Connection;
 use diesel::r2d2::{ConnectionManager, Error, R2D2Connection};
 use r2d2::{CustomizeConnection, HandleEvent, Pool};
 
+use super::wrapping::WrappingManager;
 use super::{PoolConfig, PoolError};
-use crate::any::{AnyConnection, AnyManager};
 
 /// What a pool is made of, once its URL and settings have been looked at.
 pub(crate) struct Prepared<C> {
@@ -34,11 +34,14 @@ impl<C: Connection + R2D2Connection + Send + 'static> Prepared<C> {
     }
 
     /// Makes a pool of the same connections, wrapped.
-    pub(crate) fn any(self, wrap: fn(C) -> AnyConnection) -> Result<Pool<AnyManager>, PoolError> {
+    pub(crate) fn wrapped<W: R2D2Connection + Send + 'static>(
+        self,
+        wrap: fn(C) -> W,
+    ) -> Result<Pool<WrappingManager<W>>, PoolError> {
         self.config
             .builder()
             .event_handler(self.events)
-            .build(AnyManager::new(self.url, self.customizer, wrap))
+            .build(WrappingManager::new(self.url, self.customizer, wrap))
             .map_err(|source| PoolError::Pool { source })
     }
 }

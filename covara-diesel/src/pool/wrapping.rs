@@ -1,0 +1,55 @@
+use std::fmt;
+
+use diesel::Connection;
+use diesel::r2d2::{Error, R2D2Connection};
+use r2d2::{CustomizeConnection, ManageConnection};
+
+type Connect<W> = Box<dyn Fn() -> Result<W, Error> + Send + Sync>;
+
+/// Manages the connections of a typed pool wrapped in another type.
+pub struct WrappingManager<W> {
+    connect: Connect<W>,
+}
+
+impl<W> WrappingManager<W> {
+    pub(super) fn new<C: Connection + 'static>(
+        url: String,
+        customizer: Box<dyn CustomizeConnection<C, Error>>,
+        wrap: fn(C) -> W,
+    ) -> Self
+    where
+        W: 'static,
+    {
+        let connect = move || {
+            let mut conn = C::establish(&url).map_err(Error::ConnectionError)?;
+            customizer.on_acquire(&mut conn)?;
+            Ok(wrap(conn))
+        };
+        Self {
+            connect: Box::new(connect),
+        }
+    }
+}
+
+impl<W> fmt::Debug for WrappingManager<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WrappingManager").finish_non_exhaustive()
+    }
+}
+
+impl<W: R2D2Connection + Send + 'static> ManageConnection for WrappingManager<W> {
+    type Connection = W;
+    type Error = Error;
+
+    fn connect(&self) -> Result<W, Error> {
+        (self.connect)()
+    }
+
+    fn is_valid(&self, conn: &mut W) -> Result<(), Error> {
+        conn.ping().map_err(Error::QueryError)
+    }
+
+    fn has_broken(&self, conn: &mut W) -> bool {
+        std::thread::panicking() || conn.is_broken()
+    }
+}
