@@ -34,18 +34,18 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
     let embedded_values = embedded.iter().map(|field| {
         let member = &field.member;
         let ty = field.ty;
-        quote!(<#ty as #krate::Seedable>::row(&self.#member))
+        quote!(<#ty as #krate::__private::TableRow>::row(&self.#member))
     });
 
     let keys = fields.iter().map(|Field { ty, kind, .. }| match kind {
         Kind::Column { column } | Kind::SerializeAs { column, .. } => quote!(#table::#column),
-        Kind::Embed => quote!(<#ty as #krate::Seedable>::Key),
+        Kind::Embed => quote!(<#ty as #krate::__private::TableRow>::Key),
     });
     let names = fields.iter().map(|Field { ty, kind, .. }| match kind {
         Kind::Column { column } | Kind::SerializeAs { column, .. } => quote! {
             __names.push(<#table::#column as #diesel::query_source::Column>::NAME);
         },
-        Kind::Embed => quote!(<#ty as #krate::Seedable>::columns(__names);),
+        Kind::Embed => quote!(<#ty as #krate::__private::TableRow>::columns(__names);),
     });
 
     let seed_row = seed_row(model, &diesel);
@@ -56,13 +56,13 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
         #[allow(non_local_definitions, clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
             #[automatically_derived]
-            impl #impl_generics #krate::Seedable for #ident #ty_generics #where_clause {
+            impl #impl_generics #krate::__private::TableRow for #ident #ty_generics #where_clause {
                 type Table = #table::table;
                 type Key = (#table::table, (#(#keys,)*));
                 type Row<'__row> = (
                     &'__row Self,
                     (#(#converted_types,)*),
-                    (#(<#embedded_types as #krate::Seedable>::Row<'__row>,)*),
+                    (#(<#embedded_types as #krate::__private::TableRow>::Row<'__row>,)*),
                 )
                 where
                     Self: '__row;
@@ -123,7 +123,7 @@ fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
         if mentions_parameter(ty, model.generics) {
             bounds
                 .predicates
-                .push(parse_quote!(#ty: #krate::Seedable<Table = #table::table>));
+                .push(parse_quote!(#ty: #krate::__private::TableRow<Table = #table::table>));
         }
     }
 
@@ -159,7 +159,7 @@ fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
         #where_clause
         {
             fn visit<'__value, __V>(
-                __row: &'__value <Self as #krate::Seedable>::Row<'_>,
+                __row: &'__value <Self as #krate::__private::TableRow>::Row<'_>,
                 __visitor: &mut __V,
             ) -> #diesel::QueryResult<()>
             where
@@ -185,7 +185,7 @@ fn checks(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
             ),
             None => {
                 let ty = field.ty;
-                let embedded = quote_spanned!(at(ty)=> <#ty as #krate::Seedable>::Table);
+                let embedded = quote_spanned!(at(ty)=> <#ty as #krate::__private::TableRow>::Table);
                 (ty, quote!(__same_table::<#embedded, #table::table>();))
             }
         };

@@ -24,12 +24,10 @@ compile_error!("covara-diesel needs a database: enable the feature `sqlite` or `
 pub mod any;
 #[cfg(feature = "auth")]
 pub mod auth;
+mod backend;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod connection;
-mod dialect;
 pub mod doctor;
-mod engine;
 #[cfg(feature = "fixtures")]
 pub mod fixture;
 pub mod migrate;
@@ -52,9 +50,6 @@ pub mod seed;
 mod sqlite;
 #[cfg(any(feature = "auth", feature = "search"))]
 mod surrogates;
-mod transaction;
-mod typed;
-mod values;
 
 #[cfg(feature = "_fuzz")]
 #[doc(hidden)]
@@ -66,11 +61,13 @@ pub mod __private;
 
 pub use any::{AnyConnection, AnyPool, open};
 #[doc(hidden)]
-pub use connection::SessionLock;
-pub use connection::{BatchError, Begun, DatabaseConnection};
+pub use backend::connection::SessionLock;
+pub use backend::connection::{BatchError, Begun, DatabaseConnection};
+pub use backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
+pub use backend::engine::Engine;
+pub use backend::transaction::write_transaction;
+pub use backend::typed::{AnyDatabase, Typed};
 pub use covara_derive::Seedable;
-pub use dialect::{Dialect, INTERNAL_TABLE_NAMES};
-pub use engine::Engine;
 pub use migrate::{
     Boot, BootSummary, MigrateError, MigrateOptions, MigrationSummary, auto_migrate,
     migrate_internal,
@@ -82,5 +79,3 @@ pub use progress_bar::progress_bar;
 pub use seed::{FixtureError, Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SQLITE_MIGRATIONS;
-pub use transaction::write_transaction;
-pub use typed::{AnyDatabase, Typed};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::backends;
-use crate::dialect::Dialect;
-use crate::typed::{AnyDatabase, Typed};
+use crate::backend::dialect::Dialect;
+use crate::backend::typed::{AnyDatabase, Typed};
 
 /// A Diesel connection whose database is decided when the program runs.
 ///

@@ -1,8 +1,8 @@
 use r2d2::PooledConnection;
 
 use super::AnyConnection;
+use crate::backend::typed::{AnyDatabase, Typed};
 use crate::pool::WrappingManager;
-use crate::typed::{AnyDatabase, Typed};
 
 /// Makes and examines the connections of an [`AnyPool`](super::AnyPool).
 pub type AnyManager = WrappingManager<AnyConnection>;

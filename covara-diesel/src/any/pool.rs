@@ -2,7 +2,7 @@ use r2d2::{Pool, State};
 
 use super::backends::{D1, LIBSQL, POSTGRES, SQLITE};
 use super::{AnyManager, AnyPooledConnection};
-use crate::dialect::Dialect;
+use crate::backend::dialect::Dialect;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 
 /// Opens the database that a URL names, with the pool recommended for its driver.

@@ -4,7 +4,7 @@ use std::fmt;
 use diesel::result::Error;
 
 use super::secret::sha256_hex;
-use crate::engine::{Engine, Fault, fault_of};
+use crate::backend::engine::{Engine, Fault, fault_of};
 
 /// Why a call of a store failed.
 ///

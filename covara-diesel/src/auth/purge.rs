@@ -8,8 +8,8 @@ use super::error::AuthError;
 use super::session::SessionStore;
 use super::statement::{Bind, Statement, execute, moment, statements};
 use super::verification_token::VerificationTokenStore;
-use crate::connection::DatabaseConnection;
-use crate::typed::AnyDatabase;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// Rows a statement removes at most, so that other writers need not wait for long.

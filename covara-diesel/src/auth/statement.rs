@@ -10,9 +10,9 @@ use diesel::sql_types::Untyped;
 use serde::de::DeserializeOwned;
 
 use super::error::AuthError;
-use crate::connection::DatabaseConnection;
-use crate::engine::Engine;
-use crate::values::{Hidden, JsonText, Values};
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::Engine;
+use crate::backend::values::{Hidden, JsonText, Values};
 
 /// The SQL of a statement.
 ///
@@ -30,7 +30,7 @@ macro_rules! statements {
             $(#[$doc])*
             pub(super) struct $name;
 
-            impl<DB: $crate::engine::Engine> $crate::auth::statement::Statement<DB> for $name {
+            impl<DB: $crate::backend::engine::Engine> $crate::auth::statement::Statement<DB> for $name {
                 const SQL: &'static [&'static [&'static str]] = &[$(&[$($piece),+]),+];
             }
         )+

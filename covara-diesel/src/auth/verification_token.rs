@@ -13,9 +13,9 @@ use super::error::AuthError;
 use super::purpose::Purpose;
 use super::secret::{VerificationToken, sha256_hex};
 use super::statement::{Bind, Bound, Reader, execute, first, moment, statements, storable, stored};
-use crate::connection::DatabaseConnection;
-use crate::engine::Engine;
-use crate::values::Values;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::Engine;
+use crate::backend::values::Values;
 
 statements! {
     Lock = [lock::<DB>().0] [lock::<DB>().1];

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::doctor::Report;
 use crate::migrate::{self, MigrateError, MigrationFile, MigrationStatus, MigrationSummary};
 use crate::pool::PoolError;

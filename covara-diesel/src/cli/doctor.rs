@@ -8,7 +8,7 @@ use super::arguments;
 use super::database::Backend;
 use super::migrate::status_fields;
 use super::outcome::{Failure, Outcome};
-use crate::dialect::Dialect;
+use crate::backend::dialect::Dialect;
 use crate::doctor::{Between, Report, Severity};
 use crate::migrate::MigrationStatus;
 

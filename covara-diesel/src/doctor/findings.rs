@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use super::{Finding, Report, Severity};
-use crate::engine::what;
+use crate::backend::table::what;
 use crate::migrate::{MigrationStatus, TableFit, TableState};
 
 impl Finding {

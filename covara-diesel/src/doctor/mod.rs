@@ -32,7 +32,7 @@ pub use self::postgres::postgres;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::sqlite;
 
-use crate::dialect::Dialect;
+use crate::backend::dialect::Dialect;
 use crate::migrate::{MigrateError, MigrationStatus};
 use crate::pool::{PoolConfig, PoolDriver};
 

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::{Between, Finding, Report, Setting};
-use crate::dialect::Dialect;
-use crate::engine::{Stranger, what};
+use crate::backend::dialect::Dialect;
+use crate::backend::table::{Stranger, what};
 use crate::migrate;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 use crate::postgres::pool::{connect, takes_any_host};

@@ -8,9 +8,9 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::{Between, Finding, Report, Setting};
-use crate::connection::message;
-use crate::dialect::Dialect;
-use crate::engine::{Engine, Fault};
+use crate::backend::connection::message;
+use crate::backend::dialect::Dialect;
+use crate::backend::engine::{Engine, Fault};
 use crate::migrate;
 use crate::pool::{PoolDriver, PoolError, recommended_pool_config};
 use crate::sqlite::pool::open_to_read;

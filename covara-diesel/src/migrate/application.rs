@@ -9,9 +9,10 @@ use super::MigrateOptions;
 use super::error::{MigrateError, Source};
 use super::outside::run_outside_transaction;
 use super::runner::{failure, migration_failure, version};
-use crate::connection::{BatchError, Begun, DatabaseConnection, Gathering};
-use crate::engine::{Engine, Stranger};
-use crate::transaction::{Transaction, insist};
+use crate::backend::connection::{BatchError, Begun, DatabaseConnection, Gathering};
+use crate::backend::engine::Engine;
+use crate::backend::table::Stranger;
+use crate::backend::transaction::{Transaction, insist};
 
 /// Diesel's own history table.
 pub(super) const HISTORY: &str = "__diesel_schema_migrations";

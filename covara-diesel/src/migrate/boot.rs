@@ -8,9 +8,9 @@ use super::application;
 use super::error::MigrateError;
 use super::runner::migrate;
 use super::{MigrateOptions, MigrationSummary};
-use crate::connection::DatabaseConnection;
-use crate::dialect::Dialect;
-use crate::typed::AnyDatabase;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::dialect::Dialect;
+use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// Brings the library's tables and the application's own up to date, from any number of

@@ -1,8 +1,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use crate::dialect::Dialect;
-use crate::engine::what;
+use crate::backend::dialect::Dialect;
+use crate::backend::table::what;
 
 /// A failure of the database; Diesel's migrations hand out nothing more exact.
 pub(super) type Source = Box<dyn StdError + Send + Sync>;

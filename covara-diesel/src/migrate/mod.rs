@@ -25,8 +25,7 @@ mod boot;
 mod error;
 #[cfg(feature = "sqlite")]
 mod export;
-pub(crate) mod layout;
-mod neighbours;
+pub(crate) mod neighbours;
 mod outside;
 mod runner;
 mod status;
@@ -38,10 +37,12 @@ pub use error::MigrateError;
 #[cfg(feature = "sqlite")]
 pub use export::sqlite_files;
 pub use runner::migrate_internal;
-pub use status::{ColumnMismatch, MigrationState, MigrationStatus, TableFit, TableState, status};
+pub use status::{MigrationState, MigrationStatus, TableFit, TableState, status};
 
-use crate::dialect::{Dialect, INTERNAL_TABLE_NAMES};
-use crate::typed::AnyDatabase;
+pub use crate::backend::table::ColumnMismatch;
+
+use crate::backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
+use crate::backend::typed::AnyDatabase;
 
 /// How [`migrate_internal`] goes about it.
 ///

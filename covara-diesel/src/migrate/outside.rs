@@ -9,8 +9,8 @@ use super::MigrateOptions;
 use super::application::{history, run_and_record};
 use super::error::MigrateError;
 use super::runner::{failure, version};
-use crate::connection::{DatabaseConnection, SessionLock};
-use crate::transaction::undo;
+use crate::backend::connection::{DatabaseConnection, SessionLock};
+use crate::backend::transaction::undo;
 
 /// How long is waited before a lock is tried again. No transaction is open meanwhile: whoever
 /// builds an index concurrently waits for all that are.

@@ -8,10 +8,11 @@ use diesel::result::Error;
 use super::error::{MigrateError, Source};
 use super::neighbours::{ATTEMPTS, was_made_meanwhile};
 use super::{MigrateOptions, MigrationSummary};
-use crate::connection::{BatchError, DatabaseConnection, Gathering, message};
-use crate::engine::{Engine, Fault, Inspection, Stranger, fault_of};
-use crate::transaction::Transaction;
-use crate::typed::AnyDatabase;
+use crate::backend::connection::{BatchError, DatabaseConnection, Gathering, message};
+use crate::backend::engine::{Engine, Fault, Inspection, fault_of};
+use crate::backend::table::Stranger;
+use crate::backend::transaction::Transaction;
+use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// The same text serves both dialects. Diesel keeps PostgreSQL sessions in UTC.

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::error::MigrateError;
-use super::layout::TableLayout;
 use super::runner::{embedded, is_applied, version};
-use crate::connection::DatabaseConnection;
-use crate::dialect::Dialect;
-use crate::engine::{Engine, Inspection};
-use crate::typed::AnyDatabase;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::dialect::Dialect;
+use crate::backend::engine::{Engine, Inspection};
+use crate::backend::table::{ColumnMismatch, TableLayout};
+use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// Which migrations a database has, and whether its internal tables fit the code.
@@ -83,18 +83,6 @@ pub enum TableFit {
         /// At least one.
         columns: Vec<ColumnMismatch>,
     },
-}
-
-/// A column on which the code and the real table disagree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ColumnMismatch {
-    /// Name of the column.
-    pub column: String,
-    /// What the code expects.
-    pub expected: String,
-    /// What the database has.
-    pub found: String,
 }
 
 /// Tells what [`auto_migrate`](crate::auto_migrate) would find and do.
@@ -172,17 +160,6 @@ fn state_of(expected: &TableLayout, found: &Inspection) -> TableState {
     TableState {
         name: expected.name.clone(),
         fit,
-    }
-}
-
-impl fmt::Display for ColumnMismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            column,
-            expected,
-            found,
-        } = self;
-        write!(f, "column {column} should be {expected}, but is {found}")
     }
 }
 

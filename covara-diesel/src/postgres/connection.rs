@@ -9,8 +9,8 @@ use diesel::result::Error;
 use diesel::sql_types::{Bool, Text};
 
 use super::unknown;
-use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock};
-use crate::transaction::{
+use crate::backend::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock};
+use crate::backend::transaction::{
     Transaction, begin_in_unknown, begin_outermost, change_depth, count_nothing, transaction_depth,
 };
 

@@ -21,7 +21,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
 use super::stage;
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::seed::{ColumnVisitor, SeedRow};
 
 /// How much is handed to libpq at once: enough to spare calls, little enough that the

@@ -4,12 +4,12 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Json, Jsonb, Nullable, Text, Timestamptz};
 
-use crate::connection::DatabaseConnection;
-use crate::seed::ColumnVisitor;
-use crate::seed::column::{
+use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
 };
-use crate::values::JsonText;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::values::JsonText;
+use crate::seed::ColumnVisitor;
 
 /// A domain counts as what it is made of, in the end, with the constraints and the defaults
 /// on the way. The type modifier -1 keeps `character[]` from meaning one character each.

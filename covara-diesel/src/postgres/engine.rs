@@ -3,11 +3,12 @@ use diesel::pg::Pg;
 use diesel_migrations::EmbeddedMigrations;
 
 use super::{POSTGRES_MIGRATIONS, copy, describe, history, layout, seed, sequences, stage};
-use crate::connection::DatabaseConnection;
-use crate::dialect::Dialect;
-use crate::engine::{Engine, Fault, Inspection, SeedWay, Stage, Stranger};
-use crate::migrate::layout::TableLayout;
-use crate::seed::column::{ColumnValue, TableDescription};
+use crate::backend::column::{ColumnValue, TableDescription};
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::dialect::Dialect;
+use crate::backend::engine::{Engine, Fault, Inspection, SeedWay, Stage};
+use crate::backend::table::Stranger;
+use crate::backend::table::TableLayout;
 use crate::seed::{ColumnVisitor, SeedRow};
 
 static EMBEDDED: EmbeddedMigrations = POSTGRES_MIGRATIONS;

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
 use super::owners;
-use crate::connection::DatabaseConnection;
-use crate::engine::Stranger;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::table::Stranger;
 
 /// The library's own history table.
 pub(super) const INTERNAL: &str = "__covara_migrations";

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Text, Timestamp};
 
 use super::{history, owners};
-use crate::connection::DatabaseConnection;
-use crate::engine::Inspection;
-use crate::migrate::layout::{
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::Inspection;
+use crate::backend::table::{
     CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_search,
 };
 

@@ -4,8 +4,8 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
-use crate::connection::DatabaseConnection;
-use crate::engine::Stranger;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::table::Stranger;
 
 /// Whether the role `r` of `pg_roles` could do harm in that schema anyway, or is one whose rights
 /// this role was given.

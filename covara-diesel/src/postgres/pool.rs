@@ -13,7 +13,7 @@ use r2d2::{CustomizeConnection, Pool};
 use super::first;
 use super::startup::Startup;
 use super::watch::{self, Events, Limits, Phase};
-use crate::dialect::Dialect;
+use crate::backend::dialect::Dialect;
 use crate::pool::{
     PoolConfig, PoolDriver, PoolError, Prepared, host_count, parameter_or_env,
     recommended_pool_config, without_driver,

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Oid, Text};
 
 use super::copy;
-use crate::connection::DatabaseConnection;
-use crate::engine::SeedWay;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::SeedWay;
 use crate::seed::SeedRow;
 
 #[derive(QueryableByName)]

@@ -4,7 +4,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 
 #[derive(QueryableByName)]
 struct Sequence {

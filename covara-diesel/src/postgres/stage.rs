@@ -9,8 +9,8 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text};
 
-use crate::connection::DatabaseConnection;
-use crate::engine::Stage;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::Stage;
 
 /// Its name; `ROW_NUMBER` is the column that keeps the order of the rows.
 pub(super) const TABLE: &str = "pg_temp.__covara_seed";

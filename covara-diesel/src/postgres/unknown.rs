@@ -12,8 +12,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::Error;
 
 use super::watch::set_quiet;
-use crate::connection::message;
-use crate::transaction::{count_nothing, insist, transaction_depth};
+use crate::backend::connection::message;
+use crate::backend::transaction::{count_nothing, insist, transaction_depth};
 
 /// Whether a transaction is open, although Diesel counts none.
 ///

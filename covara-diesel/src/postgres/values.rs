@@ -11,7 +11,7 @@ use diesel::query_builder::AstPass;
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamp};
 
-use crate::values::{Hidden, JsonText, Values};
+use crate::backend::values::{Hidden, JsonText, Values};
 
 /// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;

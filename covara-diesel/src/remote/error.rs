@@ -93,3 +93,8 @@ pub(super) fn not_of_protocol(error: &serde_json::Error) -> Error {
 pub(super) fn unsendable(what: &'static str) -> Error {
     Error::SerializationError(what.into())
 }
+
+/// Diesel's error for what a connection cannot do.
+pub(super) fn unsupported(reason: &'static str) -> Error {
+    Error::QueryBuilderError(reason.into())
+}

@@ -11,7 +11,7 @@ use super::query::{SearchQuery, SearchResult};
 use super::reindex::{self, Reindexed};
 use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 
 /// Full-text search in the database that the rest is in.
 ///

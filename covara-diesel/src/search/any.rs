@@ -13,8 +13,8 @@ use super::error::SearchError;
 use super::follow::Followed;
 use super::query::{SearchQuery, SearchResult};
 use super::searchable::Searchable;
-use crate::connection::DatabaseConnection;
-use crate::typed::AnyDatabase;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// A connection that can be searched on: every one of this library.

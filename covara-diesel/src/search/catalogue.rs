@@ -10,8 +10,8 @@ use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::reindex::{self, Reindexed};
 use super::sql::Sql;
-use crate::connection::DatabaseConnection;
-use crate::transaction::Transaction;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::transaction::Transaction;
 
 pub(super) fn of<C>(error: diesel::result::Error) -> SearchError
 where

@@ -11,8 +11,8 @@ use super::plan::Plan;
 use super::refresh::{Patience, Refreshed};
 use super::sql::{Bind, Sql};
 use super::write::batches;
-use crate::connection::DatabaseConnection;
-use crate::engine::Engine;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::Engine;
 
 /// Writes the words of a document down as the engine takes them, one field's after the other's.
 pub trait WordSink: Default {

@@ -7,7 +7,7 @@ use super::definition::{FieldKind, IndexDefinition};
 use super::engine::SearchEngine;
 use super::error::SearchError;
 use super::sql::Sql;
-use crate::engine::Stranger;
+use crate::backend::table::Stranger;
 
 /// The table that lists the indexes of a database.
 pub(crate) const CATALOGUE: &str = "__covara_search_indexes";

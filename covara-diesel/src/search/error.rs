@@ -1,7 +1,8 @@
 use diesel::result::Error;
 
 use super::definition::FieldKind;
-use crate::engine::{Engine, Fault, Stranger, fault_of, what};
+use crate::backend::engine::{Engine, Fault, fault_of};
+use crate::backend::table::{Stranger, what};
 
 /// Why a call of a search adapter failed.
 #[derive(Debug, thiserror::Error)]

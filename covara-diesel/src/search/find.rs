@@ -18,7 +18,7 @@ use super::reindex::{self, Reindexed};
 use super::sql::{Bind, Sql};
 use super::terms::Terms;
 use super::{cursor, refresh};
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 
 pub(super) fn one<C>(conn: &mut C, index: &str, id: &str) -> Result<Option<Value>, SearchError>
 where

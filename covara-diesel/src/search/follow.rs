@@ -10,8 +10,8 @@ use super::error::SearchError;
 use super::refresh;
 use super::searchable::Searchable;
 use super::sql::Sql;
-use crate::connection::DatabaseConnection;
-use crate::transaction::Transaction;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::transaction::Transaction;
 
 /// What [`SearchAdapter::follow`](super::SearchAdapter::follow) found and did.
 ///
@@ -114,7 +114,10 @@ where
 {
     let mut sql = <C::Backend as diesel::backend::Backend>::QueryBuilder::default();
     T::Table::default()
-        .to_sql(&mut sql, &<C::Backend as crate::engine::Engine>::backend())
+        .to_sql(
+            &mut sql,
+            &<C::Backend as crate::backend::engine::Engine>::backend(),
+        )
         .map_err(of::<C>)?;
     let mut definition = T::definition();
     definition.table = Some(WatchedTable {

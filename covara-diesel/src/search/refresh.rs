@@ -9,7 +9,7 @@ use super::engine::SearchEngine;
 use super::entry::{Entry, integer, text};
 use super::error::SearchError;
 use super::sql::Sql;
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 
 /// Most notes that are worked through in one transaction.
 pub(crate) const BATCH: usize = 1_000;

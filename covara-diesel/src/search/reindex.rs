@@ -10,7 +10,7 @@ use super::entry::{Entry, text};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::write::statements;
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 
 /// Most documents that are indexed again at a time.
 const MOST: usize = 1_024;

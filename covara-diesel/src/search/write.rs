@@ -11,7 +11,7 @@ use super::entry::Entry;
 use super::error::SearchError;
 use super::searchable::Searchable;
 use super::sql::Sql;
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::surrogates::without_lone_surrogates;
 
 pub(super) fn no_form(id: &str) -> impl FnOnce(serde_json::Error) -> SearchError {

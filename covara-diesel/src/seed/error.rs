@@ -1,8 +1,8 @@
 use diesel::result::Error;
 
 use super::fixture_error::{FixtureError, FixturePosition};
-use crate::connection::DatabaseConnection;
-use crate::engine::{Fault, fault_of};
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::{Fault, fault_of};
 
 /// Why a seed failed. Nothing of it was kept.
 #[derive(Debug, thiserror::Error)]

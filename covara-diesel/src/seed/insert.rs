@@ -7,9 +7,9 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text};
 
-use super::row::{ColumnVisitor, SeedRow, Seedable};
 use super::target::Target;
-use crate::engine::Engine;
+use crate::backend::engine::Engine;
+use crate::backend::row::{ColumnVisitor, SeedRow, TableRow};
 
 /// What an insert does about conflicts, as SQL.
 ///
@@ -41,13 +41,13 @@ impl Conflicts for Refused {
 }
 
 /// `INSERT INTO table (columns) VALUES (…), …` for exactly `N` rows.
-pub(super) struct Insert<'s, 'r, T: Seedable + 'r, M, const N: usize> {
+pub(super) struct Insert<'s, 'r, T: TableRow + 'r, M, const N: usize> {
     target: &'s Target,
     conflicts: PhantomData<M>,
     rows: &'s [T::Row<'r>],
 }
 
-impl<'s, 'r, T: Seedable + 'r, M, const N: usize> Insert<'s, 'r, T, M, N> {
+impl<'s, 'r, T: TableRow + 'r, M, const N: usize> Insert<'s, 'r, T, M, N> {
     /// Caller's duty: `rows` holds `N` rows, as the statement is cached by that number.
     pub(super) fn new(target: &'s Target, rows: &'s [T::Row<'r>]) -> Self {
         debug_assert_eq!(rows.len(), N);
@@ -62,7 +62,7 @@ impl<'s, 'r, T: Seedable + 'r, M, const N: usize> Insert<'s, 'r, T, M, N> {
 /// The type that stands for the statement in a connection's cache.
 pub(super) struct InsertId<K, M, const N: usize>(PhantomData<(K, M)>);
 
-impl<T: Seedable, M: 'static, const N: usize> QueryId for Insert<'_, '_, T, M, N> {
+impl<T: TableRow, M: 'static, const N: usize> QueryId for Insert<'_, '_, T, M, N> {
     type QueryId = InsertId<T::Key, M, N>;
 
     const HAS_STATIC_QUERY_ID: bool = T::STATIC;

@@ -59,7 +59,6 @@
 //! - A text with a NUL character is stored on SQLite; PostgreSQL cannot hold one, so there
 //!   it is an error that names the row. NaN is NULL on SQLite, which has no NaN.
 
-pub(crate) mod column;
 mod error;
 mod fixture_error;
 mod insert;
@@ -76,9 +75,11 @@ use std::time::Duration;
 pub use error::SeedError;
 pub use fixture_error::{FixtureError, FixturePosition};
 pub use report::{SeedProgress, SeedSummary, TableSummary};
-pub use row::{AnySeedRow, ColumnVisitor, SeedRow, Seedable};
+pub use row::{AnySeedRow, Seedable};
+
+pub use crate::backend::row::SeedRow;
 #[doc(hidden)]
-pub use row::{FitsColumn, SameTable};
+pub use crate::backend::row::{ColumnVisitor, FitsColumn, SameTable, TableRow};
 
 pub(crate) use error::outside;
 #[cfg(feature = "fixtures")]
@@ -88,9 +89,9 @@ pub(crate) use run::Run;
 #[cfg(feature = "fixtures")]
 pub(crate) use target::Target;
 
-use crate::connection::{DatabaseConnection, Gathering};
-use crate::transaction::Transaction;
-use crate::typed::AnyDatabase;
+use crate::backend::connection::{DatabaseConnection, Gathering};
+use crate::backend::transaction::Transaction;
+use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 use report::Report;
 use rows::{SliceRows, StreamedRows};

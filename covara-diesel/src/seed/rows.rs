@@ -1,11 +1,11 @@
 //! Rows that wait for a seed to be run.
 
 use super::error::SeedError;
-use super::row::SeedRow;
 use super::run::Run;
 use super::target::Target;
-use crate::connection::DatabaseConnection;
-use crate::typed::AnyDatabase;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::row::SeedRow;
+use crate::backend::typed::AnyDatabase;
 
 /// The rows of one table, for one type of connection.
 pub(crate) trait Rows<'a, C> {

@@ -3,9 +3,9 @@
 use diesel::query_builder::{QueryBuilder, QueryFragment};
 
 use super::error::{SeedError, outside};
-use super::row::SeedRow;
-use crate::connection::DatabaseConnection;
-use crate::engine::Engine;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::Engine;
+use crate::backend::row::SeedRow;
 
 /// A table and those of its columns that are seeded.
 #[derive(Debug)]

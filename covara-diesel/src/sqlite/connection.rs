@@ -7,8 +7,8 @@ use diesel::sql_types::BigInt;
 use diesel::sqlite::Sqlite;
 
 use super::session_lock;
-use crate::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
-use crate::transaction::{begin_in_unknown, begin_outermost, insist, transaction_depth};
+use crate::backend::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
+use crate::backend::transaction::{begin_in_unknown, begin_outermost, insist, transaction_depth};
 
 /// How long [`write_transaction`](crate::write_transaction) waits for other writers on a SQLite
 /// connection whose busy timeout is 0. As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).

@@ -6,12 +6,12 @@ use diesel::sqlite::Sqlite;
 
 use super::layout::affinity;
 use super::name;
-use crate::connection::DatabaseConnection;
-use crate::seed::ColumnVisitor;
-use crate::seed::column::{
+use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
 };
-use crate::values::JsonText;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::values::JsonText;
+use crate::seed::ColumnVisitor;
 
 /// The rowid by another name is given by SQLite where it is left out or NULL: a lone INTEGER
 /// key that has no index of its own, as descending ones and those WITHOUT ROWID have

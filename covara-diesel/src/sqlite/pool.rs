@@ -17,8 +17,8 @@ use r2d2::{CustomizeConnection, Pool};
 use super::checkin::{self, Events};
 use super::url::{database_url, file_path, is_private, may_create, without_creating};
 use super::{handle, private_file};
-use crate::connection::message;
-use crate::engine::{Engine, Fault};
+use crate::backend::connection::message;
+use crate::backend::engine::{Engine, Fault};
 use crate::pool::{PoolConfig, PoolDriver, PoolError, Prepared, recommended_pool_config};
 
 /// Opens or creates a SQLite database with the recommended settings.

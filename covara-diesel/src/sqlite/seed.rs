@@ -5,8 +5,8 @@ use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 
 use super::name;
-use crate::connection::DatabaseConnection;
-use crate::engine::SeedWay;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::SeedWay;
 
 #[derive(QueryableByName)]
 struct Clauses {

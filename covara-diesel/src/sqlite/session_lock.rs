@@ -10,7 +10,7 @@ use diesel::sql_types::Text;
 use fs4::{FileExt, TryLockError};
 
 use super::private_file;
-use crate::connection::SessionLock;
+use crate::backend::connection::SessionLock;
 
 #[derive(QueryableByName)]
 struct Database {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-use crate::dialect::Dialect;
+use crate::backend::dialect::Dialect;
 use crate::pool::PoolError;
 
 /// The path or `file:` URL for SQLite in what the user gave.

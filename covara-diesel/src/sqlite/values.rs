@@ -7,7 +7,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
-use crate::values::{Hidden, JsonText, Values};
+use crate::backend::values::{Hidden, JsonText, Values};
 
 impl ToSql<Text, Sqlite> for JsonText<&str> {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {

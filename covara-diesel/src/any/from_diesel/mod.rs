@@ -9,8 +9,8 @@ use diesel::connection::Connection;
 use diesel::result::Error;
 
 use super::backends::{Postgres, Sqlite};
-use crate::connection::message;
-use crate::engine::{Engine, Fault};
+use crate::backend::connection::message;
+use crate::backend::engine::{Engine, Fault};
 use crate::migrate::MigrateError;
 use crate::seed::{SeedError, outside};
 

@@ -6,7 +6,7 @@ use super::{Account, TokenCipher};
 use crate::auth::error::RowError;
 use crate::auth::secret::ProviderToken;
 use crate::auth::statement::{Fault, Reader, nullable_text, nullable_time, statements, text};
-use crate::engine::Engine;
+use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_accounts";
 

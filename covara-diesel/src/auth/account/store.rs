@@ -8,7 +8,7 @@ use super::{Account, AccountStore, TokenCipher};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::ProviderToken;
 use crate::auth::statement::{Bind, all, execute, first, storable, stored};
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 
 #[any_database]
 impl<K: TokenCipher> AccountStore<K> {

@@ -9,7 +9,7 @@ use crate::auth::error::AuthError;
 use crate::auth::json;
 use crate::auth::secret::ApiKeySecret;
 use crate::auth::statement::{Bind, storable, stored};
-use crate::engine::Engine;
+use crate::backend::engine::Engine;
 
 /// A row to be written.
 pub(super) struct NewRow<DB: Engine> {

@@ -9,7 +9,7 @@ use super::hash::{Hash, Stored, pretend, sha256_matches};
 use crate::auth::error::RowError;
 use crate::auth::secret::same;
 use crate::auth::statement::{Fault, Reader, nullable_json, nullable_time, statements, text, time};
-use crate::engine::Engine;
+use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_api_keys";
 

@@ -17,7 +17,7 @@ use crate::auth::clock;
 use crate::auth::error::{AuthError, Rejected, RowError};
 use crate::auth::secret::ApiKeySecret;
 use crate::auth::statement::{Bind, Bound, all, execute, execute_briefly, first, moment, stored};
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 
 impl ApiKeyStore {
     fn costly_matches(&self, text: &str, secret: &str) -> Result<bool, AuthError> {

@@ -9,8 +9,8 @@ use super::{Session, SessionStore};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::SessionId;
 use crate::auth::statement::{Bind, all, execute, moment};
-use crate::connection::DatabaseConnection;
-use crate::values::Values;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::values::Values;
 
 #[any_database]
 impl<T: DeserializeOwned> SessionStore<T> {

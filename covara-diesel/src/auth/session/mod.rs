@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use super::secret::SessionId;
-use crate::values::Hidden;
+use crate::backend::values::Hidden;
 pub use ids::SessionIds;
 
 /// Thirty days, as Auth.js has it, whose tables these are.

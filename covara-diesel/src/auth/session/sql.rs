@@ -10,7 +10,7 @@ use crate::auth::error::RowError;
 use crate::auth::json;
 use crate::auth::secret::SessionId;
 use crate::auth::statement::{Fault, Reader, nullable_text, statements, text, time};
-use crate::engine::Engine;
+use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_sessions";
 

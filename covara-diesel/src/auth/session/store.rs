@@ -18,9 +18,9 @@ use crate::auth::error::AuthError;
 use crate::auth::json;
 use crate::auth::secret::{SessionId, random_base64url};
 use crate::auth::statement::{Bind, all, execute, first, moment, storable, stored};
-use crate::connection::DatabaseConnection;
-use crate::engine::Engine;
-use crate::values::Values;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::Engine;
+use crate::backend::values::Values;
 
 /// 192 bits; OWASP's Session Management Cheat Sheet asks for 64 at least, and 128 is common.
 const ID_BYTES: usize = 24;

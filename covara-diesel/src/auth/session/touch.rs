@@ -13,9 +13,9 @@ use super::{Session, SessionStore};
 use crate::auth::clock;
 use crate::auth::error::AuthError;
 use crate::auth::statement::{Bind, Statement, execute, execute_briefly, moment, stored};
-use crate::connection::DatabaseConnection;
-use crate::engine::Engine;
-use crate::values::Values;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::Engine;
+use crate::backend::values::Values;
 
 #[any_database]
 impl<T: Serialize + DeserializeOwned> SessionStore<T> {

@@ -9,7 +9,7 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 
 use super::names::{FUNCTION_TITLE, Names};
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::postgres::layout::FUNCTION_VERSION;
 use crate::search::{Cause, Entry, Mending, Sql, integer, text};
 

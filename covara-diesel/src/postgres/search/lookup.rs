@@ -4,8 +4,8 @@ use diesel::pg::Pg;
 use serde_json::Value;
 
 use super::tables::quoted;
-use crate::connection::DatabaseConnection;
-use crate::engine::Stranger;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::table::Stranger;
 use crate::postgres::owners;
 use crate::search::{CATALOGUE, EntryRow, Home, SearchError, Sql, integer, text};
 

@@ -15,7 +15,7 @@ use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::search::{
     Batch, Bind, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
     SearchEngine, SearchError, Sql,

@@ -9,12 +9,12 @@ use diesel::pg::Pg;
 
 use super::tables::{lock, lock_key, quoted};
 use super::write;
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::transaction::Transaction;
 use crate::search::{
     BATCH, Entry, Guard, Noted, Patience, Refreshed, SearchEngine, SearchError, Sql, WatchedTable,
     integer, text,
 };
-use crate::transaction::Transaction;
 
 /// In milliseconds, how long a search waits for a lock that is held for a moment only, as by
 /// somebody who writes one of the documents.

@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 
 use super::lookup::{self, By};
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::search::{CATALOGUE, Entry, Kind, SearchError, Sql};
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The

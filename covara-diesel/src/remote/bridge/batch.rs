@@ -6,7 +6,7 @@ use diesel::connection::DebugQuery;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::Driver;
-use crate::connection::{BatchError, message};
+use crate::backend::connection::{BatchError, message};
 use crate::remote::sql::rows_apart;
 use crate::remote::value::Statement;
 

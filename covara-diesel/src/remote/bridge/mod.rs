@@ -25,7 +25,7 @@ use diesel::expression::QueryMetadata;
 use diesel::migration::MigrationConnection;
 use diesel::query_builder::{Query, QueryFragment, QueryId};
 use diesel::r2d2::R2D2Connection;
-use diesel::result::{ConnectionResult, Error, QueryResult};
+use diesel::result::{ConnectionResult, QueryResult};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{ConnectionError, RunQueryDsl};
 
@@ -33,10 +33,11 @@ use batch::{Batch, Together};
 use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
+use super::error::unsupported;
 use super::value::{Rows, Statement};
-use crate::connection::{BatchError, Begun, DatabaseConnection};
+use crate::backend::connection::{BatchError, Begun, DatabaseConnection};
+use crate::backend::transaction::{change_depth, transaction_depth};
 use crate::sqlite::BUSY_TIMEOUT;
-use crate::transaction::{change_depth, transaction_depth};
 
 /// A protocol to a remote server that speaks SQLite's SQL.
 pub trait Driver: Sized + Send + 'static {
@@ -518,9 +519,4 @@ fn without_secrets(url: &str) -> String {
 /// Diesel's error for a URL that cannot be used.
 pub(super) fn bad_url(reason: impl Into<String>) -> ConnectionError {
     ConnectionError::InvalidConnectionUrl(reason.into())
-}
-
-/// Diesel's error for what a connection cannot do.
-pub(super) fn unsupported(reason: &'static str) -> Error {
-    Error::QueryBuilderError(reason.into())
 }

@@ -11,10 +11,11 @@ use diesel::query_builder::QueryFragment;
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::Sqlite;
 
-use super::{Driver, RemoteConnection, unsupported};
-use crate::connection::DatabaseConnection;
+use super::{Driver, RemoteConnection};
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::transaction::{Transaction, change_depth};
+use crate::remote::error::unsupported;
 use crate::remote::value::Statement;
-use crate::transaction::{Transaction, change_depth};
 
 /// Keeps count of transactions and savepoints, under the names that Diesel gives them.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
 
-use super::bridge::{Driver, RemoteConnection, unsupported};
-use super::error::{malformed, not_of_protocol, statement_error};
+use super::bridge::{Driver, RemoteConnection};
+use super::error::{malformed, not_of_protocol, statement_error, unsupported};
 use super::http::Http;
 use super::sql::{Done, statements};
 use super::value::{Rows, Statement};

@@ -16,8 +16,8 @@ use super::bridge::{Driver, RemoteConnection};
 use super::error::malformed;
 use super::sql::{Done, Ending};
 use super::value::{Cells, Rows, Statement};
-use crate::connection::{Begun, message};
-use crate::engine::{Engine, Fault};
+use crate::backend::connection::{Begun, message};
+use crate::backend::engine::{Engine, Fault};
 use hrana::{Batch, Condition, Request, Step, Stmt};
 use stream::{Answer, Client};
 use transaction::{Over, Transaction, endings};
@@ -139,7 +139,7 @@ impl RemoteConnection<Libsql> {
     where
         E: From<Error>,
     {
-        let mut transaction = crate::transaction::Transaction::begin(self, |conn| {
+        let mut transaction = crate::backend::transaction::Transaction::begin(self, |conn| {
             conn.begin_by(BEGIN_TO_READ)?;
             Ok(Begun::default())
         })?;

@@ -3,7 +3,7 @@
 use diesel::result::QueryResult;
 
 use super::tokens::{Kind, Tokens};
-use crate::remote::bridge::unsupported;
+use crate::remote::error::unsupported;
 
 /// What a statement's text says, read once.
 #[derive(Debug, Clone, Default)]

@@ -10,6 +10,7 @@ pub(super) use facts::Ending;
 use facts::Numbers;
 pub(super) use facts::{Done, Facts};
 pub(super) use script::statements;
+pub(super) use tokens::MARK;
 use tokens::{Kind, Tokens};
 
 /// Rewrites each placeholder, given the position of its value, counted from 0.
@@ -26,9 +27,6 @@ pub(super) fn rewrite_placeholders(sql: &str, mut rewrite: impl FnMut(usize) -> 
     }
     written
 }
-
-/// The byte order mark, a space to SQLite wherever a token may begin.
-pub(super) const MARK: char = '\u{feff}';
 
 /// Makes spaces of byte order marks, which libSQL's own parser does not know.
 pub(super) fn without_marks(sql: &str) -> String {

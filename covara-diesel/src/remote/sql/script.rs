@@ -1,7 +1,6 @@
 //! Scripts in statements.
 
-use super::MARK;
-use super::tokens::{Kind, Tokens};
+use super::tokens::{Kind, MARK, Tokens};
 
 /// Where a statement is on its way to be the definition of a trigger, whose body has semicolons
 /// of its own: `[EXPLAIN [QUERY PLAN]] CREATE [TEMP | TEMPORARY] TRIGGER`.

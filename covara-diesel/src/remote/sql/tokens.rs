@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// The byte order mark, a space to SQLite wherever a token may begin.
+pub(in crate::remote) const MARK: char = '\u{feff}';
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Space,

@@ -2,11 +2,11 @@
 //! is all or nothing.
 
 use super::{Run, TableRun, execute};
-use crate::connection::{BatchError, DatabaseConnection};
+use crate::backend::connection::{BatchError, DatabaseConnection};
+use crate::backend::row::SeedRow;
 use crate::seed::error::{SeedError, known, outside};
 use crate::seed::insert::Ignored;
 use crate::seed::report::{SeedProgress, TableSummary};
-use crate::seed::row::SeedRow;
 use crate::seed::target::unquoted;
 
 /// How large a batch grows. D1 gives one 30 s

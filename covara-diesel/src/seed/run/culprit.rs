@@ -3,12 +3,12 @@
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::{TableRun, execute, nested};
-use crate::connection::{DatabaseConnection, message};
-use crate::engine::{Engine, Fault};
+use crate::backend::connection::{DatabaseConnection, message};
+use crate::backend::engine::{Engine, Fault};
+use crate::backend::row::SeedRow;
+use crate::backend::transaction::transaction_depth;
 use crate::seed::error::{SeedError, known};
 use crate::seed::insert::Ignored;
-use crate::seed::row::SeedRow;
-use crate::transaction::transaction_depth;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where

@@ -2,7 +2,7 @@
 
 use super::stage::STAGE_CHUNKS;
 use super::{Run, TableRun};
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::seed::{SeedError, SeedRow};
 
 /// How many bytes of a file a chunk takes, and one row more at most.

@@ -19,11 +19,11 @@ use culprit::another_try;
 use super::error::SeedError;
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
-use super::row::{SeedRow, Seedable};
 use super::target::{Target, unquoted};
-use crate::connection::{Begun, DatabaseConnection};
-use crate::engine::{Engine, SeedWay, Stage};
-use crate::transaction::Transaction;
+use crate::backend::connection::{Begun, DatabaseConnection};
+use crate::backend::engine::{Engine, SeedWay, Stage};
+use crate::backend::row::{SeedRow, TableRow};
+use crate::backend::transaction::Transaction;
 
 /// A seed inside its transaction.
 pub(crate) struct Run<'c, 'a, C> {
@@ -145,7 +145,7 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
 }
 
 /// One table's rows on their way in.
-pub(crate) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: Seedable> {
+pub(crate) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: TableRow> {
     run: &'t mut Run<'c, 'a, C>,
     target: Target,
     done: usize,

@@ -2,10 +2,10 @@
 
 use super::culprit::another_try;
 use super::{TableRun, nested};
-use crate::connection::DatabaseConnection;
-use crate::engine::{Engine, SeedWay};
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::engine::{Engine, SeedWay};
+use crate::backend::row::SeedRow;
 use crate::seed::error::SeedError;
-use crate::seed::row::SeedRow;
 
 /// How many chunks wait in a stage before they are inserted: a join with the table pays off
 /// the more, the more rows take part. A million by default, which wait on the server.

@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Double, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 
 use super::write::word_columns;
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::search::{
     Batch, ColumnValue, Documents, Entry, Guard, SearchEngine, Sql, batches, integer,
 };

@@ -7,7 +7,7 @@ use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 
 use super::tables::quoted;
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::search::{Cause, Entry, Mending, Sql, WatchedTable, integer, text};
 use crate::sqlite::name;
 

@@ -15,7 +15,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::search::{
     Batch, Bind, CATALOGUE, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
     SearchAdapter, SearchEngine, SearchError, Sql, WordSink,

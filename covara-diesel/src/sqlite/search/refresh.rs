@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::tables::quoted;
 use super::write::{Only, delete, write};
-use crate::connection::DatabaseConnection;
+use crate::backend::connection::DatabaseConnection;
 use crate::search::{
     BATCH, Entry, Noted, Patience, Refreshed, SearchError, Sql, WatchedTable, batches,
 };

@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use diesel::result::Error;
 use diesel::sqlite::Sqlite;
 
-use crate::connection::{DatabaseConnection, message};
+use crate::backend::connection::{DatabaseConnection, message};
 use crate::search::definition::MOST_SEARCHED;
 use crate::search::{CATALOGUE, Entry, EntryRow, Home, Kind, Sql, integer, text};
 

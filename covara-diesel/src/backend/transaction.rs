@@ -8,8 +8,8 @@ use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager}
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::result::Error;
 
-use crate::connection::{Begun, DatabaseConnection};
-use crate::typed::AnyDatabase;
+use crate::backend::connection::{Begun, DatabaseConnection};
+use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// How often is tried what a panic of an observer interrupts.

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Text};
 
-use crate::values::JsonText;
+use crate::backend::values::JsonText;
 /// A table as the database describes it.
 #[derive(Debug)]
 pub struct TableDescription {
@@ -153,7 +153,7 @@ pub enum ColumnValue {
 /// further arms follow for others.
 macro_rules! visit_value {
     ($value:expr, $visitor:expr, { $($more:tt)* }) => {
-        $crate::seed::column::visit_value!(@arms $value, $visitor, { $($more)* },
+        $crate::backend::column::visit_value!(@arms $value, $visitor, { $($more)* },
             SmallInt(SmallInt, i16), Integer(Integer, i32), BigInt(BigInt, i64),
             Float(Float, f32), Double(Double, f64), Bool(Bool, bool), Text(Text, String),
             Blob(Binary, Vec<u8>), Date(Date, chrono::NaiveDate), Time(Time, chrono::NaiveTime),

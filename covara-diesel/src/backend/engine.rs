@@ -5,12 +5,12 @@ use diesel::backend::Backend;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_migrations::EmbeddedMigrations;
 
-use crate::connection::{DatabaseConnection, message};
-use crate::dialect::Dialect;
-use crate::migrate::layout::TableLayout;
-use crate::seed::column::{ColumnValue, TableDescription};
-use crate::seed::{ColumnVisitor, SeedRow};
-use crate::values::Values;
+use crate::backend::column::{ColumnValue, TableDescription};
+use crate::backend::connection::{DatabaseConnection, message};
+use crate::backend::dialect::Dialect;
+use crate::backend::row::{ColumnVisitor, SeedRow};
+use crate::backend::table::{Stranger, TableLayout};
+use crate::backend::values::Values;
 
 /// What a database looks like to the migrator.
 #[derive(Debug, Default)]
@@ -23,25 +23,6 @@ pub struct Inspection {
     pub outdated: Vec<String>,
     /// Those of the internal tables and functions that there is no reason to trust.
     pub strangers: Vec<Stranger>,
-}
-
-/// A table or function that a role owns which there is no reason to trust.
-#[derive(Debug, Clone)]
-pub struct Stranger {
-    /// Name of the table, or of the function with `()` behind it.
-    pub table: String,
-    /// The role that owns it.
-    pub owner: String,
-}
-
-/// What a [`Stranger`] owns, as errors name it.
-pub(crate) fn what(name: &str) -> String {
-    let kind = if name.ends_with("()") {
-        "function"
-    } else {
-        "table"
-    };
-    format!("{kind} {name}")
 }
 
 /// Failures that mean the same on each engine and need their own advice.

@@ -1,12 +1,53 @@
 //! Tables as the code expects them and as the database has them.
 
+use std::fmt;
+
 use diesel::QueryableByName;
 use diesel::expression::Expression;
 use diesel::query_source::{Column, Table};
 use diesel::sql_types::{Bool, Integer, Nullable, Text};
 
-use super::status::ColumnMismatch;
-use crate::engine::Stranger;
+/// A column on which the code and the real table disagree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ColumnMismatch {
+    /// Name of the column.
+    pub column: String,
+    /// What the code expects.
+    pub expected: String,
+    /// What the database has.
+    pub found: String,
+}
+
+impl fmt::Display for ColumnMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            column,
+            expected,
+            found,
+        } = self;
+        write!(f, "column {column} should be {expected}, but is {found}")
+    }
+}
+
+/// A table or function that a role owns which there is no reason to trust.
+#[derive(Debug, Clone)]
+pub struct Stranger {
+    /// Name of the table, or of the function with `()` behind it.
+    pub table: String,
+    /// The role that owns it.
+    pub owner: String,
+}
+
+/// What a [`Stranger`] owns, as errors name it.
+pub(crate) fn what(name: &str) -> String {
+    let kind = if name.ends_with("()") {
+        "function"
+    } else {
+        "table"
+    };
+    format!("{kind} {name}")
+}
 
 /// A column, as far as it matters for reading and writing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +85,7 @@ impl TableLayout {
     /// The columns on which the code and the real table disagree.
     ///
     /// A column the code does not know is fine as long as rows can be inserted without it.
-    pub(super) fn mismatches(&self, real: &Self) -> Vec<ColumnMismatch> {
+    pub(crate) fn mismatches(&self, real: &Self) -> Vec<ColumnMismatch> {
         let expected = self.columns.iter().filter_map(|expected| {
             let found = real.columns.iter().find(|c| c.name == expected.name);
             let fits = found.is_some_and(|found| {
@@ -137,7 +178,7 @@ where
 /// The internal tables of a schema module as the engine `$engine` has them.
 macro_rules! expected_tables {
     ($engine:ty, $schema:path) => {{
-        use $crate::migrate::layout::of_table;
+        use $crate::backend::table::of_table;
         use $schema::{auth_accounts, auth_api_keys, auth_sessions, auth_verification_tokens};
 
         [

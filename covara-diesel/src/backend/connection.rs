@@ -9,8 +9,8 @@ use diesel::r2d2::R2D2Connection;
 use diesel::result::Error;
 use r2d2::{ManageConnection, PooledConnection};
 
-use crate::engine::Engine;
-use crate::transaction::{Transaction, count_nothing, transaction_depth};
+use crate::backend::engine::Engine;
+use crate::backend::transaction::{Transaction, count_nothing, transaction_depth};
 
 /// How a transaction was begun, which its end must know.
 #[doc(hidden)]

@@ -2,9 +2,9 @@
 
 use diesel::Connection;
 
-use crate::connection::DatabaseConnection;
-use crate::dialect::Dialect;
-use crate::engine::Engine;
+use crate::backend::connection::DatabaseConnection;
+use crate::backend::dialect::Dialect;
+use crate::backend::engine::Engine;
 
 /// What this library's functions take: a connection of one backend, or one that turns out to
 /// be of one when it is asked, as [`AnyConnection`](crate::AnyConnection) does.

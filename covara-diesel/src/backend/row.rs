@@ -1,0 +1,106 @@
+//! Rows as values for the columns of a table.
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::expression::{AsExpression, TypedExpressionType};
+use diesel::query_builder::QueryFragment;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, Nullable, SqlType, Text};
+
+/// A row of a table; derived with [`Seedable`](crate::Seedable).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not seedable",
+    label = "needs `#[derive(Seedable)]`"
+)]
+pub trait TableRow: Sized {
+    /// The `table!` that the rows go to.
+    #[doc(hidden)]
+    type Table: Default + diesel::Table;
+    /// Identifies the insert statement among all that a connection caches: table and
+    /// columns decide the SQL, nothing else does.
+    #[doc(hidden)]
+    type Key: 'static;
+    /// The row with what had to be converted for `serialize_as`.
+    #[doc(hidden)]
+    type Row<'r>
+    where
+        Self: 'r;
+
+    /// Whether table and columns follow from the type.
+    #[doc(hidden)]
+    const STATIC: bool = true;
+
+    #[doc(hidden)]
+    fn columns(names: &mut Vec<&'static str>);
+
+    #[doc(hidden)]
+    fn row(&self) -> Self::Row<'_>;
+}
+
+/// A [`Seedable`](crate::Seedable) whose columns the backend `DB` can store.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be seeded on `{DB}`",
+    note = "derive it with `#[derive(Seedable)]`; a field's type must be storable in its column on this backend"
+)]
+pub trait SeedRow<DB: Backend>: TableRow<Table: QueryFragment<DB>> {
+    /// Shows each column's value to `visitor`, in the order of the columns.
+    #[doc(hidden)]
+    fn visit<'b, V>(row: &'b Self::Row<'_>, visitor: &mut V) -> QueryResult<()>
+    where
+        V: ColumnVisitor<'b, DB>;
+}
+
+/// Takes the values of a row one by one.
+#[doc(hidden)]
+pub trait ColumnVisitor<'b, DB: Backend> {
+    fn column<ST, U>(&mut self, value: &'b U) -> QueryResult<()>
+    where
+        DB: HasSqlType<ST>,
+        U: ToSql<ST, DB> + ?Sized;
+
+    /// A text that the server is to read as `sql_type`, for types that Diesel has not.
+    fn cast(&mut self, value: &'b Option<String>, sql_type: &str) -> QueryResult<()>
+    where
+        DB: HasSqlType<Nullable<Text>>,
+        Option<String>: ToSql<Nullable<Text>, DB>,
+    {
+        let _ = sql_type;
+        self.column::<Nullable<Text>, _>(value)
+    }
+
+    /// A text that an SQL function makes the value of.
+    fn call(&mut self, function: &str, value: &'b String) -> QueryResult<()>
+    where
+        DB: HasSqlType<Text>,
+        String: ToSql<Text, DB>,
+    {
+        let _ = function;
+        self.column::<Text, _>(value)
+    }
+}
+
+/// What the derive asks of a field's type, with a message that says so.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a column of the SQL type `{ST}`",
+    label = "does not fit its column"
+)]
+pub trait FitsColumn<ST> {}
+
+#[diagnostic::do_not_recommend]
+impl<T, ST> FitsColumn<ST> for T
+where
+    T: AsExpression<ST>,
+    ST: SqlType + TypedExpressionType,
+{
+}
+
+/// What the derive asks of the table of a field with `embed`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a row of `{Self}` cannot be embedded in a row of `{Table}`",
+    label = "is of another table"
+)]
+pub trait SameTable<Table> {}
+
+impl<Table> SameTable<Table> for Table {}
