@@ -2,7 +2,7 @@
 //! for an answer ends in time with an error, and the pool is healthy afterwards.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use covara_diesel::auth::{NewSession, SessionStore};
 use covara_diesel::pool::{self, PoolConfig, PoolDriver, recommended_pool_config};
@@ -59,8 +59,9 @@ const JOBS: [(&str, Job); 5] = [
     }),
 ];
 
-fn prepare(pool: &PgPool) {
-    let mut conn = pool.get().unwrap();
+/// On a connection without time-outs, which a busy machine could meet.
+fn prepare(url: &str) {
+    let mut conn = PgConnection::establish(url).unwrap();
     auto_migrate(&mut conn).unwrap();
     conn.batch_execute(numbers::CREATE).unwrap();
     let definition = IndexDefinition::new().field("title", Field::text());
@@ -72,13 +73,13 @@ fn prepare(pool: &PgPool) {
 /// Every connection that the pool hands out answers.
 fn assert_healthy(pool: &PgPool) {
     let healthy = pool.clone();
-    within(Duration::from_secs(20), "the pool's recovery", move || {
-        let end = std::time::Instant::now() + Duration::from_secs(15);
+    within(Duration::from_secs(70), "the pool's recovery", move || {
+        let end = Instant::now() + Duration::from_secs(60);
         let mut held = Vec::new();
         while held.len() < healthy.max_size() as usize {
             match healthy.get() {
                 Ok(conn) => held.push(conn),
-                Err(error) => assert!(std::time::Instant::now() < end, "{error}"),
+                Err(error) => assert!(Instant::now() < end, "{error}"),
             }
         }
         for conn in &mut held {
@@ -133,7 +134,7 @@ fn checking_out_from_a_stopped_server_ends_in_time() {
     let mut config = hasty(PoolDriver::Postgres);
     config.silence_timeout = None;
     let pool = pool::postgres_with(server.url(), PoolDriver::Postgres, &config).unwrap();
-    prepare(&pool);
+    prepare(&server.url());
     checking_out_ends(&pool, || server.freeze(), || server.thaw());
 }
 
@@ -142,7 +143,7 @@ fn everything_on_a_stopped_server_ends_in_time() {
     let server = PostgresServer::start(&[], |_| ());
     let config = hasty(PoolDriver::Postgres);
     let pool = pool::postgres_with(server.url(), PoolDriver::Postgres, &config).unwrap();
-    prepare(&pool);
+    prepare(&server.url());
     jobs_end(&pool, || server.freeze(), || server.thaw());
 }
 
@@ -152,7 +153,7 @@ fn everything_on_a_stopped_server_behind_tls_ends_in_time() {
     let url = format!("{}?sslmode=require", server.url());
     let config = hasty(PoolDriver::Postgres);
     let pool = pool::postgres_with(&url, PoolDriver::Postgres, &config).unwrap();
-    prepare(&pool);
+    prepare(&url);
     jobs_end(&pool, || server.freeze(), || server.thaw());
     checking_out_ends(&pool, || server.freeze(), || server.thaw());
 }
@@ -164,7 +165,7 @@ fn everything_through_a_stopped_pooler_ends_in_time() {
     let config = hasty(PoolDriver::Hyperdrive);
     let url = pooler.url(&server.url());
     let pool = pool::postgres_with(&url, PoolDriver::Hyperdrive, &config).unwrap();
-    prepare(&pool);
+    prepare(&url);
     jobs_end(&pool, || pooler.freeze(), || pooler.thaw());
     checking_out_ends(&pool, || pooler.freeze(), || pooler.thaw());
 }
@@ -178,7 +179,7 @@ fn everything_on_a_stopped_server_behind_a_pooler_ends_in_time() {
     config.statement_timeout = Some(Duration::from_secs(2));
     let url = pooler.url(&server.url());
     let pool = pool::postgres_with(&url, PoolDriver::Hyperdrive, &config).unwrap();
-    prepare(&pool);
+    prepare(&url);
     jobs_end(&pool, || server.freeze(), || server.thaw());
     checking_out_ends(&pool, || server.freeze(), || server.thaw());
 }
@@ -195,7 +196,7 @@ fn everything_over_a_socket_of_the_file_system_ends_in_time() {
         .collect();
     let config = hasty(PoolDriver::Postgres);
     let pool = pool::postgres_with(&url, PoolDriver::Postgres, &config).unwrap();
-    prepare(&pool);
+    prepare(&url);
     // Many are made at once.
     thread::scope(|scope| {
         let held: Vec<_> = (0..pool.max_size())
@@ -226,7 +227,7 @@ fn a_stopped_process_of_the_server_ends_its_statement() {
     config.statement_timeout = Some(Duration::from_secs(1));
     config.check_out_timeout = Some(Duration::from_millis(500));
     let pool = pool::postgres_with(server.url(), PoolDriver::Postgres, &config).unwrap();
-    prepare(&pool);
+    prepare(&server.url());
     let mut held = pool.get().unwrap();
     let process = diesel::sql_query("SELECT pg_backend_pid() AS id");
     let id = process
@@ -248,11 +249,11 @@ fn a_stopped_process_of_the_server_ends_its_statement() {
 fn a_long_statement_of_a_server_that_answers_goes_on() {
     let server = PostgresServer::start(&[], |_| ());
     let mut config = hasty(PoolDriver::Postgres);
-    config.silence_timeout = Some(Duration::from_millis(100));
+    config.silence_timeout = Some(Duration::from_secs(1));
     let pool = pool::postgres_with(server.url(), PoolDriver::Postgres, &config).unwrap();
     let mut conn = pool.get().unwrap();
-    conn.batch_execute("SELECT pg_sleep(2)").unwrap();
-    conn.transaction(|conn| conn.batch_execute("SELECT pg_sleep(1)"))
+    conn.batch_execute("SELECT pg_sleep(4)").unwrap();
+    conn.transaction(|conn| conn.batch_execute("SELECT pg_sleep(2)"))
         .unwrap();
     // The server's own time-out has the first word.
     config.statement_timeout = Some(Duration::from_millis(300));
@@ -272,7 +273,7 @@ fn everything_on_a_stopped_pglite_ends_in_time() {
     let mut config = hasty(PoolDriver::Pglite);
     config.check_out_timeout = None;
     let pool = pool::postgres_with(server.url(), PoolDriver::Pglite, &config).unwrap();
-    prepare(&pool);
+    prepare(&server.url());
     for (what, job) in JOBS {
         let mut conn = pool.get().unwrap();
         server.freeze();
