@@ -70,6 +70,11 @@ fn prepare(url: &str) {
         .unwrap();
 }
 
+/// A connection, however long a busy machine needs to make one.
+fn got(pool: &PgPool) -> Pooled {
+    pool.get_timeout(Duration::from_secs(60)).unwrap()
+}
+
 /// Every connection that the pool hands out answers.
 fn assert_healthy(pool: &PgPool) {
     let healthy = pool.clone();
@@ -93,7 +98,7 @@ fn assert_healthy(pool: &PgPool) {
 
 /// Jobs that run on connections which were checked out before, each at the same time.
 fn jobs_end(pool: &PgPool, freeze: impl FnOnce(), thaw: impl FnOnce()) {
-    let held: Vec<_> = JOBS.iter().map(|_| pool.get().unwrap()).collect();
+    let held: Vec<_> = JOBS.iter().map(|_| got(pool)).collect();
     freeze();
     let jobs: Vec<_> = JOBS
         .iter()
@@ -112,7 +117,7 @@ fn jobs_end(pool: &PgPool, freeze: impl FnOnce(), thaw: impl FnOnce()) {
 
 /// A full pool of idle connections, and nobody who answers.
 fn checking_out_ends(pool: &PgPool, freeze: impl FnOnce(), thaw: impl FnOnce()) {
-    let held: Vec<_> = (0..pool.max_size()).map(|_| pool.get().unwrap()).collect();
+    let held: Vec<_> = (0..pool.max_size()).map(|_| got(pool)).collect();
     drop(held);
     freeze();
     for _ in 0..2 {
@@ -200,7 +205,7 @@ fn everything_over_a_socket_of_the_file_system_ends_in_time() {
     // Many are made at once.
     thread::scope(|scope| {
         let held: Vec<_> = (0..pool.max_size())
-            .map(|_| scope.spawn(|| pool.get().unwrap()))
+            .map(|_| scope.spawn(|| got(&pool)))
             .collect();
         let held: Vec<_> = held.into_iter().map(|got| got.join().unwrap()).collect();
         drop(held);
@@ -228,7 +233,7 @@ fn a_stopped_process_of_the_server_ends_its_statement() {
     config.check_out_timeout = Some(Duration::from_millis(500));
     let pool = pool::postgres_with(server.url(), PoolDriver::Postgres, &config).unwrap();
     prepare(&server.url());
-    let mut held = pool.get().unwrap();
+    let mut held = got(&pool);
     let process = diesel::sql_query("SELECT pg_backend_pid() AS id");
     let id = process
         .get_result::<Process>(&mut held)
@@ -251,14 +256,14 @@ fn a_long_statement_of_a_server_that_answers_goes_on() {
     let mut config = hasty(PoolDriver::Postgres);
     config.silence_timeout = Some(Duration::from_secs(1));
     let pool = pool::postgres_with(server.url(), PoolDriver::Postgres, &config).unwrap();
-    let mut conn = pool.get().unwrap();
+    let mut conn = got(&pool);
     conn.batch_execute("SELECT pg_sleep(4)").unwrap();
     conn.transaction(|conn| conn.batch_execute("SELECT pg_sleep(2)"))
         .unwrap();
     // The server's own time-out has the first word.
     config.statement_timeout = Some(Duration::from_millis(300));
     let pool = pool::postgres_with(server.url(), PoolDriver::Postgres, &config).unwrap();
-    let mut conn = pool.get().unwrap();
+    let mut conn = got(&pool);
     let error = conn
         .batch_execute("SELECT pg_sleep(60)")
         .unwrap_err()
@@ -275,7 +280,7 @@ fn everything_on_a_stopped_pglite_ends_in_time() {
     let pool = pool::postgres_with(server.url(), PoolDriver::Pglite, &config).unwrap();
     prepare(&server.url());
     for (what, job) in JOBS {
-        let mut conn = pool.get().unwrap();
+        let mut conn = got(&pool);
         server.freeze();
         let failed = within(IN_TIME, what, move || job(&mut conn));
         server.thaw();
