@@ -1,5 +1,6 @@
 //! Transactions: what a panic leaves, those begun by SQL, and those that read and then write.
 
 mod panics;
+mod pooled;
 mod unknown;
 mod write;
