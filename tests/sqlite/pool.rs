@@ -159,6 +159,26 @@ fn what_cannot_be_opened_is_told_apart() {
         .unwrap();
 }
 
+/// SQLite itself does not wait for a writer when a file gets its WAL.
+#[test]
+fn a_file_that_another_writes_to_is_waited_for() {
+    let db = TestDb::new();
+    let mut writer = SqliteConnection::establish(&db.url()).unwrap();
+    let begin = "CREATE TABLE t (id INTEGER); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)";
+    writer.batch_execute(begin).unwrap();
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            let mut config = recommended_pool_config(PoolDriver::Sqlite);
+            config.busy_timeout = Duration::from_secs(120);
+            pool::sqlite_with(db.url(), &config).map(drop)
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!opening.is_finished(), "{:?}", opening.join());
+        writer.batch_execute("COMMIT").unwrap();
+        opening.join().unwrap().unwrap();
+    });
+}
+
 #[test]
 fn urls_name_the_same_file() {
     let spaced = tempfile::tempdir().unwrap();

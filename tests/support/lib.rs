@@ -5,6 +5,7 @@ pub mod boot;
 pub mod bounded;
 pub mod bounds;
 pub mod cities;
+pub mod cpu;
 pub mod d1;
 pub mod fault_proxy;
 pub mod http;

@@ -96,6 +96,9 @@ fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
 fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
     use covara_diesel::search::PostgresFts;
 
+    if job == "few-descriptors" {
+        return connect_with_few_descriptors(url);
+    }
     if pooled {
         let named = pool::PoolDriver::from_url(url)?;
         let driver = match named {
@@ -106,6 +109,32 @@ fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
         return work(&mut pool.get()?, &PostgresFts, job);
     }
     work(&mut support::postgres::connect(url)?, &PostgresFts, job)
+}
+
+/// Tries to open a pool with 0 to 7 free descriptors, and says with which numbers it could.
+#[cfg(feature = "postgres")]
+fn connect_with_few_descriptors(url: &str) -> Outcome {
+    use diesel::connection::SimpleConnection;
+    use rustix::process::{Resource, Rlimit, setrlimit};
+
+    let few = Rlimit {
+        current: Some(64),
+        maximum: Some(64),
+    };
+    setrlimit(Resource::Nofile, few)?;
+    let mut connected = Vec::new();
+    for free in 0..8 {
+        let open = || std::fs::File::open("/dev/null").ok();
+        let mut held: Vec<_> = std::iter::from_fn(open).collect();
+        held.truncate(held.len() - free);
+        let mut config = pool::recommended_pool_config(pool::PoolDriver::Postgres);
+        config.max_size = 1;
+        if let Ok(pool) = pool::postgres_with(url, pool::PoolDriver::Postgres, &config) {
+            pool.get()?.batch_execute("SELECT 1")?;
+            connected.push(free);
+        }
+    }
+    Ok(format!("{connected:?}"))
 }
 
 #[cfg(not(feature = "postgres"))]

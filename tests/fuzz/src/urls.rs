@@ -33,7 +33,8 @@ fn postgres(url: &str) {
 fn sqlite(given: &str) {
     let (schema, table) = given.split_once('\n').unwrap_or((given, given));
     let quoted = library::quoted(Some(schema), table);
-    let _ = library::parts(&quoted);
+    let parts = (Some(schema.to_owned()), table.to_owned());
+    assert_eq!(library::parts(&quoted), parts, "{given:?}");
 
     let Some(url) = library::database_url(given) else {
         return;

@@ -1,9 +1,12 @@
 //! What the time of a refused check tells, and what it costs.
 
-use std::time::{Duration, Instant};
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
 
 use covara_diesel::auth::{ApiKeyStore, NewApiKey, Rejected};
-use diesel::connection::SimpleConnection;
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
+use diesel::prelude::*;
+use support::cpu;
 
 use super::migrated;
 use crate::backend::{self, Conn};
@@ -19,26 +22,16 @@ fn add_covaras_key(conn: &mut Conn) {
     .unwrap();
 }
 
-/// The median time of `work`, by turns with another.
-fn medians(rounds: usize, mut work: [&mut dyn FnMut(); 2]) -> [Duration; 2] {
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..rounds {
-        for (work, times) in work.iter_mut().zip(&mut times) {
-            let begun = Instant::now();
-            work();
-            times.push(begun.elapsed());
-        }
-    }
-    times.map(|mut times| {
-        times.sort();
-        times[rounds / 2]
-    })
+fn refuse(store: &ApiKeyStore, conn: &mut Conn, key: &str) {
+    let refused = store.verify(conn, key);
+    assert!(matches!(refused, Err(Rejected::NotFound)), "{refused:?}");
 }
 
-/// The bench measures finely; here what would be seen from afar.
+/// The bench measures finely; here what would be seen from afar: other statements, and other
+/// work of the processor's.
 #[test]
 fn time_does_not_tell_which_ids_exist() {
-    let (db, mut conn) = migrated();
+    let (_db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     let (secret, key) = store
         .create(&mut conn, NewApiKey::new("ada", "CI"))
@@ -48,23 +41,31 @@ fn time_does_not_tell_which_ids_exist() {
         format!("{}.{tail}", key.id),
         format!("0123456789abcdef.{tail}"),
     );
-    let mut other = db.connect();
-    let [wrong, unknown] = medians(
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let sql = query.to_string();
+            let (sql, _) = sql.split_once(" -- binds").unwrap_or((&sql, ""));
+            seen.lock().unwrap().push(sql.to_owned());
+        }
+    });
+    let mut statements = |key| {
+        refuse(&store, &mut conn, key);
+        std::mem::take(&mut *asked.lock().unwrap())
+    };
+    let of_wrong = statements(&wrong);
+    assert_eq!(of_wrong.len(), 1, "{of_wrong:?}");
+    assert_eq!(of_wrong, statements(&unknown));
+
+    conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+    let conn = RefCell::new(conn);
+    let [wrong, unknown] = cpu::medians(
         1001,
-        [
-            &mut || {
-                assert!(matches!(
-                    store.verify(&mut conn, &wrong),
-                    Err(Rejected::NotFound)
-                ))
-            },
-            &mut || {
-                assert!(matches!(
-                    store.verify(&mut other, &unknown),
-                    Err(Rejected::NotFound)
-                ))
-            },
-        ],
+        [&wrong, &unknown]
+            .map(|key| || refuse(&store, &mut conn.borrow_mut(), key))
+            .each_mut()
+            .map(|work| work as &mut dyn FnMut()),
     );
     let ratio = wrong.as_secs_f64() / unknown.as_secs_f64();
     assert!(
@@ -76,38 +77,25 @@ fn time_does_not_tell_which_ids_exist() {
 /// A costly hash is computed for nobody who does not know its id, and for a right key once.
 #[test]
 fn costly_hashes_are_computed_for_their_own_ids_only() {
-    let (db, mut conn) = migrated();
+    let (_db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     add_covaras_key(&mut conn);
-    let refused = |conn: &mut Conn, key: &str| {
-        let refused = store.verify(conn, key);
-        assert!(matches!(refused, Err(Rejected::NotFound)), "{refused:?}");
-    };
     let right = "4a8bcc227b8c7106.jfjp7lA20JwppptKlrwQ-wQ2Rv9c1jGD";
     // Meets the hash, and remembers the key.
     assert_eq!(store.verify(&mut conn, right).unwrap().name, "old");
-    let mut other = db.connect();
-    let [wrong, unknown] = medians(
-        5,
-        [
-            &mut || refused(&mut conn, "4a8bcc227b8c7106.wrong"),
-            // The row next to it is the one with the costly hash.
-            &mut || refused(&mut other, "0123456789abcdef.wrong"),
-        ],
+    let cell = RefCell::new(conn);
+    let mut wrong = || refuse(&store, &mut cell.borrow_mut(), "4a8bcc227b8c7106.wrong");
+    // The row next to it is the one with the costly hash.
+    let mut unknown = || refuse(&store, &mut cell.borrow_mut(), "0123456789abcdef.wrong");
+    let mut again = || assert!(store.verify(&mut *cell.borrow_mut(), right).is_ok());
+    let [costly, cheap] = cpu::medians(5, [&mut wrong, &mut unknown]);
+    assert!(cheap < costly / 3, "wrong {costly:?}, unknown {cheap:?}");
+    let [costly, cheap] = cpu::medians(5, [&mut wrong, &mut again]);
+    assert!(
+        cheap < costly / 3,
+        "wrong {costly:?}, right again {cheap:?}"
     );
-    assert!(unknown < wrong / 3, "wrong {wrong:?}, unknown {unknown:?}");
-    let [wrong, again] = medians(
-        5,
-        [
-            &mut || refused(&mut conn, "4a8bcc227b8c7106.wrong"),
-            &mut || assert!(store.verify(&mut other, right).is_ok()),
-        ],
-    );
-    assert!(again < wrong / 3, "wrong {wrong:?}, right again {again:?}");
 
     let cheap_only = ApiKeyStore::new().scrypt(false);
-    assert!(matches!(
-        cheap_only.verify(&mut conn, right),
-        Err(Rejected::NotFound)
-    ));
+    refuse(&cheap_only, &mut cell.borrow_mut(), right);
 }

@@ -25,8 +25,8 @@ fn due(conn: &mut Conn, ids: SessionIds) -> (SessionStore, Session) {
 
 const ALL: [SessionIds; 3] = [SessionIds::Hashed, SessionIds::Plain, SessionIds::Migrating];
 
-/// Far more than it takes, and less than anybody's busy time-out.
-const SOON: Duration = Duration::from_secs(4);
+/// Far more than it takes, and far less than a reader waits for writers here.
+const SOON: Duration = Duration::from_secs(40);
 
 fn find_soon(store: &SessionStore, conn: &mut Conn, session: &Session) {
     let begun = Instant::now();

@@ -94,6 +94,40 @@ fn scripts_without_spaces_are_found_by_any_part() {
     assert_eq!(found(conn, "民人"), [""; 0]);
 }
 
+/// Signs beyond ASCII are no part of a word, whatever script they belong to.
+#[test]
+fn signs_of_all_scripts_end_words() {
+    let (_db, mut conn) = index_of(&IndexDefinition::new().field("body", Field::text()));
+    let conn = &mut conn;
+    let documents = [
+        ("dash", "naïve—approach"),
+        ("quotes", "„Größe“«œuvre»"),
+        ("ellipsis", "déjà…vu"),
+        ("emoji", "café🗝thé"),
+        ("kana", "スター・ウォーズ"),
+        ("thai", "ราคา฿บาท"),
+    ];
+    for (id, body) in documents {
+        Fts.index(conn, "docs", id, &json!({"body": body})).unwrap();
+    }
+    for (query, id) in [
+        ("naive", "dash"),
+        ("approach", "dash"),
+        ("große", "quotes"),
+        ("œuvre", "quotes"),
+        ("vu", "ellipsis"),
+        ("thé", "emoji"),
+        ("ウォーズ", "kana"),
+        ("บาท", "thai"),
+    ] {
+        assert_eq!(found(conn, query), [id], "{query}");
+    }
+    // A sign alone is no word that could be found.
+    for query in ["—", "“", "…", "・", "฿"] {
+        assert_eq!(found(conn, query), [""; 0], "{query}");
+    }
+}
+
 #[test]
 fn languages_of_each_field_are_their_own() {
     let definition = Language::all().fold(IndexDefinition::new(), |definition, language| {

@@ -56,8 +56,8 @@ fn labelled(count: i64, panics_at: i64) -> Vec<Labelled> {
         .collect()
 }
 
-pub(super) fn depth(conn: &mut Conn) -> u32 {
-    let status = <Conn as Connection>::TransactionManager::transaction_manager_status_mut(conn);
+pub(super) fn depth<C: Connection>(conn: &mut C) -> u32 {
+    let status = C::TransactionManager::transaction_manager_status_mut(conn);
     let depth = status.transaction_depth().expect("a manager that works");
     depth.map_or(0, std::num::NonZero::get)
 }

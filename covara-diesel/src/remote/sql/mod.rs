@@ -91,6 +91,16 @@ mod tests {
             ]
         );
         assert!(statements(" ; -- nothing\n").is_empty());
+        // No trigger's definition, as SQLite says of each.
+        for head in [
+            "EXPLAIN QUERY",
+            "EXPLAIN QUERY WHAT",
+            "EXPLAIN PLAN",
+            "QUERY PLAN",
+        ] {
+            let script = format!("{head} CREATE TRIGGER t; SELECT 1");
+            assert_eq!(statements(&script).len(), 2, "{script}");
+        }
         assert_eq!(statements("SELECT 'open; "), ["SELECT 'open; "]);
     }
 

@@ -7,6 +7,11 @@ fn quoted_names_are_split_again() {
         (Some("main"), "t"),
         (Some("a`b"), "c`d"),
         (None, "a.b"),
+        (None, "a`.`b"),
+        (Some("a`.`b"), "c`.`d"),
+        (Some("a`"), "`.b"),
+        (Some(""), ""),
+        (None, "`"),
         (None, "é \" '"),
     ] {
         let quoted = quoted(schema, table);
