@@ -145,6 +145,10 @@
 //! to index, all rights on them and `SELECT` on the table. Where row-level security hides rows
 //! from a role, it does not index.
 //!
+//! `follow` looks for a table that is named without a schema in the `search_path` on PostgreSQL, and
+//! in the schema `main` on SQLite, temporary tables aside. From then on the rows are read from the
+//! table that the triggers are on, whatever else is called so in a connection.
+//!
 //! On PostgreSQL all of an index is in one schema, that of the first `__covara_search_indexes` in
 //! the `search_path`, or the first schema of the path. Where everybody may create tables in it,
 //! they must belong to a role that there is a reason to trust; see

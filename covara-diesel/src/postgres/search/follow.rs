@@ -8,7 +8,7 @@
 use diesel::QueryResult;
 use diesel::pg::Pg;
 
-use super::names::{FUNCTION_TITLE, FUNCTION_VERSION, Names};
+use super::names::{FUNCTION_TITLE, FUNCTION_VERSION, Names, table_oid};
 use crate::connection::DatabaseConnection;
 use crate::search::{Cause, Entry, Mending, Sql, integer, text};
 
@@ -21,18 +21,11 @@ pub(super) fn protect(entry: &Entry) -> Vec<Sql<'static>> {
 }
 
 pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-    let Some(Names {
-        notes, table, key, ..
-    }) = Names::of(entry)
-    else {
-        return Vec::new();
-    };
-    vec![
-        Sql::once(format!(
-            "INSERT INTO {notes} (key) SELECT t.{key} FROM {table} AS t WHERE t.{key} IS NOT NULL"
-        )),
-        Sql::once(format!("INSERT INTO {notes} (key) VALUES (NULL)")),
-    ]
+    let names = Names::of(entry);
+    names
+        .map(|names| Sql::once(names.noting()))
+        .into_iter()
+        .collect()
 }
 
 pub(super) fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
@@ -95,10 +88,7 @@ pub(super) fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let mut sql = Sql::new();
-    sql.push("SELECT 1 WHERE pg_catalog.to_regclass(")
-        .bind(table.to_owned());
-    sql.push(") IS NOT NULL");
-    let mut rows = conn.load(sql)?;
+    let table = table_oid(table);
+    let mut rows = conn.load(Sql::once(format!("SELECT 1 WHERE {table} IS NOT NULL")))?;
     Ok(rows.next().transpose()?.is_some())
 }

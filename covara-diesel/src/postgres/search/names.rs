@@ -1,6 +1,5 @@
 //! The SQL of what has writes to a table noted.
 
-use super::tables::quoted;
 use crate::search::{CATALOGUE, Entry, WatchedTable};
 
 /// The oid of the type that trigger functions return.
@@ -76,12 +75,38 @@ fn literal(text: &str) -> String {
     }
 }
 
+fn relation(sql: &str) -> String {
+    format!("CAST(pg_catalog.to_regclass({}) AS oid)", literal(sql))
+}
+
+/// The oid of a table given as SQL, by a query: without a schema the first one in the schemas of the
+/// `search_path`, temporary tables aside, which are nobody else's.
+pub(super) fn table_oid(table: &str) -> String {
+    let mut is_quoted = false;
+    let has_schema = table.chars().any(|c| {
+        is_quoted ^= c == '"';
+        c == '.' && !is_quoted
+    });
+    if has_schema {
+        return relation(table);
+    }
+    format!(
+        "(SELECT c.oid FROM pg_catalog.unnest(pg_catalog.current_schemas(false))
+              WITH ORDINALITY AS s (name, place)
+          JOIN pg_catalog.pg_class AS c ON c.oid = CAST(pg_catalog.to_regclass(
+              pg_catalog.format('%I.%s', s.name, {})) AS oid)
+          WHERE c.relpersistence <> 't' ORDER BY s.place LIMIT 1)",
+        literal(table)
+    )
+}
+
 /// What the SQL here is made of. Everything of the index is named with its schema, which is that
 /// of its documents; see [`owners`](crate::postgres::owners) for why functions of the server's
 /// are, too, and why types are written out.
+#[derive(Clone)]
 pub(super) struct Names {
     /// The notes as SQL, without their schema, and in other forms.
-    pub(super) notes: String,
+    notes: String,
     notes_name: String,
     notes_oid: String,
     documents_oid: String,
@@ -89,20 +114,17 @@ pub(super) struct Names {
     function_literal: String,
     function: String,
     pub(super) function_oid: String,
-    /// The followed table, as SQL and as a literal of it.
-    pub(super) table: String,
+    /// The followed table as a literal of SQL.
     table_literal: String,
     /// Its oid.
     root: String,
-    /// The key, as SQL and as a literal.
-    pub(super) key: String,
+    /// The key as a literal.
     key_literal: String,
 }
 
 impl Names {
     pub(super) fn of(entry: &Entry) -> Option<Self> {
         let WatchedTable { table, key, .. } = entry.definition.table.as_ref()?;
-        let relation = |sql: &str| format!("CAST(pg_catalog.to_regclass({}) AS oid)", literal(sql));
         let notes = entry.notes();
         let function = format!("{notes}_write");
         Some(Self {
@@ -116,12 +138,56 @@ impl Names {
             ),
             function,
             notes,
-            table: table.clone(),
             table_literal: literal(table),
-            root: relation(table),
-            key: quoted(key),
+            root: table_oid(table),
             key_literal: literal(key),
         })
+    }
+
+    /// The same where the variable `root_` of [`declare_root`](Self::declare_root) is.
+    fn of_root(&self) -> Self {
+        Self {
+            root: "root_".to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Declares the table's oid, and what it is to be called in SQL.
+    fn declare_root(&self) -> String {
+        format!("root_ CONSTANT oid := {};", self.root)
+    }
+
+    /// Fails where there is no such table.
+    fn check_root(&self) -> String {
+        format!(
+            "IF root_ IS NULL THEN
+                 RAISE undefined_table USING MESSAGE =
+                     pg_catalog.format('relation %s does not exist', {});
+             END IF;",
+            self.table_literal
+        )
+    }
+
+    /// Notes all rows, and that documents may have none.
+    fn note_all(&self) -> String {
+        let (notes, key) = (literal(&self.notes), &self.key_literal);
+        format!(
+            "EXECUTE pg_catalog.format('INSERT INTO %s (key)
+                 SELECT t.%I FROM %s AS t WHERE t.%I IS NOT NULL',
+                 {notes}, {key}, CAST(root_ AS regclass), {key});
+             EXECUTE pg_catalog.format('INSERT INTO %s (key) VALUES (NULL)', {notes});"
+        )
+    }
+
+    /// The same as a statement.
+    pub(super) fn noting(&self) -> String {
+        let body = format!(
+            "DECLARE {} BEGIN {} {} END",
+            self.declare_root(),
+            self.check_root(),
+            self.note_all()
+        );
+        format!("DO {}", literal(&body))
     }
 
     /// The table and those whose rows are its rows: partitions, and tables that inherit.
@@ -256,6 +322,8 @@ impl Names {
     /// that has a name of these is in the way, whatever it calls, unless it is that of an index in
     /// another schema.
     pub(super) fn mending(&self) -> String {
+        let declare_root = self.declare_root();
+        let names = self.of_root();
         let Self {
             notes,
             notes_name,
@@ -264,17 +332,14 @@ impl Names {
             function,
             function_literal,
             function_oid,
-            table,
-            table_literal,
-            key,
             ..
-        } = self;
-        let row = self.is_trigger("row", ON_ROW);
-        let truncate = self.is_trigger("truncate", ON_TRUNCATE);
+        } = &names;
+        let row = names.is_trigger("row", ON_ROW);
+        let truncate = names.is_trigger("truncate", ON_TRUNCATE);
         let body = format!(
             "#variable_conflict use_column
              DECLARE
-                 root CONSTANT regclass := {table_literal};
+                 {declare_root}
                  owner_ CONSTANT name := (
                      SELECT pg_catalog.pg_get_userbyid(d.relowner) FROM pg_catalog.pg_class AS d
                      WHERE d.oid = {documents_oid}
@@ -283,6 +348,7 @@ impl Names {
                  g record;
                  body text;
              BEGIN
+                 {check_root}
                  -- Those on other tables too: a table that was renamed keeps its triggers.
                  FOR g IN SELECT g.tgname, CAST(g.tgrelid AS regclass) AS part
                      FROM pg_catalog.pg_trigger AS g
@@ -359,9 +425,7 @@ impl Names {
                      LANGUAGE plpgsql SECURITY DEFINER
                      SET search_path = pg_catalog, pg_temp AS %L', {function_literal}, body);
                  REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;
-                 INSERT INTO {notes} (key)
-                     SELECT t.{key} FROM {table} AS t WHERE t.{key} IS NOT NULL;
-                 INSERT INTO {notes} (key) VALUES (NULL);
+                 {note_all}
                  IF owner_ <> current_user THEN
                      BEGIN
                          EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO %I',
@@ -374,11 +438,13 @@ impl Names {
                      END;
                  END IF;
              END",
-            parts = self.parts(),
-            notes_fit = self.notes_fit(),
+            check_root = names.check_root(),
+            parts = names.parts(),
+            notes_fit = names.notes_fit(),
             notes_literal = literal(notes),
-            key_type = self.key_type(),
-            wanted = self.wanted_body(),
+            key_type = names.key_type(),
+            wanted = names.wanted_body(),
+            note_all = names.note_all(),
         );
         format!("DO {}", literal(&body))
     }

@@ -6,7 +6,7 @@
 use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use super::tables::quoted;
+use super::tables::{self, quoted};
 use crate::connection::DatabaseConnection;
 use crate::search::{Cause, Entry, Mending, Sql, WatchedTable, integer, text};
 use crate::sqlite::name;
@@ -16,13 +16,14 @@ const NUMBER: &str = "random() & 9007199254740991";
 
 /// What notes and triggers are in `sqlite_master`, word for word.
 struct Wanted {
-    notes: String,
-    triggers: [(String, String); 3],
+    notes: Made,
+    triggers: [(String, Made); 3],
 }
 
 impl Wanted {
     fn of(entry: &Entry, watched: &WatchedTable) -> Self {
-        let (notes, table, key) = (entry.notes(), &watched.table, quoted(&watched.key));
+        let (table, key) = (&watched.table, quoted(&watched.key));
+        let notes = entry.notes_name();
         // SQLite's own conflict clause of the writing statement does not reach an upsert.
         let note = |row: &str, also: &str| {
             format!(
@@ -41,26 +42,42 @@ impl Wanted {
             ),
         ];
         Self {
-            notes: format!(
-                "CREATE TABLE {notes} (id INTEGER PRIMARY KEY, key UNIQUE, number INTEGER NOT NULL)"
+            notes: made(
+                "TABLE",
+                &notes,
+                " (id INTEGER PRIMARY KEY, key UNIQUE, number INTEGER NOT NULL)",
             ),
             triggers: triggers.map(|(event, body)| {
                 let name = format!("{notes}_{event}");
                 let event = event.to_ascii_uppercase();
-                let sql =
-                    format!("CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {body} END");
-                (name, sql)
+                let rest = format!(" AFTER {event} ON {table} BEGIN {body} END");
+                let made = made("TRIGGER", &name, &rest);
+                (name, made)
             }),
         }
     }
 }
 
+/// Something that SQLite keeps the text of, without the schema.
+struct Made {
+    kept: String,
+    create: Sql<'static>,
+}
+
+fn made(what: &str, name: &str, rest: &str) -> Made {
+    Made {
+        kept: format!("CREATE {what} {name}{rest}"),
+        create: Sql::once(format!("CREATE {what} main.{name}{rest}")),
+    }
+}
+
 /// The statements that note every row, and that documents may have no row.
 pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-    let Some(WatchedTable { table, key, .. }) = &entry.definition.table else {
+    let Some(watched) = &entry.definition.table else {
         return Vec::new();
     };
-    let (notes, key) = (entry.notes(), quoted(key));
+    let (table, key) = (tables::followed(watched), quoted(&watched.key));
+    let notes = entry.notes();
     vec![
         Sql::once(format!(
             "INSERT INTO {notes} (key, number) SELECT {key}, {NUMBER} FROM {table} \
@@ -100,7 +117,9 @@ where
     let cause = match &found.notes {
         Some((place, _)) if found.moved || found.table > Some(*place) => Cause::Table,
         Some((_, made)) if made.contains("AUTOINCREMENT") => Cause::Version,
-        Some((_, made)) if *made == wanted.notes && found.triggers == wanted.triggers.len() => {
+        Some((_, made))
+            if *made == wanted.notes.kept && found.triggers == wanted.triggers.len() =>
+        {
             return Ok(None);
         }
         _ => Cause::Triggers,
@@ -108,12 +127,12 @@ where
     let notes = entry.notes();
     let drop_triggers = wanted.triggers.iter();
     let mut statements: Vec<Sql<'static>> = drop_triggers
-        .map(|(name, _)| Sql::once(format!("DROP TRIGGER IF EXISTS {name}")))
+        .map(|(name, _)| Sql::once(format!("DROP TRIGGER IF EXISTS main.{name}")))
         .collect();
     statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
-    statements.push(Sql::once(wanted.notes));
+    statements.push(wanted.notes.create);
     let triggers = wanted.triggers.into_iter();
-    statements.extend(triggers.map(|(_, trigger)| Sql::once(trigger)));
+    statements.extend(triggers.map(|(_, trigger)| trigger.create));
     statements.extend(note_all(entry));
     Ok(Some(Mending { cause, statements }))
 }
@@ -128,7 +147,7 @@ where
     C: DatabaseConnection<Backend = Sqlite>,
 {
     let (_, table) = name::parts(&watched.table);
-    let notes = entry.notes();
+    let notes = entry.notes_name();
     let mut sql = Sql::new();
     sql.push("SELECT name, rowid, sql, lower(tbl_name) = lower(");
     sql.bind(table.clone());
@@ -152,7 +171,7 @@ where
         } else if let Some((_, trigger)) = wanted.triggers.iter().find(|(known, _)| *known == name)
         {
             found.moved |= !on_table;
-            found.triggers += usize::from(on_table && *trigger == made);
+            found.triggers += usize::from(on_table && trigger.kept == made);
         } else {
             found.table = Some(place);
         }
