@@ -191,3 +191,30 @@ fn temporary_tables_do_not_stand_in_for_the_followed_table_and_the_indexs() {
     let left = "SELECT count(*) AS n FROM temp.places";
     assert_eq!(crate::suite::number(conn, left), 2);
 }
+
+/// As it was before notes had the key's text.
+#[test]
+fn notes_by_the_key_alone_are_of_an_earlier_version() {
+    for boot in [false, true] {
+        let (_db, mut conn) = followed();
+        let conn = &mut conn;
+        run(
+            conn,
+            "DROP TABLE __covara_search_1_notes;
+             CREATE TABLE __covara_search_1_notes
+                 (id INTEGER PRIMARY KEY, key UNIQUE, number INTEGER NOT NULL);
+             DROP TRIGGER __covara_search_1_notes_insert;
+             CREATE TRIGGER __covara_search_1_notes_insert AFTER INSERT ON `places` BEGIN
+                 INSERT INTO __covara_search_1_notes (key, number) SELECT NEW.`id`, 1
+                 WHERE NEW.`id` IS NOT NULL ON CONFLICT (key) DO UPDATE SET number = 2; END;
+             INSERT INTO places VALUES (2, 'two')",
+        );
+        if boot {
+            covara_diesel::auto_migrate(conn).unwrap();
+            assert_eq!(follow(conn), Followed::Unchanged);
+        } else {
+            assert_eq!(follow(conn), Followed::Mended(Cause::Version));
+        }
+        assert_eq!(found(conn, "two"), ["2"]);
+    }
+}

@@ -89,6 +89,9 @@ pub enum Cause {
     /// The struct names another table, key or column than before, and the table that was
     /// followed was renamed, dropped or changed.
     Renamed,
+    /// The key or a field is another column than the one that was followed: it was dropped and
+    /// added again, renamed, or given another type.
+    Columns,
     /// Partitions or inheriting tables came or went. PostgreSQL only.
     Partitions,
     /// Triggers, or what they write to, were missing, disabled or altered, as after

@@ -149,6 +149,12 @@
 //! in the schema `main` on SQLite, temporary tables aside. From then on the rows are read from the
 //! table that the triggers are on, whatever else is called so in a connection.
 //!
+//! A document has the text of its row's key as its id. So keys that the database holds to be equal,
+//! as `A` and `a` of a column without case, or 1.0 and 1.00, are different documents. On PostgreSQL
+//! the text of a date, a moment, an interval, bytes or money depends on settings (`DateStyle`,
+//! `TimeZone`, `IntervalStyle`, `bytea_output`, `lc_monetary`): with such a key, all connections
+//! that search must have the same.
+//!
 //! On PostgreSQL all of an index is in one schema, that of the first `__covara_search_indexes` in
 //! the `search_path`, or the first schema of the path. Where everybody may create tables in it,
 //! they must belong to a role that there is a reason to trust; see
@@ -157,7 +163,8 @@
 //! The triggers never fail a write of yours: they note no NULL as a key, and do nothing where
 //! they cannot, as after a change of the key's name or type, or of the schema's on PostgreSQL. [`follow`](SearchAdapter::follow)
 //! sees at the next boot that the table was dropped and created again, rebuilt, renamed or
-//! restored, that its partitions have changed, or that the triggers are missing or disabled; it
+//! restored, that the key or a field is another column, that its partitions have changed, or that
+//! the triggers are missing or disabled; it
 //! mends what is wrong, indexes all rows again, and [says why](Followed).
 //! [`rebuild`](SearchAdapter::rebuild) does so at any time. On PostgreSQL the triggers fire for
 //! replicated writes too; their function is the index's own, executes no SQL but its own, and

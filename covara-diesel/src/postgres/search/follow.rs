@@ -79,6 +79,8 @@ fn cause(body: &str, wanted: &str) -> Cause {
         Cause::Table
     } else if differs("parts ") {
         Cause::Partitions
+    } else if differs("columns ") {
+        Cause::Columns
     } else {
         Cause::Triggers
     }

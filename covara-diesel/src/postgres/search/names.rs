@@ -1,27 +1,34 @@
 //! The SQL of what has writes to a table noted.
 
+use std::iter;
+
 use crate::search::{CATALOGUE, Entry, WatchedTable};
 
 /// The oid of the type that trigger functions return.
 const TRIGGER: &str = "CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)";
 
 /// A line of the function's body, by which a boot finds those that earlier versions made.
-pub(in crate::postgres) const FUNCTION_VERSION: &str = "-- version 3";
+pub(in crate::postgres) const FUNCTION_VERSION: &str = "-- version 4";
 /// A line of it in whatever version.
 pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel current.";
 
 /// The function's body, for `format()`: 1 the table, 2 it and those that are parts of it, 3 the
 /// key's name, 4 its type, 5 the schema of the notes, 6 the notes, 7 their name as SQL, 8 the
-/// key as SQL, 9 the name of the schema, 10 that of the notes.
+/// key as SQL, 9 the name of the schema, 10 that of the notes, 11 the columns.
+///
+/// What stands in comments tells [`follow`](super::follow) whether all is as it was. Columns are by
+/// number, which one that is added in the place of another has not, and by type.
 ///
 /// It writes to the notes by name, so it looks first whether they still have that name, and to no
 /// others. Keys are compared as texts, as a type need not have an `=` that is found here, and not
-/// by a cast, which the type's owner may have made.
+/// by a cast, which the type's owner may have made; and by their bytes, as to the collation of a
+/// column `A` and `a` may be the same.
 const BODY: &str = "
 -- Keeps an index of covara-diesel current.
--- version 3
+-- version 4
 -- table %1$s
 -- parts %2$s
+-- columns %11$s
 BEGIN
     IF (TG_RELID IN (%2$s) OR pg_partition_root(TG_RELID) = %1$s)
         AND has_schema_privilege(%5$s::oid, 'USAGE')
@@ -47,7 +54,8 @@ BEGIN
             IF TG_OP = 'DELETE' AND OLD.%8$s IS NOT NULL THEN
                 INSERT INTO %7$s (key) VALUES (OLD.%8$s);
             ELSIF TG_OP = 'UPDATE' AND OLD.%8$s IS NOT NULL
-                AND format('%%s', OLD.%8$s) IS DISTINCT FROM format('%%s', NEW.%8$s)
+                AND format('%%s', OLD.%8$s) COLLATE \"C\"
+                    IS DISTINCT FROM format('%%s', NEW.%8$s) COLLATE \"C\"
             THEN
                 INSERT INTO %7$s (key) VALUES (OLD.%8$s);
             END IF;
@@ -120,11 +128,21 @@ pub(super) struct Names {
     root: String,
     /// The key as a literal.
     key_literal: String,
+    /// The key and the columns of the fields, as literals with commas between.
+    columns: String,
 }
 
 impl Names {
     pub(super) fn of(entry: &Entry) -> Option<Self> {
-        let WatchedTable { table, key, .. } = entry.definition.table.as_ref()?;
+        let WatchedTable {
+            table,
+            key,
+            columns,
+        } = entry.definition.table.as_ref()?;
+        let columns: Vec<String> = iter::once(key)
+            .chain(columns)
+            .map(|column| literal(column))
+            .collect();
         let notes = entry.notes();
         let function = format!("{notes}_write");
         Some(Self {
@@ -141,6 +159,7 @@ impl Names {
             table_literal: literal(table),
             root: table_oid(table),
             key_literal: literal(key),
+            columns: columns.join(", "),
         })
     }
 
@@ -211,6 +230,7 @@ impl Names {
             notes_oid,
             root,
             key_literal,
+            columns,
             ..
         } = self;
         format!(
@@ -219,7 +239,13 @@ impl Names {
                   FROM ({}) AS p),
                  a.attname, a.atttypid, n.relnamespace, n.oid,
                  pg_catalog.format('%I.%I', s.nspname, n.relname),
-                 pg_catalog.quote_ident(CAST(a.attname AS text)), s.nspname, n.relname)
+                 pg_catalog.quote_ident(CAST(a.attname AS text)), s.nspname, n.relname,
+                 (SELECT pg_catalog.string_agg(
+                      pg_catalog.concat(c.attnum, ':', c.atttypid), ' ' ORDER BY w.place)
+                  FROM pg_catalog.unnest(CAST(ARRAY[{columns}] AS name[]))
+                      WITH ORDINALITY AS w (name, place)
+                  JOIN pg_catalog.pg_attribute AS c ON c.attrelid = {root}
+                      AND c.attname = w.name AND NOT c.attisdropped))
              FROM pg_catalog.pg_attribute AS a, pg_catalog.pg_class AS n
              JOIN pg_catalog.pg_namespace AS s ON s.oid = n.relnamespace
              WHERE a.attrelid = {root}

@@ -158,6 +158,9 @@ where
 /// Takes notes out and reads their rows: as id and JSON, NULL where the row is gone, with the
 /// number of notes. Notes and rows are read as of one moment, so a row that is written later
 /// has a note that is not taken.
+///
+/// Rows are found by the table's index on the key, and are those that are noted if the texts of the
+/// keys are the same, which documents are kept by: `A` and `a`, or 1.0 and 1.00, may be equal.
 fn take(entry: &Entry, source: RowSource<'_>) -> Sql<'static> {
     let (WatchedTable { key, columns, .. }, table) = (source.watched, source.followed);
     let (notes, key) = (entry.notes(), quoted(key));
@@ -175,8 +178,10 @@ fn take(entry: &Entry, source: RowSource<'_>) -> Sql<'static> {
          SELECT CAST(n.key AS TEXT), CASE WHEN t.{key} IS NOT NULL THEN
              (SELECT CAST(row_to_json(v) AS TEXT) FROM (SELECT {}) AS v) END,
              (SELECT count(*) FROM taken)
-         FROM (SELECT DISTINCT key FROM taken) AS n LEFT JOIN {table} AS t
-             ON t.{key} {equals} n.key",
+         FROM (
+             SELECT DISTINCT ON (CAST(key AS TEXT) COLLATE \"C\") key FROM taken
+         ) AS n LEFT JOIN {table} AS t ON t.{key} {equals} n.key
+             AND CAST(t.{key} AS TEXT) COLLATE \"C\" OPERATOR(pg_catalog.=) CAST(n.key AS TEXT)",
         pairs.join(", "),
         equals = entry.equals,
     ));

@@ -150,11 +150,12 @@ where
     let mut sql = Sql::new();
     // Places as texts: D1 sends numbers as doubles.
     sql.push(format!(
-        "SELECT CAST(n.key AS TEXT),
+        "SELECT n.document,
                 CASE WHEN t.{key} IS NOT NULL THEN json_object({}) END,
                 CAST(n.id AS TEXT), n.number
-         FROM (SELECT id, key, number FROM {} ORDER BY id LIMIT {BATCH}) AS n
-         LEFT JOIN {table} AS t ON t.{key} = n.key",
+         FROM (SELECT id, key, document, number FROM {} ORDER BY id LIMIT {BATCH}) AS n
+         LEFT JOIN {table} AS t ON t.{key} = n.key
+             AND CAST(t.{key} AS TEXT) = n.document COLLATE BINARY",
         pairs.join(", "),
         entry.notes()
     ));
