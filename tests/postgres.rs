@@ -228,6 +228,7 @@ mod postgres {
     mod search_follow;
     mod search_lookup;
     mod search_owners;
+    mod search_partitions;
     mod search_shadows;
     mod seed;
     mod seed_model;

@@ -92,7 +92,7 @@ pub enum Cause {
     /// The key or a field is another column than the one that was followed: it was dropped and
     /// added again, renamed, or given another type.
     Columns,
-    /// Partitions or inheriting tables came or went. PostgreSQL only.
+    /// Partitions or inheriting tables came or went, if only for a while. PostgreSQL only.
     Partitions,
     /// Triggers, or what they write to, were missing, disabled or altered, as after
     /// `pg_restore --disable-triggers`.

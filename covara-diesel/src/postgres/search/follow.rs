@@ -37,13 +37,14 @@ where
     };
     let found = Sql::once(format!(
         "SELECT f.prosrc, ({}),
-             CAST(CASE WHEN {} AND ({}) THEN 1 ELSE 0 END AS bigint), ({})
+             CAST(CASE WHEN {} AND ({}) THEN 1 ELSE 0 END AS bigint), ({}), ({})
          FROM (SELECT {} AS oid) AS w
          LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = w.oid",
         names.wanted_body(),
         names.function_fits(),
         names.notes_fit(),
         names.missing_triggers(),
+        names.marks(),
         names.function_oid,
     ));
     let mut rows = conn.load(found)?;
@@ -52,10 +53,12 @@ where
     };
     let (body, wanted) = (text(&row, 0), text(&row, 1));
     let fits = integer(&row, 2) == Some(1) && integer(&row, 3) == Some(0);
-    if fits && body.is_some() && body == wanted {
-        return Ok(None);
-    }
-    let cause = cause(&body.unwrap_or_default(), &wanted.unwrap_or_default());
+    let marked = integer(&row, 4) > Some(0);
+    let cause = match (body, wanted) {
+        (Some(body), Some(wanted)) if fits && body == wanted && !marked => return Ok(None),
+        (Some(body), Some(wanted)) if fits && body == wanted => Cause::Partitions,
+        (body, wanted) => cause(&body.unwrap_or_default(), &wanted.unwrap_or_default()),
+    };
     let statements = vec![Sql::once(names.mending())];
     Ok(Some(Mending { cause, statements }))
 }

@@ -1,8 +1,10 @@
 //! The SQL of what has writes to a table noted.
 
+mod mending;
+
 use std::iter;
 
-use crate::search::{CATALOGUE, Entry, WatchedTable};
+use crate::search::{Entry, WatchedTable};
 
 /// The oid of the type that trigger functions return.
 const TRIGGER: &str = "CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)";
@@ -14,10 +16,16 @@ pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel curr
 
 /// The function's body, for `format()`: 1 the table, 2 it and those that are parts of it, 3 the
 /// key's name, 4 its type, 5 the schema of the notes, 6 the notes, 7 their name as SQL, 8 the
-/// key as SQL, 9 the name of the schema, 10 that of the notes, 11 the columns.
+/// key as SQL, 9 the name of the schema, 10 that of the notes, 11 the columns,
+/// 12 the parts with what tells them from later ones.
 ///
 /// What stands in comments tells [`follow`](super::follow) whether all is as it was. Columns are by
-/// number, which one that is added in the place of another has not, and by type.
+/// number, which one that is added in the place of another has not, and by type. Parts are with the
+/// transactions that attached them, so that one is noticed that was detached, changed and attached
+/// again.
+///
+/// Of a part that came since, and may be gone when `follow` looks, the first write leaves a mark
+/// among the notes: its number with a minus.
 ///
 /// It writes to the notes by name, so it looks first whether they still have that name, and to no
 /// others. Keys are compared as texts, as a type need not have an `=` that is found here, and not
@@ -27,7 +35,7 @@ const BODY: &str = "
 -- Keeps an index of covara-diesel current.
 -- version 4
 -- table %1$s
--- parts %2$s
+-- parts %12$s
 -- columns %11$s
 BEGIN
     IF (TG_RELID IN (%2$s) OR pg_partition_root(TG_RELID) = %1$s)
@@ -58,6 +66,13 @@ BEGIN
                     IS DISTINCT FROM format('%%s', NEW.%8$s) COLLATE \"C\"
             THEN
                 INSERT INTO %7$s (key) VALUES (OLD.%8$s);
+            END IF;
+            IF TG_RELID NOT IN (%2$s) AND has_table_privilege(%6$s::oid, 'SELECT') THEN
+                IF NOT EXISTS (
+                    SELECT FROM %7$s AS m WHERE m.number = - TG_RELID::bigint
+                ) THEN
+                    INSERT INTO %7$s (number) VALUES (- TG_RELID::bigint);
+                END IF;
             END IF;
         END IF;
     END IF;
@@ -163,52 +178,6 @@ impl Names {
         })
     }
 
-    /// The same where the variable `root_` of [`declare_root`](Self::declare_root) is.
-    fn of_root(&self) -> Self {
-        Self {
-            root: "root_".to_owned(),
-            ..self.clone()
-        }
-    }
-
-    /// Declares the table's oid, and what it is to be called in SQL.
-    fn declare_root(&self) -> String {
-        format!("root_ CONSTANT oid := {};", self.root)
-    }
-
-    /// Fails where there is no such table.
-    fn check_root(&self) -> String {
-        format!(
-            "IF root_ IS NULL THEN
-                 RAISE undefined_table USING MESSAGE =
-                     pg_catalog.format('relation %s does not exist', {});
-             END IF;",
-            self.table_literal
-        )
-    }
-
-    /// Notes all rows, and that documents may have none.
-    fn note_all(&self) -> String {
-        let (notes, key) = (literal(&self.notes), &self.key_literal);
-        format!(
-            "EXECUTE pg_catalog.format('INSERT INTO %s (key)
-                 SELECT t.%I FROM %s AS t WHERE t.%I IS NOT NULL',
-                 {notes}, {key}, CAST(root_ AS regclass), {key});
-             EXECUTE pg_catalog.format('INSERT INTO %s (key) VALUES (NULL)', {notes});"
-        )
-    }
-
-    /// The same as a statement.
-    pub(super) fn noting(&self) -> String {
-        let body = format!(
-            "DECLARE {} BEGIN {} {} END",
-            self.declare_root(),
-            self.check_root(),
-            self.note_all()
-        );
-        format!("DO {}", literal(&body))
-    }
-
     /// The table and those whose rows are its rows: partitions, and tables that inherit.
     fn parts(&self) -> String {
         let root = &self.root;
@@ -234,9 +203,9 @@ impl Names {
             ..
         } = self;
         format!(
-            "SELECT pg_catalog.format({}, a.attrelid,
+            "SELECT pg_catalog.format({body}, a.attrelid,
                  (SELECT pg_catalog.string_agg(CAST(p.oid AS text), ', ' ORDER BY p.oid)
-                  FROM ({}) AS p),
+                  FROM ({parts}) AS p),
                  a.attname, a.atttypid, n.relnamespace, n.oid,
                  pg_catalog.format('%I.%I', s.nspname, n.relname),
                  pg_catalog.quote_ident(CAST(a.attname AS text)), s.nspname, n.relname,
@@ -245,14 +214,21 @@ impl Names {
                   FROM pg_catalog.unnest(CAST(ARRAY[{columns}] AS name[]))
                       WITH ORDINALITY AS w (name, place)
                   JOIN pg_catalog.pg_attribute AS c ON c.attrelid = {root}
-                      AND c.attname = w.name AND NOT c.attisdropped))
+                      AND c.attname = w.name AND NOT c.attisdropped),
+                 (SELECT pg_catalog.string_agg(pg_catalog.concat(p.oid, (
+                      SELECT pg_catalog.string_agg(
+                          pg_catalog.concat('/', i.xmin), '' ORDER BY i.inhparent)
+                      FROM pg_catalog.pg_inherits AS i
+                      WHERE i.inhrelid = p.oid AND p.oid <> {root}
+                  )), ' ' ORDER BY p.oid)
+                  FROM ({parts}) AS p))
              FROM pg_catalog.pg_attribute AS a, pg_catalog.pg_class AS n
              JOIN pg_catalog.pg_namespace AS s ON s.oid = n.relnamespace
              WHERE a.attrelid = {root}
                  AND a.attname = CAST({key_literal} AS name) AND NOT a.attisdropped
                  AND n.oid = {notes_oid}",
-            literal(BODY),
-            self.parts()
+            body = literal(BODY),
+            parts = self.parts(),
         )
     }
 
@@ -323,6 +299,23 @@ impl Names {
         )
     }
 
+    /// A query of one row once there are notes: whether writes to a part that came later left marks
+    /// in them, as 0 or more.
+    pub(super) fn marks(&self) -> String {
+        format!(
+            "SELECT CASE WHEN ({}) AND pg_catalog.has_table_privilege(n.oid, 'SELECT')
+                 THEN CAST(pg_catalog.strpos(CAST(pg_catalog.query_to_xml(pg_catalog.format(
+                     'SELECT 1 AS marked FROM %I.%I WHERE number < 0 LIMIT 1',
+                     s.nspname, n.relname
+                 ), false, false, '') AS text), '<marked>') AS bigint) END
+             FROM pg_catalog.pg_class AS n
+             JOIN pg_catalog.pg_namespace AS s ON s.oid = n.relnamespace
+             WHERE n.oid = {}",
+            self.notes_fit(),
+            self.notes_oid
+        )
+    }
+
     /// A condition on the function `f`, apart from its body. It belongs to who owns the
     /// documents.
     pub(super) fn function_fits(&self) -> String {
@@ -338,140 +331,5 @@ impl Names {
              )",
             self.documents_oid
         )
-    }
-
-    /// Makes all as it must be, in an order that waits for writers of the table before anything
-    /// that they hold too: whatever is wrong, in one statement, and without a word to the
-    /// client about what is not there.
-    ///
-    /// The function is made before the triggers, which then call no other. A trigger on the table
-    /// that has a name of these is in the way, whatever it calls, unless it is that of an index in
-    /// another schema.
-    pub(super) fn mending(&self) -> String {
-        let declare_root = self.declare_root();
-        let names = self.of_root();
-        let Self {
-            notes,
-            notes_name,
-            notes_oid,
-            documents_oid,
-            function,
-            function_literal,
-            function_oid,
-            ..
-        } = &names;
-        let row = names.is_trigger("row", ON_ROW);
-        let truncate = names.is_trigger("truncate", ON_TRUNCATE);
-        let body = format!(
-            "#variable_conflict use_column
-             DECLARE
-                 {declare_root}
-                 owner_ CONSTANT name := (
-                     SELECT pg_catalog.pg_get_userbyid(d.relowner) FROM pg_catalog.pg_class AS d
-                     WHERE d.oid = {documents_oid}
-                 );
-                 p record;
-                 g record;
-                 body text;
-             BEGIN
-                 {check_root}
-                 -- Those on other tables too: a table that was renamed keeps its triggers.
-                 FOR g IN SELECT g.tgname, CAST(g.tgrelid AS regclass) AS part
-                     FROM pg_catalog.pg_trigger AS g
-                     WHERE g.tgname IN ('{notes_name}_row', '{notes_name}_truncate')
-                         AND g.tgparentid = '0' AND (
-                             g.tgfoid = {function_oid}
-                             OR g.tgrelid IN (SELECT p.oid FROM ({parts}) AS p) AND NOT EXISTS (
-                                 SELECT FROM pg_catalog.pg_proc AS f
-                                 JOIN pg_catalog.pg_class AS c
-                                     ON c.relnamespace = f.pronamespace
-                                     AND c.relowner = f.proowner
-                                     AND c.relname = '{CATALOGUE}'
-                                 WHERE f.oid = g.tgfoid
-                                     AND pg_catalog.pg_get_userbyid(f.proowner) = owner_
-                             )
-                         )
-                         AND NOT EXISTS (
-                             SELECT FROM ({parts}) AS p WHERE {row} OR {truncate}
-                         )
-                 LOOP
-                     EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', g.tgname, g.part);
-                 END LOOP;
-                 IF EXISTS (
-                     SELECT FROM pg_catalog.pg_proc AS f
-                     WHERE f.oid = {function_oid} AND NOT (
-                         f.prorettype = {TRIGGER}
-                         AND pg_catalog.pg_get_userbyid(f.proowner) = owner_
-                     )
-                 ) THEN
-                     DROP FUNCTION {function}() CASCADE;
-                 END IF;
-                 IF {function_oid} IS NULL THEN
-                     CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql
-                         AS 'BEGIN RETURN NULL; END';
-                 END IF;
-                 FOR p IN {parts} LOOP
-                     IF NOT p.is_partition AND NOT EXISTS (
-                         SELECT FROM pg_catalog.pg_trigger AS g WHERE {row}
-                     ) THEN
-                         EXECUTE pg_catalog.format('CREATE TRIGGER {notes_name}_row
-                             AFTER INSERT OR UPDATE OR DELETE ON %s
-                             FOR EACH ROW EXECUTE FUNCTION %s()',
-                             CAST(p.oid AS regclass), {function_literal});
-                     END IF;
-                     IF p.relkind = 'r' AND NOT EXISTS (
-                         SELECT FROM pg_catalog.pg_trigger AS g WHERE {truncate}
-                     ) THEN
-                         EXECUTE pg_catalog.format('CREATE TRIGGER {notes_name}_truncate
-                             AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()',
-                             CAST(p.oid AS regclass), {function_literal});
-                     END IF;
-                 END LOOP;
-                 -- Also for writes that are replicated, or loaded without triggers.
-                 FOR g IN SELECT g.tgname, CAST(g.tgrelid AS regclass) AS part
-                     FROM pg_catalog.pg_trigger AS g
-                     WHERE g.tgname IN ('{notes_name}_row', '{notes_name}_truncate')
-                         AND g.tgfoid = {function_oid} AND g.tgenabled <> 'A'
-                 LOOP
-                     EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I',
-                         g.part, g.tgname);
-                 END LOOP;
-                 IF NOT ({notes_fit}) THEN
-                     IF {notes_oid} IS NOT NULL THEN
-                         DROP TABLE {notes};
-                     END IF;
-                     EXECUTE pg_catalog.format('CREATE TABLE %s (
-                         key %s, number BIGINT NOT NULL DEFAULT {NUMBER}
-                     )', {notes_literal}, (SELECT pg_catalog.format_type(({key_type}), -1)));
-                     CREATE INDEX {notes_name}_number ON {notes} (number);
-                     ALTER TABLE {notes} REPLICA IDENTITY FULL;
-                 END IF;
-                 body := ({wanted});
-                 EXECUTE pg_catalog.format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger
-                     LANGUAGE plpgsql SECURITY DEFINER
-                     SET search_path = pg_catalog, pg_temp AS %L', {function_literal}, body);
-                 REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;
-                 {note_all}
-                 IF owner_ <> current_user THEN
-                     BEGIN
-                         EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO %I',
-                             {notes_literal}, owner_);
-                         EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I',
-                             {function_literal}, owner_);
-                     EXCEPTION WHEN insufficient_privilege THEN
-                         -- Who may not give them away keeps them.
-                         NULL;
-                     END;
-                 END IF;
-             END",
-            check_root = names.check_root(),
-            parts = names.parts(),
-            notes_fit = names.notes_fit(),
-            notes_literal = literal(notes),
-            key_type = names.key_type(),
-            wanted = names.wanted_body(),
-            note_all = names.note_all(),
-        );
-        format!("DO {}", literal(&body))
     }
 }

@@ -85,7 +85,7 @@ where
 {
     let mut sql = Sql::new();
     sql.push(format!(
-        "SELECT 1 WHERE EXISTS (SELECT FROM {})
+        "SELECT 1 WHERE EXISTS (SELECT FROM {} WHERE number >= 0)
              AND pg_catalog.row_security_active(CAST(pg_catalog.to_regclass(",
         entry.notes()
     ));
@@ -172,7 +172,7 @@ fn take(entry: &Entry, source: RowSource<'_>) -> Sql<'static> {
     sql.push(format!(
         "WITH taken AS (
              DELETE FROM {notes} WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM {notes} ORDER BY number LIMIT {BATCH}
+                 SELECT ctid FROM {notes} WHERE number >= 0 ORDER BY number LIMIT {BATCH}
              )) RETURNING key
          )
          SELECT CAST(n.key AS TEXT), CASE WHEN t.{key} IS NOT NULL THEN
