@@ -229,6 +229,8 @@ mod postgres {
     mod search_follow;
     mod search_lookup;
     mod search_owners;
+    mod search_partitions;
+    mod search_shadows;
     mod seed;
     mod seed_model;
     mod seed_sequences;

@@ -520,3 +520,42 @@ fn a_search_waits_for_nobody() {
         run(conn, "DELETE FROM places WHERE id = 2");
     }
 }
+
+#[test]
+fn a_column_that_is_dropped_and_added_again_or_has_another_type_is_another() {
+    for (change, later) in [
+        (
+            "ALTER TABLE places DROP id; ALTER TABLE places ADD id INTEGER;
+             ALTER TABLE places DISABLE TRIGGER ALL; UPDATE places SET id = 7;
+             ALTER TABLE places ENABLE ALWAYS TRIGGER __covara_search_1_notes_row;
+             ALTER TABLE places ENABLE ALWAYS TRIGGER __covara_search_1_notes_truncate",
+            ("one", ["7"]),
+        ),
+        (
+            "ALTER TABLE places DROP name; ALTER TABLE places ADD name TEXT DEFAULT 'new'",
+            ("new", ["1"]),
+        ),
+        (
+            "ALTER TABLE places ALTER name TYPE VARCHAR USING 'new'",
+            ("new", ["1"]),
+        ),
+        (
+            "ALTER TABLE places ALTER id TYPE BIGINT USING id + 7",
+            ("one", ["8"]),
+        ),
+    ] {
+        let (_db, mut conn) = followed(PLAIN);
+        let conn = &mut conn;
+        run(conn, "INSERT INTO places VALUES (1, 'one')");
+        assert_eq!(found(conn, "one"), ["1"]);
+        run(conn, change);
+        assert_eq!(follow(conn), Followed::Mended(Cause::Columns), "{change}");
+        assert_eq!(follow(conn), Followed::Unchanged, "{change}");
+        let (words, ids) = later;
+        assert_eq!(found(conn, words), ids, "{change}");
+        assert_eq!(
+            number(conn, "SELECT count(*) AS n FROM __covara_search_1"),
+            1
+        );
+    }
+}

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use covara_diesel::search::{Cause, Followed, SearchAdapter, SearchQuery, SqliteFts};
+use covara_diesel::search::{
+    Cause, Field, Followed, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts,
+};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use support::places::Place;
@@ -135,4 +137,84 @@ fn conflict_clauses_of_the_user_reach_no_note() {
     );
     assert_eq!(found(conn, "last all"), ["4"]);
     assert_eq!(found(conn, "fifth"), ["5"]);
+}
+
+/// Makes tables that stand before those of the file of the same name, in this connection.
+const SHADOWS: &str = "
+    CREATE TEMP TABLE places (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+    INSERT INTO temp.places VALUES (1, 'shadow'), (50, 'shadow');
+    CREATE TEMP TABLE __covara_search_indexes (number, name, definition, ready, reindexed);
+    CREATE TEMP TABLE __covara_search_1 (key, id, version, source);
+    CREATE TEMP TABLE __covara_search_1_notes (id, key, number);
+    CREATE TEMP TABLE __covara_search_1_words (rowid, rank)";
+
+#[test]
+fn temporary_tables_do_not_stand_in_for_the_followed_table_and_the_indexs() {
+    let (db, mut conn) = followed();
+    run(&mut conn, SHADOWS);
+    let conn = &mut conn;
+    run(
+        conn,
+        "INSERT INTO main.places VALUES (2, 'two'), (3, 'two')",
+    );
+    assert_eq!(found(conn, "one"), ["1"]);
+    assert_eq!(found(conn, "two"), ["2", "3"]);
+    run(conn, "DELETE FROM main.places WHERE id = 3");
+    assert_eq!(SqliteFts.refresh(conn, "places").unwrap(), 1);
+    assert_eq!(found(conn, "two"), ["2"]);
+    assert_eq!(follow(conn), Followed::Unchanged);
+    assert_eq!(SqliteFts.rebuild(conn, "places").unwrap(), 2);
+    run(conn, "DROP TRIGGER main.__covara_search_1_notes_insert");
+    assert_eq!(follow(conn), Followed::Mended(Cause::Triggers));
+    assert_eq!(follow(conn), Followed::Unchanged);
+    assert_eq!(found(conn, "shadow"), [""; 0]);
+    let other = &mut db.connect();
+    run(other, "INSERT INTO places VALUES (4, 'four')");
+    assert_eq!(found(other, "one"), ["1"]);
+    assert_eq!(found(conn, "four"), ["4"]);
+
+    // Documents by hand, more fields than there was room for, and the end of the index.
+    let stray = serde_json::json!({"name": "stray"});
+    SqliteFts.index(conn, "places", "70", &stray).unwrap();
+    assert_eq!(found(other, "stray"), ["70"]);
+    let more = (0..9).fold(IndexDefinition::new(), |more, n| {
+        more.field(format!("more{n}"), Field::text())
+    });
+    SqliteFts.add_fields(conn, "places", &more).unwrap();
+    assert_eq!(found(other, "stray"), ["70"]);
+    assert!(SqliteFts.delete(conn, "places", "70").unwrap());
+    assert_eq!(SqliteFts.find(other, "places", "70").unwrap(), None);
+    assert!(SqliteFts.delete_index(conn, "places").unwrap());
+    assert!(!SqliteFts.index_exists(other, "places").unwrap());
+    assert_eq!(follow(conn), Followed::Created);
+    assert_eq!(found(other, "four"), ["4"]);
+    let left = "SELECT count(*) AS n FROM temp.places";
+    assert_eq!(crate::suite::number(conn, left), 2);
+}
+
+/// As it was before notes had the key's text.
+#[test]
+fn notes_by_the_key_alone_are_of_an_earlier_version() {
+    for boot in [false, true] {
+        let (_db, mut conn) = followed();
+        let conn = &mut conn;
+        run(
+            conn,
+            "DROP TABLE __covara_search_1_notes;
+             CREATE TABLE __covara_search_1_notes
+                 (id INTEGER PRIMARY KEY, key UNIQUE, number INTEGER NOT NULL);
+             DROP TRIGGER __covara_search_1_notes_insert;
+             CREATE TRIGGER __covara_search_1_notes_insert AFTER INSERT ON `places` BEGIN
+                 INSERT INTO __covara_search_1_notes (key, number) SELECT NEW.`id`, 1
+                 WHERE NEW.`id` IS NOT NULL ON CONFLICT (key) DO UPDATE SET number = 2; END;
+             INSERT INTO places VALUES (2, 'two')",
+        );
+        if boot {
+            covara_diesel::auto_migrate(conn).unwrap();
+            assert_eq!(follow(conn), Followed::Unchanged);
+        } else {
+            assert_eq!(follow(conn), Followed::Mended(Cause::Version));
+        }
+        assert_eq!(found(conn, "two"), ["2"]);
+    }
 }

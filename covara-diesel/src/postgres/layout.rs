@@ -13,7 +13,7 @@ use crate::backend::table::{
 
 /// A line in the body of a search index's trigger function, by which a boot finds those that
 /// earlier versions made.
-pub(super) const FUNCTION_VERSION: &str = "-- version 3";
+pub(super) const FUNCTION_VERSION: &str = "-- version 4";
 
 impl TypeName<Pg> for Text {
     const NAME: &'static str = "text";

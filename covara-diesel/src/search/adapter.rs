@@ -274,7 +274,8 @@ pub trait SearchAdapter {
     ///
     /// # Errors
     ///
-    /// There is no such index; the database's.
+    /// There is no such index; [`SearchError::FollowsNothing`] if its triggers are on no table;
+    /// the database's.
     fn refresh<C>(&self, conn: &mut C, index: &str) -> Result<usize, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
@@ -298,7 +299,7 @@ pub trait SearchAdapter {
         C: DatabaseConnection<Backend = Self::Backend>,
     {
         let entry = known(conn, index)?;
-        follow::rebuild(conn, &entry)
+        follow::rebuild(conn, entry)
     }
 
     /// Writes rows as documents of the index that their struct names.

@@ -19,6 +19,9 @@ pub(crate) struct Home {
     pub(crate) catalogue: String,
     /// That of the documents, the notes and what writes notes.
     pub(crate) tables: String,
+    /// On PostgreSQL, the table that the triggers are on, with its schema. `None` where they are
+    /// on none.
+    pub(crate) followed: Option<String>,
 }
 
 /// A row of the catalogue.
@@ -122,6 +125,18 @@ impl Entry {
     /// The same, with tables in that place.
     pub(super) fn at(self, home: Home) -> Self {
         Self { home, ..self }
+    }
+
+    /// Stays with the table that the triggers are on, where the definition's name would also find
+    /// one that was made before it in the `search_path`.
+    pub(super) fn keep_table(&mut self) {
+        let (Some(watched), Some(followed)) = (&mut self.definition.table, &self.home.followed)
+        else {
+            return;
+        };
+        if followed.ends_with(&format!(".{}", watched.table)) {
+            watched.table.clone_from(followed);
+        }
     }
 
     fn catalogue(&self) -> String {

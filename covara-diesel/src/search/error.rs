@@ -53,7 +53,8 @@ pub enum SearchError {
         index: String,
     },
 
-    /// The index that is to be built from its table again follows none.
+    /// The index that is to be brought up to date from its table follows none, or, on PostgreSQL,
+    /// its triggers are on none any more.
     #[error("the index {index} follows no table; only follow makes one that does")]
     FollowsNothing {
         /// Name of the index.

@@ -89,7 +89,10 @@ pub enum Cause {
     /// The struct names another table, key or column than before, and the table that was
     /// followed was renamed, dropped or changed.
     Renamed,
-    /// Partitions or inheriting tables came or went. PostgreSQL only.
+    /// The key or a field is another column than the one that was followed: it was dropped and
+    /// added again, renamed, or given another type.
+    Columns,
+    /// Partitions or inheriting tables came or went, if only for a while. PostgreSQL only.
     Partitions,
     /// Triggers, or what they write to, were missing, disabled or altered, as after
     /// `pg_restore --disable-triggers`.
@@ -128,12 +131,12 @@ where
     check_name(T::INDEX, "index")?;
     definition.check()?;
     let renamed = catalogue::adopt_table(conn, T::INDEX, &definition)?;
-    let (entry, new) = catalogue::create(conn, T::INDEX, &definition)?;
+    let (mut entry, new) = catalogue::create(conn, T::INDEX, &definition)?;
     let cause = if renamed {
-        mend_or_mark(conn, &entry)?;
+        mend_or_mark(conn, &mut entry)?;
         Some(Cause::Renamed)
     } else {
-        mend(conn, &entry)?
+        mend(conn, &mut entry)?
     };
     refresh::all(conn, &entry)?;
     Ok(match cause {
@@ -144,21 +147,20 @@ where
 }
 
 /// Indexes all rows again, and returns how many rows that were.
-pub(super) fn rebuild<C>(conn: &mut C, entry: &Entry) -> Result<usize, SearchError>
+pub(super) fn rebuild<C>(conn: &mut C, mut entry: Entry) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     if entry.definition.table.is_none() {
-        return Err(SearchError::FollowsNothing {
-            index: entry.name.clone(),
-        });
+        return Err(SearchError::FollowsNothing { index: entry.name });
     }
-    mend_or_mark(conn, entry)?;
-    refresh::all(conn, entry)
+    entry.keep_table();
+    mend_or_mark(conn, &mut entry)?;
+    refresh::all(conn, &entry)
 }
 
 /// Makes notes and triggers as they must be, or notes all rows where they are.
-fn mend_or_mark<C>(conn: &mut C, entry: &Entry) -> Result<(), SearchError>
+fn mend_or_mark<C>(conn: &mut C, entry: &mut Entry) -> Result<(), SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
@@ -170,17 +172,31 @@ where
 
 /// Makes notes and triggers as they must be and notes all rows, unless all is well. Returns
 /// what was wrong.
-pub(super) fn mend<C>(conn: &mut C, entry: &Entry) -> Result<Option<Cause>, SearchError>
+fn mend<C>(conn: &mut C, entry: &mut Entry) -> Result<Option<Cause>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     let Some(mending) = C::Backend::examine(conn, entry).map_err(of::<C>)? else {
         return Ok(None);
     };
-    if !conn.has_transactions() {
+    let cause = if conn.has_transactions() {
+        mend_locked(conn, entry)?
+    } else {
         atomically(conn, &mending.statements)?;
-        return Ok(Some(mending.cause));
+        Some(mending.cause)
+    };
+    // Where the triggers are now.
+    if let Some(found) = catalogue::find(conn, &entry.name)? {
+        entry.home = found.home;
     }
+    Ok(cause)
+}
+
+/// Does the same where nobody else does it meanwhile.
+fn mend_locked<C>(conn: &mut C, entry: &Entry) -> Result<Option<Cause>, SearchError>
+where
+    C: DatabaseConnection<Backend: SearchEngine>,
+{
     let begin = |conn: &mut C| conn.begin_read_committed();
     let mut transaction = Transaction::begin(conn, begin).map_err(of::<C>)?;
     let conn = transaction.conn();
@@ -208,11 +224,11 @@ where
         };
         // Whoever may not do it is told by `follow`.
         let _ = apart(conn, |conn| {
-            let Some(entry) = catalogue::numbered(conn, number)? else {
+            let Some(mut entry) = catalogue::numbered(conn, number)? else {
                 return Ok(());
             };
             let _ = atomically(conn, &C::Backend::protect(&entry));
-            let _ = apart(conn, |conn| mend(conn, &entry));
+            let _ = apart(conn, |conn| mend(conn, &mut entry));
             Ok(())
         });
     }

@@ -145,19 +145,43 @@
 //! to index, all rights on them and `SELECT` on the table. Where row-level security hides rows
 //! from a role, it does not index.
 //!
+//! `follow` looks for a table that is named without a schema in the `search_path` on PostgreSQL, and
+//! in the schema `main` on SQLite, temporary tables aside. From then on the rows are read from the
+//! table that the triggers are on, whatever else is called so in a connection.
+//!
+//! A document has the text of its row's key as its id. So keys that the database holds to be equal,
+//! as `A` and `a` of a column without case, or 1.0 and 1.00, are different documents. On PostgreSQL
+//! the text of a date, a moment, an interval, bytes or money depends on settings (`DateStyle`,
+//! `TimeZone`, `IntervalStyle`, `bytea_output`, `lc_monetary`): with such a key, all connections
+//! that search must have the same.
+//!
 //! On PostgreSQL all of an index is in one schema, that of the first `__covara_search_indexes` in
 //! the `search_path`, or the first schema of the path. Where everybody may create tables in it,
 //! they must belong to a role that there is a reason to trust; see
 //! [`SearchError::StrangersTable`].
 //!
 //! The triggers never fail a write of yours: they note no NULL as a key, and do nothing where
-//! they cannot, as after a change of the key's name or type, or of the schema's on PostgreSQL. [`follow`](SearchAdapter::follow)
-//! sees at the next boot that the table was dropped and created again, rebuilt, renamed or
-//! restored, that its partitions have changed, or that the triggers are missing or disabled; it
-//! mends what is wrong, indexes all rows again, and [says why](Followed).
-//! [`rebuild`](SearchAdapter::rebuild) does so at any time. On PostgreSQL the triggers fire for
-//! replicated writes too; their function is the index's own, executes no SQL but its own, and
-//! nobody but its owner may execute it.
+//! they cannot, as after a change of the key's name or type, or of the schema's on PostgreSQL.
+//! [`follow`](SearchAdapter::follow) sees at the next boot that the table was dropped and created
+//! again, rebuilt, renamed or restored, that the key or a field is another column, that partitions came, went, or were detached
+//! and attached again, or that the triggers are missing or disabled; it mends what is wrong, indexes
+//! all rows again, and [says why](Followed). [`rebuild`](SearchAdapter::rebuild) does so at any time.
+//!
+//! Call `rebuild` after what `follow` cannot see:
+//!
+//! - writes while the triggers were disabled, if they were then enabled as they had been;
+//! - on PostgreSQL, `ALTER COLUMN … TYPE … USING` with the type that the column has, or another
+//!   length or precision of it;
+//! - on PostgreSQL, partitions that the transaction of a `follow` attached, detached, changed and
+//!   attached again after it;
+//! - on SQLite, the last column of a table, dropped and added again under its name.
+//!
+//! Until the next `follow`, documents of a partition that was dropped or detached are found, and rows
+//! of one that was attached are not; so are documents of one that is newer than the last `follow` and
+//! was truncated.
+//!
+//! On PostgreSQL the triggers fire for replicated writes too; their function is the index's own,
+//! executes no SQL but its own, and nobody but its owner may execute it.
 //!
 //! On SQLite a row that `REPLACE` removes because of another unique constraint than its key
 //! is not noted unless `PRAGMA recursive_triggers` is on: SQLite runs no trigger for it. A value

@@ -1,5 +1,7 @@
 //! Indexes the rows that triggers noted.
 
+use std::collections::HashSet;
+
 use diesel::QueryResult;
 use diesel::row::Row;
 use serde_json::Value;
@@ -91,7 +93,18 @@ impl Noted {
         }
         // Of two rows with one key, the last: the key may be no key to the database.
         noted.documents.keep_last_of_each();
+        noted.keep_those_with_a_row();
         Ok(noted)
+    }
+
+    /// Keys that differ may have one text, as 1 and `1` on SQLite, where only one has a row.
+    fn keep_those_with_a_row(&mut self) {
+        if self.gone.is_empty() {
+            return;
+        }
+        let documents = self.documents.all();
+        let rows: HashSet<&str> = documents.iter().map(|document| document.id()).collect();
+        self.gone.retain(|id| !rows.contains(id.as_str()));
     }
 
     pub(crate) fn rows(&self) -> usize {

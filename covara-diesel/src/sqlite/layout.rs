@@ -36,7 +36,7 @@ WHERE m.type = 'table' AND (
     -- Notes of search indexes as earlier versions made them. Nothing here may ask for columns:
     -- D1 refuses those of its own tables.
     OR m.name LIKE '\\_\\_covara\\_search\\_%\\_notes' ESCAPE '\\'
-        AND m.sql LIKE '%AUTOINCREMENT%'
+        AND (m.sql LIKE '%AUTOINCREMENT%' OR m.sql LIKE '%key UNIQUE%')
 )
 ORDER BY m.name, c.cid";
 

@@ -10,6 +10,7 @@ mod helpers;
 mod highlights;
 mod indexes;
 mod interleaved;
+mod keys;
 mod lists;
 mod mended;
 mod model;

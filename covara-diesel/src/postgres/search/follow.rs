@@ -8,7 +8,7 @@
 use diesel::QueryResult;
 use diesel::pg::Pg;
 
-use super::names::{FUNCTION_TITLE, Names};
+use super::names::{FUNCTION_TITLE, Names, table_oid};
 use crate::backend::connection::DatabaseConnection;
 use crate::postgres::layout::FUNCTION_VERSION;
 use crate::search::{Cause, Entry, Mending, Sql, integer, text};
@@ -22,18 +22,11 @@ pub(super) fn protect(entry: &Entry) -> Vec<Sql<'static>> {
 }
 
 pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-    let Some(Names {
-        notes, table, key, ..
-    }) = Names::of(entry)
-    else {
-        return Vec::new();
-    };
-    vec![
-        Sql::once(format!(
-            "INSERT INTO {notes} (key) SELECT t.{key} FROM {table} AS t WHERE t.{key} IS NOT NULL"
-        )),
-        Sql::once(format!("INSERT INTO {notes} (key) VALUES (NULL)")),
-    ]
+    let names = Names::of(entry);
+    names
+        .map(|names| Sql::once(names.noting()))
+        .into_iter()
+        .collect()
 }
 
 pub(super) fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
@@ -45,13 +38,14 @@ where
     };
     let found = Sql::once(format!(
         "SELECT f.prosrc, ({}),
-             CAST(CASE WHEN {} AND ({}) THEN 1 ELSE 0 END AS bigint), ({})
+             CAST(CASE WHEN {} AND ({}) THEN 1 ELSE 0 END AS bigint), ({}), ({})
          FROM (SELECT {} AS oid) AS w
          LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = w.oid",
         names.wanted_body(),
         names.function_fits(),
         names.notes_fit(),
         names.missing_triggers(),
+        names.marks(),
         names.function_oid,
     ));
     let mut rows = conn.load(found)?;
@@ -60,10 +54,12 @@ where
     };
     let (body, wanted) = (text(&row, 0), text(&row, 1));
     let fits = integer(&row, 2) == Some(1) && integer(&row, 3) == Some(0);
-    if fits && body.is_some() && body == wanted {
-        return Ok(None);
-    }
-    let cause = cause(&body.unwrap_or_default(), &wanted.unwrap_or_default());
+    let marked = integer(&row, 4) > Some(0);
+    let cause = match (body, wanted) {
+        (Some(body), Some(wanted)) if fits && body == wanted && !marked => return Ok(None),
+        (Some(body), Some(wanted)) if fits && body == wanted => Cause::Partitions,
+        (body, wanted) => cause(&body.unwrap_or_default(), &wanted.unwrap_or_default()),
+    };
     let statements = vec![Sql::once(names.mending())];
     Ok(Some(Mending { cause, statements }))
 }
@@ -87,6 +83,8 @@ fn cause(body: &str, wanted: &str) -> Cause {
         Cause::Table
     } else if differs("parts ") {
         Cause::Partitions
+    } else if differs("columns ") {
+        Cause::Columns
     } else {
         Cause::Triggers
     }
@@ -96,10 +94,7 @@ pub(super) fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let mut sql = Sql::new();
-    sql.push("SELECT 1 WHERE pg_catalog.to_regclass(")
-        .bind(table.to_owned());
-    sql.push(") IS NOT NULL");
-    let mut rows = conn.load(sql)?;
+    let table = table_oid(table);
+    let mut rows = conn.load(Sql::once(format!("SELECT 1 WHERE {table} IS NOT NULL")))?;
     Ok(rows.next().transpose()?.is_some())
 }

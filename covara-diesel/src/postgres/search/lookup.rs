@@ -9,6 +9,12 @@ use crate::backend::table::Stranger;
 use crate::postgres::owners;
 use crate::search::{CATALOGUE, EntryRow, Home, SearchError, Sql, integer, text};
 
+/// The table that the function `f` notes the writes to. Its number is one in whatever text, so that
+/// none fails the query.
+const TABLE_NOTED: &str = "CAST(pg_catalog.mod(
+    CAST(pg_catalog.substring(f.prosrc, '-- table ([0-9]{1,10})') AS bigint),
+    CAST(4294967296 AS bigint)) AS oid)";
+
 /// By what an index is looked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum By<'a> {
@@ -59,6 +65,9 @@ where
     let (name, mut entry) = read(&entry).ok_or_else(unreadable)?;
     entry.home.tables = schema(3).unwrap_or_else(|| home.clone());
     entry.home.catalogue = home;
+    if let (Some(schema), Some(table)) = (schema(7), text(&row, 8)) {
+        entry.home.followed = Some(format!("{schema}{}", quoted(&table)));
+    }
     entry.may_refresh = integer(&row, 4) == Some(1);
     if integer(&row, 6) == Some(1) {
         entry.equals = "=";
@@ -79,9 +88,13 @@ where
 /// Of one row, unless there is no catalogue: its schema; its owner, if that is a stranger; the
 /// row of the index as XML; the schema of the documents; whether the connection may index what
 /// was noted; tables and functions of the index that strangers own, and who; whether its keys
-/// are of a type that an extension made, whose `=` is not among the server's own. The `=` of all
-/// others, enums and composite types included, is, and must be named: who may create in a schema
-/// of the `search_path` could make one that fits better.
+/// are of a type that an extension made, whose `=` is not among the server's own; schema and name
+/// of the table that the triggers are on. The `=` of all other types, enums and composite types
+/// included, is the server's, and must be named: who may create in a schema of the `search_path`
+/// could make one that fits better.
+///
+/// The function says in its body which table it notes the writes to, and a trigger of that table
+/// must call it: after a restore the number may be another table's.
 fn query(by: By<'_>) -> Sql<'_> {
     let (column, marker) = match by {
         By::Name(_) => ("name", "%L"),
@@ -114,7 +127,8 @@ fn query(by: By<'_>) -> Sql<'_> {
               JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
               WHERE a.attrelid = n.oid AND a.attname = 'key'
                   AND y.typtype = 'b' AND y.typcategory <> 'A'
-                  AND y.typnamespace <> CAST('pg_catalog' AS regnamespace))
+                  AND y.typnamespace <> CAST('pg_catalog' AS regnamespace)),
+             CAST(w.nspname AS text), CAST(w.relname AS text)
          FROM (
              SELECT c.*, pg_catalog.substring(c.xml, '<n>([0-9]+)</n>') AS number,
                  pg_catalog.strpos(c.xml, '<r>1</r>') > 0 AS ready
@@ -154,11 +168,20 @@ fn query(by: By<'_>) -> Sql<'_> {
          LEFT JOIN pg_catalog.pg_class AS n ON n.relname = {notes} AND n.{table}
              AND n.relnamespace = COALESCE(d.namespace, e.namespace)
          LEFT JOIN pg_catalog.pg_proc AS f ON f.proname = {function} AND f.pronargs = 0
-             AND f.pronamespace = COALESCE(d.namespace, e.namespace)",
+             AND f.pronamespace = COALESCE(d.namespace, e.namespace)
+         LEFT JOIN LATERAL (
+             SELECT s.nspname, t.relname FROM pg_catalog.pg_trigger AS g
+             JOIN pg_catalog.pg_class AS t ON t.oid = g.tgrelid
+             JOIN pg_catalog.pg_namespace AS s ON s.oid = t.relnamespace
+             WHERE g.tgrelid = {table_noted} AND g.tgname = {row} AND g.tgfoid = f.oid
+             OFFSET 0
+         ) AS w ON true",
         stranger = owners::stranger("t.relowner", "n.oid"),
         documents = name(""),
         notes = name("_notes"),
         function = name("_notes_write"),
+        row = name("_notes_row"),
+        table_noted = TABLE_NOTED,
     ));
     sql
 }

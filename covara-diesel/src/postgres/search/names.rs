@@ -1,7 +1,10 @@
 //! The SQL of what has writes to a table noted.
 
-use super::tables::quoted;
-use crate::search::{CATALOGUE, Entry, WatchedTable};
+mod mending;
+
+use std::iter;
+
+use crate::search::{Entry, WatchedTable};
 
 /// The oid of the type that trigger functions return.
 const TRIGGER: &str = "CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)";
@@ -11,16 +14,27 @@ pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel curr
 
 /// The function's body, for `format()`: 1 the table, 2 it and those that are parts of it, 3 the
 /// key's name, 4 its type, 5 the schema of the notes, 6 the notes, 7 their name as SQL, 8 the
-/// key as SQL, 9 the name of the schema, 10 that of the notes.
+/// key as SQL, 9 the name of the schema, 10 that of the notes, 11 the columns,
+/// 12 the parts with what tells them from later ones.
+///
+/// What stands in comments tells [`follow`](super::follow) whether all is as it was. Columns are by
+/// number, which one that is added in the place of another has not, and by type. Parts are with the
+/// transactions that attached them, so that one is noticed that was detached, changed and attached
+/// again.
+///
+/// Of a part that came since, and may be gone when `follow` looks, the first write leaves a mark
+/// among the notes: its number with a minus.
 ///
 /// It writes to the notes by name, so it looks first whether they still have that name, and to no
 /// others. Keys are compared as texts, as a type need not have an `=` that is found here, and not
-/// by a cast, which the type's owner may have made.
+/// by a cast, which the type's owner may have made; and by their bytes, as to the collation of a
+/// column `A` and `a` may be the same.
 const BODY: &str = "
 -- Keeps an index of covara-diesel current.
--- version 3
+-- version 4
 -- table %1$s
--- parts %2$s
+-- parts %12$s
+-- columns %11$s
 BEGIN
     IF (TG_RELID IN (%2$s) OR pg_partition_root(TG_RELID) = %1$s)
         AND has_schema_privilege(%5$s::oid, 'USAGE')
@@ -46,9 +60,17 @@ BEGIN
             IF TG_OP = 'DELETE' AND OLD.%8$s IS NOT NULL THEN
                 INSERT INTO %7$s (key) VALUES (OLD.%8$s);
             ELSIF TG_OP = 'UPDATE' AND OLD.%8$s IS NOT NULL
-                AND format('%%s', OLD.%8$s) IS DISTINCT FROM format('%%s', NEW.%8$s)
+                AND format('%%s', OLD.%8$s) COLLATE \"C\"
+                    IS DISTINCT FROM format('%%s', NEW.%8$s) COLLATE \"C\"
             THEN
                 INSERT INTO %7$s (key) VALUES (OLD.%8$s);
+            END IF;
+            IF TG_RELID NOT IN (%2$s) AND has_table_privilege(%6$s::oid, 'SELECT') THEN
+                IF NOT EXISTS (
+                    SELECT FROM %7$s AS m WHERE m.number = - TG_RELID::bigint
+                ) THEN
+                    INSERT INTO %7$s (number) VALUES (- TG_RELID::bigint);
+                END IF;
             END IF;
         END IF;
     END IF;
@@ -74,12 +96,38 @@ fn literal(text: &str) -> String {
     }
 }
 
+fn relation(sql: &str) -> String {
+    format!("CAST(pg_catalog.to_regclass({}) AS oid)", literal(sql))
+}
+
+/// The oid of a table given as SQL, by a query: without a schema the first one in the schemas of the
+/// `search_path`, temporary tables aside, which are nobody else's.
+pub(super) fn table_oid(table: &str) -> String {
+    let mut is_quoted = false;
+    let has_schema = table.chars().any(|c| {
+        is_quoted ^= c == '"';
+        c == '.' && !is_quoted
+    });
+    if has_schema {
+        return relation(table);
+    }
+    format!(
+        "(SELECT c.oid FROM pg_catalog.unnest(pg_catalog.current_schemas(false))
+              WITH ORDINALITY AS s (name, place)
+          JOIN pg_catalog.pg_class AS c ON c.oid = CAST(pg_catalog.to_regclass(
+              pg_catalog.format('%I.%s', s.name, {})) AS oid)
+          WHERE c.relpersistence <> 't' ORDER BY s.place LIMIT 1)",
+        literal(table)
+    )
+}
+
 /// What the SQL here is made of. Everything of the index is named with its schema, which is that
 /// of its documents; see [`owners`](crate::postgres::owners) for why functions of the server's
 /// are, too, and why types are written out.
+#[derive(Clone)]
 pub(super) struct Names {
     /// The notes as SQL, without their schema, and in other forms.
-    pub(super) notes: String,
+    notes: String,
     notes_name: String,
     notes_oid: String,
     documents_oid: String,
@@ -87,20 +135,27 @@ pub(super) struct Names {
     function_literal: String,
     function: String,
     pub(super) function_oid: String,
-    /// The followed table, as SQL and as a literal of it.
-    pub(super) table: String,
+    /// The followed table as a literal of SQL.
     table_literal: String,
     /// Its oid.
     root: String,
-    /// The key, as SQL and as a literal.
-    pub(super) key: String,
+    /// The key as a literal.
     key_literal: String,
+    /// The key and the columns of the fields, as literals with commas between.
+    columns: String,
 }
 
 impl Names {
     pub(super) fn of(entry: &Entry) -> Option<Self> {
-        let WatchedTable { table, key, .. } = entry.definition.table.as_ref()?;
-        let relation = |sql: &str| format!("CAST(pg_catalog.to_regclass({}) AS oid)", literal(sql));
+        let WatchedTable {
+            table,
+            key,
+            columns,
+        } = entry.definition.table.as_ref()?;
+        let columns: Vec<String> = iter::once(key)
+            .chain(columns)
+            .map(|column| literal(column))
+            .collect();
         let notes = entry.notes();
         let function = format!("{notes}_write");
         Some(Self {
@@ -114,11 +169,10 @@ impl Names {
             ),
             function,
             notes,
-            table: table.clone(),
             table_literal: literal(table),
-            root: relation(table),
-            key: quoted(key),
+            root: table_oid(table),
             key_literal: literal(key),
+            columns: columns.join(", "),
         })
     }
 
@@ -143,22 +197,36 @@ impl Names {
             notes_oid,
             root,
             key_literal,
+            columns,
             ..
         } = self;
         format!(
-            "SELECT pg_catalog.format({}, a.attrelid,
+            "SELECT pg_catalog.format({body}, a.attrelid,
                  (SELECT pg_catalog.string_agg(CAST(p.oid AS text), ', ' ORDER BY p.oid)
-                  FROM ({}) AS p),
+                  FROM ({parts}) AS p),
                  a.attname, a.atttypid, n.relnamespace, n.oid,
                  pg_catalog.format('%I.%I', s.nspname, n.relname),
-                 pg_catalog.quote_ident(CAST(a.attname AS text)), s.nspname, n.relname)
+                 pg_catalog.quote_ident(CAST(a.attname AS text)), s.nspname, n.relname,
+                 (SELECT pg_catalog.string_agg(
+                      pg_catalog.concat(c.attnum, ':', c.atttypid), ' ' ORDER BY w.place)
+                  FROM pg_catalog.unnest(CAST(ARRAY[{columns}] AS name[]))
+                      WITH ORDINALITY AS w (name, place)
+                  JOIN pg_catalog.pg_attribute AS c ON c.attrelid = {root}
+                      AND c.attname = w.name AND NOT c.attisdropped),
+                 (SELECT pg_catalog.string_agg(pg_catalog.concat(p.oid, (
+                      SELECT pg_catalog.string_agg(
+                          pg_catalog.concat('/', i.xmin), '' ORDER BY i.inhparent)
+                      FROM pg_catalog.pg_inherits AS i
+                      WHERE i.inhrelid = p.oid AND p.oid <> {root}
+                  )), ' ' ORDER BY p.oid)
+                  FROM ({parts}) AS p))
              FROM pg_catalog.pg_attribute AS a, pg_catalog.pg_class AS n
              JOIN pg_catalog.pg_namespace AS s ON s.oid = n.relnamespace
              WHERE a.attrelid = {root}
                  AND a.attname = CAST({key_literal} AS name) AND NOT a.attisdropped
                  AND n.oid = {notes_oid}",
-            literal(BODY),
-            self.parts()
+            body = literal(BODY),
+            parts = self.parts(),
         )
     }
 
@@ -229,6 +297,23 @@ impl Names {
         )
     }
 
+    /// A query of one row once there are notes: whether writes to a part that came later left marks
+    /// in them, as 0 or more.
+    pub(super) fn marks(&self) -> String {
+        format!(
+            "SELECT CASE WHEN ({}) AND pg_catalog.has_table_privilege(n.oid, 'SELECT')
+                 THEN CAST(pg_catalog.strpos(CAST(pg_catalog.query_to_xml(pg_catalog.format(
+                     'SELECT 1 AS marked FROM %I.%I WHERE number < 0 LIMIT 1',
+                     s.nspname, n.relname
+                 ), false, false, '') AS text), '<marked>') AS bigint) END
+             FROM pg_catalog.pg_class AS n
+             JOIN pg_catalog.pg_namespace AS s ON s.oid = n.relnamespace
+             WHERE n.oid = {}",
+            self.notes_fit(),
+            self.notes_oid
+        )
+    }
+
     /// A condition on the function `f`, apart from its body. It belongs to who owns the
     /// documents.
     pub(super) fn function_fits(&self) -> String {
@@ -244,140 +329,5 @@ impl Names {
              )",
             self.documents_oid
         )
-    }
-
-    /// Makes all as it must be, in an order that waits for writers of the table before anything
-    /// that they hold too: whatever is wrong, in one statement, and without a word to the
-    /// client about what is not there.
-    ///
-    /// The function is made before the triggers, which then call no other. A trigger on the table
-    /// that has a name of these is in the way, whatever it calls, unless it is that of an index in
-    /// another schema.
-    pub(super) fn mending(&self) -> String {
-        let Self {
-            notes,
-            notes_name,
-            notes_oid,
-            documents_oid,
-            function,
-            function_literal,
-            function_oid,
-            table,
-            table_literal,
-            key,
-            ..
-        } = self;
-        let row = self.is_trigger("row", ON_ROW);
-        let truncate = self.is_trigger("truncate", ON_TRUNCATE);
-        let body = format!(
-            "#variable_conflict use_column
-             DECLARE
-                 root CONSTANT regclass := {table_literal};
-                 owner_ CONSTANT name := (
-                     SELECT pg_catalog.pg_get_userbyid(d.relowner) FROM pg_catalog.pg_class AS d
-                     WHERE d.oid = {documents_oid}
-                 );
-                 p record;
-                 g record;
-                 body text;
-             BEGIN
-                 -- Those on other tables too: a table that was renamed keeps its triggers.
-                 FOR g IN SELECT g.tgname, CAST(g.tgrelid AS regclass) AS part
-                     FROM pg_catalog.pg_trigger AS g
-                     WHERE g.tgname IN ('{notes_name}_row', '{notes_name}_truncate')
-                         AND g.tgparentid = '0' AND (
-                             g.tgfoid = {function_oid}
-                             OR g.tgrelid IN (SELECT p.oid FROM ({parts}) AS p) AND NOT EXISTS (
-                                 SELECT FROM pg_catalog.pg_proc AS f
-                                 JOIN pg_catalog.pg_class AS c
-                                     ON c.relnamespace = f.pronamespace
-                                     AND c.relowner = f.proowner
-                                     AND c.relname = '{CATALOGUE}'
-                                 WHERE f.oid = g.tgfoid
-                                     AND pg_catalog.pg_get_userbyid(f.proowner) = owner_
-                             )
-                         )
-                         AND NOT EXISTS (
-                             SELECT FROM ({parts}) AS p WHERE {row} OR {truncate}
-                         )
-                 LOOP
-                     EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', g.tgname, g.part);
-                 END LOOP;
-                 IF EXISTS (
-                     SELECT FROM pg_catalog.pg_proc AS f
-                     WHERE f.oid = {function_oid} AND NOT (
-                         f.prorettype = {TRIGGER}
-                         AND pg_catalog.pg_get_userbyid(f.proowner) = owner_
-                     )
-                 ) THEN
-                     DROP FUNCTION {function}() CASCADE;
-                 END IF;
-                 IF {function_oid} IS NULL THEN
-                     CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql
-                         AS 'BEGIN RETURN NULL; END';
-                 END IF;
-                 FOR p IN {parts} LOOP
-                     IF NOT p.is_partition AND NOT EXISTS (
-                         SELECT FROM pg_catalog.pg_trigger AS g WHERE {row}
-                     ) THEN
-                         EXECUTE pg_catalog.format('CREATE TRIGGER {notes_name}_row
-                             AFTER INSERT OR UPDATE OR DELETE ON %s
-                             FOR EACH ROW EXECUTE FUNCTION %s()',
-                             CAST(p.oid AS regclass), {function_literal});
-                     END IF;
-                     IF p.relkind = 'r' AND NOT EXISTS (
-                         SELECT FROM pg_catalog.pg_trigger AS g WHERE {truncate}
-                     ) THEN
-                         EXECUTE pg_catalog.format('CREATE TRIGGER {notes_name}_truncate
-                             AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()',
-                             CAST(p.oid AS regclass), {function_literal});
-                     END IF;
-                 END LOOP;
-                 -- Also for writes that are replicated, or loaded without triggers.
-                 FOR g IN SELECT g.tgname, CAST(g.tgrelid AS regclass) AS part
-                     FROM pg_catalog.pg_trigger AS g
-                     WHERE g.tgname IN ('{notes_name}_row', '{notes_name}_truncate')
-                         AND g.tgfoid = {function_oid} AND g.tgenabled <> 'A'
-                 LOOP
-                     EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I',
-                         g.part, g.tgname);
-                 END LOOP;
-                 IF NOT ({notes_fit}) THEN
-                     IF {notes_oid} IS NOT NULL THEN
-                         DROP TABLE {notes};
-                     END IF;
-                     EXECUTE pg_catalog.format('CREATE TABLE %s (
-                         key %s, number BIGINT NOT NULL DEFAULT {NUMBER}
-                     )', {notes_literal}, (SELECT pg_catalog.format_type(({key_type}), -1)));
-                     CREATE INDEX {notes_name}_number ON {notes} (number);
-                     ALTER TABLE {notes} REPLICA IDENTITY FULL;
-                 END IF;
-                 body := ({wanted});
-                 EXECUTE pg_catalog.format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger
-                     LANGUAGE plpgsql SECURITY DEFINER
-                     SET search_path = pg_catalog, pg_temp AS %L', {function_literal}, body);
-                 REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;
-                 INSERT INTO {notes} (key)
-                     SELECT t.{key} FROM {table} AS t WHERE t.{key} IS NOT NULL;
-                 INSERT INTO {notes} (key) VALUES (NULL);
-                 IF owner_ <> current_user THEN
-                     BEGIN
-                         EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO %I',
-                             {notes_literal}, owner_);
-                         EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I',
-                             {function_literal}, owner_);
-                     EXCEPTION WHEN insufficient_privilege THEN
-                         -- Who may not give them away keeps them.
-                         NULL;
-                     END;
-                 END IF;
-             END",
-            parts = self.parts(),
-            notes_fit = self.notes_fit(),
-            notes_literal = literal(notes),
-            key_type = self.key_type(),
-            wanted = self.wanted_body(),
-        );
-        format!("DO {}", literal(&body))
     }
 }

@@ -23,6 +23,15 @@ const MOMENT: &str = "50";
 /// Most documents without a row that one search removes.
 const MOST_SWEPT: usize = 10_000;
 
+/// The rows of an index: of the table that the triggers are on, which in this connection another
+/// may stand before, as a temporary one.
+#[derive(Clone, Copy)]
+struct RowSource<'e> {
+    watched: &'e WatchedTable,
+    /// The table as SQL.
+    followed: &'e str,
+}
+
 pub(super) fn refresh<C>(
     conn: &mut C,
     entry: &Entry,
@@ -31,7 +40,16 @@ pub(super) fn refresh<C>(
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    if !has_notes(conn, entry).map_err(SearchError::of::<Pg>)? {
+    let (Some(watched), Some(followed)) = (&entry.definition.table, &entry.home.followed) else {
+        return match patience {
+            Patience::Try => Ok(Refreshed::default()),
+            Patience::Wait => Err(SearchError::FollowsNothing {
+                index: entry.name.clone(),
+            }),
+        };
+    };
+    let source = RowSource { watched, followed };
+    if !has_notes(conn, entry, source).map_err(SearchError::of::<Pg>)? {
         return Ok(Refreshed::default());
     }
     let begin = |conn: &mut C| conn.begin_read_committed();
@@ -41,7 +59,7 @@ where
         let Some(previous) = take_lock(conn, entry, patience)? else {
             return Ok(None);
         };
-        let refreshed = index_noted(conn, entry, patience)?;
+        let refreshed = index_noted(conn, entry, source, patience)?;
         if patience == Patience::Try && is_nested {
             // Releasing a savepoint keeps what was set in it.
             let mut restore = Sql::new();
@@ -61,18 +79,17 @@ where
 }
 
 /// Where row security hides rows from the connection, it must not tell what is gone.
-fn has_notes<C>(conn: &mut C, entry: &Entry) -> QueryResult<bool>
+fn has_notes<C>(conn: &mut C, entry: &Entry, source: RowSource<'_>) -> QueryResult<bool>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let table = entry.definition.table.as_ref();
     let mut sql = Sql::new();
     sql.push(format!(
-        "SELECT 1 WHERE EXISTS (SELECT FROM {})
+        "SELECT 1 WHERE EXISTS (SELECT FROM {} WHERE number >= 0)
              AND pg_catalog.row_security_active(CAST(pg_catalog.to_regclass(",
         entry.notes()
     ));
-    sql.bind(table.map_or_else(String::new, |watched| watched.table.clone()));
+    sql.bind(source.followed.to_owned());
     sql.push(") AS oid)) IS NOT TRUE");
     let mut rows = conn.load(sql)?;
     Ok(rows.next().transpose()?.is_some())
@@ -101,15 +118,17 @@ where
     Ok(taken.and_then(|row| text(&row, 1)))
 }
 
-fn index_noted<C>(conn: &mut C, entry: &Entry, patience: Patience) -> QueryResult<Refreshed>
+fn index_noted<C>(
+    conn: &mut C,
+    entry: &Entry,
+    source: RowSource<'_>,
+    patience: Patience,
+) -> QueryResult<Refreshed>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let Some(watched) = &entry.definition.table else {
-        return Ok(Refreshed::default());
-    };
     let mut notes = 0;
-    let noted = Noted::load(conn, entry, take(entry, watched), |column, _| {
+    let noted = Noted::load(conn, entry, take(entry, source), |column, _| {
         notes = column(2).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
     })?;
     if noted.documents.all().len() > 0 {
@@ -122,7 +141,7 @@ where
         conn.execute_returning_count(&write::delete(entry, &gone))?;
     }
     if noted.sweep {
-        let swept = conn.execute_returning_count(&sweep(entry, watched, patience))?;
+        let swept = conn.execute_returning_count(&sweep(entry, source, patience))?;
         if patience == Patience::Try && swept == MOST_SWEPT {
             // There may be more.
             let again = Sql::once(format!("INSERT INTO {} (key) VALUES (NULL)", entry.notes()));
@@ -139,12 +158,11 @@ where
 /// Takes notes out and reads their rows: as id and JSON, NULL where the row is gone, with the
 /// number of notes. Notes and rows are read as of one moment, so a row that is written later
 /// has a note that is not taken.
-fn take(entry: &Entry, watched: &WatchedTable) -> Sql<'static> {
-    let WatchedTable {
-        table,
-        key,
-        columns,
-    } = watched;
+///
+/// Rows are found by the table's index on the key, and are those that are noted if the texts of the
+/// keys are the same, which documents are kept by: `A` and `a`, or 1.0 and 1.00, may be equal.
+fn take(entry: &Entry, source: RowSource<'_>) -> Sql<'static> {
+    let (WatchedTable { key, columns, .. }, table) = (source.watched, source.followed);
     let (notes, key) = (entry.notes(), quoted(key));
     let fields = entry.definition.fields().zip(columns);
     let pairs: Vec<String> = fields
@@ -154,14 +172,16 @@ fn take(entry: &Entry, watched: &WatchedTable) -> Sql<'static> {
     sql.push(format!(
         "WITH taken AS (
              DELETE FROM {notes} WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM {notes} ORDER BY number LIMIT {BATCH}
+                 SELECT ctid FROM {notes} WHERE number >= 0 ORDER BY number LIMIT {BATCH}
              )) RETURNING key
          )
          SELECT CAST(n.key AS TEXT), CASE WHEN t.{key} IS NOT NULL THEN
              (SELECT CAST(row_to_json(v) AS TEXT) FROM (SELECT {}) AS v) END,
              (SELECT count(*) FROM taken)
-         FROM (SELECT DISTINCT key FROM taken) AS n LEFT JOIN {table} AS t
-             ON t.{key} {equals} n.key",
+         FROM (
+             SELECT DISTINCT ON (CAST(key AS TEXT) COLLATE \"C\") key FROM taken
+         ) AS n LEFT JOIN {table} AS t ON t.{key} {equals} n.key
+             AND CAST(t.{key} AS TEXT) COLLATE \"C\" OPERATOR(pg_catalog.=) CAST(n.key AS TEXT)",
         pairs.join(", "),
         equals = entry.equals,
     ));
@@ -170,9 +190,9 @@ fn take(entry: &Entry, watched: &WatchedTable) -> Sql<'static> {
 
 /// Removes documents without a row. Each time all are compared with the table, so who waits
 /// anyway removes all of them.
-fn sweep(entry: &Entry, watched: &WatchedTable, patience: Patience) -> Sql<'static> {
-    let WatchedTable { table, key, .. } = watched;
-    let (documents, key) = (entry.documents(), quoted(key));
+fn sweep(entry: &Entry, source: RowSource<'_>, patience: Patience) -> Sql<'static> {
+    let (table, key) = (source.followed, quoted(&source.watched.key));
+    let documents = entry.documents();
     let limit = match patience {
         Patience::Try => format!(" LIMIT {MOST_SWEPT}"),
         Patience::Wait => String::new(),

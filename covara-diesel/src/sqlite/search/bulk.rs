@@ -5,6 +5,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Double, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 
+use super::tables;
 use super::write::word_columns;
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{
@@ -145,7 +146,10 @@ struct NewWords<'d> {
 impl NewWords<'_> {
     fn head(entry: &Entry) -> String {
         let names = word_columns(entry);
-        format!("INSERT INTO {} (rowid{names}) VALUES (", entry.words())
+        format!(
+            "INSERT INTO {} (rowid{names}) VALUES (",
+            tables::words(entry)
+        )
     }
 }
 

@@ -3,10 +3,12 @@
 //! A key that was written has one note, with a number that is drawn anew at each write: who has
 //! read a note, and then the row, knows by it whether the row was written again since.
 
+use std::iter;
+
 use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use super::tables::quoted;
+use super::tables::{self, quoted};
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{Cause, Entry, Mending, Sql, WatchedTable, integer, text};
 use crate::sqlite::name;
@@ -16,55 +18,95 @@ const NUMBER: &str = "random() & 9007199254740991";
 
 /// What notes and triggers are in `sqlite_master`, word for word.
 struct Wanted {
-    notes: String,
-    triggers: [(String, String); 3],
+    notes: Made,
+    triggers: [(String, Made); 3],
+}
+
+/// The names of the triggers, with what each is run by.
+fn trigger_names(entry: &Entry) -> [(String, &'static str); 3] {
+    let notes = entry.notes_name();
+    ["insert", "delete", "update"].map(|event| (format!("{notes}_{event}"), event))
 }
 
 impl Wanted {
-    fn of(entry: &Entry, watched: &WatchedTable) -> Self {
-        let (notes, table, key) = (entry.notes(), &watched.table, quoted(&watched.key));
+    /// A note has the key as it is, by which its row is found, and as the text that documents are
+    /// kept by: `A` and `a`, or 1 and 1.0, may be equal keys.
+    ///
+    /// `columns` stand in a comment, so that others in their place are noticed.
+    fn of(entry: &Entry, watched: &WatchedTable, columns: &str) -> Self {
+        let (table, key) = (&watched.table, quoted(&watched.key));
+        let notes = entry.notes_name();
         // SQLite's own conflict clause of the writing statement does not reach an upsert.
         let note = |row: &str, also: &str| {
             format!(
-                "INSERT INTO {notes} (key, number) SELECT {row}.{key}, {NUMBER} \
+                "INSERT INTO {notes} (key, document, number) \
+                 SELECT {row}.{key}, CAST({row}.{key} AS TEXT), {NUMBER} \
                  WHERE {row}.{key} IS NOT NULL{also} \
-                 ON CONFLICT (key) DO UPDATE SET number = excluded.number;"
+                 ON CONFLICT (key, document) DO UPDATE SET number = excluded.number;"
             )
         };
-        let moved = format!(" AND OLD.{key} IS NOT NEW.{key}");
-        let triggers = [
-            ("insert", note("NEW", "")),
-            ("delete", note("OLD", "")),
-            (
-                "update",
-                format!("{} {}", note("OLD", &moved), note("NEW", "")),
-            ),
-        ];
+        let moved =
+            format!(" AND CAST(OLD.{key} AS TEXT) IS NOT CAST(NEW.{key} AS TEXT) COLLATE BINARY");
+        let body = |event: &str| match event {
+            "insert" => note("NEW", ""),
+            "delete" => note("OLD", ""),
+            _ => format!("{} {}", note("OLD", &moved), note("NEW", "")),
+        };
         Self {
-            notes: format!(
-                "CREATE TABLE {notes} (id INTEGER PRIMARY KEY, key UNIQUE, number INTEGER NOT NULL)"
+            notes: made(
+                "TABLE",
+                &notes,
+                &format!(
+                    " ({COLUMNS}{columns}{COLUMNS_END} id INTEGER PRIMARY KEY, key, \
+                     document TEXT, number INTEGER NOT NULL, UNIQUE (key, document))"
+                ),
             ),
-            triggers: triggers.map(|(event, body)| {
-                let name = format!("{notes}_{event}");
-                let event = event.to_ascii_uppercase();
-                let sql =
-                    format!("CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {body} END");
-                (name, sql)
+            triggers: trigger_names(entry).map(|(name, event)| {
+                let (body, event) = (body(event), event.to_ascii_uppercase());
+                let rest = format!(" AFTER {event} ON {table} BEGIN {body} END");
+                let made = made("TRIGGER", &name, &rest);
+                (name, made)
             }),
         }
     }
 }
 
+/// What the columns stand between.
+const COLUMNS: &str = "/* columns ";
+const COLUMNS_END: &str = " */";
+
+/// The columns in what made the notes.
+fn columns_in(made: &str) -> Option<&str> {
+    let (_, rest) = made.split_once(COLUMNS)?;
+    let (columns, _) = rest.split_once(COLUMNS_END)?;
+    Some(columns)
+}
+
+/// Something that SQLite keeps the text of, without the schema.
+struct Made {
+    kept: String,
+    create: Sql<'static>,
+}
+
+fn made(what: &str, name: &str, rest: &str) -> Made {
+    Made {
+        kept: format!("CREATE {what} {name}{rest}"),
+        create: Sql::once(format!("CREATE {what} main.{name}{rest}")),
+    }
+}
+
 /// The statements that note every row, and that documents may have no row.
 pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-    let Some(WatchedTable { table, key, .. }) = &entry.definition.table else {
+    let Some(watched) = &entry.definition.table else {
         return Vec::new();
     };
-    let (notes, key) = (entry.notes(), quoted(key));
+    let (table, key) = (tables::followed(watched), quoted(&watched.key));
+    let notes = entry.notes();
     vec![
         Sql::once(format!(
-            "INSERT INTO {notes} (key, number) SELECT {key}, {NUMBER} FROM {table} \
-             WHERE {key} IS NOT NULL ON CONFLICT (key) DO UPDATE SET number = excluded.number"
+            "INSERT INTO {notes} (key, document, number) \
+             SELECT {key}, CAST({key} AS TEXT), {NUMBER} FROM {table} WHERE {key} IS NOT NULL \
+             ON CONFLICT (key, document) DO UPDATE SET number = excluded.number"
         )),
         Sql::once(format!(
             "INSERT INTO {notes} (key, number) VALUES (NULL, {NUMBER})"
@@ -77,12 +119,35 @@ pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
 struct Found {
     /// Where the table is in `sqlite_master`.
     table: Option<i64>,
+    /// The places of its columns, by name.
+    columns: Vec<(String, i64)>,
     /// Where the notes are, and what made them.
     notes: Option<(i64, String)>,
-    /// How many triggers are as they must be.
-    triggers: usize,
+    /// The names of the triggers, and what made them.
+    triggers: Vec<(String, String)>,
     /// Whether one is on another table: the followed one was renamed.
     moved: bool,
+}
+
+impl Found {
+    /// Where key and fields are among the table's columns.
+    fn columns(&self, watched: &WatchedTable) -> String {
+        let names = iter::once(&watched.key).chain(&watched.columns);
+        let places = names.map(|name| {
+            let mut columns = self.columns.iter();
+            let found = columns.find(|(column, _)| column.eq_ignore_ascii_case(name));
+            found.map_or_else(|| "-".to_owned(), |(_, place)| place.to_string())
+        });
+        places.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether all triggers are as they must be.
+    fn has_triggers(&self, wanted: &Wanted) -> bool {
+        wanted.triggers.iter().all(|(name, made)| {
+            let mut found = self.triggers.iter();
+            found.any(|(known, text)| known == name && *text == made.kept)
+        })
+    }
 }
 
 /// Tables stand in `sqlite_master` in the order in which they were made, and dumps and VACUUM
@@ -95,66 +160,68 @@ where
     let Some(watched) = &entry.definition.table else {
         return Ok(None);
     };
-    let wanted = Wanted::of(entry, watched);
-    let found = find(conn, entry, watched, &wanted)?;
+    let found = find(conn, entry, watched)?;
+    let columns = found.columns(watched);
+    let wanted = Wanted::of(entry, watched, &columns);
     let cause = match &found.notes {
         Some((place, _)) if found.moved || found.table > Some(*place) => Cause::Table,
-        Some((_, made)) if made.contains("AUTOINCREMENT") => Cause::Version,
-        Some((_, made)) if *made == wanted.notes && found.triggers == wanted.triggers.len() => {
-            return Ok(None);
-        }
-        _ => Cause::Triggers,
+        Some((_, made)) => match columns_in(made) {
+            None if made.contains("AUTOINCREMENT") || made.contains("key UNIQUE") => Cause::Version,
+            Some(followed) if followed != columns => Cause::Columns,
+            _ if *made == wanted.notes.kept && found.has_triggers(&wanted) => return Ok(None),
+            _ => Cause::Triggers,
+        },
+        None => Cause::Triggers,
     };
     let notes = entry.notes();
     let drop_triggers = wanted.triggers.iter();
     let mut statements: Vec<Sql<'static>> = drop_triggers
-        .map(|(name, _)| Sql::once(format!("DROP TRIGGER IF EXISTS {name}")))
+        .map(|(name, _)| Sql::once(format!("DROP TRIGGER IF EXISTS main.{name}")))
         .collect();
     statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
-    statements.push(Sql::once(wanted.notes));
+    statements.push(wanted.notes.create);
     let triggers = wanted.triggers.into_iter();
-    statements.extend(triggers.map(|(_, trigger)| Sql::once(trigger)));
+    statements.extend(triggers.map(|(_, trigger)| trigger.create));
     statements.extend(note_all(entry));
     Ok(Some(Mending { cause, statements }))
 }
 
-fn find<C>(
-    conn: &mut C,
-    entry: &Entry,
-    watched: &WatchedTable,
-    wanted: &Wanted,
-) -> QueryResult<Found>
+fn find<C>(conn: &mut C, entry: &Entry, watched: &WatchedTable) -> QueryResult<Found>
 where
     C: DatabaseConnection<Backend = Sqlite>,
 {
     let (_, table) = name::parts(&watched.table);
-    let notes = entry.notes();
+    let notes = entry.notes_name();
     let mut sql = Sql::new();
-    sql.push("SELECT name, rowid, sql, lower(tbl_name) = lower(");
+    sql.push("SELECT type, name, rowid, sql, lower(tbl_name) = lower(");
     sql.bind(table.clone());
     sql.push(") FROM sqlite_master WHERE type IN ('table', 'trigger') AND (name IN (");
     sql.bind(notes.clone());
-    for (name, _) in &wanted.triggers {
-        sql.push(", ").bind(name.clone());
+    for (name, _) in trigger_names(entry) {
+        sql.push(", ").bind(name);
     }
     sql.push(") OR type = 'table' AND lower(name) = lower(");
-    sql.bind(table).push("))");
+    sql.bind(table.clone()).push("))");
+    sql.push(" UNION ALL SELECT 'column', name, cid, NULL, NULL FROM pragma_table_info(");
+    sql.bind(table).push(", 'main')");
     let mut found = Found::default();
     for row in conn.load(sql)? {
         let row = row?;
-        let (Some(name), Some(place)) = (text(&row, 0), integer(&row, 1)) else {
+        let (Some(kind), Some(name), Some(place)) =
+            (text(&row, 0), text(&row, 1), integer(&row, 2))
+        else {
             continue;
         };
-        let made = text(&row, 2).unwrap_or_default();
-        let on_table = integer(&row, 3) == Some(1);
-        if name == notes {
-            found.notes = Some((place, made));
-        } else if let Some((_, trigger)) = wanted.triggers.iter().find(|(known, _)| *known == name)
-        {
-            found.moved |= !on_table;
-            found.triggers += usize::from(on_table && *trigger == made);
-        } else {
-            found.table = Some(place);
+        let made = text(&row, 3).unwrap_or_default();
+        let on_table = integer(&row, 4) == Some(1);
+        match kind.as_str() {
+            "column" => found.columns.push((name, place)),
+            "trigger" => {
+                found.moved |= !on_table;
+                found.triggers.extend(on_table.then_some((name, made)));
+            }
+            _ if name == notes => found.notes = Some((place, made)),
+            _ => found.table = Some(place),
         }
     }
     Ok(found)

@@ -17,7 +17,7 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{
-    Batch, Bind, CATALOGUE, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
+    Batch, Bind, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
     SearchAdapter, SearchEngine, SearchError, Sql, WordSink,
 };
 
@@ -124,7 +124,7 @@ impl SearchEngine for Sqlite {
         C: DatabaseConnection<Backend = Self>,
     {
         tables::create_catalogue(conn).map_err(SearchError::of::<Self>)?;
-        Ok(CATALOGUE.to_owned())
+        Ok(tables::catalogue())
     }
 
     /// One writer at a time is all that SQLite has.

@@ -3,6 +3,7 @@
 use diesel::sqlite::Sqlite;
 
 use super::matching::expression;
+use super::tables;
 use crate::search::{Entry, Plan, Sql};
 
 /// From the inside out: the matches with their scores; of them the page; and for its rows
@@ -72,7 +73,7 @@ fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
 /// ` FROM … WHERE …` of the matches, down to the bound.
 fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sql<'q>) {
     let words = entry.words();
-    sql.push(format!(" FROM {words}"));
+    sql.push(format!(" FROM {}", tables::words(entry)));
     let filtered = filtered && plan.has_filters();
     if filtered {
         sql.push(format!(

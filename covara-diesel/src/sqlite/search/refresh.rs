@@ -11,7 +11,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::sqlite::Sqlite;
 use serde_json::{Value, json};
 
-use super::tables::quoted;
+use super::tables::{self, quoted};
 use super::write::{Only, delete, write};
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{
@@ -138,15 +138,11 @@ where
     C: DatabaseConnection<Backend = Sqlite>,
 {
     let mut notes = Notes::default();
-    let Some(WatchedTable {
-        table,
-        key,
-        columns,
-    }) = &entry.definition.table
-    else {
+    let Some(watched) = &entry.definition.table else {
         return Ok((notes, Noted::default()));
     };
-    let key = quoted(key);
+    let WatchedTable { key, columns, .. } = watched;
+    let (table, key) = (tables::followed(watched), quoted(key));
     let fields = entry.definition.fields().zip(columns);
     let pairs: Vec<String> = fields
         .map(|((name, _), column)| format!("'{name}', {}", jsonable(&quoted(column))))
@@ -154,11 +150,12 @@ where
     let mut sql = Sql::new();
     // Places as texts: D1 sends numbers as doubles.
     sql.push(format!(
-        "SELECT CAST(n.key AS TEXT),
+        "SELECT n.document,
                 CASE WHEN t.{key} IS NOT NULL THEN json_object({}) END,
                 CAST(n.id AS TEXT), n.number
-         FROM (SELECT id, key, number FROM {} ORDER BY id LIMIT {BATCH}) AS n
-         LEFT JOIN {table} AS t ON t.{key} = n.key",
+         FROM (SELECT id, key, document, number FROM {} ORDER BY id LIMIT {BATCH}) AS n
+         LEFT JOIN {table} AS t ON t.{key} = n.key
+             AND CAST(t.{key} AS TEXT) = n.document COLLATE BINARY",
         pairs.join(", "),
         entry.notes()
     ));
@@ -174,10 +171,11 @@ where
 
 /// Removes documents without a row.
 fn sweep(entry: &Entry) -> Vec<Sql<'static>> {
-    let Some(WatchedTable { table, key, .. }) = &entry.definition.table else {
+    let Some(watched) = &entry.definition.table else {
         return Vec::new();
     };
-    let (documents, words, key) = (entry.documents(), entry.words(), quoted(key));
+    let (table, key) = (tables::followed(watched), quoted(&watched.key));
+    let (documents, words) = (entry.documents(), tables::words(entry));
     let gone = format!(
         "id NOT IN (SELECT CAST(t.{key} AS TEXT) FROM {table} AS t WHERE t.{key} IS NOT NULL)"
     );

@@ -8,7 +8,30 @@ use diesel::sqlite::Sqlite;
 
 use crate::backend::connection::{DatabaseConnection, message};
 use crate::search::definition::MOST_SEARCHED;
-use crate::search::{CATALOGUE, Entry, EntryRow, Home, Kind, Sql, integer, text};
+use crate::search::{CATALOGUE, Entry, EntryRow, Home, Kind, Sql, WatchedTable, integer, text};
+use crate::sqlite::name;
+
+/// What stands before the names of tables: a temporary one of the same name would come before
+/// those in the file.
+const MAIN: &str = "main.";
+
+/// The catalogue as SQL.
+pub(super) fn catalogue() -> String {
+    format!("{MAIN}{CATALOGUE}")
+}
+
+/// The full-text table as SQL. Its columns are named after [`Entry::words`].
+pub(super) fn words(entry: &Entry) -> String {
+    format!("{MAIN}{}", entry.words())
+}
+
+/// The followed table as SQL.
+pub(super) fn followed(watched: &WatchedTable) -> String {
+    match name::parts(&watched.table) {
+        (None, table) => name::quoted(Some("main"), &table),
+        (Some(_), _) => watched.table.clone(),
+    }
+}
 
 pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
 where
@@ -16,7 +39,8 @@ where
 {
     let mut sql = Sql::new();
     sql.push(format!(
-        "SELECT number, definition, ready, reindexed FROM {CATALOGUE} WHERE name = "
+        "SELECT number, definition, ready, reindexed FROM {} WHERE name = ",
+        catalogue()
     ));
     sql.bind(name);
     match entry(conn, sql) {
@@ -43,7 +67,11 @@ where
             // A read-only connection says so when it writes.
             may_refresh: true,
             equals: "=",
-            home: Home::default(),
+            home: Home {
+                catalogue: MAIN.to_owned(),
+                tables: MAIN.to_owned(),
+                followed: None,
+            },
             strangers: Vec::new(),
         })
     };
@@ -56,7 +84,7 @@ pub(super) fn name_of<C>(conn: &mut C, number: i64) -> QueryResult<Option<String
 where
     C: DatabaseConnection<Backend = Sqlite>,
 {
-    let mut sql = Sql::once(format!("SELECT name FROM {CATALOGUE} WHERE number = "));
+    let mut sql = Sql::once(format!("SELECT name FROM {} WHERE number = ", catalogue()));
     sql.bind(number);
     let row = match conn.load(sql) {
         Ok(mut rows) => rows.next().transpose(),
@@ -81,13 +109,14 @@ where
     C: DatabaseConnection<Backend = Sqlite>,
 {
     let create = Sql::once(format!(
-        "CREATE TABLE IF NOT EXISTS {CATALOGUE} (
+        "CREATE TABLE IF NOT EXISTS {} (
              number INTEGER PRIMARY KEY AUTOINCREMENT,
              name TEXT NOT NULL UNIQUE,
              definition TEXT NOT NULL,
              ready INTEGER NOT NULL DEFAULT 0,
              reindexed TEXT
-         )"
+         )",
+        catalogue()
     ));
     conn.execute_atomically(&[&create]).map(drop)
 }
@@ -135,15 +164,15 @@ pub(super) fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>> {
 ///
 /// To the tokenizer `ascii` every word that we make is one token.
 fn create_words(entry: &Entry, room: usize) -> [Sql<'static>; 2] {
-    let words = entry.words();
+    let (table, words) = (words(entry), entry.words());
     let columns: String = (0..room).map(|slot| format!("t{slot}, ")).collect();
     [
         Sql::once(format!(
-            "CREATE VIRTUAL TABLE {words} USING fts5
+            "CREATE VIRTUAL TABLE {table} USING fts5
                  ({columns}content='', contentless_delete=1, tokenize='ascii')"
         )),
         Sql::once(format!(
-            "INSERT INTO {words} ({words}, rank) VALUES ('hashsize', {GATHERED})"
+            "INSERT INTO {table} ({words}, rank) VALUES ('hashsize', {GATHERED})"
         )),
     ]
 }
@@ -155,15 +184,15 @@ where
     if entry.definition.searched().count() <= ROOM || conn.is_remote() {
         return Ok(Vec::new());
     }
-    let words = entry.words();
     let mut rows = conn.load(Sql::once(format!(
-        "SELECT count(*) FROM pragma_table_info('{words}')"
+        "SELECT count(*) FROM pragma_table_info('{}', 'main')",
+        entry.words()
     )))?;
     let room = rows.next().transpose()?.and_then(|row| integer(&row, 0));
     if room != i64::try_from(ROOM).ok() {
         return Ok(Vec::new());
     }
-    let remove = Sql::once(format!("DROP TABLE {words}"));
+    let remove = Sql::once(format!("DROP TABLE {}", words(entry)));
     let create = create_words(entry, MOST_SEARCHED);
     Ok(iter::once(remove).chain(create).collect())
 }
@@ -182,7 +211,7 @@ pub(super) fn remove(entry: &Entry) -> Vec<Sql<'static>> {
         let notes = entry.notes();
         statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
     }
-    statements.push(Sql::once(format!("DROP TABLE {}", entry.words())));
+    statements.push(Sql::once(format!("DROP TABLE {}", words(entry))));
     statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
     statements
 }

@@ -2,6 +2,7 @@
 
 use super::list;
 use super::refresh::Notes;
+use super::tables;
 use crate::search::{Batch, Bind, Entry, Guard, Sql};
 
 /// Which of the documents that a statement has it writes.
@@ -101,7 +102,7 @@ fn words<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
     let mut sql = Sql::new();
     sql.push(format!(
         "INSERT OR REPLACE INTO {} (rowid{names}) SELECT d.key{values} FROM (VALUES ",
-        entry.words()
+        tables::words(entry)
     ));
     for (at, document) in documents.iter().enumerate() {
         sql.push(if at > 0 { ", (" } else { "(" });
@@ -167,7 +168,7 @@ pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], only: Only<'_>) -> V
     };
     let mut words = condition(format!(
         "DELETE FROM {} WHERE rowid IN (SELECT key FROM {documents} WHERE ",
-        entry.words()
+        tables::words(entry)
     ));
     words.push(")");
     vec![words, condition(format!("DELETE FROM {documents} WHERE "))]
