@@ -92,6 +92,7 @@ mod suite {
         mod highlights;
         mod indexes;
         mod interleaved;
+        mod keys;
         mod mended;
         mod model;
         mod odd;

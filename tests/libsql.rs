@@ -133,6 +133,7 @@ mod suite {
         mod highlights;
         mod indexes;
         mod interleaved;
+        mod keys;
         mod lists;
         mod mended;
         mod model;
