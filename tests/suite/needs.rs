@@ -262,6 +262,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         "many_rows_of_a_file_take_little_memory",
         &[File, LocalEngine],
     ),
+    ("a_test_transaction_stays_open", &[Waiting]),
     ("a_read_only_database_is_told_as_such", &[ReadOnly]),
     (
         "a_read_only_database_is_told_as_such_and_fine_once_migrated",

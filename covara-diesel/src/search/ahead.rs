@@ -6,9 +6,9 @@ use std::thread;
 use serde::Serialize;
 
 use super::document::Documents;
-use super::engine::SearchEngine;
 use super::entry::Entry;
 use super::error::SearchError;
+use super::values::SearchValues;
 use super::write::{no_form, read};
 
 /// Most documents that are made and written at a time.
@@ -56,7 +56,7 @@ impl Part {
         Ok(part)
     }
 
-    fn documents<DB: SearchEngine>(&self, entry: &Entry) -> Made {
+    fn documents<DB: SearchValues>(&self, entry: &Entry) -> Made {
         let mut documents = Documents::default();
         let mut start = 0;
         for &(middle, end) in &self.ends {
@@ -75,7 +75,7 @@ impl Part {
 ///
 /// Making the words of many takes about as long as writing them, so a second thread does it, if
 /// there is a CPU for it. `next` and `take` stay on this one.
-pub(super) fn documents<DB: SearchEngine>(
+pub(super) fn documents<DB: SearchValues>(
     entry: &Entry,
     mut next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
     mut take: impl FnMut(Documents) -> Result<(), SearchError>,
@@ -105,7 +105,7 @@ pub(super) fn documents<DB: SearchEngine>(
     })
 }
 
-fn here<DB: SearchEngine>(
+fn here<DB: SearchValues>(
     entry: &Entry,
     mut next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
     mut take: impl FnMut(Documents) -> Result<(), SearchError>,
@@ -147,7 +147,7 @@ fn there(
 }
 
 /// What the other thread does, until nothing is given any more or nobody takes it.
-fn serve<DB: SearchEngine>(entry: &Entry, given: &Receiver<Part>, hand_back: &Sender<Made>) {
+fn serve<DB: SearchValues>(entry: &Entry, given: &Receiver<Part>, hand_back: &Sender<Made>) {
     for part in given {
         if hand_back.send(part.documents::<DB>(entry)).is_err() {
             return;

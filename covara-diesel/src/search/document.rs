@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::analysis::Analyzer;
 use super::definition::{Field, FieldKind};
-use super::engine::{SearchEngine, WordSink};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::sql::Bind;
+use super::values::{SearchValues, WordSink};
 
 /// Longest id in bytes: PostgreSQL's indexes hold no more than 2,704.
 const LONGEST_ID: usize = 1_000;
@@ -52,7 +52,7 @@ enum Column {
 
 impl Documents {
     /// Adds a document.
-    pub(super) fn push<DB: SearchEngine>(
+    pub(super) fn push<DB: SearchValues>(
         &mut self,
         entry: &Entry,
         id: &str,
@@ -63,7 +63,7 @@ impl Documents {
 
     /// Adds a row of a table. What does not fit its field is left out, as SQLite's columns hold
     /// anything, and one odd row must not keep all others from being searched.
-    pub(super) fn push_row<DB: SearchEngine>(
+    pub(super) fn push_row<DB: SearchValues>(
         &mut self,
         entry: &Entry,
         id: &str,
@@ -73,7 +73,7 @@ impl Documents {
     }
 
     /// All of it or nothing.
-    fn add<DB: SearchEngine>(
+    fn add<DB: SearchValues>(
         &mut self,
         entry: &Entry,
         id: &str,
@@ -102,7 +102,7 @@ impl Documents {
     }
 
     /// Says where id and source are.
-    fn add_parts<DB: SearchEngine>(
+    fn add_parts<DB: SearchValues>(
         &mut self,
         entry: &Entry,
         id: &str,

@@ -1,61 +1,19 @@
 //! What the search asks of an engine.
 
 use diesel::QueryResult;
-use diesel::query_builder::AstPass;
 
 use super::document::{Batch, Documents};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
-use super::follow::Mending;
 use super::plan::Plan;
-use super::refresh::{Patience, Refreshed};
-use super::sql::{Bind, Sql};
-use super::write::batches;
+use super::sql::Sql;
+use super::values::SearchValues;
 use crate::backend::connection::DatabaseConnection;
-use crate::backend::engine::Engine;
-
-/// Writes the words of a document down as the engine takes them, one field's after the other's.
-pub trait WordSink: Default {
-    /// Whether each field's words are a text of their own.
-    const PER_FIELD: bool;
-
-    /// The next word of a searched field, given by its number among them.
-    fn word(&mut self, slot: usize, word: &str, to: &mut String);
-
-    /// No phrase goes on here.
-    fn gap(&mut self, slot: usize, to: &mut String);
-
-    /// Makes the words from `start` on as few as the engine takes; false if it cannot.
-    fn fit(_words: &mut String, _start: usize) -> bool {
-        true
-    }
-}
 
 /// An engine with full-text search: `Sqlite` and `Pg` answer in their modules.
 ///
 /// What it makes are statements; the search runs them.
-pub trait SearchEngine: Engine {
-    /// How words are written for it.
-    #[doc(hidden)]
-    type Words: WordSink;
-
-    /// What stands before and after a [`list`](Self::list) of values of which one is enough.
-    #[doc(hidden)]
-    const ONE_OF: (&'static str, &'static str);
-
-    /// Values of one kind as one bind, so that a statement is the same for any number of them.
-    #[doc(hidden)]
-    fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a>;
-
-    #[doc(hidden)]
-    fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()>;
-
-    #[doc(hidden)]
-    fn read_integer(value: Self::RawValue<'_>) -> Option<i64>;
-
-    #[doc(hidden)]
-    fn read_double(value: Self::RawValue<'_>) -> Option<f64>;
-
+pub trait SearchEngine: SearchValues {
     /// The row of the catalogue with that name, also where there is no catalogue.
     #[doc(hidden)]
     fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
@@ -158,7 +116,7 @@ pub trait SearchEngine: Engine {
     #[doc(hidden)]
     fn note_all(entry: &Entry) -> Vec<Sql<'static>>;
 
-    /// Works through up to [`BATCH`](super::refresh::BATCH) notes, in one transaction.
+    /// Works through up to `BATCH` notes, in one transaction.
     #[doc(hidden)]
     fn refresh<C>(
         conn: &mut C,
@@ -176,4 +134,61 @@ pub enum Guard {
     None,
     /// The document was indexed by an older definition.
     Older,
+}
+
+/// Whether to wait for others who write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as the connection waits for any lock.
+    Wait,
+    /// Not at all.
+    Try,
+}
+
+/// A part of the notes that was worked through.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Refreshed {
+    /// How many notes there were.
+    pub(crate) notes: usize,
+    /// How many rows they were about.
+    pub(crate) rows: usize,
+}
+
+/// What must be done so that an index follows its table.
+#[derive(Debug)]
+pub struct Mending {
+    pub(crate) cause: Cause,
+    /// Makes notes and triggers, and notes all rows.
+    pub(crate) statements: Vec<Sql<'static>>,
+}
+
+/// Why an index had stopped following its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The table is not the one that was followed: it was dropped and created again, rebuilt,
+    /// or restored.
+    Table,
+    /// The struct names another table, key or column than before, and the table that was
+    /// followed was renamed, dropped or changed.
+    Renamed,
+    /// The key or a field is another column than the one that was followed: it was dropped and
+    /// added again, renamed, or given another type.
+    Columns,
+    /// Partitions or inheriting tables came or went, if only for a while. PostgreSQL only.
+    Partitions,
+    /// Triggers, or what they write to, were missing, disabled or altered, as after
+    /// `pg_restore --disable-triggers`.
+    Triggers,
+    /// An earlier version of this library made the triggers.
+    Version,
+}
+
+/// The documents in as many parts as they take statements.
+pub(crate) fn batches<'d, DB: SearchEngine>(
+    entry: &Entry,
+    documents: Batch<'d>,
+    bind_limit: usize,
+) -> impl Iterator<Item = Batch<'d>> {
+    documents.parts(move |left| DB::batch(entry, left, bind_limit))
 }

@@ -4,9 +4,9 @@ use diesel::row::{Field, Row};
 
 use super::analysis::Analyzer;
 use super::definition::{FieldKind, IndexDefinition};
-use super::engine::SearchEngine;
 use super::error::SearchError;
 use super::sql::Sql;
+use super::values::SearchValues;
 use crate::backend::table::Stranger;
 
 /// The table that lists the indexes of a database.
@@ -281,19 +281,19 @@ impl Entry {
     }
 }
 
-pub(crate) fn integer<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<i64> {
+pub(crate) fn integer<'r, DB: SearchValues>(row: &impl Row<'r, DB>, column: usize) -> Option<i64> {
     DB::read_integer(row.get(column)?.value()?)
 }
 
-pub(super) fn double<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<f64> {
+pub(super) fn double<'r, DB: SearchValues>(row: &impl Row<'r, DB>, column: usize) -> Option<f64> {
     DB::read_double(row.get(column)?.value()?)
 }
 
-pub(crate) fn text<'r, DB: SearchEngine>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
+pub(crate) fn text<'r, DB: SearchValues>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
     with_text(row, column, str::to_owned)
 }
 
-pub(super) fn with_text<'r, DB: SearchEngine, R>(
+pub(super) fn with_text<'r, DB: SearchValues, R>(
     row: &impl Row<'r, DB>,
     column: usize,
     read: impl FnOnce(&str) -> R,

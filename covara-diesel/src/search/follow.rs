@@ -4,12 +4,11 @@ use diesel::query_builder::{QueryBuilder, QueryFragment};
 
 use super::catalogue::{self, atomically, of};
 use super::definition::{WatchedTable, check_name};
-use super::engine::SearchEngine;
+use super::engine::{Cause, SearchEngine};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::refresh;
 use super::searchable::Searchable;
-use super::sql::Sql;
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::transaction::Transaction;
 
@@ -77,36 +76,6 @@ impl Followed {
             Self::Created | Self::Unchanged => None,
         }
     }
-}
-
-/// Why an index had stopped following its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Cause {
-    /// The table is not the one that was followed: it was dropped and created again, rebuilt,
-    /// or restored.
-    Table,
-    /// The struct names another table, key or column than before, and the table that was
-    /// followed was renamed, dropped or changed.
-    Renamed,
-    /// The key or a field is another column than the one that was followed: it was dropped and
-    /// added again, renamed, or given another type.
-    Columns,
-    /// Partitions or inheriting tables came or went, if only for a while. PostgreSQL only.
-    Partitions,
-    /// Triggers, or what they write to, were missing, disabled or altered, as after
-    /// `pg_restore --disable-triggers`.
-    Triggers,
-    /// An earlier version of this library made the triggers.
-    Version,
-}
-
-/// What must be done so that an index follows its table.
-#[derive(Debug)]
-pub struct Mending {
-    pub(crate) cause: Cause,
-    /// Makes notes and triggers, and notes all rows.
-    pub(crate) statements: Vec<Sql<'static>>,
 }
 
 pub(super) fn follow<C, T>(conn: &mut C) -> Result<Followed, SearchError>

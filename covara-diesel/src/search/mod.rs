@@ -243,6 +243,7 @@ mod reindex;
 mod searchable;
 mod sql;
 pub(crate) mod terms;
+mod values;
 mod write;
 
 pub use adapter::SearchAdapter;
@@ -250,13 +251,16 @@ pub use analysis::Language;
 pub use any::{Fts, SearchDatabase};
 pub use covara_derive::Searchable;
 pub use definition::{Field, FieldKind, IndexDefinition};
+pub use engine::Cause;
 #[doc(hidden)]
 pub use engine::SearchEngine;
 pub use error::SearchError;
-pub use follow::{Cause, Followed};
+pub use follow::Followed;
 pub use query::{Filter, FilterValue, Highlight, SearchHit, SearchQuery, SearchResult, Sort};
 pub use reindex::{Reindexed, reindex};
 pub use searchable::Searchable;
+#[doc(hidden)]
+pub use values::SearchValues;
 
 #[cfg(feature = "postgres")]
 pub use crate::postgres::search::PostgresFts;
@@ -269,12 +273,13 @@ pub(crate) use document::Document;
 #[cfg(feature = "sqlite")]
 pub(crate) use document::Documents;
 pub(crate) use document::{Batch, ColumnValue};
-pub(crate) use engine::{Guard, WordSink};
+#[cfg(feature = "sqlite")]
+pub(crate) use engine::batches;
+pub(crate) use engine::{Guard, Mending, Patience, Refreshed};
 pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, integer, text};
-pub(crate) use follow::{Mending, mend_outdated};
+pub(crate) use follow::mend_outdated;
 pub(crate) use plan::Plan;
-pub(crate) use refresh::{BATCH, Noted, Patience, Refreshed};
+pub(crate) use refresh::{BATCH, Noted};
 pub(crate) use sql::{Bind, Sql};
 pub(crate) use terms::Phrase;
-#[cfg(feature = "sqlite")]
-pub(crate) use write::batches;
+pub(crate) use values::WordSink;

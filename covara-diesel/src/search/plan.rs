@@ -5,12 +5,12 @@ use std::ops::Bound;
 use super::cursor;
 use super::definition::{Field, FieldKind, IndexDefinition};
 use super::document::{date, keyword};
-use super::engine::SearchEngine;
 use super::entry::Entry;
 use super::error::SearchError;
 use super::query::{Condition, Filter, FilterValue, SearchQuery, Sort};
 use super::sql::{Bind, Sql};
 use super::terms::{Matching, Terms};
+use super::values::SearchValues;
 
 /// Most values that a filter compares with.
 const MOST_VALUES: usize = 65_536;
@@ -64,7 +64,7 @@ enum ColumnFilter {
 }
 
 impl<'q> Plan<'q> {
-    pub(super) fn new<DB: SearchEngine>(
+    pub(super) fn new<DB: SearchValues>(
         entry: &Entry,
         terms: &Terms<'_>,
         query: &'q SearchQuery,
@@ -149,7 +149,7 @@ impl<'q> Plan<'q> {
     }
 
     /// ` AND condition` for each filter, on the documents `d`.
-    pub(crate) fn push_filters<DB: SearchEngine>(&self, sql: &mut Sql<'_>) {
+    pub(crate) fn push_filters<DB: SearchValues>(&self, sql: &mut Sql<'_>) {
         for (number, filter) in &self.filters {
             match filter {
                 ColumnFilter::Present => {
@@ -319,7 +319,7 @@ fn order(entry: &Entry, sort: &Sort) -> Result<Order, SearchError> {
     })
 }
 
-fn column_filter<DB: SearchEngine>(
+fn column_filter<DB: SearchValues>(
     entry: &Entry,
     filter: &Filter,
 ) -> Result<(usize, ColumnFilter), SearchError> {

@@ -7,10 +7,11 @@ use diesel::row::Row;
 use serde_json::Value;
 
 use super::document::{Documents, check_id};
-use super::engine::SearchEngine;
+use super::engine::{Patience, SearchEngine};
 use super::entry::{Entry, integer, text};
 use super::error::SearchError;
 use super::sql::Sql;
+use super::values::SearchValues;
 use crate::backend::connection::DatabaseConnection;
 
 /// Most notes that are worked through in one transaction.
@@ -20,24 +21,6 @@ pub(crate) const BATCH: usize = 1_000;
 /// second where rows are short. Looking for documents whose rows went without a note, as by
 /// TRUNCATE, takes longer the more documents and rows there are.
 const MOST_PER_SEARCH: usize = 10_000;
-
-/// Whether to wait for others who write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// As long as the connection waits for any lock.
-    Wait,
-    /// Not at all.
-    Try,
-}
-
-/// A part of the notes that was worked through.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Refreshed {
-    /// How many notes there were.
-    pub(crate) notes: usize,
-    /// How many rows they were about.
-    pub(crate) rows: usize,
-}
 
 /// The rows that notes are about.
 #[derive(Debug, Default)]
@@ -52,7 +35,7 @@ pub(crate) struct Noted {
 impl Noted {
     /// Adds a row: its id, which a note about all rows has not, and the row as JSON, unless it
     /// is gone.
-    pub(crate) fn add<'r, DB: SearchEngine>(&mut self, entry: &Entry, row: &impl Row<'r, DB>) {
+    pub(crate) fn add<'r, DB: SearchValues>(&mut self, entry: &Entry, row: &impl Row<'r, DB>) {
         let Some(id) = text(row, 0) else {
             self.sweep = true;
             return;

@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::Untyped;
 
-use super::engine::SearchEngine;
+use super::values::SearchValues;
 
 /// A value that goes into a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +111,7 @@ impl Query for Sql<'_> {
     type SqlType = Untyped;
 }
 
-impl<DB: SearchEngine> QueryFragment<DB> for Sql<'_> {
+impl<DB: SearchValues> QueryFragment<DB> for Sql<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         if self.once {
             out.unsafe_to_cache_prepared();

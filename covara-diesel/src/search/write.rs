@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::ahead::{self, Part};
 use super::catalogue::{self, atomically, begin_write, of};
 use super::document::{Batch, Documents, TOO_DEEP, check_id};
-use super::engine::{Guard, SearchEngine};
+use super::engine::{Guard, SearchEngine, batches};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::searchable::Searchable;
@@ -142,15 +142,6 @@ where
         write(conn, &mut documents)
     })?;
     Ok(taken)
-}
-
-/// The documents in as many parts as they take statements.
-pub(crate) fn batches<'d, DB: SearchEngine>(
-    entry: &Entry,
-    documents: Batch<'d>,
-    bind_limit: usize,
-) -> impl Iterator<Item = Batch<'d>> {
-    documents.parts(move |left| DB::batch(entry, left, bind_limit))
 }
 
 /// The statements that write `documents`, whose ids differ.

@@ -18,7 +18,7 @@ use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{
     Batch, Bind, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
-    SearchEngine, SearchError, Sql,
+    SearchEngine, SearchError, SearchValues, Sql,
 };
 use lookup::By;
 use words::Words;
@@ -49,7 +49,7 @@ impl SearchAdapter for PostgresFts {
     type Backend = Pg;
 }
 
-impl SearchEngine for Pg {
+impl SearchValues for Pg {
     type Words = Words;
 
     const ONE_OF: (&'static str, &'static str) = (" = ANY (", ")");
@@ -76,7 +76,9 @@ impl SearchEngine for Pg {
     fn read_double(value: PgValue<'_>) -> Option<f64> {
         FromSql::<Double, Pg>::from_sql(value).ok()
     }
+}
 
+impl SearchEngine for Pg {
     fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
         C: DatabaseConnection<Backend = Self>,

@@ -18,7 +18,7 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{
     Batch, Bind, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
-    SearchAdapter, SearchEngine, SearchError, Sql, WordSink,
+    SearchAdapter, SearchEngine, SearchError, SearchValues, Sql, WordSink,
 };
 
 /// Full-text search on SQLite, by FTS5. Needs SQLite 3.43 or later.
@@ -73,7 +73,7 @@ impl WordSink for Words {
     }
 }
 
-impl SearchEngine for Sqlite {
+impl SearchValues for Sqlite {
     type Words = Words;
 
     const ONE_OF: (&'static str, &'static str) = list::ONE_OF;
@@ -104,7 +104,9 @@ impl SearchEngine for Sqlite {
         );
         number.then(|| value.read_double())
     }
+}
 
+impl SearchEngine for Sqlite {
     fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
         C: DatabaseConnection<Backend = Self>,

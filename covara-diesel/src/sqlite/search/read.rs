@@ -44,6 +44,9 @@ fn push_number(clause: &'static str, number: i64, sql: &mut Sql<'_>) {
     sql.push(" AS INTEGER)");
 }
 
+/// Larger weights are scaled down to this one, with the others: a score must be finite.
+const HEAVIEST: f64 = 1e9;
+
 /// The matches that are looked at: key and score.
 fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     let words = entry.words();
@@ -57,8 +60,10 @@ fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
             .iter()
             .any(|weight| (weight - 1.0).abs() > f64::EPSILON)
         {
+            let heaviest = plan.weights.iter().copied().fold(0.0, f64::max);
+            let scale = (heaviest / HEAVIEST).max(1.0);
             for &weight in &plan.weights {
-                sql.push(", ").bind(weight);
+                sql.push(", ").bind(weight / scale);
             }
         }
         sql.push(")");
