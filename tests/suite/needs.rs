@@ -244,6 +244,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("seed_large::", &[File]),
     ("seed_model::", &[Transactions]),
     ("transactions::", &[Transactions]),
+    ("transactions::left_open::", &[Interleaved]),
     ("transactions::unknown::", &[RawBegin]),
     ("unwritable::", &[LocalEngine]),
     (
