@@ -8,6 +8,7 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,13 +26,15 @@ use super::alive::Peer;
 static KNOWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 static TURN: Mutex<()> = Mutex::new(());
+/// How many turns there have been.
+static TURNS: AtomicUsize = AtomicUsize::new(0);
 
 /// Rows that do not fit into libpq's buffers: most of them wait in the socket for a while.
 const MANY_ROWS: &str = "SELECT n FROM pg_catalog.generate_series(1, 12000) AS n";
 const ROUNDS: usize = 2;
 /// So many bytes wait in the socket then, and in no other that a connection is being made on.
 const WAITING: u64 = 32 * 1024;
-/// How long they may take to arrive, and others to find theirs.
+/// How long they may take to arrive, and one other to find its own.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A duplicate of a connection's socket.
@@ -94,18 +97,29 @@ fn known() -> MutexGuard<'static, Vec<PathBuf>> {
 }
 
 /// Waits for the others that look for their sockets, but not for one whose server has just
-/// stopped.
+/// stopped: as long as one after the other finds its own, a busy machine may need any time.
 fn turn() -> Option<MutexGuard<'static, ()>> {
-    let end = Instant::now() + PATIENCE;
+    let mut seen = TURNS.load(Ordering::Relaxed);
+    let mut end = Instant::now() + PATIENCE;
     loop {
-        match TURN.try_lock() {
-            Ok(turn) => return Some(turn),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+        let turn = match TURN.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let turns = TURNS.load(Ordering::Relaxed);
+                if turns != seen {
+                    seen = turns;
+                    end = Instant::now() + PATIENCE;
+                }
+                if Instant::now() >= end {
+                    return None;
+                }
                 thread::sleep(Duration::from_millis(1));
+                continue;
             }
-            Err(TryLockError::WouldBlock) => return None,
-        }
+        };
+        TURNS.fetch_add(1, Ordering::Relaxed);
+        return Some(turn);
     }
 }
 
