@@ -232,14 +232,7 @@ pub const AREAS: &[Area] = &[
     },
     Area {
         name: "transaction",
-        paths: &[
-            "covara-diesel/src/connection.rs",
-            "covara-diesel/src/engine.rs",
-            "covara-diesel/src/dialect.rs",
-            "covara-diesel/src/transaction.rs",
-            "covara-diesel/src/typed.rs",
-            "covara-diesel/src/values.rs",
-        ],
+        paths: &["covara-diesel/src/backend/"],
         proofs: &[
             (SQLITE, ALL),
             (POSTGRES, ALL),
@@ -258,10 +251,9 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/cli/",
             "covara-diesel/src/cli_backends/",
             "covara-diesel/src/doctor/",
-            "covara-diesel/src/sqlite/doctor.rs",
-            "covara-diesel/src/sqlite/export.rs",
-            "covara-diesel/src/postgres/between.rs",
-            "covara-diesel/src/postgres/doctor.rs",
+            "covara-diesel/src/doctor/sqlite.rs",
+            "covara-diesel/src/postgres/pooler.rs",
+            "covara-diesel/src/doctor/postgres.rs",
         ],
         proofs: &[
             (

@@ -559,3 +559,62 @@ fn a_column_that_is_dropped_and_added_again_or_has_another_type_is_another() {
         );
     }
 }
+
+/// As at a first boot of many processes.
+#[test]
+fn many_that_follow_at_once_all_succeed() {
+    for _ in 0..6 {
+        let db = TestDb::new();
+        run(&mut db.connect(), PLAIN);
+        run(&mut db.connect(), "INSERT INTO places VALUES (1, 'one')");
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut conn = db.connect();
+                        start.wait();
+                        PostgresFts.follow::<_, Place>(&mut conn)
+                    })
+                })
+                .collect();
+            for thread in threads {
+                thread.join().expect("no panic").unwrap();
+            }
+        });
+        assert_eq!(found(&mut db.connect(), "one"), ["1"]);
+    }
+}
+
+/// Its rows cannot be indexed by a role that may not read them: it finds what is indexed.
+#[test]
+fn a_search_by_a_role_without_rights_on_the_schema_spoils_no_transaction() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    run(conn, "CREATE SCHEMA app");
+    run(conn, "SET search_path = public, app");
+    run(conn, &PLAIN.replace("places", "app.places"));
+    run(conn, "INSERT INTO app.places VALUES (1, 'one')");
+    assert_eq!(follow(conn), Followed::Created);
+    let role = role(conn, "reader");
+    run(
+        conn,
+        &format!("GRANT SELECT, DELETE, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}"),
+    );
+    run(conn, "INSERT INTO app.places VALUES (2, 'two')");
+    run(conn, &format!("SET ROLE {role}"));
+    conn.transaction(|conn| {
+        assert_eq!(found(conn, "one"), ["1"]);
+        assert_eq!(found(conn, "two"), [""; 0]);
+        assert_eq!(
+            number(conn, "SELECT count(*) AS n FROM __covara_search_1"),
+            1
+        );
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    run(conn, "RESET ROLE");
+    assert_eq!(found(conn, "two"), ["2"]);
+    run(conn, &format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}

@@ -250,3 +250,28 @@ fn what_each_connection_executes_is_shown_by_nothing() {
     config.on_connect = None;
     assert!(format!("{config:?}").contains("on_connect: None"));
 }
+
+/// Diesel announces a transaction and tells nobody that it has failed to begin.
+#[test]
+fn what_is_left_open_after_a_transaction_that_did_not_begin_ends_too() {
+    let db = TestDb::new();
+    let mut outside = db.connect();
+    outside.batch_execute("CREATE TABLE rows (id)").unwrap();
+    let pool = pool::sqlite(db.url()).unwrap();
+    let mut conn = pool.get().unwrap();
+    conn.batch_execute("PRAGMA busy_timeout = 1").unwrap();
+    outside.batch_execute("BEGIN IMMEDIATE").unwrap();
+    conn.immediate_transaction(|_| QueryResult::Ok(()))
+        .unwrap_err();
+    outside.batch_execute("ROLLBACK").unwrap();
+    conn.batch_execute("BEGIN; INSERT INTO rows VALUES (1)")
+        .unwrap();
+    drop(conn);
+    outside
+        .batch_execute("INSERT INTO rows VALUES (2)")
+        .unwrap();
+    for _ in 0..pool.max_size() {
+        let rows = "SELECT count(*) AS n FROM rows WHERE id = 1";
+        assert_eq!(crate::suite::number(&mut pool.get().unwrap(), rows), 0);
+    }
+}

@@ -2,7 +2,7 @@
 
 use covara_diesel::any::AnyPool;
 use covara_diesel::auth::{AuthError, NewSession, SessionStore};
-use covara_diesel::search::{Followed, Fts, SearchError, SearchQuery, Searchable};
+use covara_diesel::search::{self, Followed, Fts, SearchError, SearchQuery, Searchable};
 use covara_diesel::{
     AnyConnection, Seed, SeedError, Seedable, auto_migrate, open, write_transaction,
 };
@@ -293,6 +293,7 @@ fn it_is_searched_and_its_tables_are_followed() {
     assert_eq!(ids(&mut conn, "ada").unwrap(), ["1"]);
     assert!(Fts.index_exists(&mut conn, "people").unwrap());
     assert_eq!(Fts.rebuild(&mut conn, "people").unwrap(), 2);
+    assert_eq!(search::reindex(&mut conn, "people").unwrap().documents, 0);
     // A typed connection is one of these, too.
     let mut typed = db.connect();
     assert!(Fts.delete_index(&mut typed, "people").unwrap());

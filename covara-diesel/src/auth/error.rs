@@ -97,7 +97,7 @@ pub enum AuthError {
     },
 
     /// The database failed otherwise, a lost connection among the reasons.
-    #[error("the database could not do it")]
+    #[error("the database rejected the statement")]
     Database {
         /// The database's own error.
         source: Error,
@@ -187,7 +187,7 @@ pub enum Rejected {
     #[error("there is no such API key")]
     NotFound,
 
-    /// The key has ended.
+    /// The key has expired.
     #[error("the API key has expired")]
     Expired,
 

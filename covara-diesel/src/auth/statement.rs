@@ -126,7 +126,7 @@ impl<DB: Engine, S: Statement<DB>, const N: usize> QueryFragment<DB> for Bound<'
     }
 }
 
-/// Makes something of a row.
+/// Decodes a row.
 pub(super) trait Reader<DB: Engine> {
     type Output;
 

@@ -73,7 +73,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         <Self::Backend as Engine>::BIND_LIMIT
     }
 
-    /// How many rows a seed takes in hand at once.
+    /// Returns how many rows a seed buffers per chunk.
     ///
     /// Default: what suits the engine in the same process or near it. A connection with a
     /// long way to its server wants more.
@@ -82,7 +82,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         <Self::Backend as Engine>::SEED_ROWS
     }
 
-    /// Whether each statement makes a way to a server. Default: yes.
+    /// Returns whether each statement costs a network round trip. Default: yes.
     #[doc(hidden)]
     fn is_remote(&self) -> bool {
         true

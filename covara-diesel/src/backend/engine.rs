@@ -56,7 +56,7 @@ pub(crate) fn fault_of<DB: Engine>(error: &Error) -> Fault {
 pub enum SeedWay {
     /// Rows that conflict are skipped by the statement.
     Ignore,
-    /// The same, and a failing statement need not undo what it did: the seed does.
+    /// The same; what a failing statement did is undone by the seed's roll-back.
     IgnoreOrFail,
     /// Without looking at conflicts until the first one, then by `Ignore`.
     PlainFirst,
@@ -97,7 +97,7 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     /// Whether a failing statement spoils the transaction it is in.
     #[doc(hidden)]
     const ERROR_ENDS_TRANSACTION: bool;
-    /// How many rows a seed takes in hand at once.
+    /// Rows that a seed buffers per chunk.
     #[doc(hidden)]
     const SEED_ROWS: usize;
 

@@ -11,7 +11,7 @@ use crate::backend::table::{Stranger, what};
 use crate::migrate;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 use crate::postgres::pool::{connect, takes_any_host};
-use crate::postgres::{between, owners};
+use crate::postgres::{owners, pooler};
 
 /// Examines a PostgreSQL database; `url` is one that `pool::postgres` takes.
 ///
@@ -48,7 +48,7 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
     let named = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
     let migrations = migrate::status(&mut conn);
     let others = owners::others(&mut conn).map_err(setup)?;
-    let (between, remark) = between::look(&mut conn, url, named, &facts.version);
+    let (between, remark) = pooler::look(&mut conn, url, named, &facts.version);
     // The settings for a transaction pooler of any make are Hyperdrive's.
     let driver = match (&between, named) {
         (Between::Pglite, _) => PoolDriver::Pglite,

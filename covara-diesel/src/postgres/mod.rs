@@ -1,15 +1,15 @@
 //! Everything only PostgreSQL.
 
-pub(crate) mod between;
 mod connection;
 mod copy;
 mod describe;
 mod engine;
-mod first;
 mod history;
 mod layout;
 pub(crate) mod owners;
 pub(crate) mod pool;
+pub(crate) mod pooler;
+mod probe;
 pub mod schema;
 #[cfg(feature = "search")]
 pub(crate) mod search;

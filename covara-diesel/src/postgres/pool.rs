@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::r2d2::ConnectionManager;
 use r2d2::{CustomizeConnection, Pool};
 
-use super::first;
+use super::probe;
 use super::startup::Startup;
 use super::watch::{self, Events, Limits, Phase};
 use crate::backend::dialect::Dialect;
@@ -47,6 +47,11 @@ use crate::pool::{
 /// transaction, commits one or searches: Diesel tells only by a failed statement whether a
 /// transaction was begun by SQL, or has failed. Inside a transaction begun by SQL that is an error
 /// in the server's log. Connections of a pool, and those without an instrumentation, need it not.
+///
+/// A transaction that was begun by SQL, with `batch_execute("BEGIN")`, and is still open when its
+/// connection comes back ends with that connection, with a warning of the crate `log`; with
+/// [`PoolConfig::test_on_check_out`] off, the next user gets an error. For this, too, a connection
+/// needs Linux and the pool's own instrumentation.
 ///
 /// Of several hosts libpq takes the first that answers, be it a standby. A connection that
 /// refused to write as read-only is discarded when it comes back; `target_session_attrs=read-write`
@@ -110,7 +115,7 @@ pub(crate) fn prepare(
     let mut config = config.clone();
     let mut startup = Startup::new(url, &config);
     // A pool hides why it cannot connect, and tells only after its time-out: so ask first.
-    let mut first = first::connect(url, driver, config.connection_wait(), &startup)?;
+    let mut first = probe::connect(url, driver, config.connection_wait(), &startup)?;
     let limits = Arc::new(limits(url, &config));
     let _watch = watch::watch(
         &mut first,
@@ -118,7 +123,7 @@ pub(crate) fn prepare(
         startup.tcp_user_timeout(),
         Phase::SettingUp,
     );
-    first::adapt(&mut first, url, driver, &mut config, &mut startup)?;
+    probe::adapt(&mut first, url, driver, &mut config, &mut startup)?;
     if let Some(sql) = &config.on_connect {
         first
             .batch_execute(sql)
@@ -164,7 +169,7 @@ pub(crate) fn connect(url: &str) -> Result<PgConnection, PoolError> {
     let driver = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
     let config = recommended_pool_config(PoolDriver::Postgres);
     let startup = Startup::new(url, &config);
-    let mut conn = first::connect(url, driver, config.connection_wait(), &startup)?;
+    let mut conn = probe::connect(url, driver, config.connection_wait(), &startup)?;
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
     watch::watch(
         &mut conn,

@@ -13,7 +13,7 @@ use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
 use crate::backend::connection::DatabaseConnection;
 
-/// Full-text search in the database that the rest is in.
+/// Full-text search in your application's database.
 ///
 /// [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts) are the two there
 /// are. Neither holds any state; every method works in whatever transaction is open on the

@@ -8,35 +8,12 @@ use serde::Serialize;
 
 use super::adapter::SearchAdapter;
 use super::definition::IndexDefinition;
-use super::engine::SearchEngine;
+use super::engine::{SearchDatabase, SearchEngine};
 use super::error::SearchError;
 use super::follow::Followed;
 use super::query::{SearchQuery, SearchResult};
 use super::searchable::Searchable;
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
-
-/// A connection that can be searched on: every one of this library.
-pub trait SearchDatabase:
-    AnyDatabase<
-        Sqlite: DatabaseConnection<Backend: SearchEngine>,
-        Libsql: DatabaseConnection<Backend: SearchEngine>,
-        D1: DatabaseConnection<Backend: SearchEngine>,
-        Postgres: DatabaseConnection<Backend: SearchEngine>,
-    >
-{
-}
-
-impl<C> SearchDatabase for C where
-    C: AnyDatabase<
-            Sqlite: DatabaseConnection<Backend: SearchEngine>,
-            Libsql: DatabaseConnection<Backend: SearchEngine>,
-            D1: DatabaseConnection<Backend: SearchEngine>,
-            Postgres: DatabaseConnection<Backend: SearchEngine>,
-        >
-{
-}
 
 /// Full-text search on whatever database it is: on an [`AnyConnection`](crate::AnyConnection), and
 /// on any typed one.

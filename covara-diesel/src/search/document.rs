@@ -1,4 +1,4 @@
-//! What of a document goes where.
+//! Splits documents into source, columns and words.
 
 use std::collections::HashSet;
 use std::fmt::Write;

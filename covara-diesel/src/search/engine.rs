@@ -9,6 +9,7 @@ use super::plan::Plan;
 use super::sql::Sql;
 use super::values::SearchValues;
 use crate::backend::connection::DatabaseConnection;
+use crate::backend::typed::AnyDatabase;
 
 /// An engine with full-text search: `Sqlite` and `Pg` answer in their modules.
 ///
@@ -191,4 +192,25 @@ pub(crate) fn batches<'d, DB: SearchEngine>(
     bind_limit: usize,
 ) -> impl Iterator<Item = Batch<'d>> {
     documents.parts(move |left| DB::batch(entry, left, bind_limit))
+}
+
+/// A connection that can be searched on: every one of this library.
+pub trait SearchDatabase:
+    AnyDatabase<
+        Sqlite: DatabaseConnection<Backend: SearchEngine>,
+        Libsql: DatabaseConnection<Backend: SearchEngine>,
+        D1: DatabaseConnection<Backend: SearchEngine>,
+        Postgres: DatabaseConnection<Backend: SearchEngine>,
+    >
+{
+}
+
+impl<C> SearchDatabase for C where
+    C: AnyDatabase<
+            Sqlite: DatabaseConnection<Backend: SearchEngine>,
+            Libsql: DatabaseConnection<Backend: SearchEngine>,
+            D1: DatabaseConnection<Backend: SearchEngine>,
+            Postgres: DatabaseConnection<Backend: SearchEngine>,
+        >
+{
 }

@@ -224,7 +224,7 @@ pub enum SearchError {
     },
 
     /// The database failed otherwise, a lost connection among the reasons.
-    #[error("the database could not do it")]
+    #[error("the database rejected the statement")]
     Database {
         /// The database's own error.
         source: Error,

@@ -222,7 +222,6 @@
 //! - Highlights are made here, not by the engines, and so are the same on both.
 
 mod adapter;
-mod ahead;
 mod analysis;
 mod any;
 mod catalogue;
@@ -236,6 +235,7 @@ mod find;
 mod follow;
 mod highlight;
 mod marks;
+mod pipeline;
 mod plan;
 mod query;
 mod refresh;
@@ -248,12 +248,12 @@ mod write;
 
 pub use adapter::SearchAdapter;
 pub use analysis::Language;
-pub use any::{Fts, SearchDatabase};
+pub use any::Fts;
 pub use covara_derive::Searchable;
 pub use definition::{Field, FieldKind, IndexDefinition};
-pub use engine::Cause;
 #[doc(hidden)]
 pub use engine::SearchEngine;
+pub use engine::{Cause, SearchDatabase};
 pub use error::SearchError;
 pub use follow::Followed;
 pub use query::{Filter, FilterValue, Highlight, SearchHit, SearchQuery, SearchResult, Sort};

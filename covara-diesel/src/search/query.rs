@@ -30,7 +30,7 @@ pub struct SearchQuery {
     /// What somebody typed. A document is found if it has all the words, each in one of the
     /// [`fields`](method@Self::fields). Without a word nothing is found.
     pub query: String,
-    /// Whether `"…"`, `…*` and `-…` mean more than themselves; see [`syntax`](method@Self::syntax).
+    /// Whether `"…"`, `…*` and `-…` are operators; see [`syntax`](method@Self::syntax).
     pub syntax: bool,
     /// The fields to look in. Default, an empty list: all that are searched.
     pub fields: Vec<String>,
@@ -139,7 +139,7 @@ impl SearchQuery {
         self
     }
 
-    /// Goes on behind the page that this cursor came with. The order must be the same.
+    /// Continues after the page that this cursor came with. The order must be the same.
     #[must_use]
     pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
         self.cursor = Some(cursor.into());

@@ -5,12 +5,13 @@ use serde_json::Value;
 
 use super::catalogue::{self, atomically, of};
 use super::document::Documents;
-use super::engine::{Guard, SearchEngine};
+use super::engine::{Guard, SearchDatabase, SearchEngine};
 use super::entry::{Entry, text};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::write::statements;
 use crate::backend::connection::DatabaseConnection;
+use crate::with_typed;
 
 /// Most documents that are indexed again at a time.
 const MOST: usize = 1_024;
@@ -84,6 +85,13 @@ impl Reindexed {
 /// # }
 /// ```
 pub fn reindex<C>(conn: &mut C, index: &str) -> Result<Reindexed, SearchError>
+where
+    C: SearchDatabase,
+{
+    with_typed!(conn, |conn| all(conn, index))
+}
+
+fn all<C>(conn: &mut C, index: &str) -> Result<Reindexed, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ahead::{self, Part};
 use super::catalogue::{self, atomically, begin_write, of};
 use super::document::{Batch, Documents, TOO_DEEP, check_id};
 use super::engine::{Guard, SearchEngine, batches};
 use super::entry::Entry;
 use super::error::SearchError;
+use super::pipeline::{self, Part};
 use super::searchable::Searchable;
 use super::sql::Sql;
 use crate::backend::connection::DatabaseConnection;
@@ -137,7 +137,7 @@ where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     let mut taken = 0;
-    ahead::documents::<C::Backend>(entry, next, |mut documents| {
+    pipeline::documents::<C::Backend>(entry, next, |mut documents| {
         taken += documents.all().len();
         write(conn, &mut documents)
     })?;

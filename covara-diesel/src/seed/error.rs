@@ -125,7 +125,7 @@ pub enum SeedError {
     },
 
     /// Another writer kept its lock for longer than the seed waits.
-    #[error("another writer kept the database locked; run the seed again when it has ended")]
+    #[error("another writer kept the database locked; run the seed again when it is done")]
     Locked {
         /// The database's own error.
         source: Error,

@@ -16,7 +16,7 @@ thread_local! {
     static SET_UP: Cell<Option<Arc<Handle>>> = const { Cell::new(None) };
 }
 
-/// Keeps an eye on the transactions of a connection that was just made.
+/// Follows the transactions of a new connection.
 pub(super) fn watch(conn: &mut SqliteConnection) {
     let handle = handle::borrow(conn);
     if let Some(handle) = &handle {
@@ -77,6 +77,7 @@ impl Instrumentation for Observer {
             {
                 self.handle.ends();
             }
+            InstrumentationEvent::FinishQuery { .. } => self.handle.looks(),
             _ => {}
         }
         if let Some(next) = &mut self.next {

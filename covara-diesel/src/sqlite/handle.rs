@@ -22,7 +22,7 @@ use libsqlite3_sys as ffi;
 const LEND: &CStr = c"__covara_lend_handle";
 
 thread_local! {
-    /// What the connection has lent that this thread asked.
+    /// The handle last lent on this thread.
     static LENT: Cell<Option<Arc<Handle>>> = const { Cell::new(None) };
 }
 
@@ -62,7 +62,7 @@ impl Open {
     }
 }
 
-/// Has SQLite give every connection from now on the function. Where it does not, such as an
+/// Registers the function on every connection that is opened from now on. Where it does not, such as an
 /// operating system's own library without extensions, no handle is lent.
 pub(super) fn prepare() {
     static ONCE: Once = Once::new();
@@ -94,6 +94,15 @@ impl Handle {
             .store(is_counted.unwrap_or(false), Ordering::Relaxed);
     }
 
+    /// A statement has ended: where no transaction is open, none is counted, whatever was announced.
+    pub(super) fn looks(&self) {
+        if self.is_counted.load(Ordering::Relaxed)
+            && self.with(|open| !open.is_in_transaction()) == Some(true)
+        {
+            self.ends();
+        }
+    }
+
     pub(super) fn ends(&self) {
         self.is_counted.store(false, Ordering::Relaxed);
     }
@@ -103,17 +112,21 @@ impl Handle {
         if self.is_counted.load(Ordering::Relaxed) {
             return;
         }
-        let was_open = self.with(|open| {
-            let was_open = open.is_in_transaction();
-            if was_open {
+        let is_ended = self.with(|open| {
+            open.is_in_transaction().then(|| {
                 open.roll_back();
-            }
-            was_open
+                !open.is_in_transaction()
+            })
         });
-        if was_open == Some(true) {
+        if let Some(is_ended) = is_ended.flatten() {
+            let outcome = if is_ended {
+                "was rolled back"
+            } else {
+                "could not be rolled back"
+            };
             log::warn!(
                 "a connection came back to its pool with a transaction open that was begun by SQL, \
-                 which was rolled back"
+                 which {outcome}"
             );
         }
     }

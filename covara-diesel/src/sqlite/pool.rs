@@ -36,7 +36,9 @@ use crate::pool::{PoolConfig, PoolDriver, PoolError, Prepared, recommended_pool_
 /// A transaction that was begun by SQL, with `batch_execute("BEGIN")`, and is still open when its
 /// connection comes back is rolled back, with a warning of the crate `log`. For that the pool takes
 /// the place of a connection's instrumentation, from which Diesel's default instrumentation hears
-/// all events.
+/// all events, and has SQLite give every connection that the process opens a function (by
+/// `sqlite3_auto_extension`) that lends its handle to this library. With an instrumentation of one's
+/// own, a test transaction counts as begun by SQL.
 ///
 /// # Errors
 ///

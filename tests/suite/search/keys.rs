@@ -52,7 +52,7 @@ struct Equal {
 
 const fn equal(key: &'static str, sql: [&'static str; 2], text: [&'static str; 2]) -> Equal {
     Equal {
-        prelude: "",
+        prelude: "SELECT 1",
         key,
         sql,
         text,
@@ -101,11 +101,16 @@ fn keys_that_are_equal_and_differ_as_texts_are_documents_of_their_own() {
         let mut conn = db.connect();
         let conn = &mut conn;
         let case = format!("{key}: {old} and {new}");
+        if let Err(error) = conn.batch_execute(prelude) {
+            // It comes without extensions.
+            let row = std::env::var("COVARA_TEST_ROW");
+            assert_eq!(row.as_deref(), Ok("pglite"), "{prelude}: {error}");
+            continue;
+        }
         run(
             conn,
             &format!(
-                "{prelude};
-                 CREATE TABLE things (id {key} PRIMARY KEY NOT NULL, name TEXT NOT NULL);
+                "CREATE TABLE things (id {key} PRIMARY KEY NOT NULL, name TEXT NOT NULL);
                  INSERT INTO things VALUES ({old}, 'first')"
             ),
         );

@@ -53,7 +53,7 @@ fn a_document_of_five_megabytes() {
     if text.len() > backend::LARGEST_TEXT {
         assert_eq!(
             chain(&indexed.unwrap_err()),
-            "the database could not do it: string or blob too big"
+            "the database rejected the statement: string or blob too big"
         );
         assert_eq!(found(conn, "lastword"), [""; 0]);
         assert_eq!(count(conn, "__covara_search_1"), 0);

@@ -156,7 +156,7 @@ impl<DB: Engine> Reader<DB> for KeyChecker<'_> {
     }
 }
 
-/// Whether something has ended that ends at `end`, if ever.
+/// Whether `end` has passed, if there is one.
 pub(super) fn has_ended(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
     end.is_some_and(|end| end <= now)
 }

@@ -113,6 +113,8 @@ fn query(by: By<'_>) -> Sql<'_> {
              CAST(CASE WHEN pg_catalog.current_setting('transaction_read_only') = 'off'
                  AND pg_catalog.has_table_privilege(n.oid, 'SELECT')
                  AND pg_catalog.has_table_privilege(n.oid, 'DELETE')
+                 AND COALESCE(pg_catalog.has_schema_privilege(w.schema, 'USAGE')
+                     AND pg_catalog.has_any_column_privilege(w.id, 'SELECT'), true)
              THEN 1 ELSE 0 END AS bigint),
              (SELECT CAST(pg_catalog.json_agg(pg_catalog.json_build_array(o.name, o.stranger))
                      AS text)
@@ -170,7 +172,8 @@ fn query(by: By<'_>) -> Sql<'_> {
          LEFT JOIN pg_catalog.pg_proc AS f ON f.proname = {function} AND f.pronargs = 0
              AND f.pronamespace = COALESCE(d.namespace, e.namespace)
          LEFT JOIN LATERAL (
-             SELECT s.nspname, t.relname FROM pg_catalog.pg_trigger AS g
+             SELECT s.oid AS schema, t.oid AS id, s.nspname, t.relname
+             FROM pg_catalog.pg_trigger AS g
              JOIN pg_catalog.pg_class AS t ON t.oid = g.tgrelid
              JOIN pg_catalog.pg_namespace AS s ON s.oid = t.relnamespace
              WHERE g.tgrelid = {table_noted} AND g.tgname = {row} AND g.tgfoid = f.oid

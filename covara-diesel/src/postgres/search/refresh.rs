@@ -4,9 +4,12 @@
 //! indexes those. A note that commits later is not taken, whatever its number, and stays for
 //! the next one.
 
+use std::borrow::Cow;
+
 use diesel::QueryResult;
 use diesel::pg::Pg;
 
+use super::lookup::{self, By};
 use super::tables::{lock, lock_key, quoted};
 use super::write;
 use crate::backend::connection::DatabaseConnection;
@@ -25,11 +28,10 @@ const MOST_SWEPT: usize = 10_000;
 
 /// The rows of an index: of the table that the triggers are on, which in this connection another
 /// may stand before, as a temporary one.
-#[derive(Clone, Copy)]
 struct RowSource<'e> {
     watched: &'e WatchedTable,
     /// The table as SQL.
-    followed: &'e str,
+    followed: Cow<'e, str>,
 }
 
 pub(super) fn refresh<C>(
@@ -40,15 +42,16 @@ pub(super) fn refresh<C>(
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    let (Some(watched), Some(followed)) = (&entry.definition.table, &entry.home.followed) else {
-        return match patience {
-            Patience::Try => Ok(Refreshed::default()),
-            Patience::Wait => Err(SearchError::FollowsNothing {
+    let source = match (&entry.definition.table, followed(conn, entry, patience)?) {
+        (Some(watched), Some(followed)) => RowSource { watched, followed },
+        _ if patience == Patience::Try => return Ok(Refreshed::default()),
+        _ => {
+            return Err(SearchError::FollowsNothing {
                 index: entry.name.clone(),
-            }),
-        };
+            });
+        }
     };
-    let source = RowSource { watched, followed };
+    let source = &source;
     if !has_notes(conn, entry, source).map_err(SearchError::of::<Pg>)? {
         return Ok(Refreshed::default());
     }
@@ -78,8 +81,29 @@ where
     Ok(refreshed)
 }
 
+/// The table that the triggers are on. Another process may have made them since the index was looked
+/// for, so who waits anyway looks again.
+fn followed<'e, C>(
+    conn: &mut C,
+    entry: &'e Entry,
+    patience: Patience,
+) -> Result<Option<Cow<'e, str>>, SearchError>
+where
+    C: DatabaseConnection<Backend = Pg>,
+{
+    if let Some(followed) = &entry.home.followed {
+        return Ok(Some(followed.into()));
+    }
+    if patience == Patience::Try {
+        return Ok(None);
+    }
+    let found = lookup::find(conn, By::Number(entry.number))?;
+    let index = found.and_then(|found| found.index);
+    Ok(index.and_then(|(_, row)| row.home.followed).map(Cow::Owned))
+}
+
 /// Where row security hides rows from the connection, it must not tell what is gone.
-fn has_notes<C>(conn: &mut C, entry: &Entry, source: RowSource<'_>) -> QueryResult<bool>
+fn has_notes<C>(conn: &mut C, entry: &Entry, source: &RowSource<'_>) -> QueryResult<bool>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
@@ -89,7 +113,7 @@ where
              AND pg_catalog.row_security_active(CAST(pg_catalog.to_regclass(",
         entry.notes()
     ));
-    sql.bind(source.followed.to_owned());
+    sql.bind(source.followed.clone().into_owned());
     sql.push(") AS oid)) IS NOT TRUE");
     let mut rows = conn.load(sql)?;
     Ok(rows.next().transpose()?.is_some())
@@ -121,7 +145,7 @@ where
 fn index_noted<C>(
     conn: &mut C,
     entry: &Entry,
-    source: RowSource<'_>,
+    source: &RowSource<'_>,
     patience: Patience,
 ) -> QueryResult<Refreshed>
 where
@@ -161,8 +185,8 @@ where
 ///
 /// Rows are found by the table's index on the key, and are those that are noted if the texts of the
 /// keys are the same, which documents are kept by: `A` and `a`, or 1.0 and 1.00, may be equal.
-fn take(entry: &Entry, source: RowSource<'_>) -> Sql<'static> {
-    let (WatchedTable { key, columns, .. }, table) = (source.watched, source.followed);
+fn take(entry: &Entry, source: &RowSource<'_>) -> Sql<'static> {
+    let (WatchedTable { key, columns, .. }, table) = (source.watched, &source.followed);
     let (notes, key) = (entry.notes(), quoted(key));
     let fields = entry.definition.fields().zip(columns);
     let pairs: Vec<String> = fields
@@ -190,8 +214,8 @@ fn take(entry: &Entry, source: RowSource<'_>) -> Sql<'static> {
 
 /// Removes documents without a row. Each time all are compared with the table, so who waits
 /// anyway removes all of them.
-fn sweep(entry: &Entry, source: RowSource<'_>, patience: Patience) -> Sql<'static> {
-    let (table, key) = (source.followed, quoted(&source.watched.key));
+fn sweep(entry: &Entry, source: &RowSource<'_>, patience: Patience) -> Sql<'static> {
+    let (table, key) = (&source.followed, quoted(&source.watched.key));
     let documents = entry.documents();
     let limit = match patience {
         Patience::Try => format!(" LIMIT {MOST_SWEPT}"),

@@ -28,6 +28,11 @@ impl Begun {
         self.is_next_counted = true;
     }
 
+    /// Forgets what Diesel has said of a statement that a panic kept from coming.
+    pub(super) fn counts_nothing(&mut self) {
+        self.is_next_counted = false;
+    }
+
     /// Whether one is open that Diesel does not count.
     pub(super) fn is_uncounted(&self) -> bool {
         self.open == Some(By::Sql)
@@ -41,6 +46,8 @@ impl Begun {
         };
         for change in changes {
             match change {
+                // The one statement that Diesel begins with.
+                Change::Begins if !succeeded && begins == By::Diesel => {}
                 Change::Begins => self.open = self.open.or(Some(begins)),
                 // A script that failed may not have come to this.
                 Change::Ends if succeeded || self.open == Some(By::Diesel) => self.open = None,
@@ -83,32 +90,62 @@ impl Write for Sql {
 fn of_script(sql: &str) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut words: Vec<&str> = Vec::new();
-    let mut in_body = false;
+    let mut body = Body::default();
     let mut rest = sql;
     while let Some(token) = next(&mut rest) {
         match token {
-            Token::Word(word) if words.len() < MOST_WORDS => words.push(word),
-            // A function whose body is no string ends with END, as a transaction does.
-            Token::Word(word) => in_body |= word.eq_ignore_ascii_case("ATOMIC"),
+            Token::Word(word) => {
+                let creates = words.first().is_some_and(|first| is(first, "CREATE"));
+                body.read(word, creates);
+                if words.len() < MOST_WORDS {
+                    words.push(word);
+                }
+            }
             Token::Other => {}
+            Token::End if body.depth.is_some() => {}
             Token::End => {
-                changes.extend(of_statement(&words, in_body));
+                changes.extend(of_statement(&words));
                 words.clear();
+                body = Body::default();
             }
         }
     }
-    changes.extend(of_statement(&words, in_body));
+    changes.extend(of_statement(&words));
     changes
+}
+
+/// The body of a function that is no string, `BEGIN ATOMIC … END`: it has semicolons, and an `END`
+/// that ends no transaction.
+#[derive(Default)]
+struct Body {
+    after_begin: bool,
+    /// How many `CASE … END` are open inside of it.
+    depth: Option<usize>,
+}
+
+impl Body {
+    fn read(&mut self, word: &str, creates: bool) {
+        self.depth = match self.depth {
+            None if creates && self.after_begin && is(word, "ATOMIC") => Some(0),
+            None => None,
+            Some(depth) if is(word, "CASE") => Some(depth + 1),
+            Some(depth) if is(word, "END") => depth.checked_sub(1),
+            Some(depth) => Some(depth),
+        };
+        self.after_begin = is(word, "BEGIN");
+    }
+}
+
+fn is(word: &str, wanted: &str) -> bool {
+    word.eq_ignore_ascii_case(wanted)
 }
 
 /// `COMMIT WORK AND NO CHAIN`.
 const MOST_WORDS: usize = 5;
 
-fn of_statement(words: &[&str], in_body: bool) -> Option<Change> {
-    let is = |position: usize, wanted: &str| {
-        let word = words.get(position);
-        word.is_some_and(|word| word.eq_ignore_ascii_case(wanted))
-    };
+fn of_statement(words: &[&str]) -> Option<Change> {
+    let is =
+        |position: usize, wanted: &str| words.get(position).is_some_and(|word| is(word, wanted));
     let begins = is(0, "BEGIN") || is(0, "START") && is(1, "TRANSACTION");
     let ends = ["COMMIT", "END", "ROLLBACK", "ABORT"]
         .iter()
@@ -122,7 +159,7 @@ fn of_statement(words: &[&str], in_body: bool) -> Option<Change> {
         Some(Change::Begins)
     } else if ends && is(options, "AND") && is(options + 1, "CHAIN") {
         Some(Change::EndsAndBegins)
-    } else if ends && !is(options, "TO") && !is(1, "PREPARED") && !in_body
+    } else if ends && !is(options, "TO") && !is(1, "PREPARED")
         || is(0, "PREPARE") && is(1, "TRANSACTION")
     {
         Some(Change::Ends)
@@ -149,7 +186,7 @@ fn next<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
         'e' | 'E' if sql[1..].starts_with('\'') => {
             (Token::Other, 1 + quoted(&sql[1..], '\'', true))
         }
-        '-' if sql.starts_with("--") => (Token::Other, sql.find('\n').unwrap_or(sql.len())),
+        '-' if sql.starts_with("--") => (Token::Other, sql.find(['\n', '\r']).unwrap_or(sql.len())),
         '/' if sql.starts_with("/*") => (Token::Other, comment(sql)),
         '$' => (Token::Other, dollar_quoted(sql)),
         _ if is_of_word(first) => {

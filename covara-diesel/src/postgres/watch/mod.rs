@@ -154,6 +154,7 @@ impl Watch {
         state.phase = phase;
         state.waiting = None;
         state.is_nested = false;
+        state.begun.counts_nothing();
         if phase != Phase::Idle {
             return;
         }

@@ -43,7 +43,7 @@ use crate::sqlite::BUSY_TIMEOUT;
 pub trait Driver: Sized + Send + 'static {
     /// How many bind parameters one statement may carry.
     const BIND_LIMIT: usize;
-    /// How many rows a seed takes in hand at once.
+    /// Rows that a seed buffers per chunk.
     const SEED_ROWS: usize;
     /// Why `transaction()` is refused, if it is.
     const NO_TRANSACTIONS: Option<&'static str>;

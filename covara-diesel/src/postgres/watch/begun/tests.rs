@@ -38,6 +38,20 @@ fn what_begins_and_ends_transactions_is_told_from_what_looks_like_it() {
             "BEGIN; CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END",
             &[Begins],
         ),
+        (
+            "BEGIN; CREATE PROCEDURE p() BEGIN ATOMIC INSERT INTO t VALUES (CASE 1 WHEN 1 THEN 2 \
+             END); SELECT 1; END; SELECT 2",
+            &[Begins],
+        ),
+        (
+            "BEGIN; CREATE FUNCTION \"f\"() RETURNS \"int4\" BEGIN ATOMIC SELECT 1; END; COMMIT",
+            &[Begins, Ends],
+        ),
+        (
+            "BEGIN; SELECT 1, 2, 3, 4, 5 AS a, b, c, d, e AS atomic FROM t; COMMIT",
+            &[Begins, Ends],
+        ),
+        ("BEGIN; -- it\rCOMMIT", &[Begins, Ends]),
         ("SELECT a$b$; BEGIN; SELECT c$b$", &[Begins]),
         ("SELECT 'ä', \"ß\" ; begin", &[Begins]),
         ("SELECT '", &[]),
@@ -81,4 +95,7 @@ fn in_doubt_it_is_open() {
         ("RELEASE SAVEPOINT a", true)
     ]));
     assert!(of(&[counts, ("SAVEPOINT a", false), raw]));
+    // Diesel's own that failed, and one by hand after it.
+    assert!(of(&[counts, ("BEGIN", false), raw]));
+    assert!(!of(&[counts, ("BEGIN", false)]));
 }

@@ -8,8 +8,8 @@ use diesel::connection::CacheSize;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::between;
 use super::pool::{connection_string, explain};
+use super::pooler;
 use super::startup::Startup;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, without_driver};
 
@@ -132,14 +132,14 @@ fn pooler(conn: &mut PgConnection, url: &str, startup: &mut Startup) -> Option<S
         }
         _ => {
             let plain = without_driver(url);
-            let refused = match between::shared_session(conn, &startup.url(&plain), ROUNDS) {
+            let refused = match pooler::shared_session(conn, &startup.url(&plain), ROUNDS) {
                 Ok(evidence) => return evidence,
-                Err(reason) => between::refuses_options(&reason),
+                Err(reason) => pooler::refuses_options(&reason),
             };
             startup.tell_nothing();
             // Who lends connections, and has none left, is not asked a second time.
             refused
-                .then(|| between::shared_session(conn, &startup.url(&plain), ROUNDS))?
+                .then(|| pooler::shared_session(conn, &startup.url(&plain), ROUNDS))?
                 .unwrap_or(None)
         }
     }
