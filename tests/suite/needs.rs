@@ -264,6 +264,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         &[File, LocalEngine],
     ),
     ("a_test_transaction_stays_open", &[Waiting]),
+    ("a_test_transaction_with_an_observer_stays_open", &[Waiting]),
     ("a_read_only_database_is_told_as_such", &[ReadOnly]),
     (
         "a_read_only_database_is_told_as_such_and_fine_once_migrated",

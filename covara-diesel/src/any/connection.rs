@@ -49,7 +49,8 @@ use crate::backend::typed::{AnyDatabase, Typed};
 /// ```
 ///
 /// A query must be one that each of the databases takes for which a feature is on; those that only
-/// some take do not compile. There is no `as_returning()`: write `returning(table::all_columns)`. A
+/// some take do not compile. There is no `as_returning()`: write `returning(table::all_columns)`; and
+/// no `on_conflict`: Diesel's derive leaves it out, so write it by `sql_query`. A
 /// query for one of them goes to the connection inside, by `match` or by
 /// [`with_typed!`](crate::with_typed). Columns may have the types `SmallInt`, `Integer`, `BigInt`,
 /// `Float`, `Double`, `Text`, `Binary`, `Bool`, `Date`, `Time` and `Timestamp`. A Rust type of your

@@ -128,7 +128,8 @@ pub struct PoolConfig {
     /// How long a connection may live; `None`: for ever.
     pub max_lifetime: Option<Duration>,
     /// Whether a connection is asked `SELECT 1` before it is handed out: a round trip that
-    /// spares the user one that the server has closed.
+    /// spares the user one that the server has closed, or that the pool closed because it came back
+    /// inside a transaction.
     pub test_on_check_out: bool,
     /// How long a statement waits for another writer before it fails, on SQLite.
     pub busy_timeout: Duration,

@@ -51,7 +51,9 @@ use crate::pool::{
 /// A transaction that was begun by SQL, with `batch_execute("BEGIN")`, and is still open when its
 /// connection comes back ends with that connection, with a warning of the crate `log`; with
 /// [`PoolConfig::test_on_check_out`] off, the next user gets an error. For this, too, a connection
-/// needs Linux and the pool's own instrumentation.
+/// needs Linux and the pool's own instrumentation. It is seen in the SQL, which is read with
+/// `standard_conforming_strings` on. The pool knows its connections by what they were lent as, so do
+/// not `std::mem::swap` two of them.
 ///
 /// Of several hosts libpq takes the first that answers, be it a standby. A connection that
 /// refused to write as read-only is discarded when it comes back; `target_session_attrs=read-write`

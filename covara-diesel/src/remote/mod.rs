@@ -7,8 +7,8 @@
 //! [`MultiConnection`](diesel::MultiConnection).
 //!
 //! Diesel's own `MigrationHarness` runs each migration in a transaction, so it works on libSQL
-//! and not on D1, where it makes its own table and then fails. [`Boot`] and [`auto_migrate`]
-//! work on both.
+//! and not on D1, where it makes its own table and then fails. [`Boot`](crate::Boot) and
+//! [`auto_migrate`](crate::auto_migrate) work on both.
 //!
 //! | feature | connection | server |
 //! |---|---|---|

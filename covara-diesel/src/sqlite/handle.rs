@@ -107,6 +107,11 @@ impl Handle {
         self.is_counted.store(false, Ordering::Relaxed);
     }
 
+    /// From now on nothing is rolled back.
+    pub(super) fn is_left_alone(&self) {
+        self.is_counted.store(true, Ordering::Relaxed);
+    }
+
     /// Rolls back a transaction that Diesel does not count. What it counts the pool looks after.
     pub(super) fn end_uncounted(&self) {
         if self.is_counted.load(Ordering::Relaxed) {

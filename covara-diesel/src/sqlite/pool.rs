@@ -37,8 +37,9 @@ use crate::pool::{PoolConfig, PoolDriver, PoolError, Prepared, recommended_pool_
 /// connection comes back is rolled back, with a warning of the crate `log`. For that the pool takes
 /// the place of a connection's instrumentation, from which Diesel's default instrumentation hears
 /// all events, and has SQLite give every connection that the process opens a function (by
-/// `sqlite3_auto_extension`) that lends its handle to this library. With an instrumentation of one's
-/// own, a test transaction counts as begun by SQL.
+/// `sqlite3_auto_extension`) that lends its handle to this library. A connection with an
+/// instrumentation of one's own goes back as it is. The pool knows its connections by what they were
+/// lent as: `std::mem::swap` of two of them ends the transaction of the other one.
 ///
 /// # Errors
 ///

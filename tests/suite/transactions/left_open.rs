@@ -106,3 +106,20 @@ fn a_test_transaction_stays_open() {
     assert_eq!(count(&mut pool.get().unwrap(), "numbers"), 1);
     assert_eq!(count(&mut outside, "numbers"), 0);
 }
+
+/// So it is where the application observes the connection.
+#[test]
+fn a_test_transaction_with_an_observer_stays_open() {
+    let (db, mut outside) = prepared();
+    let pool = backend::pool_of_one(&db.url());
+    {
+        let mut conn = pool.get().unwrap();
+        conn.set_instrumentation(|_: diesel::connection::InstrumentationEvent<'_>| {});
+        conn.begin_test_transaction().unwrap();
+        conn.batch_execute(OWN).unwrap();
+    }
+    let mut conn = pool.get().unwrap();
+    assert_eq!(count(&mut conn, "numbers"), 1);
+    conn.batch_execute(STRANGERS).unwrap();
+    assert_eq!(count(&mut outside, "numbers"), 0);
+}

@@ -183,9 +183,7 @@ fn next<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
         ';' => (Token::End, 1),
         '\'' => (Token::Other, quoted(sql, '\'', false)),
         '"' => (Token::Other, quoted(sql, '"', false)),
-        'e' | 'E' if sql[1..].starts_with('\'') => {
-            (Token::Other, 1 + quoted(&sql[1..], '\'', true))
-        }
+        'e' | 'E' if sql[1..].starts_with('\'') => (Token::Other, 1 + escaped(&sql[1..])),
         '-' if sql.starts_with("--") => (Token::Other, sql.find(['\n', '\r']).unwrap_or(sql.len())),
         '/' if sql.starts_with("/*") => (Token::Other, comment(sql)),
         '$' => (Token::Other, dollar_quoted(sql)),
@@ -216,6 +214,19 @@ fn quoted(sql: &str, quote: char, has_escapes: bool) -> usize {
         }
     }
     sql.len()
+}
+
+/// The length of a string with escapes, which goes on behind a line break.
+fn escaped(sql: &str) -> usize {
+    let mut length = quoted(sql, '\'', true);
+    while let Some(at) = sql[length..].find(|c: char| !c.is_ascii_whitespace()) {
+        let (space, rest) = sql[length..].split_at(at);
+        if !(space.contains(['\n', '\r']) && rest.starts_with('\'')) {
+            break;
+        }
+        length += at + quoted(rest, '\'', true);
+    }
+    length
 }
 
 /// The length of a comment, in which there may be others.

@@ -52,6 +52,12 @@ fn what_begins_and_ends_transactions_is_told_from_what_looks_like_it() {
             &[Begins, Ends],
         ),
         ("BEGIN; -- it\rCOMMIT", &[Begins, Ends]),
+        (
+            r"SELECT E'a'
+            'b\''; BEGIN",
+            &[Begins],
+        ),
+        (r"SELECT E'a' 'b\'; BEGIN", &[Begins]),
         ("SELECT a$b$; BEGIN; SELECT c$b$", &[Begins]),
         ("SELECT 'ä', \"ß\" ; begin", &[Begins]),
         ("SELECT '", &[]),
