@@ -34,8 +34,11 @@ const MANY_ROWS: &str = "SELECT n FROM pg_catalog.generate_series(1, 12000) AS n
 const ROUNDS: usize = 2;
 /// So many bytes wait in the socket then, and in no other that a connection is being made on.
 const WAITING: u64 = 32 * 1024;
-/// How long they may take to arrive, and one other to find its own.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long they may take to arrive, be the machine as busy as it may: a connection whose socket is
+/// not found is waited for without a bound.
+const ARRIVAL: Duration = Duration::from_secs(5);
+/// How long one other may take to find its own.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// A duplicate of a connection's socket.
 #[derive(Debug)]
@@ -228,7 +231,7 @@ fn with_rows(conn: &mut PgConnection, of: Vec<Candidate>) -> Option<Vec<Candidat
         .load_iter::<Number, PgRowByRowLoadingMode>(conn)
         .ok()?;
     rows.next()?.ok()?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + ARRIVAL;
     while !of.iter().any(|one| waiting(one) >= WAITING) && Instant::now() < end {
         thread::sleep(Duration::from_millis(1));
     }
