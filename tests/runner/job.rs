@@ -23,6 +23,8 @@ pub struct Finished {
     pub step: String,
     pub time: Duration,
     pub outcomes: Vec<Outcome>,
+    /// What runs single tests of the program; none for a whole command.
+    pub again: Option<Command>,
     /// Why the program counts as failed although each test has an outcome.
     pub failure: Option<String>,
 }
@@ -36,6 +38,7 @@ impl Finished {
 /// Runs a program of libtest and reads its events as they come.
 pub fn run_tests(step: String, mut command: Command) -> Finished {
     let begun = Instant::now();
+    let again = Some(copy(&command));
     command
         .args([
             "-Z",
@@ -130,8 +133,24 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         step,
         time: begun.elapsed(),
         outcomes,
+        again,
         failure,
     }
+}
+
+/// The same program in the same folder and environment, without arguments.
+pub fn copy(command: &Command) -> Command {
+    let mut copy = Command::new(command.get_program());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => copy.env(name, value),
+            None => copy.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        copy.current_dir(folder);
+    }
+    copy
 }
 
 /// How long a program may go on without that a test begins or ends. The slowest take a minute on
@@ -167,6 +186,7 @@ pub fn run_whole(step: String, mut command: Command) -> Finished {
         step,
         time: begun.elapsed(),
         outcomes: Vec::new(),
+        again: None,
         failure,
     }
 }
@@ -176,6 +196,7 @@ fn broken(step: String, begun: Instant, failure: String) -> Finished {
         step,
         time: begun.elapsed(),
         outcomes: Vec::new(),
+        again: None,
         failure: Some(failure),
     }
 }

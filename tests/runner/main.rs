@@ -64,13 +64,17 @@ fn run(everything: bool) -> Result<bool, String> {
     let faults = plan.faults();
 
     let tests = Instant::now();
-    let finished = in_lanes(jobs(&programs, &plan, everything));
+    let mut finished = in_lanes(jobs(&programs, &plan, everything));
+    let alone = try_alone(&mut finished);
     let tests = tests.elapsed();
 
     report::write_table(Path::new(TABLE), &plan, &finished)
         .and_then(|()| report::write_seconds(Path::new(SECONDS), &finished))
         .map_err(|error| error.to_string())?;
     print!("{}", report::failures(&finished));
+    for test in &alone {
+        println!("passed only when nothing else ran: {test}");
+    }
     print!("{}", report::databases(&plan));
     println!("Which test passed on which database: {TABLE}");
     print!("{}", report::slowest(&finished));
@@ -88,6 +92,32 @@ fn run(everything: bool) -> Result<bool, String> {
         println!("\nFAILED: {}", failed.join(", "));
     }
     Ok(failed.is_empty() && faults.is_empty())
+}
+
+/// Most failed tests that are tried again.
+const TRIED_AGAIN: usize = 10;
+
+/// Runs tests that failed once more, one at a time, as some are about time-outs, which a machine
+/// that is busy with other tests can miss. Returns those that passed then.
+fn try_alone(finished: &mut [Finished]) -> Vec<String> {
+    let failed = finished.iter().flat_map(|job| &job.outcomes);
+    if failed.filter(|outcome| !outcome.passed).count() > TRIED_AGAIN {
+        return Vec::new();
+    }
+    let mut passed = Vec::new();
+    for job in finished {
+        let Some(again) = &job.again else { continue };
+        for outcome in job.outcomes.iter_mut().filter(|outcome| !outcome.passed) {
+            let mut command = job::copy(again);
+            command.args(["--exact", &outcome.test]);
+            let second = run_tests(job.step.clone(), command);
+            if second.outcomes.len() == 1 && !second.failed() {
+                outcome.passed = true;
+                passed.push(format!("{}: {}", job.step, outcome.test));
+            }
+        }
+    }
+    passed
 }
 
 /// The steps before this program, whose seconds `tests/run` gives.
