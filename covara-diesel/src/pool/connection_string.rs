@@ -38,6 +38,7 @@ pub(crate) fn host_count(url: &str) -> usize {
 
 /// A parameter of a PostgreSQL connection string, or else the environment variable that libpq
 /// reads in its place.
+#[cfg(feature = "postgres")]
 pub(crate) fn parameter_or_env<'a>(
     url: &'a str,
     name: &str,

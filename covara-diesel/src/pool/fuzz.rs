@@ -2,15 +2,15 @@
 
 /// Removes the parameter `driver` from a PostgreSQL connection string.
 pub fn without_driver(url: &str) -> String {
-    super::without_driver(url).into_owned()
+    super::connection_string::without_driver(url).into_owned()
 }
 
 /// Returns a parameter of a PostgreSQL connection string.
 pub fn parameter(url: &str, name: &str) -> Option<String> {
-    super::parameter(url, name).map(Into::into)
+    super::connection_string::parameter(url, name).map(Into::into)
 }
 
 /// Counts the hosts of a PostgreSQL connection string.
 pub fn host_count(url: &str) -> usize {
-    super::host_count(url)
+    super::connection_string::host_count(url)
 }

@@ -1,7 +1,7 @@
 //! Connection pools with recommended settings, on r2d2.
 
 mod config;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "_fuzz"))]
 mod connection_string;
 mod error;
 #[cfg(feature = "_fuzz")]

@@ -22,7 +22,7 @@ pub(super) fn pair<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
 }
 
 #[cfg_attr(
-    not(feature = "postgres"),
+    not(any(feature = "postgres", feature = "_fuzz")),
     expect(
         dead_code,
         reason = "only where a driver reads the string are pairs taken out of it"
