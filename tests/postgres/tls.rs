@@ -180,7 +180,7 @@ fn bundled_example() -> PathBuf {
         .args([
             "--no-default-features",
             "--features",
-            "postgres-bundled,fixtures",
+            "postgres-bundled,auth,fixtures",
         ])
         .arg("--target-dir")
         .arg(&target)
