@@ -80,7 +80,7 @@ pub(super) fn write(data: &impl Serialize) -> Result<String, AuthError> {
         let reason = if error.is_io() {
             "it is nested more than 512 deep"
         } else {
-            "its type has no form in JSON"
+            "JSON cannot represent its type"
         };
         AuthError::Data { reason }
     })?;

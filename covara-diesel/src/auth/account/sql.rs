@@ -83,7 +83,7 @@ impl<K: TokenCipher, DB: Engine> Reader<DB> for AccountReader<'_, K> {
                 provider_account_id: name.clone(),
                 refresh_token: token(4, "refresh_token")?,
                 access_token: token(5, "access_token")?,
-                expires_at: nullable_time(row, 6, "expires_at is no time in range")?,
+                expires_at: nullable_time(row, 6, "expires_at is not a time in range")?,
                 token_type: nullable_text(row, 7, "token_type is not text", str::to_owned)?,
                 scope: nullable_text(row, 8, "scope is not text", str::to_owned)?,
                 id_token: token(9, "id_token")?,

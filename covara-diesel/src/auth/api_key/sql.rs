@@ -89,10 +89,10 @@ impl<DB: Engine> Reader<DB> for KeyReader {
                     "scopes is not a JSON array of strings",
                 )?
                 .flatten(),
-                created_at: time(row, 4, "createdAt is no time in range")?,
-                expires_at: nullable_time(row, 5, "expiresAt is no time in range")?,
-                last_used_at: nullable_time(row, 6, "lastUsedAt is no time in range")?,
-                revoked_at: nullable_time(row, 7, "revokedAt is no time in range")?,
+                created_at: time(row, 4, "createdAt is not a time in range")?,
+                expires_at: nullable_time(row, 5, "expiresAt is not a time in range")?,
+                last_used_at: nullable_time(row, 6, "lastUsedAt is not a time in range")?,
+                revoked_at: nullable_time(row, 7, "revokedAt is not a time in range")?,
             })
         };
         key().map_err(|reason| RowError::new(TABLE, &[&id], reason))

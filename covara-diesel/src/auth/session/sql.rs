@@ -180,8 +180,8 @@ fn session<'r, DB: Engine, T: DeserializeOwned>(
 ) -> Result<Session<T>, Fault> {
     Ok(Session {
         user_id: text(row, 0, "userId is not text", str::to_owned)?,
-        created_at: time(row, 1, "createdAt is no time in range")?,
-        expires_at: time(row, 2, "expiresAt is no time in range")?,
+        created_at: time(row, 1, "createdAt is not a time in range")?,
+        expires_at: time(row, 2, "expiresAt is not a time in range")?,
         data: nullable_text(row, 3, "data is not text", json::read)?
             .transpose()?
             .flatten(),
