@@ -44,7 +44,7 @@ impl Field<'_> {
     }
 }
 
-/// Collects mistakes, so that all are reported at once.
+/// The mistakes found so far, so that all are reported at once.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<Error>);
 

@@ -41,7 +41,7 @@ pub(super) use statements;
 /// A value bound to a statement. Texts are hidden from the connection's instrumentation.
 pub(super) enum Bind<'a, DB: Values> {
     Text(Option<Hidden<&'a str>>),
-    /// A text to look for; see [`Bind::key`].
+    /// A text to search for; see [`Bind::key`].
     Key(Option<Hidden<&'a str>>),
     Time(Option<DB::Time>),
     Json(Option<Hidden<JsonText<&'a str>>>),
@@ -126,7 +126,7 @@ impl<DB: Engine, S: Statement<DB>, const N: usize> QueryFragment<DB> for Bound<'
     }
 }
 
-/// Decodes a row.
+/// A decoder of rows.
 pub(super) trait Reader<DB: Engine> {
     type Output;
 

@@ -250,7 +250,7 @@ impl VerificationTokenStore {
     }
 }
 
-/// Reads nothing of the row, only whether it exists.
+/// A reader that decodes nothing of the row.
 struct Nothing;
 
 impl<DB: Engine> Reader<DB> for Nothing {

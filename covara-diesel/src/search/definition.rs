@@ -25,9 +25,9 @@ pub enum FieldKind {
     Text,
     /// A text that is also treated as a whole: a name, a code, a tag.
     Keyword,
-    /// A number that may have a fraction.
+    /// A whole number of 64 bits.
     Integer,
-    /// A number.
+    /// A number that may have a fraction.
     Float,
     /// True or false; also 1 and 0, as SQLite stores them.
     Boolean,

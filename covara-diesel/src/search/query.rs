@@ -336,7 +336,7 @@ impl Highlight {
         self
     }
 
-    /// Returns the whole of each field that contains a match.
+    /// Shows the whole of each field that contains a match.
     #[must_use]
     pub fn whole(mut self) -> Self {
         self.fragments = 0;

@@ -29,7 +29,7 @@ pub(super) fn watch(conn: &mut SqliteConnection) {
     SET_UP.set(handle);
 }
 
-/// Rolls back an open transaction when its connection is returned.
+/// A pool's event handler, which rolls back an open transaction when its connection is returned.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     handles: Mutex<HashMap<u64, Arc<Handle>>>,
@@ -60,8 +60,8 @@ impl HandleEvent for Events {
     }
 }
 
-/// Reports Diesel's transaction events to a handle, and all events to the program's default
-/// instrumentation.
+/// An instrumentation that reports Diesel's transaction events to a handle, and all events to the
+/// program's default instrumentation.
 struct Observer {
     handle: Arc<Handle>,
     next: Option<Box<dyn Instrumentation>>,

@@ -45,7 +45,7 @@ unsafe impl Send for Open {}
 impl Open {
     fn is_in_transaction(&self) -> bool {
         // SAFETY: the connection is open, as its function is destroyed before its memory is freed,
-        // and the lock around this keeps that waiting.
+        // and the lock held here delays that.
         unsafe { ffi::sqlite3_get_autocommit(self.0.as_ptr()) == 0 }
     }
 

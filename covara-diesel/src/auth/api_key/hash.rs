@@ -34,7 +34,8 @@ pub(super) const REVOKED: &str = "revoked$";
 pub(super) fn of(key: &str) -> Result<String, AuthError> {
     let salt = random::<SALT_BYTES>()?;
     let (name, parameters) = OWN;
-    // These parameters are valid. If not, no key hashes to zeros.
+    // Deriving cannot fail, as these parameters are valid. No key has the fallback of zeros as its
+    // hash.
     let hash = parameters.derive(key, &*salt).unwrap_or([0; HASH_BYTES]);
     let (salt, hash) = (BASE64.encode(&*salt), BASE64.encode(&hash));
     Ok(format!("{SCRYPT}{name}${salt}${hash}"))

@@ -113,7 +113,7 @@ statements! {
     ] [" ORDER BY \"expiresAt\" LIMIT "] [DB::BATCH.1];
 }
 
-/// Reads the user, start, end and data of a session whose id is known.
+/// A reader of the user, start, end and data of a session whose id is known.
 pub(super) struct FoundReader<'a, T> {
     /// The id in the user's cookie.
     cookie: &'a str,
@@ -154,7 +154,7 @@ impl<T: DeserializeOwned, DB: Engine> Reader<DB> for EitherReader<'_, T> {
     }
 }
 
-/// Reads sessions with the ids stored in the table.
+/// A reader of sessions with the ids stored in the table.
 pub(super) struct ListReader<T>(PhantomData<fn() -> T>);
 
 impl<T> ListReader<T> {
