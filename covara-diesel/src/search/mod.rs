@@ -205,7 +205,7 @@
 //! not write is refused with [`SearchError::Outdated`]. Indexes without a language, and those in a
 //! language whose stems have not changed, are searched as they are.
 //!
-//! Before upgrading, stop the programs of the earlier version, or, once they have stopped, call
+//! Stop the programs of the earlier version first. Otherwise, once they have stopped, call
 //! [`reindex`] after [`add_fields`](SearchAdapter::add_fields): the documents they write have their
 //! words.
 //!

@@ -68,7 +68,7 @@ statements! {
     DeleteForUser = ["DELETE FROM auth_api_keys WHERE \"userId\" = "] [""];
 }
 
-/// Reads a whole row without its hash.
+/// A reader of a whole row without its hash.
 pub(super) struct KeyReader;
 
 impl<DB: Engine> Reader<DB> for KeyReader {
@@ -116,9 +116,9 @@ pub(super) struct Found {
     pub(super) revoked: bool,
 }
 
-/// Compares a key with a row and decodes the row's other columns only if they match. A row of
-/// another id costs as much work as a wrong secret. The costly hash of another id is not computed;
-/// otherwise anybody who guesses ids could make this process compute it.
+/// A reader that compares a key with a row and decodes the row's other columns only if they match.
+/// A row of another id costs as much work as a wrong secret. The costly hash of another id is not
+/// computed; otherwise anybody who guesses ids could make this process compute it.
 pub(super) struct KeyChecker<'a> {
     pub(super) id: &'a str,
     pub(super) key: &'a str,
