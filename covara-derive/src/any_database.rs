@@ -1,12 +1,12 @@
-//! Lets methods written for a typed connection take one whose type is found at run time.
+//! Lets methods written for a typed connection also take one whose type is known only at run time.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::visit_mut::VisitMut;
 use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, TraitBound, Visibility, parse_quote};
 
-/// Splits each public method over `C: DatabaseConnection` in two: a private one with its body,
-/// and a public one over `C: AnyDatabase`, which calls it with the typed connection.
+/// Splits each public method over `C: DatabaseConnection` in two: a private one with its body, and
+/// a public one over `C: AnyDatabase`, which calls the private one with the typed connection.
 pub(crate) fn expand(mut methods: ItemImpl) -> syn::Result<TokenStream> {
     let mut items = Vec::new();
     for item in methods.items {

@@ -1,4 +1,4 @@
-//! Parses `#[diesel(…)]` and `#[seedable(…)]`.
+//! Parsing of `#[diesel(…)]` and `#[seedable(…)]`.
 
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -9,7 +9,7 @@ use syn::{
 
 use crate::model::Errors;
 
-/// What of Diesel's attributes means something here; the rest belongs to other derives.
+/// The attributes of Diesel that the derive uses; other attributes belong to other derives.
 #[derive(Default)]
 pub(crate) struct StructAttrs {
     pub(crate) table_name: Option<Path>,
@@ -33,7 +33,7 @@ impl StructAttrs {
                 errors.set_once(&mut attrs.table_name, &name, path);
             }
         }
-        // An attribute that could not be read may have been meant to name it.
+        // An attribute that could not be parsed may have been meant to name the table.
         if attrs.table_name.is_none() && errors.is_empty() {
             errors.add(Error::new(
                 input.ident.span(),
@@ -74,7 +74,7 @@ impl FieldAttrs {
     }
 }
 
-/// The items of all `#[name(…)]` among `attributes`.
+/// Returns the items of all `#[name(…)]` among `attributes`.
 pub(crate) fn items<T: Parse>(attributes: &[Attribute], name: &str, errors: &mut Errors) -> Vec<T> {
     let mut found = Vec::new();
     for attribute in attributes.iter().filter(|a| a.path().is_ident(name)) {
@@ -155,7 +155,7 @@ impl Parse for FieldItem {
     }
 }
 
-/// A column, as Diesel takes it: an identifier or a string.
+/// A column, as Diesel accepts it: an identifier or a string.
 struct ColumnName(Ident);
 
 impl Parse for ColumnName {
@@ -167,7 +167,7 @@ impl Parse for ColumnName {
             let ident = input.call(Ident::parse_any)?.unraw();
             (ident.to_string(), ident.span())
         };
-        // Raw, as the column may be named by a keyword.
+        // A raw identifier, as the column's name may be a keyword.
         let mut ident: Ident = syn::parse_str(&format!("r#{name}")).map_err(|_| {
             Error::new(
                 span,
@@ -216,7 +216,7 @@ impl Parse for FromStrItem {
     }
 }
 
-/// The value after `name =`.
+/// Parses the value after `name =`.
 pub(crate) fn value<T: Parse>(input: ParseStream<'_>, name: &Ident, example: &str) -> Result<T> {
     if !input.peek(Token![=]) {
         return Err(Error::new(
@@ -228,7 +228,7 @@ pub(crate) fn value<T: Parse>(input: ParseStream<'_>, name: &Ident, example: &st
     input.parse()
 }
 
-/// Skips `(…)`, which another derive reads.
+/// Skips `(…)`, which another derive parses.
 fn arguments(input: ParseStream<'_>) -> Result<()> {
     let content;
     parenthesized!(content in input);

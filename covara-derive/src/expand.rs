@@ -1,4 +1,4 @@
-//! Writes the impls.
+//! Generation of the impls.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -83,8 +83,9 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The impl for every backend that can store the columns: the bounds are on the generic
-/// backend, so a type that one backend lacks is no error until a seed meets that backend.
+/// Generates the impl for every backend that can store the columns. The bounds are on the generic
+/// backend, so a type that one backend does not support causes an error only when a seed uses that
+/// backend.
 fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
     let Model {
         ident,
@@ -172,9 +173,9 @@ fn seed_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
     }
 }
 
-/// Compares each field's type with its column's at the derive, where the field is; without
-/// this a mistake would show only where the struct is seeded. A type that depends on a
-/// parameter can only be checked there. Likewise for the tables of embedded fields.
+/// Generates checks that compare each field's type with its column's type at the field. Without
+/// them a mistake would show only where the struct is seeded. A type that depends on a parameter
+/// can only be checked there. The tables of embedded fields are checked in the same way.
 fn checks(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
     let Model { table, krate, .. } = model;
     let checks = model.fields.iter().filter_map(|field| {
@@ -202,8 +203,8 @@ fn checks(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
     }
 }
 
-/// The place of a type, for what is written by the derive: lints leave that alone, and
-/// `self` means the same in all of it even if the type came from another macro.
+/// Returns a span located at a type, for generated code: lints ignore such code, and `self`
+/// resolves consistently in it even if the type came from another macro.
 fn at(ty: &Type) -> Span {
     Span::call_site().located_at(ty.span())
 }

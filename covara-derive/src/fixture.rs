@@ -1,4 +1,4 @@
-//! Writes the impl that reads a row from a file.
+//! Generation of the impl that reads a row from a file.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,11 +7,12 @@ use syn::{GenericArgument, PathArguments, Type, parse_quote};
 use crate::lifetimes::bounded;
 use crate::model::{Field, Kind, Model};
 
-/// In a macro that is empty without the feature `fixtures`: a derive with a feature of its own
-/// could be built with it for a library without it, as Cargo builds derives for the host.
+/// Generates the impl, inside a macro that is empty without the feature `fixtures`. The derive has
+/// no such feature itself: Cargo builds derives for the host, so the derive could be built with the
+/// feature for a library without it.
 ///
-/// As for the backends, the bounds are generic, so that a field which no file can hold is no
-/// error until a file is read.
+/// As for the backends, the bounds are generic, so a field that no file can hold causes an error
+/// only when a file is read.
 pub(crate) fn fixture_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStream {
     let Model {
         ident,
@@ -96,11 +97,11 @@ pub(crate) fn fixture_row(model: &Model<'_>, diesel: &TokenStream) -> TokenStrea
     }
 }
 
-/// What is in an `Option`, as far as its name tells.
+/// Returns the type in an `Option`, recognized by the name `Option`.
 fn optional(ty: &Type) -> Option<&Type> {
     let path = match ty {
         Type::Path(path) => path,
-        // As it comes out of another macro.
+        // The form in which another macro passes a type.
         Type::Group(group) => return optional(&group.elem),
         Type::Paren(paren) => return optional(&paren.elem),
         _ => return None,

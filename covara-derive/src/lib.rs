@@ -1,5 +1,5 @@
-//! Derive macros of [covara-diesel](https://docs.rs/covara-diesel), which re-exports them
-//! and documents what they are for.
+//! Derive macros of [covara-diesel](https://docs.rs/covara-diesel), which re-exports and documents
+//! them.
 
 mod any_database;
 mod attr;
@@ -12,25 +12,24 @@ mod searchable;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, ItemImpl, parse_macro_input};
 
-/// Makes a struct seedable: `Seed` and `Struct::seed` insert rows of it, ignoring those
-/// that are there already.
+/// Makes a struct seedable: `Seed` and `Struct::seed` insert rows of it and skip existing ones.
 ///
 /// On the struct:
 ///
-/// - `#[diesel(table_name = path)]`, required: the `table!` the rows go to.
-/// - `#[seedable(crate = path)]`: where covara-diesel is, if not at `::covara_diesel`.
+/// - `#[diesel(table_name = path)]`, required: the `table!` the rows are inserted into.
+/// - `#[seedable(crate = path)]`: the path of covara-diesel, if not `::covara_diesel`.
 ///
 /// On a field, each with its meaning in Diesel's `Insertable`:
 ///
-/// - `#[diesel(column_name = name)]`: the column, if it is not named as the field; required
-///   in a tuple struct.
+/// - `#[diesel(column_name = name)]`: the column, if its name differs from the field's; required in
+///   a tuple struct.
 /// - `#[diesel(embed)]`: the field is itself `Seedable` for the same table.
 /// - `#[diesel(serialize_as = Type)]`: the field is cloned and converted with `Into` first.
-/// - `#[diesel(skip_insertion)]`: the column is left to its default.
-/// - `#[seedable(from_str)]`: values in files are read by the type's `FromStr`; for types of
+/// - `#[diesel(skip_insertion)]`: the column gets its default.
+/// - `#[seedable(from_str)]`: values in files are parsed by the type's `FromStr`; for types of
 ///   other crates, such as `uuid::Uuid`, and `Option`s of them.
 ///
-/// Diesel's other attributes are for other derives and are left alone.
+/// Diesel's other attributes belong to other derives and are ignored.
 #[proc_macro_derive(Seedable, attributes(diesel, seedable))]
 pub fn derive_seedable(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -40,7 +39,7 @@ pub fn derive_seedable(input: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Of covara-diesel's own: see the module.
+/// Used only inside covara-diesel; see the module.
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn any_database(_: TokenStream, item: TokenStream) -> TokenStream {
@@ -55,17 +54,17 @@ pub fn any_database(_: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// On the struct:
 ///
-/// - `#[diesel(table_name = path)]`, required: the `table!` the rows are of.
-/// - `#[searchable(index = "name")]`: the index, if it is not named as the table.
-/// - `#[searchable(crate = path)]`: where covara-diesel is, if not at `::covara_diesel`.
+/// - `#[diesel(table_name = path)]`, required: the `table!` of the rows.
+/// - `#[searchable(index = "name")]`: the index, if its name differs from the table's.
+/// - `#[searchable(crate = path)]`: the path of covara-diesel, if not `::covara_diesel`.
 ///
-/// On a field; those without are not indexed:
+/// On a field (fields without these attributes are not indexed):
 ///
-/// - `#[searchable(id)]`, required once: the table's key, which is the document's id as text.
-/// - `#[searchable(text)]`, or `keyword`, `integer`, `float`, `boolean` or `date`: what it
-///   holds. Its type implements serde's `Serialize`.
-/// - Beside it `weight = 2.0`, `language = English`, `keep_accents`, `unsearched`.
-/// - `#[diesel(column_name = name)]`: the column, if it is not named as the field.
+/// - `#[searchable(id)]`, required once: the table's key, whose text is the document's id.
+/// - `#[searchable(text)]`, or `keyword`, `integer`, `float`, `boolean` or `date`: the kind of the
+///   field. Its type implements serde's `Serialize`.
+/// - In addition `weight = 2.0`, `language = English`, `keep_accents`, `unsearched`.
+/// - `#[diesel(column_name = name)]`: the column, if its name differs from the field's.
 #[proc_macro_derive(Searchable, attributes(diesel, searchable))]
 pub fn derive_searchable(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

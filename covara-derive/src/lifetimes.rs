@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::visit_mut::VisitMut;
 use syn::{Lifetime, Type};
 
-/// Each type as it stands left of a bound.
+/// Returns each type in the form it has on the left of a bound.
 ///
 /// The compiler finds `&'a str: Trait` and `&'b str: Trait` ambiguous if both bound one
 /// impl, so these become `for<'any> &'any str: Trait`.
@@ -22,7 +22,7 @@ pub(crate) fn bounded<'t>(types: impl Iterator<Item = &'t Type>) -> Vec<TokenStr
     bounded.collect()
 }
 
-/// A type with a lifetime of its own wherever it had one.
+/// A type in which each lifetime is replaced by a new one.
 struct ForAny {
     ty: TokenStream,
     lifetimes: Vec<Lifetime>,

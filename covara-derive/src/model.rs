@@ -1,4 +1,4 @@
-//! What the derive knows of a struct, after all mistakes have been told.
+//! The validated model of a struct, built after all mistakes have been reported.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -12,10 +12,10 @@ pub(crate) struct Model<'i> {
     pub(crate) generics: &'i Generics,
     /// The `table!` module.
     pub(crate) table: Path,
-    /// Where covara-diesel is.
+    /// The path of covara-diesel.
     pub(crate) krate: TokenStream,
     pub(crate) fields: Vec<Field<'i>>,
-    /// Fields that are not seeded.
+    /// The fields that are not seeded.
     pub(crate) skipped: Vec<(Member, &'i Type)>,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Field<'i> {
     pub(crate) member: Member,
     pub(crate) ty: &'i Type,
     pub(crate) kind: Kind,
-    /// Whether a file's value is read by the type's `FromStr`.
+    /// Whether values in files are parsed by the type's `FromStr`.
     pub(crate) from_str: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
 }
 
 impl Field<'_> {
-    /// The column and the type that is stored in it, unless there are several.
+    /// Returns the column and the type stored in it, unless the field has several columns.
     pub(crate) fn stored(&self) -> Option<(&Ident, &Type)> {
         match &self.kind {
             Kind::Column { column } => Some((column, self.ty)),
@@ -44,7 +44,7 @@ impl Field<'_> {
     }
 }
 
-/// Collects mistakes, so that all are told at once.
+/// The mistakes found so far, so that all are reported at once.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<Error>);
 
@@ -61,7 +61,7 @@ impl Errors {
         self.0.len()
     }
 
-    /// Sets `slot`, or blames the second attribute of the same name.
+    /// Sets `slot`, or reports the second attribute of the same name.
     pub(crate) fn set_once<T>(&mut self, slot: &mut Option<T>, name: &Ident, value: T) {
         if slot.is_some() {
             self.add(Error::new(
@@ -135,7 +135,7 @@ fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> F
         }
         seeded = true;
         if errors.len() > told {
-            // Anything else about this field may follow from what was told.
+            // Further mistakes in this field may only follow from those reported.
             continue;
         }
         let kind = if let Some(embed) = &attrs.embed {
@@ -158,7 +158,7 @@ fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> F
             if columns.contains(&name) {
                 errors.add(Error::new(
                     column.span(),
-                    format!("column `{name}` has a field already"),
+                    format!("column `{name}` already has a field"),
                 ));
             }
             columns.push(name);

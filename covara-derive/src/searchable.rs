@@ -1,4 +1,4 @@
-//! `#[derive(Searchable)]`.
+//! The derive `Searchable`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -12,7 +12,7 @@ use crate::model::Errors;
 
 const KINDS: [&str; 6] = ["text", "keyword", "integer", "float", "boolean", "date"];
 
-/// What the derive knows of a struct.
+/// The validated model of a struct.
 pub(crate) struct Searchable<'i> {
     input: &'i DeriveInput,
     table: Path,
@@ -26,9 +26,9 @@ struct Field<'i> {
     member: Member,
     ty: &'i Type,
     column: Ident,
-    /// Of the document's field.
+    /// The name of the document's field.
     name: String,
-    /// A `Field` of the index; none for the id.
+    /// The expression of the index's `Field`; empty for the id.
     options: TokenStream,
 }
 
@@ -82,7 +82,7 @@ impl<'i> Searchable<'i> {
             if id.is_none() {
                 errors.add(Error::new(
                     input.ident.span(),
-                    "no field is the id; mark the table's key with `#[searchable(id)]`",
+                    "no field is marked as the id; mark the table's key with `#[searchable(id)]`",
                 ));
             }
             if fields.is_empty() {
@@ -107,7 +107,8 @@ impl<'i> Searchable<'i> {
         let krate = krate
             .or(attrs.krate)
             .map_or_else(|| quote!(::covara_diesel), Path::into_token_stream);
-        let id = id.ok_or_else(|| Error::new(input.ident.span(), "no field is the id"))?;
+        let id =
+            id.ok_or_else(|| Error::new(input.ident.span(), "no field is marked as the id"))?;
         Ok(Self {
             input,
             table,
@@ -190,7 +191,7 @@ impl<'i> Searchable<'i> {
     }
 }
 
-/// `text().weight(2.0)` and the like.
+/// Generates an expression such as `text().weight(2.0)`.
 fn options(all: &[FieldItem], errors: &mut Errors) -> TokenStream {
     let mut kind: Option<Ident> = None;
     let mut calls = TokenStream::new();
@@ -198,7 +199,7 @@ fn options(all: &[FieldItem], errors: &mut Errors) -> TokenStream {
         match item {
             FieldItem::Id(name) => errors.add(Error::new(
                 name.span(),
-                "the id is no field of the document; remove the other attribute",
+                "the id is not a field of the document; remove the other attribute",
             )),
             FieldItem::Kind(name) => errors.set_once(&mut kind, name, name.clone()),
             FieldItem::Weight(weight) => calls.extend(quote!(.weight(#weight as f64))),
@@ -214,7 +215,7 @@ fn options(all: &[FieldItem], errors: &mut Errors) -> TokenStream {
         errors.add(Error::new(
             first.span(),
             format!(
-                "what the field holds is not said; it is one of {}",
+                "the kind of the field is missing; it is one of {}",
                 KINDS.join(", ")
             ),
         ));

@@ -1,4 +1,4 @@
-//! Where a store takes the time from.
+//! The clock that a store reads the time from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::AuthError;
 
-/// The operating system's time unless a caller gave another.
+/// The operating system's clock, or the one that the caller supplied.
 #[derive(Clone, Default)]
 pub(super) struct Clock(Option<Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>>);
 
@@ -36,7 +36,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// The time `duration` after `time`, where chrono has one.
+/// Returns the time `duration` after `time`, or an error if chrono cannot represent it.
 pub(super) fn after(
     time: DateTime<Utc>,
     duration: Duration,
@@ -48,7 +48,7 @@ pub(super) fn after(
         .ok_or(AuthError::TimeOutOfRange { what })
 }
 
-/// The time `duration` before `time`, or the earliest chrono has.
+/// Returns the time `duration` before `time`, or chrono's earliest time.
 pub(super) fn before(time: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(duration)
         .ok()

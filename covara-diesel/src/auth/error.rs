@@ -6,9 +6,9 @@ use diesel::result::Error;
 use super::secret::sha256_hex;
 use crate::backend::engine::{Engine, Fault, fault_of};
 
-/// Why a call of a store failed.
+/// An error returned by a store.
 ///
-/// Neither `Debug` nor `Display` shows ids, tokens, keys or session data.
+/// `Debug` and `Display` never show ids, tokens, keys or session data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
@@ -16,54 +16,54 @@ pub enum AuthError {
     #[error(transparent)]
     Row(#[from] RowError),
 
-    /// A time lies beyond what the database or chrono holds.
+    /// A time is outside the range of the database or of chrono.
     #[error("{what} lies beyond the times that the database holds")]
     TimeOutOfRange {
-        /// Which time.
+        /// The name of the time.
         what: &'static str,
     },
 
-    /// A text holds the character NUL, which PostgreSQL cannot store.
+    /// A text contains a NUL character, which PostgreSQL cannot store.
     #[error("{what} holds a NUL character, which the database cannot store")]
     Nul {
-        /// Which text.
+        /// The name of the text.
         what: &'static str,
     },
 
     /// Session data cannot be written as JSON.
     #[error("the session's data cannot be written as JSON: {reason}")]
     Data {
-        /// What is in the way.
+        /// The reason.
         reason: &'static str,
     },
 
-    /// The identity at the provider is linked to another user.
+    /// The identity at the provider is already linked to another user.
     #[error("this identity at {provider} is linked to another user; unlink it there first")]
     LinkedToAnotherUser {
-        /// Name of the provider.
+        /// The name of the provider.
         provider: String,
     },
 
-    /// The cipher that was given failed to encrypt a token.
+    /// The store's cipher failed to encrypt a token.
     #[error("the cipher could not encrypt a provider's token")]
     Cipher {
         /// The cipher's own error.
         source: Box<dyn StdError + Send + Sync>,
     },
 
-    /// The operating system gave no randomness.
+    /// The operating system's random generator failed.
     #[error("the operating system gave no random bytes")]
     Randomness {
-        /// Its own error.
+        /// The error of the operating system.
         source: getrandom::Error,
     },
 
-    /// Too many API keys with hashes that are costly to check, as those of Covara
-    /// (TypeScript), are being checked by this process.
+    /// This process is already checking too many API keys with costly hashes, such as those made by
+    /// Covara (TypeScript).
     #[error("too many API keys with costly hashes are being checked at once; try again")]
     Busy,
 
-    /// Another writer kept its lock for too long.
+    /// Another writer held its lock for too long.
     #[error("another writer kept the database locked; try again, or raise the busy timeout")]
     Locked {
         /// The database's own error.
@@ -86,7 +86,8 @@ pub enum AuthError {
         source: Error,
     },
 
-    /// Another client's prepared statements were met, as behind a transaction pooler.
+    /// Another client's prepared statements were found on the connection, as happens behind a
+    /// transaction pooler.
     #[error(
         "other clients use this connection's session: a transaction pooler or PGlite is in \
          between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
@@ -96,7 +97,7 @@ pub enum AuthError {
         source: Error,
     },
 
-    /// The database failed otherwise, a lost connection among the reasons.
+    /// The database failed for another reason, such as a lost connection.
     #[error("the database rejected the statement")]
     Database {
         /// The database's own error.
@@ -116,10 +117,10 @@ impl AuthError {
     }
 }
 
-/// A row that another program wrote and that cannot be read.
+/// A row that cannot be read because another program wrote it wrongly.
 ///
-/// It spoils itself only: listings go on behind it. [`key`](Self::key) says which row it is,
-/// to mend or delete it.
+/// Listings continue after such a row. [`key`](Self::key) identifies the row, so that it can be
+/// repaired or deleted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RowError {
     table: &'static str,
@@ -136,26 +137,26 @@ impl RowError {
         }
     }
 
-    /// Name of the table.
+    /// Returns the name of the table.
     #[must_use]
     pub fn table(&self) -> &'static str {
         self.table
     }
 
-    /// Values of the row's primary key. That of a session is a secret.
+    /// Returns the values of the row's primary key. The key of a session is a secret.
     #[must_use]
     pub fn key(&self) -> &[String] {
         &self.key
     }
 
-    /// What is wrong with the row.
+    /// Returns what is wrong with the row.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.reason
     }
 }
 
-/// The key is named by the first half of its SHA-256, as it may be a secret.
+/// Identifies the key by the first half of its SHA-256, because the key may be a secret.
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digest = sha256_hex(&self.key.join("\0"));
@@ -179,11 +180,11 @@ impl fmt::Debug for RowError {
 
 impl StdError for RowError {}
 
-/// Why an API key is not valid, or could not be checked.
+/// The reason why an API key was refused or could not be checked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejected {
-    /// There is no such key: it is malformed, unknown, or its secret is wrong.
+    /// No such key exists: it is malformed, its id is unknown, or its secret is wrong.
     #[error("there is no such API key")]
     NotFound,
 
@@ -195,7 +196,7 @@ pub enum Rejected {
     #[error("the API key was revoked")]
     Revoked,
 
-    /// It could not be checked. The key may be valid: answer with a failure of your own.
+    /// The key could not be checked. It may be valid, so answer with a server error.
     #[error("the API key could not be checked")]
     Failed(#[source] AuthError),
 }

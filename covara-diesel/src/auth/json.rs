@@ -1,4 +1,4 @@
-//! JSON in the words of JavaScript, so that what is written here and there is the same text.
+//! JSON as JavaScript writes it, so that both languages store the same text.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -11,18 +11,18 @@ use super::error::AuthError;
 use super::statement::Fault;
 use crate::surrogates::without_lone_surrogates;
 
-/// How deep data may be nested. `serde_json` reads, writes and compares recursively: in a
-/// debug build a level takes about 2.7 KiB of stack, so that this is 1.4 of the 2 MiB that a
-/// thread has unless told otherwise. Optimized, it is far less.
+/// The maximum nesting depth of data. `serde_json` reads, writes and compares recursively. In a
+/// debug build a level takes about 2.7 KiB of stack, so this depth takes 1.4 MiB of a thread's
+/// default 2 MiB. An optimized build takes far less.
 const DEPTH_LIMIT: u16 = 512;
 
-/// The depth to which `serde_json` reads by itself.
+/// The maximum nesting depth at which `serde_json` reads by default.
 const USUAL_DEPTH: u16 = 127;
 
-/// Reads what JavaScript wrote; an empty text is nothing.
+/// Reads JSON that JavaScript wrote; an empty text is read as `None`.
 ///
-/// `JSON.stringify` writes half of a surrogate pair, which a cut string may end with, as an
-/// escape that no Rust string can hold: it is read as U+FFFD.
+/// A string that was cut in JavaScript may end with half of a surrogate pair. `JSON.stringify`
+/// writes that half as an escape that no Rust string can hold, so it is read as U+FFFD.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, Fault> {
     if text.is_empty() {
         return Ok(None);
@@ -51,7 +51,7 @@ fn read_odd<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     Ok(data)
 }
 
-/// How deep arrays and objects are nested at most, whatever else the text is.
+/// Returns the greatest nesting depth of arrays and objects in a text, which may be invalid JSON.
 fn depth(text: &str) -> u16 {
     let (mut depth, mut deepest) = (0_u16, 0);
     let mut in_string = false;
@@ -71,8 +71,8 @@ fn depth(text: &str) -> u16 {
     deepest
 }
 
-/// Writes `data` as `JSON.stringify` does: compact, in the order given, numbers as
-/// JavaScript prints them (`1e+21`, `1` for `1.0`).
+/// Writes `data` as `JSON.stringify` does: compact, in the given order, with numbers as JavaScript
+/// prints them (`1e+21`, `1` for `1.0`).
 pub(super) fn write(data: &impl Serialize) -> Result<String, AuthError> {
     let mut text = Vec::with_capacity(128);
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, JavaScript { depth: 0 });
@@ -80,7 +80,7 @@ pub(super) fn write(data: &impl Serialize) -> Result<String, AuthError> {
         let reason = if error.is_io() {
             "it is nested more than 512 deep"
         } else {
-            "its type has no form in JSON"
+            "JSON cannot represent its type"
         };
         AuthError::Data { reason }
     })?;

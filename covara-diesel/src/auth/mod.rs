@@ -1,19 +1,19 @@
 //! Sessions, linked accounts, API keys and verification tokens.
 //!
-//! One store per table: [`SessionStore`], [`AccountStore`], [`ApiKeyStore`] and
-//! [`VerificationTokenStore`]. A store holds options only and is cheap to make. Every method
-//! takes the connection, SQLite or PostgreSQL, plain or pooled, and works in whatever
-//! transaction is open on it: what it did is undone with it.
+//! There is one store per table: [`SessionStore`], [`AccountStore`], [`ApiKeyStore`] and
+//! [`VerificationTokenStore`]. A store holds only options and is cheap to create. Every method
+//! takes the connection, SQLite or PostgreSQL, plain or pooled, and takes part in the transaction
+//! that is open on it: if that rolls back, the method's changes are undone.
 //!
-//! The tables are those of Covara (TypeScript), row for row, so that both can serve one
-//! database at once; [`sharing`] says how. A row that another program wrote badly is an error of
-//! that row only; in a listing it stands in its place, as a [`RowError`].
+//! The tables are those of Covara (TypeScript), row for row, so both can serve one database at
+//! once; [`sharing`] explains how. A row that another program wrote wrongly causes an error for
+//! that row only; in a listing it appears in its place, as a [`RowError`].
 //!
-//! Ids, keys and tokens come from the operating system's random generator, and the database
-//! gets only their hashes: who reads it, or a copy of it, cannot sign in. The plain texts,
-//! [`SessionId`], [`ApiKeySecret`], [`VerificationToken`] and [`ProviderToken`], do not print
-//! in `Debug`, are compared in constant time and wiped when dropped. No text that a store
-//! sends to the database is shown by `debug_query` or to Diesel's instrumentation.
+//! Ids, keys and tokens come from the operating system's random generator, and the database stores
+//! only their hashes: whoever reads it, or a copy of it, cannot sign in. The plain texts,
+//! [`SessionId`], [`ApiKeySecret`], [`VerificationToken`] and [`ProviderToken`], are not printed by
+//! `Debug`, are compared in constant time and are wiped when dropped. `debug_query` and Diesel's
+//! instrumentation show no text that a store sends to the database.
 //!
 //! # A login, from sign-in to log-out everywhere
 //!

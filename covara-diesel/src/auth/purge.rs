@@ -1,4 +1,4 @@
-//! Removing what has expired.
+//! Removal of expired rows.
 
 use std::time::SystemTime;
 
@@ -12,12 +12,12 @@ use crate::backend::connection::DatabaseConnection;
 use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
-/// Rows a statement removes at most, so that other writers need not wait for long.
+/// The most rows that one statement removes, so that other writers do not wait for long.
 const BATCH: usize = 1_000;
 
 statements! {
-    /// There is no index on the end of a key or of an account's token; the tables are small,
-    /// or else this is a scan a batch.
+    /// The end of a key or of an account's token has no index. The tables are small; if not, each
+    /// batch costs a scan.
     ApiKeys = [
         "DELETE FROM auth_api_keys WHERE ", DB::ROW, " ", DB::BATCH.0, "SELECT ", DB::ROW,
         " FROM auth_api_keys WHERE \"expiresAt\" <= "
@@ -30,34 +30,34 @@ statements! {
     ] [" LIMIT "] [DB::BATCH.1];
 }
 
-/// What [`purge`] removed.
+/// The number of rows that [`purge`] removed, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Purged {
-    /// Sessions.
+    /// Expired sessions.
     pub sessions: usize,
-    /// Access tokens of linked accounts. The accounts are still linked.
+    /// Expired access tokens of linked accounts. The accounts are still linked.
     pub access_tokens: usize,
-    /// API keys.
+    /// Expired API keys.
     pub api_keys: usize,
-    /// Verification tokens.
+    /// Expired verification tokens.
     pub verification_tokens: usize,
 }
 
 impl Purged {
-    /// Returns how much that was in all.
+    /// Returns the sum of all counts.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.sessions + self.access_tokens + self.api_keys + self.verification_tokens
     }
 }
 
-/// Removes from all four tables what has expired: sessions, API keys and verification tokens,
-/// and the access tokens of linked accounts.
+/// Removes expired rows from all four tables: sessions, API keys and verification tokens, and the
+/// access tokens of linked accounts.
 ///
-/// Accounts stay linked and keep their refresh tokens. API keys that were revoked but have
-/// not expired stay too. Each statement removes 1,000 rows at most; several processes may
-/// purge at once. Call it now and then, outside of a transaction.
+/// Accounts stay linked and keep their refresh tokens. API keys that were revoked but have not
+/// expired are kept too. Each statement removes at most 1,000 rows, and several processes may purge
+/// at the same time. Call it regularly, outside of a transaction.
 ///
 /// ```
 /// use covara_diesel::auth::{self, NewSession, SessionStore};
@@ -77,7 +77,7 @@ impl Purged {
 ///
 /// # Errors
 ///
-/// The database's; what was removed until then stays so.
+/// Errors of the database. Rows removed before the error stay removed.
 pub fn purge<C: AnyDatabase>(conn: &mut C) -> Result<Purged, AuthError> {
     with_typed!(conn, |conn| purge_at(conn, SystemTime::now().into()))
 }

@@ -1,4 +1,4 @@
-//! What verification tokens are for, and how a token shows it.
+//! The purposes of verification tokens, and how a token carries its purpose.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use zeroize::Zeroizing;
 use super::error::AuthError;
 use super::secret::{VerificationToken, random, same};
 
-/// A token is 32 bytes, as Covara's are: 43 characters of base64url. Here 20 of them are
-/// random, 160 bits; the rest is made of these and of what the token is for.
+/// A token is 32 bytes, as in Covara: 43 characters of base64url. Of these, 20 bytes (160 bits) are
+/// random; the others are derived from the random bytes and the purpose.
 const RANDOM_BYTES: usize = 20;
-/// Tells tokens that have a purpose from those of other programs.
+/// The length of the mark that tells tokens with a purpose from those of other programs.
 const MARK_BYTES: usize = 4;
 const PURPOSE_BYTES: usize = 8;
 const TOKEN_BYTES: usize = RANDOM_BYTES + MARK_BYTES + PURPOSE_BYTES;
 
-/// What a verification token is for: the only thing it is good for.
+/// The purpose of a verification token. The token is valid for this purpose only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// Showing that an e-mail address is one's own: 24 hours.
+    /// Confirming that an e-mail address belongs to the user. Tokens live for 24 hours.
     EmailVerification,
-    /// Signing in by a link: 15 minutes.
+    /// Signing in by a link. Tokens live for 15 minutes.
     MagicLink,
-    /// Choosing a new password: 1 hour.
+    /// Choosing a new password. Tokens live for 1 hour.
     PasswordReset,
-    /// One of your own.
+    /// A purpose defined by the application.
     ///
     /// ```
     /// use std::time::Duration;
@@ -40,17 +40,17 @@ pub enum Purpose {
     /// };
     /// ```
     Custom {
-        /// What tells it from other purposes. It is part of the tokens, so those issued
-        /// before it was changed are no longer good. The purposes above are others, whatever
-        /// it is called.
+        /// The name that tells it from other custom purposes. The name is part of the tokens, so
+        /// changing it invalidates those already issued. A custom purpose differs from the purposes
+        /// above whatever its name is.
         name: &'static str,
-        /// How long a token for it lives.
+        /// The lifetime of a token issued for it.
         lifetime: Duration,
     },
 }
 
 impl Purpose {
-    /// Returns how long a token for this purpose lives.
+    /// Returns the lifetime of a token issued for this purpose.
     #[must_use]
     pub const fn lifetime(self) -> Duration {
         match self {
@@ -61,10 +61,11 @@ impl Purpose {
         }
     }
 
-    /// Never to be changed, like those of users: it is part of the tokens.
+    /// Returns the name, which is part of the tokens. The library's names must never change, just
+    /// like custom ones.
     fn name(self) -> &'static str {
         match self {
-            // Another one than that of the library's own purpose.
+            // A custom purpose differs from the library's own purpose of the same name.
             Self::Custom {
                 name: "email-verification",
                 ..
@@ -87,7 +88,7 @@ impl Purpose {
         self.name() == other.name()
     }
 
-    /// Makes a token that is good for this purpose.
+    /// Generates a token that is valid for this purpose.
     pub(super) fn token(self) -> Result<VerificationToken, AuthError> {
         let random = random::<RANDOM_BYTES>()?;
         let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
@@ -99,10 +100,10 @@ impl Purpose {
         Ok(BASE64URL_NOPAD.encode(&*bytes).into())
     }
 
-    /// Whether a token says that it is good for this purpose. The text of a token cannot be
-    /// changed to say so: the database has the hash of all of it.
+    /// Returns whether a token carries this purpose. Nobody can change a token to carry another,
+    /// because the database holds the hash of the whole text.
     ///
-    /// `unmarked` is the purpose of tokens that do not say any.
+    /// `unmarked` is the purpose assumed for tokens that carry none.
     pub(super) fn is_of(self, token: &str, unmarked: Option<Self>) -> bool {
         let bytes = BASE64URL_NOPAD.decode(token.as_bytes());
         let bytes = Zeroizing::new(bytes.unwrap_or_default());
@@ -117,7 +118,7 @@ impl Purpose {
     }
 }
 
-/// The name of no purpose: it holds NUL.
+/// A name that no purpose can have, as it contains NUL.
 const MARK: &str = "\0a purpose follows";
 
 fn part<const N: usize>(random: &[u8], name: &str) -> [u8; N] {

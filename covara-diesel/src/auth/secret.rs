@@ -1,4 +1,4 @@
-//! Secrets in plain text, and where they come from.
+//! Secrets in plain text, and their generation.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// It does not print in `Debug`, has no `Display`, is compared in constant time and
-        /// is wiped from memory when dropped. [`expose`](Self::expose) is the way to the text.
+        /// `Debug` does not print it, it has no `Display`, it is compared in constant time, and it
+        /// is wiped from memory when dropped. Use [`expose`](Self::expose) to read the text.
         #[derive(Clone)]
         pub struct $name(Zeroizing<String>);
 
         impl $name {
-            /// The text itself. Do not log it.
+            /// Returns the text itself. Do not log it.
             #[must_use]
             pub fn expose(&self) -> &str {
                 &self.0
@@ -61,54 +61,55 @@ macro_rules! secret {
 }
 
 secret! {
-    /// The id of a session: whoever knows it is signed in.
+    /// The secret id of a session: whoever knows it is signed in.
     ///
-    /// New ones are 32 characters of base64url, 192 bits from the operating system's random
-    /// generator. Listings give handles instead, which name a session and sign nobody in; see
-    /// [`SessionIds`](super::SessionIds).
+    /// New ids are 32 characters of base64url, 192 bits from the operating system's random
+    /// generator. Listings return handles instead, which identify a session but cannot be used to
+    /// sign in; see [`SessionIds`](super::SessionIds).
     SessionId
 }
 
 secret! {
-    /// An API key in plain text, which is there once: when it is made.
+    /// An API key in plain text, available only when the key is created.
     ApiKeySecret
 }
 
 secret! {
-    /// A verification token in plain text, to be sent to whom it is for.
+    /// A verification token in plain text, to be sent to its recipient.
     ///
-    /// 43 characters of base64url, 256 bits of the operating system's randomness.
+    /// It is 43 characters of base64url. Its 256 bits come from the operating system's random
+    /// generator.
     VerificationToken
 }
 
 secret! {
-    /// A token that an identity provider gave.
+    /// A token issued by an identity provider.
     ProviderToken
 }
 
-/// Compares in a time that depends on the lengths only.
+/// Compares two byte strings in a time that depends only on their lengths.
 pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
-/// `N` random bytes.
+/// Returns `N` random bytes.
 pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, AuthError> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(&mut *bytes).map_err(|source| AuthError::Randomness { source })?;
     Ok(bytes)
 }
 
-/// `N` random bytes in base64url without padding.
+/// Returns `N` random bytes in base64url without padding.
 pub(super) fn random_base64url<const N: usize>() -> Result<String, AuthError> {
     Ok(BASE64URL_NOPAD.encode(&*random::<N>()?))
 }
 
-/// `N` random bytes in lower-case hexadecimal.
+/// Returns `N` random bytes in lower-case hexadecimal.
 pub(super) fn random_hex<const N: usize>() -> Result<String, AuthError> {
     Ok(HEXLOWER.encode(&*random::<N>()?))
 }
 
-/// SHA-256 in lower-case hexadecimal.
+/// Returns the SHA-256 of a text in lower-case hexadecimal.
 pub(super) fn sha256_hex(text: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }

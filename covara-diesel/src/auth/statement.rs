@@ -16,14 +16,14 @@ use crate::backend::values::{Hidden, JsonText, Values};
 
 /// The SQL of a statement.
 ///
-/// A type of its own, so that a connection finds the prepared statement without building or
-/// comparing any SQL.
+/// Each statement has its own type, so that a connection finds the prepared statement without
+/// building or comparing SQL.
 pub(super) trait Statement<DB: Engine>: 'static {
-    /// Between two of these stands a bind; the pieces of one are one text.
+    /// The texts between which the binds go. Each text is the concatenation of its pieces.
     const SQL: &'static [&'static [&'static str]];
 }
 
-/// Defines statements. `[…] […]` are texts with a bind between; `DB` is the engine.
+/// Defines statements: `[…] […]` are texts with a bind in between, and `DB` is the engine.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $([$($piece:expr),+ $(,)?])+;)+) => {
         $(
@@ -38,10 +38,10 @@ macro_rules! statements {
 }
 pub(super) use statements;
 
-/// A value that goes into a statement. Texts are shown to no observer of the connection.
+/// A value bound to a statement. Texts are hidden from the connection's instrumentation.
 pub(super) enum Bind<'a, DB: Values> {
     Text(Option<Hidden<&'a str>>),
-    /// A text to look for; see [`Bind::key`].
+    /// A text to search for; see [`Bind::key`].
     Key(Option<Hidden<&'a str>>),
     Time(Option<DB::Time>),
     Json(Option<Hidden<JsonText<&'a str>>>),
@@ -63,7 +63,7 @@ impl<'a, DB: Values> Bind<'a, DB> {
         Self::Json(json.map(|json| Hidden(JsonText(json))))
     }
 
-    /// A text to look for. If the database cannot hold it, there is no such row.
+    /// Binds a text to search for. If the database cannot store it, no row matches.
     pub(super) fn key(text: &'a str) -> Self {
         Self::Key(Some(Hidden(text)))
     }
@@ -83,7 +83,7 @@ impl<'a, DB: Values> From<&'a String> for Bind<'a, DB> {
     }
 }
 
-/// A statement with its values.
+/// A statement with its bound values.
 pub(super) struct Bound<'a, DB: Values, S, const N: usize> {
     values: [Bind<'a, DB>; N],
     statement: PhantomData<S>,
@@ -126,14 +126,14 @@ impl<DB: Engine, S: Statement<DB>, const N: usize> QueryFragment<DB> for Bound<'
     }
 }
 
-/// Decodes a row.
+/// A decoder of rows.
 pub(super) trait Reader<DB: Engine> {
     type Output;
 
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output;
 }
 
-/// Runs a statement and returns how many rows it wrote.
+/// Runs a statement and returns the number of rows it wrote.
 pub(super) fn execute<C, S, const N: usize>(
     conn: &mut C,
     statement: S,
@@ -149,8 +149,8 @@ where
     conn.execute_returning_count(&Bound::new(statement, values))
 }
 
-/// The same for a write that may as well not happen: it hardly waits for others, and leaves
-/// the caller's transaction usable when it fails. Only after a read in the same transaction.
+/// Like [`execute`], for an optional write: it waits only briefly for locks, and if it fails, the
+/// caller's transaction stays usable. In a transaction, call it only after a read.
 pub(super) fn execute_briefly<C, S, const N: usize>(
     conn: &mut C,
     statement: S,
@@ -166,8 +166,8 @@ where
     conn.execute_briefly(&Bound::new(statement, values))
 }
 
-/// Runs a query of one row at most. Not for a statement that writes: SQLite would end it
-/// before it is through.
+/// Runs a query that returns at most one row. Do not use it for a statement that writes: SQLite
+/// would stop it before it completes.
 pub(super) fn first<C, S, R, const N: usize>(
     conn: &mut C,
     statement: S,
@@ -186,7 +186,7 @@ where
     rows.next().map(|row| Ok(reader.read(&row?))).transpose()
 }
 
-/// Runs a statement to its end and returns its rows.
+/// Runs a statement to completion and returns its rows.
 pub(super) fn all<C, S, R, const N: usize>(
     conn: &mut C,
     statement: S,
@@ -206,10 +206,10 @@ where
         .collect()
 }
 
-/// What is wrong with a row.
+/// The description of what is wrong with a row.
 pub(super) type Fault = &'static str;
 
-/// Reads a column; NULL is `None`.
+/// Reads a column; NULL is read as `None`.
 fn nullable<'r, DB: Engine, T>(
     row: &impl Row<'r, DB>,
     column: usize,
@@ -268,7 +268,7 @@ pub(super) fn nullable_json<'r, DB: Engine, T: DeserializeOwned>(
     })
 }
 
-/// A time for the database, and as it will be read back.
+/// Converts a time for the database. Also returns the time as it will be read back.
 pub(super) fn stored<DB: Engine>(
     time: DateTime<Utc>,
     what: &'static str,
@@ -278,14 +278,14 @@ pub(super) fn stored<DB: Engine>(
         .ok_or(AuthError::TimeOutOfRange { what })
 }
 
-/// A time to compare with those in the database.
+/// Binds a time that is compared with stored times.
 ///
-/// One earlier than any the database holds is as good as the earliest.
+/// A time before the database's earliest is replaced by that earliest time.
 pub(super) fn moment<DB: Engine>(time: DateTime<Utc>) -> Bind<'static, DB> {
     Bind::Time(Some(DB::time(time).unwrap_or(DB::EARLIEST)))
 }
 
-/// Refuses texts that the database cannot store.
+/// Returns an error if the database cannot store one of the texts.
 pub(super) fn storable<DB: Engine>(texts: &[(&str, &'static str)]) -> Result<(), AuthError> {
     match texts.iter().find(|(text, _)| !DB::holds(text)) {
         Some(&(_, what)) => Err(AuthError::Nul { what }),

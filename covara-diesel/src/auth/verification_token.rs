@@ -1,4 +1,4 @@
-//! Single-use tokens for e-mail verification and the like.
+//! Single-use tokens, for e-mail verification and similar purposes.
 
 use covara_derive::any_database;
 use std::time::Duration;
@@ -31,25 +31,25 @@ statements! {
 
     DeleteForIdentifier = ["DELETE FROM auth_verification_tokens WHERE identifier = "] [""];
 
-    /// There is no index on `expires`, and the table is small: tokens live for hours.
+    /// `expires` has no index, and the table is small: tokens live for hours.
     DeleteExpired = [
         "DELETE FROM auth_verification_tokens WHERE ", DB::ROW_WITHOUT_ID, " ", DB::BATCH.0,
         "SELECT ", DB::ROW_WITHOUT_ID, " FROM auth_verification_tokens WHERE expires <= "
     ] [" LIMIT "] [DB::BATCH.1];
 }
 
-/// Single-use tokens in the table `auth_verification_tokens`, which holds their SHA-256 only.
+/// Single-use tokens in the table `auth_verification_tokens`, which stores only their SHA-256.
 ///
-/// An identifier says whom a token is for and has one token at a time, whatever it is for:
-/// put a prefix such as `reset:` before it where one must not end the other. A token is good
-/// for the [`Purpose`] it was issued for and for nothing else.
+/// An identifier names the recipient of a token. It has one token at a time, whatever the purpose.
+/// If issuing one token must not invalidate another, prepend a prefix such as `reset:` to its
+/// identifier. A token is valid only for the [`Purpose`] it was issued for.
 ///
-/// The table has no column for the purpose; a part of the token's own text says it, and the
-/// hash covers all of it. So the rows are those of Covara (TypeScript), and it takes tokens
-/// that are issued here, if it hashes its own (`hashTokens: true`); it does not look at their
-/// purpose. Tokens that it issued, or an earlier version of this library, say none. They
-/// count as issued for [`Purpose::EmailVerification`], as they went to the identifier's owner
-/// and show no more than that, unless [`unmarked`](Self::unmarked) says otherwise.
+/// The table has no column for the purpose. Part of the token's own text carries it, and the hash
+/// covers the whole text. The rows therefore have the form of Covara (TypeScript), which accepts
+/// tokens issued by this store if it hashes its own (`hashTokens: true`); it does not check their
+/// purpose. Tokens issued by Covara or by an earlier version of this library carry no purpose. They
+/// count as issued for [`Purpose::EmailVerification`] unless [`unmarked`](Self::unmarked) says
+/// otherwise: they were sent to the identifier's owner and prove no more than that.
 ///
 /// ```
 /// use covara_diesel::auth::{Purpose, VerificationTokenStore};
@@ -87,8 +87,8 @@ impl Default for VerificationTokenStore {
 
 #[any_database]
 impl VerificationTokenStore {
-    /// A store whose tokens live as long as their purpose says, and that takes the time from
-    /// the system's clock.
+    /// Creates a store that reads the system's clock and gives tokens the lifetime of their
+    /// purpose.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -98,38 +98,39 @@ impl VerificationTokenStore {
         }
     }
 
-    /// Sets how long tokens issued by this store live. Default: as long as their purpose says.
+    /// Sets the lifetime of tokens issued by this store. Default: the lifetime of their purpose.
     #[must_use]
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// Sets what tokens that say no purpose are good for: those that Covara (TypeScript) or
-    /// an earlier version of this library issued. Default: [`Purpose::EmailVerification`].
-    /// With `None` they are good for nothing.
+    /// Sets the purpose of tokens that carry none: those issued by Covara (TypeScript) or by an
+    /// earlier version of this library. Default: [`Purpose::EmailVerification`]. With `None` they
+    /// are valid for no purpose.
     #[must_use]
     pub const fn unmarked(mut self, purpose: Option<Purpose>) -> Self {
         self.unmarked = purpose;
         self
     }
 
-    /// Takes the time from `now` instead of the system's clock, for tests.
+    /// Reads the time from `now` instead of the system's clock, for tests.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);
         self
     }
 
-    /// Makes a token in the place of all older ones of the identifier, whatever those are for.
+    /// Issues a token and deletes the identifier's older tokens, whatever their purpose.
     ///
-    /// Of several made at once for one identifier the last is valid. (In a transaction of
-    /// yours at PostgreSQL's `REPEATABLE READ`, those made by others since it began stay.)
+    /// If several tokens are issued at once for one identifier, the last one is valid. (In a
+    /// transaction of yours at PostgreSQL's `REPEATABLE READ`, tokens that others issued since it
+    /// began are kept.)
     ///
     /// # Errors
     ///
-    /// The database's, an identifier with NUL on PostgreSQL, an end beyond what the database
-    /// can hold. Then the older tokens are as they were.
+    /// Errors of the database, an identifier with NUL on PostgreSQL, an expiry outside the
+    /// database's range. In these cases the older tokens are unchanged.
     pub fn issue<C>(
         &self,
         conn: &mut C,
@@ -150,13 +151,13 @@ impl VerificationTokenStore {
         Ok(token)
     }
 
-    /// Returns whether the token was issued for this identifier and purpose and has not
-    /// expired, and takes it: of any number of calls with one token, at once or later, one
-    /// gets `true`. A wrong token, or one for another purpose, takes nothing.
+    /// Returns whether the token was issued for this identifier and purpose and has not expired,
+    /// and deletes it. If one token is consumed any number of times, at once or in sequence,
+    /// exactly one call returns `true`. A wrong token, or one for another purpose, deletes nothing.
     ///
     /// # Errors
     ///
-    /// The database's; then the token is as it was.
+    /// Errors of the database; the token is unchanged then.
     pub fn consume<C>(
         &self,
         conn: &mut C,
@@ -176,13 +177,13 @@ impl VerificationTokenStore {
         Ok(taken > 0)
     }
 
-    /// Returns whether [`consume`](Self::consume) would take the token, and leaves it: for
-    /// the page that a link leads to, which programs that examine mail open too, before
-    /// somebody presses its button.
+    /// Returns whether [`consume`](Self::consume) would accept the token, without deleting it. Call
+    /// it for the page that a link leads to: mail scanners open that page too, before the user
+    /// presses its button.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn check<C>(
         &self,
         conn: &mut C,
@@ -202,7 +203,7 @@ impl VerificationTokenStore {
         Ok(found.is_some())
     }
 
-    /// The row of a token that is good.
+    /// Returns the values that select the row of a valid token.
     fn wanted<'a, DB: Engine>(&self, identifier: &'a str, hash: &'a str) -> [Bind<'a, DB>; 3] {
         [
             Bind::key(identifier),
@@ -211,11 +212,11 @@ impl VerificationTokenStore {
         ]
     }
 
-    /// Takes back all tokens of an identifier and returns how many there were.
+    /// Deletes all tokens of an identifier and returns how many there were.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn delete_for_identifier<C>(
         &self,
         conn: &mut C,
@@ -228,12 +229,12 @@ impl VerificationTokenStore {
             .map_err(AuthError::of::<C::Backend>)
     }
 
-    /// Deletes at most `limit` tokens that ended at `now` or before, and returns how many.
-    /// Call it until it returns less than `limit`; several processes may at once.
+    /// Deletes at most `limit` tokens that expired at or before `now` and returns how many. Call it
+    /// until it returns less than `limit`. Several processes may call it at once.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn delete_expired<C>(
         &self,
         conn: &mut C,
@@ -249,7 +250,7 @@ impl VerificationTokenStore {
     }
 }
 
-/// Reads only that there is a row.
+/// A reader that decodes nothing of the row.
 struct Nothing;
 
 impl<DB: Engine> Reader<DB> for Nothing {
@@ -258,7 +259,7 @@ impl<DB: Engine> Reader<DB> for Nothing {
     fn read<'r>(&self, _: &impl Row<'r, DB>) {}
 }
 
-/// The lock keeps two from replacing what neither sees of the other.
+/// Replaces an identifier's token. The lock keeps concurrent calls from missing each other's rows.
 fn replace<C: DatabaseConnection>(
     conn: &mut C,
     identifier: &str,
@@ -285,8 +286,8 @@ const fn lock<DB: Values>() -> (&'static str, &'static str) {
     }
 }
 
-/// Advisory locks share one space of 64 bits with whatever else the application locks, and
-/// two identifiers that meet there only wait for each other.
+/// Returns the number of the identifier's advisory lock. Advisory locks share one space of 64 bits
+/// with the application's own. Two identifiers with the same number only wait for each other.
 fn lock_of(identifier: &str) -> i64 {
     let digest = Sha256::new()
         .chain_update("auth_verification_tokens\0")

@@ -1,4 +1,4 @@
-//! What can be done with an index.
+//! The operations on an index.
 
 use serde::Serialize;
 
@@ -15,23 +15,23 @@ use crate::backend::connection::DatabaseConnection;
 
 /// Full-text search in your application's database.
 ///
-/// [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts) are the two there
-/// are. Neither holds any state; every method works in whatever transaction is open on the
-/// connection, and what it did is undone with it.
+/// It is implemented by [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts).
+/// Neither holds any state. Every method takes part in the transaction that is open on the
+/// connection: if that rolls back, the method's changes are undone.
 ///
-/// See the [module](super) for an example, for what is found and in which order.
+/// See the [module](super) for an example, and for which documents are found and in which order.
 pub trait SearchAdapter {
     /// The backend of the connections it works on.
     type Backend: SearchEngine;
 
-    /// Makes an index, and says whether it is new. One with the same fields may be there
-    /// already; if an earlier version of this library made it, whose words differ, it is brought
-    /// up to date, see [`search::reindex`](super::reindex()).
+    /// Creates an index and returns whether it is new. An index with the same fields may already
+    /// exist; if an earlier version of this library created it, with other words, it is brought up
+    /// to date, see [`search::reindex`](super::reindex()).
     ///
     /// # Errors
     ///
-    /// [`SearchError::IndexDiffers`] if there is one with other fields; a name or field that
-    /// is unusable; the database's.
+    /// [`SearchError::IndexDiffers`] if the index exists with other fields; an invalid name or
+    /// field; errors of the database.
     fn create_index<C>(
         &self,
         conn: &mut C,
@@ -46,11 +46,11 @@ pub trait SearchAdapter {
         catalogue::create(conn, index, definition).map(|(_, new)| new)
     }
 
-    /// Whether there is an index of that name.
+    /// Returns whether an index of that name exists.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     fn index_exists<C>(&self, conn: &mut C, index: &str) -> Result<bool, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
@@ -58,11 +58,11 @@ pub trait SearchAdapter {
         Ok(catalogue::find(conn, index)?.is_some())
     }
 
-    /// What an index was made for; `None` when there is none of that name.
+    /// Returns the definition of an index, or `None` when no index of that name exists.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     fn definition<C>(
         &self,
         conn: &mut C,
@@ -74,11 +74,11 @@ pub trait SearchAdapter {
         Ok(catalogue::find(conn, index)?.map(|entry| entry.definition))
     }
 
-    /// Removes an index with all its documents, and says whether there was one.
+    /// Removes an index with all its documents and returns whether it existed.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     fn delete_index<C>(&self, conn: &mut C, index: &str) -> Result<bool, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
@@ -86,17 +86,16 @@ pub trait SearchAdapter {
         catalogue::delete(conn, index)
     }
 
-    /// Adds fields to an index. Documents written from now on have them; for those that are
-    /// there call [`reindex`](Self::reindex) until it is done.
+    /// Adds fields to an index. Documents written from now on have them; for existing documents,
+    /// call [`reindex`](Self::reindex) until it is done.
     ///
-    /// On SQLite, in a file or in memory, an index that was made with eight searched fields or
-    /// fewer has room for eight. One more has all its documents indexed again at once, in one
-    /// transaction.
+    /// On SQLite, in a file or in memory, an index created with at most eight searched fields has
+    /// room for eight. Adding a ninth indexes all its documents again at once, in one transaction.
     ///
     /// # Errors
     ///
-    /// A field of that name is there already, or is unusable; there is no such index; the
-    /// database's.
+    /// A field of that name exists already, or is invalid; the index does not exist; errors of the
+    /// database.
     fn add_fields<C>(
         &self,
         conn: &mut C,
@@ -109,17 +108,18 @@ pub trait SearchAdapter {
         catalogue::add_fields(conn, index, fields)
     }
 
-    /// Takes up to `documents` documents from before the last [`add_fields`](Self::add_fields),
-    /// or of an earlier version of this library, indexes them again, and returns how many there
-    /// were. 0: there are none left. It takes 1,024 documents or 4 MiB of them at most.
+    /// Indexes up to `documents` documents again that were written before the last
+    /// [`add_fields`](Self::add_fields) or by an earlier version of this library, and returns how
+    /// many it processed. It returns 0 when none are left. One call processes at most 1,024
+    /// documents or 4 MiB of them.
     ///
-    /// Where it has come to is in the database: it goes on there after a failure, in any
-    /// process. Searches and writes need not wait for it. [`search::reindex`](super::reindex())
-    /// does all of it, and tells which documents cannot be indexed as they should.
+    /// The progress is stored in the database: after a failure, any process continues from there.
+    /// Searches and writes need not wait. [`search::reindex`](super::reindex()) processes all
+    /// documents and reports which of them cannot be indexed completely.
     ///
     /// # Errors
     ///
-    /// There is no such index; the database's.
+    /// The index does not exist; errors of the database.
     fn reindex<C>(&self, conn: &mut C, index: &str, documents: usize) -> Result<usize, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
@@ -128,13 +128,13 @@ pub trait SearchAdapter {
         reindex::step(conn, &entry, documents, &mut Reindexed::default())
     }
 
-    /// Writes a document, in place of the one with that id if there is one. It must be a JSON
-    /// object.
+    /// Writes a document, replacing the one with that id if there is one. The document must be a
+    /// JSON object.
     ///
     /// # Errors
     ///
-    /// There is no such index; a document or id that cannot be indexed; the database's. Then
-    /// nothing has changed.
+    /// The index does not exist; the document or id cannot be indexed; errors of the database.
+    /// Nothing has changed then.
     fn index<C, D>(
         &self,
         conn: &mut C,
@@ -150,12 +150,12 @@ pub trait SearchAdapter {
         write::one(conn, &entry, id, &write::value(id, document)?)
     }
 
-    /// The same with a document that is JSON text. Halves of surrogate pairs, which JavaScript
-    /// writes (`"\ud800"`) and no text can have, become U+FFFD.
+    /// Writes a document that is JSON text. Halves of surrogate pairs, which JavaScript writes
+    /// (`"\ud800"`) and no text can contain, become U+FFFD.
     ///
     /// # Errors
     ///
-    /// As [`index`](Self::index), and for text that is not JSON.
+    /// Those of [`index`](Self::index), and text that is not JSON.
     fn index_json<C>(
         &self,
         conn: &mut C,
@@ -171,15 +171,15 @@ pub trait SearchAdapter {
         write::one(conn, &entry, id, &document)
     }
 
-    /// Writes many documents, streamed, each with its id, and returns how many. Of two with
-    /// one id the last stays.
+    /// Writes many documents from an iterator, each with its id, and returns how many. If two have
+    /// the same id, the last one is kept.
     ///
-    /// All or none of them, unless the connection has no transactions that stay open; there
-    /// every thousand are.
+    /// All or none of them are written, unless the connection does not support transactions that
+    /// stay open; in that case each thousand documents are written together.
     ///
     /// # Errors
     ///
-    /// As [`index`](Self::index).
+    /// Those of [`index`](Self::index).
     fn index_many<C, I, D>(
         &self,
         conn: &mut C,
@@ -195,11 +195,11 @@ pub trait SearchAdapter {
         write::many(conn, &entry, documents)
     }
 
-    /// The document with this id, as it was given.
+    /// Returns the document with this id, as it was given.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     fn find<C>(
         &self,
         conn: &mut C,
@@ -212,11 +212,11 @@ pub trait SearchAdapter {
         find::one(conn, index, id)
     }
 
-    /// Removes a document and says whether it was there.
+    /// Removes a document and returns whether it existed.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     fn delete<C>(&self, conn: &mut C, index: &str, id: &str) -> Result<bool, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
@@ -224,12 +224,12 @@ pub trait SearchAdapter {
         write::delete(conn, index, id)
     }
 
-    /// The documents that match a query. Of an index that is not there, none.
+    /// Returns the documents that match a query. If the index does not exist, there are none.
     ///
     /// # Errors
     ///
-    /// The query names fields that the index has not, or asks of them what they do not
-    /// offer; it has too many words; the database's.
+    /// The query names fields that the index does not have, or uses a field in a way that its kind
+    /// does not support; it has too many words; errors of the database.
     fn search<C>(
         &self,
         conn: &mut C,
@@ -242,20 +242,21 @@ pub trait SearchAdapter {
         find::search(conn, index, query)
     }
 
-    /// Makes an index of a table's rows and keeps it current, whoever writes to the table.
-    /// Call it on every boot.
+    /// Creates an index of a table's rows and keeps it current, whichever program writes to the
+    /// table. Call it on every boot.
     ///
-    /// Triggers note each write in its transaction; every search first indexes what was noted,
-    /// as does [`refresh`](Self::refresh). The rows that are there are indexed at once.
+    /// Triggers record each write in a note, in the transaction of the write. Every search first
+    /// indexes the noted rows, as does [`refresh`](Self::refresh). Existing rows are indexed at
+    /// once.
     ///
-    /// An index that is there is examined. If its triggers are not as they must be, or are not
-    /// on the table any more, because the table was dropped and created again, rebuilt, renamed,
-    /// restored, or given other partitions, then they are mended and all rows indexed again.
-    /// [`Followed`] says which of this was so. An index that is as it must be costs two queries.
+    /// An existing index is checked. If its triggers are not as expected, or are no longer on the
+    /// table, because the table was dropped and created again, rebuilt, renamed, restored, or given
+    /// other partitions, they are repaired and all rows are indexed again. [`Followed`] reports the
+    /// cause. Checking an intact index costs two queries.
     ///
     /// # Errors
     ///
-    /// As [`create_index`](Self::create_index).
+    /// Those of [`create_index`](Self::create_index).
     fn follow<C, T>(&self, conn: &mut C) -> Result<Followed, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
@@ -265,17 +266,17 @@ pub trait SearchAdapter {
         follow::follow::<C, T>(conn)
     }
 
-    /// Indexes what was written to the table that an index follows, and returns how many rows.
+    /// Indexes the rows that were written to the table an index follows, and returns how many rows.
     ///
-    /// Every search does that first, but for no more than 10,000 notes, without waiting for
-    /// anybody, and without failing if it cannot be done. This waits for others who index, as
-    /// long as the connection waits for locks, does all there is, and says why it cannot. After
-    /// many writes it saves the next searches the time.
+    /// Every search does that first, but processes at most 10,000 notes, does not wait for locks,
+    /// and does not fail if indexing fails. This method waits for others who index, for as long as
+    /// the connection waits for locks, processes all notes, and reports errors. After many writes,
+    /// calling it saves the next searches the time.
     ///
     /// # Errors
     ///
-    /// There is no such index; [`SearchError::FollowsNothing`] if its triggers are on no table;
-    /// the database's.
+    /// The index does not exist; [`SearchError::FollowsNothing`] if its triggers are on no table;
+    /// errors of the database.
     fn refresh<C>(&self, conn: &mut C, index: &str) -> Result<usize, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
@@ -284,16 +285,17 @@ pub trait SearchAdapter {
         refresh::all(conn, &entry)
     }
 
-    /// Indexes all rows of the table that an index follows again, removes documents that have no
-    /// row, and returns how many rows were indexed.
+    /// Indexes all rows of the table an index follows again, removes documents that have no row,
+    /// and returns how many rows were indexed.
     ///
-    /// Needed only where writes went past the triggers and [`follow`](Self::follow) cannot see
-    /// that, as after `UPDATE` while they were disabled and then enabled as they had been. A
-    /// process that is stopped meanwhile leaves the rest to the next search.
+    /// It is needed only after writes that bypassed the triggers and that [`follow`](Self::follow)
+    /// cannot detect, such as an `UPDATE` while they were disabled and then enabled again in their
+    /// former mode. If the process is stopped meanwhile, the next search indexes the remaining
+    /// rows.
     ///
     /// # Errors
     ///
-    /// There is no such index, or it follows no table; the database's.
+    /// The index does not exist, or it follows no table; errors of the database.
     fn rebuild<C>(&self, conn: &mut C, index: &str) -> Result<usize, SearchError>
     where
         C: DatabaseConnection<Backend = Self::Backend>,
@@ -306,7 +308,7 @@ pub trait SearchAdapter {
     ///
     /// # Errors
     ///
-    /// As [`index_many`](Self::index_many).
+    /// Those of [`index_many`](Self::index_many).
     fn index_rows<'r, C, T>(
         &self,
         conn: &mut C,
@@ -321,7 +323,7 @@ pub trait SearchAdapter {
     }
 }
 
-/// The index that is going to be written to.
+/// Returns an index that is about to be written to, or an error if it does not exist.
 fn known<C>(conn: &mut C, index: &str) -> Result<Entry, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,

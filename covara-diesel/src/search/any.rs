@@ -1,4 +1,4 @@
-//! Search on whatever database it is.
+//! Search on a database whose type is known only at run time.
 
 use std::marker::PhantomData;
 
@@ -15,8 +15,8 @@ use super::query::{SearchQuery, SearchResult};
 use super::searchable::Searchable;
 use crate::with_typed;
 
-/// Full-text search on whatever database it is: on an [`AnyConnection`](crate::AnyConnection), and
-/// on any typed one.
+/// Full-text search on any database: on an [`AnyConnection`](crate::AnyConnection), and on any
+/// typed connection.
 ///
 /// Its methods are those of [`SearchAdapter`], with the same results and errors.
 ///
@@ -46,13 +46,13 @@ impl<DB: SearchEngine> SearchAdapter for Of<DB> {
     type Backend = DB;
 }
 
-/// The adapter for a connection.
+/// Returns the adapter for a connection.
 fn of<C: Connection>(_: &C) -> Of<C::Backend> {
     Of(PhantomData)
 }
 
 impl Fts {
-    /// Makes an index, as [`SearchAdapter::create_index`] does.
+    /// Creates an index, as [`SearchAdapter::create_index`] does.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).create_index(conn, index, definition))
     }
 
-    /// Whether there is an index of that name.
+    /// Returns whether an index of that name exists.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).index_exists(conn, index))
     }
 
-    /// What an index was made for; `None` when there is none of that name.
+    /// Returns the definition of an index, or `None` when no index of that name exists.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).definition(conn, index))
     }
 
-    /// Removes an index with all its documents, and says whether there was one.
+    /// Removes an index with all its documents and returns whether it existed.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).reindex(conn, index, documents))
     }
 
-    /// Writes a document, in place of the one with that id if there is one.
+    /// Writes a document, replacing the one with that id if there is one.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).index(conn, index, id, document))
     }
 
-    /// The same with a document that is JSON text, see [`SearchAdapter::index_json`].
+    /// Writes a document that is JSON text, as [`SearchAdapter::index_json`] does.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).index_json(conn, index, id, json))
     }
 
-    /// Writes many documents, streamed, as [`SearchAdapter::index_many`] does.
+    /// Writes many documents from an iterator, as [`SearchAdapter::index_many`] does.
     ///
     /// # Errors
     ///
@@ -199,7 +199,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).index_many(conn, index, documents))
     }
 
-    /// The document with this id, as it was given.
+    /// Returns the document with this id, as it was given.
     ///
     /// # Errors
     ///
@@ -216,7 +216,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).find(conn, index, id))
     }
 
-    /// Removes a document and says whether it was there.
+    /// Removes a document and returns whether it existed.
     ///
     /// # Errors
     ///
@@ -228,7 +228,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).delete(conn, index, id))
     }
 
-    /// The documents that match a query. Of an index that is not there, none.
+    /// Returns the documents that match a query. If the index does not exist, there are none.
     ///
     /// # Errors
     ///
@@ -245,7 +245,7 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).search(conn, index, query))
     }
 
-    /// Makes an index of a table's rows and keeps it current, as [`SearchAdapter::follow`] does.
+    /// Creates an index of a table's rows and keeps it current, as [`SearchAdapter::follow`] does.
     ///
     /// # Errors
     ///
@@ -260,8 +260,8 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).follow::<_, T>(conn))
     }
 
-    /// Indexes what was written to the table that an index follows, as [`SearchAdapter::refresh`]
-    /// does, and returns how many rows.
+    /// Indexes the rows that were written to the table an index follows, as
+    /// [`SearchAdapter::refresh`] does, and returns how many rows.
     ///
     /// # Errors
     ///
@@ -273,8 +273,8 @@ impl Fts {
         with_typed!(conn, |conn| of(conn).refresh(conn, index))
     }
 
-    /// Indexes all rows of the table that an index follows again, as [`SearchAdapter::rebuild`]
-    /// does, and returns how many.
+    /// Indexes all rows of the table an index follows again, as [`SearchAdapter::rebuild`] does,
+    /// and returns how many.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Makes, finds, changes and removes indexes.
+//! Creation, lookup, change and removal of indexes.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ where
     SearchError::of::<C::Backend>(error)
 }
 
-/// Executes statements, all or none of them, and returns how many rows each changed.
+/// Executes statements, all or none of them, and returns the number of rows that each changed.
 pub(super) fn atomically<C>(conn: &mut C, statements: &[Sql<'_>]) -> Result<Vec<usize>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -32,8 +32,8 @@ where
     conn.execute_atomically(&statements).map_err(of::<C>)
 }
 
-/// Begins a transaction that keeps other writers out. The lock wait the connection has is the
-/// one its user wants.
+/// Begins a transaction that excludes other writers. It waits for locks as long as the connection
+/// is configured to.
 pub(super) fn begin_write<C>(conn: &mut C) -> Result<Transaction<'_, C>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -45,7 +45,7 @@ fn row<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
-    // No index can have such a name, and PostgreSQL takes no NUL.
+    // No index can have such a name, and PostgreSQL does not accept NUL.
     if name.contains('\0') {
         return Ok(None);
     }
@@ -62,7 +62,7 @@ where
         .transpose()
 }
 
-/// The index of that number.
+/// Returns the index with that number.
 pub(super) fn numbered<C>(conn: &mut C, number: i64) -> Result<Option<Entry>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -71,12 +71,12 @@ where
     name.map_or(Ok(None), |name| find(conn, &name))
 }
 
-/// Makes an index unless it is there with these fields, and says whether it is new.
+/// Creates an index unless it exists with these fields, and returns whether it is new.
 ///
-/// One that an older version of this library made is brought up to date.
+/// An index created by an older version of this library is brought up to date.
 ///
-/// The name is entered first: the tables are named by the number that it gets. Who is
-/// stopped in between leaves a name without tables, which the next one completes.
+/// The name is registered first, because the tables are named after the number that it gets. If a
+/// process is stopped in between, the name has no tables yet, and the next call completes them.
 pub(super) fn create<C>(
     conn: &mut C,
     name: &str,
@@ -104,7 +104,7 @@ where
         statements.push(entry.set_ready());
         match atomically(conn, &statements) {
             Ok(changed) => new = changed.last() == Some(&1),
-            // Somebody else was faster, if that is why.
+            // Another process may have created the index first.
             Err(error) => {
                 find(conn, name)?.ok_or(error)?;
             }
@@ -122,9 +122,9 @@ where
     Ok((entry, new))
 }
 
-/// Lets an index follow the table, key and columns of `definition` if those that it followed
-/// are gone, and says whether it did not before. Whether its fields are the same is left to
-/// [`create`].
+/// Lets an index follow the table, key and columns of `definition` if those that it followed no
+/// longer exist, and returns whether this changed the index. [`create`] checks whether its fields
+/// are the same.
 pub(super) fn adopt_table<C>(
     conn: &mut C,
     name: &str,
@@ -142,7 +142,7 @@ where
     if old == new || entry.definition.fields != definition.fields {
         return Ok(false);
     }
-    // Two structs with indexes of one name must not take it from each other.
+    // Two structs whose indexes have the same name must not take the index from each other.
     if old.table != new.table && C::Backend::has_table(conn, &old.table).map_err(of::<C>)? {
         return Ok(false);
     }
@@ -210,7 +210,8 @@ where
             Ok(true) => return Ok(()),
             Ok(false) => {}
             Err(error) => {
-                // Somebody else may have added fields meanwhile; then these come behind them.
+                // Another process may have added fields meanwhile. These fields then come after
+                // them.
                 let now = find(conn, name)?.map(|now| now.definition);
                 if now.is_none_or(|now| now == entry.definition) {
                     return Err(error);
@@ -220,7 +221,7 @@ where
     }
 }
 
-/// Both or, if there was nothing to change any more, nothing.
+/// Performs both steps, or neither if `change` found nothing to change.
 fn change_and_reindex<C>(
     conn: &mut C,
     name: &str,

@@ -1,4 +1,4 @@
-//! Where a page ended, as a text that programs hand on.
+//! The encoding of a page's end as a text that callers pass on.
 
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::definition::FieldKind;
 use super::plan::Order;
 use super::sql::Bind;
 
-/// `values` are those of the orders.
+/// Encodes a cursor; `values` are the last row's values of the orders.
 pub(super) fn write(values: &[Bind<'_>], id: &str) -> String {
     let values = values.iter().map(|value| match value {
         Bind::Text(text) => text.as_deref().into(),
@@ -19,7 +19,7 @@ pub(super) fn write(values: &[Bind<'_>], id: &str) -> String {
     BASE64URL_NOPAD.encode(Value::from(place).to_string().as_bytes())
 }
 
-/// `None` when it was not written for these orders.
+/// Decodes a cursor, or returns `None` when it was not written for these orders.
 pub(super) fn read(text: &str, orders: &[Order]) -> Option<(Vec<Bind<'static>>, String)> {
     let json = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
     let place: Vec<Value> = serde_json::from_slice(&json).ok()?;

@@ -1,4 +1,4 @@
-//! What an index is made for.
+//! The definition of an index.
 
 use std::fmt::{self, Display};
 
@@ -7,33 +7,32 @@ use serde_json::{Map, Value, json};
 use super::analysis::{Analyzer, Language, WORDS};
 use super::error::SearchError;
 
-/// Most fields of an index.
+/// The maximum number of fields of an index.
 pub(crate) const MOST_FIELDS: usize = 64;
-/// Most fields of an index that are searched.
+/// The maximum number of searched fields of an index.
 pub(crate) const MOST_SEARCHED: usize = 32;
-/// What tells the rows with words of one version from those of the next: more than there are
-/// versions of one definition.
+/// The distance between the row versions of two words versions. It exceeds the number of versions
+/// that one definition can have.
 const ROWS_OF_A_WORDS_VERSION: i64 = 1 << 16;
-/// Longest name of an index or field.
+/// The maximum length of the name of an index or field.
 const LONGEST_NAME: usize = 100;
 
-/// What a field holds.
+/// The kind of value that a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldKind {
-    /// Prose: a text, or a list of them. It is searched, and can be neither filtered nor
-    /// sorted by.
+    /// Prose: a text, or a list of texts. It is searched, but cannot be filtered or sorted by.
     Text,
-    /// A text that is also taken as a whole: a name, a code, a tag.
+    /// A text that is also treated as a whole: a name, a code, a tag.
     Keyword,
     /// A whole number of 64 bits.
     Integer,
-    /// A number.
+    /// A number that may have a fraction.
     Float,
-    /// True or false; also 1 and 0, as SQLite has it.
+    /// True or false; also 1 and 0, as SQLite stores them.
     Boolean,
-    /// A moment: RFC 3339, or a date with or without a time, which is UTC then. It is kept to
-    /// the microsecond.
+    /// A date and time: RFC 3339, or a date with or without a time, in UTC. It is stored to the
+    /// microsecond.
     Date,
 }
 
@@ -66,7 +65,7 @@ impl Display for FieldKind {
     }
 }
 
-/// What becomes of one field of a document.
+/// The way a field of a document is indexed.
 ///
 /// ```
 /// use covara_diesel::search::{Field, Language};
@@ -94,77 +93,78 @@ impl Field {
         }
     }
 
-    /// Prose, searched word by word.
+    /// Creates a field of prose, searched word by word.
     #[must_use]
     pub fn text() -> Self {
         Self::new(FieldKind::Text)
     }
 
-    /// A text that is searched word by word, and filtered and sorted by as a whole.
+    /// Creates a field of text that is searched word by word, and filtered and sorted by as a
+    /// whole.
     #[must_use]
     pub fn keyword() -> Self {
         Self::new(FieldKind::Keyword)
     }
 
-    /// A whole number to filter and sort by.
+    /// Creates a field of whole numbers to filter and sort by.
     #[must_use]
     pub fn integer() -> Self {
         Self::new(FieldKind::Integer)
     }
 
-    /// A number to filter and sort by.
+    /// Creates a field of numbers to filter and sort by.
     #[must_use]
     pub fn float() -> Self {
         Self::new(FieldKind::Float)
     }
 
-    /// True or false, to filter and sort by.
+    /// Creates a field of booleans to filter and sort by.
     #[must_use]
     pub fn boolean() -> Self {
         Self::new(FieldKind::Boolean)
     }
 
-    /// A moment to filter and sort by.
+    /// Creates a field of dates and times to filter and sort by.
     #[must_use]
     pub fn date() -> Self {
         Self::new(FieldKind::Date)
     }
 
-    /// Brings the forms of words together by a language's grammar. Default: none.
+    /// Reduces words to their stems by a language's grammar. Default: no stemming.
     #[must_use]
     pub fn language(mut self, language: Language) -> Self {
         self.language = language;
         self
     }
 
-    /// Tells `são` from `sao`. Default: both find both.
+    /// Distinguishes `são` from `sao`. Default: each finds both.
     #[must_use]
     pub fn keep_accents(mut self) -> Self {
         self.accents = true;
         self
     }
 
-    /// How much a match here counts beside those in other fields. Default: 1.
+    /// Sets the weight of a match in this field relative to those in other fields. Default: 1.
     #[must_use]
     pub fn weight(mut self, weight: f64) -> Self {
         self.weight = weight;
         self
     }
 
-    /// Leaves a keyword to filters and sorting.
+    /// Excludes a keyword from search; it is only filtered and sorted by.
     #[must_use]
     pub fn unsearched(mut self) -> Self {
         self.searched = false;
         self
     }
 
-    /// What it holds.
+    /// Returns the kind of value that the field holds.
     #[must_use]
     pub fn kind(&self) -> FieldKind {
         self.kind
     }
 
-    /// Whether its value has a column.
+    /// Returns whether the field's value is stored in a column.
     pub(crate) fn has_column(&self) -> bool {
         self.kind != FieldKind::Text
     }
@@ -177,7 +177,7 @@ impl Field {
         Analyzer::new(self.language, !self.accents)
     }
 
-    /// Fields that make the same words of a text have the same.
+    /// Returns a key that is equal for fields that yield the same words for a text.
     pub(super) fn analyzer_key(&self) -> (Language, bool) {
         (self.language, self.accents)
     }
@@ -205,7 +205,7 @@ impl Field {
     }
 }
 
-/// The fields of an index. Whatever else a document has is kept in its source only.
+/// The fields of an index. Other fields of a document are kept only in its source.
 ///
 /// ```
 /// use covara_diesel::search::{Field, IndexDefinition, Language};
@@ -219,12 +219,12 @@ impl Field {
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexDefinition {
     pub(crate) fields: Vec<(String, Field)>,
-    /// Raised whenever fields are added, from 1 on.
+    /// The version, which starts at 1 and is raised whenever fields are added.
     pub(crate) version: i64,
     pub(crate) table: Option<WatchedTable>,
-    /// The version of the words that all its documents have.
+    /// The version of the words that all documents have.
     words: i64,
-    /// The version that they are being brought to.
+    /// The version to which the words are being brought.
     becoming: Option<i64>,
 }
 
@@ -237,16 +237,16 @@ impl Default for IndexDefinition {
 /// The table that an index follows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WatchedTable {
-    /// As SQL.
+    /// The table's name as SQL.
     pub(crate) table: String,
-    /// Its key, unquoted.
+    /// The name of its key, unquoted.
     pub(crate) key: String,
-    /// The column of each field, unquoted.
+    /// The name of each field's column, unquoted.
     pub(crate) columns: Vec<String>,
 }
 
 impl IndexDefinition {
-    /// No fields yet.
+    /// Creates a definition without fields.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -258,39 +258,39 @@ impl IndexDefinition {
         }
     }
 
-    /// Adds a field of the documents.
+    /// Adds a field.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, field: Field) -> Self {
         self.fields.push((name.into(), field));
         self
     }
 
-    /// The fields and their names, in the order in which they were added.
+    /// Returns the fields and their names, in the order in which they were added.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Field)> {
         self.fields
             .iter()
             .map(|(name, field)| (name.as_str(), field))
     }
 
-    /// Returns the version of the words that the index holds: which stemmers made them. It is 1
-    /// where an earlier version of this library made them, with rust-stemmers.
+    /// Returns the version of the index's words, which identifies the stemmers that produced them.
+    /// It is 1 if an earlier version of this library produced them, with rust-stemmers.
     #[must_use]
     pub fn words_version(&self) -> i64 {
         self.words
     }
 
-    /// Whether a text would be found by other words now than those that were made of it.
+    /// Returns whether this version would produce other words than the index holds.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
         self.words < self.words_since()
     }
 
-    /// Whether the index is being brought up to date.
+    /// Returns whether the index is being brought up to date.
     pub(super) fn is_becoming_current(&self) -> bool {
         self.becoming == Some(WORDS)
     }
 
-    /// The same while it is being brought up to date.
+    /// Returns the same definition, marked as being brought up to date.
     pub(super) fn becoming_current(&self) -> Self {
         Self {
             becoming: Some(WORDS),
@@ -298,7 +298,7 @@ impl IndexDefinition {
         }
     }
 
-    /// The same when it has been brought up to date.
+    /// Returns the same definition, marked as up to date.
     pub(super) fn current(&self) -> Self {
         Self {
             words: WORDS,
@@ -307,38 +307,38 @@ impl IndexDefinition {
         }
     }
 
-    /// Whether a later version of this library made the words.
+    /// Returns whether a later version of this library produced the words.
     pub(super) fn is_of_later_version(&self) -> bool {
         self.words.max(self.becoming.unwrap_or(0)) > WORDS
     }
 
-    /// The version in which the words of one of its fields changed last.
+    /// Returns the version in which the words of one of its fields last changed.
     fn words_since(&self) -> i64 {
         let languages = self.searched().map(|(_, field)| field.language);
         languages.map(Language::words_since).max().unwrap_or(1)
     }
 
-    /// What the rows of its documents are marked with, so that those of an older definition or
-    /// with older words can be told. A program with an older version of this library marks them
-    /// with the definition's version alone.
+    /// Returns the number that marks the rows of its documents, to tell them from rows with an
+    /// older definition or older words. A program with an older version of this library marks them
+    /// with the definition's version only.
     pub(crate) fn row_version(&self) -> i64 {
         self.version + (self.words_since() - 1) * ROWS_OF_A_WORDS_VERSION
     }
 
-    /// A field's number and what it is.
+    /// Returns a field and its number.
     pub(crate) fn find(&self, name: &str) -> Option<(usize, &Field)> {
         let mut fields = self.fields.iter().enumerate();
         let (number, (_, field)) = fields.find(|(_, (known, _))| known == name)?;
         Some((number, field))
     }
 
-    /// The searched fields: number, name and field. Their order is that of the columns
-    /// and prefixes by which the engines tell them apart.
+    /// Returns the searched fields with their names. Their order is that of the columns and
+    /// prefixes by which the engines distinguish them.
     pub(crate) fn searched(&self) -> impl Iterator<Item = (&str, &Field)> {
         self.fields().filter(|(_, field)| field.searched)
     }
 
-    /// Number, name and field of those with a column.
+    /// Returns the number and name of each field that has a column, and the field.
     pub(crate) fn columns(&self) -> impl Iterator<Item = (usize, &str, &Field)> {
         let fields = self.fields().enumerate();
         fields
@@ -389,7 +389,7 @@ impl IndexDefinition {
             });
             definition.insert("table".to_owned(), table);
         }
-        // What version 1 wrote stays as it is, letter for letter.
+        // A definition that version 1 wrote stays the same, letter for letter.
         if self.words > 1 {
             definition.insert("words".to_owned(), self.words.into());
         }
@@ -425,7 +425,7 @@ impl IndexDefinition {
     }
 }
 
-/// Refuses a name that is not made of letters of ASCII, digits and `_`.
+/// Checks that a name consists of ASCII letters, digits and `_`.
 pub(super) fn check_name(name: &str, what: &'static str) -> Result<(), SearchError> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(allowed) {

@@ -15,16 +15,16 @@ use super::error::SearchError;
 use super::sql::Bind;
 use super::values::{SearchValues, WordSink};
 
-/// Longest id in bytes: PostgreSQL's indexes hold no more than 2,704.
+/// The maximum length of an id in bytes: PostgreSQL's indexes hold at most 2,704.
 const LONGEST_ID: usize = 1_000;
-/// As deep as `serde_json` reads.
+/// The maximum nesting depth, which is that of `serde_json`.
 const DEEPEST: usize = 127;
 pub(super) const TOO_DEEP: &str = "it is nested more than 127 deep";
 
 /// Documents ready to be written.
 ///
-/// Their texts stand one behind the other: one thread makes them and another writes them, and
-/// pieces of memory that one asks for and the other gives back cost both.
+/// Their texts are stored in one buffer. One thread creates them and another writes them, and
+/// memory that one thread allocates and another frees in small pieces slows both.
 #[derive(Debug, Default)]
 pub struct Documents {
     text: String,
@@ -33,7 +33,7 @@ pub struct Documents {
     places: Vec<Place>,
 }
 
-/// Where the parts of a document are.
+/// The positions of a document's parts.
 #[derive(Debug)]
 struct Place {
     id: Range<usize>,
@@ -61,8 +61,8 @@ impl Documents {
         self.add::<DB>(entry, id, document, false)
     }
 
-    /// Adds a row of a table. What does not fit its field is left out, as SQLite's columns hold
-    /// anything, and one odd row must not keep all others from being searched.
+    /// Adds a row of a table. A value that does not fit its field is omitted: SQLite's columns can
+    /// hold any type, and one unusual row must not prevent all others from being searched.
     pub(super) fn push_row<DB: SearchValues>(
         &mut self,
         entry: &Entry,
@@ -72,7 +72,7 @@ impl Documents {
         self.add::<DB>(entry, id, document, true)
     }
 
-    /// All of it or nothing.
+    /// Adds a document completely or, on error, not at all.
     fn add<DB: SearchValues>(
         &mut self,
         entry: &Entry,
@@ -101,7 +101,7 @@ impl Documents {
         }
     }
 
-    /// Says where id and source are.
+    /// Adds the parts of a document and returns the positions of its id and source.
     fn add_parts<DB: SearchValues>(
         &mut self,
         entry: &Entry,
@@ -111,7 +111,7 @@ impl Documents {
     ) -> Result<(Range<usize>, Range<usize>), SearchError> {
         check_id(id)?;
         let Value::Object(values) = document else {
-            return Err(SearchError::document(id, "it is no JSON object"));
+            return Err(SearchError::document(id, "it is not a JSON object"));
         };
         if depth(document) > DEEPEST {
             return Err(SearchError::document(id, TOO_DEEP));
@@ -153,7 +153,7 @@ impl Documents {
             self.words.push(Some(start..self.text.len()));
         }
         let id = append(&mut self.text, id);
-        // Nothing fails in writing to a text.
+        // Writing to a `String` cannot fail.
         let _ = write!(self.text, "{document}");
         let source = id.end..self.text.len();
         Ok((id, source))
@@ -164,12 +164,12 @@ impl Documents {
             Bind::Integer(number) => Column::Integer(number),
             Bind::Double(number) => Column::Double(number),
             Bind::Text(Some(text)) => Column::Text(Some(append(&mut self.text, &text))),
-            // Columns are no arrays.
+            // The value of a column is never an array.
             _ => Column::Text(None),
         }
     }
 
-    /// Of documents with one id keeps the last.
+    /// Keeps the last of the documents with the same id.
     pub(crate) fn keep_last_of_each(&mut self) {
         let mut ids = HashSet::with_capacity(self.places.len());
         let documents = self.all().iter().rev();
@@ -189,7 +189,7 @@ impl Documents {
     }
 }
 
-/// Documents that stand together.
+/// A sequence of adjacent documents.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'d> {
     of: &'d Documents,
@@ -206,7 +206,8 @@ impl<'d> Batch<'d> {
         self.places.iter().map(move |place| Document { of, place })
     }
 
-    /// In parts of so many as `count` says when it is told how many are left.
+    /// Splits the batch into parts. `count` receives the number of documents left and returns the
+    /// size of the next part.
     pub(crate) fn parts(self, count: impl Fn(usize) -> usize) -> impl Iterator<Item = Self> {
         let (of, mut left) = (self.of, self.places);
         iter::from_fn(move || {
@@ -217,7 +218,7 @@ impl<'d> Batch<'d> {
     }
 }
 
-/// One of [`Documents`].
+/// A document in [`Documents`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Document<'d> {
     of: &'d Documents,
@@ -237,7 +238,7 @@ impl<'d> Document<'d> {
         self.text(&self.place.source)
     }
 
-    /// The value of each field that has a column, in their order.
+    /// Returns the value of each field that has a column, in the order of the fields.
     pub(crate) fn columns(self) -> impl Iterator<Item = ColumnValue<'d>> {
         let columns = self.of.columns.get(self.place.columns.clone());
         let columns = columns.unwrap_or_default().iter();
@@ -248,7 +249,7 @@ impl<'d> Document<'d> {
         })
     }
 
-    /// The words, as the engine takes them.
+    /// Returns the words, in the form that the engine takes.
     pub(crate) fn words(self) -> impl Iterator<Item = Option<&'d str>> {
         let words = self.of.words.get(self.place.words.clone());
         let words = words.unwrap_or_default().iter();
@@ -256,7 +257,7 @@ impl<'d> Document<'d> {
     }
 }
 
-/// By reference, as statements bind it.
+/// The value of a column by reference, as statements bind it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ColumnValue<'d> {
     Text(Option<&'d str>),
@@ -300,7 +301,7 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// A keyword as it is stored and compared: PostgreSQL holds no NUL.
+/// Returns a keyword as it is stored and compared: PostgreSQL cannot store NUL.
 pub(super) fn keyword(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
@@ -332,7 +333,7 @@ fn column(kind: FieldKind, value: &Value) -> Result<Bind<'static>, ()> {
     Ok(bind)
 }
 
-/// Reads a moment as RFC 3339, PostgreSQL and SQLite write it.
+/// Parses a date and time in the formats of RFC 3339, PostgreSQL and SQLite.
 pub(super) fn date(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
@@ -352,7 +353,7 @@ pub(super) fn date(text: &str) -> Option<DateTime<Utc>> {
     Some(time.or_else(midnight)?.and_utc())
 }
 
-/// The texts of a searched field; a list has one per item.
+/// Returns the texts of a searched field; a list has one per item.
 pub(super) fn texts(value: &Value) -> Result<Vec<String>, ()> {
     match value {
         Value::Null => Ok(Vec::new()),

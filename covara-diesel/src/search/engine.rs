@@ -1,4 +1,4 @@
-//! What the search asks of an engine.
+//! The operations that search needs from an engine.
 
 use diesel::QueryResult;
 
@@ -11,43 +11,45 @@ use super::values::SearchValues;
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::typed::AnyDatabase;
 
-/// An engine with full-text search: `Sqlite` and `Pg` answer in their modules.
+/// An engine with full-text search, implemented for `Sqlite` and `Pg` in their modules.
 ///
-/// What it makes are statements; the search runs them.
+/// It builds statements, and the search executes them.
 pub trait SearchEngine: SearchValues {
-    /// The row of the catalogue with that name, also where there is no catalogue.
+    /// Returns the catalogue's row with that name, or `None` if there is no such row or no
+    /// catalogue.
     #[doc(hidden)]
     fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// The name of the index with that number, also where there is no catalogue.
+    /// Returns the name of the index with that number, or `None` if there is none or no catalogue.
     #[doc(hidden)]
     fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Makes the catalogue, unless it is there, and returns its name as SQL.
+    /// Creates the catalogue unless it exists, and returns its name as SQL.
     #[doc(hidden)]
     fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Keeps others who write many documents of an index out until the transaction ends,
-    /// where the transaction itself does not.
+    /// Returns a statement that excludes other bulk writers of an index until the transaction ends,
+    /// if the transaction itself does not.
     #[doc(hidden)]
     fn lock(entry: &Entry) -> Option<Sql<'static>>;
 
-    /// Makes the tables of an index, those that are not there, on this machine or on another.
+    /// Returns statements that create the missing tables of an index. `remote` tells whether the
+    /// database is on another machine.
     #[doc(hidden)]
     fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>>;
 
-    /// Makes room for the fields from number `first` on.
+    /// Returns statements that add the columns for the fields from number `first` on.
     #[doc(hidden)]
     fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>>;
 
-    /// Makes room for the words of all searched fields, if there is none. Then all words are
-    /// gone, and the documents must be indexed again before anybody searches.
+    /// Returns statements that make room for the words of all searched fields, if there is none.
+    /// They delete all words, so the documents must be indexed again before the next search.
     #[doc(hidden)]
     fn make_room<C>(_conn: &mut C, _entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
     where
@@ -59,16 +61,17 @@ pub trait SearchEngine: SearchValues {
     #[doc(hidden)]
     fn remove(entry: &Entry) -> Vec<Sql<'static>>;
 
-    /// How many of the `waiting` documents the next [`write`](Self::write) takes.
+    /// Returns how many of the `waiting` documents the next [`write`](Self::write) takes.
     #[doc(hidden)]
     fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize;
 
-    /// Writes documents with ids that differ, new ones and others, if `guard` still holds.
+    /// Returns statements that insert or replace documents with different ids, if `guard` still
+    /// holds.
     #[doc(hidden)]
     fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>>;
 
-    /// Writes documents, of those with one id the last, in a transaction that keeps other
-    /// writers out.
+    /// Writes documents in a transaction that excludes other writers. Of those with the same id,
+    /// the last one is kept.
     #[doc(hidden)]
     fn write_many<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
     where
@@ -83,41 +86,44 @@ pub trait SearchEngine: SearchValues {
         Ok(())
     }
 
-    /// Removes documents; the last statement counts them.
+    /// Returns statements that remove documents; the last statement counts them.
     #[doc(hidden)]
     fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>>;
 
-    /// One page: id, score, source, how many match if that is known by the way, and, for the
-    /// cursor, the values of the fields that it is sorted by.
+    /// Returns a query for one page: id, score, source, the number of matches if it comes at no
+    /// extra cost, and, for the cursor, the values of the fields in the sort order.
     #[doc(hidden)]
     fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
 
     #[doc(hidden)]
     fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
 
-    /// Whether there is a table of that name, given as SQL.
+    /// Returns whether a table of that name exists, given as SQL.
     #[doc(hidden)]
     fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// What must be done so that an index follows its table; `None` where it does.
+    /// Returns the repair that makes an index follow its table again, or `None` if the index is
+    /// intact.
     #[doc(hidden)]
     fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// What takes rights away from others that nobody needs, as the first thing of a mending.
+    /// Returns statements that revoke unneeded rights of other roles, as the first step of a
+    /// repair.
     #[doc(hidden)]
     fn protect(_entry: &Entry) -> Vec<Sql<'static>> {
         Vec::new()
     }
 
-    /// Notes all rows of the followed table, and that documents may have no row.
+    /// Returns statements that note all rows of the followed table, and that documents may have no
+    /// row.
     #[doc(hidden)]
     fn note_all(entry: &Entry) -> Vec<Sql<'static>>;
 
-    /// Works through up to `BATCH` notes, in one transaction.
+    /// Processes up to `BATCH` notes in one transaction.
     #[doc(hidden)]
     fn refresh<C>(
         conn: &mut C,
@@ -128,64 +134,64 @@ pub trait SearchEngine: SearchValues {
         C: DatabaseConnection<Backend = Self>;
 }
 
-/// What must still hold for a document to be written.
+/// A condition that must still hold when a document is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
-    /// Nothing.
+    /// No condition.
     None,
-    /// The document was indexed by an older definition.
+    /// An older definition indexed the document.
     Older,
 }
 
-/// Whether to wait for others who write.
+/// Whether to wait for other writers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// As long as the connection waits for any lock.
+    /// Wait as long as the connection waits for any lock.
     Wait,
-    /// Not at all.
+    /// Do not wait.
     Try,
 }
 
-/// A part of the notes that was worked through.
+/// The size of a processed batch of notes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Refreshed {
-    /// How many notes there were.
+    /// The number of notes.
     pub(crate) notes: usize,
-    /// How many rows they were about.
+    /// The number of rows that the notes refer to.
     pub(crate) rows: usize,
 }
 
-/// What must be done so that an index follows its table.
+/// The repair that makes an index follow its table again.
 #[derive(Debug)]
 pub struct Mending {
     pub(crate) cause: Cause,
-    /// Makes notes and triggers, and notes all rows.
+    /// Statements that create notes and triggers and note all rows.
     pub(crate) statements: Vec<Sql<'static>>,
 }
 
-/// Why an index had stopped following its table.
+/// The reason why an index had stopped following its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The table is not the one that was followed: it was dropped and created again, rebuilt,
-    /// or restored.
+    /// The table is not the one that was followed: it was dropped and created again, rebuilt, or
+    /// restored.
     Table,
-    /// The struct names another table, key or column than before, and the table that was
-    /// followed was renamed, dropped or changed.
+    /// The struct names another table, key or column than before, and the table that was followed
+    /// was renamed, dropped or changed.
     Renamed,
     /// The key or a field is another column than the one that was followed: it was dropped and
     /// added again, renamed, or given another type.
     Columns,
-    /// Partitions or inheriting tables came or went, if only for a while. PostgreSQL only.
+    /// Partitions or inheriting tables were added or removed, even temporarily. PostgreSQL only.
     Partitions,
-    /// Triggers, or what they write to, were missing, disabled or altered, as after
+    /// Triggers, or the objects they write to, were missing, disabled or altered, as after
     /// `pg_restore --disable-triggers`.
     Triggers,
-    /// An earlier version of this library made the triggers.
+    /// An earlier version of this library created the triggers.
     Version,
 }
 
-/// The documents in as many parts as they take statements.
+/// Splits the documents into one batch per statement.
 pub(crate) fn batches<'d, DB: SearchEngine>(
     entry: &Entry,
     documents: Batch<'d>,
@@ -194,7 +200,7 @@ pub(crate) fn batches<'d, DB: SearchEngine>(
     documents.parts(move |left| DB::batch(entry, left, bind_limit))
 }
 
-/// A connection that can be searched on: every one of this library.
+/// A connection that can be searched on. Every connection of this library is one.
 pub trait SearchDatabase:
     AnyDatabase<
         Sqlite: DatabaseConnection<Backend: SearchEngine>,

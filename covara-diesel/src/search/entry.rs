@@ -1,4 +1,4 @@
-//! The catalogue: which indexes there are.
+//! The catalogue of indexes.
 
 use diesel::row::{Field, Row};
 
@@ -12,15 +12,15 @@ use crate::backend::table::Stranger;
 /// The table that lists the indexes of a database.
 pub(crate) const CATALOGUE: &str = "__covara_search_indexes";
 
-/// Where the tables of an index are, each as what stands before a table's name in SQL: a schema
-/// with its dot on PostgreSQL, nothing on SQLite.
+/// The location of an index's tables. Each location is the prefix of a table's name in SQL: a
+/// schema with its dot on PostgreSQL, nothing on SQLite.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Home {
     pub(crate) catalogue: String,
-    /// That of the documents, the notes and what writes notes.
+    /// The location of the documents, the notes and the objects that write notes.
     pub(crate) tables: String,
-    /// On PostgreSQL, the table that the triggers are on, with its schema. `None` where they are
-    /// on none.
+    /// On PostgreSQL, the table that has the triggers, with its schema. `None` if no table has
+    /// them.
     pub(crate) followed: Option<String>,
 }
 
@@ -29,21 +29,22 @@ pub(crate) struct Home {
 pub struct EntryRow {
     pub(crate) number: i64,
     pub(crate) definition: String,
-    /// Whether its tables have been made.
+    /// Whether its tables have been created.
     pub(crate) ready: bool,
-    /// Up to which id its documents have been indexed again, if that is going on.
+    /// The id up to which its documents have been indexed again, while that is in progress.
     pub(crate) reindexed: Option<String>,
-    /// Whether the connection may index what was noted, as far as that is known.
+    /// Whether the connection may index noted rows, as far as is known.
     pub(crate) may_refresh: bool,
     /// The operator that compares keys of the followed table, as SQL.
     pub(crate) equals: &'static str,
     pub(crate) home: Home,
-    /// Those of its tables and functions that there is no reason to trust.
+    /// Its tables and functions that have untrusted owners.
     pub(crate) strangers: Vec<Stranger>,
 }
 
 impl EntryRow {
-    /// Refuses what strangers own and an index of this definition uses.
+    /// Returns an error if an index with this definition uses an object that has an untrusted
+    /// owner.
     pub(super) fn refuse_strangers(&self, definition: &IndexDefinition) -> Result<(), SearchError> {
         let documents = documents(self.number);
         let is_used =
@@ -55,13 +56,13 @@ impl EntryRow {
     }
 }
 
-/// The name of a table of documents. By number: SQLite tells no upper from lower case, and
-/// PostgreSQL's names are short.
+/// Returns the name of a table of documents. It is derived from the index's number, because SQLite
+/// does not distinguish upper and lower case, and PostgreSQL's names are short.
 fn documents(number: i64) -> String {
     format!("__covara_search_{number}")
 }
 
-/// An index that is there.
+/// An existing index.
 #[derive(Debug)]
 pub struct Entry {
     pub(crate) number: i64,
@@ -76,7 +77,7 @@ pub struct Entry {
     )]
     pub(crate) equals: &'static str,
     pub(crate) home: Home,
-    /// Those of the searched fields.
+    /// The analyzers of the searched fields.
     pub(super) analyzers: Vec<Analyzer>,
 }
 
@@ -122,13 +123,13 @@ impl Entry {
         }
     }
 
-    /// The same, with tables in that place.
+    /// Returns the same index with tables in that location.
     pub(super) fn at(self, home: Home) -> Self {
         Self { home, ..self }
     }
 
-    /// Stays with the table that the triggers are on, where the definition's name would also find
-    /// one that was made before it in the `search_path`.
+    /// Sets the followed table to the one that has the triggers, where the definition's name would
+    /// also match a table that precedes it in the `search_path`.
     pub(super) fn keep_table(&mut self) {
         let (Some(watched), Some(followed)) = (&mut self.definition.table, &self.home.followed)
         else {
@@ -143,35 +144,36 @@ impl Entry {
         format!("{}{CATALOGUE}", self.home.catalogue)
     }
 
-    /// Its table of documents.
+    /// Returns its table of documents.
     pub(crate) fn documents(&self) -> String {
         format!("{}{}", self.home.tables, documents(self.number))
     }
 
-    /// Its words: the full-text table on SQLite, the index on PostgreSQL, which is where its
-    /// table is.
+    /// Returns the name of its words: the full-text table on SQLite, and on PostgreSQL the index,
+    /// which is in the schema of its table.
     pub(crate) fn words(&self) -> String {
         format!("{}_words", documents(self.number))
     }
 
-    /// The rows of the watched table that were written.
+    /// Returns the table of notes about written rows of the followed table.
     pub(crate) fn notes(&self) -> String {
         format!("{}{}", self.home.tables, self.notes_name())
     }
 
-    /// The same without the place.
+    /// Returns the name of the table of notes without its location.
     pub(crate) fn notes_name(&self) -> String {
         format!("{}_notes", documents(self.number))
     }
 
-    /// The columns of its documents: names, separated by commas, each after `prefix`.
+    /// Returns the columns of its documents: names separated by commas, each after `prefix`.
     pub(crate) fn column_list(&self, prefix: &str) -> String {
         let columns = self.definition.columns();
         let columns = columns.map(|(number, ..)| format!(", {prefix}c{number}"));
         columns.collect()
     }
 
-    /// Gives its documents the columns of the fields from number `first` on.
+    /// Returns statements that add the columns of the fields from number `first` on to its
+    /// documents.
     pub(crate) fn add_columns(
         &self,
         first: usize,
@@ -188,7 +190,7 @@ impl Entry {
             .collect()
     }
 
-    /// What a document that is there already gets from the new one.
+    /// Returns the assignments that replace an existing document by the new one.
     pub(crate) fn replacements(&self) -> String {
         let columns = self.definition.columns();
         let columns = columns.map(|(number, ..)| format!(", c{number} = excluded.c{number}"));
@@ -198,7 +200,7 @@ impl Entry {
         )
     }
 
-    /// Writes the definition down, and that the tables are there.
+    /// Stores the definition, and that the tables exist.
     pub(super) fn set_ready(&self) -> Sql<'static> {
         let mut sql = Sql::once(format!(
             "UPDATE {} SET ready = 1, definition = ",
@@ -209,8 +211,8 @@ impl Entry {
         sql
     }
 
-    /// Writes another definition down, with all documents still to be indexed by it, if nobody
-    /// else has changed it.
+    /// Stores another definition and marks all documents as still to be indexed by it, unless
+    /// another process has changed the definition.
     pub(super) fn set_definition(&self, definition: &IndexDefinition) -> Sql<'static> {
         let mut sql = Sql::once(format!(
             "UPDATE {} SET reindexed = '', definition = ",
@@ -223,7 +225,7 @@ impl Entry {
         sql
     }
 
-    /// Writes down that the index follows another table, or other columns of it.
+    /// Stores that the index follows another table, or other columns of it.
     pub(super) fn set_table(&self, definition: &IndexDefinition) -> Sql<'static> {
         let mut sql = Sql::once(format!("UPDATE {} SET definition = ", self.catalogue()));
         sql.bind(definition.to_json());
@@ -233,19 +235,19 @@ impl Entry {
         sql
     }
 
-    /// Writes down how far the documents have been indexed again.
+    /// Stores the progress of indexing the documents again.
     pub(super) fn set_reindexed(&self, id: Option<String>) -> Sql<'static> {
         let mut sql = Sql::new();
         sql.push(format!("UPDATE {} SET reindexed = ", self.catalogue()));
         sql.bind(super::sql::Bind::Text(id.map(Into::into)));
         sql.push(" WHERE number = ").bind(self.number);
-        // Fields that were added meanwhile begin anew.
+        // Fields that were added meanwhile restart the progress.
         sql.push(" AND definition = ")
             .bind(self.definition.to_json());
         sql
     }
 
-    /// Writes down that all documents have been brought up to date, if nobody else has changed
+    /// Stores that all documents have been brought up to date, unless another process has changed
     /// the definition.
     pub(super) fn set_current(&self) -> Sql<'static> {
         let mut sql = Sql::once(format!(
@@ -265,7 +267,7 @@ impl Entry {
         sql
     }
 
-    /// Enters a name in a catalogue, given as SQL, with tables still to be made.
+    /// Registers a name in a catalogue, given as SQL, with tables still to be created.
     pub(super) fn reserve(
         catalogue: &str,
         name: &str,

@@ -4,11 +4,11 @@ use super::definition::FieldKind;
 use crate::backend::engine::{Engine, Fault, fault_of};
 use crate::backend::table::{Stranger, what};
 
-/// Why a call of a search adapter failed.
+/// An error of a search adapter.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchError {
-    /// The name of an index or field is unusable.
+    /// The name of an index or field is invalid.
     #[error(
         "{name:?} cannot name {}: use up to 100 letters A to Z, digits and _",
         if *what == "index" { "an index" } else { "a field" }
@@ -20,162 +20,162 @@ pub enum SearchError {
         what: &'static str,
     },
 
-    /// A definition has two fields of one name.
+    /// A definition contains two fields of the same name.
     #[error("the field {field} is defined twice")]
     FieldTwice {
-        /// Its name.
+        /// The name of the field.
         field: String,
     },
 
     /// A definition has too many fields.
     #[error(
-        "an index holds up to 64 fields, 32 of them searched; here are {fields}, {searched} of \
-         them searched"
+        "an index can have up to 64 fields, 32 of them searched; this one has {fields}, \
+         {searched} of them searched"
     )]
     TooManyFields {
-        /// How many there are.
+        /// The number of fields.
         fields: usize,
-        /// How many of them are searched.
+        /// The number of searched fields.
         searched: usize,
     },
 
-    /// A weight is negative or no number.
-    #[error("the weight of {field} must be a number from 0 on")]
+    /// A weight is negative or not a number.
+    #[error("the weight of {field} must be a number of at least 0")]
     Weight {
-        /// Name of the field.
+        /// The name of the field.
         field: String,
     },
 
     /// The index that is written to does not exist.
     #[error("there is no index {index}; create it first")]
     UnknownIndex {
-        /// Name of the index.
+        /// The name of the index.
         index: String,
     },
 
-    /// The index that is to be brought up to date from its table follows none, or, on PostgreSQL,
-    /// its triggers are on none any more.
-    #[error("the index {index} follows no table; only follow makes one that does")]
+    /// The index to be refreshed from its table follows no table or, on PostgreSQL, its triggers
+    /// are no longer on any table.
+    #[error("the index {index} follows no table; create one that does with follow")]
     FollowsNothing {
-        /// Name of the index.
+        /// The name of the index.
         index: String,
     },
 
-    /// There is an index of that name with another definition.
+    /// An index of that name exists with another definition.
     #[error(
         "the index {index} exists with other fields; add fields to it by add_fields, or delete \
          it first"
     )]
     IndexDiffers {
-        /// Name of the index.
+        /// The name of the index.
         index: String,
     },
 
-    /// The index was made by an earlier version of this library, whose words differ, and could
-    /// not be brought up to date; searched as it is, documents would be missed.
+    /// An earlier version of this library created the index, with other words, and it could not be
+    /// brought up to date. A search would miss documents.
     #[error(
         "the index {index} was made by an earlier version of covara-diesel and must be brought up \
          to date before it is searched: call create_index, follow or search::reindex on a \
          connection that may write"
     )]
     Outdated {
-        /// Name of the index.
+        /// The name of the index.
         index: String,
-        /// Why it could not be done now.
+        /// The reason why it could not be brought up to date now.
         source: Box<Self>,
     },
 
-    /// The index was made or changed by a later version of this library.
+    /// A later version of this library created or changed the index.
     #[error(
         "the index {index} was written by a later version of covara-diesel, whose words this one \
-         does not make; use that version"
+         cannot produce; use that version"
     )]
     LaterVersion {
-        /// Name of the index.
+        /// The name of the index.
         index: String,
     },
 
-    /// A query names a field that the index has not.
+    /// A query names a field that the index does not have.
     #[error("the index {index} has no field {field}")]
     UnknownField {
-        /// Name of the index.
+        /// The name of the index.
         index: String,
-        /// Name of the field.
+        /// The name of the field.
         field: String,
     },
 
-    /// A query asks of a field what its kind does not offer.
+    /// A query uses a field in a way that its kind does not support.
     #[error("the field {field} of {index} is {kind} and cannot be {verb}")]
     FieldUse {
-        /// Name of the index.
+        /// The name of the index.
         index: String,
-        /// Name of the field.
+        /// The name of the field.
         field: String,
-        /// What it holds.
+        /// The kind of the field.
         kind: FieldKind,
         /// `searched`, `filtered` or `sorted by`.
         verb: &'static str,
     },
 
     /// A value does not fit the field that it is compared with.
-    #[error("{value} is no {kind} to compare the field {field} with")]
+    #[error("the field {field} is {kind} and cannot be compared with {value}")]
     FilterValue {
-        /// Name of the field.
+        /// The name of the field.
         field: String,
-        /// What the field holds.
+        /// The kind of the field.
         kind: FieldKind,
         /// The value.
         value: String,
     },
 
-    /// A document's id is empty or holds NUL.
-    #[error("{id:?} cannot be a document's id: it must have a character, and none of them NUL")]
+    /// A document's id is empty, exceeds 1,000 bytes or contains NUL.
+    #[error("{id:?} cannot be a document's id: it must have 1 to 1,000 bytes and no NUL")]
     Id {
-        /// The id.
+        /// The id, cut to 100 characters.
         id: String,
     },
 
     /// A document cannot be indexed.
     #[error("the document {id:?} cannot be indexed: {reason}")]
     Document {
-        /// Its id.
+        /// The document's id.
         id: String,
-        /// What is in the way.
+        /// The reason.
         reason: String,
     },
 
     /// A query has too many words.
     #[error("a query may have up to {most} words")]
     TooManyWords {
-        /// How many it may have.
+        /// The maximum number of words.
         most: usize,
     },
 
     /// A filter has too many values.
     #[error("a filter may have up to {most} values; the one on {field} has more")]
     TooManyValues {
-        /// Name of the field.
+        /// The name of the field.
         field: String,
-        /// How many it may have.
+        /// The maximum number of values.
         most: usize,
     },
 
-    /// The cursor is not one that this query was answered with.
+    /// The cursor was not returned by a query with this order.
     #[error("the cursor does not belong to a query with this order")]
     Cursor,
 
-    /// What the database holds is not what this library wrote.
-    #[error("the database holds {what} that cannot be read; it was written by something else")]
+    /// The database contains data that this library did not write.
+    #[error("the database holds {what} that cannot be read; another program wrote it")]
     Unreadable {
-        /// What it is.
+        /// A description of the data.
         what: String,
     },
 
-    /// A table or function of an index belongs to a role that there is no reason to trust, in a
-    /// schema where everybody may create such. PostgreSQL only. Nothing of it was read, written
-    /// or executed: what its owner has put on it would have had the rights of this connection.
+    /// A table or function of an index belongs to an untrusted role, in a schema where everybody
+    /// may create objects. PostgreSQL only. The object was not read, written or executed, because
+    /// code that its owner attached to it would have run with the rights of this connection.
     ///
-    /// Trusted are the connection's own role, those that it is a member of, the owners of the
+    /// Trusted are the connection's own role, roles that it is a member of, the owners of the
     /// schema and of the database, and superusers.
     #[error(
         "{} belongs to the role {owner}, and everybody may create such in its schema, so anybody \
@@ -184,13 +184,13 @@ pub enum SearchError {
         what(table)
     )]
     StrangersTable {
-        /// Name of the table, or of the function with `()` behind it.
+        /// The name of the table, or the name of the function followed by `()`.
         table: String,
         /// The role that owns it.
         owner: String,
     },
 
-    /// Another writer kept its lock for too long.
+    /// Another writer held its lock for too long.
     #[error("another writer kept the database locked; try again, or raise the busy timeout")]
     Locked {
         /// The database's own error.
@@ -213,7 +213,8 @@ pub enum SearchError {
         source: Error,
     },
 
-    /// Another client's prepared statements were met, as behind a transaction pooler.
+    /// Another client's prepared statements were found on the connection, as happens behind a
+    /// transaction pooler.
     #[error(
         "other clients use this connection's session: a transaction pooler or PGlite is in \
          between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
@@ -223,7 +224,7 @@ pub enum SearchError {
         source: Error,
     },
 
-    /// The database failed otherwise, a lost connection among the reasons.
+    /// The database failed for another reason, such as a lost connection.
     #[error("the database rejected the statement")]
     Database {
         /// The database's own error.

@@ -1,4 +1,4 @@
-//! Finds documents.
+//! Searches and look-ups of documents.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ where
     row.map(|row| source(&entry, &row, 0)).transpose()
 }
 
-/// A document, from a column of a row.
+/// Reads a document from a column of a row.
 fn source<'r, DB: SearchEngine>(
     entry: &Entry,
     row: &impl Row<'r, DB>,
@@ -63,7 +63,7 @@ pub(super) fn search<C>(
 where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
-    // Without a word there is nothing to ask the database.
+    // A query without words needs no access to the database.
     let Some(terms) = Terms::parse(&query.query, query.syntax)? else {
         return Ok(SearchResult::default());
     };
@@ -97,8 +97,8 @@ where
     })
 }
 
-/// Brings an index of an older version up to date: with some documents found and others not by
-/// a word that is stemmed otherwise now, nobody could tell that some are missing.
+/// Brings an index of an older version up to date. Otherwise a word that is now stemmed differently
+/// would match only some of its documents, and nobody would notice that the others are missing.
 fn current<C>(conn: &mut C, entry: Entry) -> Result<Entry, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -121,9 +121,9 @@ where
 #[derive(Default)]
 struct Page {
     hits: Vec<SearchHit>,
-    /// Where it ends, if it is full.
+    /// The cursor at the end of the page, if the page is full.
     cursor: Option<String>,
-    /// How many hits there are on all, if the engine tells.
+    /// The number of hits on all pages, if the engine returns it.
     total: Option<usize>,
 }
 
@@ -151,7 +151,7 @@ where
     Ok(page)
 }
 
-/// The values that a row of a page is sorted by.
+/// Returns the values by which a row of a page is sorted.
 fn sort_values<'r, DB: SearchEngine>(
     plan: &Plan<'_>,
     row: &impl Row<'r, DB>,
@@ -172,7 +172,7 @@ fn sort_values<'r, DB: SearchEngine>(
     values.collect()
 }
 
-/// How many match.
+/// Returns the number of matches.
 fn total<C>(
     conn: &mut C,
     entry: &Entry,
@@ -183,7 +183,7 @@ where
     C: DatabaseConnection<Backend: SearchEngine>,
 {
     let query = plan.query();
-    // A page that is not full is the last one, and it tells.
+    // A page that is not full is the last one, so it determines the total.
     let tells = found < query.size && (found > 0 || query.from == 0) && !plan.has_cursor();
     if tells {
         return Ok(query.from + found);

@@ -12,7 +12,7 @@ use super::searchable::Searchable;
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::transaction::Transaction;
 
-/// What [`SearchAdapter::follow`](super::SearchAdapter::follow) found and did.
+/// The outcome of [`SearchAdapter::follow`](super::SearchAdapter::follow).
 ///
 /// ```
 /// # use covara_diesel::pool;
@@ -52,23 +52,23 @@ use crate::backend::transaction::Transaction;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Followed {
-    /// The index is new. All rows of the table are in it now.
+    /// The index is new and contains all rows of the table.
     Created,
-    /// The index follows its table as it did before.
+    /// The index follows its table as before.
     Unchanged,
-    /// The index had stopped following its table. Now it follows it again, and all rows were
-    /// indexed anew.
+    /// The index had stopped following its table. It now follows it again, and all rows were
+    /// indexed again.
     Mended(Cause),
 }
 
 impl Followed {
-    /// Whether the index is new.
+    /// Returns whether the index is new.
     #[must_use]
     pub fn is_created(self) -> bool {
         self == Self::Created
     }
 
-    /// Why all rows were indexed anew, if they were.
+    /// Returns why all rows were indexed again, or `None` if they were not.
     #[must_use]
     pub fn cause(self) -> Option<Cause> {
         match self {
@@ -115,7 +115,7 @@ where
     })
 }
 
-/// Indexes all rows again, and returns how many rows that were.
+/// Indexes all rows again and returns how many.
 pub(super) fn rebuild<C>(conn: &mut C, mut entry: Entry) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -128,7 +128,7 @@ where
     refresh::all(conn, &entry)
 }
 
-/// Makes notes and triggers as they must be, or notes all rows where they are.
+/// Repairs notes and triggers, or notes all rows if the notes and triggers are intact.
 fn mend_or_mark<C>(conn: &mut C, entry: &mut Entry) -> Result<(), SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -139,8 +139,7 @@ where
     Ok(())
 }
 
-/// Makes notes and triggers as they must be and notes all rows, unless all is well. Returns
-/// what was wrong.
+/// Repairs notes and triggers and notes all rows, unless they are intact. Returns what was wrong.
 fn mend<C>(conn: &mut C, entry: &mut Entry) -> Result<Option<Cause>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -154,14 +153,14 @@ where
         atomically(conn, &mending.statements)?;
         Some(mending.cause)
     };
-    // Where the triggers are now.
+    // The location of the triggers may have changed.
     if let Some(found) = catalogue::find(conn, &entry.name)? {
         entry.home = found.home;
     }
     Ok(cause)
 }
 
-/// Does the same where nobody else does it meanwhile.
+/// Repairs notes and triggers in a transaction that excludes other repairs.
 fn mend_locked<C>(conn: &mut C, entry: &Entry) -> Result<Option<Cause>, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -172,7 +171,7 @@ where
     if let Some(lock) = C::Backend::lock(entry) {
         conn.execute_returning_count(&lock).map_err(of::<C>)?;
     }
-    // Somebody else may have been faster.
+    // Another process may have repaired them first.
     let mending = C::Backend::examine(conn, entry).map_err(of::<C>)?;
     for statement in mending.iter().flat_map(|mending| &mending.statements) {
         conn.execute_returning_count(statement).map_err(of::<C>)?;
@@ -181,8 +180,8 @@ where
     Ok(mending.map(|mending| mending.cause))
 }
 
-/// Mends indexes that earlier versions of this library made, as far as the connection can, for
-/// a boot that found some. `notes` are names that begin as those of their notes.
+/// Repairs indexes that earlier versions of this library created, as far as the connection can, for
+/// a boot that found some. `notes` are names that begin like those of their notes.
 pub(crate) fn mend_outdated<C>(conn: &mut C, notes: &[String])
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -191,7 +190,7 @@ where
         let Some(number) = name.split('_').find_map(|part| part.parse().ok()) else {
             continue;
         };
-        // Whoever may not do it is told by `follow`.
+        // An error is ignored: `follow` will report it.
         let _ = apart(conn, |conn| {
             let Some(mut entry) = catalogue::numbered(conn, number)? else {
                 return Ok(());
@@ -203,8 +202,8 @@ where
     }
 }
 
-/// Does `work` in a transaction where there are such, so that its failure spoils none of the
-/// caller's.
+/// Runs `work` in a transaction of its own, if the connection supports transactions, so that a
+/// failure does not affect the caller's transaction.
 fn apart<C, T>(
     conn: &mut C,
     work: impl FnOnce(&mut C) -> Result<T, SearchError>,

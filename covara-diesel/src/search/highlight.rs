@@ -1,4 +1,4 @@
-//! Shows what was found.
+//! Highlighting of matches.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use super::plan::Plan;
 use super::query::Highlight;
 use super::terms::Phrase;
 
-/// Pieces of each field in which something of the query stands.
+/// Returns the fragments of each field that contain a match of the query.
 ///
-/// Made here and not by the engines: both index words that were made here, and the pieces are
-/// the same on both.
+/// This library computes them instead of the engines: both engines index words that this library
+/// produced, and the fragments are the same on both.
 pub(super) fn highlights(
     definition: &IndexDefinition,
     plan: &Plan<'_>,
@@ -58,7 +58,7 @@ fn fragments(text: &str, marks: &[Range<usize>], highlight: &Highlight, pieces: 
             .iter()
             .take_while(|mark| mark.end <= window.end)
             .count();
-        // The first is always in it.
+        // The first mark is always inside.
         let (shown, later) = rest.split_at(inside.max(1));
         behind = window.end;
         pieces.push(piece(text, window, shown, highlight));
@@ -66,13 +66,14 @@ fn fragments(text: &str, marks: &[Range<usize>], highlight: &Highlight, pieces: 
     }
 }
 
-/// About `length` characters around `mark`, from `behind` on, cut between words.
+/// Returns the range of about `length` characters around `mark`, not before `behind`, cut between
+/// words.
 fn window(text: &str, behind: usize, mark: &Range<usize>, length: usize) -> Range<usize> {
     let before = text.get(behind..mark.start).unwrap_or_default();
     let lead = before.char_indices().rev().take(length / 4).last();
     let mut start = lead.map_or(mark.start, |(at, _)| behind + at);
     if start > behind {
-        // From the beginning of a word.
+        // Start at the beginning of a word.
         let skipped = text.get(start..mark.start).unwrap_or_default();
         let space = skipped.char_indices().find(|(_, c)| c.is_whitespace());
         start += space.map_or(0, |(at, c)| at + c.len_utf8());
@@ -89,7 +90,7 @@ fn window(text: &str, behind: usize, mark: &Range<usize>, length: usize) -> Rang
     start..end
 }
 
-/// A piece of text as HTML.
+/// Returns a piece of text as HTML.
 fn piece(
     text: &str,
     range: Range<usize>,

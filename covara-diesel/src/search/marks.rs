@@ -1,4 +1,4 @@
-//! Where words of a query stand in a text.
+//! The positions of a query's words in a text.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -6,11 +6,12 @@ use std::ops::Range;
 use super::analysis::{Analyzer, Unit};
 use super::terms::Phrase;
 
-/// Finds the words of `phrases`, where a whole phrase stands, in order and none overlapping
-/// another.
+/// Returns the ranges of the words that belong to a match of a whole phrase, in order and without
+/// overlaps.
 ///
-/// Takes memory for each word of the text that one of the phrases has, however often the
-/// phrases match, and time for each word once a phrase.
+/// The memory is proportional to the number of words in the text that occur in one of the phrases,
+/// however often the phrases match. The time is proportional to the number of words for each
+/// phrase.
 pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
     let found = Found::new(analyzer, phrases, text);
     let mut ends = vec![None; found.words.len()];
@@ -32,19 +33,19 @@ pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec
 
 /// A word of the text that may belong to a phrase.
 struct Word {
-    /// How many words stand before it.
+    /// The number of words before it.
     position: usize,
-    /// The number of its text among the different ones.
+    /// The number of its text among the distinct texts.
     id: usize,
     start: usize,
     end: usize,
-    /// Where it ends if only its beginning is looked for.
+    /// The end of its match if the phrase matches its beginning only.
     beginning: usize,
 }
 
 struct Found {
     words: Vec<Word>,
-    /// The different ones.
+    /// The numbers of the distinct texts.
     ids: HashMap<String, usize>,
 }
 
@@ -65,7 +66,7 @@ impl Found {
         let mut position = 0;
         let mut pair = false;
         analyzer.words(text, |word| {
-            // A pair's second half begins the next one.
+            // The second character of a pair begins the next pair.
             if let (true, Some(last)) = (pair, found.words.last_mut())
                 && last.position + 1 == position
             {
@@ -99,14 +100,14 @@ impl Found {
         Some(id)
     }
 
-    /// Notes where each word ends that belongs to a match of the phrase.
+    /// Records the end of each word that belongs to a match of the phrase.
     fn mark(&self, phrase: &Phrase, ends: &mut [Option<usize>]) {
         let last = phrase.last();
         let whole = phrase.words.len() - usize::from(last.is_some());
         let whole = phrase.words.iter().take(whole);
         let whole: Option<Vec<usize>> = whole.map(|word| self.ids.get(word).copied()).collect();
         let Some(whole) = whole else {
-            // One of its words is not in the text.
+            // One of its words does not occur in the text.
             return;
         };
         let matches: Option<HashSet<usize>> = last.map(|last| {
@@ -114,7 +115,7 @@ impl Found {
             let begin = ids.filter(|(word, _)| word.starts_with(last));
             begin.map(|(_, id)| *id).collect()
         });
-        // Up to which word all are noted that can be: matches may overlap.
+        // The words before this position are recorded already; matches may overlap.
         let mut noted = 0;
         let borders = borders(&whole);
         let mut matched = 0;
@@ -146,7 +147,7 @@ impl Found {
 }
 
 impl Phrase {
-    /// The word that may go on.
+    /// Returns the word that is only the beginning of a word.
     fn last(&self) -> Option<&str> {
         let last = self.words.last().filter(|_| self.prefix)?;
         Some(last)
@@ -159,8 +160,8 @@ fn extend(ends: &mut [Option<usize>], at: usize, end: Option<usize>) {
     }
 }
 
-/// How long the longest beginning of each beginning of `words` is that is also its end: where a
-/// match that fails goes on, by Knuth, Morris and Pratt.
+/// Returns, for each prefix of `words`, the length of its longest proper prefix that is also its
+/// suffix. A failed match continues there, as in the algorithm of Knuth, Morris and Pratt.
 fn borders(words: &[usize]) -> Vec<usize> {
     let mut borders = vec![0; words.len()];
     let mut length = 0;
@@ -171,7 +172,7 @@ fn borders(words: &[usize]) -> Vec<usize> {
     borders
 }
 
-/// How many of `words` match behind one more word.
+/// Returns how many of `words` match after one more word.
 fn step(words: &[usize], borders: &[usize], mut matched: usize, word: usize) -> usize {
     loop {
         match words.get(matched) {
@@ -187,7 +188,7 @@ mod tests {
     use super::super::analysis::Language;
     use super::*;
 
-    /// The same, by trying each phrase at each word.
+    /// Computes the same by trying each phrase at each word.
     fn tried(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<bool> {
         let mut words = Vec::new();
         analyzer.words(text, |word| {

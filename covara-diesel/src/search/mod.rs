@@ -1,10 +1,10 @@
 //! Full-text search in SQLite and PostgreSQL, without another service.
 //!
-//! [`SqliteFts`] keeps its words in a table of FTS5, [`PostgresFts`] in a `tsvector` with a GIN
-//! index, and [`Fts`] is the one of the two that the connection needs. They hold no state: what an
-//! index is made for is in the database, and a new process searches at once. Every method takes the
-//! connection and works in whatever transaction is open on it, so that a document changes together
-//! with the rows it was made of.
+//! [`SqliteFts`] stores words in an FTS5 table, [`PostgresFts`] in a `tsvector` with a GIN index,
+//! and [`Fts`] uses the one that suits the connection. They hold no state: the definition of an
+//! index is stored in the database, and a new process can search at once. Every method takes the
+//! connection and takes part in the transaction that is open on it, so a document changes together
+//! with the rows it was made from.
 //!
 //! ```
 //! use covara_diesel::pool;
@@ -46,55 +46,55 @@
 //! # }
 //! ```
 //!
-//! # What is found
+//! # Which documents are found
 //!
-//! A document is found if it has every word of the query, each in any of the fields that are
-//! looked in, whole or in another form of the field's [`Language`]. The words are made here, in
-//! the same way for both engines, so that both find the same documents:
+//! A document is found if it contains every word of the query, each in any of the searched fields,
+//! whole or in another form according to the field's [`Language`]. This library extracts the words
+//! in the same way for both engines, so both find the same documents:
 //!
-//! - A word is a run of letters and digits; anything else only stands between words. What
-//!   stands together in the query, as `john's` or `Xeraco,Jaraco`, must stand side by side in
-//!   the document.
-//! - Upper and lower case, and the several ways in which Unicode spells one text, do not matter,
-//!   nor do accents and strokes of Latin, Greek and Cyrillic letters, unless the field
-//!   [keeps them](Field::keep_accents). In a language but
-//!   English the stemmer sees the accents: where one changes the stem, as in French, a query
-//!   without it may miss.
+//! - A word is a run of letters and digits; all other characters only separate words. Words that
+//!   are joined in the query, as in `john's` or `Xeraco,Jaraco`, must be adjacent in the document.
+//! - Upper and lower case and the different Unicode spellings of one text are equal. So are accents
+//!   and strokes of Latin, Greek and Cyrillic letters, unless the field [keeps
+//!   them](Field::keep_accents). In languages other than English the stemmer sees the accents:
+//!   where an accent changes the stem, as in French, a query without it may miss.
 //! - Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese are found by any part: `東京` finds
 //!   `東京タワー`.
-//! - No word is too common to be looked for. Words are compared by their first 255 bytes.
+//! - No word is too common to be searched for. Words are compared by their first 255 bytes.
 //!
-//! With [`SearchQuery::syntax`](method@SearchQuery::syntax) there are also `"phrases"`, beginnings of words (`auto*`) and
-//! exclusions (`-slow`); without, these signs mean nothing. A beginning is compared with
-//! stems in a field of a language (`runn*` does not find *running*, which is there as `run`;
-//! `running*` and `ru*` do): to search while somebody types, give a field without a language.
-//! Words of both engines' own languages (`AND`, `NEAR`, `<->`) are words like any others, and no
-//! query is wrong. A blank one finds nothing and asks the database nothing.
+//! With [`SearchQuery::syntax`](method@SearchQuery::syntax) a query can also contain `"phrases"`,
+//! beginnings of words (`auto*`) and exclusions (`-slow`); without it, these characters have no
+//! meaning. In a field with a language, a beginning is compared with stems: `runn*` does not find
+//! *running*, which is stored as `run`, but `running*` and `ru*` do. To search while somebody
+//! types, use a field without a language. Operators of the engines' own query languages (`AND`,
+//! `NEAR`, `<->`) are ordinary words, and no query is invalid. A blank query finds nothing and does
+//! not access the database.
 //!
-//! # In which order
+//! # The order of hits
 //!
-//! By score, and equals by id, so that pages neither repeat nor lose a hit; or by fields
-//! ([`Sort`]). The score is the engine's: [`bm25()`](https://sqlite.org/fts5.html#the_bm25_function)
-//! on SQLite, where rare words count for more;
+//! Hits are ordered by score, or by fields ([`Sort`]). Equal hits are ordered by id, so that pages
+//! neither repeat nor lose a hit. The engine computes the score: on SQLite
+//! [`bm25()`](https://sqlite.org/fts5.html#the_bm25_function), where rare words count for more; on
+//! PostgreSQL
 //! [`ts_rank`](https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING)
-//! divided by 1 + the logarithm of the length on PostgreSQL, which does not know how rare a
-//! word is. On both more occurrences in shorter documents are better, and weights of fields,
-//! in the definition or the query, say how much each counts. So the order is not the same on
-//! both, and scores can be compared within one query only.
+//! divided by 1 + the logarithm of the length, which does not consider how rare a word is. On both,
+//! more occurrences in shorter documents score higher, and the weights of fields, in the definition
+//! or the query, set how much each field counts. The order therefore differs between the engines,
+//! and scores can be compared only within one query.
 //!
 //! # Wide queries
 //!
-//! To tell the best of all matches each must be ranked: about a microsecond per match on
-//! SQLite, two or three on PostgreSQL. Where a query may match tens of thousands of documents,
-//! [`SearchQuery::bound`](method@SearchQuery::bound) says how many are enough. Pages far behind are best reached by
-//! [`SearchQuery::cursor`](method@SearchQuery::cursor).
+//! To find the best matches, the engine must rank all of them: about a microsecond per match on
+//! SQLite, two or three on PostgreSQL. If a query may match tens of thousands of documents,
+//! [`SearchQuery::bound`](method@SearchQuery::bound) limits how many are ranked. Distant pages are
+//! best reached by [`SearchQuery::cursor`](method@SearchQuery::cursor).
 //!
 //! # Rows as documents
 //!
-//! With `#[derive(Searchable)]` rows of a Diesel model are documents, and
-//! [`SearchAdapter::follow`] keeps an index of their table current for every write to it,
-//! by whatever program. Triggers note the keys that were written, and the next search indexes
-//! those rows before it looks, so that it sees what has been committed.
+//! With `#[derive(Searchable)]` the rows of a Diesel model are documents, and
+//! [`SearchAdapter::follow`] keeps an index of their table current for every write to it, by any
+//! program. Triggers note the keys of written rows, and the next search first indexes those rows,
+//! so it sees what has been committed.
 //!
 //! ```
 //! use covara_diesel::pool;
@@ -136,90 +136,90 @@
 //! # }
 //! ```
 //!
-//! A search never waits for anybody who writes, and never fails because of what it indexes
-//! first: it works through up to 10,000 notes, if nobody else is at it and the connection may
-//! write, and then searches what is indexed. So it finds at least what was committed when the
-//! last search or [`refresh`](SearchAdapter::refresh) by a connection with the right to write
-//! was done; on PostgreSQL, a transaction that has searched keeps others from indexing until it
-//! ends. A role that is to search needs `SELECT` on the tables `__covara_search_…`; one that is
-//! to index, all rights on them and `SELECT` on the table. Where row-level security hides rows
-//! from a role, it does not index.
+//! A search never waits for writers, and never fails because of the rows it indexes first: it
+//! processes up to 10,000 notes, if no other connection is doing so and its own may write, and then
+//! searches the index. It therefore finds at least what was committed when a connection with the
+//! right to write last completed a search or a [`refresh`](SearchAdapter::refresh). On PostgreSQL,
+//! a transaction that has searched keeps others from indexing until it ends. A role that searches
+//! needs `SELECT` on the tables `__covara_search_…`; one that indexes needs all rights on them and
+//! `SELECT` on the table. If row-level security hides rows from a role, it does not index.
 //!
-//! `follow` looks for a table that is named without a schema in the `search_path` on PostgreSQL, and
-//! in the schema `main` on SQLite, temporary tables aside. From then on the rows are read from the
-//! table that the triggers are on, whatever else is called so in a connection.
+//! On PostgreSQL, `follow` looks up a table named without a schema in the `search_path`; on SQLite,
+//! in the schema `main`, which excludes temporary tables. From then on the rows are read from the
+//! table that has the triggers, even if a connection has another table of that name.
 //!
-//! A document has the text of its row's key as its id. So keys that the database holds to be equal,
-//! as `A` and `a` of a column without case, or 1.0 and 1.00, are different documents. On PostgreSQL
-//! the text of a date, a moment, an interval, bytes or money depends on settings (`DateStyle`,
-//! `TimeZone`, `IntervalStyle`, `bytea_output`, `lc_monetary`): with such a key, all connections
-//! that search must have the same.
+//! The id of a document is the text of its row's key. Keys that the database treats as equal, such
+//! as `A` and `a` in a case-insensitive column, or 1.0 and 1.00, are therefore different documents.
+//! On PostgreSQL the text of a date, a timestamp, an interval, bytes or money depends on settings
+//! (`DateStyle`, `TimeZone`, `IntervalStyle`, `bytea_output`, `lc_monetary`): with such a key, all
+//! connections that search must have the same settings.
 //!
-//! On PostgreSQL all of an index is in one schema, that of the first `__covara_search_indexes` in
-//! the `search_path`, or the first schema of the path. Where everybody may create tables in it,
-//! they must belong to a role that there is a reason to trust; see
+//! On PostgreSQL all objects of an index are in one schema: that of the first
+//! `__covara_search_indexes` in the `search_path`, or the first schema of the path. Where everybody
+//! may create tables in it, they must belong to a trusted role; see
 //! [`SearchError::StrangersTable`].
 //!
-//! The triggers never fail a write of yours: they note no NULL as a key, and do nothing where
-//! they cannot, as after a change of the key's name or type, or of the schema's on PostgreSQL.
-//! [`follow`](SearchAdapter::follow) sees at the next boot that the table was dropped and created
-//! again, rebuilt, renamed or restored, that the key or a field is another column, that partitions came, went, or were detached
-//! and attached again, or that the triggers are missing or disabled; it mends what is wrong, indexes
-//! all rows again, and [says why](Followed). [`rebuild`](SearchAdapter::rebuild) does so at any time.
+//! The triggers never fail a write of yours: they do not note NULL keys, and do nothing where they
+//! cannot work, as after a change of the key's name or type, or of the schema's name on PostgreSQL.
+//! At the next boot, [`follow`](SearchAdapter::follow) detects that the table was dropped and
+//! created again, rebuilt, renamed or restored, that the key or a field is another column, that
+//! partitions were added, removed, or detached and attached again, or that the triggers are missing
+//! or disabled. It repairs the triggers, indexes all rows again, and [reports the cause](Followed).
+//! [`rebuild`](SearchAdapter::rebuild) indexes all rows again at any time.
 //!
-//! Call `rebuild` after what `follow` cannot see:
+//! Call `rebuild` after changes that `follow` cannot detect:
 //!
-//! - writes while the triggers were disabled, if they were then enabled as they had been;
-//! - on PostgreSQL, `ALTER COLUMN … TYPE … USING` with the type that the column has, or another
-//!   length or precision of it;
-//! - on PostgreSQL, partitions that the transaction of a `follow` attached, detached, changed and
-//!   attached again after it;
+//! - writes while the triggers were disabled, if they were then enabled in their former mode;
+//! - on PostgreSQL, `ALTER COLUMN … TYPE … USING` with the type that the column already has, or
+//!   another length or precision of it;
+//! - on PostgreSQL, partitions that the transaction of a `follow` attached, detached, changed
+//!   and attached again after that call;
 //! - on SQLite, the last column of a table, dropped and added again under its name.
 //!
-//! Until the next `follow`, documents of a partition that was dropped or detached are found, and rows
-//! of one that was attached are not; so are documents of one that is newer than the last `follow` and
-//! was truncated.
+//! Until the next `follow`, documents of a partition that was dropped or detached are still found,
+//! and rows of one that was attached are not. Documents of a partition that is newer than the last
+//! `follow` and was truncated are still found too.
 //!
-//! On PostgreSQL the triggers fire for replicated writes too; their function is the index's own,
-//! executes no SQL but its own, and nobody but its owner may execute it.
+//! On PostgreSQL the triggers also fire for replicated writes. Their function belongs to the index,
+//! executes only its own SQL, and may be executed only by its owner.
 //!
-//! On SQLite a row that `REPLACE` removes because of another unique constraint than its key
-//! is not noted unless `PRAGMA recursive_triggers` is on: SQLite runs no trigger for it. A value
-//! that does not fit its field is left out of the index.
+//! On SQLite, if `REPLACE` removes a row because of a unique constraint other than its key, the
+//! removal is not noted unless `PRAGMA recursive_triggers` is on: SQLite runs no trigger for it. A
+//! value that does not fit its field is omitted from the index.
 //!
-//! # Fields that come later
+//! # Adding fields
 //!
-//! [`SearchAdapter::add_fields`] extends an index while it is used. [`reindex`] then brings the
-//! documents that are there up to date, in batches, and goes on where it was when a process
-//! stops; [`SearchAdapter::reindex`] does as many at a time as you like.
+//! [`SearchAdapter::add_fields`] extends an index while it is in use. [`reindex`] then brings the
+//! existing documents up to date, in batches, and continues where it stopped if a process ends;
+//! [`SearchAdapter::reindex`] processes as many at a time as you like.
 //!
-//! # Words of earlier versions
+//! # Indexes of earlier versions
 //!
-//! A version of this library with other stemmers makes other words of a text in some languages,
-//! and a query stemmed by one may miss what the other has indexed. So an index knows
-//! [which version made its words](IndexDefinition::words_version), and one whose words would
-//! differ now is brought up to date from its stored documents before it is searched: by
-//! [`create_index`](SearchAdapter::create_index) and [`follow`](SearchAdapter::follow) at boot, by
-//! [`reindex`], or else by the first search. Several thousand documents are done in a second. A
-//! search on a connection that may not write is refused until then, with
-//! [`SearchError::Outdated`]. Indexes without a language, and those of a language whose stems have
-//! not changed, are searched as they are.
+//! With other stemmers, a version of this library extracts other words from a text in some
+//! languages, and a query stemmed by one version may miss documents indexed by another. An index
+//! therefore stores [which version produced its words](IndexDefinition::words_version). If the
+//! current version would produce other words, the index is brought up to date from its stored
+//! documents before it is searched: by [`create_index`](SearchAdapter::create_index) and
+//! [`follow`](SearchAdapter::follow) at boot, by [`reindex`], or else by the first search. This
+//! processes several thousand documents per second. Until then, a search on a connection that may
+//! not write is refused with [`SearchError::Outdated`]. Indexes without a language, and those in a
+//! language whose stems have not changed, are searched as they are.
 //!
-//! End the programs of the earlier version before, or call [`reindex`] after
-//! [`add_fields`](SearchAdapter::add_fields) once they have ended: what they write has their words.
+//! Stop the programs of the earlier version first. Otherwise, once they have stopped, call
+//! [`reindex`] after [`add_fields`](SearchAdapter::add_fields): the documents they write have their
+//! words.
 //!
 //! # Limits
 //!
-//! - 64 fields, 32 of them searched; ids of 1,000 bytes; 512 words a query; 65,536 values a
-//!   filter. Names of indexes
-//!   and fields are letters of ASCII, digits and `_`.
-//! - PostgreSQL: a document's different words take no more than 1 MiB together, which is
-//!   some 100,000 of them; phrases are found among the first 16,383 words of a field, and
-//!   among the first 255 occurrences of a word.
-//! - A text with NUL is searched and comes back as it was; halves of surrogate pairs become
-//!   U+FFFD ([`SearchAdapter::index_json`]).
-//! - SQLite 3.43 or later is needed, for FTS5 tables that keep no text and can delete.
-//! - Highlights are made here, not by the engines, and so are the same on both.
+//! - 64 fields, 32 of them searched; ids of 1,000 bytes; 512 words per query; 65,536 values per
+//!   filter. Names of indexes and fields consist of ASCII letters, digits and `_`.
+//! - PostgreSQL: the distinct words of a document take at most 1 MiB together, which is about
+//!   100,000 words; phrases are found among the first 16,383 words of a field, and among the first
+//!   255 occurrences of a word.
+//! - A text with NUL is searched and returned unchanged; halves of surrogate pairs become U+FFFD
+//!   ([`SearchAdapter::index_json`]).
+//! - SQLite 3.43 or later is needed, for FTS5 tables that store no text and can delete.
+//! - This library computes highlights, so they are the same on both engines.
 
 mod adapter;
 mod analysis;

@@ -1,4 +1,4 @@
-//! Makes documents ready while those before them are written.
+//! Prepares documents while the previous ones are being written.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -11,21 +11,21 @@ use super::error::SearchError;
 use super::values::SearchValues;
 use super::write::{no_form, read};
 
-/// Most documents that are made and written at a time.
+/// The maximum number of documents prepared and written at a time.
 const PART: usize = 1_024;
-/// About how many bytes of them.
+/// The approximate maximum size of these documents, in bytes.
 const PART_BYTES: usize = 1 << 20;
-/// How many the first part has, which decides whether a second thread is worth it.
+/// The size of the first part, which decides whether a second thread is worthwhile.
 const FIRST: usize = 256;
-/// Most parts under way.
+/// The maximum number of parts in progress.
 const UNDER_WAY: usize = 4;
 
-/// Documents in JSON, with their ids. One behind the other in one piece of memory: pieces that
-/// one thread asks for and another gives back cost both.
+/// Documents in JSON with their ids, in one buffer: memory that one thread allocates and another
+/// frees in small pieces slows both.
 #[derive(Default)]
 pub(super) struct Part {
     bytes: Vec<u8>,
-    /// Where each id and its document ends.
+    /// The end of each id and of its document.
     ends: Vec<(usize, usize)>,
 }
 
@@ -70,11 +70,11 @@ impl Part {
     }
 }
 
-/// Shows `take` the documents that `next` gives to a part, one each time until it says that
-/// there is none left, in their order, many at a time.
+/// Prepares the documents that `next` adds to a part, and passes them to `take` in order, many at a
+/// time. Each call of `next` adds one document, and returns `false` when none is left.
 ///
-/// Making the words of many takes about as long as writing them, so a second thread does it, if
-/// there is a CPU for it. `next` and `take` stay on this one.
+/// Analyzing many documents takes about as long as writing them, so a second thread does it if
+/// there is a CPU for it. `next` and `take` run on the current thread.
 pub(super) fn documents<DB: SearchValues>(
     entry: &Entry,
     mut next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
@@ -82,7 +82,7 @@ pub(super) fn documents<DB: SearchValues>(
 ) -> Result<(), SearchError> {
     let first = Part::fill(FIRST, &mut next)?;
     take(first.documents::<DB>(entry)?)?;
-    // Fewer are large ones, or all there are.
+    // A smaller part has large documents, or contains all there are.
     let many = first.ends.len() == FIRST;
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     if !many || cpus == 1 {
@@ -93,7 +93,7 @@ pub(super) fn documents<DB: SearchValues>(
         let (hand_back, ready) = channel::<Made>();
         let (number, name, definition) = (entry.number, &entry.name, &entry.definition);
         let work = move || {
-            // What keeps stems is one thread's own.
+            // The cache of stems cannot be shared between threads.
             let entry = Entry::of(number, name, definition.clone(), None);
             serve::<DB>(&entry, &given, &hand_back);
         };
@@ -136,7 +136,7 @@ fn there(
             }
             continue;
         }
-        // The other end is gone only after a panic, which the scope passes on.
+        // The other thread disconnects early only after a panic, which the scope propagates.
         let Ok(documents) = ready.recv() else {
             return Ok(());
         };
@@ -146,7 +146,7 @@ fn there(
     Ok(())
 }
 
-/// What the other thread does, until nothing is given any more or nobody takes it.
+/// Prepares parts on the second thread until one of the channels is closed.
 fn serve<DB: SearchValues>(entry: &Entry, given: &Receiver<Part>, hand_back: &Sender<Made>) {
     for part in given {
         if hand_back.send(part.documents::<DB>(entry)).is_err() {

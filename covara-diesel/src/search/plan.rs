@@ -1,4 +1,4 @@
-//! A query whose fields are known.
+//! A query whose fields are resolved.
 
 use std::ops::Bound;
 
@@ -12,10 +12,11 @@ use super::sql::{Bind, Sql};
 use super::terms::{Matching, Terms};
 use super::values::SearchValues;
 
-/// Most values that a filter compares with.
+/// The maximum number of values in a filter.
 const MOST_VALUES: usize = 65_536;
 
-/// Most of them that are floats: a power of two below every local engine's limit of binds.
+/// The maximum number of floats in a filter: a power of two below the bind limit of every local
+/// engine.
 const MOST_FLOATS: usize = 16_384;
 
 fn most_values(kind: FieldKind) -> usize {
@@ -25,16 +26,16 @@ fn most_values(kind: FieldKind) -> usize {
     }
 }
 
-/// What is asked of the engine.
+/// A query for the engine.
 #[derive(Debug)]
 pub struct Plan<'q> {
     pub(crate) matching: Matching,
-    /// Numbers among the searched fields.
+    /// The numbers of the fields to search, among the searched fields.
     pub(crate) slots: Vec<usize>,
     /// The weight of each searched field.
     pub(crate) weights: Vec<f64>,
     pub(crate) orders: Vec<Order>,
-    /// The values of [`orders`](Self::orders) and the id behind which the page begins.
+    /// The values of [`orders`](Self::orders) and the id after which the page begins.
     after: Option<(Vec<Bind<'static>>, String)>,
     filters: Vec<(usize, ColumnFilter)>,
     pub(crate) from: i64,
@@ -43,10 +44,10 @@ pub struct Plan<'q> {
     query: &'q SearchQuery,
 }
 
-/// One order of hits.
+/// A criterion of the sort order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order {
-    /// Number and kind of the field; `None` is the score.
+    /// The number and kind of the field; `None` is the score.
     pub(crate) column: Option<(usize, FieldKind)>,
     pub(crate) descending: bool,
 }
@@ -56,7 +57,7 @@ enum ColumnFilter {
     Is(Bind<'static>),
     /// All values in one bind, however many they are.
     OneOf(Bind<'static>),
-    /// A bind for each value: not every SQLite reads a float of a list to the last bit.
+    /// A bind for each value: not every version of SQLite reads a float in a list exactly.
     OneOfFloats(Vec<Bind<'static>>),
     Never,
     Range(Bound<Bind<'static>>, Bound<Bind<'static>>),
@@ -133,7 +134,7 @@ impl<'q> Plan<'q> {
         self.orders.iter().any(|order| order.column.is_none())
     }
 
-    /// The columns that it is sorted by, as `s0`, `s1` and so on, each after a comma.
+    /// Returns the columns of the sort order, as `s0`, `s1` and so on, each after a comma.
     pub(crate) fn sort_columns(&self) -> String {
         let columns = self.orders.iter().filter_map(|order| order.column);
         let columns = columns.enumerate();
@@ -142,13 +143,13 @@ impl<'q> Plan<'q> {
             .collect()
     }
 
-    /// The same, as they were named, after `prefix`.
+    /// Returns the names of these columns after `prefix`.
     pub(crate) fn sort_names(&self, prefix: &str) -> String {
         let count = self.orders.iter().filter(|o| o.column.is_some()).count();
         (0..count).map(|at| format!(", {prefix}s{at}")).collect()
     }
 
-    /// ` AND condition` for each filter, on the documents `d`.
+    /// Appends ` AND condition` for each filter, on the documents `d`.
     pub(crate) fn push_filters<DB: SearchValues>(&self, sql: &mut Sql<'_>) {
         for (number, filter) in &self.filters {
             match filter {
@@ -192,7 +193,7 @@ impl<'q> Plan<'q> {
         }
     }
 
-    /// The names of the orders: `score`, `s0`, `s1`…
+    /// Returns the names of the criteria: `score`, `s0`, `s1`…
     fn named_orders(&self) -> impl Iterator<Item = (String, &Order)> {
         let mut columns = 0..;
         self.orders.iter().map(move |order| match order.column {
@@ -201,8 +202,8 @@ impl<'q> Plan<'q> {
         })
     }
 
-    /// ` WHERE …`: what comes behind the cursor in the order of the rows, which have `id`,
-    /// `score` and the columns that it is sorted by.
+    /// Appends ` WHERE …`, which selects the rows after the cursor. The rows have `id`, `score` and
+    /// the columns of the sort order.
     pub(crate) fn push_after(&self, sql: &mut Sql<'_>) {
         let Some((values, id)) = &self.after else {
             return;
@@ -212,7 +213,7 @@ impl<'q> Plan<'q> {
         for ((name, order), value) in self.named_orders().zip(values) {
             let operator = if order.descending { "<" } else { ">" };
             if is_null(value) {
-                // Only other rows without a value are behind those without one.
+                // Only other rows without a value come after those without one.
                 sql.push(format!("({name} IS NULL AND ("));
             } else {
                 sql.push(format!("({name} {operator} "));
@@ -229,7 +230,7 @@ impl<'q> Plan<'q> {
         sql.push(")");
     }
 
-    /// The order of the rows, each name after `prefix`.
+    /// Returns the `ORDER BY` clause, with each name after `prefix`.
     pub(crate) fn order_by(&self, prefix: &str) -> String {
         let mut text = " ORDER BY ".to_owned();
         for (name, order) in self.named_orders() {
@@ -258,7 +259,7 @@ fn number(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The fields to look in, by their numbers among the searched.
+/// Returns the fields to search, by their numbers among the searched fields.
 fn slots(entry: &Entry, names: &[String]) -> Result<Vec<usize>, SearchError> {
     if names.is_empty() {
         return Ok((0..entry.definition.searched().count()).collect());
@@ -356,7 +357,7 @@ fn column_filter<DB: SearchValues>(
             values => {
                 let mut values: Vec<_> = values.iter().map(bind).collect::<Result<_, _>>()?;
                 if field.kind() == FieldKind::Float {
-                    // Few lengths, and so few statements.
+                    // Using few lengths keeps the number of statements small.
                     let last = values.last().cloned();
                     let length = values.len().next_power_of_two();
                     values.extend(last.into_iter().cycle().take(length - values.len()));

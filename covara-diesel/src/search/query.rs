@@ -1,4 +1,4 @@
-//! What is asked and what is answered.
+//! Queries and their results.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, RangeBounds};
@@ -6,7 +6,7 @@ use std::ops::{Bound, RangeBounds};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// What to look for in an index.
+/// A query on an index.
 ///
 /// ```
 /// use covara_diesel::search::{Filter, Highlight, SearchQuery, Sort};
@@ -27,29 +27,30 @@ use serde_json::Value;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchQuery {
-    /// What somebody typed. A document is found if it has all the words, each in one of the
-    /// [`fields`](method@Self::fields). Without a word nothing is found.
+    /// The text that the user typed. A document is found if it contains all the words, each in one
+    /// of the [`fields`](method@Self::fields). Without a word nothing is found.
     pub query: String,
     /// Whether `"…"`, `…*` and `-…` are operators; see [`syntax`](method@Self::syntax).
     pub syntax: bool,
-    /// The fields to look in. Default, an empty list: all that are searched.
+    /// The fields to search. Default, an empty list: all searched fields.
     pub fields: Vec<String>,
-    /// Weights of fields in this query, instead of those in the index's definition.
+    /// Weights of fields in this query, which replace those in the index's definition.
     pub field_weights: BTreeMap<String, f64>,
-    /// What documents must be like besides. All of it must hold.
+    /// Conditions on the documents, all of which must hold.
     pub filters: Vec<Filter>,
-    /// How many hits to skip. Default: 0.
+    /// The number of hits to skip. Default: 0.
     pub from: usize,
-    /// How many hits to return. Default: 20. With 0 only the total is found out.
+    /// The number of hits to return. Default: 20. With 0 only the total is computed.
     pub size: usize,
-    /// Whether and how to show what was found. Default: not.
+    /// The options of highlighting. Default: no highlighting.
     pub highlight: Option<Highlight>,
-    /// The order of the hits; equals are in the order of their ids. Default, an empty list: by
-    /// score, the highest first.
+    /// The order of the hits; equal hits are ordered by id. Default, an empty list: by score,
+    /// highest first.
     pub sort: Vec<Sort>,
-    /// Where to go on: [`SearchResult::cursor`] of the page before. Default: at the start.
+    /// The position to continue from: [`SearchResult::cursor`] of the previous page. Default: the
+    /// start.
     pub cursor: Option<String>,
-    /// How many matches to look at; see [`bound`](method@Self::bound).
+    /// The maximum number of matches to consider; see [`bound`](method@Self::bound).
     pub bound: Option<usize>,
 }
 
@@ -60,7 +61,7 @@ impl Default for SearchQuery {
 }
 
 impl SearchQuery {
-    /// All words of `query`, whatever signs are among them.
+    /// Creates a query for all words of `query`, whatever other characters it contains.
     #[must_use]
     pub fn new(query: impl Into<String>) -> Self {
         Self {
@@ -78,80 +79,79 @@ impl SearchQuery {
         }
     }
 
-    /// Lets the query have phrases (`"new york"`), beginnings of words (`auto*`) and
-    /// exclusions (`-slow`, `-"old york"`).
+    /// Enables phrases (`"new york"`), beginnings of words (`auto*`) and exclusions (`-slow`,
+    /// `-"old york"`).
     ///
-    /// There is no wrong syntax: a quotation mark without its second ends with the query, and
-    /// any other sign is between words. A query of exclusions only finds nothing.
+    /// No syntax is invalid: an unclosed quotation mark extends to the end of the query, and any
+    /// other character separates words. A query that contains only exclusions finds nothing.
     #[must_use]
     pub fn syntax(mut self) -> Self {
         self.syntax = true;
         self
     }
 
-    /// Looks in these fields only.
+    /// Searches only these fields.
     #[must_use]
     pub fn fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.fields = fields.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Gives a field another weight than the index's definition has.
+    /// Sets another weight for a field than the index's definition does.
     #[must_use]
     pub fn field_weight(mut self, field: impl Into<String>, weight: f64) -> Self {
         self.field_weights.insert(field.into(), weight);
         self
     }
 
-    /// Adds something that must hold of the documents.
+    /// Adds a condition on the documents.
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filters.push(filter);
         self
     }
 
-    /// Skips so many hits. For deep pages [`cursor`](method@Self::cursor) is faster, and stays in
-    /// its place when documents come or go.
+    /// Skips this number of hits. For distant pages [`cursor`](method@Self::cursor) is faster, and
+    /// keeps its position when documents are added or removed.
     #[must_use]
     pub fn from(mut self, hits: usize) -> Self {
         self.from = hits;
         self
     }
 
-    /// Returns so many hits.
+    /// Sets the number of hits to return.
     #[must_use]
     pub fn size(mut self, hits: usize) -> Self {
         self.size = hits;
         self
     }
 
-    /// Shows what was found in each hit.
+    /// Highlights the matches in each hit.
     #[must_use]
     pub fn highlight(mut self, highlight: Highlight) -> Self {
         self.highlight = Some(highlight);
         self
     }
 
-    /// Adds an order, for those hits that are equal in the orders before.
+    /// Adds a sort criterion, for hits that are equal by the previous ones.
     #[must_use]
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort.push(sort);
         self
     }
 
-    /// Continues after the page that this cursor came with. The order must be the same.
+    /// Continues after the page that returned this cursor. The order must be the same.
     #[must_use]
     pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
         self.cursor = Some(cursor.into());
         self
     }
 
-    /// Looks at no more than so many matches, the ones that were added last first on SQLite,
-    /// any on PostgreSQL.
+    /// Considers at most this number of matches: those added last on SQLite, any on PostgreSQL.
     ///
-    /// What makes wide queries slow is that every match must be counted, and ranked to know
-    /// the best. With a bound only so many are, and [`SearchResult::total`] goes no further;
-    /// the best of them are returned.
+    /// Wide queries are slow because every match must be counted, and ranked to find the best. With
+    /// a bound, only that many are counted and ranked, and [`SearchResult::total`] does not exceed
+    /// it. The best of them are returned.
     #[must_use]
     pub fn bound(mut self, matches: usize) -> Self {
         self.bound = Some(matches);
@@ -161,7 +161,7 @@ impl SearchQuery {
 
 /// A condition on a field that is not [`Field::text`](super::Field::text).
 ///
-/// A document without a value fulfils none.
+/// A document without a value in the field satisfies none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     pub(super) field: String,
@@ -176,14 +176,14 @@ pub(super) enum Condition {
 }
 
 impl Filter {
-    /// The field has this value. Texts are compared as they are, letter for letter.
+    /// Requires that the field has this value. Texts are compared exactly.
     #[must_use]
     pub fn is(field: impl Into<String>, value: impl Into<FilterValue>) -> Self {
         Self::one_of(field, [value])
     }
 
-    /// The field has one of these values, of which there may be up to 65,536; floats up to
-    /// 16,384, and over Cloudflare D1 fewer than 100.
+    /// Requires that the field has one of these values, of which there may be up to 65,536; for
+    /// floats up to 16,384, and over Cloudflare D1 fewer than 100.
     #[must_use]
     pub fn one_of(
         field: impl Into<String>,
@@ -196,8 +196,8 @@ impl Filter {
         }
     }
 
-    /// The field's value is in this range, such as `2000..`, `..=9.5` or `"a".."b"`. Texts
-    /// are compared byte for byte.
+    /// Requires that the field's value is in this range, such as `2000..`, `..=9.5` or `"a".."b"`.
+    /// Texts are compared byte by byte.
     #[must_use]
     pub fn range<V>(field: impl Into<String>, range: impl RangeBounds<V>) -> Self
     where
@@ -210,7 +210,7 @@ impl Filter {
         }
     }
 
-    /// The field has a value.
+    /// Requires that the field has a value.
     #[must_use]
     pub fn present(field: impl Into<String>) -> Self {
         Self {
@@ -224,15 +224,15 @@ impl Filter {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum FilterValue {
-    /// For keywords; for dates as RFC 3339.
+    /// A text, for keywords; for dates in the format of RFC 3339.
     Text(String),
-    /// For integers and floats.
+    /// A whole number, for integers and floats.
     Integer(i64),
-    /// For floats.
+    /// A number, for floats.
     Float(f64),
-    /// For booleans.
+    /// A boolean, for booleans.
     Boolean(bool),
-    /// For dates.
+    /// A date and time, for dates.
     Date(DateTime<Utc>),
 }
 
@@ -257,16 +257,16 @@ filter_values! {
     DateTime<Utc> => Date,
 }
 
-/// One order of hits. Documents without a value come last.
+/// A sort criterion. Documents without a value come last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort {
-    /// `None` is the score.
+    /// The field; `None` is the score.
     pub(super) field: Option<String>,
     pub(super) descending: bool,
 }
 
 impl Sort {
-    /// By score, the highest first.
+    /// Sorts by score, highest first.
     #[must_use]
     pub fn score() -> Self {
         Self {
@@ -275,8 +275,8 @@ impl Sort {
         }
     }
 
-    /// By a field that is not [`Field::text`](super::Field::text), the least first. Texts are
-    /// compared byte for byte.
+    /// Sorts by a field that is not [`Field::text`](super::Field::text), lowest first. Texts are
+    /// compared byte by byte.
     #[must_use]
     pub fn ascending(field: impl Into<String>) -> Self {
         Self {
@@ -285,7 +285,7 @@ impl Sort {
         }
     }
 
-    /// By a field that is not [`Field::text`](super::Field::text), the greatest first.
+    /// Sorts by a field that is not [`Field::text`](super::Field::text), highest first.
     #[must_use]
     pub fn descending(field: impl Into<String>) -> Self {
         Self {
@@ -295,17 +295,18 @@ impl Sort {
     }
 }
 
-/// How what was found is shown: pieces of the text around it, as HTML, in which everything
-/// but the tags given here is escaped.
+/// The options of highlighting: fragments of the text around each match, as HTML, in which
+/// everything except the tags given here is escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Highlight {
-    /// What stands before a found word. Default: `<em>`.
+    /// The text before a matching word. Default: `<em>`.
     pub before: String,
-    /// What stands after it. Default: `</em>`.
+    /// The text after a matching word. Default: `</em>`.
     pub after: String,
-    /// Length of a piece in characters, without tags. Default: 150.
+    /// The length of a fragment in characters, without tags. Default: 150.
     pub fragment_length: usize,
-    /// Most pieces of a field. Default: 3. 0 is the whole field in one piece.
+    /// The maximum number of fragments per field. Default: 3. With 0 the whole field is one
+    /// fragment.
     pub fragments: usize,
 }
 
@@ -316,7 +317,7 @@ impl Default for Highlight {
 }
 
 impl Highlight {
-    /// With `<em>` and `</em>`, in up to three pieces of 150 characters.
+    /// Creates options with `<em>` and `</em>`, and up to three fragments of 150 characters.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -327,7 +328,7 @@ impl Highlight {
         }
     }
 
-    /// With other tags.
+    /// Sets other tags.
     #[must_use]
     pub fn tags(mut self, before: impl Into<String>, after: impl Into<String>) -> Self {
         self.before = before.into();
@@ -335,7 +336,7 @@ impl Highlight {
         self
     }
 
-    /// The whole of each field in which something was found.
+    /// Shows the whole of each field that contains a match.
     #[must_use]
     pub fn whole(mut self) -> Self {
         self.fragments = 0;
@@ -343,31 +344,33 @@ impl Highlight {
     }
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct SearchResult {
-    /// The page that was asked for.
+    /// The hits of the requested page.
     pub hits: Vec<SearchHit>,
-    /// How many documents match, on this page or not; no more than [`SearchQuery::bound`](method@SearchQuery::bound).
+    /// The number of matching documents on all pages, but at most
+    /// [`SearchQuery::bound`](method@SearchQuery::bound).
     pub total: usize,
-    /// Whether there may be more than `total`, as the bound was reached.
+    /// Whether there may be more than `total`, because the bound was reached.
     pub more: bool,
-    /// Where the next page begins, if this one is full.
+    /// The cursor for the next page, if this one is full.
     pub cursor: Option<String>,
 }
 
-/// A document that matches.
+/// A matching document.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SearchHit {
-    /// Its id.
+    /// The document's id.
     pub id: String,
-    /// How well it matches, the more the better; comparable within one query and engine
-    /// only. 0 if the score has no part in the order.
+    /// The score: the higher, the better the match. It is comparable only within one query and
+    /// engine, and 0 if the score is not part of the order.
     pub score: f64,
     /// The document, as it was given.
     pub source: Value,
-    /// Pieces of the fields in which something was found, if [`SearchQuery::highlight`](method@SearchQuery::highlight) asks.
+    /// Fragments of the fields that contain a match, if
+    /// [`SearchQuery::highlight`](method@SearchQuery::highlight) is set.
     pub highlights: BTreeMap<String, Vec<String>>,
 }

@@ -1,4 +1,4 @@
-//! Indexes the rows that triggers noted.
+//! Indexing of the rows that triggers noted.
 
 use std::collections::HashSet;
 
@@ -14,33 +14,33 @@ use super::sql::Sql;
 use super::values::SearchValues;
 use crate::backend::connection::DatabaseConnection;
 
-/// Most notes that are worked through in one transaction.
+/// The maximum number of notes processed in one transaction.
 pub(crate) const BATCH: usize = 1_000;
 
-/// Most notes that one search works through, so that it takes a bounded time: about half a
-/// second where rows are short. Looking for documents whose rows went without a note, as by
+/// The maximum number of notes that one search processes, which bounds its time: about half a
+/// second if rows are short. Looking for documents whose rows were removed without a note, as by
 /// TRUNCATE, takes longer the more documents and rows there are.
 const MOST_PER_SEARCH: usize = 10_000;
 
-/// The rows that notes are about.
+/// The rows that notes refer to.
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     pub(crate) documents: Documents,
-    /// Ids of rows that are gone, or that cannot be indexed.
+    /// The ids of rows that no longer exist or cannot be indexed.
     pub(crate) gone: Vec<String>,
-    /// Whether documents must be looked for whose rows went without a note.
+    /// Whether to look for documents whose rows were removed without a note.
     pub(crate) sweep: bool,
 }
 
 impl Noted {
-    /// Adds a row: its id, which a note about all rows has not, and the row as JSON, unless it
-    /// is gone.
+    /// Adds a row: its id, which is NULL in a note about all rows, and the row as JSON, which is
+    /// NULL if the row no longer exists.
     pub(crate) fn add<'r, DB: SearchValues>(&mut self, entry: &Entry, row: &impl Row<'r, DB>) {
         let Some(id) = text(row, 0) else {
             self.sweep = true;
             return;
         };
-        // A row with an unusable key cannot be found by it, and spoils no other.
+        // A row with an invalid key cannot be found by it, and does not affect others.
         if check_id(&id).is_err() {
             return;
         }
@@ -54,7 +54,8 @@ impl Noted {
         }
     }
 
-    /// Reads rows of id and JSON, and shows each to `also`, by a function that reads numbers.
+    /// Reads rows of id and JSON. Also calls `also` for each, with a function that reads a number
+    /// from a column.
     pub(crate) fn load<C>(
         conn: &mut C,
         entry: &Entry,
@@ -74,13 +75,15 @@ impl Noted {
             also(&number, text(&row, 0).as_deref());
             noted.add(entry, &row);
         }
-        // Of two rows with one key, the last: the key may be no key to the database.
+        // Of two rows with one key, keep the last. The database may not enforce that the key is
+        // unique.
         noted.documents.keep_last_of_each();
         noted.keep_those_with_a_row();
         Ok(noted)
     }
 
-    /// Keys that differ may have one text, as 1 and `1` on SQLite, where only one has a row.
+    /// Removes ids that still have a row. Different keys can have the same text, as 1 and `1` on
+    /// SQLite, where only one of them has a row.
     fn keep_those_with_a_row(&mut self) {
         if self.gone.is_empty() {
             return;
@@ -99,9 +102,9 @@ impl Noted {
     }
 }
 
-/// Indexes what was noted before a search, as far as that takes no waiting. Failing at it does
-/// not fail the search, which finds what is indexed: the connection may have no right to write,
-/// or the disk be full. [`all`] says why.
+/// Indexes noted rows before a search, without waiting. A failure does not fail the search, which
+/// then uses the index as it is: the connection may not have the right to write, or the disk may be
+/// full. [`all`] returns the error.
 pub(super) fn before_search<C>(conn: &mut C, entry: &Entry)
 where
     C: DatabaseConnection<Backend: SearchEngine>,
@@ -111,7 +114,7 @@ where
     }
 }
 
-/// Indexes all that was noted, and returns how many rows that were.
+/// Indexes all noted rows and returns how many.
 pub(super) fn all<C>(conn: &mut C, entry: &Entry) -> Result<usize, SearchError>
 where
     C: DatabaseConnection<Backend: SearchEngine>,

@@ -1,5 +1,5 @@
-//! Brings the documents of an index up to date: with fields that were added, and with the words
-//! that this version makes.
+//! Brings the documents of an index up to date with added fields and with the words that this
+//! version produces.
 
 use serde_json::Value;
 
@@ -13,20 +13,20 @@ use super::write::statements;
 use crate::backend::connection::DatabaseConnection;
 use crate::with_typed;
 
-/// Most documents that are indexed again at a time.
+/// The maximum number of documents processed at a time.
 const MOST: usize = 1_024;
-/// About how many bytes of them.
+/// The approximate maximum size of these documents, in bytes.
 const MOST_BYTES: usize = 4 << 20;
-/// Most documents whose fault is told.
+/// The maximum number of faults that are reported.
 const MOST_FAULTS: usize = 100;
 
-/// What [`reindex`] did.
+/// The result of [`reindex`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Reindexed {
-    /// How many documents it looked at.
+    /// The number of documents processed.
     pub documents: usize,
-    /// How many of them are indexed in part only, or as before.
+    /// The number of documents that were indexed only in part, or left unchanged.
     pub faulty: usize,
     /// The ids of the first 100 of these, and what is wrong with each.
     pub faults: Vec<(String, String)>,
@@ -42,27 +42,27 @@ impl Reindexed {
     }
 }
 
-/// Brings all documents of an index up to date, from what is stored of them: after
-/// [`add_fields`](super::SearchAdapter::add_fields), and where an earlier version of this library
-/// made the index, whose stemmers made other words.
+/// Brings all documents of an index up to date, from their stored sources: after
+/// [`add_fields`](super::SearchAdapter::add_fields), or if an earlier version of this library,
+/// whose stemmers produced other words, created the index.
 ///
-/// It writes batches of up to 1,024 documents or 4 MiB, each all or nothing, and notes in the
-/// database how far it has come: stopped at any time, in any process, it goes on there. Searches
-/// and writes go on meanwhile, and several processes may do it at once.
+/// It writes batches of up to 1,024 documents or 4 MiB, each all or nothing, and stores its
+/// progress in the database. If it is stopped at any time, any process can continue from there.
+/// Searches and writes continue meanwhile, and several processes may run it at once.
 ///
 /// A document that cannot be indexed again does not stop the others: a value that does not fit its
-/// field is left out, and a document of which nothing can be read stays as it is. Both are
-/// returned, and logged as warnings.
+/// field is omitted, and an unreadable document is left unchanged. Both are returned, and logged as
+/// warnings.
 ///
-/// An index of an earlier version is brought up to date by
 /// [`create_index`](super::SearchAdapter::create_index) and
-/// [`follow`](super::SearchAdapter::follow), or else by the first search, before they return:
-/// call this at a time of your choice to spare them the wait. Do so when no program with the
-/// earlier version writes to the index any more, as it would write words of that version.
+/// [`follow`](super::SearchAdapter::follow), or else the first search, bring an index of an earlier
+/// version up to date before they return. Call this function at a time of your choice to spare them
+/// the wait. Do so when no program with the earlier version writes to the index any more, as it
+/// would write words of that version.
 ///
 /// # Errors
 ///
-/// There is no such index; the database's.
+/// The index does not exist; errors of the database.
 ///
 /// # Example
 ///
@@ -106,7 +106,7 @@ where
     }
 }
 
-/// Brings an index up to date that an earlier version made, and returns it as it is then.
+/// Brings an index created by an earlier version up to date, and returns its new state.
 pub(super) fn current<C>(
     conn: &mut C,
     mut entry: Entry,
@@ -131,8 +131,8 @@ where
     })
 }
 
-/// Indexes up to `most` documents of an older definition or older words again, from where it was
-/// left off, and returns how many there were. 0: there are none left.
+/// Indexes up to `most` documents of an older definition or with older words again, continuing from
+/// the stored progress, and returns how many it processed. It returns 0 when none are left.
 pub(super) fn step<C>(
     conn: &mut C,
     entry: &Entry,
@@ -146,7 +146,7 @@ where
     let mut entry = entry;
     if entry.definition.is_outdated() && !entry.definition.is_becoming_current() {
         let definition = entry.definition.becoming_current();
-        // If somebody else has changed it meanwhile, that is what goes on.
+        // If another process has changed the definition meanwhile, that change applies.
         atomically(conn, &[entry.set_definition(&definition)])?;
         begun = known(conn, &entry.name)?;
         entry = &begun;
@@ -179,7 +179,7 @@ where
     Ok(count)
 }
 
-/// Adds a document as far as it can be indexed.
+/// Adds a document, as far as it can be indexed.
 fn add<C>(
     _: &C,
     entry: &Entry,
@@ -192,18 +192,18 @@ fn add<C>(
 {
     let source = source.and_then(|source| serde_json::from_str::<Value>(&source).ok());
     let Some(source) = source else {
-        let error = SearchError::document(id, "what is stored of it is no JSON");
+        let error = SearchError::document(id, "its stored text is not JSON");
         return report.fault(&entry.name, id, &error);
     };
     let Err(error) = documents.push::<C::Backend>(entry, id, &source) else {
         return;
     };
     report.fault(&entry.name, id, &error);
-    // If that is not possible either, it stays as it is.
+    // If that fails too, the document is left unchanged.
     let _ = documents.push_row::<C::Backend>(entry, id, &source);
 }
 
-/// Reads the next documents, with their ids: as many as fit a batch, and one at least.
+/// Reads the next documents with their ids: as many as fit in a batch, but at least one.
 fn read<C>(
     conn: &mut C,
     entry: &Entry,

@@ -1,6 +1,6 @@
 use super::definition::IndexDefinition;
 
-/// A row that can be indexed; use the derive of the same name.
+/// A row that can be indexed. Implement it with the derive of the same name.
 ///
 /// ```
 /// # use covara_diesel::search::Searchable;
@@ -35,31 +35,31 @@ use super::definition::IndexDefinition;
     label = "needs `#[derive(Searchable)]`"
 )]
 pub trait Searchable {
-    /// Name of the index: that of the table, unless the derive is told another.
+    /// The name of the index: that of the table, unless the derive's `index` sets another.
     const INDEX: &'static str;
 
-    /// The `table!` that the rows are of.
+    /// The `table!` of the rows.
     #[doc(hidden)]
     type Table: Default + diesel::Table;
 
-    /// Fields and what becomes of them.
+    /// Returns the fields and how each is indexed.
     fn definition() -> IndexDefinition;
 
-    /// The id of the row's document.
+    /// Returns the id of the row's document.
     fn id(&self) -> String;
 
-    /// The row as a document.
+    /// Returns the row as a document.
     ///
     /// # Errors
     ///
-    /// A value that has no form in JSON.
+    /// A value that JSON cannot represent.
     fn document(&self) -> serde_json::Result<serde_json::Value>;
 
-    /// Name of the column that the id is of.
+    /// Returns the name of the column that the id comes from.
     #[doc(hidden)]
     fn key() -> &'static str;
 
-    /// Name of each field's column.
+    /// Returns the name of each field's column.
     #[doc(hidden)]
     fn columns() -> Vec<&'static str>;
 }

@@ -8,7 +8,7 @@ use diesel::sql_types::Untyped;
 
 use super::values::SearchValues;
 
-/// A value that goes into a statement.
+/// A value bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Bind<'a> {
     Text(Option<Cow<'a, str>>),
@@ -56,7 +56,8 @@ enum Piece<'a> {
     Bind(Bind<'a>),
 }
 
-/// A statement in the making. Diesel caches it by its text, so texts must be few.
+/// A statement under construction. Diesel caches statements by their text, so there must be few
+/// texts.
 #[derive(Debug, Default)]
 pub struct Sql<'a> {
     pieces: Vec<Piece<'a>>,
@@ -68,7 +69,7 @@ impl<'a> Sql<'a> {
         Self::default()
     }
 
-    /// A statement that is hardly run twice.
+    /// Creates a statement that is rarely executed twice.
     pub(crate) fn once(sql: impl Into<Cow<'a, str>>) -> Self {
         let mut statement = Self::new();
         statement.push(sql);

@@ -1,27 +1,27 @@
-//! From what somebody typed to what is looked for in which field.
+//! Parsing of a query into the phrases to search for in each field.
 
 use super::analysis::{Analyzer, Language, Unit};
 use super::definition::IndexDefinition;
 use super::error::SearchError;
 
-/// Most words of a query, all its parts together.
+/// The maximum number of words in a query, in all its parts together.
 const MOST_WORDS: usize = 512;
 
 /// A part of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Clause<'q> {
     text: &'q str,
-    /// Whether its last word may go on.
+    /// Whether its last word is only the beginning of a word.
     prefix: bool,
     excluded: bool,
 }
 
-/// A query that has words.
+/// A query that contains words.
 #[derive(Debug)]
 pub(super) struct Terms<'q>(Vec<Clause<'q>>);
 
 impl<'q> Terms<'q> {
-    /// `None` when there is nothing to look for.
+    /// Parses a query, and returns `None` when there is nothing to search for.
     pub(super) fn parse(query: &'q str, syntax: bool) -> Result<Option<Self>, SearchError> {
         let mut clauses = Vec::new();
         if syntax {
@@ -53,7 +53,8 @@ impl<'q> Terms<'q> {
         Ok(some.then_some(Self(kept)))
     }
 
-    /// What the query means in these fields, given by their number among the searched.
+    /// Returns the phrases to match in these fields, given by their numbers among the searched
+    /// fields.
     pub(super) fn in_fields(&self, definition: &IndexDefinition, slots: &[usize]) -> Matching {
         let searched: Vec<_> = definition.searched().map(|(_, field)| field).collect();
         let mut groups: Vec<((Language, bool), Analyzer, Vec<usize>)> = Vec::new();
@@ -83,21 +84,21 @@ impl<'q> Terms<'q> {
     }
 }
 
-/// What must be found and what must not. Of each inner list one phrase is enough.
+/// The phrases that must and must not match. One phrase of each inner list suffices.
 #[derive(Debug, Default)]
 pub(crate) struct Matching {
     pub(crate) required: Vec<Vec<Phrase>>,
     pub(crate) excluded: Vec<Vec<Phrase>>,
 }
 
-/// Words that stand side by side in one of some fields.
+/// Adjacent words in one of several fields.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Phrase {
-    /// Numbers among the searched fields.
+    /// The numbers of the fields, among the searched fields.
     pub(crate) slots: Vec<usize>,
-    /// At least one. They are made of letters, digits and marks.
+    /// The words, at least one. They consist of letters, digits and marks.
     pub(crate) words: Vec<String>,
-    /// Whether the last word may go on.
+    /// Whether the last word is only the beginning of a word.
     pub(crate) prefix: bool,
 }
 
@@ -110,18 +111,18 @@ impl Clause<'_> {
         });
         let mut prefix = self.prefix;
         match words.as_slice() {
-            // Every pair but the one that would begin with it has been asked for.
+            // The preceding pairs already require this last character.
             [.., (_, Unit::Pair), (_, Unit::Last)] => {
                 words.pop();
                 prefix = false;
             }
-            // It may be the first of a pair there.
+            // In the document it may be the first character of a pair.
             [.., (_, Unit::Last)] => prefix = true,
             _ => {}
         }
         let words: Vec<String> = words.into_iter().map(|(word, _)| word).collect();
         if prefix && analyzer.stems() {
-            // The beginning of a word has no stem; but as a whole word it has.
+            // The beginning of a word has no stem, but it may also be a whole word, which has one.
             let mut last = None;
             analyzer.unstemmed().words(self.text, |word| {
                 last = Some(word.text.to_owned());
@@ -146,7 +147,7 @@ impl Clause<'_> {
     }
 }
 
-/// Reads `"phrases"`, `beginnings*` and `-exclusions`; whatever else there is are words.
+/// Parses `"phrases"`, `beginnings*` and `-exclusions`; all other text consists of words.
 fn parse<'q>(mut rest: &'q str, clauses: &mut Vec<Clause<'q>>) {
     loop {
         rest = rest.trim_start();
@@ -171,7 +172,7 @@ fn parse<'q>(mut rest: &'q str, clauses: &mut Vec<Clause<'q>>) {
             Some(behind) => (true, behind),
             None => (star, behind),
         };
-        // A star goes on with a word, not with a sign: `a-*` is `a`.
+        // A star must follow a word: `a-*` is `a`.
         let goes_on = text.ends_with(|c: char| c.is_alphanumeric());
         clauses.push(Clause {
             text,

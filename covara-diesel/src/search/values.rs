@@ -1,4 +1,4 @@
-//! How words and values go to an engine and come back.
+//! Encoding of words and values for an engine, and their decoding.
 
 use diesel::QueryResult;
 use diesel::query_builder::AstPass;
@@ -6,34 +6,36 @@ use diesel::query_builder::AstPass;
 use super::sql::Bind;
 use crate::backend::engine::Engine;
 
-/// Writes the words of a document down as the engine takes them, one field's after the other's.
+/// A writer of a document's words in the form that the engine takes, one field after another.
 pub trait WordSink: Default {
-    /// Whether each field's words are a text of their own.
+    /// Whether each field's words are a separate text.
     const PER_FIELD: bool;
 
-    /// The next word of a searched field, given by its number among them.
+    /// Writes the next word of a searched field, given by its number among the searched fields.
     fn word(&mut self, slot: usize, word: &str, to: &mut String);
 
-    /// No phrase goes on here.
+    /// Writes a gap that no phrase matches across.
     fn gap(&mut self, slot: usize, to: &mut String);
 
-    /// Makes the words from `start` on as few as the engine takes; false if it cannot.
+    /// Reduces the words from `start` on to what the engine takes, and returns whether that
+    /// succeeded.
     fn fit(_words: &mut String, _start: usize) -> bool {
         true
     }
 }
 
-/// An engine that takes the words and values of documents.
+/// An engine that stores the words and values of documents.
 pub trait SearchValues: Engine {
-    /// How words are written for it.
+    /// The writer of words for the engine.
     #[doc(hidden)]
     type Words: WordSink;
 
-    /// What stands before and after a [`list`](Self::list) of values of which one is enough.
+    /// The SQL before and after a [`list`](Self::list) of values, one of which must match.
     #[doc(hidden)]
     const ONE_OF: (&'static str, &'static str);
 
-    /// Values of one kind as one bind, so that a statement is the same for any number of them.
+    /// Combines values of one kind into one bind, so that a statement is the same for any number of
+    /// them.
     #[doc(hidden)]
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a>;
 

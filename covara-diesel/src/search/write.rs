@@ -1,4 +1,4 @@
-//! Puts documents in and takes them out.
+//! Writing and removal of documents.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,16 +15,16 @@ use crate::backend::connection::DatabaseConnection;
 use crate::surrogates::without_lone_surrogates;
 
 pub(super) fn no_form(id: &str) -> impl FnOnce(serde_json::Error) -> SearchError {
-    move |error| SearchError::document(id, format!("it has no form in JSON: {error}"))
+    move |error| SearchError::document(id, format!("it cannot be written as JSON: {error}"))
 }
 
-/// What a document is in JSON. By way of its text, as the documents of [`many`] go: one document
-/// is to be the same, written alone and among others.
+/// Converts a document to JSON. It goes through text, like the documents of [`many`], so that a
+/// document is the same whether it is written alone or among others.
 pub(super) fn value<D: Serialize + ?Sized>(id: &str, document: &D) -> Result<Value, SearchError> {
     read(id, &serde_json::to_vec(document).map_err(no_form(id))?)
 }
 
-/// Reads what `serde_json` wrote.
+/// Parses the output of `serde_json`.
 pub(super) fn read(id: &str, json: &[u8]) -> Result<Value, SearchError> {
     serde_json::from_slice(json).map_err(|error| {
         if error.to_string().starts_with("recursion limit") {
@@ -34,10 +34,10 @@ pub(super) fn read(id: &str, json: &[u8]) -> Result<Value, SearchError> {
     })
 }
 
-/// Reads JSON text that JavaScript may have written.
+/// Parses JSON text that JavaScript may have written.
 pub(super) fn parse(id: &str, json: &str) -> Result<Value, SearchError> {
     serde_json::from_str(&without_lone_surrogates(json))
-        .map_err(|error| SearchError::document(id, format!("it is no JSON: {error}")))
+        .map_err(|error| SearchError::document(id, format!("it is not JSON: {error}")))
 }
 
 pub(super) fn one<C>(
@@ -95,7 +95,7 @@ where
     })
 }
 
-/// In one transaction, where the connection has such.
+/// Writes the documents in one transaction, if the connection supports transactions.
 fn all<C>(
     conn: &mut C,
     entry: &Entry,
@@ -126,7 +126,7 @@ where
     Ok(written)
 }
 
-/// Has documents written, many at a time, and counts them.
+/// Writes documents in large chunks and counts them.
 fn chunks<C>(
     conn: &mut C,
     entry: &Entry,
@@ -144,7 +144,7 @@ where
     Ok(taken)
 }
 
-/// The statements that write `documents`, whose ids differ.
+/// Returns the statements that write `documents`, whose ids differ.
 pub(super) fn statements<'d, DB: SearchEngine>(
     entry: &Entry,
     documents: Batch<'d>,

@@ -1,4 +1,4 @@
-//! Looks at a pool's connections when they come back.
+//! Checks a pool's connections when they are returned.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -12,11 +12,12 @@ use r2d2::event::{AcquireEvent, CheckinEvent, ReleaseEvent};
 use super::handle::{self, Handle};
 
 thread_local! {
-    /// The connection that this thread has just set up: r2d2 tells its number next.
+    /// The handle of the connection that this thread has just set up. r2d2 reports the connection's
+    /// number next.
     static SET_UP: Cell<Option<Arc<Handle>>> = const { Cell::new(None) };
 }
 
-/// Follows the transactions of a new connection.
+/// Tracks the transactions of a new connection.
 pub(super) fn watch(conn: &mut SqliteConnection) {
     let handle = handle::borrow(conn);
     if let Some(handle) = &handle {
@@ -28,7 +29,7 @@ pub(super) fn watch(conn: &mut SqliteConnection) {
     SET_UP.set(handle);
 }
 
-/// Ends what is open when a connection comes back.
+/// A pool's event handler, which rolls back an open transaction when its connection is returned.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     handles: Mutex<HashMap<u64, Arc<Handle>>>,
@@ -59,14 +60,15 @@ impl HandleEvent for Events {
     }
 }
 
-/// Tells a handle what Diesel counts, and the program's default instrumentation of everything.
+/// An instrumentation that reports Diesel's transaction events to a handle, and all events to the
+/// program's default instrumentation.
 struct Observer {
     handle: Arc<Handle>,
     next: Option<Box<dyn Instrumentation>>,
 }
 
-/// With another instrumentation in its place nobody tells what Diesel counts, and what it may count
-/// is not rolled back.
+/// When another instrumentation replaces this one, nothing reports Diesel's transactions any more.
+/// A transaction that Diesel may count must not be rolled back, so the handle is left alone.
 impl Drop for Observer {
     fn drop(&mut self) {
         self.handle.is_left_alone();

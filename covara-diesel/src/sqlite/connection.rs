@@ -10,8 +10,9 @@ use super::session_lock;
 use crate::backend::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
 use crate::backend::transaction::{begin_in_unknown, begin_outermost, insist, transaction_depth};
 
-/// How long [`write_transaction`](crate::write_transaction) waits for other writers on a SQLite
-/// connection whose busy timeout is 0. As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
+/// The time that [`write_transaction`](crate::write_transaction) waits for other writers on a
+/// SQLite connection whose busy timeout is 0. The same as
+/// [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl DatabaseConnection for SqliteConnection {
@@ -19,13 +20,13 @@ impl DatabaseConnection for SqliteConnection {
         false
     }
 
-    /// Also one that the caller has begun by SQL.
+    /// Also detects a transaction that the caller began by SQL.
     fn is_in_transaction(&mut self) -> QueryResult<bool> {
         Ok(transaction_depth(self)? > 0 || is_open(self)?)
     }
 
-    /// `BEGIN IMMEDIATE`: with a deferred BEGIN two readers that go on to write fail each
-    /// other at once, whatever the busy timeout.
+    /// Begins with `BEGIN IMMEDIATE`. With a deferred BEGIN, two readers that go on to write make
+    /// each other fail at once, whatever the busy timeout.
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
         if transaction_depth(self)? > 0 {
             AnsiTransactionManager::begin_transaction(self)?;
@@ -50,7 +51,7 @@ impl DatabaseConnection for SqliteConnection {
         begin(waiting)
     }
 
-    /// The write lock of `BEGIN IMMEDIATE` keeps other migrators out as well.
+    /// The write lock of `BEGIN IMMEDIATE` also excludes other migrators.
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         self.begin_write(wait)
     }
@@ -63,7 +64,7 @@ impl DatabaseConnection for SqliteConnection {
         waiting.conn.execute_atomically(statements)
     }
 
-    /// In a transaction that has read, SQLite waits for no other writer by itself.
+    /// In a transaction that has read, SQLite does not wait for other writers anyway.
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
     where
         T: QueryFragment<Self::Backend> + QueryId,
@@ -105,10 +106,10 @@ impl DatabaseConnection for SqliteConnection {
     }
 }
 
-/// Begins a transaction where Diesel counts none.
+/// Begins a transaction when Diesel counts none.
 fn begin(waiting: Waiting<'_>) -> QueryResult<Begun> {
     let conn = &mut *waiting.conn;
-    // Asked before, as after a panic of an observer nothing tells whose transaction is open.
+    // Check this first: after a panic of an observer it is unknown whose transaction is open.
     let begun = match is_open(conn)? {
         true => begin_in_unknown(conn),
         false => begin_outermost(conn, "BEGIN IMMEDIATE"),
@@ -125,8 +126,8 @@ struct Synchronous {
     synchronous: i64,
 }
 
-/// Whether a transaction is open, also one that Diesel does not count: SQLite then refuses to
-/// set this, even to what it is.
+/// Returns whether a transaction is open, including one that Diesel does not count. In a
+/// transaction SQLite refuses to set this pragma, even to its current value.
 fn is_open(conn: &mut SqliteConnection) -> QueryResult<bool> {
     let Synchronous { synchronous } = diesel::sql_query("PRAGMA synchronous").get_result(conn)?;
     match conn.batch_execute(&format!("PRAGMA synchronous = {synchronous}")) {
@@ -142,10 +143,10 @@ struct BusyTimeout {
     timeout: i64,
 }
 
-/// Another busy timeout until it is dropped.
+/// A changed busy timeout, restored on drop.
 struct Waiting<'c> {
     conn: &'c mut SqliteConnection,
-    /// In milliseconds, where it is another one.
+    /// The previous timeout in milliseconds, if it was changed.
     previous: Option<i64>,
 }
 
@@ -171,14 +172,14 @@ impl<'c> Waiting<'c> {
         let wanted = wanted(previous);
         let mut waiting = Self::unchanged(conn);
         if wanted != previous {
-            // First, as an observer may panic at the statement.
+            // Set this first, as an observer may panic at the statement.
             waiting.previous = Some(previous);
             set_busy_timeout(waiting.conn, &wanted.to_string())?;
         }
         Ok(waiting)
     }
 
-    /// Leaves the busy timeout as it is now, and returns the one to restore.
+    /// Keeps the current busy timeout, and returns the one to restore.
     fn keep(mut self) -> Option<String> {
         self.previous.take().map(|previous| previous.to_string())
     }
@@ -187,7 +188,7 @@ impl<'c> Waiting<'c> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(previous) = self.previous {
-            // It needs no lock, so there is nothing else that it could fail at.
+            // The statement needs no lock, so it can fail only because of an observer.
             insist(self.conn, |conn| {
                 set_busy_timeout(conn, &previous.to_string())
             });
@@ -195,14 +196,14 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// In milliseconds, by the bare PRAGMA: selecting from pragma_busy_timeout would read the schema, and
-/// that can find the database locked.
+/// Returns the busy timeout in milliseconds. It uses the bare PRAGMA, because selecting from
+/// pragma_busy_timeout would read the schema, which may fail while the database is locked.
 fn busy_timeout(conn: &mut SqliteConnection) -> QueryResult<i64> {
     let row = diesel::sql_query("PRAGMA busy_timeout").get_result::<BusyTimeout>(conn)?;
     Ok(row.timeout)
 }
 
-/// In whole milliseconds, of which SQLite takes a C int.
+/// Converts a wait to whole milliseconds, up to the maximum of SQLite's C int.
 fn milliseconds(wait: Duration) -> i64 {
     i64::from(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX))
 }

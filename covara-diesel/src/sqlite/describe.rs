@@ -1,4 +1,4 @@
-//! Tables as SQLite describes them.
+//! Descriptions of tables, as SQLite reports them.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, TimestamptzSqlite};
@@ -13,11 +13,13 @@ use crate::backend::connection::DatabaseConnection;
 use crate::backend::values::JsonText;
 use crate::seed::ColumnVisitor;
 
-/// The rowid by another name is given by SQLite where it is left out or NULL: a lone INTEGER
-/// key that has no index of its own, as descending ones and those WITHOUT ROWID have
-/// (<https://sqlite.org/lang_createtable.html#rowid>). Other keys may hold NULL by an old
-/// mistake of SQLite's, of which no file makes use here. Hidden columns are generated (2, 3)
-/// or a virtual table's own (1). libSQL's server takes no HAVING without GROUP BY.
+/// Lists the columns of a table. SQLite assigns the rowid where it is omitted or NULL. A column is
+/// an alias of the rowid if it is the only key, has the type INTEGER, and has no index of its own,
+/// as descending keys and those of tables WITHOUT ROWID have
+/// (<https://sqlite.org/lang_createtable.html#rowid>). Other keys may hold NULL because of an old
+/// bug in SQLite; they are described as NOT NULL, because no file relies on that bug. Hidden
+/// columns are generated (2, 3) or belong to a virtual table (1). libSQL's server does not accept
+/// HAVING without GROUP BY.
 const COLUMNS: &str = "
 WITH columns AS (SELECT * FROM pragma_table_xinfo(?1, ?2) WHERE hidden <> 1),
      rowid AS (
@@ -41,7 +43,8 @@ struct Schema {
     name: String,
 }
 
-/// A name with a dot is a table's own, if there is one, before it is a schema's and a table's.
+/// Describes a table. A name with a dot is first looked up as a table's whole name, then as a
+/// schema and a table.
 pub(super) fn table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -76,8 +79,9 @@ where
     Ok(TableDescription::of(table, columns, kind))
 }
 
-/// By the declared type's name where Diesel or common use gives it a meaning, else by its
-/// affinity. What has NUMERIC affinity for want of a known name may hold anything.
+/// Returns the kind of a declared type: by the type's name where Diesel or common use gives it a
+/// meaning, otherwise by its affinity. A type that has NUMERIC affinity only because its name is
+/// unknown may hold anything.
 fn kind(declared: &str) -> ColumnKind {
     let declared = declared.to_ascii_uppercase();
     let name = declared.split('(').next().unwrap_or_default().trim();
@@ -109,9 +113,9 @@ where
         ColumnValue::Timestamptz(value) => visitor.column::<TimestamptzSqlite, _>(value),
         ColumnValue::Json(JsonText(text)) => visitor.column::<Text, _>(text),
         ColumnValue::Jsonb(JsonText(text)) => visitor.call("jsonb", text),
-        // NULL has no type here.
+        // NULL has no type in SQLite.
         ColumnValue::Null(_) => visitor.column::<Nullable<Text>, Option<String>>(const { &None }),
-        // A kind that no column of SQLite is described with.
+        // No column of SQLite is described with this kind.
         ColumnValue::Other(text, _) => visitor.column::<Nullable<Text>, _>(text),
     })
 }
@@ -131,14 +135,14 @@ pub(super) fn referenced_among<C>(
 where
     C: DatabaseConnection<Backend = Sqlite>,
 {
-    // SQLite tells the name of no foreign key.
+    // SQLite does not report the names of foreign keys.
     let _ = constraint;
     let (schema, table) = name::parts(table);
     let keys = diesel::sql_query("SELECT \"table\" AS parent FROM pragma_foreign_key_list(?1, ?2)")
         .bind::<Text, _>(&table)
         .bind::<Nullable<Text>, _>(&schema)
         .load::<ForeignKey>(conn)?;
-    // A foreign key stays within its schema.
+    // A foreign key refers to a table in its own schema.
     let first = others.iter().find(|other| {
         let (other_schema, other) = name::parts(other);
         let same_table = |key: &ForeignKey| other.eq_ignore_ascii_case(&key.parent);

@@ -99,7 +99,7 @@ impl Engine for Sqlite {
         describe::referenced_among(conn, table, constraint, others)
     }
 
-    /// SQLite moves its own sequences.
+    /// SQLite advances its sequences itself.
     fn finish_seed<C>(_: &mut C, _: &str, _: &[String]) -> QueryResult<()>
     where
         C: DatabaseConnection<Backend = Self>,

@@ -1,10 +1,10 @@
-//! What the fuzz targets call of this module.
+//! Entry points of this module for the fuzz targets.
 
 use std::path::PathBuf;
 
 use super::{name, url};
 
-/// Returns what SQLite is to open.
+/// Returns the path or URL that SQLite opens.
 pub fn database_url(given: &str) -> Option<String> {
     url::database_url(given).ok()
 }
@@ -14,7 +14,7 @@ pub fn file_path(url: &str) -> PathBuf {
     url::file_path(url)
 }
 
-/// Returns the URL that makes no file.
+/// Returns the URL with which SQLite creates no file.
 pub fn without_creating(url: &str) -> String {
     url::without_creating(url)
 }

@@ -1,9 +1,10 @@
-//! Ends transactions that a pool's connection comes back with.
+//! Rolls back transactions that are still open when a connection is returned to its pool.
 //!
-//! Diesel counts the transactions that it begins itself, and neither it nor r2d2 sees one that was
-//! begun by SQL. SQLite knows, but Diesel lends its handle to nobody. So SQLite gives each
-//! connection that is opened a function, [`LEND`], and a pool's connection that calls it lends the
-//! handle: it is known until SQLite destroys the function, which it does in closing the connection.
+//! Diesel counts the transactions that it begins itself, but neither Diesel nor r2d2 notices one
+//! that was begun by SQL. SQLite does, but Diesel gives no access to its handle. This module
+//! therefore has SQLite add a function, [`LEND`], to each connection that is opened. A pool's
+//! connection that calls it lends its handle, which is valid until SQLite destroys the function
+//! while closing the connection.
 #![expect(
     unsafe_code,
     reason = "SQLite's own functions tell the state of a transaction"
@@ -26,11 +27,11 @@ thread_local! {
     static LENT: Cell<Option<Arc<Handle>>> = const { Cell::new(None) };
 }
 
-/// SQLite's handle of a connection for as long as the connection is open.
+/// SQLite's handle of a connection, for as long as the connection is open.
 #[derive(Debug)]
 pub(super) struct Handle {
     open: Mutex<Option<Open>>,
-    /// Whether the open transaction is one that Diesel counts.
+    /// Whether Diesel counts the open transaction.
     is_counted: AtomicBool,
 }
 
@@ -44,7 +45,7 @@ unsafe impl Send for Open {}
 impl Open {
     fn is_in_transaction(&self) -> bool {
         // SAFETY: the connection is open, as its function is destroyed before its memory is freed,
-        // and the lock around this keeps that waiting.
+        // and the lock held here delays that.
         unsafe { ffi::sqlite3_get_autocommit(self.0.as_ptr()) == 0 }
     }
 
@@ -62,14 +63,14 @@ impl Open {
     }
 }
 
-/// Registers the function on every connection that is opened from now on. Where it does not, such as an
-/// operating system's own library without extensions, no handle is lent.
+/// Registers the function on every connection opened from now on. Where that is not supported, such
+/// as by an operating system's own library without extensions, no handle is lent.
 pub(super) fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: the function has the type that SQLite calls it by, and is never unloaded.
         unsafe {
-            // 1: connections are serialized.
+            // 1 means that connections are serialized.
             if ffi::sqlite3_threadsafe() == 1 {
                 ffi::sqlite3_auto_extension(Some(give));
             }
@@ -86,15 +87,16 @@ pub(super) fn borrow(conn: &mut SqliteConnection) -> Option<Arc<Handle>> {
 }
 
 impl Handle {
-    /// Diesel begins to count a transaction: one that it begins now, or a savepoint in one that was
-    /// begun by SQL.
+    /// Records that Diesel begins to count a transaction: one that it begins now, or a savepoint in
+    /// one that was begun by SQL.
     pub(super) fn begins(&self) {
         let is_counted = self.with(|open| !open.is_in_transaction());
         self.is_counted
             .store(is_counted.unwrap_or(false), Ordering::Relaxed);
     }
 
-    /// A statement has ended: where no transaction is open, none is counted, whatever was announced.
+    /// Checks the state after a statement. If no transaction is open, none is counted, whatever was
+    /// reported.
     pub(super) fn looks(&self) {
         if self.is_counted.load(Ordering::Relaxed)
             && self.with(|open| !open.is_in_transaction()) == Some(true)
@@ -107,12 +109,13 @@ impl Handle {
         self.is_counted.store(false, Ordering::Relaxed);
     }
 
-    /// From now on nothing is rolled back.
+    /// Disables rolling back from now on.
     pub(super) fn is_left_alone(&self) {
         self.is_counted.store(true, Ordering::Relaxed);
     }
 
-    /// Rolls back a transaction that Diesel does not count. What it counts the pool looks after.
+    /// Rolls back a transaction that Diesel does not count. The pool handles those that Diesel
+    /// counts.
     pub(super) fn end_uncounted(&self) {
         if self.is_counted.load(Ordering::Relaxed) {
             return;
@@ -142,7 +145,7 @@ impl Handle {
     }
 }
 
-/// Gives a connection that is being opened the function, and the function the handle.
+/// Adds the function, which owns the handle, to a connection that is being opened.
 unsafe extern "C" fn give(
     db: *mut ffi::sqlite3,
     _: *mut *mut c_char,
@@ -152,8 +155,8 @@ unsafe extern "C" fn give(
         open: Mutex::new(NonNull::new(db).map(Open)),
         is_counted: AtomicBool::new(false),
     });
-    // SAFETY: SQLite hands in a connection. The function owns one count of the handle, which
-    // `forget` gives up; SQLite calls it also if this fails.
+    // SAFETY: SQLite passes a connection. The function owns one count of the handle, which `forget`
+    // releases; SQLite calls `forget` also if this fails.
     unsafe {
         ffi::sqlite3_create_function_v2(
             db,
@@ -167,7 +170,7 @@ unsafe extern "C" fn give(
             Some(forget),
         );
     }
-    // Without the function a connection is as good.
+    // Without the function the connection works as well.
     ffi::SQLITE_OK
 }
 
@@ -176,18 +179,19 @@ unsafe extern "C" fn lend(
     _: c_int,
     _: *mut *mut ffi::sqlite3_value,
 ) {
-    // SAFETY: the function was made with a handle of which it owns one count as long as it exists.
+    // SAFETY: the function was created with a handle, of which it owns one count as long as it
+    // exists.
     let handle = unsafe {
         let handle: *const Handle = ffi::sqlite3_user_data(context).cast_const().cast();
         Arc::increment_strong_count(handle);
         Arc::from_raw(handle)
     };
-    // Not while the thread ends, when nobody asks.
+    // Fails while the thread ends, when nobody reads it.
     let _ = LENT.try_with(|lent| lent.set(Some(handle)));
 }
 
 unsafe extern "C" fn forget(handle: *mut c_void) {
-    // SAFETY: this is the count that the function owned, given up once.
+    // SAFETY: this is the count that the function owned, released once.
     let handle = unsafe { Arc::from_raw(handle.cast_const().cast::<Handle>()) };
     let mut open = handle.open.lock().unwrap_or_else(PoisonError::into_inner);
     *open = None;

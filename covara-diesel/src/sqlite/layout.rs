@@ -1,4 +1,4 @@
-//! Reads and states the columns of the internal tables.
+//! Reads and defines the columns of the internal tables.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -22,7 +22,7 @@ pub(super) fn expected() -> [TableLayout; 4] {
     expected_tables!(Sqlite, super::schema)
 }
 
-/// A TEXT PRIMARY KEY may hold NULL in SQLite; no program puts one there.
+/// A TEXT PRIMARY KEY may hold NULL in SQLite, but no program stores one.
 const COLUMNS: &str = "
 SELECT iif(m.name LIKE '\\_\\_covara\\_search\\_%' ESCAPE '\\', m.name, lower(m.name)) AS table_name,
        c.name AS column_name, c.type AS kind,
@@ -119,7 +119,8 @@ where
     Ok(rows.into_iter().map(|row| row.index_name).collect())
 }
 
-/// What a declared type means: <https://sqlite.org/datatype3.html#determination_of_column_affinity>.
+/// Returns the affinity of a declared type:
+/// <https://sqlite.org/datatype3.html#determination_of_column_affinity>.
 pub(super) fn affinity(declared: &str) -> &'static str {
     let declared = declared.to_ascii_uppercase();
     let has = |part| declared.contains(part);

@@ -1,4 +1,4 @@
-//! Everything only SQLite.
+//! The backend for SQLite.
 
 mod checkin;
 mod connection;
@@ -25,7 +25,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 /// The migrations of the internal tables for SQLite.
 ///
-/// [`auto_migrate`](crate::auto_migrate) runs them. They are a
-/// [`MigrationSource`](diesel::migration::MigrationSource) as well, for an application
-/// that drives migrations itself.
+/// [`auto_migrate`](crate::auto_migrate) runs them. They are also a
+/// [`MigrationSource`](diesel::migration::MigrationSource), for an application that runs migrations
+/// itself.
 pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");

@@ -1,4 +1,4 @@
-//! Names of tables as Diesel quotes them for SQLite: `` `schema`.`table` ``.
+//! Names of tables, as Diesel quotes them for SQLite: `` `schema`.`table` ``.
 
 pub(super) fn quoted(schema: Option<&str>, table: &str) -> String {
     let quote = |part: &str| format!("`{}`", part.replace('`', "``"));
@@ -8,14 +8,14 @@ pub(super) fn quoted(schema: Option<&str>, table: &str) -> String {
     }
 }
 
-/// Schema and table of a quoted name, without quotes.
+/// Splits a quoted name into schema and table, without quotes.
 pub(super) fn parts(quoted: &str) -> (Option<String>, String) {
     let plain = |part: &str| {
         let part = part.strip_prefix('`').unwrap_or(part);
         part.strip_suffix('`').unwrap_or(part).replace("``", "`")
     };
-    // A backtick of the name itself is doubled, so a dot between two names has an even number of
-    // them before it.
+    // A backtick inside a name is doubled, so the number of backticks before a dot between two
+    // names is even.
     let mut inside = false;
     let dot = quoted.find(|c| {
         inside ^= c == '`';

@@ -23,28 +23,29 @@ use crate::pool::{PoolConfig, PoolDriver, PoolError, Prepared, recommended_pool_
 
 /// Opens or creates a SQLite database with the recommended settings.
 ///
-/// On Unix a new file, and with it its `-wal` and `-shm`, is readable and writable by its owner
-/// only; one that is there keeps its mode.
+/// On Unix a new file, and with it its `-wal` and `-shm`, is readable and writable only by its
+/// owner; an existing file keeps its mode.
 ///
-/// `path` is a path, a `file:` or `sqlite:` URL, or `:memory:`. A database in memory or in a
-/// temporary file (`:memory:`, `file:`, `mode=memory`, `vfs=memdb`, with a shared cache or not)
-/// makes a pool of one connection that lives as long as the pool: each would have a database of
-/// its own, or the last to be closed would take it along. A file is put into WAL mode once,
-/// before the pool opens; each connection gets, in this order, `busy_timeout` (5 s),
+/// `path` is a path, a `file:` or `sqlite:` URL, or `:memory:`. For a database in memory or in a
+/// temporary file (`:memory:`, `file:`, `mode=memory`, `vfs=memdb`, with a shared cache or not) the
+/// pool has one connection, which lives as long as the pool: otherwise each connection would have
+/// its own database, or the database would end with the last connection. A file is put into WAL
+/// mode once, before the pool opens. Each connection sets, in this order, `busy_timeout` (5 s),
 /// `foreign_keys = ON` and `synchronous = NORMAL`.
 ///
-/// A transaction that was begun by SQL, with `batch_execute("BEGIN")`, and is still open when its
-/// connection comes back is rolled back, with a warning of the crate `log`. For that the pool takes
-/// the place of a connection's instrumentation, from which Diesel's default instrumentation hears
-/// all events, and has SQLite give every connection that the process opens a function (by
-/// `sqlite3_auto_extension`) that lends its handle to this library. A connection with an
-/// instrumentation of one's own goes back as it is. The pool knows its connections by what they were
-/// lent as: `std::mem::swap` of two of them ends the transaction of the other one.
+/// If a connection is returned while a transaction begun by SQL, with `batch_execute("BEGIN")`, is
+/// still open, the pool rolls it back and logs a warning with the crate `log`. To do so, the pool
+/// installs its own instrumentation on each connection, which forwards all events to Diesel's
+/// default instrumentation. It also has SQLite add a function to every connection that the process
+/// opens (with `sqlite3_auto_extension`), which lends the connection's handle to this library. A
+/// connection on which the application has set its own instrumentation is returned unchanged. The
+/// pool identifies connections by the object that was lent: after a `std::mem::swap` of two of
+/// them, it ends the transaction of the other one.
 ///
 /// # Errors
 ///
-/// A missing directory, a file that is no database, that is read-only or locked, a full
-/// disk, another scheme: each is its own [`PoolError`].
+/// A missing directory, a file that is not a database, that is read-only or locked, a full disk, an
+/// unknown scheme: each has its own [`PoolError`].
 ///
 /// # Example
 ///
@@ -63,11 +64,11 @@ pub fn sqlite(
     sqlite_with(path, &recommended_pool_config(PoolDriver::Sqlite))
 }
 
-/// [`sqlite`] with settings of your own.
+/// Opens or creates a SQLite database like [`sqlite`], with the given settings.
 ///
 /// # Errors
 ///
-/// Those of [`sqlite`], and settings no pool can have.
+/// Those of [`sqlite`], and invalid settings.
 pub fn sqlite_with(
     path: impl AsRef<Path>,
     config: &PoolConfig,
@@ -84,11 +85,11 @@ pub(crate) fn prepare(
     let url = url_of(path)?;
     let mut config = config.clone();
     if is_private(&url) {
-        // A pool would try a URL that SQLite refuses until its time-out.
+        // A pool would retry a URL that SQLite refuses until its time-out.
         let path = file_path(&url);
         let mut conn = establish(&url, &path)?;
         set_up(&mut conn, &config).map_err(|error| explain(error, path))?;
-        // The database is gone with its connection, so the one must live as long as the pool.
+        // The database ends with its connection, so the connection must live as long as the pool.
         config.max_size = 1;
         config.min_idle = 1;
         config.idle_timeout = None;
@@ -130,8 +131,9 @@ fn establish(url: &str, path: &Path) -> Result<SqliteConnection, PoolError> {
     })
 }
 
-/// WAL is a property of the file: set once, alone, by one connection. Several connections
-/// that set it at once on a new file fail each other whatever their busy timeout.
+/// Sets WAL mode, which is a property of the file, once and by a single connection. If several
+/// connections set it at once on a new file, they make each other fail, whatever their busy
+/// timeout.
 fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
     let path = file_path(url);
     check_directory(&path)?;
@@ -145,7 +147,7 @@ fn prepare_file(url: &str, config: &PoolConfig) -> Result<(), PoolError> {
         .map_err(|error| explain(error, path))
 }
 
-/// An error where opening would make a file.
+/// Returns an error if opening would create a file.
 pub(crate) fn check_exists(given: &Path) -> Result<(), PoolError> {
     let url = url_of(given)?;
     let path = file_path(&url);
@@ -156,8 +158,8 @@ pub(crate) fn check_exists(given: &Path) -> Result<(), PoolError> {
     Err(PoolError::MissingFile { path })
 }
 
-/// Opens a database that is there for reading, set up as the pool's connections are. Neither
-/// the file nor its journal mode is made or changed.
+/// Opens an existing database for reading, set up like the pool's connections. Neither creates nor
+/// changes the file or its journal mode.
 pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), PoolError> {
     check_exists(given)?;
     let url = url_of(given)?;
@@ -171,7 +173,7 @@ pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), 
     let config = recommended_pool_config(PoolDriver::Sqlite);
     set_up_session(&mut conn, config.busy_timeout)
         .and_then(|()| conn.batch_execute("PRAGMA query_only = ON"))
-        // The first read of the file.
+        // This is the first read of the file.
         .and_then(|()| conn.batch_execute("PRAGMA schema_version"))
         .map_err(|error| explain(error, path.clone()))?;
     Ok((conn, path))
@@ -198,7 +200,7 @@ struct JournalMode {
 fn use_wal(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
     let begun = Instant::now();
     loop {
-        // Looking first spares the exclusive lock when the file is in WAL mode already.
+        // Reading the mode first saves the exclusive lock when the file is in WAL mode already.
         let mode = diesel::sql_query("PRAGMA journal_mode")
             .get_result::<JournalMode>(conn)
             .and_then(|row| match row.journal_mode.as_str() {
@@ -218,13 +220,13 @@ fn use_wal(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
     }
 }
 
-/// What every connection of a pool needs.
+/// Applies the settings of a pool's connections.
 fn set_up(conn: &mut SqliteConnection, config: &PoolConfig) -> QueryResult<()> {
     set_up_session(conn, config.busy_timeout)?;
     on_connect(conn, config)
 }
 
-/// In this order: what follows may already have to wait.
+/// Applies the settings in this order, because later statements may already have to wait.
 fn set_up_session(conn: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
     // SQLite takes a C int.
     let milliseconds = i32::try_from(busy_timeout.as_millis()).unwrap_or(i32::MAX);
@@ -242,7 +244,7 @@ fn on_connect(conn: &mut SqliteConnection, config: &PoolConfig) -> QueryResult<(
 
 struct Customizer(PoolConfig);
 
-/// Without the SQL, in which there may be secrets.
+/// Hides the SQL, which may contain secrets.
 impl fmt::Debug for Customizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Customizer").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Makes new database files readable by their owner only: they hold sessions and keys.
+//! Creates new database files that only their owner can read, because they hold sessions and keys.
 
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{is_readable_by_all, make};
@@ -12,19 +12,19 @@ mod unix {
     use std::path::Path;
     use std::sync::{Mutex, PoisonError};
 
-    /// Read and write for the owner. SQLite gives its `-wal` and `-shm` the mode of the file.
+    /// Read and write for the owner. SQLite gives `-wal` and `-shm` the mode of the database file.
     const MODE: u32 = 0o600;
     const ALL: u32 = 0o007;
 
-    /// Held until the file is closed again, as closing a file gives up the locks that this
-    /// process has on it, SQLite's own among them.
+    /// Held until the file is closed again, because closing a file releases all locks that this
+    /// process has on it, including SQLite's own.
     static MAKING: Mutex<()> = Mutex::new(());
 
-    /// Makes an empty file, which SQLite takes for a new database, if there is none. What
-    /// prevents that, SQLite reports when it tries.
+    /// Creates an empty file, which SQLite treats as a new database, unless a file exists. Errors
+    /// are ignored, because SQLite reports them when it opens the file.
     pub(crate) fn make(path: &Path) {
         let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-        // A link that leads nowhere yet.
+        // The target of a symbolic link, which may not exist yet.
         let target = match fs::read_link(path) {
             Ok(target) => path.parent().unwrap_or(Path::new("")).join(target),
             Err(_) => path.to_owned(),
@@ -36,7 +36,7 @@ mod unix {
             .open(target);
     }
 
-    /// Whether users who are neither the owner nor of the group have any right to the file.
+    /// Returns whether users other than the owner and the group have any permission on the file.
     pub(crate) fn is_readable_by_all(path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|file| file.permissions().mode() & ALL != 0)
     }
@@ -46,7 +46,7 @@ mod unix {
 mod elsewhere {
     use std::path::Path;
 
-    /// The directory's rights are the file's.
+    /// Does nothing: the file inherits the permissions of the directory.
     pub(crate) fn make(_: &Path) {}
 
     pub(crate) fn is_readable_by_all(_: &Path) -> bool {

@@ -1,3 +1,3 @@
-//! The internal tables as SQLite has them: times are Unix-epoch seconds.
+//! The internal tables on SQLite: times are Unix-epoch seconds.
 
 crate::internal_schema!(sqlite);

@@ -1,4 +1,4 @@
-//! How SQLite takes a seed's rows best.
+//! The fastest way to insert a seed's rows into SQLite.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
@@ -14,11 +14,11 @@ struct Clauses {
     possible: bool,
 }
 
-/// A statement that may have to undo itself journals every page it touches, which makes
-/// keys in random order twice as slow; `OR FAIL` spares that. It would also replace the
-/// conflict clauses of NOT NULL columns (`NOT NULL ON CONFLICT REPLACE`) and those inside
-/// triggers, so a table that has such clauses or triggers does without it, and so does one
-/// in another schema, which is described elsewhere.
+/// Returns the way to insert a seed's rows. A statement that may have to be undone journals every
+/// page it touches, which makes keys in random order twice as slow; `OR FAIL` avoids that. It would
+/// also replace the conflict clauses of NOT NULL columns (`NOT NULL ON CONFLICT REPLACE`) and those
+/// inside triggers, so it is not used for a table that has such clauses or triggers, nor for a
+/// table in another schema, which is described elsewhere.
 pub(super) fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
 where
     C: DatabaseConnection<Backend = Sqlite>,

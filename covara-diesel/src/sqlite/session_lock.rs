@@ -1,4 +1,4 @@
-//! A lock for what cannot be in a transaction: a file beside the database.
+//! A lock for operations that cannot run in a transaction: a file beside the database.
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::Text;
-// The standard library's own from Rust 1.89 on.
+// From Rust 1.89 on, the standard library has its own.
 use fs4::{FileExt, TryLockError};
 
 use super::private_file;
@@ -21,11 +21,12 @@ struct Database {
 const FILE: &str =
     "SELECT coalesce(file, '') AS file FROM pragma_database_list WHERE name = 'main'";
 
-/// The lock, if nobody else has it. The operating system gives it up when the process ends.
+/// Acquires the lock, unless another process holds it. The operating system releases it when the
+/// process ends.
 pub(super) fn try_lock(conn: &mut SqliteConnection) -> QueryResult<Option<SessionLock>> {
     let Database { file } = diesel::sql_query(FILE).get_result(conn)?;
     if file.is_empty() {
-        // In memory.
+        // The database is in memory.
         return Ok(Some(SessionLock::Nothing));
     }
     let path = PathBuf::from(format!("{file}-migration-lock"));
@@ -49,8 +50,8 @@ fn cannot_lock(error: std::io::Error) -> Error {
     )
 }
 
-/// Removes the file only where the migration is recorded: whoever has opened it meanwhile and
-/// locks it, though it has no name any more, finds the migration done.
+/// Removes the file only if the migration is recorded: another process may have opened the file
+/// meanwhile and lock it after its removal, but it then finds that the migration is done.
 pub(super) fn unlock(file: File, path: PathBuf, is_recorded: bool) {
     if is_recorded {
         let _ = std::fs::remove_file(path);

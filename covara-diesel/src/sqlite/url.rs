@@ -1,4 +1,4 @@
-//! What names a SQLite database: a path, a `file:` or `sqlite:` URL, `:memory:`.
+//! Names of SQLite databases: a path, a `file:` or `sqlite:` URL, `:memory:`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use crate::backend::dialect::Dialect;
 use crate::pool::PoolError;
 
-/// The path or `file:` URL for SQLite in what the user gave.
+/// Converts the user's input to the path or `file:` URL that SQLite opens.
 pub(super) fn database_url(given: &str) -> Result<String, PoolError> {
     let url = given
         .strip_prefix("sqlite://")
@@ -21,9 +21,9 @@ pub(super) fn database_url(given: &str) -> Result<String, PoolError> {
                 expected: "a path, file:, sqlite: or :memory:",
             })
         }
-        // Parameters and percent-encoded characters mean something in URLs only.
+        // Parameters and percent-encoded characters have a meaning only in URLs.
         _ if url.len() < given.len() && url.contains(['?', '%']) => {
-            // What follows would be no part of the path, nor of the parameters.
+            // A fragment would belong neither to the path nor to the parameters.
             Ok(format!("file:{}", url.replace('#', "%23")))
         }
         _ => Ok(url.to_owned()),
@@ -37,7 +37,7 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-/// Whether each connection would get a database of its own, or one that ends with the last
+/// Returns whether each connection would get a database of its own, or one that ends with the last
 /// connection: in memory, or in a temporary file (<https://sqlite.org/inmemorydb.html>).
 pub(super) fn is_private(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("file:") else {
@@ -50,8 +50,8 @@ pub(super) fn is_private(url: &str) -> bool {
         || last_parameter(rest, "vfs").is_some_and(|vfs| vfs == "memdb")
 }
 
-/// The path of what follows `file:`, as SQLite reads it: a host, which must be empty or
-/// `localhost`, is no part of it. Empty for a temporary file.
+/// Returns the path in the text after `file:`, as SQLite reads it, without the host, which must be
+/// empty or `localhost`. The path is empty for a temporary file.
 fn path_of(rest: &str) -> String {
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);
     decoded(rest.strip_prefix("//").map_or(rest, |absolute| {
@@ -59,7 +59,7 @@ fn path_of(rest: &str) -> String {
     }))
 }
 
-/// The value of a parameter of what follows `file:`; the last one counts.
+/// Returns the value of a parameter in the text after `file:`; the last one counts.
 fn last_parameter(rest: &str, name: &str) -> Option<String> {
     let rest = rest.split('#').next().unwrap_or(rest);
     let (_, query) = rest.split_once('?')?;
@@ -70,13 +70,13 @@ fn last_parameter(rest: &str, name: &str) -> Option<String> {
         .map(|(_, value)| decoded(value))
 }
 
-/// SQLite ignores what follows a zero byte.
+/// Decodes percent-encoded text. SQLite ignores all characters after a zero byte.
 fn decoded(text: &str) -> String {
     let text = percent_decode_str(text).decode_utf8_lossy();
     text.split('\0').next().unwrap_or_default().to_owned()
 }
 
-/// Whether SQLite itself would make a file that does not exist.
+/// Returns whether SQLite itself would create a file that does not exist.
 pub(super) fn may_create(url: &str) -> bool {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let is_other =
@@ -84,7 +84,7 @@ pub(super) fn may_create(url: &str) -> bool {
     !url.starts_with("file:") || !query.split(['&', '#']).any(is_other)
 }
 
-/// The path part, for error texts and for looking at the file system.
+/// Returns the path, for error texts and for access to the file system.
 pub(super) fn file_path(url: &str) -> PathBuf {
     let Some(rest) = url.strip_prefix("file:") else {
         return PathBuf::from(url);
@@ -98,12 +98,12 @@ pub(super) fn file_path(url: &str) -> PathBuf {
     PathBuf::from(&*percent_decode_str(path).decode_utf8_lossy())
 }
 
-/// The URL with which SQLite does not make a file, even one that has just gone.
+/// Returns the URL with which SQLite does not create a file, even one that has just been removed.
 ///
 /// `mode=ro` would do, but it leaves the WAL's files behind.
 pub(super) fn without_creating(url: &str) -> String {
     let Some(rest) = url.strip_prefix("file:") else {
-        // What means something in a URL: <https://sqlite.org/uri.html>.
+        // These characters have a meaning in a URL: <https://sqlite.org/uri.html>.
         let path = url
             .replace('%', "%25")
             .replace('?', "%3f")

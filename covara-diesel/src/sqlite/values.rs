@@ -16,7 +16,7 @@ impl ToSql<Text, Sqlite> for JsonText<&str> {
     }
 }
 
-/// Times are whole seconds since 1970, JSON is text.
+/// Stores times as whole seconds since 1970, and JSON as text.
 impl Values for Sqlite {
     type Time = i64;
 
@@ -24,7 +24,7 @@ impl Values for Sqlite {
     const ROW: &'static str = "rowid";
     const ROW_WITHOUT_ID: &'static str = "rowid";
     const BATCH: (&'static str, &'static str) = ("IN (", ")");
-    /// One writer at a time is all that SQLite has.
+    /// SQLite allows only one writer at a time.
     const FOR_UPDATE: &'static str = "";
     const LOCK: Option<(&'static str, &'static str)> = None;
     const PLUS_TICKS: (&'static str, &'static str) = (" + ", "");
@@ -69,7 +69,7 @@ impl Values for Sqlite {
     }
 
     fn read_text<R>(mut value: SqliteValue<'_, '_, '_>, read: impl FnOnce(&str) -> R) -> Option<R> {
-        // Any column may hold a value of any type; reading it as another would convert it.
+        // Any column may hold a value of any type, and reading it as another type would convert it.
         (value.value_type() == Some(SqliteType::Text)).then(|| read(value.read_text()))
     }
 
@@ -87,10 +87,11 @@ impl Values for Sqlite {
     }
 }
 
-/// Rounds down, as times are when they are stored; `None` beyond any time that chrono has.
+/// Rounds down, as times are rounded when they are stored. Returns `None` for a number that is not
+/// a time in chrono's range.
 fn whole_seconds(seconds: f64) -> Option<i64> {
     let seconds = seconds.floor();
-    // All whole numbers of this size are exact in an f64, and chrono ends long before.
+    // All whole numbers up to this size are exact in an f64, and chrono's range is far smaller.
     const LARGEST: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
     (seconds.abs() <= LARGEST).then_some(seconds as i64)

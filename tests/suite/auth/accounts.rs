@@ -189,7 +189,7 @@ fn a_bad_time_spoils_its_row_only() {
     let listed = store.list_for_user(&mut conn, "ada").unwrap();
     assert_eq!(
         listed[0].as_ref().unwrap_err().reason(),
-        "expires_at is no time in range"
+        "expires_at is not a time in range"
     );
     assert!(listed[1].is_ok());
 }

@@ -124,8 +124,8 @@ fn documents_that_cannot_be_indexed_are_told_with_the_reason() {
     );
     let conn = &mut conn;
     for (document, reason) in [
-        (json!([]), "it is no JSON object"),
-        (json!("text"), "it is no JSON object"),
+        (json!([]), "it is not a JSON object"),
+        (json!("text"), "it is not a JSON object"),
         (json!({"title": {"en": "x"}}), "its title is no text"),
         (json!({"title": [["x"]]}), "its title is no text"),
         (json!({"author": ["a", "b"]}), "its author is no keyword"),
@@ -154,7 +154,7 @@ fn documents_that_cannot_be_indexed_are_told_with_the_reason() {
     let odd = std::collections::HashMap::from([((1, 2), 3)]);
     let error = Fts.index(conn, "docs", "1", &odd).unwrap_err();
     assert!(
-        error.to_string().contains("it has no form in JSON"),
+        error.to_string().contains("it cannot be written as JSON"),
         "{error}"
     );
     for id in ["", "\0", "a\0b", &"x".repeat(1_001)] {

@@ -66,7 +66,7 @@ fn fields_that_are_not_there_or_not_searched_are_errors() {
     );
     assert_eq!(
         error(words().filter(Filter::is("year", "1"))),
-        "Text(\"1\") is no integer to compare the field year with"
+        "the field year is integer and cannot be compared with Text(\"1\")"
     );
     assert_eq!(
         error(words().field_weight("nothing", 1.0)),
@@ -74,7 +74,7 @@ fn fields_that_are_not_there_or_not_searched_are_errors() {
     );
     assert_eq!(
         error(words().field_weight("title", -1.0)),
-        "the weight of title must be a number from 0 on"
+        "the weight of title must be a number of at least 0"
     );
     let error = Fts.search(conn, "docs", &words().cursor("x")).unwrap_err();
     assert!(matches!(error, SearchError::Cursor));

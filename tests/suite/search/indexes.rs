@@ -72,7 +72,7 @@ fn names_outside_letters_digits_and_underscore_are_errors() {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the weight of a must be a number from 0 on"
+            "the weight of a must be a number of at least 0"
         );
     }
     for definition in [

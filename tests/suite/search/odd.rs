@@ -149,7 +149,7 @@ fn halves_of_surrogate_pairs_become_replacement_characters() {
         "\\",
     ] {
         let error = Fts.index_json(conn, "docs", "1", json).unwrap_err();
-        assert!(error.to_string().contains("it is no JSON"), "{error}");
+        assert!(error.to_string().contains("it is not JSON"), "{error}");
     }
 }
 

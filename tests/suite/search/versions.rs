@@ -195,10 +195,10 @@ fn a_document_that_cannot_be_read_stops_no_other() {
         [
             (
                 "00003",
-                cannot("00003", "what is stored of it is no JSON").as_str()
+                cannot("00003", "its stored text is not JSON").as_str()
             ),
             ("00010", cannot("00010", "its body is no text").as_str()),
-            ("02400", cannot("02400", "it is no JSON object").as_str()),
+            ("02400", cannot("02400", "it is not a JSON object").as_str()),
         ]
     );
     assert_eq!(total(conn, "runs"), DOCUMENTS - 3);

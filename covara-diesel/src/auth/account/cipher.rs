@@ -1,10 +1,10 @@
 use std::error::Error;
 
-/// Encrypts providers' tokens before they are stored.
+/// Encryption of providers' tokens before they are stored.
 ///
-/// Bring the cipher you trust, such as AES-GCM or XChaCha20-Poly1305 with a random nonce per
-/// token, and give `context` to it as associated data: then a token that somebody copies to
-/// another row or column does not decrypt there.
+/// Use a cipher you trust, such as AES-GCM or XChaCha20-Poly1305 with a random nonce per token, and
+/// pass `context` to it as associated data: a token that somebody copies to another row or column
+/// then fails to decrypt.
 ///
 /// ```
 /// use covara_diesel::auth::{AccountStore, TokenCipher};
@@ -37,29 +37,30 @@ use std::error::Error;
 /// let accounts = AccountStore::new().cipher(Rot13);
 /// ```
 pub trait TokenCipher {
-    /// Why it fails. It must not hold what was to be encrypted: it is printed.
+    /// The error of a failed encryption or decryption. It is printed, so it must not contain the
+    /// plain text.
     type Error: Error + Send + Sync + 'static;
 
-    /// What is stored in the place of `token`. PostgreSQL stores no NUL.
+    /// Returns the text to store in place of `token`. PostgreSQL cannot store NUL.
     ///
-    /// `context` is the name of the column, the provider, and the account's name there, each
-    /// followed by a zero byte.
+    /// `context` consists of the name of the column, the provider, and the account's id at the
+    /// provider, each followed by a zero byte.
     ///
     /// # Errors
     ///
-    /// Whatever the cipher's are; nothing is stored then.
+    /// Any error of the cipher; nothing is stored then.
     fn encrypt(&self, token: &str, context: &[u8]) -> Result<String, Self::Error>;
 
-    /// The token that `stored` stands for.
+    /// Returns the token that was encrypted as `stored`.
     ///
     /// # Errors
     ///
-    /// It is not one of this cipher's, or was tampered with. The account then reads as a
-    /// [`RowError`](crate::auth::RowError).
+    /// `stored` was not written by this cipher, or was tampered with. The account is then returned
+    /// as a [`RowError`](crate::auth::RowError).
     fn decrypt(&self, stored: &str, context: &[u8]) -> Result<String, Self::Error>;
 }
 
-/// No cipher: tokens are stored as they are, as Covara does.
+/// No encryption: tokens are stored in plain text, as Covara does.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoCipher;
 

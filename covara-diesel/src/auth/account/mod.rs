@@ -14,32 +14,32 @@ pub use cipher::{NoCipher, TokenCipher};
 /// An account at an identity provider, linked to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The user it is linked to.
+    /// The user that the account is linked to.
     pub user_id: String,
-    /// Kind of account, such as `oauth` or `email`: the column `type`.
+    /// The kind of account, such as `oauth` or `email`: the column `type`.
     pub kind: String,
-    /// Name of the identity provider.
+    /// The name of the identity provider.
     pub provider: String,
-    /// The provider's own name for the account.
+    /// The provider's own id of the account.
     pub provider_account_id: String,
-    /// OAuth refresh token.
+    /// The OAuth refresh token.
     pub refresh_token: Option<ProviderToken>,
-    /// OAuth access token.
+    /// The OAuth access token.
     pub access_token: Option<ProviderToken>,
-    /// When the access token ends. Whole seconds on SQLite, microseconds on PostgreSQL.
+    /// The expiry of the access token. Whole seconds on SQLite, microseconds on PostgreSQL.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Kind of token, such as `bearer`.
+    /// The kind of token, such as `bearer`.
     pub token_type: Option<String>,
-    /// Granted scopes, as the provider writes them.
+    /// The granted scopes, as the provider writes them.
     pub scope: Option<String>,
-    /// OpenID Connect ID token.
+    /// The OpenID Connect ID token.
     pub id_token: Option<ProviderToken>,
     /// The provider's session state.
     pub session_state: Option<String>,
 }
 
 impl Account {
-    /// An account without tokens.
+    /// Creates an account without tokens.
     #[must_use]
     pub fn new(
         user_id: impl Into<String>,
@@ -97,7 +97,7 @@ pub struct AccountStore<K = NoCipher> {
     cipher: K,
 }
 
-/// Shows nothing of the cipher, which holds a key.
+/// Hides the cipher, which holds a key.
 impl<K> fmt::Debug for AccountStore<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccountStore").finish_non_exhaustive()
@@ -105,14 +105,14 @@ impl<K> fmt::Debug for AccountStore<K> {
 }
 
 impl AccountStore {
-    /// A store that keeps tokens as they are.
+    /// Creates a store that keeps tokens in plain text.
     #[must_use]
     pub const fn new() -> Self {
         Self { cipher: NoCipher }
     }
 
     /// Encrypts refresh, access and ID tokens with `cipher`. Covara (TypeScript) cannot read
-    /// them then.
+    /// encrypted tokens.
     #[must_use]
     pub fn cipher<K: TokenCipher>(self, cipher: K) -> AccountStore<K> {
         AccountStore { cipher }

@@ -1,4 +1,4 @@
-//! The statements on accounts, and how their rows are read.
+//! The SQL statements on accounts and the decoding of their rows.
 
 use diesel::row::Row;
 
@@ -11,8 +11,8 @@ use crate::backend::engine::Engine;
 const TABLE: &str = "auth_accounts";
 
 statements! {
-    /// Another user's account stays as it is. Providers often send a refresh token at the
-    /// first consent only, so none is no news of it.
+    /// Another user's account stays unchanged. Providers often send a refresh token only at the
+    /// first consent, so a missing one does not replace the stored one.
     Link = [
         "INSERT INTO auth_accounts (\"userId\", \"type\", provider, \"providerAccountId\", \
          refresh_token, access_token, expires_at, token_type, scope, id_token, session_state) \
@@ -45,7 +45,7 @@ statements! {
     DeleteForUser = ["DELETE FROM auth_accounts WHERE \"userId\" = "] [""];
 }
 
-/// What a cipher binds a token to.
+/// Returns the context that a cipher binds a token to.
 pub(super) fn context(column: &str, provider: &str, provider_account_id: &str) -> Vec<u8> {
     let mut context = Vec::new();
     for part in [column, provider, provider_account_id] {
@@ -83,7 +83,7 @@ impl<K: TokenCipher, DB: Engine> Reader<DB> for AccountReader<'_, K> {
                 provider_account_id: name.clone(),
                 refresh_token: token(4, "refresh_token")?,
                 access_token: token(5, "access_token")?,
-                expires_at: nullable_time(row, 6, "expires_at is no time in range")?,
+                expires_at: nullable_time(row, 6, "expires_at is not a time in range")?,
                 token_type: nullable_text(row, 7, "token_type is not text", str::to_owned)?,
                 scope: nullable_text(row, 8, "scope is not text", str::to_owned)?,
                 id_token: token(9, "id_token")?,

@@ -1,4 +1,4 @@
-//! What can be done with linked accounts.
+//! The operations on linked accounts.
 
 use covara_derive::any_database;
 use zeroize::Zeroizing;
@@ -12,14 +12,14 @@ use crate::backend::connection::DatabaseConnection;
 
 #[any_database]
 impl<K: TokenCipher> AccountStore<K> {
-    /// Links an account to its user, or writes what has changed about one that is linked to
-    /// this user already: everything given, but a refresh token only if there is one, as
-    /// providers often send it at the first consent only.
+    /// Links an account to its user, or updates an account already linked to this user. An update
+    /// writes all fields, except that a missing refresh token keeps the stored one, as providers
+    /// often send it only at the first consent.
     ///
     /// # Errors
     ///
-    /// [`AuthError::LinkedToAnotherUser`]; then nothing has changed. The database's and the
-    /// cipher's, a text with NUL on PostgreSQL, an end beyond what the database can hold.
+    /// [`AuthError::LinkedToAnotherUser`]; nothing has changed then. Errors of the database and of
+    /// the cipher, a text with NUL on PostgreSQL, an expiry outside the database's range.
     pub fn link<C>(&self, conn: &mut C, account: &Account) -> Result<(), AuthError>
     where
         C: DatabaseConnection,
@@ -82,11 +82,11 @@ impl<K: TokenCipher> AccountStore<K> {
         }
     }
 
-    /// The account with this name at this provider.
+    /// Returns the account with this id at this provider.
     ///
     /// # Errors
     ///
-    /// The database's, and a row that cannot be read.
+    /// Errors of the database, and a row that cannot be read.
     pub fn find<C>(
         &self,
         conn: &mut C,
@@ -102,13 +102,14 @@ impl<K: TokenCipher> AccountStore<K> {
         Ok(found.map_err(AuthError::of::<C::Backend>)?.transpose()?)
     }
 
-    /// A user's accounts, by provider and name.
+    /// Lists a user's accounts, ordered by provider and account id.
     ///
-    /// A row that cannot be read is an error in its place and spoils no other.
+    /// A row that cannot be read is returned as an error in its place and does not affect the
+    /// others.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn list_for_user<C>(
         &self,
         conn: &mut C,
@@ -125,13 +126,13 @@ impl<K: TokenCipher> AccountStore<K> {
 
 #[any_database]
 impl<K> AccountStore<K> {
-    /// Removes the link to an account and says whether it was there.
+    /// Removes the link to an account and returns whether it existed.
     ///
-    /// Check first whose it is, when the name comes from a form.
+    /// If the name comes from a form, first check whose account it is.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn unlink<C>(
         &self,
         conn: &mut C,
@@ -150,7 +151,7 @@ impl<K> AccountStore<K> {
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn delete_for_user<C>(
         &self,
         conn: &mut C,

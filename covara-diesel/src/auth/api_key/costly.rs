@@ -1,4 +1,4 @@
-//! Hashes that cost time and memory to compare with, as those that Covara (TypeScript) makes.
+//! Hashes that cost much time and memory to check, such as those made by Covara (TypeScript).
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,42 +9,42 @@ use sha2::{Digest, Sha256};
 use super::hash::Scrypt;
 use crate::auth::error::AuthError;
 
-/// The most work that a hash may cost, in bytes as [`Parameters::work`] counts them: what the
-/// strongest parameters that OWASP recommends cost (N=2^17, r=8, p=1),
+/// The most work that checking a hash may cost, in bytes as [`Parameters::work`] counts them. This
+/// is the cost of the strongest parameters that OWASP recommends (N=2^17, r=8, p=1),
 /// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#scrypt>.
 /// Covara's hashes cost 16 MiB.
 ///
 /// [`Parameters::work`]: super::hash::Parameters::work
 pub(super) const LIMIT: u64 = 128 << 20;
 
-/// Up to here a hash is cheap: some 50 µs.
+/// The work up to which a hash is cheap: about 50 µs.
 const CHEAP: u64 = 16 << 10;
 
-/// How much work is done at once in this process, which bounds the memory for it.
+/// The most work done at once in this process, which bounds the memory for it.
 const WORK_AT_ONCE: u64 = LIMIT;
 
-/// How many hashes are computed at once in this process.
+/// The most hashes computed at once in this process.
 const HASHES_AT_ONCE: u32 = 4;
 
-/// How long a check waits for its turn: as long as for a lock of SQLite's.
+/// The longest time a check waits for its turn, the same as the wait for a lock of SQLite's.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many keys are remembered, 32 bytes each.
+/// The most keys remembered, at 32 bytes each.
 const REMEMBERED: usize = 4096;
 
-/// Whether comparing with the hash takes a turn.
+/// Returns whether a check of the hash has to wait for its turn.
 pub(super) fn is_costly(hash: &Scrypt) -> bool {
     hash.parameters.work().is_none_or(|work| work > CHEAP)
 }
 
-/// Pairs of hash and key that belong together, as their SHA-256.
+/// Matching pairs of hash and key, as their SHA-256.
 static KNOWN: Mutex<BTreeSet<[u8; 32]>> = Mutex::new(BTreeSet::new());
 
-/// Compares a key with a hash: at once when this process has done so before, else when it is
-/// its turn.
+/// Returns whether a key matches a hash: at once if this process has matched them before, otherwise
+/// when its turn comes.
 ///
-/// `text` is the hash as it is stored. Another hash in its place, or none, and what was
-/// remembered of the key is of no use.
+/// `text` is the hash as it is stored. When the stored hash is replaced or removed, the remembered
+/// pair no longer applies.
 pub(super) fn matches(text: &str, hash: &Scrypt, key: &str) -> Result<bool, AuthError> {
     let pair: [u8; 32] = Sha256::new()
         .chain_update(text)
@@ -61,7 +61,7 @@ pub(super) fn matches(text: &str, hash: &Scrypt, key: &str) -> Result<bool, Auth
     if matches {
         let mut known = locked(&KNOWN);
         if known.len() >= REMEMBERED {
-            // Any of them: digests are in no order that means anything.
+            // Digests are in random order, so this evicts an arbitrary pair.
             known.pop_first();
         }
         known.insert(pair);
@@ -69,7 +69,7 @@ pub(super) fn matches(text: &str, hash: &Scrypt, key: &str) -> Result<bool, Auth
     Ok(matches)
 }
 
-/// What is being computed.
+/// The hashes being computed and the work they cost.
 struct Running {
     hashes: u32,
     work: u64,
@@ -78,7 +78,7 @@ struct Running {
 static RUNNING: Mutex<Running> = Mutex::new(Running { hashes: 0, work: 0 });
 static ENDED: Condvar = Condvar::new();
 
-/// The right to compute a hash that costs so much work, until dropped.
+/// A permit to compute a hash that costs this much work, held until dropped.
 struct Turn(u64);
 
 impl Turn {

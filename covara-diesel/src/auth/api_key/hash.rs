@@ -1,4 +1,4 @@
-//! Hashes of keys as they are stored, and how a key is compared with one.
+//! Stored hashes of keys, and the comparison of a key with one.
 
 use data_encoding::BASE64;
 use scrypt::Params;
@@ -7,14 +7,14 @@ use super::costly;
 use crate::auth::error::AuthError;
 use crate::auth::secret::{random, same, sha256_hex};
 
-/// What this library stored before it shared keys with Covara (TypeScript).
+/// The prefix of hashes that this library stored before it shared keys with Covara (TypeScript).
 const SHA256: &str = "sha256$";
 
 const SCRYPT: &str = "scrypt$";
 
-/// The parameters of new hashes, as they are written and as numbers. A key has 192 random
-/// bits, so there is nothing to guess and no need of a slow hash; with N below 4 Covara
-/// (TypeScript) finds the memory it allows itself exceeded.
+/// The parameters of new hashes, as text and as numbers. A key has 192 random bits, so it cannot be
+/// guessed and needs no slow hash. With N below 4, Covara (TypeScript) exceeds its own memory
+/// limit.
 const OWN: (&str, Parameters) = ("N=4,r=1,p=1", Parameters { n: 4, r: 1, p: 1 });
 
 /// Covara's salts are 16 bytes long.
@@ -23,31 +23,32 @@ const SALT_BYTES: usize = 16;
 /// Covara's hashes are 64 bytes long.
 const HASH_BYTES: usize = 64;
 
-/// A stored salt that is longer is nobody's: hashing it would cost as much as somebody likes.
+/// The longest accepted salt. Hashing a longer one could cost arbitrarily much.
 const SALT_LIMIT: usize = 1024;
 
-/// Stands before the hash of a revoked key. No program takes what follows for a hash, and this
-/// library still knows the key when it sees it.
+/// The prefix of a revoked key's hash. No program takes the marked text for a hash, and this
+/// library can still match the key.
 pub(super) const REVOKED: &str = "revoked$";
 
-/// Hashes a whole key with a salt of its own.
+/// Hashes a whole key with a random salt.
 pub(super) fn of(key: &str) -> Result<String, AuthError> {
     let salt = random::<SALT_BYTES>()?;
     let (name, parameters) = OWN;
-    // These parameters are valid; and zeros would be the hash of no key.
+    // Deriving cannot fail, as these parameters are valid. No key has the fallback of zeros as its
+    // hash.
     let hash = parameters.derive(key, &*salt).unwrap_or([0; HASH_BYTES]);
     let (salt, hash) = (BASE64.encode(&*salt), BASE64.encode(&hash));
     Ok(format!("{SCRYPT}{name}${salt}${hash}"))
 }
 
-/// Costs as much as comparing a key with a hash made here.
+/// Spends as much time as comparing a key with a hash made by this library.
 pub(super) fn pretend(key: &str) {
     std::hint::black_box(OWN.1.derive(key, &[0; SALT_BYTES]));
 }
 
 /// A hash as it is stored.
 pub(super) struct Stored<'a> {
-    /// Whether the key was revoked, whatever the row's columns say.
+    /// Whether the key was revoked, regardless of the row's columns.
     pub(super) revoked: bool,
     pub(super) hash: Hash<'a>,
 }
@@ -55,7 +56,7 @@ pub(super) struct Stored<'a> {
 pub(super) enum Hash<'a> {
     Sha256(&'a str),
     Scrypt(Scrypt),
-    /// No hash that this library computes.
+    /// Not a hash that this library can compute.
     Unknown,
 }
 
@@ -111,7 +112,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// Reads what can be computed within [`costly::LIMIT`].
+    /// Parses parameters whose hash can be computed within [`costly::LIMIT`].
     fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split(',');
         let parameters = Self {
@@ -126,8 +127,8 @@ impl Parameters {
         computable.then_some(parameters)
     }
 
-    /// How many bytes are filled and read again; `None` beyond 64 bits. The memory for it is
-    /// at most one and a half times as much, as N is 2 at least.
+    /// Returns the number of bytes filled and read again, or `None` beyond 64 bits. The memory
+    /// needed is at most one and a half times as much, as N is at least 2.
     pub(super) fn work(&self) -> Option<u64> {
         let bytes = self.n.checked_mul(u64::from(self.r))?.checked_mul(128)?;
         bytes.checked_mul(u64::from(self.p))
@@ -142,7 +143,7 @@ impl Parameters {
     }
 }
 
-/// Whether `hash`, of an earlier version of this library, is that of the key.
+/// Returns whether `hash`, made by an earlier version of this library, is that of the key.
 pub(super) fn sha256_matches(hash: &str, key: &str) -> bool {
     same(hash.as_bytes(), sha256_hex(key).as_bytes())
 }

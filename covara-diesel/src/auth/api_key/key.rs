@@ -1,4 +1,4 @@
-//! What a key is made of.
+//! The parts of a key.
 
 use super::hash;
 use crate::auth::error::AuthError;
@@ -10,22 +10,22 @@ const ID_BYTES: usize = 8;
 /// Covara's format: 32 characters of secret, 192 bits.
 const SECRET_BYTES: usize = 24;
 
-/// Finds the id in a key, `[prefix_]<id>.<secret>`; `None` when the text is no key.
+/// Returns the id in a key, `[prefix_]<id>.<secret>`, or `None` when the text is not a key.
 ///
-/// Reads from the end, as a prefix may hold dots and underscores while neither id nor secret
-/// does.
+/// It reads from the end, because a prefix may contain dots and underscores while the id and the
+/// secret contain neither.
 pub(super) fn id_of(key: &str) -> Option<&str> {
     let (head, secret) = key.rsplit_once('.')?;
     let id = head.rsplit_once('_').map_or(head, |(_, id)| id);
-    // To scrypt, which pads keys with zeros, a NUL at the end would make no difference.
+    // Scrypt pads keys with zeros, so a NUL at the end would not change the hash.
     let is_key = !id.is_empty() && !secret.is_empty() && !secret.ends_with('\0');
     is_key.then_some(id)
 }
 
-/// A key just made.
+/// A newly generated key.
 pub(super) struct Made {
     pub(super) id: String,
-    /// All before the secret: what is stored as `keyPrefix`.
+    /// All characters before the secret: the value stored as `keyPrefix`.
     pub(super) head: String,
     pub(super) key: ApiKeySecret,
     pub(super) hash: String,

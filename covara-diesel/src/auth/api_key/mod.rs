@@ -21,43 +21,43 @@ const USE_WINDOW: Duration = Duration::from_secs(60);
 /// An API key as the database holds it, without its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Public id, part of the key.
+    /// The public id, which is part of the key.
     pub id: String,
-    /// The user it belongs to.
+    /// The user that the key belongs to.
     pub user_id: String,
-    /// Name for people.
+    /// The name shown to people.
     pub name: String,
     /// The part of the key that may be shown: prefix and id.
     pub key_prefix: String,
-    /// What it may be used for. `None` and an empty list both grant nothing by themselves.
+    /// The granted scopes. `None` and an empty list both grant nothing by themselves.
     pub scopes: Option<Vec<String>>,
-    /// When it was made. Whole seconds on SQLite, microseconds on PostgreSQL, as all times.
+    /// The time of creation. Whole seconds on SQLite, microseconds on PostgreSQL, like all times.
     pub created_at: DateTime<Utc>,
-    /// When it ends, if ever.
+    /// The expiry, if any.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was last used, to a minute.
+    /// The time of last use, accurate to a minute by default.
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
+    /// The time of revocation.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
 impl ApiKey {
-    /// Whether exactly this scope is among the key's. No scope stands for others.
+    /// Returns whether the key has exactly this scope. No scope implies another.
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.iter().flatten().any(|own| own == scope)
     }
 }
 
-/// API keys in the table `auth_api_keys`, which holds hashes of them only.
+/// API keys in the table `auth_api_keys`, which stores only their hashes.
 ///
-/// A key is `[prefix_]<16 hexadecimal digits>.<32 characters of base64url>`; all of it
-/// counts. Checking one is a query by primary key, and a write at most once a minute.
+/// A key is `[prefix_]<16 hexadecimal digits>.<32 characters of base64url>`, and the hash covers
+/// the whole key. Checking a key costs a query by primary key, and a write at most once a minute.
 ///
-/// Hashes have the form of Covara (TypeScript), so that both check each other's keys; see
-/// [`sharing`](super::sharing). As a key has 192 random bits, new hashes are as cheap as scrypt
-/// can be: `scrypt$N=4,r=1,p=1$<salt>$<hash>`. Hashes are never replaced, neither Covara's nor
-/// those that earlier versions of this library made (`sha256$…`).
+/// Hashes have the form of Covara (TypeScript), so each side can check the other's keys; see
+/// [`sharing`](super::sharing). As a key has 192 random bits, new hashes are as cheap as scrypt can
+/// be: `scrypt$N=4,r=1,p=1$<salt>$<hash>`. Hashes are never replaced, neither Covara's nor those
+/// made by earlier versions of this library (`sha256$…`).
 ///
 /// ```
 /// use covara_diesel::auth::{ApiKeyStore, NewApiKey, Rejected};
@@ -87,8 +87,8 @@ pub struct ApiKeyStore {
 }
 
 impl ApiKeyStore {
-    /// Creates a store that notes the use of a key at most once a minute and takes keys that Covara
-    /// (TypeScript) made.
+    /// Creates a store that records the use of a key at most once a minute and accepts keys made by
+    /// Covara (TypeScript).
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -98,33 +98,32 @@ impl ApiKeyStore {
         }
     }
 
-    /// Sets how much time passes at least between two notes of a key's use. Default: one
-    /// minute. With [`Duration::MAX`] no use is noted, which spares the attempt on a replica.
+    /// Sets the least time between two recorded uses of a key. Default: one minute. With
+    /// [`Duration::MAX`] no use is recorded, which saves the attempt to write on a replica.
     #[must_use]
     pub const fn use_window(mut self, window: Duration) -> Self {
         self.use_window = window;
         self
     }
 
-    /// Sets whether keys are valid whose scrypt hash is costly to check, as that of keys that
-    /// Covara (TypeScript) made. Default: they are.
+    /// Sets whether keys are valid whose scrypt hash is costly to check, such as those made by
+    /// Covara (TypeScript). Default: they are.
     ///
-    /// Of those, each process computes the hash at the first check of a key, in some 30 ms and
-    /// 16 MiB, and remembers the last 4,096 keys that were right, as SHA-256. A wrong secret for
-    /// such a key costs as much each time and takes that long to be refused, which tells that
-    /// the id exists; ids are no secrets. At most four such hashes are computed at once in a
-    /// process, in at most 128 MiB; a check that does not get its turn within five seconds fails
-    /// with [`AuthError::Busy`](super::AuthError::Busy). A hash that alone would cost more than
-    /// 128 MiB (128·N·r·p bytes) matches no key.
+    /// For such a key, each process computes the hash at the first check, in about 30 ms and 16
+    /// MiB, and remembers the SHA-256 of the last 4,096 keys that matched. A wrong secret costs as
+    /// much on every attempt. The delay reveals that the id exists, but ids are not secret. A
+    /// process computes at most four such hashes at once, in at most 128 MiB. A check that does not
+    /// get its turn within five seconds fails with [`AuthError::Busy`](super::AuthError::Busy). A
+    /// hash that alone would cost more than 128 MiB (128·N·r·p bytes) matches no key.
     ///
-    /// Refusing an unknown id or a malformed key costs nothing of that.
+    /// Refusing an unknown id or a malformed key incurs none of these costs.
     #[must_use]
     pub const fn scrypt(mut self, accept: bool) -> Self {
         self.scrypt = accept;
         self
     }
 
-    /// Takes the time from `now` instead of the system's clock, for tests.
+    /// Reads the time from `now` instead of the system's clock, for tests.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);

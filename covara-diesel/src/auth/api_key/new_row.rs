@@ -1,4 +1,4 @@
-//! Rows of keys that are made.
+//! Rows of new keys.
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +13,7 @@ use crate::backend::engine::Engine;
 
 /// A row to be written.
 pub(super) struct NewRow<DB: Engine> {
-    /// As it will be read back.
+    /// The key as it will be read back.
     pub(super) key: ApiKey,
     hash: String,
     scopes: Option<String>,
@@ -60,7 +60,7 @@ impl<DB: Engine> NewRow<DB> {
     }
 }
 
-/// What replaces `old`; `None` if it would have ended already.
+/// Returns the row that replaces `old`, or `None` if the new key would have expired already.
 pub(super) fn successor<DB: Engine>(
     old: ApiKey,
     changes: ApiKeyChanges,
@@ -73,7 +73,8 @@ pub(super) fn successor<DB: Engine>(
     if has_ended(end, now) {
         return Ok(None);
     }
-    // What another program made may not end in its id; then all of it is kept.
+    // The `keyPrefix` of a key that another program made may not end in its id. It is then kept
+    // whole.
     let prefix = match old.key_prefix.strip_suffix(&old.id) {
         Some(prefix) => prefix.strip_suffix('_').unwrap_or(prefix),
         None => &old.key_prefix,

@@ -1,4 +1,4 @@
-//! What a key is to be like.
+//! The options of a key to be created or rotated.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::auth::clock;
 use crate::auth::error::AuthError;
 
-/// When something ends.
+/// The expiry of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Never,
@@ -25,24 +25,24 @@ impl End {
     }
 }
 
-/// What can be said of a key to be made and of one to be rotated alike.
+/// Defines the options that new and rotated keys have in common.
 macro_rules! scopes_and_end {
     () => {
-        /// What it may be used for.
+        /// Sets the granted scopes.
         #[must_use]
         pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
             self.scopes = Some(scopes.into_iter().map(Into::into).collect());
             self
         }
 
-        /// When it ends.
+        /// Sets the expiry.
         #[must_use]
         pub fn expires_at(mut self, time: DateTime<Utc>) -> Self {
             self.end = Some(End::At(time));
             self
         }
 
-        /// How long it lives, from now on.
+        /// Sets the lifetime, counted from the call of the store.
         #[must_use]
         pub fn lifetime(mut self, lifetime: Duration) -> Self {
             self.end = Some(End::After(lifetime));
@@ -51,7 +51,7 @@ macro_rules! scopes_and_end {
     };
 }
 
-/// An API key to be made.
+/// The options of a new API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewApiKey {
     pub(super) user_id: String,
@@ -62,7 +62,8 @@ pub struct NewApiKey {
 }
 
 impl NewApiKey {
-    /// A key for a user, with a name for people; without prefix, scopes and end.
+    /// Creates the options of a key for a user, with a name shown to people, and without prefix,
+    /// scopes and expiry.
     #[must_use]
     pub fn new(user_id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
@@ -74,10 +75,10 @@ impl NewApiKey {
         }
     }
 
-    /// Sets what the key begins with, such as `my_app`, so that people and scanners know it.
+    /// Sets the prefix of the key, such as `my_app`, so that people and scanners recognize it.
     ///
-    /// Without a dot, if Covara (TypeScript) is to check the key: it takes what follows the
-    /// first dot for the secret.
+    /// If Covara (TypeScript) is to check the key, the prefix must not contain a dot: Covara takes
+    /// all characters after the first dot for the secret.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
@@ -87,7 +88,7 @@ impl NewApiKey {
     scopes_and_end!();
 }
 
-/// What a rotated key has otherwise than the old one: nothing, unless told.
+/// The changes that a rotated key has compared with the old one. Default: none.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -102,13 +103,13 @@ pub struct ApiKeyChanges {
 }
 
 impl ApiKeyChanges {
-    /// No changes.
+    /// Creates an empty set of changes.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another name.
+    /// Sets another name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -117,7 +118,7 @@ impl ApiKeyChanges {
 
     scopes_and_end!();
 
-    /// No end.
+    /// Removes the expiry.
     #[must_use]
     pub fn no_end(mut self) -> Self {
         self.end = Some(End::Never);

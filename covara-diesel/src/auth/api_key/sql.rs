@@ -1,4 +1,4 @@
-//! The statements on API keys, and how their rows are read.
+//! The SQL statements on API keys and the decoding of their rows.
 
 use chrono::{DateTime, Utc};
 use diesel::row::Row;
@@ -25,8 +25,8 @@ statements! {
          \"lastUsedAt\", \"revokedAt\", id FROM auth_api_keys WHERE id = "
     ] [""];
 
-    /// The row with this id, or else its neighbour: there is one to read and to compare
-    /// either way, so that time does not tell which it was.
+    /// Selects the row with this id, or else its neighbour. Either way there is a row to read and
+    /// compare, so the time taken does not reveal whether the id exists.
     Check = [
         "SELECT \"userId\", name, \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\", \
          \"lastUsedAt\", \"revokedAt\", id, \"keyHash\" FROM auth_api_keys WHERE id >= "
@@ -41,7 +41,7 @@ statements! {
         " AND \"revokedAt\" IS NULL AND (\"lastUsedAt\" IS NULL OR \"lastUsedAt\" <= "
     ] [")"];
 
-    /// Marks the hash too, for programs that do not read `revokedAt`. The mark is that of
+    /// Marks the hash too, for programs that do not read `revokedAt`. The mark is
     /// [`REVOKED`](super::hash::REVOKED).
     Revoke = [
         "UPDATE auth_api_keys SET \"keyHash\" = CASE WHEN \"keyHash\" LIKE 'revoked$%' \
@@ -53,7 +53,8 @@ statements! {
         " AND \"revokedAt\" IS NOT NULL AND \"keyHash\" NOT LIKE 'revoked$%'"
     ];
 
-    /// Like `Create`, if another key is not revoked, which it then keeps from being.
+    /// Like `Create`, but only if the key to be replaced is not revoked. It locks that key's row,
+    /// so that nobody revokes the key in between.
     Replace = [
         "INSERT INTO auth_api_keys \
          (id, \"userId\", name, \"keyHash\", \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\") \
@@ -67,7 +68,7 @@ statements! {
     DeleteForUser = ["DELETE FROM auth_api_keys WHERE \"userId\" = "] [""];
 }
 
-/// Reads a whole row without its hash.
+/// A reader of a whole row without its hash.
 pub(super) struct KeyReader;
 
 impl<DB: Engine> Reader<DB> for KeyReader {
@@ -88,36 +89,36 @@ impl<DB: Engine> Reader<DB> for KeyReader {
                     "scopes is not a JSON array of strings",
                 )?
                 .flatten(),
-                created_at: time(row, 4, "createdAt is no time in range")?,
-                expires_at: nullable_time(row, 5, "expiresAt is no time in range")?,
-                last_used_at: nullable_time(row, 6, "lastUsedAt is no time in range")?,
-                revoked_at: nullable_time(row, 7, "revokedAt is no time in range")?,
+                created_at: time(row, 4, "createdAt is not a time in range")?,
+                expires_at: nullable_time(row, 5, "expiresAt is not a time in range")?,
+                last_used_at: nullable_time(row, 6, "lastUsedAt is not a time in range")?,
+                revoked_at: nullable_time(row, 7, "revokedAt is not a time in range")?,
             })
         };
         key().map_err(|reason| RowError::new(TABLE, &[&id], reason))
     }
 }
 
-/// What comparing a key with a row found.
+/// The result of comparing a key with a row.
 pub(super) enum Checked {
-    /// The key is the row's.
+    /// The key matches the row.
     Right(Found),
-    /// The row is the key's, with a hash that is costly to compare; here as it is stored.
+    /// The row has the key's id and a hash that is costly to check, given here as it is stored.
     Costly(String, Found),
-    /// The key is not the row's.
+    /// The key does not match the row.
     Wrong,
 }
 
-/// The row of a key.
+/// The decoded row of a key.
 pub(super) struct Found {
     pub(super) key: Result<ApiKey, RowError>,
-    /// Whether its hash says that it was revoked.
+    /// Whether the stored hash is marked as revoked.
     pub(super) revoked: bool,
 }
 
-/// Compares a key with a row, and reads the rest of it only then: that is as much work for
-/// another key's row as for this one's with another secret. A costly hash of another key's is
-/// not computed, or whoever guesses ids could have this process compute them.
+/// A reader that compares a key with a row and decodes the row's other columns only if they match.
+/// A row of another id costs as much work as a wrong secret. The costly hash of another id is not
+/// computed; otherwise anybody who guesses ids could make this process compute it.
 pub(super) struct KeyChecker<'a> {
     pub(super) id: &'a str,
     pub(super) key: &'a str,
@@ -156,7 +157,7 @@ impl<DB: Engine> Reader<DB> for KeyChecker<'_> {
     }
 }
 
-/// Whether `end` has passed, if there is one.
+/// Returns whether `end` is set and has passed.
 pub(super) fn has_ended(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
     end.is_some_and(|end| end <= now)
 }

@@ -1,4 +1,4 @@
-//! What can be done with API keys.
+//! The operations on API keys.
 
 use std::time::Duration;
 
@@ -30,12 +30,12 @@ impl ApiKeyStore {
 
 #[any_database]
 impl ApiKeyStore {
-    /// Makes a key. Its plain text is here once and nowhere again.
+    /// Creates a key. Its plain text is returned here and cannot be retrieved later.
     ///
     /// # Errors
     ///
-    /// The database's, a text with NUL on PostgreSQL, an end beyond what the database can
-    /// hold.
+    /// Errors of the database, a text with NUL on PostgreSQL, an expiry outside the database's
+    /// range.
     pub fn create<C>(
         &self,
         conn: &mut C,
@@ -63,21 +63,21 @@ impl ApiKeyStore {
         Ok((made.key, new.key))
     }
 
-    /// Returns the key that this is the plain text of, if it is valid, and notes its use.
+    /// Returns the key with this plain text if it is valid, and records its use.
     ///
-    /// The note is a courtesy: where it cannot be written at once, as beside a long writer, on
-    /// a read-only connection or on a replica, the key is returned without it, after at most
-    /// 100 ms of waiting for a lock.
+    /// Recording the use is best effort. Where it cannot be written at once, such as beside a long
+    /// write transaction, on a read-only connection or on a replica, the key is returned without
+    /// it, after waiting at most 100 ms for a lock.
     ///
-    /// An unknown id gets the same answer as a wrong secret, after as much work, unless the
-    /// key's hash is costly; see [`scrypt`](Self::scrypt).
+    /// An unknown id gets the same answer as a wrong secret, after as much work, unless the key's
+    /// hash is costly; see [`scrypt`](Self::scrypt).
     ///
     /// # Errors
     ///
-    /// [`Rejected::NotFound`], [`Expired`](Rejected::Expired) or
-    /// [`Revoked`](Rejected::Revoked) when it is not valid;
-    /// [`Failed`](Rejected::Failed) when that could not be found out, as the database failed,
-    /// the row cannot be read, or too many costly hashes are being computed.
+    /// [`Rejected::NotFound`], [`Expired`](Rejected::Expired) or [`Revoked`](Rejected::Revoked)
+    /// when the key is not valid; [`Failed`](Rejected::Failed) when it could not be checked,
+    /// because the database failed, the row cannot be read, or too many costly hashes are being
+    /// computed.
     pub fn verify<C>(&self, conn: &mut C, secret: impl AsRef<str>) -> Result<ApiKey, Rejected>
     where
         C: DatabaseConnection,
@@ -109,7 +109,7 @@ impl ApiKeyStore {
         if !self.stamp(conn, &key, now)? {
             return Ok(key);
         }
-        // Meanwhile it may have been revoked or deleted.
+        // The key may have been revoked or deleted in the meantime.
         match self.find(conn, &key.id)? {
             Some(key) if key.revoked_at.is_none() => Ok(key),
             Some(_) => Err(Rejected::Revoked),
@@ -117,8 +117,8 @@ impl ApiKeyStore {
         }
     }
 
-    /// Notes the use of a key if that is due and can be done at once, and says whether it was
-    /// due. It writes that one column, so it cannot undo a revocation.
+    /// Records the use of a key if that is due and can be done at once, and returns whether it was
+    /// due. It writes only this column, so it cannot undo a revocation.
     fn stamp<C>(&self, conn: &mut C, key: &ApiKey, now: DateTime<Utc>) -> Result<bool, AuthError>
     where
         C: DatabaseConnection,
@@ -130,17 +130,17 @@ impl ApiKeyStore {
         }
         if let Ok((time, _)) = stored::<C::Backend>(now, "the time of use") {
             let values = [Bind::time(time), Bind::from(&key.id), moment(due)];
-            // Whatever is in the way of it, the key is good.
+            // The key is valid even if the write fails.
             let _ = execute_briefly(conn, Stamp, values);
         }
         Ok(true)
     }
 
-    /// The key with this id, valid or not.
+    /// Returns the key with this id, valid or not.
     ///
     /// # Errors
     ///
-    /// The database's, and a row that cannot be read.
+    /// Errors of the database, and a row that cannot be read.
     pub fn find<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<Option<ApiKey>, AuthError>
     where
         C: DatabaseConnection,
@@ -149,14 +149,14 @@ impl ApiKeyStore {
         Ok(found.map_err(AuthError::of::<C::Backend>)?.transpose()?)
     }
 
-    /// Puts a new key in the place of one that is not revoked, with the same user, name,
-    /// prefix, scopes and end unless told otherwise. The old one is revoked in the same
-    /// transaction, as [`revoke`](Self::revoke) does it. `None` when there is no such key, or when the new one would have ended
-    /// already; then nothing has changed.
+    /// Replaces a key that is not revoked by a new one with the same user, name, prefix, scopes and
+    /// expiry, except for the given changes. The old key is revoked in the same transaction, as by
+    /// [`revoke`](Self::revoke). Returns `None` when there is no such key, or when the new one
+    /// would have expired already; nothing has changed then.
     ///
     /// # Errors
     ///
-    /// Those of [`create`](Self::create). Then the old key is as it was.
+    /// Those of [`create`](Self::create). The old key is unchanged then.
     pub fn rotate<C>(
         &self,
         conn: &mut C,
@@ -184,16 +184,16 @@ impl ApiKeyStore {
         Ok((changed.first() == Some(&1)).then_some((secret, new.key)))
     }
 
-    /// Revokes a key for ever and says whether it was not revoked before.
+    /// Revokes a key permanently and returns whether it was not revoked before.
     ///
-    /// Sets `revokedAt` and marks the stored hash as well, so that the key is no longer valid
-    /// for programs that do not read `revokedAt`, such as Covara (TypeScript). A key that
-    /// another program or an earlier version of this library revoked gets the mark when it is
-    /// revoked here again.
+    /// Sets `revokedAt` and also marks the stored hash, so that the key is no longer valid for
+    /// programs that do not read `revokedAt`, such as Covara (TypeScript). A key that another
+    /// program or an earlier version of this library revoked gets the mark when this method revokes
+    /// it again.
     ///
     /// # Errors
     ///
-    /// The database's; then the key is as it was.
+    /// Errors of the database; the key is unchanged then.
     pub fn revoke<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
         C: DatabaseConnection,
@@ -208,14 +208,15 @@ impl ApiKeyStore {
         Ok(false)
     }
 
-    /// Lists a user's keys, the newest first and those of one moment by id, expired and
-    /// revoked ones among them.
+    /// Lists a user's keys, including expired and revoked ones, newest first and by id where the
+    /// times are equal.
     ///
-    /// A row that cannot be read is an error in its place and spoils no other.
+    /// A row that cannot be read is returned as an error in its place and does not affect the
+    /// others.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn list_for_user<C>(
         &self,
         conn: &mut C,
@@ -228,11 +229,11 @@ impl ApiKeyStore {
             .map_err(AuthError::of::<C::Backend>)
     }
 
-    /// Deletes a key with all that is known of it, and says whether it was there.
+    /// Deletes a key's row and returns whether it existed.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn delete<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
         C: DatabaseConnection,
@@ -245,7 +246,7 @@ impl ApiKeyStore {
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn delete_for_user<C>(
         &self,
         conn: &mut C,

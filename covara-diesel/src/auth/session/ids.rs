@@ -1,37 +1,38 @@
-//! How a session's id stands in the table.
+//! The form in which the table holds session ids.
 
 use std::borrow::Cow;
 
 use crate::auth::secret::{SessionId, sha256_hex};
 
-/// What a hashed id begins with. No cookie that begins so is ever looked up.
+/// The prefix of a hashed id. Cookies with this prefix are never looked up.
 const MARK: &str = "sha256$";
 
-/// How the column `id` of `auth_sessions` holds the ids of sessions, which are the values of
+/// The form in which the column `id` of `auth_sessions` holds session ids, which are the values of
 /// cookies.
 ///
-/// A hashed id is `sha256$` and the SHA-256 of the cookie in hexadecimal. It names a session,
-/// but signs nobody in: a cookie that begins with `sha256$` finds nothing under any of these.
+/// A hashed id is `sha256$` followed by the SHA-256 of the cookie in hexadecimal. It identifies a
+/// session but cannot be used to sign in: in every variant, a cookie that begins with `sha256$`
+/// finds nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SessionIds {
-    /// The SHA-256 only, so that a copy of the table holds no way to sign in.
+    /// Only the SHA-256 is stored, so nobody can sign in with a copy of the table.
     #[default]
     Hashed,
-    /// The cookie's own text, as Covara (TypeScript) stores and looks for it: both can serve
-    /// the same live sessions. Whoever can read the table can sign in as everybody in it.
+    /// The cookie's own text is stored, as Covara (TypeScript) does: both can serve the same live
+    /// sessions. Whoever can read the table can sign in as any user in it.
     Plain,
-    /// As [`Hashed`](Self::Hashed), and sessions whose ids are plain are still found: each
-    /// is rewritten when it is next extended, updated, saved, renamed or rotated. For the time
-    /// after an upgrade from `Plain`; when the plain ones have expired, go on with `Hashed`.
+    /// Like [`Hashed`](Self::Hashed), but sessions with plain ids are still found. Such an id is
+    /// hashed when its session is next extended, updated, saved, renamed or rotated. Use it after a
+    /// change from `Plain`; once the plain sessions have expired, switch to `Hashed`.
     Migrating,
 }
 
-/// The ids under which a session may stand in the table.
+/// The ids under which the table may hold a session.
 pub(super) struct Stored<'a> {
-    /// The one that is written.
+    /// The id that is written.
     pub(super) id: Cow<'a, str>,
-    /// The id before it was hashed.
+    /// The id before hashing.
     pub(super) plain: &'a str,
 }
 
@@ -40,13 +41,13 @@ pub(super) fn is_hashed(id: &str) -> bool {
 }
 
 impl SessionIds {
-    /// Of the session that a cookie signs in to. `None` for a hashed id: whoever has only that
-    /// has read it from the table.
+    /// Returns the ids of the session that a cookie signs in to. Returns `None` for a hashed id:
+    /// whoever has only that id read it from the table.
     pub(super) fn of_cookie(self, cookie: &str) -> Option<Stored<'_>> {
         (!is_hashed(cookie)).then(|| self.named(cookie))
     }
 
-    /// Of a session that the program names, by its cookie or by what a listing gave.
+    /// Returns the ids of a session that the caller names by its cookie or by its handle.
     pub(super) fn named(self, id: &str) -> Stored<'_> {
         let is_as_it_is = self == Self::Plain || is_hashed(id);
         Stored {
@@ -59,7 +60,7 @@ impl SessionIds {
         }
     }
 
-    /// What a listing gives for the session with this cookie.
+    /// Returns the id that listings return for the session with this cookie.
     pub(super) fn handle(self, id: &str) -> SessionId {
         SessionId::from(self.named(id).id.into_owned())
     }

@@ -1,4 +1,4 @@
-//! What can be done with many sessions at once.
+//! The operations on many sessions at once.
 
 use chrono::{DateTime, Utc};
 use covara_derive::any_database;
@@ -14,16 +14,17 @@ use crate::backend::values::Values;
 
 #[any_database]
 impl<T: DeserializeOwned> SessionStore<T> {
-    /// Returns all live sessions, the newest first. Each is read into memory; for one user's
-    /// there is [`list_for_user`](Self::list_for_user).
+    /// Lists all live sessions, newest first. All of them are read into memory; to list one user's,
+    /// call [`list_for_user`](Self::list_for_user).
     ///
-    /// Their ids are those that the table has; see [`list_for_user`](Self::list_for_user).
+    /// Their ids are those stored in the table; see [`list_for_user`](Self::list_for_user).
     ///
-    /// A row that cannot be read is an error in its place and spoils no other.
+    /// A row that cannot be read is returned as an error in its place and does not affect the
+    /// others.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn list<C>(&self, conn: &mut C) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
     where
         C: DatabaseConnection,
@@ -33,19 +34,20 @@ impl<T: DeserializeOwned> SessionStore<T> {
         Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
 
-    /// Returns a user's live sessions, the newest first.
+    /// Lists a user's live sessions, newest first.
     ///
-    /// Their ids are those that the table has. Under [`SessionIds::Hashed`](crate::auth::SessionIds::Hashed) these are handles:
-    /// they tell sessions apart, can be sent to the user's browser,
-    /// [`delete`](Self::delete) a session and keep one from
-    /// [`delete_for_user`](Self::delete_for_user), but sign nobody in.
-    /// [`handle`](Self::handle) gives that of the request's own session.
+    /// Their ids are those stored in the table. Under
+    /// [`SessionIds::Hashed`](crate::auth::SessionIds::Hashed) these are handles: they identify a
+    /// session, may be sent to the user's browser, and are accepted by [`delete`](Self::delete)
+    /// and, as the session to keep, by [`delete_for_user`](Self::delete_for_user), but nobody can
+    /// sign in with them. [`handle`](Self::handle) returns the handle of the request's own session.
     ///
-    /// A row that cannot be read is an error in its place and spoils no other.
+    /// A row that cannot be read is returned as an error in its place and does not affect the
+    /// others.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn list_for_user<C>(
         &self,
         conn: &mut C,
@@ -60,7 +62,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
         Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
 
-    /// Only those that are not too old.
+    /// Removes the sessions that exceed the maximum age. Errors are kept.
     fn young(
         &self,
         mut rows: Vec<Result<Session<T>, RowError>>,
@@ -76,12 +78,12 @@ impl<T: DeserializeOwned> SessionStore<T> {
 
 #[any_database]
 impl<T> SessionStore<T> {
-    /// Ends all sessions of a user except the one to keep, which its cookie or a handle
-    /// names: log-out everywhere (else). Returns how many there were.
+    /// Ends all sessions of a user except `keep`, which is a cookie or a handle: log-out everywhere
+    /// (else). Returns how many were ended.
     ///
     /// # Errors
     ///
-    /// The database's; then none was ended.
+    /// Errors of the database; no session was ended then.
     pub fn delete_for_user<C>(
         &self,
         conn: &mut C,
@@ -102,13 +104,12 @@ impl<T> SessionStore<T> {
         execute(conn, DeleteForUser, values).map_err(AuthError::of::<C::Backend>)
     }
 
-    /// Deletes at most `limit` sessions that ended at `now` or before, the oldest first, and
-    /// returns how many. Call it until it returns less than `limit`; several processes may at
-    /// once.
+    /// Deletes at most `limit` sessions that expired at or before `now`, oldest first, and returns
+    /// how many. Call it until it returns less than `limit`. Several processes may call it at once.
     ///
     /// # Errors
     ///
-    /// The database's.
+    /// Errors of the database.
     pub fn delete_expired<C>(
         &self,
         conn: &mut C,

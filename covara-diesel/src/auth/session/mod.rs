@@ -18,32 +18,32 @@ use super::secret::SessionId;
 use crate::backend::values::Hidden;
 pub use ids::SessionIds;
 
-/// Thirty days, as Auth.js has it, whose tables these are.
+/// Thirty days, as in Auth.js, from which the tables come.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A minute, as Covara has it.
+/// One minute, as in Covara.
 const REFRESH_WINDOW: Duration = Duration::from_secs(60);
 
-/// A session as the database holds it.
+/// A session stored in the database.
 ///
-/// `T` is the type of its data, any JSON unless [`SessionStore::typed`] says otherwise.
-/// `Debug` shows neither id nor data.
+/// `T` is the type of its data: any JSON, unless [`SessionStore::typed`] sets another type. `Debug`
+/// shows neither the id nor the data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Session<T = Value> {
-    /// Secret id: the value of the cookie. In a listing a handle; see
+    /// The secret id, which is the value of the cookie. In a listing it is a handle; see
     /// [`list_for_user`](SessionStore::list_for_user).
     pub id: SessionId,
     /// The user who is signed in.
     pub user_id: String,
-    /// When the user signed in. Whole seconds on SQLite, microseconds on PostgreSQL.
+    /// The time of sign-in. Whole seconds on SQLite, microseconds on PostgreSQL.
     pub created_at: DateTime<Utc>,
-    /// When the session ends. It is live before that time only.
+    /// The expiry. The session is live only before that time.
     pub expires_at: DateTime<Utc>,
-    /// What the application keeps in it.
+    /// The application's data.
     pub data: Option<T>,
 }
 
-/// Stands for data that is not to be seen in logs.
+/// Returns a placeholder for data that must not appear in logs.
 fn hidden<T>(data: &Option<T>) -> Option<Hidden<()>> {
     data.as_ref().map(|_| Hidden(()))
 }
@@ -60,7 +60,7 @@ impl<T> fmt::Debug for Session<T> {
     }
 }
 
-/// A session to be made. `Debug` does not show its data.
+/// The options of a new session. `Debug` does not show its data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewSession<T = Value> {
     user_id: String,
@@ -79,7 +79,7 @@ impl<T> fmt::Debug for NewSession<T> {
 }
 
 impl<T> NewSession<T> {
-    /// A session for a user, without data.
+    /// Creates the options of a session for a user, without data.
     #[must_use]
     pub fn new(user_id: impl Into<String>) -> Self {
         Self {
@@ -89,15 +89,15 @@ impl<T> NewSession<T> {
         }
     }
 
-    /// What the application keeps in it.
+    /// Sets the application's data.
     #[must_use]
     pub fn data(mut self, data: T) -> Self {
         self.data = Some(data);
         self
     }
 
-    /// Sets how long it lives, instead of the store's lifetime: a shorter time without
-    /// "remember me". A session made for a shorter time than the store's is not extended; see
+    /// Sets the session's lifetime, instead of the store's, such as a shorter one without "remember
+    /// me". A session created with a shorter lifetime than the store's is not extended; see
     /// [`SessionStore::extend_shorter`].
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
@@ -108,10 +108,10 @@ impl<T> NewSession<T> {
 
 /// Sessions in the table `auth_sessions`.
 ///
-/// A store holds options only: make it once as a `static`, or anew wherever it is needed.
-/// Every method takes the connection, plain or pooled, and works in whatever transaction is
-/// open on it. Each is one statement, [`find_and_touch`](Self::find_and_touch) and
-/// [`SessionIds::Migrating`] aside.
+/// A store holds only options: create it once as a `static`, or wherever it is needed. Every method
+/// takes the connection, plain or pooled, and takes part in the transaction that is open on it.
+/// Each method executes one statement, except [`find_and_touch`](Self::find_and_touch) and under
+/// [`SessionIds::Migrating`].
 ///
 /// ```
 /// use covara_diesel::auth::{NewSession, SessionStore};
@@ -142,9 +142,8 @@ pub struct SessionStore<T = Value> {
 }
 
 impl SessionStore {
-    /// A store of sessions that live for 30 days after they were last extended, which
-    /// happens at most once a minute, that may grow arbitrarily old, and whose ids are hashed
-    /// in the table.
+    /// Creates a store with a lifetime of 30 days after the last extension, at most one extension
+    /// per minute, no maximum age, and hashed ids in the table.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -188,25 +187,25 @@ impl<T> fmt::Debug for SessionStore<T> {
 }
 
 impl<T> SessionStore<T> {
-    /// Sets how long a session lives after it was made or extended. Default: 30 days.
+    /// Sets the lifetime of a session after its creation or extension. Default: 30 days.
     ///
-    /// After this was raised, sessions made before are extended only once they are older than
-    /// the difference; see [`extend_shorter`](Self::extend_shorter).
+    /// After raising it, existing sessions are extended only once they are older than the
+    /// difference; see [`extend_shorter`](Self::extend_shorter).
     #[must_use]
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// How much time passes at least between two extensions of one session, so that a busy
-    /// user does not cost a write per request. Default: one minute.
+    /// Sets the least time between two extensions of one session, so that a busy user does not cost
+    /// a write per request. Default: one minute.
     #[must_use]
     pub const fn refresh_window(mut self, window: Duration) -> Self {
         self.refresh_window = window;
         self
     }
 
-    /// How old a session may grow, however often it is extended: the user signs in again
+    /// Sets the maximum age of a session, however often it is extended. The user must sign in again
     /// after that. Default: no limit.
     #[must_use]
     pub const fn max_age(mut self, age: Duration) -> Self {
@@ -214,21 +213,21 @@ impl<T> SessionStore<T> {
         self
     }
 
-    /// Sets whether [`touch`](Self::touch) and [`find_and_touch`](Self::find_and_touch) also
-    /// extend sessions that were made for a shorter time than this store's
-    /// [`lifetime`](Self::lifetime): by [`NewSession::lifetime`], or by another program, such
-    /// as Covara (TypeScript) with its 24 hours. They then live as long as this store's.
-    /// Default: `false`, such a session ends when it was made to end.
+    /// Sets whether [`touch`](Self::touch) and [`find_and_touch`](Self::find_and_touch) also extend
+    /// sessions whose lifetime is shorter than this store's [`lifetime`](Self::lifetime), because
+    /// [`NewSession::lifetime`] or another program, such as Covara (TypeScript) with its 24 hours,
+    /// set it. Extended sessions then get this store's lifetime. Default: `false`, and such a
+    /// session expires at its original time.
     ///
-    /// For sessions of several lifetimes that are all extended, each by its own, touch them
-    /// with a store of that lifetime.
+    /// To extend sessions of several lifetimes, each by its own, touch each with a store of that
+    /// lifetime.
     #[must_use]
     pub const fn extend_shorter(mut self, extend: bool) -> Self {
         self.extend_shorter = extend;
         self
     }
 
-    /// Sets how the table holds the ids of sessions. Default: [`SessionIds::Hashed`].
+    /// Sets the form in which the table holds session ids. Default: [`SessionIds::Hashed`].
     ///
     /// ```
     /// use covara_diesel::auth::{NewSession, SessionIds, SessionStore};
@@ -257,7 +256,7 @@ impl<T> SessionStore<T> {
         self
     }
 
-    /// Takes the time from `now` instead of the system's clock. Your tests need not sleep:
+    /// Reads the time from `now` instead of the system's clock, so that tests need not sleep:
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
@@ -286,7 +285,7 @@ impl<T> SessionStore<T> {
         self
     }
 
-    /// Keeps data of the type `U` in the sessions, by its serde derives.
+    /// Keeps data of the type `U` in the sessions, converted by its serde implementation.
     ///
     /// ```
     /// use covara_diesel::auth::{NewSession, SessionStore};

@@ -1,4 +1,4 @@
-//! The statements on sessions, and how their rows are read.
+//! The SQL statements on sessions and the decoding of their rows.
 
 use std::marker::PhantomData;
 
@@ -19,8 +19,8 @@ statements! {
         "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
     ] [", "] [", "] [", "] [", "] [")"];
 
-    /// A session that is there keeps the time at which it was made. Its end moves forward
-    /// only, and one that has ended stays so.
+    /// An existing session keeps its creation time. Its expiry only moves forward, and an expired
+    /// session stays expired.
     Save = [
         "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
     ] [", "] [", "] [", "] [", "] [
@@ -31,7 +31,7 @@ statements! {
          ELSE auth_sessions.\"expiresAt\" END"
     ];
 
-    /// Like `Save`, but never past the time at which the session is too old.
+    /// Like `Save`, but never past the session's maximum age.
     SaveCapped = [
         "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
     ] [", "] [", "] [", "] [", "] [
@@ -43,18 +43,19 @@ statements! {
         DB::PLUS_TICKS.0
     ] [DB::PLUS_TICKS.1, ") ELSE auth_sessions.\"expiresAt\" END"];
 
-    /// The end moves forward only: another request may have extended the session meanwhile.
+    /// The expiry only moves forward, because another request may have extended the session
+    /// meanwhile.
     Update = ["UPDATE auth_sessions SET \"userId\" = "] [", data = "]
         [", \"expiresAt\" = ", DB::LATER_EARLIER.0, "(\"expiresAt\", "] [") WHERE id = "]
         [" AND \"expiresAt\" > "] [""];
 
-    /// Like `Update`, but never past the time at which the session is too old.
+    /// Like `Update`, but never past the session's maximum age.
     UpdateCapped = ["UPDATE auth_sessions SET \"userId\" = "] [", data = "] [
         ", \"expiresAt\" = ", DB::LATER_EARLIER.1, "(", DB::LATER_EARLIER.0, "(\"expiresAt\", "
     ] ["), \"createdAt\"", DB::PLUS_TICKS.0] [DB::PLUS_TICKS.1, ") WHERE id = "]
         [" AND \"expiresAt\" > "] [" AND \"createdAt\" > "] [""];
 
-    /// Hashes the id of a live session that is plain.
+    /// Hashes the plain id of a live session.
     Hash = ["UPDATE auth_sessions SET id = "] [" WHERE id = "] [" AND \"expiresAt\" > "]
         [" AND NOT EXISTS (SELECT 1 FROM auth_sessions AS hashed WHERE hashed.id = "] [")"];
 
@@ -62,8 +63,8 @@ statements! {
         "SELECT \"userId\", \"createdAt\", \"expiresAt\", data FROM auth_sessions WHERE id = "
     ] [" AND \"expiresAt\" > "] [""];
 
-    /// By either of two ids, in one statement: in between two, another request may rewrite
-    /// the id.
+    /// Searches for either of two ids in one statement, because between two statements another
+    /// request may rewrite the id.
     FindEither = [
         "SELECT \"userId\", \"createdAt\", \"expiresAt\", data, id FROM auth_sessions \
          WHERE id IN ("
@@ -79,13 +80,13 @@ statements! {
          WHERE \"userId\" = "
     ] [" AND \"expiresAt\" > "] [" ORDER BY \"createdAt\" DESC, id"];
 
-    /// The last condition leaves out a session that was made for a shorter time than it would
-    /// now be extended by: one that was extended before has grown older than that.
+    /// The last condition excludes a session whose lifetime is shorter than the extension. A
+    /// session extended before has a span at least that long.
     Touch = ["UPDATE auth_sessions SET \"expiresAt\" = "] [" WHERE id = "]
         [" AND \"expiresAt\" > "] [" AND \"expiresAt\" < "]
         [" AND \"expiresAt\" >= \"createdAt\"", DB::PLUS_TICKS.0] [DB::PLUS_TICKS.1];
 
-    /// Like `Touch`, but never past the time at which the session is too old.
+    /// Like `Touch`, but never past the session's maximum age.
     TouchCapped = [
         "UPDATE auth_sessions SET \"expiresAt\" = ", DB::LATER_EARLIER.1, "("
     ] [", \"createdAt\"", DB::PLUS_TICKS.0] [DB::PLUS_TICKS.1, ") WHERE id = "]
@@ -112,11 +113,11 @@ statements! {
     ] [" ORDER BY \"expiresAt\" LIMIT "] [DB::BATCH.1];
 }
 
-/// Reads user, start, end and data of a session whose id is known.
+/// A reader of the user, start, end and data of a session whose id is known.
 pub(super) struct FoundReader<'a, T> {
-    /// As its user knows it.
+    /// The id in the user's cookie.
     cookie: &'a str,
-    /// As the table has it.
+    /// The id in the table.
     stored: &'a str,
     data: PhantomData<fn() -> T>,
 }
@@ -140,8 +141,8 @@ impl<T: DeserializeOwned, DB: Engine> Reader<DB> for FoundReader<'_, T> {
     }
 }
 
-/// The same for a session that may stand under its cookie or the hash of it; says whether it
-/// is the hash.
+/// Like [`FoundReader`], for a session stored under its cookie or the hash of it. Also returns
+/// whether it is stored under the hash.
 pub(super) struct EitherReader<'a, T>(pub(super) FoundReader<'a, T>);
 
 impl<T: DeserializeOwned, DB: Engine> Reader<DB> for EitherReader<'_, T> {
@@ -153,7 +154,7 @@ impl<T: DeserializeOwned, DB: Engine> Reader<DB> for EitherReader<'_, T> {
     }
 }
 
-/// Reads sessions with the ids that the table has.
+/// A reader of sessions with the ids stored in the table.
 pub(super) struct ListReader<T>(PhantomData<fn() -> T>);
 
 impl<T> ListReader<T> {
@@ -179,8 +180,8 @@ fn session<'r, DB: Engine, T: DeserializeOwned>(
 ) -> Result<Session<T>, Fault> {
     Ok(Session {
         user_id: text(row, 0, "userId is not text", str::to_owned)?,
-        created_at: time(row, 1, "createdAt is no time in range")?,
-        expires_at: time(row, 2, "expiresAt is no time in range")?,
+        created_at: time(row, 1, "createdAt is not a time in range")?,
+        expires_at: time(row, 2, "expiresAt is not a time in range")?,
         data: nullable_text(row, 3, "data is not text", json::read)?
             .transpose()?
             .flatten(),

@@ -1,4 +1,4 @@
-//! What can be done with one session.
+//! The operations on one session.
 
 use covara_derive::any_database;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::backend::connection::DatabaseConnection;
 use crate::backend::engine::Engine;
 use crate::backend::values::Values;
 
-/// 192 bits; OWASP's Session Management Cheat Sheet asks for 64 at least, and 128 is common.
+/// 192 bits. OWASP's Session Management Cheat Sheet requires at least 64, and 128 is common.
 const ID_BYTES: usize = 24;
 
 const ID: &str = "the session's id";
@@ -33,7 +33,7 @@ fn new_id() -> Result<SessionId, AuthError> {
     random_base64url::<ID_BYTES>().map(SessionId::from)
 }
 
-/// A new session, and what the database is told of it.
+/// A new session and the values stored for it.
 struct Prepared<DB: Engine, T> {
     session: Session<T>,
     stored: String,
@@ -45,18 +45,18 @@ struct Prepared<DB: Engine, T> {
 /// A session that was found.
 pub(super) struct Found<T> {
     pub(super) session: Session<T>,
-    /// Whether its id stands in the table as it is written today.
+    /// Whether the table holds its id in the form that is written today.
     pub(super) is_settled: bool,
 }
 
 #[any_database]
 impl<T: Serialize + DeserializeOwned> SessionStore<T> {
-    /// Makes a session with a new random id.
+    /// Creates a session with a new random id.
     ///
     /// # Errors
     ///
-    /// The database's, data that has no form in JSON, a user id with NUL on PostgreSQL, an
-    /// end beyond what the database can hold.
+    /// Errors of the database, data that JSON cannot represent, a user id with NUL on PostgreSQL,
+    /// an expiry outside the database's range.
     pub fn create<C>(&self, conn: &mut C, new: NewSession<T>) -> Result<Session<T>, AuthError>
     where
         C: DatabaseConnection,
@@ -77,7 +77,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     ///
     /// # Errors
     ///
-    /// The database's, and a row that cannot be read.
+    /// Errors of the database, and a row that cannot be read.
     pub fn find<C>(
         &self,
         conn: &mut C,
@@ -127,13 +127,13 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
             .then_some(found))
     }
 
-    /// Writes a session: a new one as it is, one that is there with its user and data, and
-    /// with its end if that is later than the stored one, which another request may have
-    /// extended meanwhile. It keeps the time at which it was made.
+    /// Inserts a session, or updates the user and data of an existing one. The expiry of an
+    /// existing session is updated only if the new one is later, because another request may have
+    /// extended the session meanwhile. The creation time is kept.
     ///
-    /// It brings back a session that was deleted meanwhile, but none that has ended: that one
-    /// keeps its end. None ends later than [`max_age`](Self::max_age) allows. Use
-    /// [`update`](Self::update) to write what a request changed.
+    /// It restores a session that was deleted meanwhile, but not one that has expired: that one
+    /// keeps its expiry. No session expires later than [`max_age`](Self::max_age) allows. To write
+    /// the changes of a request, use [`update`](Self::update).
     ///
     /// # Errors
     ///
@@ -147,7 +147,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         storable::<C::Backend>(&[(id.plain, ID), (&session.user_id, USER)])?;
         let (mut created_at, mut expires_at) = (session.created_at, session.expires_at);
         if let Some(age) = self.max_age {
-            // One that began in the future would outlive it.
+            // A session with a creation time in the future would outlive the maximum age.
             created_at = created_at.min(now);
             expires_at =
                 clock::after(created_at, age, END).map_or(expires_at, |last| expires_at.min(last));
@@ -176,13 +176,13 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         Ok(())
     }
 
-    /// Writes user and data of a session, and its end if that is later than the stored one,
-    /// and returns whether it was still live: one that was deleted or has ended stays so.
+    /// Updates the user and data of a session, and its expiry if the new one is later than the
+    /// stored one. Returns whether the session was still live: a deleted or expired session is
+    /// unchanged.
     ///
-    /// A request that took long never takes back what another extended meanwhile, and no
-    /// session ends later than [`max_age`](Self::max_age) allows. To make a session end
-    /// earlier, [`rotate`](Self::rotate) it into one with a shorter
-    /// [`lifetime`](NewSession::lifetime).
+    /// A slow request never takes back an extension made by another request, and no session expires
+    /// later than [`max_age`](Self::max_age) allows. To make a session expire earlier,
+    /// [`rotate`](Self::rotate) it into one with a shorter [`lifetime`](NewSession::lifetime).
     ///
     /// # Errors
     ///
@@ -218,9 +218,9 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         Ok(written.map_err(AuthError::of::<C::Backend>)? > 0)
     }
 
-    /// Puts a new session, with a new id, in the place of a live one, at the moment when
-    /// somebody signs in or gains rights: an id that was planted or leaked before is worth
-    /// nothing after. `None` when the old one is not live; then nothing was made.
+    /// Replaces a live session by a new one with a new id. Call it when a user signs in or gains
+    /// rights, so that an id that was planted or leaked before becomes useless. Returns `None` when
+    /// the old session is not live; no session is created then.
     ///
     /// # Errors
     ///
@@ -254,11 +254,13 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         Ok((written > 0).then_some(new.session))
     }
 
-    /// Gives a live session a new id and changes nothing else. `None` when it is not live.
+    /// Gives a live session a new id and changes nothing else. Returns `None` when the session is
+    /// not live.
     ///
     /// # Errors
     ///
-    /// The database's, and a row that cannot be read; its id is new all the same.
+    /// Errors of the database, and a row that cannot be read; in the latter case the id is changed
+    /// nevertheless.
     pub fn rename<C>(
         &self,
         conn: &mut C,
@@ -315,34 +317,33 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
 
 #[any_database]
 impl<T> SessionStore<T> {
-    /// Ends a session, which its cookie or a handle names: log-out. Returns whether it was
-    /// there.
+    /// Ends a session, given by its cookie or a handle: log-out. Returns whether it existed.
     ///
-    /// Check first whose it is, when a handle comes from a form.
+    /// If a handle comes from a form, first check whose session it is.
     ///
     /// # Errors
     ///
-    /// The database's; then the user is still signed in.
+    /// Errors of the database; the user is still signed in then.
     pub fn delete<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
         C: DatabaseConnection,
     {
         let id = self.ids.named(id.as_ref());
-        // Under its own text stands what was never hashed.
+        // An id that was never hashed is stored as it is.
         let deleted = execute(conn, Delete, [Bind::key(&id.id), Bind::key(id.plain)]);
         Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
     }
 }
 
 impl<T> SessionStore<T> {
-    /// Returns the id that a listing gives for the session with this cookie: "this device" in
-    /// a list of [`list_for_user`](Self::list_for_user).
+    /// Returns the id that listings return for the session with this cookie, to mark "this device"
+    /// in the result of [`list_for_user`](Self::list_for_user).
     #[must_use]
     pub fn handle(&self, id: impl AsRef<str>) -> SessionId {
         self.ids.handle(id.as_ref())
     }
 
-    /// Hashes the id of a live session that is still plain, where that is to happen.
+    /// Hashes the plain id of a live session, under [`SessionIds::Migrating`] only.
     pub(super) fn settle<C>(
         &self,
         conn: &mut C,
@@ -358,13 +359,13 @@ impl<T> SessionStore<T> {
         Ok(())
     }
 
-    /// The cap on the age of sessions, unless it lies beyond the end of time.
+    /// Returns the maximum age, unless the end of that age is beyond chrono's range.
     pub(super) fn cap(&self, now: DateTime<Utc>) -> Option<Duration> {
         self.max_age
             .filter(|&age| clock::after(now, age, END).is_ok())
     }
 
-    /// When a session made at `now` ends.
+    /// Returns the expiry of a session created at `now`.
     fn end(
         &self,
         now: DateTime<Utc>,
@@ -375,7 +376,7 @@ impl<T> SessionStore<T> {
         clock::after(now, lifetime, END)
     }
 
-    /// Sessions made at this time or before are too old.
+    /// Returns the creation time at or before which sessions exceed the maximum age.
     pub(super) fn oldest(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self.max_age {
             Some(age) => clock::before(now, age),
@@ -389,7 +390,7 @@ impl<T> SessionStore<T> {
     }
 }
 
-/// The values of the statement that hashes a plain id.
+/// Returns the values of the statement that hashes a plain id.
 pub(super) fn settling<'a, DB: Engine>(
     id: &'a Stored<'_>,
     now: DateTime<Utc>,

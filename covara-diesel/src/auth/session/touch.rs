@@ -1,4 +1,4 @@
-//! How sessions are extended.
+//! The extension of sessions.
 
 use chrono::{DateTime, Utc};
 use covara_derive::any_database;
@@ -19,13 +19,12 @@ use crate::backend::values::Values;
 
 #[any_database]
 impl<T: Serialize + DeserializeOwned> SessionStore<T> {
-    /// Does [`find`](Self::find) and [`touch`](Self::touch) in one call, for the start of
-    /// every request: it writes at most once per refresh window.
+    /// Performs [`find`](Self::find) and [`touch`](Self::touch) in one call, for the start of every
+    /// request. It writes at most once per refresh window.
     ///
-    /// What is found is returned even when it cannot be extended, as on a read-only
-    /// connection or a replica, or beside somebody who writes for long: it waits for others
-    /// for a tenth of a second at most, over HTTP for two seconds, and the next request
-    /// tries again.
+    /// The session is returned even when it cannot be extended, such as on a read-only connection,
+    /// on a replica, or beside a long write transaction. It waits for other writers for at most a
+    /// tenth of a second, over HTTP two seconds, and the next request tries again.
     ///
     /// # Errors
     ///
@@ -46,8 +45,8 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
             return Ok(None);
         };
         let mut session = found.session;
-        // Whatever is in the way, the session was found; what is in the way of one write is in the
-        // way of the other.
+        // The session was found, whatever prevents a write. If the first write fails, the second
+        // would fail too.
         if !found.is_settled && execute_briefly(conn, Hash, settling(&id, now)).is_err() {
             return Ok(Some(session));
         }
@@ -60,14 +59,13 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         Ok(Some(session))
     }
 
-    /// Extends a live session to its full lifetime, counted from now, and returns whether it
-    /// did: not when the session is not live, when it was extended within the refresh window,
-    /// or when it was made for a shorter time; see
-    /// [`extend_shorter`](Self::extend_shorter).
+    /// Extends a live session to its full lifetime, counted from now. Returns whether it did so:
+    /// `false` when the session is not live, when it was extended within the refresh window, or
+    /// when it was created with a shorter lifetime; see [`extend_shorter`](Self::extend_shorter).
     ///
     /// # Errors
     ///
-    /// The database's, and an end beyond what it can hold.
+    /// Errors of the database, and an expiry outside its range.
     pub fn touch<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
         C: DatabaseConnection,
@@ -80,7 +78,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         self.touch_at(conn, &id, now, IsNeeded::Yes)
     }
 
-    /// Returns the end to which a session is to be extended now, if it is.
+    /// Returns the new expiry of a session if an extension is due now.
     fn due_end<DB: Engine>(
         &self,
         session: &Session<T>,
@@ -88,7 +86,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     ) -> Option<DateTime<Utc>> {
         let mut end = clock::after(now, self.lifetime, END).ok()?;
         let mut due = session.expires_at < clock::before(end, self.refresh_window);
-        // A cap beyond the end of time is none.
+        // A maximum age that ends beyond chrono's range is no limit.
         let cap = self.max_age;
         if let Some(last) = cap.and_then(|age| clock::after(session.created_at, age, END).ok()) {
             end = end.min(last);
@@ -100,8 +98,8 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         due.then_some(end)
     }
 
-    /// The span from start to end that a session must have to be extended, in ticks: one made
-    /// for less is never touched, so its span stays as it was made.
+    /// Returns the shortest lifetime, in ticks, that a session must have to be extended. A session
+    /// created with a shorter one is never extended, so its lifetime never changes.
     fn least_span<DB: Engine>(&self) -> i64 {
         match self.extend_shorter {
             true => 0,
@@ -153,7 +151,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     }
 }
 
-/// Whether a write must happen, or only helps.
+/// Whether a write must succeed or is optional.
 #[derive(Clone, Copy)]
 enum IsNeeded {
     Yes,

@@ -1,17 +1,17 @@
-//! One spelling of what Unicode can spell in several ways, and letters without accents.
+//! Normalization of Unicode spellings, and removal of accents.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Appends `segment` in lower case, in compatibility composition (NFKC), without anything
-/// that is not a letter, digit or mark.
+/// Appends `segment` in lower case and in compatibility composition (NFKC), without characters
+/// other than letters, digits and marks.
 pub(super) fn compose(segment: &str, word: &mut String) {
     let lower = segment.nfkc().flat_map(char::to_lowercase);
     let lower = lower.map(|c| if c == 'ς' { 'σ' } else { c }).nfc();
     word.extend(lower.filter(|&c| c.is_alphanumeric() || is_combining_mark(c)));
 }
 
-/// A word in lower case without the accents of Latin, Greek and Cyrillic letters.
+/// Returns a word in lower case without the accents of Latin, Greek and Cyrillic letters.
 pub(super) fn without_accents(word: &str) -> String {
     let mut folded = String::with_capacity(word.len());
     for c in word.nfd().filter(|&c| !is_accent(c)) {
@@ -26,7 +26,8 @@ pub(super) fn without_accents(word: &str) -> String {
     folded.nfc().collect()
 }
 
-/// Marks of the blocks for combining diacritics. Those of other scripts make other letters.
+/// Returns whether a character is a mark from the blocks for combining diacritics. The marks of
+/// other scripts form different letters.
 fn is_accent(c: char) -> bool {
     matches!(c,
         '\u{300}'..='\u{36f}'
@@ -36,7 +37,7 @@ fn is_accent(c: char) -> bool {
         | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// Letters that Unicode does not take for others with a mark.
+/// Returns the plain form of letters that Unicode does not decompose into a letter and a mark.
 fn plain(c: char) -> Option<&'static str> {
     Some(match c {
         'ß' => "ss",

@@ -1,15 +1,16 @@
 use frostem::Algorithm;
 
-/// Whose grammar brings a word's forms together: `running`, `runs` and `run` in English.
+/// The language whose grammar determines the stem of a word: in English, `running`, `runs` and
+/// `run` have the same one.
 ///
-/// The stems are those of [Snowball](https://snowballstem.org/), made in this library, so that
-/// both engines have the same. No word is left out as too common. A word that a stemmer cannot
-/// take is found as it is written.
+/// The stems are those of [Snowball](https://snowballstem.org/), computed by this library, so both
+/// engines use the same. No word is omitted as too common. A word that a stemmer cannot process is
+/// indexed as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Language {
-    /// No language: words are found as they are written. For names, codes, and texts of many
-    /// languages.
+    /// No language: words are searched as they are written. Suitable for names, codes, and texts in
+    /// many languages.
     #[default]
     Unstemmed,
     /// Arabic.
@@ -50,7 +51,7 @@ pub enum Language {
     Turkish,
 }
 
-/// The names are part of what a database holds: they must never change.
+/// The names are stored in databases, so they must never change.
 const LANGUAGES: [(Language, &str, Option<Algorithm>); 19] = {
     use Algorithm as A;
     use Language as L;
@@ -78,12 +79,12 @@ const LANGUAGES: [(Language, &str, Option<Algorithm>); 19] = {
 };
 
 impl Language {
-    /// Every language, to choose from.
+    /// Returns an iterator over all languages.
     pub fn all() -> impl Iterator<Item = Self> {
         LANGUAGES.iter().map(|(language, ..)| *language)
     }
 
-    /// Its name in lower case.
+    /// Returns the name in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
         LANGUAGES

@@ -1,4 +1,4 @@
-//! From text to the words that are indexed and looked for, the same on both engines.
+//! Analysis of text into the words that are indexed and searched for, the same on both engines.
 
 mod fold;
 mod language;
@@ -17,22 +17,22 @@ pub use language::Language;
 pub(super) use segment::Unit;
 pub(super) use version::WORDS;
 
-/// Longest word in bytes; what is beyond is cut off. PostgreSQL takes 2,046.
+/// The maximum length of a word in bytes; longer words are cut. PostgreSQL's limit is 2,046.
 const LONGEST_WORD: usize = 255;
 
-/// A word of a text, as it is indexed.
+/// A word of a text, in the form in which it is indexed.
 pub(super) struct Word<'a> {
     pub(super) text: &'a str,
-    /// Where it stands in the text.
+    /// The range of the word in the text.
     pub(super) range: Range<usize>,
     pub(super) unit: Unit,
 }
 
-/// How the words of a field are made comparable.
+/// The normalization of a field's words.
 pub(super) struct Analyzer {
     stems: Option<RefCell<Stems>>,
     fold: bool,
-    /// Whether the stemmer knows nothing of accents, so that they must be gone before.
+    /// Whether the stemmer does not handle accents, so that they must be removed first.
     plain_stems: bool,
 }
 
@@ -56,7 +56,7 @@ impl Analyzer {
         }
     }
 
-    /// The same without stemming.
+    /// Returns the same analyzer without stemming.
     pub(super) fn unstemmed(&self) -> Self {
         Self {
             stems: None,
@@ -69,7 +69,7 @@ impl Analyzer {
         self.stems.is_some()
     }
 
-    /// Shows each word of `text` to `visit`, until that returns false.
+    /// Calls `visit` with each word of `text`, until it returns `false`.
     pub(super) fn words(&self, text: &str, mut visit: impl FnMut(Word<'_>) -> bool) {
         let mut buffer = String::new();
         segment::segments(text, |range, unit| {
@@ -112,7 +112,7 @@ impl Analyzer {
         if self.fold && self.plain_stems {
             *word = fold::without_accents(word);
         } else if self.fold && word.contains('ß') {
-            // Of other letters a stemmer may know more.
+            // Other accented letters are kept, as the stemmer may distinguish them.
             *word = word.replace('ß', "ss");
         }
     }
@@ -155,12 +155,12 @@ mod tests {
             words(Language::Unstemmed, "Ñuñoa SÃO Ørsted Łódź İstanbul Straße"),
             ["nunoa", "sao", "orsted", "lodz", "istanbul", "strasse"]
         );
-        // Composed or not, wide or not, it is the same word.
+        // Composed or not, full-width or not, it is the same word.
         assert_eq!(
             words(Language::Unstemmed, "sa\u{303}o ｓão"),
             ["sao", "sao"]
         );
-        // Marks that make another letter stay.
+        // Marks that form a different letter are kept.
         assert_eq!(words(Language::Unstemmed, "がき"), ["がき", "き"]);
         assert_eq!(words(Language::Unstemmed, "हिन्दी"), ["हिन्दी"]);
         let kept = |text: &str| {

@@ -1,26 +1,26 @@
-//! Where words begin and end.
+//! Segmentation of text into words.
 
 use std::ops::Range;
 
 use unicode_normalization::char::is_combining_mark;
 
-/// What a piece of text is.
+/// The kind of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::search) enum Unit {
-    /// Letters and digits between anything else.
+    /// A run of letters and digits.
     Word,
-    /// Two neighbours of a script that is written without spaces.
+    /// Two adjacent characters of a script that is written without spaces.
     Pair,
-    /// The last of such neighbours, or the only one.
+    /// The last character of a run in such a script, or its only one.
     Last,
 }
 
-/// Shows the range of each piece of `text` that is indexed, until `visit` returns false.
+/// Calls `visit` with the range of each indexed segment of `text`, until it returns `false`.
 ///
-/// Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese are not told apart into words:
-/// each character with its marks makes a pair with the next, and the last stands alone. So
-/// every character begins exactly one piece, and one character is found as the beginning of
-/// a piece.
+/// Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese texts are not divided into words: each
+/// character with its marks forms a pair with the next, and the last one stands alone. Every
+/// character therefore begins exactly one segment, and a single character is found as the beginning
+/// of a segment.
 pub(super) fn segments(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> bool) {
     if text.is_ascii() {
         return ascii_words(text, visit);
@@ -39,7 +39,7 @@ pub(super) fn segments(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> 
     }
 }
 
-/// The same of ASCII, which has neither marks nor scripts without spaces.
+/// Segments ASCII text, which has neither marks nor scripts without spaces.
 fn ascii_words(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> bool) {
     let mut start = 0;
     for word in text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()) {
@@ -56,7 +56,7 @@ enum Class {
     Word,
     /// A character of a script without spaces.
     Single,
-    /// Belongs to what stands before it.
+    /// A character that belongs to the one before it.
     Mark,
     Other,
 }
@@ -70,8 +70,8 @@ fn class(c: char) -> Class {
         };
     }
     match c {
-        // Soft hyphen and joiners are no part of how a word is spelt; the marks of voiced
-        // kana are letters to Unicode.
+        // Soft hyphens and joiners are not part of a word's spelling. Unicode classifies the voiced
+        // sound marks of kana as letters.
         '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{ff9e}' | '\u{ff9f}' => Class::Mark,
         _ if is_combining_mark(c) => Class::Mark,
         _ if !c.is_alphanumeric() => Class::Other,
@@ -91,11 +91,11 @@ fn class(c: char) -> Class {
     }
 }
 
-/// What is open at a place in the text.
+/// The segments that are open at a position in the text.
 #[derive(Default)]
 struct Scan {
     word: Option<usize>,
-    /// Where the character before the current one begins, and the current one.
+    /// The start of the previous character, and that of the current one.
     singles: Option<(Option<usize>, usize)>,
 }
 
@@ -116,7 +116,7 @@ impl Scan {
             }
         }
         if let Some((before, current)) = self.singles {
-            // The current one ends here, and with it the pair it is second of.
+            // The current character ends here, and so does the pair in which it is second.
             if before.is_some_and(|before| !visit(before..at, Unit::Pair)) {
                 return false;
             }

@@ -1,14 +1,14 @@
-//! A language's stemmer, with the stems of frequent words at hand.
+//! A language's stemmer with a cache of stems.
 
 use std::panic::{UnwindSafe, catch_unwind};
 
 use frostem::Stemmer;
 
-/// How many words it stems before it begins to keep stems: for one document that does not pay.
+/// The number of words stemmed before the cache is created: for a single document it does not pay.
 const BEFORE_KEEPING: usize = 1_024;
-/// How many places there are for stems, 48 bytes each; a power of two.
+/// The number of slots in the cache, 48 bytes each; a power of two.
 const PLACES: usize = 1 << 15;
-/// Bytes of a place for a word and its stem.
+/// The bytes of a slot for a word and its stem.
 const BYTES: usize = 46;
 
 pub(super) struct Stems {
@@ -17,8 +17,8 @@ pub(super) struct Stems {
     places: Vec<Place>,
 }
 
-/// A word and behind it its stem. Each word has one place where it can be; there it replaces
-/// whichever was there before.
+/// A slot that holds a word followed by its stem. Each word can be in one slot only, where it
+/// replaces the previous word.
 #[derive(Clone, Copy)]
 struct Place {
     word: u8,
@@ -65,7 +65,7 @@ impl Stems {
         }
     }
 
-    /// Puts the stem of `word` in its place.
+    /// Replaces `word` by its stem.
     pub(super) fn stem(&mut self, word: &mut String) {
         if self.places.is_empty() {
             self.stemmed += 1;
@@ -95,12 +95,12 @@ impl Stems {
     }
 }
 
-/// The stem that `stem` makes of `word`, or the word itself if it makes none.
+/// Returns the stem that `stem` produces for `word`, or the word itself if it produces none.
 ///
-/// Words are anybody's, and stemmers are generated code whose authors cannot have tried them
-/// all. One that panics must neither end a query nor keep the other documents of an index from
-/// being written, and as it always panics at the same words, they stay whole in documents and
-/// in queries alike, and are found. The stemmer holds no state that a panic could spoil.
+/// Any word can occur, and stemmers are generated code whose authors cannot have tested all words.
+/// A stemmer that panics must neither end a query nor prevent the other documents of an index from
+/// being written. As it always panics at the same words, these stay unstemmed in documents and
+/// queries alike, and are found. The stemmer holds no state that a panic could corrupt.
 fn guarded(word: &str, stem: impl FnOnce() -> String + UnwindSafe) -> String {
     match catch_unwind(stem) {
         Ok(stem) if !stem.is_empty() => stem,
@@ -108,7 +108,8 @@ fn guarded(word: &str, stem: impl FnOnce() -> String + UnwindSafe) -> String {
     }
 }
 
-/// By FNV-1a. Words that are made to meet in one place are stemmed each time, no more.
+/// Returns the number of a word's slot, by FNV-1a. Words chosen to collide are only stemmed each
+/// time.
 fn place_of(word: &str) -> usize {
     let hash = word.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,17 +1,18 @@
-//! Which version of the words an index has.
+//! The version of an index's words.
 
 use super::language::Language;
 
-/// The version of the words that this library makes. It is raised whenever a text gives other
-/// words than before, as with another version of the stemmers; an index of an older one is
-/// brought up to date before it is searched.
+/// The version of the words that this library produces. It is raised whenever a text yields other
+/// words than before, such as with another version of the stemmers. An index with an older version
+/// is brought up to date before it is searched.
 ///
-/// 1: rust-stemmers 1.2. 2: frostem 2.20261016.
+/// Version 1: rust-stemmers 1.2. Version 2: frostem 2.20261016.
 pub(in crate::search) const WORDS: i64 = 2;
 
 impl Language {
-    /// The version in which its words changed last. Of those in version 1 the stemmers of
-    /// version 2 make the same stems, tried with millions of words made of all their suffixes.
+    /// Returns the version in which the language's words last changed. For languages at version 1,
+    /// the stemmers of version 2 produce the same stems, as tested with millions of words formed
+    /// with all their suffixes.
     pub(in crate::search) fn words_since(self) -> i64 {
         match self {
             Self::Unstemmed | Self::Arabic | Self::Portuguese | Self::Tamil | Self::Turkish => 1,

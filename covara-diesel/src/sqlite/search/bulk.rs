@@ -1,4 +1,4 @@
-//! Writes many documents.
+//! Bulk writes of documents.
 
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -12,11 +12,11 @@ use crate::search::{
     Batch, ColumnValue, Documents, Entry, Guard, SearchEngine, Sql, batches, integer,
 };
 
-/// How many bytes of words FTS5 can write out without it being noticed.
+/// The number of bytes of words that FTS5 can flush without a noticeable cost.
 const FEW_WORDS: usize = 128 << 10;
 
-/// In a transaction that keeps other writers out. Documents that are all new get the next keys;
-/// those of others are looked up.
+/// Writes documents in a transaction that excludes other writers. If all documents are new, their
+/// keys are consecutive; otherwise the keys are looked up.
 pub(super) fn write<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -44,7 +44,7 @@ where
     Ok(())
 }
 
-/// The key that SQLite gives the next document: no row has a higher one.
+/// Returns the key that SQLite assigns to the next document: one more than the highest key.
 fn next_key<C>(conn: &mut C, entry: &Entry) -> QueryResult<i64>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -58,9 +58,9 @@ where
 
 /// Inserts the words of new documents, with keys from `first` on.
 ///
-/// Before a statement with several rows FTS5 writes out what it has gathered. That costs more
-/// than a statement for each document where there are many words, and less than a round trip
-/// for each anyway.
+/// Before a statement with several rows FTS5 flushes its buffered words. With many words, that
+/// costs more than a statement per document; over a network, it always costs less than a round trip
+/// per document.
 fn new_words<C>(conn: &mut C, entry: &Entry, documents: Batch<'_>, first: i64) -> QueryResult<()>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -89,19 +89,20 @@ where
     }
 }
 
-/// Inserts the documents that are not there.
+/// A statement that inserts the documents that do not exist yet.
 ///
-/// A statement of its own, as it is built for each document: [`Sql`] keeps its pieces in lists.
+/// It does not use [`Sql`], which stores its pieces in lists, because it is built for each
+/// document.
 struct NewRows<'d> {
     head: &'d str,
-    /// The version, between id and source.
+    /// The SQL of the version, between id and source.
     between: &'d str,
     documents: Batch<'d>,
 }
 
 impl NewRows<'_> {
-    /// OR FAIL, as it fails for no row: without it SQLite would keep every page it touches for
-    /// undoing the statement.
+    /// Returns the beginning of the statement. It uses `OR FAIL`, because no row can make it fail;
+    /// otherwise SQLite would journal every page it touches to undo the statement.
     fn head(entry: &Entry) -> String {
         format!(
             "INSERT OR FAIL INTO {} (id, version, source{}) VALUES (",
@@ -136,7 +137,7 @@ impl QueryFragment<Sqlite> for NewRows<'_> {
     }
 }
 
-/// Inserts the words of documents.
+/// A statement that inserts the words of documents.
 struct NewWords<'d> {
     head: &'d str,
     keys: &'d [i64],
@@ -176,7 +177,7 @@ fn push_text<'b>(out: &mut AstPass<'_, 'b, Sqlite>, text: Option<&'b str>) -> Qu
     }
 }
 
-/// Their texts depend on the index.
+/// The text of these statements depends on the index.
 macro_rules! written_at_run_time {
     ($($statement:ident),*) => { $(
         impl QueryId for $statement<'_> {

@@ -1,7 +1,7 @@
-//! Has writes to a table noted.
+//! Triggers that note writes to a table.
 //!
-//! A key that was written has one note, with a number that is drawn anew at each write: who has
-//! read a note, and then the row, knows by it whether the row was written again since.
+//! A written key has one note, with a number that is drawn anew at each write. Whoever has read a
+//! note, and then the row, can tell by the number whether the row was written again since.
 
 use std::iter;
 
@@ -16,27 +16,27 @@ use crate::sqlite::name;
 /// D1 sends numbers as doubles, which are exact up to 53 bits.
 const NUMBER: &str = "random() & 9007199254740991";
 
-/// What notes and triggers are in `sqlite_master`, word for word.
+/// The expected text of notes and triggers in `sqlite_master`.
 struct Wanted {
     notes: Made,
     triggers: [(String, Made); 3],
 }
 
-/// The names of the triggers, with what each is run by.
+/// Returns the names of the triggers with their events.
 fn trigger_names(entry: &Entry) -> [(String, &'static str); 3] {
     let notes = entry.notes_name();
     ["insert", "delete", "update"].map(|event| (format!("{notes}_{event}"), event))
 }
 
 impl Wanted {
-    /// A note has the key as it is, by which its row is found, and as the text that documents are
-    /// kept by: `A` and `a`, or 1 and 1.0, may be equal keys.
+    /// Builds the expected objects. A note stores the key as it is, which finds the row, and as the
+    /// text that identifies the document: `A` and `a`, or 1 and 1.0, may be equal keys.
     ///
-    /// `columns` stand in a comment, so that others in their place are noticed.
+    /// `columns` are stored in a comment, so that a replaced column is noticed.
     fn of(entry: &Entry, watched: &WatchedTable, columns: &str) -> Self {
         let (table, key) = (&watched.table, quoted(&watched.key));
         let notes = entry.notes_name();
-        // SQLite's own conflict clause of the writing statement does not reach an upsert.
+        // SQLite's conflict clause of the writing statement does not override an upsert.
         let note = |row: &str, also: &str| {
             format!(
                 "INSERT INTO {notes} (key, document, number) \
@@ -71,18 +71,18 @@ impl Wanted {
     }
 }
 
-/// What the columns stand between.
+/// The delimiters of the columns.
 const COLUMNS: &str = "/* columns ";
 const COLUMNS_END: &str = " */";
 
-/// The columns in what made the notes.
+/// Returns the columns from the statement that created the notes.
 fn columns_in(made: &str) -> Option<&str> {
     let (_, rest) = made.split_once(COLUMNS)?;
     let (columns, _) = rest.split_once(COLUMNS_END)?;
     Some(columns)
 }
 
-/// Something that SQLite keeps the text of, without the schema.
+/// An object whose statement SQLite stores, without the schema.
 struct Made {
     kept: String,
     create: Sql<'static>,
@@ -95,7 +95,7 @@ fn made(what: &str, name: &str, rest: &str) -> Made {
     }
 }
 
-/// The statements that note every row, and that documents may have no row.
+/// Returns statements that note every row, and that documents may have no row.
 pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
     let Some(watched) = &entry.definition.table else {
         return Vec::new();
@@ -114,23 +114,23 @@ pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
     ]
 }
 
-/// What is found of a followed table.
+/// The objects found for a followed table.
 #[derive(Default)]
 struct Found {
-    /// Where the table is in `sqlite_master`.
+    /// The position of the table in `sqlite_master`.
     table: Option<i64>,
-    /// The places of its columns, by name.
+    /// The names and positions of its columns.
     columns: Vec<(String, i64)>,
-    /// Where the notes are, and what made them.
+    /// The position of the notes, and the statement that created them.
     notes: Option<(i64, String)>,
-    /// The names of the triggers, and what made them.
+    /// The names of the triggers, and the statements that created them.
     triggers: Vec<(String, String)>,
-    /// Whether one is on another table: the followed one was renamed.
+    /// Whether a trigger is on another table, because the followed table was renamed.
     moved: bool,
 }
 
 impl Found {
-    /// Where key and fields are among the table's columns.
+    /// Returns the positions of the key and the fields among the table's columns.
     fn columns(&self, watched: &WatchedTable) -> String {
         let names = iter::once(&watched.key).chain(&watched.columns);
         let places = names.map(|name| {
@@ -141,7 +141,7 @@ impl Found {
         places.collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether all triggers are as they must be.
+    /// Returns whether all triggers are as expected.
     fn has_triggers(&self, wanted: &Wanted) -> bool {
         wanted.triggers.iter().all(|(name, made)| {
             let mut found = self.triggers.iter();
@@ -150,9 +150,10 @@ impl Found {
     }
 }
 
-/// Tables stand in `sqlite_master` in the order in which they were made, and dumps and VACUUM
-/// keep it. So a table that is newer than its notes is not the one that they are about, even if
-/// somebody has made the triggers again.
+/// Compares the table, notes and triggers with the expected ones. Tables are listed in
+/// `sqlite_master` in the order of their creation, and dumps and VACUUM keep that order. A table
+/// that is newer than its notes is therefore not the one they refer to, even if the triggers were
+/// created again.
 pub(super) fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -227,7 +228,7 @@ where
     Ok(found)
 }
 
-/// Whether there is a table of that quoted name.
+/// Returns whether a table of that quoted name exists.
 pub(super) fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
 where
     C: DatabaseConnection<Backend = Sqlite>,

@@ -1,13 +1,13 @@
-//! Many values as one bind: SQLite has no arrays, but reads JSON.
+//! Lists of values as one bind: SQLite has no arrays, but reads JSON.
 
 use serde_json::Value;
 
 use crate::search::Bind;
 
-/// What stands before and after the bind.
+/// The SQL before and after the bind.
 pub(super) const ONE_OF: (&str, &str) = (" IN (SELECT value FROM json_each(", "))");
 
-/// The values as a JSON array.
+/// Returns the values as a JSON array.
 pub(super) fn json(values: &[Bind<'_>]) -> String {
     let mut text = String::from("[");
     for (at, value) in values.iter().enumerate() {
@@ -25,9 +25,9 @@ pub(super) fn json(values: &[Bind<'_>]) -> String {
     text
 }
 
-/// A number that SQLite reads as just this one. It is exact to about 19 digits, not to the last
-/// bit: so 18 digits are written, which are much nearer to this number than to its neighbours,
-/// and not the shortest that can be told from them.
+/// Formats a number so that SQLite reads exactly this number. SQLite parses about 19 digits
+/// exactly, but not always the last bit. The text therefore has 18 digits, which are much closer to
+/// this number than to its neighbours, instead of the shortest distinguishable form.
 fn double(value: Option<f64>) -> String {
     match value {
         None => "null".to_owned(),

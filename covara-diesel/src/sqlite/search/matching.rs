@@ -1,12 +1,12 @@
-//! What is looked for, in the language of FTS5.
+//! The translation of a query to FTS5's query language.
 
 use crate::search::Phrase;
 use crate::search::terms::Matching;
 
-/// The expression for `MATCH`.
+/// Returns the expression for `MATCH`.
 ///
-/// Words are letters, digits and marks, and stand in quotation marks: nothing in them is
-/// syntax.
+/// Words consist of letters, digits and marks, and are enclosed in quotation marks, so they contain
+/// no syntax.
 pub(super) fn expression(matching: &Matching, searched: usize) -> String {
     let mut text = String::new();
     for (at, phrases) in matching.required.iter().enumerate() {
@@ -33,7 +33,7 @@ fn any(phrases: &[Phrase], searched: usize, text: &mut String) {
         if at > 0 {
             text.push_str(" OR ");
         }
-        // Looking only in some columns takes time, even if they are all there are.
+        // Restricting the search to columns takes time, even if it names all of them.
         if phrase.slots.len() < searched {
             text.push('{');
             for slot in &phrase.slots {

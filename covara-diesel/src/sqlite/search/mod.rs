@@ -21,7 +21,7 @@ use crate::search::{
     SearchAdapter, SearchEngine, SearchError, SearchValues, Sql, WordSink,
 };
 
-/// Full-text search on SQLite, by FTS5. Needs SQLite 3.43 or later.
+/// Full-text search on SQLite, by FTS5. It needs SQLite 3.43 or later.
 ///
 /// ```
 /// use covara_diesel::pool;
@@ -47,13 +47,13 @@ impl SearchAdapter for SqliteFts {
     type Backend = Sqlite;
 }
 
-/// Stands between two items of a list. No query has it: it is no letter.
+/// A separator between two items of a list. No query contains it, as it is not a letter.
 const GAP: &str = "\u{e000}";
 
-/// Writes each field's words with spaces between.
+/// A writer that separates each field's words by spaces.
 #[derive(Debug, Default)]
 pub struct Words {
-    /// The field of the word before.
+    /// The field of the previous word.
     slot: Option<usize>,
 }
 
@@ -129,7 +129,7 @@ impl SearchEngine for Sqlite {
         Ok(tables::catalogue())
     }
 
-    /// One writer at a time is all that SQLite has.
+    /// SQLite allows only one writer at a time.
     fn lock(_: &Entry) -> Option<Sql<'static>> {
         None
     }

@@ -1,4 +1,4 @@
-//! Finds documents.
+//! Queries for documents.
 
 use diesel::sqlite::Sqlite;
 
@@ -6,8 +6,8 @@ use super::matching::expression;
 use super::tables;
 use crate::search::{Entry, Plan, Sql};
 
-/// From the inside out: the matches with their scores; of them the page; and for its rows
-/// only, the documents' sources, which are long.
+/// Returns the query for a page. From the inside out, it selects the matches with their scores,
+/// then the page, and then the documents' sources, which are long, for the page's rows only.
 pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     let documents = entry.documents();
     let (columns, names) = (plan.sort_columns(), plan.sort_names("m."));
@@ -37,23 +37,25 @@ pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     sql
 }
 
-/// SQLite plans with the value of a bare parameter here, and so plans anew each time that one
-/// is bound; a third of the time that a small query takes.
+/// Appends a number as a cast bind. With a bare parameter SQLite would plan the query for its
+/// value, and plan it anew each time that it is bound, which takes a third of the time of a small
+/// query.
 fn push_number(clause: &'static str, number: i64, sql: &mut Sql<'_>) {
     sql.push(clause).push("CAST(").bind(number);
     sql.push(" AS INTEGER)");
 }
 
-/// Larger weights are scaled down to this one, with the others: a score must be finite.
+/// The largest weight. If a weight is larger, all are scaled down so that it becomes this one,
+/// because a score must be finite.
 const HEAVIEST: f64 = 1e9;
 
-/// The matches that are looked at: key and score.
+/// Returns the query for the matches to consider: key and score.
 fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     let words = entry.words();
     let mut sql = Sql::new();
     sql.push(format!("SELECT {words}.rowid AS key, "));
     if plan.by_score() {
-        // Of bm25() the least is best.
+        // With bm25() lower is better.
         sql.push(format!("-bm25({words}"));
         if plan
             .weights
@@ -75,7 +77,7 @@ fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     sql
 }
 
-/// ` FROM … WHERE …` of the matches, down to the bound.
+/// Appends ` FROM … WHERE …` for the matches, limited by the bound.
 fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sql<'q>) {
     let words = entry.words();
     sql.push(format!(" FROM {}", tables::words(entry)));

@@ -1,8 +1,8 @@
-//! Works through notes.
+//! Processing of notes.
 //!
-//! Notes and rows are read before the write, so that it is short, and on D1 the two are never
-//! in one transaction. Whoever writes meanwhile changes the numbers of the notes, and whoever
-//! indexes meanwhile removes them: then the document that was made of the row is not written.
+//! Notes and rows are read before the write, so that the write is short; on D1 the two are never in
+//! one transaction. Another writer changes the numbers of the notes meanwhile, and another process
+//! that indexes removes them. In both cases the document made from the row is not written.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::search::{
     BATCH, Entry, Noted, Patience, Refreshed, SearchError, Sql, WatchedTable, batches,
 };
 
-/// The notes that were read: place and number of each, by the id of its row.
+/// The notes that were read: the position and number of each, and the same by the id of its row.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     all: Vec<(i64, i64)>,
@@ -33,7 +33,7 @@ impl Notes {
         }
     }
 
-    /// Pushes a list of those of these ids whose notes are still as they were read.
+    /// Appends a list of those ids whose notes are unchanged since they were read.
     pub(super) fn push_current<'i>(
         &self,
         entry: &Entry,
@@ -49,7 +49,7 @@ impl Notes {
         push_current("json_extract(j.value, '$[2]')", entry, notes, sql);
     }
 
-    /// Removes those that are still as they were read.
+    /// Returns a statement that removes the notes that are unchanged since they were read.
     fn forget(&self, entry: &Entry) -> Sql<'static> {
         let notes = self
             .all
@@ -62,7 +62,7 @@ impl Notes {
     }
 }
 
-/// A CROSS JOIN is not turned round.
+/// Appends a subquery of unchanged notes. SQLite does not reorder a CROSS JOIN.
 fn push_current(column: &str, entry: &Entry, notes: Vec<Value>, sql: &mut Sql<'_>) {
     sql.push(format!("(SELECT {column} FROM json_each("));
     sql.bind(Value::from(notes).to_string());
@@ -90,7 +90,7 @@ where
     let documents = batches::<Sqlite>(entry, noted.documents.all(), bind_limit);
     let mut statements: Vec<Sql<'_>> = documents.flat_map(|now| write(entry, now, only)).collect();
     let gone = noted.gone();
-    // One bind is the guard's.
+    // The guard takes one bind.
     for ids in gone.chunks(bind_limit.saturating_sub(1).clamp(1, BATCH)) {
         statements.extend(delete(entry, ids, only));
     }
@@ -113,7 +113,7 @@ where
     })
 }
 
-/// Most searches find none, so this is cheaper than to read them.
+/// Returns whether there are notes. Most searches find none, so this is cheaper than reading them.
 fn has_notes<C>(conn: &mut C, entry: &Entry) -> QueryResult<bool>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -124,7 +124,8 @@ where
     Ok(rows.next().transpose()?.is_some())
 }
 
-/// Any column may hold a value of any type; JSON has neither bytes nor infinity.
+/// Returns an expression for a column's value in JSON. Any column may hold a value of any type, and
+/// JSON has neither bytes nor infinity.
 fn jsonable(column: &str) -> String {
     format!(
         "CASE WHEN typeof(t.{column}) = 'blob'
@@ -148,7 +149,7 @@ where
         .map(|((name, _), column)| format!("'{name}', {}", jsonable(&quoted(column))))
         .collect();
     let mut sql = Sql::new();
-    // Places as texts: D1 sends numbers as doubles.
+    // Positions are read as texts, because D1 sends numbers as doubles.
     sql.push(format!(
         "SELECT n.document,
                 CASE WHEN t.{key} IS NOT NULL THEN json_object({}) END,
@@ -164,12 +165,13 @@ where
             notes.add(id, place, number);
         }
     })?;
-    // A key that is none to SQLite brings its note once for each row.
+    // If the database does not enforce that the key is unique, a note is returned once for each
+    // row.
     notes.all.dedup();
     Ok((notes, noted))
 }
 
-/// Removes documents without a row.
+/// Returns statements that remove documents without a row.
 fn sweep(entry: &Entry) -> Vec<Sql<'static>> {
     let Some(watched) = &entry.definition.table else {
         return Vec::new();

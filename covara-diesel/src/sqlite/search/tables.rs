@@ -11,21 +11,21 @@ use crate::search::definition::MOST_SEARCHED;
 use crate::search::{CATALOGUE, Entry, EntryRow, Home, Kind, Sql, WatchedTable, integer, text};
 use crate::sqlite::name;
 
-/// What stands before the names of tables: a temporary one of the same name would come before
-/// those in the file.
+/// The prefix of table names. Without it, a temporary table of the same name would take precedence
+/// over that in the file.
 const MAIN: &str = "main.";
 
-/// The catalogue as SQL.
+/// Returns the catalogue's name as SQL.
 pub(super) fn catalogue() -> String {
     format!("{MAIN}{CATALOGUE}")
 }
 
-/// The full-text table as SQL. Its columns are named after [`Entry::words`].
+/// Returns the name of the full-text table as SQL. Its columns are named after [`Entry::words`].
 pub(super) fn words(entry: &Entry) -> String {
     format!("{MAIN}{}", entry.words())
 }
 
-/// The followed table as SQL.
+/// Returns the name of the followed table as SQL.
 pub(super) fn followed(watched: &WatchedTable) -> String {
     match name::parts(&watched.table) {
         (None, table) => name::quoted(Some("main"), &table),
@@ -44,7 +44,7 @@ where
     ));
     sql.bind(name);
     match entry(conn, sql) {
-        // On SQLite a failed statement spoils nothing.
+        // On SQLite a failed statement does not end the transaction.
         Err(error) if is_missing_catalogue(&error) => Ok(None),
         found => found,
     }
@@ -64,7 +64,7 @@ where
             definition: text(&row, 1)?,
             ready: integer(&row, 2)? == 1,
             reindexed: text(&row, 3),
-            // A read-only connection says so when it writes.
+            // A read-only connection reports an error when it writes.
             may_refresh: true,
             equals: "=",
             home: Home {
@@ -76,7 +76,7 @@ where
         })
     };
     read().map(Some).ok_or_else(|| {
-        Error::DeserializationError(format!("a row of {CATALOGUE} is not as written").into())
+        Error::DeserializationError(format!("a row of {CATALOGUE} cannot be decoded").into())
     })
 }
 
@@ -102,8 +102,8 @@ fn is_missing_catalogue(error: &Error) -> bool {
     message.contains("no such table") && message.contains(CATALOGUE)
 }
 
-/// Numbers are never used again: a process that has just read of an index that is gone must
-/// not find another's tables.
+/// Creates the catalogue. Numbers are never reused: a process that has just read the number of a
+/// deleted index must not find another index's tables.
 pub(super) fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
 where
     C: DatabaseConnection<Backend = Sqlite>,
@@ -121,8 +121,8 @@ where
     conn.execute_atomically(&[&create]).map(drop)
 }
 
-/// How many bytes of words FTS5 gathers before it writes them out. Of itself it takes 1 MiB, and
-/// then merges more often: many documents take a tenth longer.
+/// The bytes of words that FTS5 buffers before it flushes them. Its default of 1 MiB causes more
+/// merges: many documents take a tenth longer.
 const GATHERED: usize = 8 << 20;
 
 fn column(number: usize, kind: Kind) -> String {
@@ -134,8 +134,8 @@ fn column(number: usize, kind: Kind) -> String {
     format!("c{number} {sql_type}")
 }
 
-/// How many searched fields there is room for at first, unless there are more. Each takes a byte
-/// of each document, used or not; with room for all that an index can have, documents of few
+/// The number of searched fields that a new index has room for, unless it has more. Each takes a
+/// byte per document, used or not. With room for the maximum number of fields, documents of few
 /// words take a sixth longer to write.
 const ROOM: usize = 8;
 
@@ -152,17 +152,17 @@ pub(super) fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>> {
         entry.documents(),
         columns.collect::<String>()
     ));
-    // From elsewhere all documents are not soon indexed again.
+    // Over a network, indexing all documents again would take long.
     let few = entry.definition.searched().count() <= ROOM && !remote;
     iter::once(documents)
         .chain(create_words(entry, if few { ROOM } else { MOST_SEARCHED }))
         .collect()
 }
 
-/// The full-text table keeps no text, only what stands where: the words are not those of the
-/// documents. It cannot be given columns later.
+/// Returns the statements that create the full-text table. The table stores no text, only
+/// positions: its words are not those of the documents. It cannot be given columns later.
 ///
-/// To the tokenizer `ascii` every word that we make is one token.
+/// The tokenizer `ascii` treats every word that this library produces as one token.
 fn create_words(entry: &Entry, room: usize) -> [Sql<'static>; 2] {
     let (table, words) = (words(entry), entry.words());
     let columns: String = (0..room).map(|slot| format!("t{slot}, ")).collect();

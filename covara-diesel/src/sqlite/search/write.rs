@@ -1,17 +1,17 @@
-//! Writes documents and their words.
+//! Writing of documents and their words.
 
 use super::list;
 use super::refresh::Notes;
 use super::tables;
 use crate::search::{Batch, Bind, Entry, Guard, Sql};
 
-/// Which of the documents that a statement has it writes.
+/// A condition that selects which of a statement's documents are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Only<'g> {
     All,
-    /// Those that an older definition indexed.
+    /// Those indexed by an older definition.
     Older,
-    /// Those whose notes are as they were read.
+    /// Those whose notes are unchanged since they were read.
     Noted(&'g Notes),
 }
 
@@ -24,29 +24,30 @@ impl From<&Guard> for Only<'_> {
     }
 }
 
-/// Statements come in a few sizes only, so that each is prepared once per connection. Large
-/// ones, as FTS5 writes out what it has gathered before each.
+/// The numbers of documents in a statement. There are few, so that each statement is prepared once
+/// per connection, and some are large, because FTS5 flushes its buffered words before each
+/// statement.
 const SIZES: [usize; 6] = [1_024, 256, 64, 16, 4, 1];
 
 pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
-    // A document brings its id and source.
+    // The id and the source also take a bind each.
     let columns = entry.definition.columns().count() + 2;
     let words = entry.definition.searched().count() + 1;
-    // One bind is the guard's.
+    // The guard takes one bind.
     let most = bind_limit.saturating_sub(1) / columns.max(words);
     let sizes = SIZES.iter();
     let fits = |size: &&usize| **size <= waiting.min(most);
     sizes.copied().find(|size| fits(&size)).unwrap_or(1)
 }
 
-/// A document keeps its key when it is written again. The rows of the full-text table go in
-/// in the order of their keys: it writes out what it has gathered whenever one is less than
-/// the one before.
+/// Returns the statements that write documents. A document keeps its key when it is written again.
+/// The rows of the full-text table are inserted in the order of their keys, because FTS5 flushes
+/// its buffered words whenever a key is lower than the previous one.
 pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Vec<Sql<'d>> {
     let rows = rows(entry, documents, only);
     let words = words(entry, documents, only);
     match only {
-        // The rows would tell that they are not older any more.
+        // Once the rows are written, they no longer show that they are older.
         Only::Older => vec![words, rows],
         Only::All | Only::Noted(_) => vec![rows, words],
     }
@@ -86,7 +87,7 @@ fn rows<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
     sql
 }
 
-/// The columns of its words, each with a comma before.
+/// Returns the columns of its words, each after a comma.
 pub(super) fn word_columns(entry: &Entry) -> String {
     let slots = 0..entry.definition.searched().count();
     slots.map(|slot| format!(", t{slot}")).collect()
@@ -112,7 +113,7 @@ fn words<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
         }
         sql.push(")");
     }
-    // A CROSS JOIN is not turned round.
+    // SQLite does not reorder a CROSS JOIN.
     sql.push(format!(
         ") AS v CROSS JOIN {table} AS d ON d.id = v.column1"
     ));
@@ -124,7 +125,7 @@ fn words<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
     sql
 }
 
-/// The condition, on rows `v` whose first column is the id.
+/// Appends the condition, on rows `v` whose first column is the id.
 fn push_only(entry: &Entry, only: Only<'_>, documents: Batch<'_>, sql: &mut Sql<'_>) {
     match only {
         Only::All => {
@@ -147,7 +148,8 @@ fn push_only(entry: &Entry, only: Only<'_>, documents: Batch<'_>, sql: &mut Sql<
 
 pub(super) fn delete<'d>(entry: &Entry, ids: &'d [&'d str], only: Only<'_>) -> Vec<Sql<'d>> {
     let documents = entry.documents();
-    // One bind for any number of ids: with one each, every number were another statement to keep.
+    // A single bind holds any number of ids; otherwise each number of ids would need its own
+    // prepared statement.
     let list: Vec<Bind<'_>> = ids.iter().map(|id| Bind::from(*id)).collect();
     let list = list::json(&list);
     let condition = |start: String| {

@@ -1,8 +1,8 @@
-//! Stems, tried with many words: none panics, and they are those of this version.
+//! Tests of the stemmers with many words: none panics, and the stems are those of this version.
 
 use super::super::{Analyzer, Language};
 
-/// The letters of a language.
+/// Returns the letters of a language.
 fn alphabet(language: Language) -> &'static str {
     match language {
         Language::Unstemmed | Language::English => "abcdefghijklmnopqrstuvwxyz",
@@ -24,7 +24,7 @@ fn alphabet(language: Language) -> &'static str {
     }
 }
 
-/// A few words and what a query that another form of each is in must find.
+/// Words, each with another form of it that a query must match.
 const SAMPLES: [(Language, &[(&str, &str)]); 18] = [
     (
         Language::Arabic,
@@ -100,7 +100,7 @@ fn words(analyzer: &Analyzer, text: &str) -> Vec<String> {
     found
 }
 
-/// Numbers that are the same each time.
+/// A generator of the same numbers in each run.
 struct Random(u64);
 
 impl Random {
@@ -118,7 +118,7 @@ impl Random {
             .collect()
     }
 
-    /// Any characters there are, of which most are no letters.
+    /// Returns arbitrary characters, most of which are not letters.
     fn hostile(&mut self) -> String {
         let length = 1 + self.below(40);
         let any = |random: &mut Self| {
@@ -145,7 +145,7 @@ fn forms_of_a_word_are_brought_together_in_every_language() {
     assert_eq!(apart, [""; 0]);
 }
 
-/// Without the guard around the stemmers, which would hide a panic.
+/// Calls the stemmers without the guard, which would hide a panic.
 #[test]
 fn no_stemmer_panics_and_the_stems_are_those_of_this_version() {
     let mut made = Vec::new();
@@ -157,7 +157,8 @@ fn no_stemmer_panics_and_the_stems_are_those_of_this_version() {
         for number in 0..100_000 {
             let word = random.word(&letters);
             let stem = stemmer.stem(&word);
-            // Also what no text gives, as it is no word, and another language's letters.
+            // Also inputs that no text yields, as they are not words, and letters of another
+            // language.
             if number % 4 == 0 {
                 stemmer.stem(&random.hostile());
             }
@@ -173,7 +174,7 @@ fn no_stemmer_panics_and_the_stems_are_those_of_this_version() {
     );
 }
 
-/// A hash of the stems of 100,000 words of each language.
+/// The hash of the stems of 100,000 words of each language.
 const STEMS: [(&str, u64); 18] = [
     ("arabic", 17_024_790_492_481_199_289),
     ("danish", 9_159_537_448_205_634_594),
@@ -195,7 +196,7 @@ const STEMS: [(&str, u64); 18] = [
     ("turkish", 15_724_077_096_173_709_400),
 ];
 
-/// Short Greek words, at 41 of which another crate's stemmer panicked.
+/// Short Greek words; another crate's stemmer panicked at 41 of them.
 #[test]
 fn short_forms_in_greek() {
     let analyzer = Analyzer::new(Language::Greek, true);
