@@ -13,9 +13,9 @@ use diesel::sql_types::{Bool, Integer, Nullable, Text};
 pub struct ColumnMismatch {
     /// Name of the column.
     pub column: String,
-    /// What the code expects.
+    /// The definition that the code expects.
     pub expected: String,
-    /// What the database has.
+    /// The definition found in the database.
     pub found: String,
 }
 

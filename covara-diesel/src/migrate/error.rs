@@ -111,9 +111,9 @@ pub enum MigrateError {
         table: String,
         /// Name of the column.
         column: String,
-        /// What the code expects.
+        /// The definition that the code expects.
         expected: String,
-        /// What the database has.
+        /// The definition found in the database.
         found: String,
     },
 
