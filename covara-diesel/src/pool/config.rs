@@ -173,11 +173,11 @@ pub struct PoolConfig {
     /// is closed and the statement ends with an error. PostgreSQL on Linux only. The recommended
     /// settings have 30 s.
     pub silence_timeout: Option<Duration>,
-    /// How long a TCP connection to PostgreSQL may be silent before the operating system sends
-    /// keepalive probes: then every 10 s, three times. `None`: the system's own settings (Linux: 2
-    /// hours). At most 32,767 s. The URL's `keepalives…` parameters take precedence. The
-    /// recommended settings have 30 s, less than the time after which routers and load balancers
-    /// forget a connection.
+    /// How long a TCP connection to PostgreSQL may be silent before the operating system probes
+    /// whether the other end is there, up to three times, every 10 s. `None`: the system's own
+    /// settings (Linux: 2 hours). At most 32,767 s. The URL's `keepalives…` parameters take
+    /// precedence. The recommended settings have 30 s, less than the time after which routers and
+    /// load balancers forget a connection.
     pub keepalive: Option<Duration>,
     /// How long data sent over PostgreSQL's TCP connections may stay unacknowledged before the
     /// connection fails; `None`: the system's own setting (Linux: about 15 minutes). The URL's

@@ -91,8 +91,8 @@ pub(super) fn adapt(
         .map_err(|source| PoolError::Setup { source })?;
     if server.version.contains("PGlite") {
         log::warn!(
-            "PGlite answers: the pool has one connection and keeps no statements; open it with \
-             PoolDriver::Pglite"
+            "PGlite answers: the pool has one connection and caches no prepared statements; \
+             open it with PoolDriver::Pglite"
         );
         config.max_size = 1;
         config.min_idle = config.min_idle.min(1);
@@ -115,8 +115,8 @@ pub(super) fn adapt(
     }
     if config.statement_cache {
         log::warn!(
-            "a transaction pooler is in between ({evidence}): the pool keeps no statements; \
-             open it with PoolDriver::Hyperdrive"
+            "a transaction pooler is in between ({evidence}): the pool caches no prepared \
+             statements; open it with PoolDriver::Hyperdrive"
         );
         config.statement_cache = false;
     }

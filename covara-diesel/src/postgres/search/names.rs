@@ -299,8 +299,8 @@ impl Names {
         )
     }
 
-    /// Returns a query for whether writes to a part attached later left marks in the notes, as 0 or
-    /// more. It has one row if there are notes.
+    /// Returns a query for whether writes to a part attached later left marks in the notes: 0 if
+    /// not, more if so. It has one row if there are notes.
     pub(super) fn marks(&self) -> String {
         format!(
             "SELECT CASE WHEN ({}) AND pg_catalog.has_table_privilege(n.oid, 'SELECT')

@@ -138,10 +138,10 @@ impl Facts {
             return Ok(());
         }
         Err(unsupported(
-            "last_insert_rowid(), changes() and total_changes() tell of one connection of the \
-             server's, and each request outside of a transaction has one of its own: use \
-             RETURNING or the count that execute() returns, or ask in the batch() or, where \
-             there are transactions, in the transaction() in which the row was written",
+            "last_insert_rowid(), changes() and total_changes() refer to one connection of the \
+             server, and each request outside of a transaction has a connection of its own: use \
+             RETURNING or the count that execute() returns, or call them in the batch() or, \
+             where there are transactions, in the transaction() in which the row was written",
         ))
     }
 }
