@@ -1,5 +1,4 @@
-//! Parsers that no public function reaches by themselves, for the fuzz targets. Not for anybody
-//! else.
+//! Parsers that no public function exposes by themselves. For the fuzz targets only.
 
 pub use crate::fixture::fuzz::array_literal;
 pub use crate::pool::fuzz::{host_count, parameter, without_driver};

@@ -1,6 +1,6 @@
-//! In the place of search where its feature is off.
+//! A stand-in for search when the feature `search` is off.
 
 use crate::backend::connection::DatabaseConnection;
 
-/// Leaves search indexes to a program that has search.
+/// Does nothing: only a program with the feature `search` updates search indexes.
 pub(crate) fn mend_outdated<C: DatabaseConnection>(_: &mut C, _: &[String]) {}

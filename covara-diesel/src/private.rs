@@ -1,6 +1,6 @@
-//! What the derives' output uses. Not for anybody else.
+//! Items that the derives' output uses. They are not public API.
 
-/// What of a derive's output is for files.
+/// Emits the part of a derive's output that reads fixture files.
 #[cfg(feature = "fixtures")]
 #[doc(hidden)]
 #[macro_export]
@@ -8,7 +8,7 @@ macro_rules! __fixture_row {
     ($($tokens:tt)*) => { $($tokens)* };
 }
 
-/// What of a derive's output is for files.
+/// Discards the part of a derive's output that reads fixture files.
 #[cfg(not(feature = "fixtures"))]
 #[doc(hidden)]
 #[macro_export]

@@ -1,4 +1,4 @@
-//! How far a seed has come, for people to see.
+//! A progress display for seeds.
 
 use std::time::{Duration, Instant};
 
@@ -6,21 +6,20 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressFinish, Pro
 
 use crate::seed::SeedProgress;
 
-/// Spinner, table, rows, speed, time.
+/// Spinner, table, rows, speed and time.
 const TEMPLATE: &str = "{spinner} {prefix}: {human_pos} rows, {speed} rows/s, {elapsed_precise}";
 
-/// How often the time on a bar moves on while no rows do.
+/// How often the time on a bar is redrawn while no rows arrive.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How often a line is written where there is no terminal: not to fill logs.
+/// How often a line is written if there is no terminal, so as not to fill logs.
 const LINE: Duration = Duration::from_secs(1);
 
 /// Shows progress on standard error, for [`Seed::progress`](crate::Seed::progress).
 ///
-/// On a terminal there is a bar for each table with its rows, rows per second and time, which
-/// stays there when its table is done. Elsewhere there are plain lines, at most one a second
-/// and one for each table's end. When the seed ends, with an error or without, the cursor is
-/// on a line of its own.
+/// On a terminal each table has a bar with its rows, rows per second and time. The bar stays when
+/// its table is done. Elsewhere plain lines are written, at most one a second and one at the end of
+/// each table. When the seed ends, with an error or without, the cursor is on a line of its own.
 ///
 /// # Example
 ///
@@ -49,12 +48,12 @@ pub fn progress_bar() -> impl FnMut(&SeedProgress) {
     let on_terminal = !ProgressDrawTarget::stderr().is_hidden();
     let mut table: Option<Table> = None;
     move |progress| {
-        // Fewer rows than before are those of another run of the same table.
+        // Fewer rows than before belong to another run of the same table.
         let same = table
             .as_ref()
             .is_some_and(|table| table.name == progress.table && table.rows <= progress.rows);
         if !same {
-            // The last one ends before the next begins.
+            // The previous table ends before the next begins.
             table = None;
         }
         table
@@ -63,7 +62,7 @@ pub fn progress_bar() -> impl FnMut(&SeedProgress) {
     }
 }
 
-/// One table on its way in; it ends when dropped.
+/// The progress of one table, finished when dropped.
 struct Table {
     name: String,
     rows: usize,
@@ -118,7 +117,7 @@ fn bar(table: &str) -> ProgressBar {
         .with_key(
             "speed",
             |state: &indicatif::ProgressState, text: &mut dyn std::fmt::Write| {
-                // A terminal that cannot be written to is not the seed's concern.
+                // The seed goes on even if the terminal cannot be written to.
                 let _ = write!(text, "{}", speed(state.pos(), state.elapsed()));
             },
         );
@@ -140,7 +139,7 @@ fn line(table: &str, rows: usize, time: Duration) {
     );
 }
 
-/// Rows per second from the start on.
+/// Returns the rows per second since the start.
 pub(crate) fn speed(rows: u64, time: Duration) -> HumanCount {
     let per_second = u128::from(rows) * 1_000_000 / time.as_micros().max(1);
     HumanCount(u64::try_from(per_second).unwrap_or(u64::MAX))

@@ -1,12 +1,11 @@
-//! The one source of the internal tables' `table!` modules.
+//! The single source of the internal tables' `table!` modules.
 
-/// Spreads the `table!` modules of the four internal tables into the module where it
-/// is called.
+/// Expands to the `table!` modules of the four internal tables in the calling module.
 ///
-/// `schema::sqlite` and `schema::postgres` are made with it. Call it in your own schema
-/// module when a table of yours joins with one of them: the orphan rule forbids
-/// `allow_tables_to_appear_in_same_query!` on another crate's tables once Diesel's
-/// `postgres` feature is on. The macro emits tables only.
+/// `schema::sqlite` and `schema::postgres` are generated with it. Call it in your own schema module
+/// when a table of yours joins with one of the internal tables: the orphan rule forbids
+/// `allow_tables_to_appear_in_same_query!` on another crate's tables once Diesel's `postgres`
+/// feature is on. The macro emits tables only.
 ///
 /// ```
 /// mod schema {
@@ -48,16 +47,16 @@ macro_rules! __internal_tables {
             auth_sessions (id) {
                 /// Secret identifier.
                 id -> Text,
-                /// The user it belongs to.
+                /// The user that the session belongs to.
                 #[sql_name = "userId"]
                 user_id -> Text,
-                /// When it was made.
+                /// When it was created.
                 #[sql_name = "createdAt"]
                 created_at -> $time,
-                /// When it ends.
+                /// When it expires.
                 #[sql_name = "expiresAt"]
                 expires_at -> $time,
-                /// JSON text of the application.
+                /// JSON text set by the application.
                 data -> Nullable<Text>,
             }
         }
@@ -65,7 +64,7 @@ macro_rules! __internal_tables {
         ::diesel::table! {
             /// Accounts at identity providers, linked to users.
             auth_accounts (provider, provider_account_id) {
-                /// The user it belongs to.
+                /// The user that the account belongs to.
                 #[sql_name = "userId"]
                 user_id -> Text,
                 /// Kind of account, such as `oauth` or `email`.
@@ -73,14 +72,14 @@ macro_rules! __internal_tables {
                 type_ -> Text,
                 /// Name of the identity provider.
                 provider -> Text,
-                /// The provider's own name for the account.
+                /// The provider's own identifier of the account.
                 #[sql_name = "providerAccountId"]
                 provider_account_id -> Text,
                 /// OAuth refresh token.
                 refresh_token -> Nullable<Text>,
                 /// OAuth access token.
                 access_token -> Nullable<Text>,
-                /// When the access token ends.
+                /// When the access token expires.
                 expires_at -> Nullable<$time>,
                 /// Kind of token, such as `bearer`.
                 token_type -> Nullable<Text>,
@@ -94,14 +93,14 @@ macro_rules! __internal_tables {
         }
 
         ::diesel::table! {
-            /// API keys; only hashes of them.
+            /// API keys, stored only as hashes.
             auth_api_keys (id) {
                 /// Public identifier.
                 id -> Text,
-                /// The user it belongs to.
+                /// The user that the key belongs to.
                 #[sql_name = "userId"]
                 user_id -> Text,
-                /// Name for people.
+                /// Human-readable name.
                 name -> Text,
                 /// Hash of the whole key.
                 #[sql_name = "keyHash"]
@@ -111,13 +110,13 @@ macro_rules! __internal_tables {
                 key_prefix -> Text,
                 /// JSON array of scopes.
                 scopes -> Nullable<$json>,
-                /// When it was made.
+                /// When it was created.
                 #[sql_name = "createdAt"]
                 created_at -> $time,
-                /// When it ends.
+                /// When it expires.
                 #[sql_name = "expiresAt"]
                 expires_at -> Nullable<$time>,
-                /// When it was last used, to about a minute.
+                /// When it was last used, to within about a minute.
                 #[sql_name = "lastUsedAt"]
                 last_used_at -> Nullable<$time>,
                 /// When it was revoked.
@@ -129,11 +128,11 @@ macro_rules! __internal_tables {
         ::diesel::table! {
             /// Single-use tokens for e-mail verification and the like.
             auth_verification_tokens (identifier, token) {
-                /// Whom the token is for.
+                /// The person or address that the token is for.
                 identifier -> Text,
                 /// Hash of the token.
                 token -> Text,
-                /// When it ends.
+                /// When it expires.
                 expires -> $time,
             }
         }

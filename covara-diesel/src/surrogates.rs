@@ -1,8 +1,8 @@
-//! JSON as JavaScript writes it, of strings that no Rust string can be.
+//! JSON from JavaScript with strings that no Rust string can hold.
 
 use std::borrow::Cow;
 
-/// Puts `\ufffd` in the place of escapes that are half of a surrogate pair.
+/// Replaces escapes that are one half of a surrogate pair with `\ufffd`.
 pub(crate) fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
     let mut whole = String::new();
     let mut copied = 0;
@@ -11,7 +11,7 @@ pub(crate) fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
         let at = next + found;
         let length = match (surrogate(text, at), surrogate(text, at + ESCAPE)) {
             (None, _) => {
-                // Whatever is escaped, it is one character.
+                // Whatever is escaped is one character.
                 let escaped = text[at + 1..].chars().next().map_or(0, char::len_utf8);
                 next = at + 1 + escaped;
                 continue;
@@ -42,7 +42,7 @@ enum Half {
     Low,
 }
 
-/// The half of a surrogate pair that is escaped at this place.
+/// Returns which half of a surrogate pair is escaped at this position, if any.
 fn surrogate(text: &str, at: usize) -> Option<Half> {
     let digits = text.get(at..at + ESCAPE)?.strip_prefix("\\u")?;
     match u16::from_str_radix(digits, 16).ok()? {

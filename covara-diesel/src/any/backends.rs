@@ -1,13 +1,13 @@
-//! The databases whose features are on.
+//! The connection type and pool opener of each database, by enabled feature.
 
 use super::AnyManager;
 use crate::pool::{PoolConfig, PoolDriver, PoolError};
 
-/// Opens a pool of any kind.
+/// A function that opens a pool of one kind of database.
 pub(super) type Open =
     fn(&str, PoolDriver, &PoolConfig) -> Result<r2d2::Pool<AnyManager>, PoolError>;
 
-/// The connection to D1; where its feature is off, never there, but some type it must be.
+/// The connection to D1. Without the feature `d1` it is a placeholder that is never constructed.
 #[cfg(not(feature = "d1"))]
 pub(crate) type D1 = Sqlite;
 #[cfg(feature = "d1")]

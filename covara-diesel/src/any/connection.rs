@@ -8,8 +8,8 @@ use crate::backend::typed::{AnyDatabase, Typed};
 
 /// A Diesel connection whose database is decided when the program runs.
 ///
-/// It takes your own queries, [`transaction`](diesel::Connection::transaction) and functions over
-/// `&mut AnyConnection`, and everything of this library takes it as it takes a typed connection.
+/// It runs your own queries, [`transaction`](diesel::Connection::transaction) and functions over
+/// `&mut AnyConnection`. Every function of this library accepts it like a typed connection.
 ///
 /// ```
 /// use covara_diesel::auth::{AuthError, NewSession, SessionStore};
@@ -21,7 +21,7 @@ use crate::backend::typed::{AnyDatabase, Typed};
 ///     users (id) { id -> BigInt, name -> Text, }
 /// }
 ///
-/// /// For whichever database.
+/// /// Works on every database.
 /// fn sign_up(conn: &mut AnyConnection, id: i64, name: &str) -> Result<String, AuthError> {
 ///     conn.transaction(|conn| {
 ///         diesel::insert_into(users::table)
@@ -40,7 +40,7 @@ use crate::backend::typed::{AnyDatabase, Typed};
 /// let name: String = users::table.find(1).select(users::name).first(&mut conn)?;
 /// assert_eq!(name, "ada");
 ///
-/// // What only one database understands.
+/// // SQL that only one database understands.
 /// if let AnyConnection::Sqlite(sqlite) = &mut *conn {
 ///     sqlite.batch_execute("PRAGMA optimize")?;
 /// }
@@ -48,19 +48,20 @@ use crate::backend::typed::{AnyDatabase, Typed};
 /// # }
 /// ```
 ///
-/// A query must be one that each of the databases takes for which a feature is on; those that only
-/// some take do not compile. There is no `as_returning()`: write `returning(table::all_columns)`; and
-/// no `on_conflict`: Diesel's derive leaves it out, so write it by `sql_query`. A
-/// query for one of them goes to the connection inside, by `match` or by
-/// [`with_typed!`](crate::with_typed). Columns may have the types `SmallInt`, `Integer`, `BigInt`,
-/// `Float`, `Double`, `Text`, `Binary`, `Bool`, `Date`, `Time` and `Timestamp`. A Rust type of your
-/// own implements `ToSql` and `FromSql` for every backend that knows what it is made of, `impl<DB:
-/// Backend> ToSql<Text, DB> for Role where str: ToSql<Text, DB>`, as Diesel's documentation shows.
+/// A query must compile for every database whose feature is enabled. There is no `as_returning()`:
+/// write `returning(table::all_columns)`. There is no `on_conflict`, because Diesel's derive leaves
+/// it out: write such a query with `sql_query`. A query for one database only runs on the
+/// connection inside, reached by `match` or by [`with_typed!`](crate::with_typed). Columns may have
+/// the types `SmallInt`, `Integer`, `BigInt`, `Float`, `Double`, `Text`, `Binary`, `Bool`, `Date`,
+/// `Time` and `Timestamp`. A Rust type of your own implements `ToSql` and `FromSql` for every
+/// backend that supports the type it wraps, `impl<DB: Backend> ToSql<Text, DB> for Role where str:
+/// ToSql<Text, DB>`, as Diesel's documentation shows.
 ///
-/// On D1 `transaction` is an error, as D1 has none over its API.
+/// On D1 `transaction` returns an error, because the API of D1 has no transactions.
 ///
-/// `establish` tries one database after the other and so takes a URL for what it is not: open a
-/// pool by [`open`](crate::open), or wrap a typed connection, `AnyConnection::Sqlite(conn)`.
+/// `establish` tries one database after the other and may take a URL for another database's. Open a
+/// pool with [`open`](crate::open) instead, or wrap a typed connection:
+/// `AnyConnection::Sqlite(conn)`.
 #[derive(diesel::MultiConnection)]
 #[non_exhaustive]
 pub enum AnyConnection {
@@ -79,7 +80,7 @@ pub enum AnyConnection {
 }
 
 impl AnyConnection {
-    /// The dialect it speaks.
+    /// Returns the SQL dialect of the connection.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self {
@@ -91,7 +92,7 @@ impl AnyConnection {
     }
 }
 
-/// Shows which kind it is.
+/// Shows the kind of connection.
 impl fmt::Debug for AnyConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -4,7 +4,7 @@ use super::AnyConnection;
 use crate::backend::typed::{AnyDatabase, Typed};
 use crate::pool::WrappingManager;
 
-/// Makes and examines the connections of an [`AnyPool`](super::AnyPool).
+/// A manager that opens and checks the connections of an [`AnyPool`](super::AnyPool).
 pub type AnyManager = WrappingManager<AnyConnection>;
 
 /// A connection of an [`AnyPool`](super::AnyPool).

@@ -1,4 +1,4 @@
-//! One way to open every database: the driver is picked from the URL when the program runs.
+//! Opens any database: the driver is picked from the URL when the program runs.
 //!
 //! ```
 //! use covara_diesel::auth::{NewSession, SessionStore};
@@ -27,11 +27,11 @@
 //! | the same with a host `….hyperdrive.local` | `Hyperdrive` |
 //! | the same with the parameter `driver=hyperdrive` (`neon`, `pglite`, `postgres`) | that one |
 //!
-//! The parameter `driver` is taken out before libpq sees the URL. It is the way to say that
-//! a transaction pooler or PGlite is at the other end, which no host name tells; both are
-//! looked for when the pool is opened, but a busy pooler need not be seen.
+//! The parameter `driver` is removed before libpq sees the URL. Use it for a transaction pooler or
+//! PGlite, which no host name reveals. Opening the pool tests for both, but the test may miss a
+//! busy pooler.
 //!
-//! An [`AnyConnection`] is a Diesel connection: it takes your own queries and transactions.
+//! An [`AnyConnection`] is a Diesel connection: it runs your own queries and transactions.
 
 mod backends;
 mod connection;

@@ -7,12 +7,12 @@ use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 
 /// Opens the database that a URL names, with the pool recommended for its driver.
 ///
-/// What URLs there are, see [`any`](crate::any).
+/// See [`any`](crate::any) for the URLs it accepts.
 ///
 /// # Errors
 ///
-/// An unknown scheme, with a text that lists the known ones; a driver whose feature is off,
-/// with a text that names it; and what the driver's own function reports, such as
+/// An unknown scheme, with a text that lists the known ones; a driver whose feature is off, with a
+/// text that names the feature; and the errors of the driver's own function, such as
 /// [`pool::sqlite`](crate::pool). No password appears in any of them.
 ///
 /// # Example
@@ -33,11 +33,11 @@ pub fn open(url: impl AsRef<str>) -> Result<AnyPool, PoolError> {
     open_with(url, |_| ())
 }
 
-/// [`open`] with settings of your own: `change` gets the recommended ones.
+/// Opens a database as [`open`] does, after `change` has modified the recommended settings.
 ///
 /// # Errors
 ///
-/// Those of [`open`], and settings no pool can have.
+/// The errors of [`open`], and invalid settings.
 ///
 /// # Example
 ///
@@ -87,16 +87,15 @@ pub struct AnyPool {
 }
 
 impl AnyPool {
-    /// A connection, after waiting for a free one for as long as the connection time-out
-    /// says.
+    /// Returns a connection, after waiting for a free one for at most the connection time-out.
     ///
     /// # Errors
     ///
-    /// [`PoolError::Exhausted`] when all are in use, [`PoolError::NoConnection`] when none
-    /// can be opened.
+    /// [`PoolError::Exhausted`] when all connections are in use, [`PoolError::NoConnection`] when
+    /// none can be opened.
     pub fn get(&self) -> Result<AnyPooledConnection, PoolError> {
         self.pool.get().map_err(|source| {
-            // One may have come back just now.
+            // A connection may have been returned since.
             let State { connections, .. } = self.state();
             if connections == self.max_size() {
                 PoolError::Exhausted {
@@ -110,13 +109,13 @@ impl AnyPool {
         })
     }
 
-    /// The driver that the URL named.
+    /// Returns the driver that the URL named.
     #[must_use]
     pub fn driver(&self) -> PoolDriver {
         self.driver
     }
 
-    /// The dialect of its connections.
+    /// Returns the dialect of the pool's connections.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self.driver {
@@ -128,13 +127,13 @@ impl AnyPool {
         }
     }
 
-    /// Most connections at once.
+    /// Returns the maximum number of connections.
     #[must_use]
     pub fn max_size(&self) -> u32 {
         self.pool.max_size()
     }
 
-    /// How many connections are open now, and how many of them idle.
+    /// Returns the number of open connections and the number of idle ones among them.
     #[must_use]
     pub fn state(&self) -> State {
         self.pool.state()

@@ -1,4 +1,4 @@
-//! Tables and rows that are known only at run time, from the database's catalogue.
+//! Tables and rows known only at run time, from the database's catalogue.
 
 use std::rc::Rc;
 
@@ -10,20 +10,20 @@ use crate::backend::values::JsonText;
 /// A table as the database describes it.
 #[derive(Debug)]
 pub struct TableDescription {
-    /// Its name as SQL, quoted.
+    /// The quoted name.
     pub table: String,
-    /// Its columns in their order.
+    /// The columns in table order.
     pub columns: Vec<TableColumn>,
 }
 
 /// A column as the database describes it.
 #[derive(Debug, Clone)]
 pub struct TableColumn {
-    /// Its name, unquoted.
+    /// The unquoted name.
     pub name: String,
-    /// What it holds.
+    /// The type of its values.
     pub kind: ColumnKind,
-    /// Whether it can be NULL.
+    /// Whether it accepts NULL.
     pub nullable: bool,
     /// Whether an insert may leave it out.
     pub optional: bool,
@@ -31,12 +31,12 @@ pub struct TableColumn {
     pub generated: bool,
 }
 
-/// A column as a catalogue's query yields it.
+/// A column as the catalogue query returns it.
 #[derive(Debug, QueryableByName)]
 pub(crate) struct CatalogueColumn {
     #[diesel(sql_type = Text)]
     name: String,
-    /// Name of the type.
+    /// Name of the SQL type.
     #[diesel(sql_type = Text)]
     kind: String,
     #[diesel(sql_type = Bool)]
@@ -48,7 +48,8 @@ pub(crate) struct CatalogueColumn {
 }
 
 impl TableDescription {
-    /// The table with that quoted name, if it has columns; `kind` knows the types' names.
+    /// Builds the description of a table from its quoted name and its columns, or returns `None`
+    /// without columns. `kind` maps the name of an SQL type to its kind.
     pub(crate) fn of(
         table: String,
         columns: Vec<CatalogueColumn>,
@@ -71,7 +72,7 @@ impl TableDescription {
     }
 }
 
-/// What a column holds.
+/// The type of a column's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnKind {
     /// 16 bits.
@@ -80,7 +81,7 @@ pub enum ColumnKind {
     Integer,
     /// 64 bits.
     BigInt,
-    /// 64 bits, which may stand for a time or a truth value: SQLite's INTEGER.
+    /// 64 bits, which may also encode a time or a Boolean: SQLite's INTEGER.
     Flexible,
     /// 32 bits.
     Float,
@@ -88,34 +89,34 @@ pub enum ColumnKind {
     Double,
     /// An integer or a floating-point number, SQLite's NUMERIC.
     Number,
-    /// A truth value.
+    /// A Boolean.
     Bool,
-    /// Characters.
+    /// Text.
     Text,
     /// Bytes.
     Blob,
-    /// A day.
+    /// A date.
     Date,
     /// A time of day.
     Time,
-    /// A day and a time without zone.
+    /// A date and a time without a time zone.
     Timestamp,
-    /// An instant.
+    /// A point in time.
     Timestamptz,
     /// JSON as text.
     Json,
     /// JSON in binary form.
     Jsonb,
-    /// Anything, SQLite's columns without a type.
+    /// Any type: SQLite's columns without a declared type.
     Any,
-    /// A type by its SQL name, which the server reads from text.
+    /// Any other type, by its SQL name. The server parses its values from text.
     Other(Rc<str>),
 }
 
-/// A value of a column, NULL with its kind.
+/// A value of a column. NULL keeps the kind of the column.
 #[derive(Debug, Clone)]
 pub enum ColumnValue {
-    /// No value.
+    /// NULL.
     Null(ColumnKind),
     /// 16 bits.
     SmallInt(i16),
@@ -127,30 +128,30 @@ pub enum ColumnValue {
     Float(f32),
     /// 64 bits.
     Double(f64),
-    /// A truth value.
+    /// A Boolean.
     Bool(bool),
-    /// Characters.
+    /// Text.
     Text(String),
     /// Bytes.
     Blob(Vec<u8>),
-    /// A day.
+    /// A date.
     Date(NaiveDate),
     /// A time of day.
     Time(NaiveTime),
-    /// A day and a time without zone.
+    /// A date and a time without a time zone.
     Timestamp(NaiveDateTime),
-    /// An instant.
+    /// A point in time.
     Timestamptz(DateTime<Utc>),
     /// JSON as text.
     Json(JsonText<String>),
     /// JSON in binary form.
     Jsonb(JsonText<String>),
-    /// A text that the server is to read as a type of that SQL name.
+    /// A text that the server parses as the type with that SQL name.
     Other(Option<String>, Rc<str>),
 }
 
-/// Shows a [`ColumnValue`] to a visitor, for the kinds that the backend has by these names;
-/// further arms follow for others.
+/// Passes a [`ColumnValue`] to a visitor, for the kinds that the backend has under these names. The
+/// caller adds arms for other kinds.
 macro_rules! visit_value {
     ($value:expr, $visitor:expr, { $($more:tt)* }) => {
         $crate::backend::column::visit_value!(@arms $value, $visitor, { $($more)* },

@@ -1,4 +1,4 @@
-//! What the library asks of a connection beyond Diesel's own traits.
+//! The operations that the library needs from a connection beyond Diesel's own traits.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ use r2d2::{ManageConnection, PooledConnection};
 use crate::backend::engine::Engine;
 use crate::backend::transaction::{Transaction, count_nothing, transaction_depth};
 
-/// How a transaction was begun, which its end must know.
+/// How a transaction was begun, which ending it depends on.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Begun {
-    /// A setting that was changed to wait longer for locks, to be restored afterwards.
+    /// The lock wait to restore afterwards, if beginning the transaction raised it.
     pub(crate) lock_wait: Option<String>,
-    /// Whether it is a savepoint in a transaction that Diesel does not know of, because it was
-    /// begun by SQL of the caller's.
+    /// Whether it is a savepoint in a transaction that the caller began with SQL, so that Diesel
+    /// does not know of it.
     pub(crate) in_unknown: bool,
 }
 
-/// What keeps others out of migrations that run outside of a transaction.
+/// The lock that keeps other processes out of migrations that run outside of a transaction.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum SessionLock {
-    /// Nobody else has the database.
+    /// No lock: no other process has the database.
     Nothing,
-    /// A lock of the server's session.
+    /// A lock held by the session on the server.
     Session,
     /// A locked file.
     File {
@@ -41,7 +41,7 @@ pub enum SessionLock {
     },
 }
 
-/// Why a batch failed.
+/// The error of a failed batch.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct BatchError {
@@ -51,8 +51,8 @@ pub struct BatchError {
     pub source: Error,
 }
 
-/// Ends the gathering of a batch when dropped, in a panic too: what was gathered until then is
-/// not sent, and the connection does as it is told again.
+/// Stops gathering a batch when dropped, also in a panic: the statements gathered until then are
+/// discarded, and the connection executes statements again.
 pub(crate) struct Gathering<'c, C: DatabaseConnection>(pub(crate) &'c mut C);
 
 impl<C: DatabaseConnection> Drop for Gathering<'_, C> {
@@ -61,12 +61,13 @@ impl<C: DatabaseConnection> Drop for Gathering<'_, C> {
     }
 }
 
-/// A connection this library works on: plain, pooled or remote.
+/// A connection that this library works on: plain, pooled or remote.
 ///
-/// It says what differs between connections of one backend. Nothing outside this crate implements
-/// it. For transactions of your own there is [`write_transaction`](crate::write_transaction).
+/// It implements what differs between connections of one backend. This trait is not meant to be
+/// implemented outside this crate. For transactions of your own, see
+/// [`write_transaction`](crate::write_transaction).
 pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
-    /// How many bind parameters one statement may carry.
+    /// Returns the maximum number of bind parameters of one statement.
     ///
     /// Default: the engine's own limit, 32,766 on SQLite and 65,535 on PostgreSQL.
     fn bind_limit(&self) -> usize {
@@ -75,8 +76,8 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
 
     /// Returns how many rows a seed buffers per chunk.
     ///
-    /// Default: what suits the engine in the same process or near it. A connection with a
-    /// long way to its server wants more.
+    /// Default: what suits an engine in the same process or nearby. A connection to a distant
+    /// server returns more.
     #[doc(hidden)]
     fn seed_rows(&self) -> usize {
         <Self::Backend as Engine>::SEED_ROWS
@@ -88,81 +89,82 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         true
     }
 
-    /// Returns whether a transaction is open, as far as that can be seen.
+    /// Returns whether a transaction is open, as far as the connection can tell.
     ///
     /// Default: whether Diesel counts one.
     ///
     /// # Errors
     ///
-    /// The state of its transactions is not known.
+    /// The state of the connection's transactions is unknown.
     #[doc(hidden)]
     fn is_in_transaction(&mut self) -> QueryResult<bool> {
         Ok(transaction_depth(self)? > 0)
     }
 
-    /// Whether transactions can be begun, worked in and ended. Default: yes. A connection
-    /// without them gathers statements by [`begin_batch`](Self::begin_batch).
+    /// Returns whether the connection supports interactive transactions. Default: yes. A connection
+    /// without them gathers statements with [`begin_batch`](Self::begin_batch).
     fn has_transactions(&self) -> bool {
         true
     }
 
-    /// From now on gathers statements that are executed, instead of sending them, and says
-    /// of each that it changed nothing. Only where there are no transactions.
+    /// Starts gathering executed statements instead of sending them. Each of them reports zero
+    /// changed rows. Only for connections without transactions.
     #[doc(hidden)]
     fn begin_batch(&mut self) {}
 
-    /// Gathers no more, and forgets what was gathered.
+    /// Stops gathering and discards the gathered statements.
     #[doc(hidden)]
     fn end_batch(&mut self) {}
 
-    /// How many statements are gathered.
+    /// Returns the number of gathered statements.
     #[doc(hidden)]
     fn batch_statements(&self) -> usize {
         0
     }
 
-    /// About how large the gathered statements are, in bytes.
+    /// Returns the approximate size of the gathered statements in bytes.
     #[doc(hidden)]
     fn batch_bytes(&self) -> usize {
         0
     }
 
-    /// Sends what was gathered, all or nothing, gathers no more, and returns how many rows
-    /// each statement changed. `rows` says how many rows each of them inserts.
+    /// Sends the gathered statements, all or nothing, stops gathering, and returns how many rows
+    /// each statement changed. `rows` holds the number of rows that each of them inserts.
     ///
     /// # Errors
     ///
-    /// The database's own, with the statement and the row that it is about, as far as that can
-    /// be found out; then nothing has changed.
+    /// The database's own, with the failed statement and row where they can be determined. Nothing
+    /// has changed then.
     #[doc(hidden)]
     fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
         let _ = rows;
         Ok(Vec::new())
     }
 
-    /// Begins a transaction that is going to write, or a savepoint inside a running one.
+    /// Begins a transaction that is going to write, or a savepoint inside an open transaction.
     ///
     /// `wait` bounds the time spent waiting for other writers where beginning takes a lock.
     ///
     /// # Errors
     ///
-    /// The database's own, among them that the lock was not free in time.
+    /// The database's own, including that the lock was not free in time.
     #[doc(hidden)]
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun>;
 
-    /// Begins a transaction as [`begin_write`](Self::begin_write) does, and waits for other
-    /// writers as long as the connection does, or a while where that is not at all.
+    /// Begins a transaction as [`begin_write`](Self::begin_write) does, and waits for other writers
+    /// as long as the connection does, or for a default time if the connection does not wait at
+    /// all.
     ///
     /// # Errors
     ///
-    /// The database's own, among them that the lock was not free in time.
+    /// The database's own, including that the lock was not free in time.
     #[doc(hidden)]
     fn begin_waiting(&mut self) -> QueryResult<Begun> {
         self.begin_write(Duration::ZERO)
     }
 
-    /// Begins a transaction that is going to write, each of whose statements sees what others
-    /// have committed, or a savepoint inside a running one.
+    /// Begins a transaction that is going to write and whose statements each see what others have
+    /// committed, or a savepoint inside an open transaction.
     ///
     /// Default: [`begin_write`](Self::begin_write), which keeps others from committing.
     ///
@@ -174,24 +176,24 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         self.begin_write(Duration::ZERO)
     }
 
-    /// Begins a transaction as [`begin_write`](Self::begin_write) does, and in it takes the
-    /// lock that keeps other migrators out until its end.
+    /// Begins a transaction as [`begin_write`](Self::begin_write) does, and takes the lock that
+    /// keeps other migrators out until the transaction ends.
     ///
     /// # Errors
     ///
-    /// The database's own, among them that the lock was not free in time.
+    /// The database's own, including that the lock was not free in time.
     #[doc(hidden)]
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun>;
 
-    /// Executes a write that may as well not happen, such as noting when a session was last
-    /// used: others are waited for a short time only, and if it fails, an open transaction
-    /// goes on as if it had not been tried. Called after a read in the same transaction.
+    /// Executes an optional write, such as recording when a session was last used. It waits for
+    /// other writers for a short time only, and if it fails, an open transaction continues as if
+    /// the write had not been tried. It is called after a read in the same transaction.
     ///
     /// Default: like any other statement.
     ///
     /// # Errors
     ///
-    /// The database's own, among them that a lock was not free in that time.
+    /// The database's own, including that a lock was not free in that time.
     #[doc(hidden)]
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
     where
@@ -200,7 +202,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         self.execute_returning_count(statement)
     }
 
-    /// Waits for locks for at least `wait` from now on, where the connection would not.
+    /// Makes statements wait at least `wait` for locks, if the connection would wait less.
     ///
     /// # Errors
     ///
@@ -210,7 +212,8 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         Ok(Begun::default())
     }
 
-    /// Restores the lock wait that beginning a transaction changed. Called after its end.
+    /// Restores the lock wait that beginning a transaction changed. Called after the transaction
+    /// ends.
     ///
     /// # Errors
     ///
@@ -218,14 +221,14 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     #[doc(hidden)]
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()>;
 
-    /// Whether there are locks that outlast a transaction. Default: no.
+    /// Returns whether the connection has locks that outlast a transaction. Default: no.
     #[doc(hidden)]
     fn has_session_locks(&self) -> bool {
         false
     }
 
-    /// Takes the lock that keeps others out of migrations that run outside of a transaction, if
-    /// nobody has it.
+    /// Takes the lock that keeps others out of migrations that run outside of a transaction, or
+    /// returns `None` if another session holds it.
     ///
     /// # Errors
     ///
@@ -235,7 +238,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         Ok(None)
     }
 
-    /// Gives the lock up again, after a migration that `is_recorded` or that failed.
+    /// Releases the lock, after a migration that `is_recorded` or that failed.
     ///
     /// # Errors
     ///
@@ -246,7 +249,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     }
 
     /// Returns whether a statement of the open transaction has failed in such a way that its
-    /// `COMMIT` would succeed and keep nothing. Default: no, as only PostgreSQL does so.
+    /// `COMMIT` would succeed and keep nothing. Default: no, because only PostgreSQL behaves so.
     ///
     /// # Errors
     ///
@@ -256,12 +259,12 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         Ok(false)
     }
 
-    /// Counts the innermost savepoint as released without telling the database, unless it can
-    /// be rolled back to without harm even if it is no more; returns whether it did.
-    /// `in_unknown`: the savepoint is all that Diesel counts.
+    /// Counts the innermost savepoint as released without telling the database, unless rolling back
+    /// to it is harmless even if it no longer exists. Returns whether it did. `in_unknown`: that
+    /// savepoint is the only level that Diesel counts.
     ///
-    /// Default: as SQLite has it, where to roll back to a savepoint that is no more is an error
-    /// without consequences, and Diesel counts down after it.
+    /// Default: the behaviour for SQLite, where rolling back to a missing savepoint is an error
+    /// without consequences, after which Diesel decrements its count.
     #[doc(hidden)]
     fn count_released(&mut self, in_unknown: bool) -> bool {
         if in_unknown {
@@ -283,7 +286,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         &mut self,
         statements: &[&dyn QueryFragment<Self::Backend>],
     ) -> QueryResult<Vec<usize>> {
-        // The lock wait the connection has is the one its user wants.
+        // The connection already waits for locks as long as its user wants.
         let mut transaction = Transaction::begin(self, |conn| conn.begin_write(Duration::ZERO))?;
         let conn = transaction.conn();
         let changed = statements
@@ -294,11 +297,11 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         Ok(changed)
     }
 
-    /// The same without waiting for other writers, where it is known how.
+    /// Executes the statements in the same way, without waiting for other writers where possible.
     ///
     /// # Errors
     ///
-    /// The database's own, among them that it is locked; then nothing has changed.
+    /// The database's own, including that the database is locked. Nothing has changed then.
     #[doc(hidden)]
     fn try_atomically(
         &mut self,
@@ -308,7 +311,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     }
 }
 
-/// A statement whose type is not known, which Diesel caches by its text.
+/// A statement of dynamic type, which Diesel caches by its SQL text.
 struct Dynamic<'a, DB>(&'a dyn QueryFragment<DB>);
 
 impl<DB> QueryId for Dynamic<'_, DB> {
@@ -434,11 +437,11 @@ where
     }
 }
 
-/// How long a write that may as well not happen waits for a lock: nobody notices a request
-/// that takes this much longer.
+/// How long an optional write waits for a lock. A request that takes this much longer is not
+/// noticed.
 pub(crate) const BRIEF_WAIT: Duration = Duration::from_millis(100);
 
-/// The database's own words for an error, where it has any.
+/// Returns the database's own message for an error, or an empty text if there is none.
 pub(crate) fn message(error: &Error) -> &str {
     match error {
         Error::DatabaseError(_, information) => information.message(),

@@ -1,8 +1,8 @@
-//! The two SQL dialects and what is the same on both.
+//! The two SQL dialects and what they have in common.
 
 use std::fmt;
 
-/// The four tables that this library keeps, in the order in which they are made.
+/// The four tables that this library keeps, in the order in which they are created.
 ///
 /// They are the tables of Covara's TypeScript framework, column for column.
 pub const INTERNAL_TABLE_NAMES: [&str; 4] = [
@@ -12,7 +12,7 @@ pub const INTERNAL_TABLE_NAMES: [&str; 4] = [
     "auth_verification_tokens",
 ];
 
-/// The SQL dialect a connection speaks; always inferred from its type.
+/// The SQL dialect of a connection, always inferred from the connection's type.
 ///
 /// ```
 /// # use covara_diesel::Dialect;

@@ -1,4 +1,5 @@
-//! What the library asks of a Diesel backend: `Sqlite` and `Pg` answer in their modules.
+//! The operations that the library needs from a Diesel backend. `sqlite` and `postgres` implement
+//! them.
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -12,38 +13,38 @@ use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::backend::table::{Stranger, TableLayout};
 use crate::backend::values::Values;
 
-/// What a database looks like to the migrator.
+/// The state of a database as the migrator sees it.
 #[derive(Debug, Default)]
 pub struct Inspection {
     /// Versions in the history table; `None` when there is no such table.
     pub history: Option<Vec<String>>,
-    /// Those of the internal tables that are there.
+    /// The internal tables that exist.
     pub tables: Vec<TableLayout>,
-    /// What keeps search indexes current, by its name, where an earlier version made it.
+    /// Names of search index triggers and functions that an earlier version created.
     pub outdated: Vec<String>,
-    /// Those of the internal tables and functions that there is no reason to trust.
+    /// Internal tables and functions whose owner is not trusted.
     pub strangers: Vec<Stranger>,
 }
 
-/// Failures that mean the same on each engine and need their own advice.
+/// Failures that mean the same on each engine and need advice of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A lock was not free in time.
     Locked,
     /// The database or the transaction accepts no writes.
     ReadOnly,
-    /// No room is left on the disk.
+    /// The disk is full.
     DiskFull,
-    /// Another client's prepared statements were met: the session is not one's own.
+    /// Another client's prepared statements were found: the session is shared.
     SharedSession,
-    /// The server ended the statement for reasons of its own or of another client's.
+    /// The server cancelled the statement for its own reasons or those of another client.
     Cancelled,
     /// Anything else.
     Other,
 }
 
-/// The kind of a failure. Diesel hands out that a transaction is read-only as PostgreSQL's SQLSTATE
-/// has it, in whatever language the server says so; the rest is read from the words.
+/// Returns the kind of a failure. Diesel reports a read-only transaction by PostgreSQL's SQLSTATE,
+/// in whatever language the server writes. The other kinds are recognized by the message.
 pub(crate) fn fault_of<DB: Engine>(error: &Error) -> Fault {
     match error {
         Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => Fault::ReadOnly,
@@ -51,29 +52,29 @@ pub(crate) fn fault_of<DB: Engine>(error: &Error) -> Fault {
     }
 }
 
-/// How a seed puts rows into a table.
+/// How a seed inserts rows into a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeedWay {
-    /// Rows that conflict are skipped by the statement.
+    /// The statement skips rows that conflict.
     Ignore,
-    /// The same; what a failing statement did is undone by the seed's roll-back.
+    /// Like `Ignore`. The effects of a failing statement are undone by the seed's roll-back.
     IgnoreOrFail,
-    /// Without looking at conflicts until the first one, then by `Ignore`.
+    /// Plain inserts until the first conflict, then `Ignore`.
     PlainFirst,
-    /// By the engine's bulk loader until the first conflict, then by `Stage`.
+    /// The engine's bulk loader until the first conflict, then `Stage`.
     BulkFirst,
-    /// Many at once through a stage, few by `Ignore`.
+    /// A staging table for many rows, `Ignore` for few.
     Stage,
 }
 
-/// A temporary table of the engine's where rows wait to be compared with present ones.
+/// A temporary table in which rows wait to be compared with existing ones.
 #[derive(Debug)]
 pub struct Stage {
-    /// The table they are for, quoted.
+    /// The quoted name of the target table.
     pub table: String,
-    /// Its seeded columns, quoted and separated by commas.
+    /// The seeded columns, quoted and separated by commas.
     pub columns: String,
-    /// SQL that leaves out rows which are there already.
+    /// SQL that leaves out rows that already exist.
     pub filter: String,
 }
 
@@ -83,18 +84,18 @@ fn no_bulk_loader() -> Error {
 
 /// One of the two Diesel backends this library supports.
 ///
-/// Connections are many, engines are two: what a connection cannot answer by itself is
-/// asked of its backend here. Nothing outside this crate implements it.
+/// A connection delegates to its backend whatever does not depend on the connection. This trait is
+/// not meant to be implemented outside this crate.
 pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     /// The dialect that every connection of this backend speaks.
     const DIALECT: Dialect;
-    /// How many bind parameters the engine accepts in one statement.
+    /// Maximum number of bind parameters in one statement.
     #[doc(hidden)]
     const BIND_LIMIT: usize;
-    /// What stands between column list and `VALUES` of a seeding insert.
+    /// SQL between the column list and `VALUES` of a seeding insert.
     #[doc(hidden)]
     const SEED_OVERRIDE: &'static str;
-    /// Whether a failing statement spoils the transaction it is in.
+    /// Whether a failing statement aborts its transaction.
     #[doc(hidden)]
     const ERROR_ENDS_TRANSACTION: bool;
     /// Rows that a seed buffers per chunk.
@@ -104,18 +105,18 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     #[doc(hidden)]
     fn migrations() -> &'static EmbeddedMigrations;
 
-    /// The internal tables as the code expects them.
+    /// Returns the internal tables as the code expects them.
     #[doc(hidden)]
     fn expected_tables() -> [TableLayout; 4];
 
-    /// Reads history and tables: one query on PostgreSQL, two in-process ones on SQLite.
-    /// Tables that `trusted` roles own are no strangers'.
+    /// Reads history and tables: one query on PostgreSQL, two in-process ones on SQLite. Tables
+    /// owned by `trusted` roles are not reported as strangers.
     #[doc(hidden)]
     fn inspect<C>(conn: &mut C, trusted: &[String]) -> QueryResult<Inspection>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Reads the versions in Diesel's own history table, none where there is no such table.
+    /// Reads the versions in Diesel's own history table, or none if there is no such table.
     #[doc(hidden)]
     fn application_history<C>(
         conn: &mut C,
@@ -124,21 +125,21 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Names of the indexes that the migrations make which are not there, although another
-    /// index begins with the same column and serves as well.
+    /// Returns the names of the indexes that the migrations create and that are missing although
+    /// another index begins with the same column and serves as well.
     #[doc(hidden)]
     fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Replaces outdated parts of search indexes, as far as the connection may.
+    /// Replaces outdated parts of search indexes, as far as the connection's rights allow.
     #[doc(hidden)]
     fn mend_outdated<C>(conn: &mut C, outdated: &[String])
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// How rows like `row` are best put into `columns` of `table` (quoted), asked once
-    /// before the first.
+    /// Returns the best way to insert rows like `row` into `columns` of `table` (quoted). Called
+    /// once, before the first row.
     #[doc(hidden)]
     fn seed_way<C, T>(
         conn: &mut C,
@@ -150,9 +151,9 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
         C: DatabaseConnection<Backend = Self>,
         T: SeedRow<Self>;
 
-    /// Loads rows without looking at conflicts, into the table or, numbered from `first`,
-    /// into the open stage, and returns how many went in. Asked only after
-    /// [`SeedWay::BulkFirst`] or [`SeedWay::Stage`], like the stage itself.
+    /// Loads rows without checking for conflicts and returns how many were loaded. They go into the
+    /// table or, numbered from `first`, into the open stage. Called only after
+    /// [`SeedWay::BulkFirst`] or [`SeedWay::Stage`], like the methods for the stage.
     #[doc(hidden)]
     fn bulk_load<C, T>(_: &mut C, _first: Option<usize>, _: &[T::Row<'_>]) -> QueryResult<usize>
     where
@@ -171,8 +172,8 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
         Err(no_bulk_loader())
     }
 
-    /// Inserts the staged rows, all or those with the numbers given, in order; with
-    /// `ignore` those that conflict are skipped, else they fail.
+    /// Inserts the staged rows in order: all of them, or those in the given range of numbers. With
+    /// `ignore`, rows that conflict are skipped; without it, they fail.
     #[doc(hidden)]
     fn insert_staged<C>(
         _: &mut C,
@@ -195,7 +196,7 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
         Err(no_bulk_loader())
     }
 
-    /// Takes the stage away.
+    /// Drops the stage.
     #[doc(hidden)]
     fn close_stage<C>(_: &mut C) -> QueryResult<()>
     where
@@ -204,21 +205,21 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
         Err(no_bulk_loader())
     }
 
-    /// The columns of a table by its name, unquoted, `schema.table` if it has one; `None`
-    /// when there is no such table.
+    /// Describes the columns of a table by its unquoted name, optionally `schema.table`. Returns
+    /// `None` if there is no such table.
     #[doc(hidden)]
     fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Shows a value of a described table to `visitor`.
+    /// Passes a value of a described table to `visitor`.
     #[doc(hidden)]
     fn visit_value<'b, V>(value: &'b ColumnValue, visitor: &mut V) -> QueryResult<()>
     where
         V: ColumnVisitor<'b, Self>;
 
-    /// The first of `others` (quoted) that the foreign key of that name of `table` (quoted)
-    /// refers to, or any of its foreign keys if the database does not tell the name.
+    /// Returns the first of `others` (quoted) that the named foreign key of `table` (quoted) refers
+    /// to. If the database does not report the name, any of its foreign keys counts.
     #[doc(hidden)]
     fn referenced_among<C>(
         conn: &mut C,
@@ -229,18 +230,19 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Called in the seed's transaction before its end, once per seeded table.
+    /// Finishes the seed of a table. Called once per seeded table, before the seed's transaction
+    /// ends.
     #[doc(hidden)]
     fn finish_seed<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
     where
         C: DatabaseConnection<Backend = Self>;
 
-    /// Reads the kind of a failure from the database's words, in English: for most of these
-    /// Diesel hands out neither SQLite's result code nor PostgreSQL's SQLSTATE.
+    /// Determines the kind of a failure from the database's English message. For most of these
+    /// kinds Diesel exposes neither SQLite's result code nor PostgreSQL's SQLSTATE.
     #[doc(hidden)]
     fn fault(message: &str) -> Fault;
 
-    /// A value of this backend, for rendering identifiers.
+    /// Returns a value of this backend, for rendering identifiers.
     #[doc(hidden)]
     fn backend() -> Self;
 }

@@ -1,4 +1,4 @@
-//! What the areas ask of a database, whichever it is.
+//! The interface between the areas and a database, whichever it is.
 
 pub(crate) mod column;
 pub(crate) mod connection;

@@ -13,20 +13,20 @@ use diesel::sql_types::{HasSqlType, Nullable, SqlType, Text};
     label = "needs `#[derive(Seedable)]`"
 )]
 pub trait TableRow: Sized {
-    /// The `table!` that the rows go to.
+    /// The `table!` that the rows are inserted into.
     #[doc(hidden)]
     type Table: Default + diesel::Table;
-    /// Identifies the insert statement among all that a connection caches: table and
-    /// columns decide the SQL, nothing else does.
+    /// A type that identifies the insert statement among all that a connection caches. Only the
+    /// table and the columns decide the SQL.
     #[doc(hidden)]
     type Key: 'static;
-    /// The row with what had to be converted for `serialize_as`.
+    /// The row after the conversions of `serialize_as`.
     #[doc(hidden)]
     type Row<'r>
     where
         Self: 'r;
 
-    /// Whether table and columns follow from the type.
+    /// Whether the type determines the table and the columns.
     #[doc(hidden)]
     const STATIC: bool = true;
 
@@ -43,14 +43,14 @@ pub trait TableRow: Sized {
     note = "derive it with `#[derive(Seedable)]`; a field's type must be storable in its column on this backend"
 )]
 pub trait SeedRow<DB: Backend>: TableRow<Table: QueryFragment<DB>> {
-    /// Shows each column's value to `visitor`, in the order of the columns.
+    /// Passes each column's value to `visitor`, in the order of the columns.
     #[doc(hidden)]
     fn visit<'b, V>(row: &'b Self::Row<'_>, visitor: &mut V) -> QueryResult<()>
     where
         V: ColumnVisitor<'b, DB>;
 }
 
-/// Takes the values of a row one by one.
+/// A visitor that receives the values of a row one by one.
 #[doc(hidden)]
 pub trait ColumnVisitor<'b, DB: Backend> {
     fn column<ST, U>(&mut self, value: &'b U) -> QueryResult<()>
@@ -58,7 +58,7 @@ pub trait ColumnVisitor<'b, DB: Backend> {
         DB: HasSqlType<ST>,
         U: ToSql<ST, DB> + ?Sized;
 
-    /// A text that the server is to read as `sql_type`, for types that Diesel has not.
+    /// Receives a text that the server parses as `sql_type`, for types that Diesel does not have.
     fn cast(&mut self, value: &'b Option<String>, sql_type: &str) -> QueryResult<()>
     where
         DB: HasSqlType<Nullable<Text>>,
@@ -68,7 +68,7 @@ pub trait ColumnVisitor<'b, DB: Backend> {
         self.column::<Nullable<Text>, _>(value)
     }
 
-    /// A text that an SQL function makes the value of.
+    /// Receives a text from which an SQL function computes the value.
     fn call(&mut self, function: &str, value: &'b String) -> QueryResult<()>
     where
         DB: HasSqlType<Text>,
@@ -79,7 +79,7 @@ pub trait ColumnVisitor<'b, DB: Backend> {
     }
 }
 
-/// What the derive asks of a field's type, with a message that says so.
+/// The derive's requirement on a field's type, with an error message of its own.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a column of the SQL type `{ST}`",
@@ -95,7 +95,7 @@ where
 {
 }
 
-/// What the derive asks of the table of a field with `embed`.
+/// The derive's requirement on the table of a field with `embed`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a row of `{Self}` cannot be embedded in a row of `{Table}`",

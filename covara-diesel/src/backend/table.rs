@@ -13,9 +13,9 @@ use diesel::sql_types::{Bool, Integer, Nullable, Text};
 pub struct ColumnMismatch {
     /// Name of the column.
     pub column: String,
-    /// What the code expects.
+    /// The definition that the code expects.
     pub expected: String,
-    /// What the database has.
+    /// The definition found in the database.
     pub found: String,
 }
 
@@ -30,16 +30,16 @@ impl fmt::Display for ColumnMismatch {
     }
 }
 
-/// A table or function that a role owns which there is no reason to trust.
+/// A table or function owned by a role that is not trusted.
 #[derive(Debug, Clone)]
 pub struct Stranger {
-    /// Name of the table, or of the function with `()` behind it.
+    /// Name of the table, or of the function followed by `()`.
     pub table: String,
     /// The role that owns it.
     pub owner: String,
 }
 
-/// What a [`Stranger`] owns, as errors name it.
+/// Describes the object that a [`Stranger`] owns, as errors name it.
 pub(crate) fn what(name: &str) -> String {
     let kind = if name.ends_with("()") {
         "function"
@@ -49,15 +49,15 @@ pub(crate) fn what(name: &str) -> String {
     format!("{kind} {name}")
 }
 
-/// A column, as far as it matters for reading and writing it.
+/// A column, as far as it matters for reading and writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnLayout {
     pub name: String,
-    /// Name of the type in the dialect's own words.
+    /// Name of the type in the dialect's own terms.
     pub kind: String,
     pub not_null: bool,
     pub has_default: bool,
-    /// Position in the primary key, from 1; 0 outside of it.
+    /// Position in the primary key, from 1; 0 outside of the key.
     pub key_position: i32,
 }
 
@@ -82,7 +82,7 @@ pub struct TableLayout {
 }
 
 impl TableLayout {
-    /// The columns on which the code and the real table disagree.
+    /// Returns the columns on which the code and the real table disagree.
     ///
     /// A column the code does not know is fine as long as rows can be inserted without it.
     pub(crate) fn mismatches(&self, real: &Self) -> Vec<ColumnMismatch> {
@@ -113,7 +113,7 @@ impl TableLayout {
     }
 }
 
-/// What a SQL type of a `table!` is called by the engine `DB`.
+/// The name that the engine `DB` gives an SQL type of a `table!`.
 pub(crate) trait TypeName<DB> {
     const NAME: &'static str;
     const NULLABLE: bool = false;
@@ -127,7 +127,7 @@ where
     const NULLABLE: bool = true;
 }
 
-/// All columns of a `table!`.
+/// The columns of a `table!`.
 pub(crate) trait Columns<DB> {
     fn describe() -> Vec<ColumnLayout>;
 }
@@ -157,7 +157,7 @@ columns_of_tuples!(
     (A, B, C, D, E, F, G, H, I, J, K),
 );
 
-/// Describes a `table!`, whose primary key has the columns `key`, for the engine `DB`.
+/// Describes a `table!` for the engine `DB`. `key` names the columns of its primary key.
 pub(crate) fn of_table<DB, T>(name: &str, key: &[&str]) -> TableLayout
 where
     T: Table,
@@ -175,7 +175,7 @@ where
     }
 }
 
-/// The internal tables of a schema module as the engine `$engine` has them.
+/// Describes the internal tables of a schema module for the engine `$engine`.
 macro_rules! expected_tables {
     ($engine:ty, $schema:path) => {{
         use $crate::backend::table::of_table;
@@ -203,7 +203,7 @@ macro_rules! expected_tables {
 }
 pub(crate) use expected_tables;
 
-/// A column of an internal table or of the history, as a catalogue query yields it.
+/// A column of an internal table or of the history, as the catalogue query returns it.
 #[derive(QueryableByName)]
 pub(crate) struct CatalogueRow {
     #[diesel(sql_type = Text)]
@@ -218,16 +218,16 @@ pub(crate) struct CatalogueRow {
     pub(crate) has_default: bool,
     #[diesel(sql_type = Integer)]
     pub(crate) key_position: i32,
-    /// The history's versions, where the same query can read them.
+    /// The versions in the history, where the same query can read them.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) history: Option<String>,
-    /// The owner of the table, where it is another role and everybody could have made it.
+    /// The table's owner, if it is another role and any role could have created the table.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) suspect: Option<String>,
 }
 
-/// Takes out what is of search indexes: names that stand for outdated parts of them, and what has
-/// a suspect owner.
+/// Removes the rows about search indexes and returns the names of outdated triggers and functions,
+/// and the objects with a suspect owner.
 pub(crate) fn take_search(rows: &mut Vec<CatalogueRow>) -> (Vec<String>, Vec<Stranger>) {
     let is_of_search = |row: &mut CatalogueRow| row.table_name.starts_with("__covara_search_");
     let (mut outdated, mut suspects) = (Vec::new(), Vec::new());
@@ -240,13 +240,13 @@ pub(crate) fn take_search(rows: &mut Vec<CatalogueRow>) -> (Vec<String>, Vec<Str
         let table = format!("{}{mark}", row.table_name);
         suspects.push(Stranger { table, owner });
     }
-    // One for each column.
+    // The query returns one row per column.
     outdated.dedup();
     (outdated, suspects)
 }
 
-/// Sorts rows that come ordered by table and column into tables, what the query read of the
-/// history beside each column of the history table, and the tables with a suspect owner.
+/// Groups rows ordered by table and column into tables. Returns these, the history that the query
+/// read beside each column of the history table, and the tables with a suspect owner.
 pub(crate) fn gather(
     rows: Vec<CatalogueRow>,
 ) -> (Vec<TableLayout>, Vec<Option<String>>, Vec<Stranger>) {

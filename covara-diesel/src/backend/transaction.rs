@@ -12,32 +12,32 @@ use crate::backend::connection::{Begun, DatabaseConnection};
 use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
-/// How often is tried what a panic of an observer interrupts.
+/// How often an operation is tried that a panic of an observer interrupts.
 const TRIES: usize = 3;
 
 /// Runs `work` in a transaction that may read and then write, on any kind of connection.
 ///
-/// On SQLite and libSQL it begins with `BEGIN IMMEDIATE`: two of Diesel's deferred transactions
-/// that read and go on to write fail each other at once with `database is locked`, whatever the
-/// busy timeout. These wait for each other, as long as the connection's busy timeout says, 5 s
-/// where it is 0.
+/// On SQLite and libSQL it begins with `BEGIN IMMEDIATE`. Of two deferred transactions, Diesel's
+/// default, that read and then write, one fails at once with `database is locked`, whatever the
+/// busy timeout. Immediate transactions wait for each other, as long as the connection's busy
+/// timeout says, or 5 s if that is 0.
 ///
-/// On PostgreSQL it begins with `BEGIN`, and reading takes no lock: of two that read a value and
-/// write back what they made of it, one undoes the other's work without an error. Change the value
-/// in one statement, as in the example, which is right on every engine; or lock the row that is
-/// read with Diesel's `for_update()`, for PostgreSQL only; or use Diesel's
+/// On PostgreSQL it begins with `BEGIN`, and reading takes no lock. When two transactions read a
+/// value and each writes back a value computed from it, one overwrites the other's change without
+/// an error. Change the value in one statement, as in the example, which is right on every engine.
+/// Or lock the row that is read with Diesel's `for_update()`, for PostgreSQL only. Or use Diesel's
 /// `build_transaction().serializable()`, and run it again after a serialization failure.
 ///
-/// Inside an open transaction it is a savepoint of it, also when that was begun by hand, with
-/// `batch_execute("BEGIN")`: what the caller began, the caller ends.
+/// Inside an open transaction it is a savepoint, even if that transaction was begun by hand with
+/// `batch_execute("BEGIN")`. A transaction that the caller began is left for the caller to end.
 ///
-/// An error of `work` rolls back, and so does a panic, which goes on afterwards. So does `work`
-/// that leaves a transaction of its own open. `work` that ends the transaction it runs in is an
-/// error; what it committed by hand is kept.
+/// An error of `work` rolls back. So does a panic, which is resumed afterwards, and so does `work`
+/// that leaves a transaction of its own open. If `work` ends the transaction it runs in, that is an
+/// error, and what it committed by hand is kept.
 ///
 /// PostgreSQL rolls back a whole transaction in which one statement has failed, even if `work`
-/// goes on after the failure. What may fail belongs in a transaction of its own inside `work`:
-/// only that part is rolled back then, on every database.
+/// continues after the failure. Run a statement that may fail in a nested transaction inside
+/// `work`: then only that part is rolled back, on every database.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ where
     Ok(value)
 }
 
-/// How deep in transactions a connection is; 0 outside of any.
+/// Returns how deeply the connection is nested in transactions; 0 outside of any.
 pub(crate) fn transaction_depth<C: DatabaseConnection>(conn: &mut C) -> QueryResult<u32> {
     let status = C::TransactionManager::transaction_manager_status_mut(conn);
     Ok(status
@@ -92,13 +92,13 @@ pub(crate) fn transaction_depth<C: DatabaseConnection>(conn: &mut C) -> QueryRes
         .map_or(0, std::num::NonZero::get))
 }
 
-/// An open transaction that rolls back when dropped without [`commit`](Self::commit), so
-/// that neither an early return nor a panic in a caller's code leaves it behind.
+/// An open transaction that rolls back when dropped without [`commit`](Self::commit), so that
+/// neither an early return nor a panic in a caller's code leaves it open.
 pub(crate) struct Transaction<'c, C: AnyDatabase> {
     conn: &'c mut C,
-    /// How deep in transactions the connection was before.
+    /// The transaction depth of the connection before.
     outer: u32,
-    /// `None` when it has ended.
+    /// `None` once the transaction has ended.
     begun: Option<Begun>,
 }
 
@@ -108,12 +108,12 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
         begin: impl FnOnce(&mut C) -> QueryResult<Begun>,
     ) -> QueryResult<Self> {
         let outer = with_typed!(&mut *conn, |conn| transaction_depth(conn))?;
-        // What a panic of an observer interrupts in there, those undo who know what they began.
+        // If a panic of an observer interrupts `begin`, `begin` itself undoes what it began.
         let begun = Some(begin(conn)?);
         Ok(Self { conn, outer, begun })
     }
 
-    /// Takes care of the transaction that has just been begun.
+    /// Takes over a transaction that has just been begun.
     #[cfg(feature = "postgres")]
     pub(crate) fn resume(conn: &'c mut C, begun: Begun) -> QueryResult<Self> {
         let depth = with_typed!(&mut *conn, |conn| transaction_depth(conn))?;
@@ -124,7 +124,7 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
         })
     }
 
-    /// Leaves the transaction for another to end.
+    /// Leaves the transaction open for another owner to end.
     #[cfg(feature = "postgres")]
     pub(crate) fn leave_open(mut self) -> Begun {
         self.begun.take().unwrap_or_default()
@@ -134,25 +134,25 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
         self.conn
     }
 
-    /// Whether it is inside another transaction, also one that Diesel does not count.
+    /// Returns whether it is inside another transaction, including one that Diesel does not count.
     pub(crate) fn is_savepoint(&self) -> bool {
         self.outer > 0 || self.begun.as_ref().is_some_and(|begun| begun.in_unknown)
     }
 
-    /// Diesel rolls back by itself when a top-level commit fails.
+    /// Commits the transaction. Diesel rolls back by itself when a top-level commit fails.
     pub(crate) fn commit(mut self) -> QueryResult<()> {
         let Some(Begun { in_unknown, .. }) = self.begun else {
             return Err(Error::NotInTransaction);
         };
         let outer = self.outer;
         let is_savepoint = self.is_savepoint();
-        // Until it has succeeded, an error or a panic rolls back.
+        // Until the commit has succeeded, an error or a panic rolls back.
         let committed = with_typed!(&mut *self.conn, |conn| {
             match catch_unwind(AssertUnwindSafe(|| commit(conn, outer, in_unknown))) {
                 Ok(committed) => committed,
                 Err(panic) => {
-                    // Nothing tells whether the savepoint has been released. To roll back to one
-                    // that has been would spoil the transaction around it, so it is kept.
+                    // It is unknown whether the savepoint has been released. Rolling back to a
+                    // released savepoint would abort the transaction around it, so it is kept.
                     if is_savepoint && conn.count_released(in_unknown) {
                         let begun = self.begun.take().unwrap_or_default();
                         insist(conn, |conn| conn.restore_lock_wait(&begun));
@@ -183,7 +183,7 @@ impl<C: AnyDatabase> Drop for Transaction<'_, C> {
         let (outer, in_unknown) = (self.outer, begun.in_unknown);
         with_typed!(&mut *self.conn, |conn| {
             undo(conn, |conn| roll_back_to(conn, outer, in_unknown));
-            // Whatever made this necessary is being reported.
+            // The error or panic that led here is already being reported.
             insist(conn, |conn| conn.restore_lock_wait(&begun));
         });
     }
@@ -204,7 +204,7 @@ fn commit<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: bool) -> 
             Ok(())
         }
         depth => {
-            // The `COMMIT` of such a transaction succeeds and keeps nothing.
+            // The `COMMIT` of an aborted transaction succeeds and keeps nothing.
             if depth == 1 && conn.is_aborted()? {
                 return Err(Error::QueryBuilderError(ABORTED.into()));
             }
@@ -217,8 +217,8 @@ const ABORTED: &str = "a statement of the transaction failed, and its error was 
      the transaction is aborted, and all of it is rolled back; run what may fail in a \
      transaction of its own inside";
 
-/// Takes back what was done since the connection was `outer` deep in transactions. Where that
-/// fails, the transaction manager is left broken, which every later use reports.
+/// Rolls back everything since the connection had the transaction depth `outer`. If that fails, the
+/// transaction manager is left broken, which every later use reports.
 fn roll_back_to<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: bool) {
     while let Ok(depth) = transaction_depth(conn)
         && depth > outer
@@ -237,15 +237,16 @@ fn roll_back_to<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: boo
     }
 }
 
-/// Runs `work` until no observer of the connection panics in it, a few times at most.
+/// Runs `work`, retrying if an observer panics, and marks the connection as broken if every try
+/// fails.
 pub(crate) fn undo<C: DatabaseConnection>(conn: &mut C, work: impl Fn(&mut C)) {
     if !insist(conn, work) {
         break_transactions(conn);
     }
 }
 
-/// Runs `work` until no panic of an observer interrupts it, a few times at most, and returns
-/// whether it got through.
+/// Runs `work` until no panic of an observer interrupts it, at most [`TRIES`] times, and returns
+/// whether it completed.
 pub(crate) fn insist<C, T>(conn: &mut C, work: impl Fn(&mut C) -> T) -> bool {
     (0..TRIES).any(|_| catch_unwind(AssertUnwindSafe(|| work(conn))).is_ok())
 }
@@ -254,10 +255,10 @@ fn break_transactions<C: DatabaseConnection>(conn: &mut C) {
     C::TransactionManager::transaction_manager_status_mut(conn).set_in_error();
 }
 
-/// The name of the savepoint in a transaction that Diesel does not know of.
+/// Name of the savepoint in a transaction that Diesel does not know of.
 const SAVEPOINT: &str = "covara_savepoint";
 
-/// Begins a transaction by `sql` where none is open, not even one that Diesel does not know of.
+/// Begins a transaction with `sql` if none is open, including one that Diesel does not know of.
 pub(crate) fn begin_outermost<C>(conn: &mut C, sql: &str) -> QueryResult<Begun>
 where
     C: DatabaseConnection<TransactionManager = AnsiTransactionManager>,
@@ -266,7 +267,8 @@ where
     match catch_unwind(AssertUnwindSafe(begin)) {
         Ok(begun) => begun.map(|()| Begun::default()),
         Err(panic) => {
-            // It may be open and not counted. Without one, this fails and changes nothing.
+            // The transaction may be open but not counted. If it is not, this fails and changes
+            // nothing.
             undo(conn, |conn| {
                 let _ = conn.batch_execute("ROLLBACK");
             });
@@ -275,11 +277,11 @@ where
     }
 }
 
-/// Begins a savepoint in a transaction that was begun by SQL of the caller's. Diesel counts it
-/// as a transaction, so that what is nested in it becomes savepoints too.
+/// Begins a savepoint in a transaction that the caller began with SQL. Diesel counts it as a
+/// transaction, so that nested transactions become savepoints too.
 ///
-/// A savepoint that a panic of an observer leaves behind does no harm: it ends with the
-/// transaction. Nothing can be rolled back to it without knowing that it is there.
+/// A savepoint that a panic of an observer leaves behind is harmless: it ends with the transaction,
+/// and nothing rolls back to it by accident.
 pub(crate) fn begin_in_unknown<C>(conn: &mut C) -> QueryResult<Begun>
 where
     C: Connection<TransactionManager = AnsiTransactionManager>,
@@ -291,7 +293,7 @@ where
     })
 }
 
-/// Counts a transaction more or less, without telling the database.
+/// Changes the transaction depth by one, without telling the database.
 #[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
 pub(crate) fn change_depth(
     status: &mut TransactionManagerStatus,
@@ -303,7 +305,8 @@ pub(crate) fn change_depth(
     }
 }
 
-/// Diesel itself would count down by a `COMMIT` or `ROLLBACK` only.
+/// Resets the transaction depth to 0. Diesel itself decrements it only with a `COMMIT` or
+/// `ROLLBACK`.
 pub(crate) fn count_nothing<C: Connection>(conn: &mut C) {
     *C::TransactionManager::transaction_manager_status_mut(conn) = Default::default();
 }

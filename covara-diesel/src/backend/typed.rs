@@ -1,4 +1,4 @@
-//! Connections whose backend is known when the program is compiled, or only when it runs.
+//! Connections whose backend is known at compile time or only at run time.
 
 use diesel::Connection;
 
@@ -6,26 +6,26 @@ use crate::backend::connection::DatabaseConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
 
-/// What this library's functions take: a connection of one backend, or one that turns out to
-/// be of one when it is asked, as [`AnyConnection`](crate::AnyConnection) does.
+/// A connection that this library's functions accept: one of a known backend, or one that reveals
+/// its backend at run time, as [`AnyConnection`](crate::AnyConnection) does.
 ///
-/// Each [`DatabaseConnection`] is one of these; nothing outside this crate need implement it.
-/// To reach the typed connection, see [`with_typed!`](crate::with_typed).
+/// Every [`DatabaseConnection`] implements it; code outside this crate need not implement it. To
+/// reach the typed connection, see [`with_typed!`](crate::with_typed).
 pub trait AnyDatabase: Sized {
-    /// The connection, if it is one to SQLite in a file or in memory.
+    /// The type of a connection to SQLite in a file or in memory.
     type Sqlite: DatabaseConnection;
-    /// The connection, if it is one to libSQL over HTTP.
+    /// The type of a connection to libSQL over HTTP.
     type Libsql: DatabaseConnection<Backend = <Self::Sqlite as Connection>::Backend>;
-    /// The connection, if it is one to D1 over HTTP.
+    /// The type of a connection to D1 over HTTP.
     type D1: DatabaseConnection<Backend = <Self::Sqlite as Connection>::Backend>;
-    /// The connection, if it is one to PostgreSQL.
+    /// The type of a connection to PostgreSQL.
     type Postgres: DatabaseConnection;
 
-    /// The connection with its type.
+    /// Returns the typed connection.
     fn typed(&mut self) -> Typed<'_, Self>;
 }
 
-/// A connection with its type, as [`AnyDatabase::typed`] finds it.
+/// A typed connection, as [`AnyDatabase::typed`] returns it.
 #[derive(Debug)]
 pub enum Typed<'c, D: AnyDatabase> {
     /// SQLite in a file or in memory.
@@ -38,7 +38,7 @@ pub enum Typed<'c, D: AnyDatabase> {
     Postgres(&'c mut D::Postgres),
 }
 
-/// Its type is known: whichever place it is in, it is itself.
+/// Every variant holds the connection itself, because its type is known.
 impl<C: DatabaseConnection> AnyDatabase for C {
     type Sqlite = C;
     type Libsql = C;
@@ -53,12 +53,13 @@ impl<C: DatabaseConnection> AnyDatabase for C {
     }
 }
 
-/// Does something with the typed connection in an [`AnyConnection`](crate::AnyConnection).
+/// Evaluates an expression with the typed connection inside an
+/// [`AnyConnection`](crate::AnyConnection).
 ///
-/// The expression is compiled once for each kind of connection, so it may hold whatever
-/// compiles for all of them: calls of this library, calls of generic functions of your own,
-/// and queries that both backends understand. For what only one of them understands, match
-/// on the [`AnyConnection`](crate::AnyConnection) itself.
+/// The expression is compiled once for each kind of connection, so it may contain whatever compiles
+/// for all of them: calls of this library, calls of generic functions of your own, and queries that
+/// both backends understand. For a query that only one of them understands, match on the
+/// [`AnyConnection`](crate::AnyConnection) itself.
 ///
 /// ```
 /// use covara_diesel::{open, with_typed};

@@ -1,4 +1,4 @@
-//! How each engine holds the values of the internal tables.
+//! Representations of the internal tables' values on each engine.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 use diesel::serialize::{self, Output, ToSql};
 
-/// JSON in the words of its writer.
+/// JSON text exactly as it was written.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonText<T>(pub T);
 
-/// A value that a statement carries to the database and that nobody else may read.
+/// A value that a statement sends to the database and that must not appear in logs.
 ///
 /// Its `Debug` shows nothing: `debug_query` and Diesel's instrumentation print the binds of a
-/// statement by it, and those of the auth stores are session ids, keys and tokens.
+/// statement with it, and those of the auth stores are session ids, keys and tokens.
 #[derive(Clone, Copy)]
 pub struct Hidden<T>(pub T);
 
@@ -35,52 +35,52 @@ where
     }
 }
 
-/// What differs between the engines in the statements of the auth stores: the types of times
-/// and of JSON, and a few words of SQL.
+/// The differences between the engines in the statements of the auth stores: the types of times and
+/// of JSON, and a few pieces of SQL.
 pub trait Values: Backend + 'static {
-    /// A time as the engine holds it.
+    /// A time as the engine stores it.
     #[doc(hidden)]
     type Time: Copy;
 
-    /// The earliest time there is.
+    /// The earliest time that can be stored.
     #[doc(hidden)]
     const EARLIEST: Self::Time;
-    /// What tells rows of a table with an `id` apart fastest, within one statement.
+    /// The fastest expression that identifies a row of a table with an `id`, within one statement.
     #[doc(hidden)]
     const ROW: &'static str;
-    /// The same for a table without.
+    /// The same for a table without an `id`.
     #[doc(hidden)]
     const ROW_WITHOUT_ID: &'static str;
-    /// What stands before and after a subquery that picks the rows to delete.
+    /// SQL before and after a subquery that picks the rows to delete.
     #[doc(hidden)]
     const BATCH: (&'static str, &'static str);
-    /// What ends a query whose row nobody else may change until the transaction ends.
+    /// SQL at the end of a query whose row nobody else may change until the transaction ends.
     #[doc(hidden)]
     const FOR_UPDATE: &'static str;
-    /// What stands before and after a number to keep others who ask for the same number
-    /// waiting until the transaction ends, where the transaction itself does not.
+    /// SQL before and after a number that makes others who ask for the same number wait until the
+    /// transaction ends, if the transaction itself does not.
     #[doc(hidden)]
     const LOCK: Option<(&'static str, &'static str)>;
-    /// What stands before and after a number of [`ticks`](Self::ticks) to add it to a time.
+    /// SQL before and after a number of [`ticks`](Self::ticks) to add it to a time.
     #[doc(hidden)]
     const PLUS_TICKS: (&'static str, &'static str);
-    /// The function that returns the later of two times, and the one for the earlier.
+    /// The functions that return the later and the earlier of two times.
     #[doc(hidden)]
     const LATER_EARLIER: (&'static str, &'static str);
 
-    /// The time at the engine's precision, rounded down; `None` when it cannot be held.
+    /// Converts a time to the engine's precision, rounding down; `None` if it cannot be stored.
     #[doc(hidden)]
     fn time(time: DateTime<Utc>) -> Option<Self::Time>;
 
-    /// A span of time in units of the engine's precision, rounded down.
+    /// Converts a duration to units of the engine's precision, rounding down.
     #[doc(hidden)]
     fn ticks(span: std::time::Duration) -> i64;
 
-    /// What is read back of a time that was stored; `None` beyond chrono's range.
+    /// Converts a stored time back; `None` beyond chrono's range.
     #[doc(hidden)]
     fn utc(time: Self::Time) -> Option<DateTime<Utc>>;
 
-    /// Whether a text can be stored.
+    /// Returns whether a text can be stored.
     #[doc(hidden)]
     fn holds(text: &str) -> bool;
 
@@ -96,7 +96,7 @@ pub trait Values: Backend + 'static {
         time: &'b Option<Self::Time>,
     ) -> QueryResult<()>;
 
-    /// JSON text, for the columns that are JSONB on PostgreSQL.
+    /// Pushes JSON text, for the columns that are JSONB on PostgreSQL.
     #[doc(hidden)]
     fn push_json<'b>(
         out: &mut AstPass<'_, 'b, Self>,

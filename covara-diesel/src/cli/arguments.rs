@@ -5,21 +5,21 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// What is said below the list of commands.
+/// The text below the list of commands.
 const EXIT_CODES: &str = "\
-Exit codes: 0 done and well, 1 the work failed or would fail, 2 wrong usage.
+Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage.
 No password is printed, whatever happens.";
 
 const MIGRATE: &str = "\
 The tables are auth_sessions, auth_accounts, auth_api_keys and auth_verification_tokens.
-Running it again does nothing. --dry-run and --status change nothing, not even making the
-history table or a SQLite file; --dry-run ends with 1 when the run is foreseen to fail.";
+Running it again does nothing. --dry-run and --status change nothing: they create neither the
+history table nor a SQLite file. --dry-run ends with 1 if the migration would fail.";
 
 const SEED: &str = "\
 One transaction: all or nothing. The tables are filled in the order given, so give those that
-others refer to first. The tables must be there; the types of their columns are read from the
-database. Each file is .csv with a header line, or .ndjson or .jsonl with one JSON object a
-line, and may be compressed, with .gz behind it.
+others refer to first. The tables must exist; the types of their columns are read from the
+database. Each file is .csv with a header line, or .ndjson or .jsonl with one JSON object per
+line, followed by .gz if it is compressed.
 
 Progress is shown on standard error, as a bar on a terminal and as lines elsewhere.
 
@@ -28,15 +28,15 @@ Example:
 
 const EXPORT: &str = "\
 One file for each migration of the library's own tables, with its statements for SQLite, named
-so that tools run them in order. What they do they also note where covara and the library look,
-so either can come first. Files that are there already are written anew.
+so that tools run them in order. Each file also records its migration in the library's history, so
+covara and the tool may run in either order. Existing files are overwritten.
 
 Example:
   covara export --directory migrations && npx wrangler d1 migrations apply DATABASE";
 
 const DOCTOR: &str = "\
-Nothing is changed: no file, no table, no setting of a session. Exit code 1 when something
-was found that will fail.";
+Nothing is changed: no file, no table, no setting of a session. The exit code is 1 if a problem
+was found.";
 
 /// Migrates, seeds and examines SQLite and PostgreSQL databases.
 #[derive(Debug, Parser)]
@@ -51,13 +51,13 @@ pub(super) enum Command {
     /// Bring the library's own tables up to date.
     #[command(after_help = MIGRATE)]
     Migrate(Migrate),
-    /// Insert rows from CSV and NDJSON files; rows that are there already are skipped.
+    /// Insert rows from CSV and NDJSON files; existing rows are skipped.
     #[command(after_help = SEED)]
     Seed(Seed),
     /// Write the SQL of the library's own tables as files, for wrangler d1 migrations apply.
     #[command(after_help = EXPORT)]
     Export(Export),
-    /// Examine a database: versions, settings, migrations, and what stands in between.
+    /// Examine a database: versions, settings, migrations, and poolers in between.
     #[command(after_help = DOCTOR)]
     Doctor(Doctor),
 }
@@ -100,7 +100,7 @@ pub(super) struct Doctor {
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// Where the files go; made if it is not there.
+    /// The directory for the files; created if it does not exist.
     #[arg(long, value_name = "DIRECTORY")]
     pub(super) directory: PathBuf,
 
@@ -111,7 +111,7 @@ pub(super) struct Export {
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// The database: a path, sqlite:, file:, postgres:// or postgresql://
-    // Shown in --help, the variable's value could show a password.
+    // Without `hide_env_values`, --help would show the variable's value and so a password.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(super) database_url: String,
 

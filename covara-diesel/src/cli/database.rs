@@ -1,4 +1,4 @@
-//! What the command does with a database, whichever it is.
+//! The operations of the command on a database of any backend.
 
 use std::path::{Path, PathBuf};
 
@@ -9,31 +9,31 @@ use crate::pool::PoolError;
 use crate::progress_bar::progress_bar;
 use crate::seed::{Seed, SeedError, SeedSummary};
 
-/// A backend that is on.
+/// A backend whose feature is enabled.
 pub(crate) struct Backend {
-    /// Opens a database to work on, with the settings of the library's pools.
+    /// Opens a database for writing, with the settings of the library's pools.
     pub(crate) open: fn(&str) -> Result<Box<dyn Database>, PoolError>,
-    /// The same for one that is there already, and never makes one.
+    /// Opens an existing database in the same way, and never creates one.
     pub(crate) open_existing: fn(&str) -> Result<Box<dyn Database>, PoolError>,
-    /// Opens a database to look at, and makes and changes nothing.
+    /// Opens a database for reading, and creates and changes nothing.
     pub(crate) open_to_read: fn(&str) -> Result<Opened, PoolError>,
     pub(crate) examine: fn(&str) -> Result<Report, PoolError>,
 }
 
-/// The migrations as files.
+/// A function that returns the migrations as files.
 pub(crate) type MigrationFiles = fn() -> Result<Vec<MigrationFile>, MigrateError>;
 
-/// A database to look at.
+/// A database opened for reading.
 pub(crate) struct Opened {
     pub(crate) conn: Box<dyn Database>,
-    /// The file that would be made; the connection shows an empty database instead.
+    /// The file that would be created. The connection shows an empty database instead.
     pub(crate) missing_file: Option<PathBuf>,
 }
 
 pub(crate) trait Database {
     fn migrate(&mut self) -> Result<MigrationSummary, MigrateError>;
     fn status(&mut self) -> Result<MigrationStatus, MigrateError>;
-    /// Seeds the tables named from the files beside them.
+    /// Seeds each table from the file beside its name.
     fn seed(
         &mut self,
         tables: &[(&str, &Path)],

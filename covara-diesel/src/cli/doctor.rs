@@ -1,4 +1,4 @@
-//! `covara doctor`.
+//! The command `covara doctor`.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) fn run(backend: &Backend, arguments: &arguments::Doctor) -> Result<Ou
         .collect();
     let complaint = match problems.len() {
         0 => None,
-        // Nothing else is printed.
+        // With --quiet nothing else is printed.
         _ if arguments.common.output.quiet => Some(problems.join("; ")),
         1 => Some("1 problem found".to_owned()),
         count => Some(format!("{count} problems found")),
@@ -36,7 +36,7 @@ pub(super) fn run(backend: &Backend, arguments: &arguments::Doctor) -> Result<Ou
 
 fn text(report: &Report) -> String {
     let pool = &report.pool;
-    // PostgreSQL goes on to say how it was compiled.
+    // PostgreSQL's version continues with how it was compiled.
     let engine = report.engine_version.split(" on ").next();
     let client = report.client_version.as_ref();
     let mut lines = vec![
@@ -86,7 +86,7 @@ fn text(report: &Report) -> String {
         text.push_str(&format!("{}: {}\n", finding.severity, finding.text));
     }
     if report.findings.is_empty() {
-        text.push_str("nothing asks for attention\n");
+        text.push_str("nothing needs attention\n");
     }
     text
 }

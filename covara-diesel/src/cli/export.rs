@@ -1,4 +1,4 @@
-//! `covara export`.
+//! The command `covara export`.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `covara migrate`.
+//! The command `covara migrate`.
 
 use std::path::PathBuf;
 
@@ -54,7 +54,7 @@ pub(super) fn run(backend: &Backend, arguments: &arguments::Migrate) -> Result<O
     })
 }
 
-/// `--status`: what is there.
+/// Shows the current state, for `--status`.
 fn show(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     let mut text = String::new();
     if let Some(path) = &missing_file {
@@ -83,7 +83,7 @@ fn show(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     }
 }
 
-/// `--dry-run`: what would happen.
+/// Shows what a migration would do, for `--dry-run`.
 fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     let pending: Vec<_> = status.pending().collect();
     let misfits: Vec<_> = status
@@ -110,8 +110,8 @@ fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     text.push_str("nothing was changed\n");
     let complaint = (!misfits.is_empty()).then(|| {
         format!(
-            "the migration would fail and change nothing: {}; rename, alter or restore what \
-             does not fit",
+            "the migration would fail and change nothing: {}; rename, alter or restore the tables \
+             that do not fit",
             misfits.join("; ")
         )
     });
@@ -139,7 +139,7 @@ fn with_status(mut json: Value, status: &MigrationStatus, missing_file: Option<P
     json
 }
 
-/// Migrations, unknown versions and tables, as JSON has them.
+/// Returns migrations, unknown versions and tables as fields of a JSON object.
 pub(super) fn status_fields(status: &MigrationStatus) -> serde_json::Map<String, Value> {
     let mut fields = serde_json::Map::new();
     let states = status.migrations.iter().map(|state| {
@@ -183,7 +183,7 @@ fn list(states: &[&MigrationState]) -> String {
         .collect()
 }
 
-/// Version and name, which begins with the version once more.
+/// Returns version and name, without the version with which the name begins.
 fn line(state: &MigrationState) -> String {
     let name = state
         .name

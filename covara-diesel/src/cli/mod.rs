@@ -1,4 +1,4 @@
-//! The command `covara`, for people without a Rust program at hand.
+//! The command `covara`, for use without a Rust program.
 //!
 //! ```text
 //! covara migrate --database-url app.db --dry-run
@@ -8,10 +8,10 @@
 //! covara export --directory migrations
 //! ```
 //!
-//! The exit code is 0 when all went well, 1 when the work failed or is foreseen to fail, and
-//! 2 when the command was used wrongly. With `--json` the result is one JSON object on
-//! standard output. Errors go to standard error, with `--json` as one JSON object with the
-//! fields `error`, `causes` and `exit_code`. No password is printed.
+//! The exit code is 0 if all went well, 1 if the work failed or would fail, and 2 if the command
+//! was used wrongly. With `--json` the result is one JSON object on standard output. Errors go to
+//! standard error, with `--json` as one JSON object with the fields `error`, `causes` and
+//! `exit_code`. No password is printed.
 
 mod arguments;
 mod backends;
@@ -35,7 +35,7 @@ use outcome::{Failure, Outcome, USAGE, complain, print, report};
 
 /// Runs the command with the arguments of the process.
 ///
-/// It is the whole of the program `covara`.
+/// The program `covara` only calls this function.
 #[must_use]
 pub fn main() -> ExitCode {
     let given = Arguments::command()
@@ -62,7 +62,7 @@ fn run(command: &Command) -> Result<Outcome, Failure> {
     }
 }
 
-/// `--help`, `--version` and wrong usage.
+/// Answers `--help`, `--version` and wrong usage.
 fn answer_usage(answer: &clap::Error) -> ExitCode {
     let text = answer.render().to_string();
     if !answer.use_stderr() {
@@ -87,7 +87,7 @@ fn version() -> String {
     format!("{} ({})", env!("CARGO_PKG_VERSION"), on.join(", "))
 }
 
-/// The backend of a database URL.
+/// Returns the backend of a database URL.
 fn backend(url: &str) -> Result<Backend, Failure> {
     let (backend, name, feature) = match PoolDriver::from_url(url).map_err(Failure::usage)? {
         PoolDriver::Sqlite => (SQLITE, "SQLite", "sqlite"),

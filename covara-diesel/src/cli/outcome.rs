@@ -1,4 +1,4 @@
-//! What comes of a command, and how it is printed.
+//! The result of a command, and how it is printed.
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Write};
@@ -10,15 +10,15 @@ use super::arguments::Output;
 use super::secrets;
 use crate::doctor::findings::with_causes;
 
-/// What a command has to say when it has done its work.
+/// The output of a command that has done its work.
 pub(super) struct Outcome {
     pub(super) text: String,
     pub(super) json: Value,
-    /// Why the exit code is 1 all the same.
+    /// The reason for exit code 1 nevertheless.
     pub(super) complaint: Option<String>,
 }
 
-/// Why a command could not do its work.
+/// The error of a command that could not do its work.
 pub(super) struct Failure {
     error: Box<dyn Error>,
     exit_code: u8,
@@ -45,7 +45,7 @@ impl Failure {
     }
 }
 
-/// Prints what came of a command and tells its exit code.
+/// Prints the result of a command and returns its exit code.
 pub(super) fn report(output: &Output, result: Result<Outcome, Failure>) -> ExitCode {
     match result {
         Ok(outcome) => {
@@ -77,7 +77,7 @@ pub(super) fn report(output: &Output, result: Result<Outcome, Failure>) -> ExitC
     }
 }
 
-/// A reader that has seen enough is no failure.
+/// Prints a text to standard output. A reader that closes the pipe early is no error.
 pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -94,7 +94,7 @@ pub(super) fn complain(as_json: bool, exit_code: u8, error: &str, causes: &[Stri
     } else {
         format!("error: {error}")
     };
-    // Standard error is the last place to complain to.
+    // An error of standard error itself cannot be reported.
     let _ = writeln!(io::stderr(), "{text}");
     ExitCode::from(exit_code)
 }

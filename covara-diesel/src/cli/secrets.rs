@@ -1,9 +1,9 @@
-//! Keeps passwords out of what is said about arguments.
+//! Removes passwords from messages about arguments.
 
 use crate::pool::{PoolDriver, UnknownUrl};
 
-/// `text` without what may hold a password in the arguments it quotes: a misplaced database
-/// URL. The one in its place is quoted by nobody.
+/// Removes from `text` the quoted arguments that may contain a password, such as a misplaced
+/// database URL. No message quotes the database URL in its proper place.
 pub(super) fn without(text: &str) -> String {
     let mut text = text.to_owned();
     for argument in std::env::args_os().skip(1) {
@@ -20,7 +20,7 @@ pub(super) fn without(text: &str) -> String {
     text
 }
 
-/// Plain paths and words do not.
+/// Returns whether an argument may contain a password. Plain paths and words do not.
 fn may_hold_a_password(value: &str) -> bool {
     let plain = matches!(
         PoolDriver::from_url(value),

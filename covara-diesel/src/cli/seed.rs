@@ -1,4 +1,4 @@
-//! `covara seed`.
+//! The command `covara seed`.
 
 use std::path::Path;
 use std::time::Instant;

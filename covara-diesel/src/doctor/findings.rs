@@ -1,4 +1,4 @@
-//! What asks for attention on each engine.
+//! The findings that both engines have in common.
 
 use std::error::Error;
 
@@ -28,7 +28,7 @@ impl Finding {
 }
 
 impl Report {
-    /// Adds what migrations and tables ask for, and brings all findings into order.
+    /// Adds the findings about migrations and tables, and sorts all findings by severity.
     pub(crate) fn conclude(mut self) -> Self {
         match &self.migrations {
             Ok(status) => self.findings.extend(of_migrations(status)),
@@ -39,7 +39,7 @@ impl Report {
     }
 }
 
-/// An error and its causes in one line.
+/// Joins an error and its causes in one line.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -55,8 +55,8 @@ fn of_migrations(status: &MigrationStatus) -> Vec<Finding> {
     let mut findings: Vec<Finding> = status.misfits().map(of_table).collect();
     findings.extend(status.strangers.iter().map(|(table, owner)| {
         Finding::problem(format!(
-            "{} belongs to the role {owner}, and everybody may create such in its schema, so \
-             anybody may have made it: change its owner, or trust that role by \
+            "{} belongs to the role {owner}, and any role may create objects in its schema, so \
+             anybody may have created it: change its owner, or trust that role by \
              MigrateOptions::trust_owner; and REVOKE CREATE ON SCHEMA … FROM PUBLIC",
             what(table)
         ))

@@ -1,7 +1,7 @@
-//! What a database is like, and what about it asks for attention.
+//! Diagnoses a database.
 //!
-//! `doctor::sqlite` and `doctor::postgres` open the database by themselves, only read, and
-//! tell what they found as a [`Report`]. Neither a file nor a table is made or changed.
+//! `doctor::sqlite` and `doctor::postgres` open the database themselves, only read it, and return
+//! their findings as a [`Report`]. They create and change neither files nor tables.
 //!
 //! ```
 //! use covara_diesel::{auto_migrate, doctor, pool};
@@ -36,7 +36,7 @@ use crate::backend::dialect::Dialect;
 use crate::migrate::{MigrateError, MigrationStatus};
 use crate::pool::{PoolConfig, PoolDriver};
 
-/// What an examination found.
+/// The result of an examination.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -44,14 +44,14 @@ pub struct Report {
     pub dialect: Dialect,
     /// Path of the file, or name of the database.
     pub database: String,
-    /// The engine's version, as it tells it.
+    /// The engine's version, as the engine reports it.
     pub engine_version: String,
-    /// The client library and its version, where it is another program's than the engine and
-    /// can be told: libpq on Linux, unless it is compiled in.
+    /// The client library and its version, if it is separate from the engine and can be determined:
+    /// libpq on Linux, unless it is compiled in.
     pub client_version: Option<String>,
     /// Version of this library.
     pub library_version: &'static str,
-    /// What stands between this program and the engine.
+    /// The pooler or proxy between this program and the engine, if any.
     pub between: Between,
     /// The driver to open a pool with.
     pub driver: PoolDriver,
@@ -59,15 +59,15 @@ pub struct Report {
     pub pool: PoolConfig,
     /// Migrations and internal tables, unless they cannot be read.
     pub migrations: Result<MigrationStatus, MigrateError>,
-    /// Settings that matter, in the engine's own words, each with its unit. Those of a
-    /// connection are what the library's pools give to theirs.
+    /// Relevant settings in the engine's own terms, each with its unit. Settings of a connection
+    /// are those that the library's pools set.
     pub settings: Vec<Setting>,
-    /// What asks for attention, problems first.
+    /// The findings, problems first.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Whether nothing was found that will fail.
+    /// Returns whether no problem was found.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.findings
@@ -75,7 +75,7 @@ impl Report {
             .all(|finding| finding.severity != Severity::Problem)
     }
 
-    /// The value of a setting, if the examination covers it.
+    /// Returns the value of a setting, if the examination covers it.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings
@@ -89,33 +89,33 @@ impl Report {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setting {
-    /// Its name, as the engine has it.
+    /// The name that the engine uses.
     pub name: String,
-    /// Its value, with its unit.
+    /// The value with its unit.
     pub value: String,
 }
 
-/// What stands between this program and the engine, as far as it can be seen.
+/// The pooler or proxy between this program and the engine, as far as it can be detected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Between {
-    /// Nothing was seen. A pooler in session mode that passes everything on looks the same,
-    /// and so does a transaction pooler that happened to hand out other sessions.
+    /// No pooler was detected. A pooler in session mode that passes everything on looks the same,
+    /// and so does a transaction pooler that happened to assign other sessions.
     NothingSeen,
     /// A pooler that lends a session for one transaction at a time, such as PgBouncer in
     /// transaction mode, Neon's `-pooler` endpoints or Hyperdrive. Prepared statements,
     /// `SET`, session locks and `LISTEN` do not work through it.
     TransactionPooler {
-        /// How it was seen.
+        /// How it was detected.
         evidence: String,
     },
-    /// A pooler or proxy that gave each connection a session of its own while it was looked
-    /// at: a pooler in session mode, or one in transaction mode that is busy.
+    /// A pooler or proxy that gave each connection a session of its own during the examination: a
+    /// pooler in session mode, or a busy one in transaction mode.
     Proxy {
-        /// How it was seen.
+        /// How it was detected.
         evidence: String,
     },
-    /// PGlite, one session that all its clients share.
+    /// PGlite, whose clients all share one session.
     Pglite,
 }
 
@@ -132,25 +132,25 @@ impl fmt::Display for Between {
     }
 }
 
-/// Something that asks for attention.
+/// A problem, warning or hint about a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// How much it matters.
+    /// How serious the finding is.
     pub severity: Severity,
-    /// What it is, and what to do.
+    /// A description of the finding, and what to do.
     pub text: String,
 }
 
-/// How much a [`Finding`] matters.
+/// How serious a [`Finding`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
-    /// It will fail.
+    /// Something will fail.
     Problem,
-    /// It works, but not as it should.
+    /// Something works, but not as it should.
     Warning,
-    /// Good to know.
+    /// Something is worth knowing.
     Hint,
 }
 

@@ -1,4 +1,4 @@
-//! What there is to know of a PostgreSQL database.
+//! Examines a PostgreSQL database.
 
 use std::fs;
 
@@ -13,14 +13,14 @@ use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 use crate::postgres::pool::{connect, takes_any_host};
 use crate::postgres::{owners, pooler};
 
-/// Examines a PostgreSQL database; `url` is one that `pool::postgres` takes.
+/// Examines a PostgreSQL database; `url` is one that `pool::postgres` accepts.
 ///
-/// Only reads, and sets nothing in a session. To see whether a transaction pooler stands in
-/// between, two connections are open at the same time.
+/// Only reads, and sets nothing in a session. To detect a transaction pooler, two connections are
+/// open at the same time.
 ///
 /// # Errors
 ///
-/// A server that cannot be reached, a wrong password, an unknown database: each is its own
+/// A server that cannot be reached, a wrong password, an unknown database: each has its own
 /// [`PoolError`]. No password appears in any of them.
 ///
 /// # Example
@@ -49,7 +49,7 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
     let migrations = migrate::status(&mut conn);
     let others = owners::others(&mut conn).map_err(setup)?;
     let (between, remark) = pooler::look(&mut conn, url, named, &facts.version);
-    // The settings for a transaction pooler of any make are Hyperdrive's.
+    // Hyperdrive's settings suit every transaction pooler.
     let driver = match (&between, named) {
         (Between::Pglite, _) => PoolDriver::Pglite,
         (Between::TransactionPooler { .. }, PoolDriver::Postgres) => PoolDriver::Hyperdrive,
@@ -104,7 +104,7 @@ struct Facts {
     room: i64,
 }
 
-/// A limit of -1 is none. PostgreSQL 16 keeps further connections for some roles.
+/// A limit of -1 means no limit. PostgreSQL 16 reserves further connections for some roles.
 const FACTS: &str = "
 SELECT version() AS version, current_database()::text AS database, current_user::text AS role,
        current_schema()::text AS schema,
@@ -132,8 +132,8 @@ struct Row {
     value: String,
 }
 
-/// As they are without what this session, or another client's behind a pooler, has set:
-/// Diesel sets its own time zone and client encoding.
+/// Settings without the changes of this session, or of another client's behind a pooler: Diesel
+/// sets its own time zone and client encoding.
 const SETTINGS: &str = "
 SELECT name::text, CASE
            WHEN unit = 'ms' AND reset_val = '0' THEN 'none'
@@ -155,8 +155,9 @@ fn settings(conn: &mut PgConnection) -> QueryResult<Vec<Setting>> {
         .collect())
 }
 
-/// libpq tells its version by a C function only, but its file's name has it since 10:
-/// `libpq.so.5.15` is that of PostgreSQL 15. `None` where there is no such file.
+/// Returns the version of libpq. libpq reports it by a C function only, but since version 10 its
+/// file name contains it: `libpq.so.5.15` belongs to PostgreSQL 15. `None` if there is no such
+/// file.
 fn libpq_version() -> Option<String> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
     let (_, version) = maps
@@ -174,7 +175,7 @@ fn look_at_access(facts: &Facts, report: &mut Report) {
         .is_ok_and(|status| status.pending().next().is_some());
     match (&facts.schema, facts.may_create) {
         (None, _) => report.findings.push(Finding::problem(
-            "no schema of the search_path exists, so there is nowhere to make tables: create \
+            "no schema of the search_path exists, so there is nowhere to create tables: create \
              one, or set search_path",
         )),
         (Some(schema), Some(false)) if pending => {
@@ -187,16 +188,16 @@ fn look_at_access(facts: &Facts, report: &mut Report) {
     }
     if facts.standby {
         report.findings.push(Finding::problem(
-            "the server is a standby and takes no writes: connect to the primary",
+            "the server is a standby and accepts no writes: connect to the primary",
         ));
     }
 }
 
 fn of_other(Stranger { table, owner }: Stranger) -> Finding {
     Finding::hint(format!(
-        "{} belongs to the role {owner}, which could make it although not everybody may: what \
-         {owner} puts on it, such as triggers and policies, has the rights of whoever uses it. If \
-         that role is not to be trusted, change the owner",
+        "{} belongs to the role {owner}, which could create it although not every role may: what \
+         {owner} adds to it, such as triggers and policies, has the rights of whoever uses it. If \
+         you do not trust that role, change the owner",
         what(&table)
     ))
 }
@@ -234,7 +235,7 @@ fn look_at_settings(report: &mut Report) {
     if !is("default_transaction_isolation", "read committed") {
         findings.push(Finding::hint(
             "default_transaction_isolation is stricter than read committed: transactions can \
-             fail to serialize, and have to be tried again",
+             fail to serialize and must then be run again",
         ));
     }
     let unsafe_writes = is("fsync", "off") || is("full_page_writes", "off");
@@ -249,7 +250,7 @@ fn look_at_settings(report: &mut Report) {
     });
     if !english {
         findings.push(Finding::hint(
-            "lc_messages is not English: some failures are told less exactly",
+            "lc_messages is not English: some failures are reported less precisely",
         ));
     }
     report.findings.extend(findings);

@@ -1,4 +1,4 @@
-//! What there is to know of a SQLite database.
+//! Examines a SQLite database.
 
 use std::path::Path;
 
@@ -16,18 +16,18 @@ use crate::pool::{PoolDriver, PoolError, recommended_pool_config};
 use crate::sqlite::pool::open_to_read;
 use crate::sqlite::private_file::is_readable_by_all;
 
-/// Checking reads the whole file: some seconds up to this size, minutes beyond.
+/// Largest size to check. A check reads the whole file, which takes some seconds up to this size.
 const MOST_BYTES_TO_CHECK: u64 = 1 << 30;
 
-/// Examines a SQLite database; `path` is one that `pool::sqlite` takes.
+/// Examines a SQLite database; `path` is one that `pool::sqlite` accepts.
 ///
-/// The file is not made and not put into WAL mode; that it can be written is tried in a
-/// transaction that is rolled back. Up to 1 GiB it is also checked for damage and for rows
-/// whose parent is missing.
+/// The file is neither created nor put into WAL mode. Whether it is writable is tested in a
+/// transaction that is rolled back. Up to 1 GiB it is also checked for damage and for rows whose
+/// parent is missing.
 ///
 /// # Errors
 ///
-/// A file that does not exist, is no database or is locked: each is its own [`PoolError`].
+/// A file that does not exist, is not a database or is locked: each has its own [`PoolError`].
 pub fn sqlite(path: impl AsRef<Path>) -> Result<Report, PoolError> {
     let given = path.as_ref();
     let (mut conn, path) = open_to_read(given)?;
@@ -45,7 +45,7 @@ pub fn sqlite(path: impl AsRef<Path>) -> Result<Report, PoolError> {
     let migrations = migrate::status(&mut conn);
     if is_readable_by_all(&path) {
         findings.push(Finding::warning(
-            "every user of this machine has rights to the file, which holds sessions: chmod 600 \
+            "every user of this machine can access the file, which holds sessions: chmod 600 \
              it, and its -wal and -shm",
         ));
     }
@@ -122,7 +122,7 @@ struct Orphans {
     first: Option<String>,
 }
 
-/// Looks for damage, and for rows that a connection without foreign keys left behind.
+/// Looks for damage, and for orphaned rows, left by a connection without foreign keys.
 fn check(conn: &mut SqliteConnection, findings: &mut Vec<Finding>) {
     let damage = match diesel::sql_query("PRAGMA quick_check(1)").get_result::<Check>(conn) {
         Ok(Check { quick_check }) if quick_check == "ok" => None,
@@ -159,7 +159,7 @@ struct UserVersion {
     user_version: i64,
 }
 
-/// Begins to write what is there already, and takes it back: taking the lock alone succeeds
+/// Tests writing by setting a value to itself and rolling back. Taking the lock alone would succeed
 /// on a read-only file.
 fn check_writable(conn: &mut SqliteConnection, findings: &mut Vec<Finding>) {
     let tried = conn

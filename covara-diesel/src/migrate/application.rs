@@ -28,20 +28,20 @@ pub(super) fn run<C: DatabaseConnection>(
     if migrations.is_empty() {
         return Ok(Vec::new());
     }
-    // Outside of WAL mode readers wait as well.
+    // Outside of WAL mode, readers wait for locks as well.
     let waiting = conn.extend_lock_wait(options.lock_timeout);
     let waiting = waiting.map_err(|error| failure::<C>(error, options))?;
     let patient = Patient(conn, Some(waiting));
     run_all(patient.0, &migrations, options)
 }
 
-/// Restores the lock wait when dropped.
+/// A connection with a longer lock wait, which is restored on drop.
 struct Patient<'c, C: DatabaseConnection>(&'c mut C, Option<Begun>);
 
 impl<C: DatabaseConnection> Drop for Patient<'_, C> {
     fn drop(&mut self) {
         if let Some(waiting) = self.1.take() {
-            // A lost connection has none.
+            // A lost connection has no lock wait to restore.
             insist(self.0, |conn| conn.restore_lock_wait(&waiting));
         }
     }
@@ -54,7 +54,7 @@ fn run_all<C: DatabaseConnection>(
 ) -> Result<Vec<String>, MigrateError> {
     let mut applied = Vec::new();
     loop {
-        // No lock: reading committed history is enough to see that nothing is to be done.
+        // No lock: reading committed history is enough to see that nothing is pending.
         let done = history(conn, options)?;
         let is_pending = |migration: &&dyn Migration<C::Backend>| {
             let version = version(*migration);
@@ -92,7 +92,7 @@ fn in_order<DB: Engine>(sources: &[EmbeddedMigrations]) -> Result<Migrations<DB>
     }
 }
 
-/// The versions that Diesel's history holds.
+/// Returns the versions in Diesel's history.
 pub(super) fn history<C: DatabaseConnection>(
     conn: &mut C,
     options: &MigrateOptions,
@@ -104,7 +104,8 @@ pub(super) fn history<C: DatabaseConnection>(
     }
 }
 
-/// Runs a migration in a transaction of its own unless somebody else has, and says whether.
+/// Runs a migration in a transaction of its own, and returns `false` if another process already
+/// has.
 fn run_in_transaction<C: DatabaseConnection>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,
@@ -143,8 +144,9 @@ fn record<DB: Engine>(migration: &dyn Migration<DB>) -> String {
     format!("INSERT INTO {HISTORY} (version) VALUES ('{version}')")
 }
 
-/// Without transactions a migration is one batch. It begins with its entry in the history, which
-/// fails, and the batch with it, where somebody else was faster.
+/// Runs a migration as one batch, on a connection without transactions. The batch begins with the
+/// migration's entry in the history. If another process was faster, that entry fails, and the whole
+/// batch with it.
 fn run_as_batch<C: DatabaseConnection>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,

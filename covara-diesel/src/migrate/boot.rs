@@ -13,20 +13,21 @@ use crate::backend::dialect::Dialect;
 use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
-/// Brings the library's tables and the application's own up to date, from any number of
+/// Brings the library's tables and the application's own up to date, safely from any number of
 /// processes at once.
 ///
-/// The application's migrations are those of `diesel_migrations::embed_migrations!`, and are
-/// kept in Diesel's own history table, so that `diesel migration run`, `revert` and `redo` and
-/// `MigrationHarness` see the same. Each runs in a transaction of its own, in the order of their
-/// versions, under the lock that keeps other migrators out; Diesel's harness takes none, so that
-/// of processes that start at once all but one fail. With nothing to do it takes no lock.
+/// The application's migrations come from `diesel_migrations::embed_migrations!` and are recorded
+/// in Diesel's own history table, so `diesel migration run`, `revert` and `redo` and
+/// `MigrationHarness` see the same state. Each one runs in a transaction of its own, in the order
+/// of their versions, under the lock that keeps other migrators out. Diesel's harness takes no
+/// lock, so of several processes that start at once all but one fail. If nothing is pending, no
+/// lock is taken.
 ///
-/// A migration with `run_in_transaction = false` in its `metadata.toml` runs alone as well, by a
-/// lock of the session on PostgreSQL and a locked file beside the database on SQLite. It needs a
-/// session of its own, which a transaction pooler does not give, and is refused over libSQL and
-/// D1. Over D1, which has no transactions, each of the others is one batch, which is all or
-/// nothing.
+/// A migration with `run_in_transaction = false` in its `metadata.toml` runs alone as well,
+/// protected by a lock of the session on PostgreSQL and a locked file beside the database on
+/// SQLite. It needs a session of its own, which a transaction pooler does not give, and is rejected
+/// over libSQL and D1. Over D1, which has no transactions, each of the other migrations is one
+/// batch, which is applied completely or not at all.
 ///
 /// # Example
 ///
@@ -54,48 +55,48 @@ pub struct Boot {
     options: MigrateOptions,
 }
 
-/// What a [`Boot`] found and did.
+/// The result of a [`Boot`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BootSummary {
     /// The dialect inferred from the connection.
     pub dialect: Dialect,
-    /// The internal tables, all there and checked.
+    /// The internal tables, all of which exist and have been checked.
     pub tables: [&'static str; 4],
-    /// Versions of the library's migrations that were run now.
+    /// Versions of the library's migrations that this boot ran.
     pub applied: Vec<String>,
-    /// Versions of the application's migrations that were run now.
+    /// Versions of the application's migrations that this boot ran.
     pub application: Vec<String>,
 }
 
 impl Boot {
-    /// A boot of the library's own tables only.
+    /// Creates a boot of the library's own tables only.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds migrations of the application for databases of one dialect. Where both dialects can
-    /// run the same, give them twice.
+    /// Adds the application's migrations for databases of one dialect. If both dialects can run the
+    /// same migrations, add them for each.
     pub fn migrations(mut self, dialect: Dialect, migrations: EmbeddedMigrations) -> Self {
         self.migrations.push((dialect, migrations));
         self
     }
 
-    /// How to go about it. Default: [`MigrateOptions::default`].
+    /// Sets the options. Default: [`MigrateOptions::default`].
     pub fn options(mut self, options: MigrateOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Runs what has not been run yet: first the library's migrations, in one transaction, then
-    /// the application's.
+    /// Runs the pending migrations: first the library's, in one transaction, then the
+    /// application's.
     ///
     /// # Errors
     ///
     /// See [`MigrateError`]. A migration that failed is not kept, unless the error says
-    /// [`Unprotected`](MigrateError::Unprotected); those before it are.
-    /// [`NoMigrations`](MigrateError::NoMigrations) where there are migrations for the other
-    /// dialect only.
+    /// [`Unprotected`](MigrateError::Unprotected); those before it are kept.
+    /// [`NoMigrations`](MigrateError::NoMigrations) if there are migrations for the other dialect
+    /// only.
     pub fn run<C: AnyDatabase>(self, conn: &mut C) -> Result<BootSummary, MigrateError> {
         with_typed!(conn, |conn| self.run_on(conn))
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 use crate::backend::dialect::Dialect;
 use crate::backend::table::what;
 
-/// A failure of the database; Diesel's migrations hand out nothing more exact.
+/// An error of the database. Diesel's migrations return no more specific type.
 pub(super) type Source = Box<dyn StdError + Send + Sync>;
 
-/// Why tables could not be brought up to date. The database is as it was before the migration
-/// that failed, unless the error says [`Unprotected`](Self::Unprotected).
+/// The error of a migration run. The database is as it was before the migration that failed, unless
+/// the error says [`Unprotected`](Self::Unprotected).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
@@ -19,7 +19,7 @@ pub enum MigrateError {
          or holds a transaction open on the tables; try again when it has ended"
     )]
     LockTimeout {
-        /// How long was waited.
+        /// How long the migrator waited.
         waited: Duration,
         /// The database's own error.
         source: Source,
@@ -28,7 +28,7 @@ pub enum MigrateError {
     /// A migration failed.
     #[error("migration {version} ({name}) failed and nothing of it was kept")]
     Migration {
-        /// Its version, as it would stand in the history.
+        /// The migration's version, as it would appear in the history.
         version: String,
         /// The name of its directory.
         name: String,
@@ -36,13 +36,13 @@ pub enum MigrateError {
         source: Source,
     },
 
-    /// A migration failed that runs outside of a transaction.
+    /// A migration that runs outside of a transaction failed.
     #[error(
         "migration {version} ({name}) failed outside of a transaction, so a part of it may have \
-         been kept: look, mend or remove that part, then boot again"
+         been kept: check the database, repair or remove that part, then boot again"
     )]
     Unprotected {
-        /// Its version, as it would stand in the history.
+        /// The migration's version, as it would appear in the history.
         version: String,
         /// The name of its directory.
         name: String,
@@ -50,18 +50,18 @@ pub enum MigrateError {
         source: Source,
     },
 
-    /// A migration that runs outside of a transaction cannot be run here.
+    /// A migration that runs outside of a transaction cannot be run on this connection.
     #[error("migration {version} ({name}) runs outside of a transaction, and {reason}")]
     OutsideTransaction {
-        /// Its version, as it would stand in the history.
+        /// The migration's version, as it would appear in the history.
         version: String,
         /// The name of its directory.
         name: String,
-        /// What is in the way.
+        /// The reason.
         reason: &'static str,
     },
 
-    /// Two of the application's migrations have one version.
+    /// Two of the application's migrations have the same version.
     #[error("two migrations have the version {version}: give one of them another")]
     VersionTwice {
         /// The version.
@@ -75,23 +75,23 @@ pub enum MigrateError {
         dialect: Dialect,
     },
 
-    /// An internal table, or a table or function of a search index, belongs to a role that there
-    /// is no reason to trust, in a schema where everybody may create such. See
+    /// An internal table, or a table or function of a search index, belongs to a role that is not
+    /// trusted, in a schema where any role may create such objects. See
     /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner).
     #[error(
-        "{} belongs to the role {owner}, and everybody may create such in its schema, so anybody \
-         may have made it: drop it or change its owner, or trust that role by \
+        "{} belongs to the role {owner}, and any role may create objects in its schema, so anybody \
+         may have created it: drop it or change its owner, or trust that role by \
          MigrateOptions::trust_owner; and REVOKE CREATE ON SCHEMA … FROM PUBLIC",
         what(table)
     )]
     StrangersTable {
-        /// Name of the table, or of the function with `()` behind it.
+        /// Name of the table, or of the function followed by `()`.
         table: String,
         /// The role that owns it.
         owner: String,
     },
 
-    /// A table that should be there, according to the history, is not.
+    /// A table that should exist according to the history is missing.
     #[error(
         "table {table} is missing although its migration is recorded in \
          __covara_migrations: restore it, or delete that row to have it made again"
@@ -101,7 +101,7 @@ pub enum MigrateError {
         table: String,
     },
 
-    /// A table is there, but the code cannot work with one of its columns.
+    /// A table exists, but the code cannot work with one of its columns.
     #[error(
         "table {table} does not fit: column {column} should be {expected}, but is {found}; \
          rename or alter the table, then boot again"
@@ -111,13 +111,13 @@ pub enum MigrateError {
         table: String,
         /// Name of the column.
         column: String,
-        /// What the code expects.
+        /// The definition that the code expects.
         expected: String,
-        /// What the database has.
+        /// The definition found in the database.
         found: String,
     },
 
-    /// The database accepts no writes, and there are migrations to run.
+    /// The database accepts no writes, and migrations are pending.
     #[error("the database is read-only: migrate once with write access, then open it read-only")]
     ReadOnly {
         /// The database's own error.
@@ -131,7 +131,7 @@ pub enum MigrateError {
         source: Source,
     },
 
-    /// Another client's prepared statements were met, as behind a transaction pooler.
+    /// Another client's prepared statements were found, as behind a transaction pooler.
     #[error(
         "other clients use this connection's session: a transaction pooler or PGlite is in \
          between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
@@ -141,7 +141,7 @@ pub enum MigrateError {
         source: Source,
     },
 
-    /// The database refused something else, such as reading the history.
+    /// The database rejected another statement, such as reading the history.
     #[error("the database could not be inspected or migrated")]
     Database {
         /// The database's own error.

@@ -1,4 +1,4 @@
-//! The internal tables as files for a migration tool that takes plain SQL.
+//! Exports the internal tables as files for migration tools that take plain SQL.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,18 +9,18 @@ use diesel::sqlite::Sqlite;
 use super::runner::{embedded, run_and_record, version};
 use super::{MigrateError, MigrationFile};
 
-/// The migrations of the internal tables for SQLite, one file each, for tools such as
-/// `wrangler d1 migrations apply` that run the SQL files of one directory in the order of
-/// their names.
+/// Returns the migrations of the internal tables for SQLite, one file each, for tools such as
+/// `wrangler d1 migrations apply` that run the SQL files of one directory in the order of their
+/// names.
 ///
-/// Each file also notes itself in the library's history, so that
-/// [`auto_migrate`](crate::auto_migrate) finds nothing left to do. All statements allow for
-/// tables that are there already.
+/// Each file also records itself in the library's history, so that
+/// [`auto_migrate`](crate::auto_migrate) finds nothing left to do. Every statement tolerates tables
+/// that already exist.
 ///
 /// # Errors
 ///
-/// [`MigrateError::Database`] if SQLite's library cannot open a database in memory, in which
-/// the files are tried.
+/// [`MigrateError::Database`] if SQLite's library cannot open a database in memory, in which the
+/// files are tried.
 ///
 /// # Example
 ///
@@ -37,7 +37,7 @@ use super::{MigrateError, MigrationFile};
 pub fn sqlite_files() -> Result<Vec<MigrationFile>, MigrateError> {
     let failed = |source| MigrateError::Database { source };
     let mut conn = SqliteConnection::establish(":memory:").map_err(|error| failed(error.into()))?;
-    // Diesel hands out no SQL of embedded migrations, but says what it runs.
+    // Diesel does not expose the SQL of embedded migrations, but its instrumentation reports it.
     let seen = Arc::new(Mutex::new(Vec::new()));
     let watch = Arc::clone(&seen);
     conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -61,8 +61,9 @@ pub fn sqlite_files() -> Result<Vec<MigrationFile>, MigrateError> {
         .collect()
 }
 
-/// `20261122000001_create_auth_sessions` for the directory
-/// `2026-11-22-000001_create_auth_sessions`: tools sort by the number before the first `_`.
+/// Returns the file name without its extension: `20261122000001_create_auth_sessions` for the
+/// directory `2026-11-22-000001_create_auth_sessions`. Tools sort by the number before the first
+/// `_`.
 fn file_name(migration: &dyn diesel::migration::Migration<Sqlite>) -> String {
     let directory = migration.name().to_string();
     let name = directory.split_once('_').map_or("", |(_, name)| name);

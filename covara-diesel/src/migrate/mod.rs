@@ -1,24 +1,23 @@
 //! Boot-time migrations of the four internal tables.
 //!
-//! [`auto_migrate`] is safe on every boot and from any number of processes at once. When
-//! there is nothing to do it costs one query (on SQLite two) and takes no lock. Otherwise it takes the
-//! migration lock first, then reads what is done, then runs the rest, all in one
-//! transaction.
+//! [`auto_migrate`] is safe on every boot and from any number of processes at once. When nothing is
+//! pending, it costs one query (on SQLite two) and takes no lock. Otherwise it takes the migration
+//! lock, reads the history and runs the pending migrations, all in one transaction.
 //!
 //! It keeps its own history in `__covara_migrations` and never touches
-//! `__diesel_schema_migrations`, so an application runs, reverts and redoes its own
-//! migrations with `diesel_migrations` in the same database, whatever version numbers
-//! either uses. [`Boot`] runs those under the same lock, which Diesel's harness does without. On
-//! PostgreSQL everything lives in the first schema of the `search_path`.
+//! `__diesel_schema_migrations`, so an application runs, reverts and redoes its own migrations with
+//! `diesel_migrations` in the same database, whatever version numbers either uses. [`Boot`] runs
+//! the application's migrations under the same lock; Diesel's harness takes none. On PostgreSQL
+//! everything lives in the first schema of the `search_path`.
 //!
-//! Triggers of search indexes that an earlier version made are replaced, as far as the
-//! connection's role may do that; [`SearchAdapter::follow`](crate::search::SearchAdapter::follow)
-//! says why it may not.
+//! Triggers of search indexes that an earlier version created are replaced, as far as the
+//! connection's role is allowed to; [`SearchAdapter::follow`](crate::search::SearchAdapter::follow)
+//! says when it is not.
 //!
-//! A database made by Covara (TypeScript) is adopted as it is; then, as at each boot, the
-//! real columns are compared with what this library expects. No index is made where another
-//! one begins with the same column. A program that makes the same tables at the same moment,
-//! without a lock, does no harm: on PostgreSQL the boot rolls back and looks again.
+//! A database created by Covara (TypeScript) is adopted as it is. Then, as at each boot, the real
+//! columns are compared with what this library expects. No index is created if another one begins
+//! with the same column. A program that creates the same tables at the same moment without a lock
+//! does no harm: on PostgreSQL the boot rolls back and inspects the database again.
 
 mod application;
 mod boot;
@@ -44,7 +43,7 @@ pub use crate::backend::table::ColumnMismatch;
 use crate::backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
 use crate::backend::typed::AnyDatabase;
 
-/// How [`migrate_internal`] goes about it.
+/// Options of [`migrate_internal`] and [`Boot`].
 ///
 /// ```
 /// use covara_diesel::MigrateOptions;
@@ -61,8 +60,8 @@ pub struct MigrateOptions {
 }
 
 impl Default for MigrateOptions {
-    /// Waits 30 seconds for a lock: longer than the migration of a large adopted
-    /// database takes, shorter than the patience of common start-up probes.
+    /// Returns options that wait 30 seconds for a lock: longer than the migration of a large
+    /// adopted database takes, shorter than the patience of common start-up probes.
     fn default() -> Self {
         Self {
             lock_timeout: Duration::from_secs(30),
@@ -72,20 +71,21 @@ impl Default for MigrateOptions {
 }
 
 impl MigrateOptions {
-    /// How long to wait for other migrators and for locks on the tables. Default: 30 s.
-    /// Whole milliseconds count; less than one counts as one.
+    /// Sets how long to wait for other migrators and for locks on the tables. Default: 30 s. Whole
+    /// milliseconds count; less than one counts as one.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
         self
     }
 
-    /// Trusts tables that the PostgreSQL role `owner` owns, such as one that deploys.
+    /// Trusts tables that the PostgreSQL role `owner` owns, such as a role for deployments.
     ///
-    /// Where everybody may create tables in the schema, as in `public` before PostgreSQL 15,
-    /// anybody could have made the internal tables before this library does, with triggers that
-    /// run with the rights of whoever writes. So there they must belong to the role that asks, to
-    /// one that it is a member of, to the owner of the schema or of the database, or to a
-    /// superuser; and so must tables and functions of search indexes. Otherwise see [`MigrateError::StrangersTable`].
+    /// If any role may create tables in the schema, as in `public` before PostgreSQL 15, anybody
+    /// could have created the internal tables before this library does, with triggers that run with
+    /// the rights of whoever writes. There, the internal tables must belong to the connection's
+    /// role, to a role that it is a member of, to the owner of the schema or of the database, or to
+    /// a superuser. The same holds for tables and functions of search indexes. Otherwise the error
+    /// is [`MigrateError::StrangersTable`].
     pub fn trust_owner(mut self, owner: impl Into<String>) -> Self {
         self.trusted_owners.push(owner.into());
         self
@@ -96,21 +96,21 @@ impl MigrateOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationFile {
-    /// Its name, by which tools order files.
+    /// The file name, by which tools order files.
     pub name: String,
-    /// Its statements, each with a semicolon behind it.
+    /// The statements, each followed by a semicolon.
     pub sql: String,
 }
 
-/// What a boot found and did.
+/// The result of a migration run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationSummary {
     /// The dialect inferred from the connection.
     pub dialect: Dialect,
-    /// The internal tables, all there and checked.
+    /// The internal tables, all of which exist and have been checked.
     pub tables: [&'static str; 4],
-    /// Versions that were run now; empty when there was nothing to do.
+    /// Versions that this run applied; empty if nothing was pending.
     pub applied: Vec<String>,
 }
 

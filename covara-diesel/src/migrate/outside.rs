@@ -12,11 +12,11 @@ use super::runner::{failure, version};
 use crate::backend::connection::{DatabaseConnection, SessionLock};
 use crate::backend::transaction::undo;
 
-/// How long is waited before a lock is tried again. No transaction is open meanwhile: whoever
-/// builds an index concurrently waits for all that are.
+/// Pause before a lock is tried again. No transaction is open meanwhile, because building an index
+/// concurrently waits for all open ones.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs a migration unless somebody else has, and says whether.
+/// Runs a migration, and returns `false` if another process already has.
 pub(super) fn run_outside_transaction<C: DatabaseConnection>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,
@@ -57,7 +57,7 @@ pub(super) fn run_outside_transaction<C: DatabaseConnection>(
     Ok(true)
 }
 
-/// A connection whose session keeps others out, until it is dropped.
+/// A connection whose session lock keeps others out until it is dropped.
 struct Locked<'c, C: DatabaseConnection> {
     conn: &'c mut C,
     lock: Option<SessionLock>,
@@ -84,11 +84,11 @@ impl<'c, C: DatabaseConnection> Locked<'c, C> {
         }
     }
 
-    /// After the migration was recorded.
+    /// Releases the lock after the migration was recorded.
     fn unlock(mut self) -> diesel::QueryResult<()> {
         match self.lock.take() {
             Some(SessionLock::Session) => {
-                // Until it has come through, dropping tries again.
+                // Until the unlocking has succeeded, dropping tries again.
                 self.lock = Some(SessionLock::Session);
                 let unlocked = self.conn.unlock_session(SessionLock::Session, true);
                 self.lock = None;
@@ -102,10 +102,10 @@ impl<'c, C: DatabaseConnection> Locked<'c, C> {
 
 impl<C: DatabaseConnection> Drop for Locked<'_, C> {
     fn drop(&mut self) {
-        // Whatever made this necessary is being reported.
+        // The error or panic that led here is already being reported.
         match self.lock.take() {
-            // An observer may panic at the statement. A lock that stays would keep out every boot
-            // of every process until the session ends.
+            // An observer may panic at the statement. A lock that remained would keep out every
+            // boot of every process until the session ends.
             Some(SessionLock::Session) => undo(self.conn, |conn| {
                 let _ = conn.unlock_session(SessionLock::Session, false);
             }),

@@ -15,7 +15,7 @@ use crate::backend::transaction::Transaction;
 use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
-/// The same text serves both dialects. Diesel keeps PostgreSQL sessions in UTC.
+/// The same text is valid in both dialects. Diesel keeps PostgreSQL sessions in UTC.
 const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS __covara_migrations (
     version TEXT PRIMARY KEY NOT NULL,
     name TEXT NOT NULL,
@@ -24,8 +24,8 @@ const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS __covara_migrations (
 
 /// Brings the internal tables up to date and checks their columns.
 ///
-/// [`auto_migrate`](crate::auto_migrate) is this with default options. Inside a
-/// transaction of the caller's, everything becomes part of it, the lock included.
+/// [`auto_migrate`](crate::auto_migrate) calls this with default options. Inside a transaction of
+/// the caller's, everything becomes part of it, including the lock.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub(super) fn migrate<C: DatabaseConnection>(
     let migrations = embedded::<C::Backend>()?;
     let dialect = C::Backend::DIALECT;
 
-    // No lock: reading committed history is enough to see that nothing is to be done.
+    // No lock: reading committed history is enough to see that nothing is pending.
     match C::Backend::inspect(conn, &options.trusted_owners) {
         Ok(state) if !state.strangers.is_empty() => check_owners(&state)?,
         Ok(state) => {
@@ -69,7 +69,7 @@ pub(super) fn migrate<C: DatabaseConnection>(
                 return Ok(MigrationSummary::new(dialect, Vec::new()));
             }
         }
-        // Somebody is writing, perhaps migrating: wait for them below.
+        // Another process is writing, perhaps migrating: wait for it below.
         Err(error) if C::Backend::fault(message(&error)) == Fault::Locked => {}
         Err(error) => return Err(failure::<C>(error, options)),
     }
@@ -129,15 +129,16 @@ fn run_pending<C: DatabaseConnection>(
     Ok(applied)
 }
 
-/// Drops indexes that the migrations have just made beside another one that serves as well.
+/// Drops indexes that the migrations have just created although another one serves as well.
 fn drop_indexes<C: DatabaseConnection>(conn: &mut C, names: &[String]) -> QueryResult<()> {
     names
         .iter()
         .try_for_each(|name| conn.batch_execute(&format!("DROP INDEX IF EXISTS {name}")))
 }
 
-/// Without transactions: all of it is one batch, and no lock is needed. Of several that run at
-/// once the first does it, and the others find it done, as every statement allows for that.
+/// Runs the migrations as one batch, on a connection without transactions. No lock is needed: of
+/// several processes at once the first applies the batch, and for the others its statements do
+/// nothing, because every statement tolerates that.
 fn run_as_batch<C: DatabaseConnection>(
     conn: &mut C,
     migrations: &[Box<dyn Migration<C::Backend>>],
@@ -145,13 +146,13 @@ fn run_as_batch<C: DatabaseConnection>(
 ) -> Result<Vec<String>, MigrateError> {
     let state = C::Backend::inspect(conn, &options.trusted_owners)
         .map_err(|error| failure::<C>(error, options))?;
-    // Afterwards it would be too late: a batch that was sent cannot be taken back.
+    // The tables are checked before, because a batch that was sent cannot be rolled back.
     check_present_tables::<C::Backend>(&state)?;
     let pending = pending(migrations, &state);
     let covered =
         C::Backend::covered_indexes(conn).map_err(|error| failure::<C>(error, options))?;
     conn.begin_batch();
-    // Of each migration, how many statements there are up to its last.
+    // The number of statements up to the end of each migration.
     let mut ends = Vec::new();
     let blame = |migration: &dyn Migration<C::Backend>, error: &(dyn StdError + Send + Sync)| {
         let name = migration.name().to_string();
@@ -169,7 +170,7 @@ fn run_as_batch<C: DatabaseConnection>(
             None => failure::<C>(source, options),
         }
     })?;
-    // Its last statement notes a migration in the history, unless somebody else has.
+    // Its last statement records a migration in the history, unless another process has.
     let is_ours = |end: &usize| end.checked_sub(1).and_then(|last| changed.get(last)) != Some(&0);
     let applied = pending.iter().zip(&ends);
     let applied = applied.filter(|(_, end)| is_ours(end));
@@ -178,7 +179,7 @@ fn run_as_batch<C: DatabaseConnection>(
     Ok(applied)
 }
 
-/// Runs one migration and notes it in the history, which is made if need be.
+/// Runs one migration and records it in the history, which is created if needed.
 pub(crate) fn run_and_record<C: DatabaseConnection>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,
@@ -187,7 +188,7 @@ pub(crate) fn run_and_record<C: DatabaseConnection>(
     let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
     migration.run(boxable)?;
     let (version, name) = (version(migration), migration.name());
-    // Names are part of this crate: digits, lower-case letters, `-` and `_`.
+    // Names are part of this crate and contain only digits, lower-case letters, `-` and `_`.
     conn.batch_execute(&format!(
         "INSERT INTO __covara_migrations (version, name) VALUES ('{version}', '{name}') \
          ON CONFLICT DO NOTHING"
@@ -242,7 +243,7 @@ fn check_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Refuses tables that a stranger made, before anything is read from or written to them.
+/// Rejects tables that an untrusted role owns, before anything is read from or written to them.
 fn check_owners(state: &Inspection) -> Result<(), MigrateError> {
     match state.strangers.first().cloned() {
         Some(Stranger { table, owner }) => Err(MigrateError::StrangersTable { table, owner }),
@@ -250,7 +251,7 @@ fn check_owners(state: &Inspection) -> Result<(), MigrateError> {
     }
 }
 
-/// Missing tables are ignored.
+/// Checks the columns of the internal tables that exist. Missing tables are ignored.
 fn check_present_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
     for expected in DB::expected_tables() {
         let table = expected.name.clone();
@@ -269,7 +270,7 @@ fn check_present_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateErr
     Ok(())
 }
 
-/// The failure of the migration `name`; Diesel wraps it in a text that repeats the name.
+/// Returns the error of the migration `name`. Diesel wraps it in a text that repeats the name.
 pub(super) fn migration_failure<C: DatabaseConnection>(
     source: &(dyn StdError + Send + Sync),
     version: String,
@@ -301,7 +302,7 @@ pub(super) fn failure<C: DatabaseConnection>(
         .unwrap_or_else(|source| MigrateError::Database { source })
 }
 
-/// Failures that can happen anywhere, or the source back.
+/// Classifies a failure that any statement can have, or gives the source back.
 fn classify<C: DatabaseConnection>(
     message: &str,
     source: Source,

@@ -1,4 +1,4 @@
-//! What a migration run would find, without running it.
+//! The state of the migrations, without running them.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::backend::table::{ColumnMismatch, TableLayout};
 use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
-/// Which migrations a database has, and whether its internal tables fit the code.
+/// The migrations that a database has, and whether its internal tables fit the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationStatus {
@@ -19,25 +19,25 @@ pub struct MigrationStatus {
     pub dialect: Dialect,
     /// The migrations of this version of the library, in the order in which they run.
     pub migrations: Vec<MigrationState>,
-    /// The internal tables, in the order in which they are made.
+    /// The internal tables, in the order in which they are created.
     pub tables: Vec<TableState>,
-    /// Versions in the history that this version of the library does not have: a newer one
-    /// has migrated the database.
+    /// Versions in the history that this version of the library does not have, because a newer
+    /// version has migrated the database.
     pub unknown: Vec<String>,
-    /// Tables that there is no reason to trust, with the roles that own them; only on
-    /// PostgreSQL. What they hold is not read. See
+    /// Tables and functions that are not trusted, with the roles that own them; only on PostgreSQL.
+    /// Their contents are not read. See
     /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner).
     pub strangers: Vec<(String, String)>,
 }
 
 impl MigrationStatus {
-    /// The migrations that [`auto_migrate`](crate::auto_migrate) would run.
+    /// Returns the migrations that [`auto_migrate`](crate::auto_migrate) would run.
     pub fn pending(&self) -> impl Iterator<Item = &MigrationState> {
         self.migrations.iter().filter(|state| !state.applied)
     }
 
-    /// The tables with which [`auto_migrate`](crate::auto_migrate) would fail: those that do
-    /// not fit, and with nothing pending those that are missing.
+    /// Returns the tables with which [`auto_migrate`](crate::auto_migrate) would fail: those that
+    /// do not fit, and, if nothing is pending, those that are missing.
     pub fn misfits(&self) -> impl Iterator<Item = &TableState> {
         let complete = self.pending().next().is_none();
         self.tables.iter().filter(move |state| match &state.fit {
@@ -52,11 +52,11 @@ impl MigrationStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationState {
-    /// Its version, as it stands in the history.
+    /// The migration's version, as it appears in the history.
     pub version: String,
     /// The name of its directory.
     pub name: String,
-    /// Whether the database has it.
+    /// Whether the database has applied it.
     pub applied: bool,
 }
 
@@ -74,18 +74,18 @@ pub struct TableState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableFit {
-    /// It has the columns that the code expects.
+    /// The table has the columns that the code expects.
     Fits,
-    /// There is no such table.
+    /// The table is missing.
     Missing,
     /// Columns differ from what the code expects.
     Mismatch {
-        /// At least one.
+        /// The differing columns, at least one.
         columns: Vec<ColumnMismatch>,
     },
 }
 
-/// Tells what [`auto_migrate`](crate::auto_migrate) would find and do.
+/// Reports what [`auto_migrate`](crate::auto_migrate) would find and do.
 ///
 /// Reads only, and takes no lock: one query on PostgreSQL, two in-process ones on SQLite.
 ///
@@ -163,7 +163,7 @@ fn state_of(expected: &TableLayout, found: &Inspection) -> TableState {
     }
 }
 
-/// What is wrong with the table, as a part of a sentence.
+/// Writes whether the table fits, as a part of a sentence.
 impl fmt::Display for TableFit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

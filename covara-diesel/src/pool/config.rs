@@ -11,8 +11,7 @@ use super::error::PoolError;
 
 /// The drivers of Covara's database layer.
 ///
-/// [`FromStr`] also takes Covara's own names: `"postgres-js"`, `"better-sqlite3"` and the
-/// rest.
+/// [`FromStr`] also accepts Covara's own names, such as `"postgres-js"` and `"better-sqlite3"`.
 ///
 /// ```
 /// use covara_diesel::pool::PoolDriver;
@@ -39,7 +38,7 @@ pub enum PoolDriver {
     Pglite,
 }
 
-/// Each driver with the names that parse as it; the first is its own.
+/// Each driver with the names that parse as it. The first one is its own.
 const NAMES: [(PoolDriver, &[&str]); 7] = [
     (PoolDriver::Sqlite, &["sqlite", "better-sqlite3"]),
     (PoolDriver::Libsql, &["libsql"]),
@@ -71,7 +70,7 @@ impl FromStr for PoolDriver {
     }
 }
 
-/// A driver name that is not known; its text lists those that are.
+/// The error for an unknown driver name. Its text lists the known names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownDriver {
     name: String,
@@ -111,97 +110,96 @@ impl StdError for UnknownDriver {}
 /// # }
 /// ```
 ///
-/// `Debug` shows all of it but the SQL of [`on_connect`](Self::on_connect), in which there may be
+/// `Debug` shows everything except the SQL of [`on_connect`](Self::on_connect), which may contain
 /// secrets.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolConfig {
-    /// Most connections at once. From 1 to 65,535, the ports that one address has.
+    /// Maximum number of connections. From 1 to 65,535, the number of ports of one address.
     pub max_size: u32,
     /// Connections kept open while idle; the rest open on demand. At most `max_size`.
     pub min_idle: u32,
-    /// How long a connection may stay idle before it is closed; `None`: for ever.
+    /// How long a connection may stay idle before it is closed; `None`: forever.
     pub idle_timeout: Option<Duration>,
-    /// How long to wait for a connection, a new one to be established included; `None`: 30 s.
-    /// Whoever wants to wait without end says [`Duration::MAX`].
+    /// How long to wait for a connection, including the time to establish a new one; `None`: 30 s.
+    /// To wait without limit, use [`Duration::MAX`].
     pub connection_timeout: Option<Duration>,
-    /// How long a connection may live; `None`: for ever.
+    /// How long a connection may live; `None`: forever.
     pub max_lifetime: Option<Duration>,
-    /// Whether a connection is asked `SELECT 1` before it is handed out: a round trip that
-    /// spares the user one that the server has closed, or that the pool closed because it came back
-    /// inside a transaction.
+    /// Whether a connection runs `SELECT 1` before it is handed out. This costs a round trip, and
+    /// keeps the user from getting a connection that the server has closed, or that the pool closed
+    /// because it was returned inside a transaction.
     pub test_on_check_out: bool,
     /// How long a statement waits for another writer before it fails, on SQLite.
     pub busy_timeout: Duration,
-    /// Whether connections keep prepared statements. Off where a transaction pooler, or a
-    /// server that shares one session, stands between.
+    /// Whether connections keep prepared statements. Off behind a transaction pooler, or a server
+    /// that shares one session among its clients.
     pub statement_cache: bool,
     /// How long a connection may take to answer the test at check-out before it is discarded and
     /// the next one is tried; at most half of the connection time-out, so that there is time to
-    /// connect again. `None`: that half. PostgreSQL on Linux only; the recommended settings have
-    /// 5 s, a hundred times what an answer takes around the world.
+    /// connect again. `None`: half of the connection time-out. PostgreSQL on Linux only. The
+    /// recommended settings have 5 s, a hundred times a round trip around the world.
     pub check_out_timeout: Option<Duration>,
-    /// How long a statement may run on PostgreSQL; `None`: as long as the server lets it.
+    /// How long a statement may run on PostgreSQL; `None`: the server decides.
     ///
-    /// With `Postgres` the server is told as `statement_timeout` when connecting, unless its
-    /// configuration, the database, the role, the URL's `options` or `PGOPTIONS` say otherwise;
-    /// `SET LOCAL` changes it for a transaction. Poolers and PGlite, which share sessions, are
-    /// not told, nor where the URL or `PGSERVICE` names a service. In any case a connection whose
-    /// statement takes 5 s longer is closed, on Linux.
+    /// With `Postgres` the pool sends it to the server as `statement_timeout` when connecting,
+    /// unless the server's configuration, the database, the role, the URL's `options` or
+    /// `PGOPTIONS` set another one; `SET LOCAL` changes it for a transaction. It is not sent to
+    /// poolers and PGlite, which share sessions, nor if the URL or `PGSERVICE` names a service. In
+    /// any case a connection whose statement takes 5 s longer is closed, on Linux.
     ///
     /// The recommended settings have an hour: longer than seeds and migrations spend on one
-    /// statement, so that no index on a large table fails. A web server wants seconds.
+    /// statement, so that no index on a large table fails. For a web server, choose seconds.
     pub statement_timeout: Option<Duration>,
-    /// How long a statement waits for a lock on PostgreSQL; `None`: as long as the server lets
-    /// it. Told to the server as [`statement_timeout`](Self::statement_timeout) is, and without
-    /// effect where that is not told.
+    /// How long a statement waits for a lock on PostgreSQL; `None`: the server decides. It is sent
+    /// to the server like [`statement_timeout`](Self::statement_timeout), and has no effect if that
+    /// is not sent.
     ///
-    /// The recommended settings have 10 minutes, so that a seed or a migration waits for another
-    /// process's. A web server wants seconds. Migrations of this library wait as long as their
-    /// own options say.
+    /// The recommended settings have 10 minutes, so that a seed or a migration waits for that of
+    /// another process. For a web server, choose seconds. Migrations of this library wait as long
+    /// as their own options say.
     pub lock_timeout: Option<Duration>,
-    /// How long a transaction on PostgreSQL may do nothing before the server ends it with its
-    /// connection, and gives its locks back; `None`: as long as the server lets it. Told to the
-    /// server as [`statement_timeout`](Self::statement_timeout) is, and without effect where that
-    /// is not told.
+    /// How long a transaction on PostgreSQL may be idle before the server closes its connection and
+    /// so releases its locks; `None`: the server decides. It is sent to the server like
+    /// [`statement_timeout`](Self::statement_timeout), and has no effect if that is not sent.
     ///
-    /// The recommended settings have an hour, as a seed may have to wait for its rows.
+    /// The recommended settings have an hour, because a seed may have to wait for its rows.
     pub idle_in_transaction_timeout: Option<Duration>,
-    /// How long a statement waits for an answer before the server at the other end is asked
-    /// whether it is there; `None`: it is not asked.
+    /// How long a statement waits for an answer before the connection checks whether the server is
+    /// still alive; `None`: it never checks.
     ///
-    /// A server that answers goes on being waited for. If it is stopped or hangs, and does not
-    /// answer within the same time again (at least 1 s, at most 5 s), the connection is closed
-    /// and the statement ends with an error. PostgreSQL on Linux only. The recommended settings have
-    /// 30 s.
+    /// If the server is alive, the statement goes on waiting. If the server is stopped or hangs,
+    /// and does not answer within the same time again (at least 1 s, at most 5 s), the connection
+    /// is closed and the statement ends with an error. PostgreSQL on Linux only. The recommended
+    /// settings have 30 s.
     pub silence_timeout: Option<Duration>,
-    /// After how long without traffic the system asks the other end's system whether it is there,
-    /// then every 10 s, three times; `None`: the system's own settings (Linux: 2 hours). Over
-    /// PostgreSQL's TCP connections, at most 32,767 s; parameters `keepalives…` of the URL count
-    /// more. The recommended settings have 30 s, less than routers and load balancers remember a
-    /// connection.
+    /// How long a TCP connection to PostgreSQL may be silent before the operating system probes
+    /// whether the other end is there, up to three times, every 10 s. `None`: the system's own
+    /// settings (Linux: 2 hours). At most 32,767 s. The URL's `keepalives…` parameters take
+    /// precedence. The recommended settings have 30 s, less than the time after which routers and
+    /// load balancers forget a connection.
     pub keepalive: Option<Duration>,
-    /// How long what was sent over PostgreSQL's TCP connections may stay unacknowledged before
-    /// the connection has failed; `None`: the system's own setting (Linux: about 15 minutes). The
-    /// URL's parameter `tcp_user_timeout` counts more. The recommended settings have 30 s.
+    /// How long data sent over PostgreSQL's TCP connections may stay unacknowledged before the
+    /// connection fails; `None`: the system's own setting (Linux: about 15 minutes). The URL's
+    /// parameter `tcp_user_timeout` takes precedence. The recommended settings have 30 s.
     ///
-    /// Up to a second is added, by which a pool knows its sockets from others. libpq knows this
-    /// from version 12 on.
+    /// The pool adds up to a second, by which it tells its sockets from others. libpq supports this
+    /// setting from version 12 on.
     pub tcp_user_timeout: Option<Duration>,
-    /// SQL that each new connection executes before it is used, such as `SET search_path = app`
-    /// or `PRAGMA cache_size = -65536`; `None`: none. A failure is one of opening the pool.
+    /// SQL that each new connection executes before it is used, such as `SET search_path = app` or
+    /// `PRAGMA cache_size = -65536`; `None`: none. If it fails, the pool cannot be opened.
     ///
-    /// Not where a connection has no session of its own: with `Neon` and `Hyperdrive`, or behind
-    /// another transaction pooler, what it sets would reach the sessions of others; libSQL and D1
-    /// keep none. There it is an error.
+    /// It is an error where a connection has no session of its own. With `Neon` and `Hyperdrive`,
+    /// or behind another transaction pooler, its settings would reach the sessions of others;
+    /// libSQL and D1 have no sessions.
     pub on_connect: Option<String>,
-    /// Why these settings, in a sentence or two.
+    /// The reason for these settings, in a sentence or two.
     pub notes: &'static str,
 }
 
 impl fmt::Debug for PoolConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By name, so that a new field is not forgotten.
+        // Destructured, so that a new field is not forgotten.
         let Self {
             max_size,
             min_idle,
@@ -246,9 +244,9 @@ impl fmt::Debug for PoolConfig {
     }
 }
 
-/// The settings Covara recommends for a driver.
+/// Returns the settings that Covara recommends for a driver.
 ///
-/// A connection time-out of none means that a connection is waited for at most 30 s.
+/// Without a connection time-out, a pool waits at most 30 s for a connection.
 ///
 /// | driver | max size | idle time-out | connection time-out |
 /// |---|---|---|---|
@@ -260,8 +258,8 @@ impl fmt::Debug for PoolConfig {
 /// | `Hyperdrive` | 5 | 10 s | 10 s |
 /// | `Pglite` | 1 | none | none |
 ///
-/// The source is Covara's own table of recommended sizes, but for `Sqlite`, which is
-/// measured (`cargo bench --bench pool`).
+/// The source is Covara's own table of recommended sizes, except for `Sqlite`, which was measured
+/// (`cargo bench --bench pool`).
 #[must_use]
 pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
     let seconds = |seconds| Some(Duration::from_secs(seconds));
@@ -325,7 +323,7 @@ pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
         idle_timeout,
         connection_timeout,
         max_lifetime: match driver {
-            // r2d2's own default; behind a load balancer old connections have to go.
+            // r2d2's own default. Behind a load balancer, old connections must be closed.
             PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive => seconds(30 * 60),
             _ => None,
         },
@@ -349,16 +347,16 @@ pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
     }
 }
 
-/// How long a connection is waited for where no time-out is set. In the recommended settings
-/// those are D1 and PGlite, where requests queue, yet no queue is worth an endless wait.
+/// How long to wait for a connection if no time-out is set. In the recommended settings those are
+/// D1 and PGlite, where requests queue, but no queue is worth an endless wait.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The longest wait: r2d2 adds it to the present time, which must not overflow.
+/// The longest wait. r2d2 adds it to `Instant::now()`, so it must not overflow.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// r2d2 reserves memory for all connections at once.
 const MOST_CONNECTIONS: u32 = 65_535;
 
 impl PoolConfig {
-    /// r2d2 panics on what it cannot use; here that is an error.
+    /// Rejects settings on which r2d2 would panic.
     pub(crate) fn check(&self) -> Result<(), PoolError> {
         let times = [
             (
@@ -416,12 +414,13 @@ impl PoolConfig {
         Err(PoolError::InvalidConfig { problem })
     }
 
-    /// How long a connection is really waited for.
+    /// Returns how long the pool actually waits for a connection.
     pub(crate) fn connection_wait(&self) -> Duration {
         self.connection_timeout.unwrap_or(PATIENCE).min(LONGEST)
     }
 
-    /// Builds a pool with these settings, which have been checked.
+    /// Returns a builder for a pool with these settings, which must have passed
+    /// [`check`](Self::check).
     pub(crate) fn builder<M: ManageConnection>(&self) -> r2d2::Builder<M> {
         Pool::builder()
             .max_size(self.max_size)

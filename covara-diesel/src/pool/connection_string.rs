@@ -1,11 +1,11 @@
-//! Connection strings of PostgreSQL, in both of libpq's forms.
+//! PostgreSQL connection strings, in both of libpq's forms.
 
 use std::borrow::Cow;
 
 use super::parameters::{self, pairs};
 use super::url::host;
 
-/// A PostgreSQL connection string as libpq takes it, without the parameter `driver`.
+/// Returns a PostgreSQL connection string without the parameter `driver`, as libpq expects it.
 pub(crate) fn without_driver(url: &str) -> Cow<'_, str> {
     match of_scheme(url) {
         Some(_) => query_without(url, "driver"),
@@ -13,7 +13,7 @@ pub(crate) fn without_driver(url: &str) -> Cow<'_, str> {
     }
 }
 
-/// A parameter of a PostgreSQL connection string.
+/// Returns a parameter of a PostgreSQL connection string.
 pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
     match of_scheme(url) {
         Some(rest) => parameters::of_query(rest, name),
@@ -21,8 +21,8 @@ pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-/// How many hosts a PostgreSQL connection string names, or else the environment; libpq tries one
-/// after the other.
+/// Counts the hosts that a PostgreSQL connection string names, or else the environment. libpq tries
+/// them one after the other.
 pub(crate) fn host_count(url: &str) -> usize {
     let authority = || {
         let hosts = host(of_scheme(url)?);
@@ -36,8 +36,8 @@ pub(crate) fn host_count(url: &str) -> usize {
     hosts.map_or(1, |hosts| hosts.split(',').count())
 }
 
-/// A parameter of a PostgreSQL connection string, or else the environment variable that libpq
-/// reads in its place.
+/// Returns a parameter of a PostgreSQL connection string, or else the environment variable that
+/// libpq reads instead.
 #[cfg(feature = "postgres")]
 pub(crate) fn parameter_or_env<'a>(
     url: &'a str,
@@ -52,7 +52,7 @@ fn from_env(variable: &str) -> Option<Cow<'static, str>> {
     (!value.is_empty()).then(|| value.into())
 }
 
-/// What follows the `//` of a PostgreSQL URL.
+/// Returns the rest of a PostgreSQL URL after `://`.
 fn of_scheme(url: &str) -> Option<&str> {
     match url.split_once("://") {
         Some(("postgres" | "postgresql", rest)) => Some(rest),
@@ -60,7 +60,7 @@ fn of_scheme(url: &str) -> Option<&str> {
     }
 }
 
-/// The URL without a parameter.
+/// Returns the URL without a query parameter.
 fn query_without<'a>(url: &'a str, name: &str) -> Cow<'a, str> {
     let Some((before, query)) = url.split_once('?') else {
         return url.into();
@@ -77,7 +77,7 @@ fn query_without<'a>(url: &'a str, name: &str) -> Cow<'a, str> {
     }
 }
 
-/// The `key=value` form without a parameter.
+/// Returns a connection string of the `key=value` form without a parameter.
 fn pairs_without<'a>(text: &'a str, name: &str) -> Cow<'a, str> {
     let mut kept = String::new();
     let mut end = 0;

@@ -17,14 +17,14 @@ pub enum PoolError {
         directory: PathBuf,
     },
 
-    /// There is no such file, where none is to be made.
+    /// The file does not exist and must not be created.
     #[error("the file {} does not exist", path.display())]
     MissingFile {
         /// Path of the file.
         path: PathBuf,
     },
 
-    /// There is a file, but it is no SQLite database.
+    /// The file exists but is not an SQLite database.
     #[error("{} is not an SQLite database; give another path", path.display())]
     NotADatabase {
         /// Path of the file.
@@ -61,14 +61,14 @@ pub enum PoolError {
         source: ConnectionError,
     },
 
-    /// The URL's scheme belongs to no driver that fits here.
+    /// The URL's scheme belongs to no driver that fits the function that was called.
     #[error("{scheme:?} is not a scheme of {dialect} URLs; use {expected}")]
     UnsupportedScheme {
-        /// The scheme that was given, without `:`.
+        /// The given scheme, without `:`.
         scheme: String,
-        /// The dialect that was asked for.
+        /// The requested dialect.
         dialect: crate::Dialect,
-        /// The forms that are accepted.
+        /// The accepted forms.
         expected: &'static str,
     },
 
@@ -87,35 +87,35 @@ pub enum PoolError {
         feature: &'static str,
     },
 
-    /// The server refused user or password.
+    /// The server rejected the user name or password.
     #[error("the server refused the user name or password; check them in the URL")]
     Authentication {
-        /// The server's own words.
+        /// The server's own message.
         source: ConnectionError,
     },
 
     /// The server has no such database.
     #[error("the server has no such database; create it, or check its name in the URL")]
     UnknownDatabase {
-        /// The server's own words.
+        /// The server's own message.
         source: ConnectionError,
     },
 
     /// Nothing answers at the host and port, or not in time.
     #[error("the server cannot be reached; check that it runs and that host and port are right")]
     Unreachable {
-        /// The client library's own words.
+        /// The client library's own message.
         source: ConnectionError,
     },
 
     /// Another failure to connect.
     #[error("cannot connect to the database; check the URL")]
     Connect {
-        /// The client library's own words.
+        /// The client library's own message.
         source: ConnectionError,
     },
 
-    /// A connection could be opened, but not set up.
+    /// A connection was opened, but could not be set up.
     #[error("a connection could not be set up")]
     Setup {
         /// The database's own error.
@@ -129,13 +129,13 @@ pub enum PoolError {
         source: r2d2::Error,
     },
 
-    /// All connections of the pool were in use for as long as one was waited for.
+    /// All connections of the pool stayed in use for the whole connection time-out.
     #[error(
         "all {max_size} connections of the pool were in use for {waited:?}; give them back \
          sooner, or raise max_size"
     )]
     Exhausted {
-        /// How many there are.
+        /// The maximum number of connections.
         max_size: u32,
         /// The connection time-out.
         waited: Duration,
@@ -150,10 +150,10 @@ pub enum PoolError {
         source: r2d2::Error,
     },
 
-    /// A setting no pool can have.
+    /// A setting is invalid.
     #[error("the pool settings are wrong: {problem}")]
     InvalidConfig {
-        /// Which one, and what it must be.
+        /// The name of the setting and the values it allows.
         problem: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets call of this module.
+//! The functions of this module that the fuzz targets call.
 
 /// Removes the parameter `driver` from a PostgreSQL connection string.
 pub fn without_driver(url: &str) -> String {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The last value of a parameter in the query of a URL, as libpq takes it, percent-encoded as it
-/// stands there.
+/// Returns the last value of a parameter in the query of a URL, as libpq does. The value stays
+/// percent-encoded.
 pub(super) fn of_query<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
     let (_, query) = url.split_once('?')?;
     let value = query.split('&').rev().find_map(|pair| {
@@ -13,7 +13,7 @@ pub(super) fn of_query<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
     Some(value.into())
 }
 
-/// The last value of a parameter in the `key=value` form, as libpq takes it.
+/// Returns the last value of a parameter in the `key=value` form, as libpq does.
 pub(super) fn pair<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
     pairs(text)
         .filter(|pair| pair.key == name)
@@ -35,8 +35,9 @@ pub(super) struct Pair<'a> {
     pub(super) end: usize,
 }
 
-/// Splits as libpq does: spaces may surround `=`, a value in quotes may hold spaces, and a
-/// backslash takes the next character as it is. What is no pair ends it; libpq says so.
+/// Splits a connection string into pairs as libpq does: spaces may surround `=`, a quoted value may
+/// contain spaces, and a backslash escapes the next character. Text that is not a pair ends the
+/// iteration; libpq reports it.
 pub(super) fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {

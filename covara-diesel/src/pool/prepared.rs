@@ -7,7 +7,7 @@ use r2d2::{CustomizeConnection, HandleEvent, Pool};
 use super::wrapping::WrappingManager;
 use super::{PoolConfig, PoolError};
 
-/// What a pool is made of, once its URL and settings have been looked at.
+/// The parts of a pool, once its URL and settings have been checked.
 pub(crate) struct Prepared<C> {
     pub(crate) url: String,
     pub(crate) config: PoolConfig,
@@ -15,7 +15,7 @@ pub(crate) struct Prepared<C> {
     pub(crate) events: Box<dyn HandleEvent>,
 }
 
-/// Without URL and settings, in which there may be secrets.
+/// Shows neither the URL nor the settings, which may contain secrets.
 impl<C> fmt::Debug for Prepared<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prepared").finish_non_exhaustive()
@@ -23,7 +23,7 @@ impl<C> fmt::Debug for Prepared<C> {
 }
 
 impl<C: Connection + R2D2Connection + Send + 'static> Prepared<C> {
-    /// Makes the pool.
+    /// Builds the pool.
     pub(crate) fn typed(self) -> Result<Pool<ConnectionManager<C>>, PoolError> {
         self.config
             .builder()
@@ -33,7 +33,7 @@ impl<C: Connection + R2D2Connection + Send + 'static> Prepared<C> {
             .map_err(|source| PoolError::Pool { source })
     }
 
-    /// Makes a pool of the same connections, wrapped.
+    /// Builds a pool of the same connections, wrapped in another type.
     pub(crate) fn wrapped<W: R2D2Connection + Send + 'static>(
         self,
         wrap: fn(C) -> W,

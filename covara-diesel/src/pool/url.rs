@@ -1,11 +1,11 @@
-//! Which driver a database URL asks for.
+//! The choice of a driver from a database URL.
 
 use std::borrow::Cow;
 
 use super::config::PoolDriver;
 use super::parameters;
 
-/// Words before the first `=` by which libpq's `key=value` form is known: those of
+/// Keywords before the first `=` by which libpq's `key=value` form is recognized: those of
 /// <https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS>, and our own.
 const LIBPQ_KEYWORDS: [&str; 53] = [
     "application_name",
@@ -63,7 +63,7 @@ const LIBPQ_KEYWORDS: [&str; 53] = [
     "user",
 ];
 
-/// Text that names no database this library opens. What it says holds no password.
+/// The error for a text that names no database of this library. It shows no password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnknownUrl {
@@ -80,11 +80,11 @@ pub enum UnknownUrl {
          postgres:// or postgresql:// (a file of that name is ./{scheme}:…)"
     )]
     Scheme {
-        /// What stands before the first colon.
+        /// The text before the first colon.
         scheme: String,
     },
 
-    /// It is neither a URL with a scheme nor a plain path.
+    /// The text is neither a URL with a scheme nor a plain path.
     #[error(
         "the database URL has no scheme but looks like one of a server: write postgres:// \
          before it, or ./ before a path"
@@ -100,19 +100,20 @@ pub enum UnknownUrl {
 }
 
 impl PoolDriver {
-    /// The driver whose settings suit a database URL, by its scheme, host and parameters.
+    /// Returns the driver for a database URL, by its scheme, host and parameters.
     ///
     /// A path, `sqlite:` and `file:` are [`Sqlite`](Self::Sqlite), `libsql://` and
-    /// `http://…?driver=libsql` are [`Libsql`](Self::Libsql), `d1://` is [`D1`](Self::D1); `postgres://`,
-    /// `postgresql://` and libpq's `key=value` form are [`Postgres`](Self::Postgres), or
-    /// where a host says so [`Neon`](Self::Neon) (`…-pooler.…`, as Neon names its pooled
-    /// endpoints) or [`Hyperdrive`](Self::Hyperdrive) (`….hyperdrive.local`). What no host
-    /// tells, such as PgBouncer or PGlite, a parameter can: `driver=hyperdrive` suits every
-    /// transaction pooler. [`doctor::postgres`](crate::doctor) finds it by asking.
+    /// `http://…?driver=libsql` are [`Libsql`](Self::Libsql), `d1://` is [`D1`](Self::D1).
+    /// `postgres://`, `postgresql://` and libpq's `key=value` form are
+    /// [`Postgres`](Self::Postgres), unless the host is one of [`Neon`](Self::Neon) (`…-pooler.…`,
+    /// as Neon names its pooled endpoints) or [`Hyperdrive`](Self::Hyperdrive)
+    /// (`….hyperdrive.local`). For servers that no host name reveals, such as PgBouncer or PGlite,
+    /// use a parameter: `driver=hyperdrive` suits every transaction pooler.
+    /// [`doctor::postgres`](crate::doctor) detects them by asking the server.
     ///
     /// # Errors
     ///
-    /// Another scheme; the text lists those that are known.
+    /// An unknown scheme; the text lists the known ones.
     ///
     /// # Example
     ///
@@ -165,13 +166,13 @@ impl PoolDriver {
     }
 }
 
-/// Whether it is libpq's `key=value` form.
+/// Returns whether the text is in libpq's `key=value` form.
 fn is_pairs(url: &str) -> bool {
     url.split_once('=')
         .is_some_and(|(keyword, _)| LIBPQ_KEYWORDS.contains(&keyword.trim()))
 }
 
-/// A password may stand in what is no path: `ada:secret@host/app`.
+/// Accepts a path. Text such as `ada:secret@host/app` is not a path and may contain a password.
 fn path(url: &str) -> Result<PoolDriver, UnknownUrl> {
     let rooted = url.starts_with(['/', '.']) && !url.starts_with("//");
     if rooted || !(url.contains(':') && url.contains('@')) {
@@ -181,7 +182,7 @@ fn path(url: &str) -> Result<PoolDriver, UnknownUrl> {
     }
 }
 
-/// One letter is a drive of Windows.
+/// Returns whether the text is a URL scheme. A single letter is a Windows drive instead.
 fn is_scheme(text: &str) -> bool {
     text.len() > 1
         && text.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -190,7 +191,7 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
 }
 
-/// The hosts in what follows the scheme's `//`, with their ports.
+/// Returns the hosts, with their ports, from the text after the scheme's `//`.
 pub(super) fn host(rest: &str) -> &str {
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     authority.rsplit('@').next().unwrap_or(authority)
@@ -209,7 +210,7 @@ fn of_server(
     }
 }
 
-/// One pooler among several hosts is enough.
+/// Returns the driver for the named hosts. One pooler among several hosts is enough.
 fn of_hosts(hosts: &str) -> PoolDriver {
     for host in hosts.to_ascii_lowercase().split(',') {
         let name = host.split(':').next().unwrap_or(host);

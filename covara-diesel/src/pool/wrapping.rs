@@ -6,7 +6,7 @@ use r2d2::{CustomizeConnection, ManageConnection};
 
 type Connect<W> = Box<dyn Fn() -> Result<W, Error> + Send + Sync>;
 
-/// Manages the connections of a typed pool wrapped in another type.
+/// A manager for the connections of a typed pool, each wrapped in another type.
 pub struct WrappingManager<W> {
     connect: Connect<W>,
 }

@@ -21,7 +21,7 @@ const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"covaradb");
 const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 impl DatabaseConnection for PgConnection {
-    /// Also one that the caller has begun by SQL.
+    /// Includes a transaction that the caller has begun with SQL.
     fn is_in_transaction(&mut self) -> QueryResult<bool> {
         Ok(transaction_depth(self)? > 0 || unknown::is_open(self)?)
     }
@@ -38,8 +38,8 @@ impl DatabaseConnection for PgConnection {
         }
     }
 
-    /// A stricter default isolation would see the database as it was before others were waited
-    /// for.
+    /// With a stricter default isolation, statements would see the database as it was before
+    /// waiting for others.
     fn begin_read_committed(&mut self) -> QueryResult<Begun> {
         if self.is_in_transaction()? {
             return self.begin_write(Duration::ZERO);
@@ -47,8 +47,7 @@ impl DatabaseConnection for PgConnection {
         begin_outermost(self, READ_COMMITTED)
     }
 
-    /// Everything set here ends with the transaction, as a pooler between us and the
-    /// server needs it.
+    /// Every setting made here ends with the transaction, as a pooler in between requires.
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         if self.is_in_transaction()? {
             let previous = lock_timeout(self)?;
@@ -67,8 +66,8 @@ impl DatabaseConnection for PgConnection {
         Ok(transaction.leave_open())
     }
 
-    /// In a transaction or savepoint of its own: a statement that fails spoils the one it is
-    /// in, and only there a lock's time-out can be set that ends with it.
+    /// Runs in a transaction or savepoint of its own: a failing statement aborts the one it is in,
+    /// and only there can a lock time-out be set that ends with it.
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
     where
         T: QueryFragment<Self::Backend> + QueryId,
@@ -79,7 +78,7 @@ impl DatabaseConnection for PgConnection {
         let previous = limit_lock_timeout(conn)?;
         let written = conn.execute_returning_count(statement)?;
         if is_nested {
-            // Releasing a savepoint keeps what was set in it.
+            // Releasing a savepoint keeps the settings made in it.
             set_lock_timeout(conn, &previous)?;
         }
         transaction.commit()?;
@@ -110,9 +109,9 @@ impl DatabaseConnection for PgConnection {
         unknown::is_aborted(self)
     }
 
-    /// To roll back to a savepoint that is no more would abort the transaction around it.
+    /// Rolling back to a savepoint that no longer exists would abort the transaction around it.
     fn count_released(&mut self, in_unknown: bool) -> bool {
-        // Then it has not been released, and has to be rolled back to.
+        // The savepoint has not been released then, and has to be rolled back to.
         if unknown::is_known_aborted(self) {
             return false;
         }
@@ -138,8 +137,8 @@ struct Answer {
     answer: bool,
 }
 
-/// Asks a function about the lock of migrations that run outside of transactions. Another one
-/// than that of the others, so that nobody waits for it in a transaction.
+/// Calls a function with the key of the lock for migrations that run outside of transactions. It is
+/// a key of its own, so that nobody waits for this lock in a transaction.
 fn ask(conn: &mut PgConnection, function: &str) -> QueryResult<bool> {
     let key = MIGRATION_LOCK + 1;
     let row = diesel::sql_query(format!("SELECT {function}({key}) AS answer"))
@@ -159,7 +158,7 @@ fn lock_timeout(conn: &mut PgConnection) -> QueryResult<String> {
     Ok(row.previous)
 }
 
-/// Makes the time-out short for the rest of the transaction, and returns what it was.
+/// Shortens the time-out for the rest of the transaction, and returns its previous value.
 fn limit_lock_timeout(conn: &mut PgConnection) -> QueryResult<String> {
     let brief = BRIEF_WAIT.as_millis();
     // The list is evaluated from left to right.
@@ -178,7 +177,7 @@ fn set_lock_timeout(conn: &mut PgConnection, value: &str) -> QueryResult<()> {
         .map(drop)
 }
 
-/// PostgreSQL takes a C int of milliseconds, and 0 would mean for ever.
+/// Converts to milliseconds. PostgreSQL takes a C int, and 0 would mean forever.
 fn milliseconds(wait: Duration) -> i32 {
     i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1)
 }

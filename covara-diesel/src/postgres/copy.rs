@@ -1,9 +1,9 @@
-//! Rows by binary `COPY`, the fastest way into PostgreSQL.
+//! Inserts rows by binary `COPY`, the fastest way into PostgreSQL.
 //!
-//! The only module that uses Diesel's feature
-//! `i-implement-a-third-party-backend-and-opt-into-breaking-changes`, which is outside
-//! Diesel's promise of stability and the reason why Diesel is pinned to one minor version:
-//! nothing stable shows the bytes of a value.
+//! This is the only module that uses Diesel's feature
+//! `i-implement-a-third-party-backend-and-opt-into-breaking-changes`, which is outside Diesel's
+//! promise of stability and the reason why Diesel is pinned to one minor version: no stable API
+//! exposes the bytes of a value.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -24,8 +24,8 @@ use super::stage;
 use crate::backend::connection::DatabaseConnection;
 use crate::seed::{ColumnVisitor, SeedRow};
 
-/// How much is handed to libpq at once: enough to spare calls, little enough that the
-/// server works on it while more is encoded.
+/// Bytes passed to libpq at once: enough to save calls, few enough that the server works on them
+/// while more rows are encoded.
 const BLOCK: usize = 64 * 1024;
 
 /// Signature, flags and header extension of the binary format,
@@ -33,13 +33,13 @@ const BLOCK: usize = 64 * 1024;
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
-/// Whether rows can be copied over this connection.
+/// Returns whether rows can be copied over this connection.
 pub(super) fn can_copy<C: DatabaseConnection<Backend = Pg>>(conn: &mut C) -> bool {
     connection(conn).is_some()
 }
 
-/// Copies `rows` into the table, or into the stage with numbers from `first` on, and returns
-/// how many went in; one that is refused fails them all.
+/// Copies `rows` into the table, or into the stage with numbers from `first` on, and returns the
+/// number of rows. If the server rejects one row, none is copied.
 pub(super) fn rows<C, T>(
     conn: &mut C,
     first: Option<usize>,
@@ -54,7 +54,7 @@ where
             "no COPY on this connection".into(),
         ));
     };
-    // The callback may only borrow what it changes.
+    // The callback is not `FnMut`, so what it changes is in a `RefCell`.
     let encoder = RefCell::new(Encoder::default());
     let encode = |out: &mut dyn Write| {
         let mut encoder = encoder.borrow_mut();
@@ -68,8 +68,8 @@ where
         encoder.block.extend_from_slice(&TRAILER);
         encoder.flush(out)
     };
-    // A panic of a value's own code must not leave the COPY open: the connection could do
-    // nothing else any more, not even roll back.
+    // A panic in a value's own code must not leave the COPY open: the connection could then do
+    // nothing else, not even roll back.
     let panicked = RefCell::new(None);
     let write = |out: &mut dyn Write| {
         catch_unwind(AssertUnwindSafe(|| encode(out))).unwrap_or_else(|panic| {
@@ -93,8 +93,8 @@ where
     }
 }
 
-/// The types that the columns of `T` are declared with, by number; 0 where the server would
-/// have to be asked.
+/// Returns the type numbers that the columns of `T` are declared with; 0 for a type that the server
+/// would have to look up.
 pub(super) fn declared_types<T: SeedRow<Pg>>(row: &T::Row<'_>) -> QueryResult<Vec<u32>> {
     let mut encoder = Encoder::default();
     T::visit(row, &mut encoder)?;
@@ -102,7 +102,7 @@ pub(super) fn declared_types<T: SeedRow<Pg>>(row: &T::Row<'_>) -> QueryResult<Ve
     Ok(types.map(|type_| type_.oid().unwrap_or(0)).collect())
 }
 
-/// The libpq connection itself: Diesel copies over nothing else.
+/// Returns the libpq connection itself, because Diesel supports COPY over nothing else.
 fn connection<C: DatabaseConnection<Backend = Pg>>(conn: &mut C) -> Option<&mut PgConnection> {
     let conn: &mut dyn Any = conn;
     if conn.is::<PgConnection>() {
@@ -112,17 +112,17 @@ fn connection<C: DatabaseConnection<Backend = Pg>>(conn: &mut C) -> Option<&mut 
         .map(|pooled| &mut **pooled)
 }
 
-/// The columns of `T`, of its table or of the stage, as the target of a COPY.
+/// The columns of `T` in its table or in the stage, as the target of a COPY.
 struct Target<T, const STAGED: bool>(PhantomData<T>);
 
 impl<T: SeedRow<Pg>, const STAGED: bool> CopyTarget for Target<T, STAGED> {
     type Table = T::Table;
-    /// Diesel asks for one, and looks at it only for what it reads.
+    /// Diesel requires this type, but uses it only for reading.
     type SqlType = diesel::sql_types::Integer;
 
     fn walk_target(mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
         if STAGED {
-            // Made with just these columns, in this order.
+            // The stage was created with exactly these columns, in this order.
             pass.push_sql(stage::TABLE);
             return Ok(());
         }
@@ -192,9 +192,9 @@ impl<'b> ColumnVisitor<'b, Pg> for Encoder {
     }
 }
 
-/// The connection is busy with the COPY and can look up no type. Only an array of a custom
-/// type carries its type's number; without it the server refuses the COPY, and the rows go
-/// in by INSERT.
+/// A lookup that never finds a type, because the connection is busy with the COPY. Only an array of
+/// a custom type contains its type's number. Without it the server rejects the COPY, and the rows
+/// are inserted by INSERT.
 struct NoLookup;
 
 impl PgMetadataLookup for NoLookup {

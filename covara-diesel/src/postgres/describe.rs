@@ -11,8 +11,8 @@ use crate::backend::connection::DatabaseConnection;
 use crate::backend::values::JsonText;
 use crate::seed::ColumnVisitor;
 
-/// A domain counts as what it is made of, in the end, with the constraints and the defaults
-/// on the way. The type modifier -1 keeps `character[]` from meaning one character each.
+/// A domain counts as its ultimate base type, with the constraints and the defaults on the way. The
+/// type modifier -1 prevents `character[]` from meaning one character each.
 const COLUMNS: &str = "
 WITH RECURSIVE domains AS (
     SELECT c.attnum, c.atttypid AS type, false AS not_null, false AS has_default
@@ -34,7 +34,8 @@ JOIN pg_catalog.pg_attribute AS c ON c.attrelid = to_regclass($1) AND c.attnum =
 JOIN pg_catalog.pg_class AS r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p', 'v', 'f')
 ORDER BY c.attnum";
 
-/// A name with a dot is a table's own, if there is one, before it is a schema's and a table's.
+/// Describes a table. A name with a dot is first looked up as a table's own, then as schema and
+/// table.
 pub(super) fn table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
 where
     C: DatabaseConnection<Backend = Pg>,
@@ -93,7 +94,7 @@ where
         }
         ColumnValue::Other(text, sql_type) => visitor.cast(text, sql_type),
         ColumnValue::Null(ColumnKind::Other(sql_type)) => visitor.cast(const { &None }, sql_type),
-        // Kinds that no column of PostgreSQL is described with.
+        // No column of PostgreSQL is described with these kinds.
         ColumnValue::Null(ColumnKind::Flexible | ColumnKind::Number | ColumnKind::Any) => {
             visitor.column::<Nullable<Text>, Option<String>>(const { &None })
         }

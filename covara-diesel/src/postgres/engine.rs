@@ -18,7 +18,7 @@ impl Engine for Pg {
     /// The parameter count of a Bind message is 16 bits wide,
     /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
     const BIND_LIMIT: usize = 65_535;
-    /// Explicit ids are meant also where a column is `GENERATED ALWAYS AS IDENTITY`.
+    /// Explicit ids are intended even if a column is `GENERATED ALWAYS AS IDENTITY`.
     const SEED_OVERRIDE: &'static str = " OVERRIDING SYSTEM VALUE";
     const ERROR_ENDS_TRANSACTION: bool = true;
     const SEED_ROWS: usize = 8192;
@@ -153,8 +153,8 @@ impl Engine for Pg {
         sequences::advance(conn, table, columns)
     }
 
-    /// The words are English unless the server's `lc_messages` says otherwise; then the
-    /// failure is reported as it is, only without advice.
+    /// The messages are English unless the server's `lc_messages` says otherwise. In another
+    /// language the failure is reported as it is, but without advice.
     fn fault(message: &str) -> Fault {
         if message.contains("read-only transaction") {
             Fault::ReadOnly

@@ -1,4 +1,4 @@
-//! What histories of migrations hold.
+//! Reads histories of migrations.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -29,16 +29,16 @@ where
 
 #[derive(QueryableByName)]
 struct Table {
-    /// Its name with its schema, quoted.
+    /// The quoted name with its schema.
     #[diesel(sql_type = Text)]
     name: String,
-    /// Its owner, where that is another role and everybody could have made the table.
+    /// The owner, if it is another role and any role could have created the table.
     #[diesel(sql_type = Nullable<Text>)]
     suspect: Option<String>,
 }
 
-/// Looks where the table would be made, as Diesel's harness makes it, and not further along the
-/// search path: that one tells of another schema's tables.
+/// Reads the history where Diesel's harness would create it, and not further along the search path,
+/// where it would describe another schema's tables.
 pub(super) fn of_application<C>(
     conn: &mut C,
     trusted: &[String],

@@ -1,4 +1,4 @@
-//! Reads and states the columns of the internal tables.
+//! Reads the columns of the internal tables, and declares the expected ones.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -11,8 +11,8 @@ use crate::backend::table::{
     CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_search,
 };
 
-/// A line in the body of a search index's trigger function, by which a boot finds those that
-/// earlier versions made.
+/// A line in the body of a search index's trigger function, by which a boot recognizes functions
+/// that earlier versions created.
 pub(super) const FUNCTION_VERSION: &str = "-- version 4";
 
 impl TypeName<Pg> for Text {
@@ -31,15 +31,16 @@ pub(super) fn expected() -> [TableLayout; 4] {
     expected_tables!(Pg, super::schema)
 }
 
-/// One query for columns and history, so that a boot with nothing to do is one round trip.
+/// Returns the query for columns and history, a single one, so that a boot with nothing to do costs
+/// one round trip.
 ///
-/// A plain subselect on the history would fail while it does not exist, and spoil a
-/// caller's transaction; `query_to_xml` runs its text only for the row that says it does. Who
-/// owns a table matters only where everybody may make one.
+/// A plain subselect on the history would fail if the history does not exist, and abort a caller's
+/// transaction. `query_to_xml` runs its text only if the history exists. The owner of a table
+/// matters only if any role may create tables.
 ///
-/// Behind them come the tables and functions of search indexes that others own where everybody
-/// may make such, and the trigger functions of one's own that earlier versions made, or that
-/// anybody may execute.
+/// The query also returns the tables and functions of search indexes that other roles own where any
+/// role may create them, and the connection's own trigger functions that earlier versions created,
+/// or that anybody may execute.
 fn tables() -> String {
     format!(
         "
@@ -95,8 +96,8 @@ WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
     )
 }
 
-/// The history is not read where everybody could have made its table: a policy of its owner's
-/// would run with the rights of the reader.
+/// Reads the history and the tables. The history is not read if any role could have created its
+/// table: a policy of its owner would run with the rights of the reader.
 pub(super) fn inspect<C>(conn: &mut C, trusted: &[String]) -> QueryResult<Inspection>
 where
     C: DatabaseConnection<Backend = Pg>,
@@ -123,8 +124,8 @@ where
     })
 }
 
-/// A partial index, one that is not valid, one on an expression and one of another kind than
-/// `btree` serve nobody in the place of ours.
+/// The query for indexes that another one makes superfluous. A partial or invalid index, an index
+/// on an expression and one that is not a `btree` do not count.
 const COVERED_INDEXES: &str = "
 SELECT w.index_name FROM (VALUES
     ('auth_session_userid_idx', 'auth_sessions', 'userId'),
@@ -158,7 +159,7 @@ where
     Ok(rows.into_iter().map(|row| row.index_name).collect())
 }
 
-/// The content of each `<version>` element. Versions are digits, so nothing is escaped.
+/// Returns the content of each `<version>` element. Versions are digits, so nothing is escaped.
 fn versions(xml: &str) -> Vec<String> {
     xml.split("<version>")
         .skip(1)

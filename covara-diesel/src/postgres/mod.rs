@@ -1,4 +1,4 @@
-//! Everything only PostgreSQL.
+//! The parts specific to PostgreSQL.
 
 mod connection;
 mod copy;
@@ -25,7 +25,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 /// The migrations of the internal tables for PostgreSQL.
 ///
-/// [`auto_migrate`](crate::auto_migrate) runs them. They are a
-/// [`MigrationSource`](diesel::migration::MigrationSource) as well, for an application
-/// that drives migrations itself.
+/// [`auto_migrate`](crate::auto_migrate) runs them. They are also a
+/// [`MigrationSource`](diesel::migration::MigrationSource), for an application that drives
+/// migrations itself.
 pub const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");

@@ -1,4 +1,4 @@
-//! Whose tables and functions can be trusted.
+//! Decides whose tables and functions are trusted.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -7,15 +7,16 @@ use diesel::sql_types::{Array, Text};
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::table::Stranger;
 
-/// Whether the role `r` of `pg_roles` could do harm in that schema anyway, or is one whose rights
-/// this role was given.
+/// Returns a condition for whether the role `r` of `pg_roles` could do harm in that schema anyway,
+/// or has granted its rights to this role.
 ///
-/// Before PostgreSQL 16 a role may make anybody a member of itself, so such a membership says
+/// Before PostgreSQL 16 a role may make anybody a member of itself, so such a membership proves
 /// nothing.
 ///
-/// Here as in every query that a superuser may send where strangers may create functions, all
-/// functions are named with their schema, and both sides of an operator have the types that the
-/// server's own has: of two that fit, the one that fits exactly is called, whosever it is.
+/// Here, as in every query that a superuser may send where untrusted roles may create functions,
+/// all functions are named with their schema, and both sides of an operator have exactly the types
+/// of the server's own operator. Of several matching operators PostgreSQL calls the exact match,
+/// whoever owns it.
 fn is_trusted(schema: &str) -> String {
     format!(
         "(r.rolsuper
@@ -37,8 +38,8 @@ fn is_trusted(schema: &str) -> String {
     )
 }
 
-/// Where everybody may create something in the schema, the name of the owner if that is another
-/// role, else NULL; both given as SQL of their oid.
+/// Returns an expression for the owner's name, if the owner is another role and any role may create
+/// objects in the schema, else NULL. Both arguments are SQL expressions of an oid.
 pub(super) fn suspect(owner: &str, schema: &str) -> String {
     format!(
         "CASE WHEN pg_catalog.pg_get_userbyid({owner}) <> current_user
@@ -47,8 +48,9 @@ pub(super) fn suspect(owner: &str, schema: &str) -> String {
     )
 }
 
-/// The same without the roles that can be trusted. What asks for these is a text to the planner:
-/// it takes the longest of all, and is hardly ever asked.
+/// Returns the same expression without the roles that are trusted. The condition for these is
+/// passed to `query_to_xml` as text, because planning it takes longest and it is hardly ever
+/// evaluated.
 #[cfg(feature = "search")]
 pub(super) fn stranger(owner: &str, schema: &str) -> String {
     format!(
@@ -72,8 +74,8 @@ struct Owner {
     owner: String,
 }
 
-/// Those of the tables in the current schema whose owner is not to be trusted, neither by what
-/// the server knows nor by the user's word.
+/// Returns those of the tables in the current schema whose owner is trusted neither by the server's
+/// roles nor by the user's list.
 pub(super) fn strangers<C>(
     conn: &mut C,
     mut suspects: Vec<Stranger>,
@@ -98,8 +100,9 @@ where
     Ok(suspects)
 }
 
-/// The internal tables, and the tables and functions of search indexes, in the current schema
-/// that another role owns, although not everybody may create such: because somebody let it.
+/// Returns the internal tables, and the tables and functions of search indexes, in the current
+/// schema that another role owns although not every role may create objects there. Somebody granted
+/// it that.
 pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
     #[derive(QueryableByName)]
     struct Row {

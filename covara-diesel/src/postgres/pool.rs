@@ -21,48 +21,49 @@ use crate::pool::{
 
 /// Connects to PostgreSQL with the settings recommended for `driver`.
 ///
-/// `url` is a `postgres://` or `postgresql://` URL or libpq's `key=value` form. Unless it
-/// says otherwise, connecting is given up after the connection time-out. For `Neon`,
-/// `Hyperdrive` and `Pglite` the statement cache is off, and a server that does not answer
-/// yet is tried again within the connection time-out (`Pglite`: 30 s).
+/// `url` is a `postgres://` or `postgresql://` URL or libpq's `key=value` form. Unless it says
+/// otherwise, connecting fails after the connection time-out. For `Neon`, `Hyperdrive` and `Pglite`
+/// the statement cache is off, and a server that does not answer yet is tried again within the
+/// connection time-out (`Pglite`: 30 s).
 ///
-/// With `Postgres` the first connection looks at what answers. If it is PGlite, the pool gets
-/// one connection and no statement cache; if a transaction pooler shows itself, no statement
-/// cache: without a name, one shows itself when it is not busy. Both are said in a warning of
-/// the crate `log`. For a transaction pooler that tracks prepared statements itself, take
-/// `Hyperdrive` and set [`PoolConfig::statement_cache`] to true.
+/// With `Postgres` the first connection tests the server. If it is PGlite, the pool gets one
+/// connection and no statement cache. If a transaction pooler is detected, the pool gets no
+/// statement cache; without a known host name, a pooler can only be detected when it is not busy.
+/// Both are logged as a warning with the crate `log`. For a transaction pooler that tracks prepared
+/// statements itself, use `Hyperdrive` and set [`PoolConfig::statement_cache`] to true.
 ///
-/// Statements and check-outs are not waited for without end, see the time-outs of [`PoolConfig`]:
-/// on Linux a server that is stopped or hangs ends a statement with an error, and the pool
-/// discards connections that do not answer. For that the pool takes the place of a connection's
-/// instrumentation, from which Diesel's default instrumentation hears all events; a connection
-/// that is given another one waits without a bound. So does reading the rows of `COPY … TO`,
-/// which Diesel says has ended when it begins, and so do the two settings that Diesel sends when
-/// it has connected, if the server stops just then.
+/// Waiting for statements and check-outs is bounded, see the time-outs of [`PoolConfig`]: on Linux
+/// a statement ends with an error if the server is stopped or hangs, and the pool discards
+/// connections that do not answer. For that, the pool installs an instrumentation on each
+/// connection, which forwards all events to Diesel's default instrumentation. A connection with
+/// another instrumentation waits without a bound. So does reading the rows of `COPY … TO`, whose
+/// end Diesel reports when it begins, and so do the two settings that Diesel sends after
+/// connecting, if the server stops at that moment.
 ///
-/// The default instrumentation is made twice for each connection: one instance hears of
-/// connecting, another one of everything else.
+/// The default instrumentation is created twice for each connection: one instance receives the
+/// events of connecting, another one all other events.
 ///
-/// A connection with an instrumentation of its own is asked once more where this library begins a
-/// transaction, commits one or searches: Diesel tells only by a failed statement whether a
-/// transaction was begun by SQL, or has failed. Inside a transaction begun by SQL that is an error
-/// in the server's log. Connections of a pool, and those without an instrumentation, need it not.
+/// On a connection with an instrumentation of its own, this library sends one more query when it
+/// begins or commits a transaction or searches, because Diesel reveals only by a failed statement
+/// whether a transaction was begun with SQL, or has failed. Inside a transaction begun with SQL
+/// that query is an error in the server's log. Connections of a pool, and those without an
+/// instrumentation, do not need it.
 ///
-/// A transaction that was begun by SQL, with `batch_execute("BEGIN")`, and is still open when its
-/// connection comes back ends with that connection, with a warning of the crate `log`; with
-/// [`PoolConfig::test_on_check_out`] off, the next user gets an error. For this, too, a connection
-/// needs Linux and the pool's own instrumentation. It is seen in the SQL, which is read with
-/// `standard_conforming_strings` on. The pool knows its connections by what they were lent as, so do
-/// not `std::mem::swap` two of them.
+/// If a connection comes back with a transaction open that was begun with SQL, such as
+/// `batch_execute("BEGIN")`, the connection is closed, with a warning of the crate `log`. With
+/// [`PoolConfig::test_on_check_out`] off, the next user gets an error. This, too, requires Linux
+/// and the pool's own instrumentation. The transaction is detected in the SQL, which is parsed as
+/// with `standard_conforming_strings` on. The pool identifies connections by the object that it
+/// handed out, so do not `std::mem::swap` two of them.
 ///
-/// Of several hosts libpq takes the first that answers, be it a standby. A connection that
-/// refused to write as read-only is discarded when it comes back; `target_session_attrs=read-write`
-/// in the URL keeps away from standbys altogether.
+/// Of several hosts libpq takes the first that answers, even if it is a standby. A connection that
+/// rejected a write as read-only is discarded when it comes back. `target_session_attrs=read-write`
+/// in the URL avoids standbys altogether.
 ///
 /// # Errors
 ///
-/// Another scheme, a server that cannot be reached, a wrong password, an unknown database:
-/// each is its own [`PoolError`]. No password appears in any of them.
+/// An unknown scheme, a server that cannot be reached, a wrong password, an unknown database: each
+/// has its own [`PoolError`]. No password appears in any of them.
 ///
 /// # Example
 ///
@@ -82,11 +83,11 @@ pub fn postgres(
     postgres_with(url, driver, &recommended_pool_config(driver))
 }
 
-/// [`postgres`] with settings of your own.
+/// Connects as [`postgres`] does, with settings of your own.
 ///
 /// # Errors
 ///
-/// Those of [`postgres`], and settings no pool can have.
+/// The errors of [`postgres`], and invalid settings.
 pub fn postgres_with(
     url: impl AsRef<str>,
     driver: PoolDriver,
@@ -116,7 +117,7 @@ pub(crate) fn prepare(
     }
     let mut config = config.clone();
     let mut startup = Startup::new(url, &config);
-    // A pool hides why it cannot connect, and tells only after its time-out: so ask first.
+    // A pool hides why it cannot connect, and reports it only after its time-out, so connect first.
     let mut first = probe::connect(url, driver, config.connection_wait(), &startup)?;
     let limits = Arc::new(limits(url, &config));
     let _watch = watch::watch(
@@ -147,7 +148,7 @@ pub(crate) fn prepare(
     })
 }
 
-/// Whether there are several hosts, of which libpq takes the first that answers.
+/// Returns whether the URL names several hosts, of which libpq takes the first that answers.
 pub(crate) fn takes_any_host(url: &str) -> bool {
     host_count(url) > 1
         && parameter_or_env(url, "target_session_attrs", "PGTARGETSESSIONATTRS").is_none()
@@ -166,7 +167,7 @@ fn limits(url: &str, config: &PoolConfig) -> Limits {
     }
 }
 
-/// One connection without a statement cache, which suits whatever stands between.
+/// Opens one connection without a statement cache, which works behind any pooler.
 pub(crate) fn connect(url: &str) -> Result<PgConnection, PoolError> {
     let driver = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
     let config = recommended_pool_config(PoolDriver::Postgres);
@@ -182,7 +183,7 @@ pub(crate) fn connect(url: &str) -> Result<PgConnection, PoolError> {
     Ok(conn)
 }
 
-/// What libpq gets: the user's string, with a time-out for connecting unless it has one.
+/// Returns the string for libpq: the user's, with a connection time-out unless it has one.
 pub(super) fn connection_string(
     given: &str,
     timeout: Option<Duration>,
@@ -190,7 +191,7 @@ pub(super) fn connection_string(
     let given = &*without_driver(given);
     let uri = match given.split_once("://") {
         Some(("postgres" | "postgresql", _)) => true,
-        // A value of the key=value form may hold anything.
+        // A value of the `key=value` form may contain anything.
         Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
             return Err(PoolError::UnsupportedScheme {
                 scheme: scheme.to_owned(),
@@ -219,7 +220,7 @@ pub(super) fn connection_string(
     let Some(timeout) = timeout.filter(|_| !is_given) else {
         return Ok(given.to_owned());
     };
-    // libpq has it for each host, in whole seconds, and takes 0 for ever and 1 for 2.
+    // libpq applies it to each host, in whole seconds; 0 means forever, and 1 is taken as 2.
     let hosts = u64::try_from(host_count(given)).unwrap_or(1);
     let seconds = (timeout.as_secs() / hosts).max(2);
     Ok(with_parameter(
@@ -229,7 +230,7 @@ pub(super) fn connection_string(
     ))
 }
 
-/// The connection string with one more parameter; `value` is one word.
+/// Returns the connection string with one more parameter; `value` is one word.
 pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
     let uri = given.starts_with("postgres://") || given.starts_with("postgresql://");
     let value = if uri {
@@ -246,8 +247,8 @@ pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
     format!("{given}{separator}{name}={value}")
 }
 
-/// The URL from its host on. As libpq has it, the user information ends at the first `@`
-/// that stands before any `/`.
+/// Returns the URL from its host on. As in libpq, the user information ends at the first `@` before
+/// any `/`.
 fn without_user(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     match rest.find(['@', '/']) {
@@ -256,7 +257,7 @@ fn without_user(url: &str) -> &str {
     }
 }
 
-/// Whether libpq would take part of a password for host, port or database, and say so.
+/// Returns whether libpq would take part of a password for host, port or database, and print it.
 fn misplaced_at(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let from_host = without_user(url);
@@ -265,7 +266,7 @@ fn misplaced_at(url: &str) -> bool {
     user.contains('?') || host_and_path.contains('@')
 }
 
-/// The failure's kind, read from libpq's text: it has nothing else to offer here.
+/// Classifies a failure to connect by libpq's message, the only information available.
 pub(super) fn explain(error: ConnectionError, url: &str) -> PoolError {
     let text = error.to_string();
     let has = |part| text.contains(part);
@@ -292,7 +293,8 @@ pub(super) fn explain(error: ConnectionError, url: &str) -> PoolError {
     }
 }
 
-/// libpq quotes what it cannot parse, and a part of a password can look like a host.
+/// Returns whether the message may quote a password. libpq quotes text that it cannot parse, and a
+/// part of a password can look like a host.
 fn quotes_secrets(text: &str, url: &str) -> bool {
     let unparsed = [
         "connection info string",
@@ -304,7 +306,7 @@ fn quotes_secrets(text: &str, url: &str) -> bool {
         || passwords(url).any(|password| text.contains(password))
 }
 
-/// What may be a password in a connection string, as it stands there.
+/// Returns the parts of a connection string that may be a password, as written there.
 fn passwords(url: &str) -> impl Iterator<Item = &str> {
     let in_authority = url
         .split_once("://")
@@ -331,7 +333,7 @@ struct Customizer {
     tcp_user_timeout: Option<u32>,
 }
 
-/// Without the SQL, in which there may be secrets.
+/// Shows no SQL, which may contain secrets.
 impl fmt::Debug for Customizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Customizer")

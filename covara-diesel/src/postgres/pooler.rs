@@ -1,14 +1,14 @@
-//! Looks for a pooler or proxy between this program and the server.
+//! Detects a pooler or proxy between this program and the server.
 //!
-//! No setting tells of one, and it takes pains to look like the server. Two things give it
-//! away, and neither leaves anything behind in a session that others will get:
+//! No setting reveals a pooler, and poolers imitate the server. Two tests detect one, and neither
+//! leaves anything behind in a session that others will get:
 //!
-//! - *Sessions.* Two connections that are idle in turn run one statement each, again and
-//!   again. On a server each keeps its own session; of a pooler that lends sessions by
-//!   transaction or statement both get the same, or one of them a new one.
-//! - *Start-up options.* A server takes a setting in the connection's start-up packet. A
-//!   pooler whose server connections outlive its clients cannot: PgBouncer and the like
-//!   refuse it or drop it.
+//! - *Sessions.* Two connections run one statement each in turn, several times, and are idle in
+//!   between. A server gives each its own session. A pooler that lends sessions by transaction or
+//!   statement gives both the same session, or one of them a new one.
+//! - *Start-up options.* A server accepts a setting in the connection's start-up packet. A pooler
+//!   whose server connections outlive its clients cannot: PgBouncer and similar poolers reject it
+//!   or drop it.
 
 use std::error::Error;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -23,21 +23,21 @@ use crate::doctor::findings::with_causes;
 use crate::doctor::{Between, Finding};
 use crate::pool::PoolDriver;
 
-/// A pooler hands out the session that came back last, so that the first round shows it.
-/// The rest is for one that goes round, or serves others at the same time.
+/// Number of rounds. Most poolers assign the session that came back last, so that the first round
+/// detects them. Further rounds detect a pooler that rotates sessions or serves other clients too.
 const ROUNDS: usize = 8;
-/// How long the second connection is waited for. One to a server that answers at all takes
-/// milliseconds, or a second where it is far.
+/// How long to wait for the second connection. A server that answers at all needs milliseconds, or
+/// a second if it is far away.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// What stands between, and a remark if the look was not a whole one.
+/// Detects what is in between, and returns a finding if the test was incomplete.
 pub(crate) fn look(
     conn: &mut PgConnection,
     url: &str,
     driver: PoolDriver,
     version: &str,
 ) -> (Between, Option<Finding>) {
-    // Before anything else: PGlite closes a second connection.
+    // Checked first, because PGlite closes a second connection.
     if version.contains("PGlite") {
         return (Between::Pglite, None);
     }
@@ -63,7 +63,8 @@ struct Session {
     session: String,
 }
 
-/// The server process behind the next statement; ids are used again, so with its birth.
+/// Identifies the server process behind the next statement. Process ids are reused, so its start
+/// time is included.
 fn session(conn: &mut PgConnection) -> QueryResult<String> {
     let row = diesel::sql_query(
         "SELECT pg_backend_pid() || ' of ' || COALESCE((SELECT backend_start::text
@@ -73,10 +74,11 @@ fn session(conn: &mut PgConnection) -> QueryResult<String> {
     Ok(row.session)
 }
 
-/// Whether two connections are given one session, or one of them several.
+/// Returns evidence of a transaction pooler: that two connections share one session, or that one of
+/// them gets several.
 ///
-/// The other connection has a thread to itself: a pooler that lends sessions by connection
-/// may have none left for it, and lets it wait for longer than anybody wants to.
+/// The other connection runs in a thread of its own: a pooler that lends sessions by connection may
+/// have none left for it, and lets it wait too long.
 pub(super) fn shared_session(
     conn: &mut PgConnection,
     url: &str,
@@ -91,7 +93,7 @@ pub(super) fn shared_session(
                 "two open connections were given the same session".to_owned(),
             ));
         }
-        // Twice, as a pooler with two sessions may hand them out by turns.
+        // Twice, because a pooler with two sessions may alternate between them.
         if ask(conn)? != first || ask(conn)? != first {
             return Ok(Some(
                 "two statements of one connection ran in different sessions".to_owned(),
@@ -106,7 +108,7 @@ fn not_seen(error: &dyn Error) -> String {
     format!("whether a transaction pooler is in between could not be seen: {reason}")
 }
 
-/// A second connection in a thread of its own, which ends when this is dropped and the server
+/// A second connection in a thread of its own. The thread ends when this is dropped and the server
 /// has answered.
 struct Other {
     questions: Sender<()>,
@@ -122,7 +124,7 @@ impl Other {
             let mut conn = match connect(&url) {
                 Ok(conn) => conn,
                 Err(error) => {
-                    // Nobody may be listening any more.
+                    // The receiver may be gone.
                     let _ = answer.send(Err(not_seen(&error)));
                     return;
                 }
@@ -138,7 +140,7 @@ impl Other {
     }
 
     fn session(&self) -> Result<String, String> {
-        // A thread that has ended has said why.
+        // If the thread has ended, it has sent its error.
         let _ = self.questions.send(());
         self.answers
             .recv_timeout(LOOK)
@@ -152,16 +154,16 @@ struct Probe {
     value: Option<String>,
 }
 
-/// Sends a setting of our own, which means nothing to anybody, when connecting.
+/// Sends a setting without any effect when connecting, and returns evidence if it gets lost.
 fn lost_option(url: &str) -> Option<String> {
     if url.contains("options") {
-        // The user's own have come through.
+        // The URL's own options have reached the server.
         return None;
     }
     let url = with_parameter(url, "options", "--covara.probe=1");
     let (answer, answers) = channel();
     thread::spawn(move || {
-        // Nobody may be listening any more.
+        // The receiver may be gone.
         let _ = answer.send(probe(&url));
     });
     answers.recv_timeout(LOOK).unwrap_or(None)
@@ -181,8 +183,8 @@ fn probe(url: &str) -> Option<String> {
     }
 }
 
-/// Whether a failure to connect is about options, in PgBouncer's and RDS Proxy's words; no server
-/// says them.
+/// Returns whether a failure to connect is about options, by the messages of PgBouncer and RDS
+/// Proxy, which no server sends.
 pub(super) fn refuses_options(text: &str) -> bool {
     ["unsupported startup parameter", "command-line options"]
         .iter()

@@ -1,4 +1,4 @@
-//! The first connection of a pool: patience, and a look at what answers.
+//! The first connection of a pool: retries connecting, and examines the server.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,11 +14,11 @@ use super::startup::Startup;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, without_driver};
 
 const PAUSE: Duration = Duration::from_millis(100);
-/// A new session shows a pooler at once; see `between`.
+/// A new session reveals a pooler at once; see [`pooler`](super::pooler).
 const ROUNDS: usize = 2;
 
-/// Connects, again and again within `timeout` while that may help: PGlite closes a client
-/// that comes too early, Neon's computes wake up, servers start.
+/// Connects, and retries within `timeout` if that may help: PGlite closes a client that comes too
+/// early, Neon's computes wake up, servers start.
 pub(super) fn connect(
     given: &str,
     driver: PoolDriver,
@@ -38,8 +38,8 @@ pub(super) fn connect(
     }
 }
 
-/// Whether a failure to connect may pass soon. That nothing listens is expected of servers
-/// that sleep only; elsewhere it tells of a wrong host or port, which is better told at once.
+/// Returns whether a failure to connect may pass soon. A refused connection is expected only of
+/// servers that sleep. Elsewhere it means a wrong host or port, which is reported at once.
 fn passes(error: &ConnectionError, driver: PoolDriver) -> bool {
     let text = error.to_string();
     let has = |words: &str| text.contains(words);
@@ -72,9 +72,9 @@ SELECT version() AS version, COALESCE((
         AND source = 'default'
 ), '') AS unset";
 
-/// The settings that what answers needs, where the driver does not tell: PGlite is one
-/// session, so it gets one connection; neither there nor behind a transaction pooler are
-/// statements kept or time-outs told.
+/// Adapts the settings to the server where the driver does not determine them. PGlite is one
+/// session, so it gets one connection. With PGlite or a transaction pooler, statements are not
+/// prepared and time-outs are not sent.
 pub(super) fn adapt(
     conn: &mut PgConnection,
     url: &str,
@@ -91,8 +91,8 @@ pub(super) fn adapt(
         .map_err(|source| PoolError::Setup { source })?;
     if server.version.contains("PGlite") {
         log::warn!(
-            "PGlite answers: the pool has one connection and keeps no statements; open it with \
-             PoolDriver::Pglite"
+            "PGlite answers: the pool has one connection and caches no prepared statements; \
+             open it with PoolDriver::Pglite"
         );
         config.max_size = 1;
         config.min_idle = config.min_idle.min(1);
@@ -115,16 +115,16 @@ pub(super) fn adapt(
     }
     if config.statement_cache {
         log::warn!(
-            "a transaction pooler is in between ({evidence}): the pool keeps no statements; \
-             open it with PoolDriver::Hyperdrive"
+            "a transaction pooler is in between ({evidence}): the pool caches no prepared \
+             statements; open it with PoolDriver::Hyperdrive"
         );
         config.statement_cache = false;
     }
     Ok(())
 }
 
-/// What shows a transaction pooler, by its host name or by what it does. The server is told
-/// nothing when connecting if a connection that did so could not be made.
+/// Returns evidence of a transaction pooler, by its host name or its behaviour. No options are sent
+/// when connecting if a connection with them could not be opened.
 fn pooler(conn: &mut PgConnection, url: &str, startup: &mut Startup) -> Option<String> {
     match PoolDriver::from_url(url) {
         Ok(driver @ (PoolDriver::Neon | PoolDriver::Hyperdrive)) => {
@@ -137,7 +137,7 @@ fn pooler(conn: &mut PgConnection, url: &str, startup: &mut Startup) -> Option<S
                 Err(reason) => pooler::refuses_options(&reason),
             };
             startup.tell_nothing();
-            // Who lends connections, and has none left, is not asked a second time.
+            // A pooler that lends whole connections, and has none left, is not asked a second time.
             refused
                 .then(|| pooler::shared_session(conn, &startup.url(&plain), ROUNDS))?
                 .unwrap_or(None)

@@ -1,3 +1,3 @@
-//! The internal tables as PostgreSQL has them: times are `TIMESTAMP` holding UTC.
+//! The internal tables on PostgreSQL. Times are `TIMESTAMP` in UTC.
 
 crate::internal_schema!(postgres);

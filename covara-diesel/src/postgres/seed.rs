@@ -1,4 +1,4 @@
-//! How PostgreSQL takes a seed's rows best.
+//! Chooses the best way to insert a seed's rows into a PostgreSQL table.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -17,16 +17,16 @@ struct Look {
     takes_copy: bool,
 }
 
-/// `ON CONFLICT` nearly doubles the time of an insert even where nothing conflicts, so an
-/// empty table is filled without it, by COPY where that does the same as INSERT. A table
-/// with rows is likely to conflict, and each violation would stand in the server's log:
-/// there rows that are present are sorted out first.
+/// Chooses the way. `ON CONFLICT` nearly doubles the time of an insert even without conflicts, so
+/// an empty table is filled without it, by COPY if that has the same effect as INSERT. A table with
+/// rows is likely to conflict, and each violation would appear in the server's log. There, existing
+/// rows are filtered out first.
 ///
-/// COPY passes over rules, is refused under row-level security, and ends PGlite's server:
-/// so it is never merely tried.
+/// COPY ignores rules, is rejected under row-level security, and ends PGlite's server. So it is
+/// never merely tried.
 ///
-/// Nor where a column's real type is not the one that the rows are declared with: an insert
-/// converts, COPY takes the bytes as they are. Type 0 is one of the user's own.
+/// COPY is not used either if a column's real type differs from the declared type of the rows: an
+/// insert converts values, COPY takes the bytes as they are. Type 0 is a user-defined type.
 pub(super) fn way<C, T>(
     conn: &mut C,
     table: &str,
@@ -57,7 +57,7 @@ where
                     ) AS takes_copy
          FROM pg_catalog.pg_class AS t WHERE t.oid = $1::regclass"
     );
-    // In a savepoint: a role may insert rows that it may not read.
+    // In a savepoint: a role may have the right to insert rows but not to read them.
     let look = conn.transaction(|conn| {
         diesel::sql_query(look)
             .bind::<Text, _>(table)

@@ -14,8 +14,9 @@ struct Sequence {
     column: String,
 }
 
-/// Serial and identity columns among `columns`; both names come back quoted. In steps, as
-/// the function fails on dropped columns, which the planner may ask about first.
+/// The query for serial and identity columns among `columns`; both names are returned quoted. It
+/// works in steps, because the function fails on dropped columns, which the planner may pass to it
+/// first.
 const SEQUENCES: &str = r#"
 WITH seeded AS MATERIALIZED (
     SELECT c.attname FROM pg_catalog.pg_attribute AS c
@@ -30,9 +31,8 @@ SELECT sequence, "column" FROM sequences WHERE sequence IS NOT NULL ORDER BY seq
 /// Moves the sequence of each seeded serial or identity column of `table` (quoted) past
 /// the largest value in it, never back.
 ///
-/// Seeds that run at once take turns by a lock that lasts until the transaction's end, so
-/// that reading a sequence and setting it is one step between them. A descending sequence
-/// is left alone.
+/// Concurrent seeds take turns with a lock that lasts until the transaction ends, so that reading
+/// and setting a sequence is one step for them. A descending sequence is not changed.
 pub(super) fn advance<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
 where
     C: DatabaseConnection<Backend = Pg>,

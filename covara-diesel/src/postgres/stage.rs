@@ -1,9 +1,8 @@
-//! A temporary table in which rows wait to be compared with those that are there.
+//! A temporary table in which rows wait to be compared with existing rows.
 //!
-//! Row by row, `ON CONFLICT` looks into an index for each; many rows at once are told apart
-//! from present ones by a join, several times as fast, and what is left needs no
-//! `ON CONFLICT`. The table lives inside the seed's transaction, so that a transaction
-//! pooler does not mind.
+//! `ON CONFLICT` looks into an index for each row. For many rows at once, a join separates new rows
+//! from existing ones several times as fast, and the remaining rows need no `ON CONFLICT`. The
+//! table lives inside the seed's transaction, so it works behind a transaction pooler.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -12,7 +11,7 @@ use diesel::sql_types::{Array, Nullable, Text};
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::engine::Stage;
 
-/// Its name; `ROW_NUMBER` is the column that keeps the order of the rows.
+/// Name of the table. `ROW_NUMBER` is the column that keeps the order of the rows.
 pub(super) const TABLE: &str = "pg_temp.__covara_seed";
 const ROW_NUMBER: &str = "__covara_row";
 
@@ -22,14 +21,15 @@ struct UniqueIndex {
     condition: String,
 }
 
-/// For each unique index over seeded columns only: when a new row meets a present one.
+/// The query for the condition under which a new row conflicts with an existing one, for each
+/// unique index over seeded columns only.
 ///
-/// Left out is every index for which `=` could find more rows equal than the index does:
-/// partial ones, expressions, other operator classes or collations, types from elsewhere,
-/// those of a table with children by inheritance, which its indexes do not cover, of one
-/// whose BEFORE triggers (type bits 1, 2 and 4: row, before, insert) may give a row other
-/// values, and of one with CHECK constraints, which a row must meet also when it is there.
-/// What is left out, or conflicts within the input, is met by the insert itself.
+/// Left out is every index for which `=` could consider more rows equal than the index does:
+/// partial ones, expressions, other operator classes or collations, and foreign types. Left out are
+/// also the indexes of a table with children by inheritance, which they do not cover, of a table
+/// whose BEFORE triggers (type bits 1, 2 and 4: row, before, insert) may give a row other values,
+/// and of one with CHECK constraints, which a row must satisfy even if it exists already. Conflicts
+/// with such an index, or within the input, are handled by the insert itself.
 const UNIQUE_INDEXES: &str = r#"
 SELECT string_agg(format('present.%1$I = new.%1$I', c.attname), ' AND ') AS condition
 FROM pg_catalog.pg_index AS i
@@ -67,7 +67,7 @@ SELECT string_agg(format('ALTER COLUMN %I SET NOT NULL', c.attname), ', ') AS ac
 FROM pg_catalog.pg_attribute AS c
 WHERE c.attrelid = $1::regclass AND c.attname = ANY($2) AND c.attnotnull";
 
-/// Makes the temporary table for `columns` of `table` (quoted).
+/// Creates the temporary table for `columns` of `table` (quoted).
 pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Stage>
 where
     C: DatabaseConnection<Backend = Pg>,
@@ -86,8 +86,8 @@ where
         .bind::<Array<Text>, _>(columns)
         .load::<UniqueIndex>(conn)?;
     if !indexes.is_empty() {
-        // A row that is sorted out meets no constraint of the table's, so it must meet here
-        // what would refuse it there.
+        // A row that is filtered out is not checked by the table's constraints, so the stage must
+        // reject what the table would reject.
         let required = diesel::sql_query(REQUIRED_COLUMNS)
             .bind::<Text, _>(table)
             .bind::<Array<Text>, _>(columns)
@@ -109,7 +109,7 @@ where
     })
 }
 
-/// Inserts the rows of the stage, all or those with the numbers given, in order.
+/// Inserts the rows of the stage in order: all of them, or those in the given range of numbers.
 pub(super) fn insert<C>(
     conn: &mut C,
     stage: &Stage,
@@ -145,7 +145,7 @@ where
     conn.batch_execute(&format!("TRUNCATE {TABLE}"))
 }
 
-/// Takes the temporary table away: the next table of the seed has other columns.
+/// Drops the temporary table, because the next table of the seed has other columns.
 pub(super) fn close<C>(conn: &mut C) -> QueryResult<()>
 where
     C: DatabaseConnection<Backend = Pg>,

@@ -1,4 +1,4 @@
-//! What a server and the system are told about time-outs when a connection is made.
+//! The time-outs sent to the server and the system when a connection is opened.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,27 +9,28 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::pool::with_parameter;
 use crate::pool::{PoolConfig, parameter, parameter_or_env};
 
-/// Seconds between keepalives, and how many go unanswered before the connection has failed.
+/// Seconds between keepalives, and the number of unanswered ones after which the connection has
+/// failed.
 const KEEPALIVES: [(&str, &str); 2] = [("keepalives_interval", "10"), ("keepalives_count", "3")];
-/// Linux takes no larger number of seconds (`MAX_TCP_KEEPIDLE`).
+/// Largest number of seconds that Linux accepts (`MAX_TCP_KEEPIDLE`).
 const LONGEST_KEEPALIVE: u64 = 32_767;
-/// Pools have their own TCP time-outs by up to so many milliseconds, as marks on their sockets.
+/// Maximum number of milliseconds that a pool adds to its TCP time-out, to mark its sockets.
 const MARKS: u32 = 997;
 
 /// The parameters that a pool adds to its connection string.
 #[derive(Debug)]
 pub(super) struct Startup {
     parameters: Vec<(&'static str, String)>,
-    /// In milliseconds, as the socket will have it; `None` if the URL says something unknown.
+    /// In milliseconds, as the socket will have it; `None` if the URL's value is not understood.
     tcp_user_timeout: Option<u32>,
-    /// Settings for the server, `-c name=value` and so on.
+    /// Settings for the server, in the form `-c name=value`.
     options: String,
-    /// Whether the URL or the environment leaves the parameters to a service.
+    /// Whether the URL or the environment names a service, which then provides the parameters.
     is_service: bool,
 }
 
 impl Startup {
-    /// The parameters for the system.
+    /// Determines the parameters for the system.
     pub(super) fn new(url: &str, config: &PoolConfig) -> Self {
         let is_service = parameter_or_env(url, "service", "PGSERVICE").is_some();
         let mut new = Self {
@@ -70,8 +71,8 @@ impl Startup {
         new
     }
 
-    /// Tells the server those of the pool's time-outs that are among `unset`, separated by
-    /// commas: what nobody else has set.
+    /// Adds those of the pool's time-outs that are named in `unset`, separated by commas, and that
+    /// nobody else has set.
     pub(super) fn tell(&mut self, unset: &str, config: &PoolConfig) {
         let times = [
             ("statement_timeout", config.statement_timeout),
@@ -91,22 +92,24 @@ impl Startup {
         }
     }
 
-    /// Tells the server nothing, as a pooler in between would refuse it.
+    /// Removes all settings for the server, because a pooler in between would reject them.
     pub(super) fn tell_nothing(&mut self) {
         self.options.clear();
     }
 
-    /// Whether the server is told anything.
+    /// Returns whether there are settings for the server.
     pub(super) fn has_options(&self) -> bool {
         !self.options.is_empty()
     }
 
-    /// The time-out that the sockets of connections have, in milliseconds, 0 for the system's.
+    /// Returns the time-out of the connections' sockets in milliseconds, 0 for the system's
+    /// default.
     pub(super) fn tcp_user_timeout(&self) -> Option<u32> {
         self.tcp_user_timeout
     }
 
-    /// The connection string with all of that. Options of the user's follow, and count more.
+    /// Returns the connection string with all parameters. The user's options follow, and take
+    /// precedence.
     pub(super) fn url(&self, given: &str) -> String {
         let mut url = given.to_owned();
         for (name, value) in &self.parameters {
@@ -132,12 +135,12 @@ impl Startup {
     }
 }
 
-/// What libpq takes where the connection string has no options.
+/// Returns the options that libpq uses if the connection string has none.
 fn environment() -> Option<String> {
     std::env::var("PGOPTIONS").ok()
 }
 
-/// At least 1, as 0 would mean something else.
+/// Converts to milliseconds, at least 1, because 0 has another meaning.
 fn milliseconds(time: Duration, most: u32) -> u32 {
     u32::try_from(time.as_millis())
         .unwrap_or(u32::MAX)

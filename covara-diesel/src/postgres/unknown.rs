@@ -1,4 +1,4 @@
-//! Transactions that were begun by SQL, which Diesel does not know of.
+//! Transactions that were begun with SQL, which Diesel does not know of.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -15,30 +15,29 @@ use super::watch::set_quiet;
 use crate::backend::connection::message;
 use crate::backend::transaction::{count_nothing, insist, transaction_depth};
 
-/// Whether a transaction is open, although Diesel counts none.
+/// Returns whether a transaction is open although Diesel counts none.
 ///
-/// `BEGIN` would only warn, and its `COMMIT` would commit the caller's. libpq knows the
-/// transaction's state, and Diesel looks there after each statement, which marks its
-/// transaction manager as broken where the statement failed and no transaction is counted. So
-/// a statement that fails before it is sent tells it without a round trip. An observer would
-/// take it for a failure, so where there is one that does not keep it to itself, the server is
-/// asked.
+/// A second `BEGIN` would only warn, and its `COMMIT` would commit the caller's transaction. libpq
+/// knows the transaction's state, and Diesel checks it after each statement: if the statement
+/// failed and no transaction is counted, Diesel marks its transaction manager as broken. So a
+/// statement that fails before it is sent reveals the state without a round trip. An observer would
+/// see a failure, so if there is an observer that cannot be silenced, the server is asked instead.
 pub(super) fn is_open(conn: &mut PgConnection) -> QueryResult<bool> {
-    // A broken one is for the caller to hear of.
+    // A broken transaction manager is reported to the caller.
     transaction_depth(conn)?;
     if !look(conn) {
         return ask(conn);
     }
     let is_open = transaction_depth(conn).is_err();
     if is_open {
-        // Where the connection is lost, beginning finds it.
+        // If the connection is lost, beginning a transaction will report it.
         count_nothing(conn);
     }
     Ok(is_open)
 }
 
-/// Whether a statement has failed in the transaction that Diesel counts. After most statements
-/// Diesel has looked by itself; not after `COPY`.
+/// Returns whether a statement has failed in the transaction that Diesel counts. After most
+/// statements Diesel has checked by itself, but not after `COPY`.
 pub(super) fn is_aborted(conn: &mut PgConnection) -> QueryResult<bool> {
     if !is_known_aborted(conn)
         && !look(conn)
@@ -50,7 +49,7 @@ pub(super) fn is_aborted(conn: &mut PgConnection) -> QueryResult<bool> {
     Ok(is_known_aborted(conn))
 }
 
-/// The same as far as Diesel has seen it.
+/// Returns the same, as far as Diesel has noticed it.
 pub(super) fn is_known_aborted(conn: &mut PgConnection) -> bool {
     match AnsiTransactionManager::transaction_manager_status_mut(conn) {
         TransactionManagerStatus::Valid(status) => status
@@ -61,7 +60,7 @@ pub(super) fn is_known_aborted(conn: &mut PgConnection) -> bool {
     }
 }
 
-/// Makes Diesel look at the transaction's state, unless an observer would be told of it.
+/// Makes Diesel check the transaction's state, unless an observer would be notified.
 fn look(conn: &mut PgConnection) -> bool {
     let nobody = DynInstrumentation::none().as_any().type_id();
     let observer = conn.instrumentation();
@@ -87,12 +86,12 @@ impl QueryFragment<Pg> for Unsent {
     }
 }
 
-/// What the server says where a transaction is open.
+/// The text in the server's error if a transaction is open.
 const OPEN: &str = "covara_open";
 
-/// Within one message of the simple protocol, a transaction that begins with it has the time of
-/// the statement, and no number. Else nothing after the look is run, and the savepoint keeps the
-/// caller's transaction usable.
+/// The message that examines the state. Within one message of the simple protocol, a transaction
+/// that begins with it has the time of the statement, and no transaction id. Otherwise nothing
+/// after the SELECT is run, and the savepoint keeps the caller's transaction usable.
 const LOOK: &str = "BEGIN; SAVEPOINT covara_look;
 SELECT CASE WHEN now() = statement_timestamp() AND txid_current_if_assigned() IS NULL
             THEN '0' ELSE 'covara_open' END::int;
@@ -120,14 +119,14 @@ fn ask(conn: &mut PgConnection) -> QueryResult<bool> {
     }
 }
 
-/// Undoes what a look has left behind that a panic of an observer interrupted: at its end the
-/// caller's transaction has failed, at its beginning nothing has happened, and to roll back to a
-/// savepoint that is not there would abort the transaction.
+/// Undoes the effects of a look that a panic of an observer interrupted. If it panicked at the end,
+/// the caller's transaction has failed; at the beginning, nothing has happened, and rolling back to
+/// a missing savepoint would abort the transaction.
 fn after_panic(conn: &mut PgConnection) {
     let undone = insist(conn, |conn| {
         let _ = conn.execute_returning_count(&Unsent);
-        // Broken: a transaction that has not failed is open. Else there is none, or only the
-        // savepoint helps; where it is gone, the transaction had failed before.
+        // Broken means that a transaction is open that has not failed. Otherwise there is none, or
+        // only the savepoint helps. If that is gone, the transaction had failed before.
         if transaction_depth(conn).is_ok() {
             let _ = conn.batch_execute(AFTER_LOOK);
         }

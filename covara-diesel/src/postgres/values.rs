@@ -13,15 +13,15 @@ use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamp};
 
 use crate::backend::values::{Hidden, JsonText, Values};
 
-/// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
+/// 2000-01-01, PostgreSQL's epoch, in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
 
 /// The earliest TIMESTAMP, 4714-11-24 BC, in microseconds since 2000:
-/// <https://www.postgresql.org/docs/current/datatype-datetime.html>. The latest is beyond
-/// chrono's.
+/// <https://www.postgresql.org/docs/current/datatype-datetime.html>. The latest is beyond chrono's
+/// range.
 const EARLIEST: i64 = -211_813_488_000_000_000;
 
-/// The one version of the binary format of JSONB: text after this byte.
+/// The only version of the binary format of JSONB: text after this byte.
 const JSONB_VERSION: u8 = 1;
 
 impl<T: AsRef<str> + Debug> ToSql<Json, Pg> for JsonText<T> {
@@ -38,15 +38,15 @@ impl<T: AsRef<str> + Debug> ToSql<Jsonb, Pg> for JsonText<T> {
     }
 }
 
-/// Times are microseconds, JSON of the columns that are JSONB goes as text to the server.
+/// Times are microseconds. JSON for JSONB columns is sent to the server as text.
 impl Values for Pg {
     type Time = PgTimestamp;
 
     const EARLIEST: PgTimestamp = PgTimestamp(EARLIEST);
     const ROW: &'static str = "id";
     const ROW_WITHOUT_ID: &'static str = "ctid";
-    /// As an array the subquery runs once; with `IN` a plan may run it again, and rows
-    /// skipped by the first run would count as new ones.
+    /// With an array the subquery runs once. With `IN` a plan may run it again, and rows skipped by
+    /// the first run would count as new ones.
     const BATCH: (&'static str, &'static str) = ("= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))");
     const FOR_UPDATE: &'static str = " FOR UPDATE";
     const LOCK: Option<(&'static str, &'static str)> = Some(("SELECT pg_advisory_xact_lock(", ")"));
@@ -63,7 +63,7 @@ impl Values for Pg {
     }
 
     fn utc(PgTimestamp(micros): PgTimestamp) -> Option<DateTime<Utc>> {
-        // `infinity` is i64::MAX, `-infinity` i64::MIN: both are beyond chrono.
+        // `infinity` is i64::MAX, `-infinity` i64::MIN: both are beyond chrono's range.
         DateTime::from_timestamp_micros(micros.checked_add(EPOCH)?)
     }
 

@@ -1,7 +1,7 @@
-//! Connections to servers, and whether one is still being made.
+//! Connections to servers, and whether one is still being opened.
 //!
-//! The client's errors do not tell: a record that cannot be decrypted looks the same while
-//! keys are agreed on, when nothing has been asked for yet, and in the place of an answer.
+//! The client's errors do not tell: a record that cannot be decrypted looks the same during the key
+//! exchange, when nothing has been requested yet, and in place of an answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,27 +9,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ureq::Error;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
 
-/// A connector that knows whether it is at work; its clones share that.
+/// A connector that knows whether it is opening a connection; its clones share this state.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watched {
     inner: Arc<DefaultConnector>,
-    /// What was begun and not brought to an end: looking for addresses, and connections, of
-    /// which one is made within another where there is a proxy.
+    /// Number of unfinished steps: address look-ups, and connections, one of which is opened within
+    /// another if there is a proxy.
     unfinished: Arc<AtomicUsize>,
 }
 
 impl Watched {
-    /// Forgets a connection that could not be made.
+    /// Forgets a connection that could not be opened.
     pub(super) fn reset(&self) {
         self.unfinished.store(0, Ordering::Relaxed);
     }
 
-    /// Whether the last request ended before its connection was made, encryption included.
+    /// Returns whether the last request ended before its connection was open, including encryption.
     pub(super) fn is_connecting(&self) -> bool {
         self.unfinished.load(Ordering::Relaxed) > 0
     }
 
-    /// Does a part of making a connection.
+    /// Performs a step of opening a connection.
     pub(super) fn watch<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.unfinished.fetch_add(1, Ordering::Relaxed);
         let done = work()?;

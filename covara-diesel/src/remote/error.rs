@@ -1,8 +1,8 @@
-//! Errors of servers, told as SQLite tells them.
+//! Errors of servers, in the form of SQLite's errors.
 
 use diesel::result::{DatabaseErrorKind, Error};
 
-/// What servers put around SQLite's own words.
+/// Prefixes that servers put before SQLite's own message.
 const PREFIXES: [&str; 5] = [
     "SQLite error: ",
     "SQL input error: ",
@@ -11,7 +11,7 @@ const PREFIXES: [&str; 5] = [
     "Error: ",
 ];
 
-/// An error of the database itself.
+/// Returns the error of a statement that the database rejected.
 pub(super) fn statement_error(message: &str) -> Error {
     let mut words = message;
     while let Some(rest) = PREFIXES
@@ -23,14 +23,14 @@ pub(super) fn statement_error(message: &str) -> Error {
     if let Some((rest, _)) = words.rsplit_once(" (at offset ") {
         words = rest;
     }
-    // «…: SQLITE_CONSTRAINT», with an extended code behind it.
+    // «…: SQLITE_CONSTRAINT», followed by an extended code.
     if let Some((rest, _)) = words.split_once(": SQLITE_") {
         words = rest;
     }
     Error::DatabaseError(kind_of(words), Box::new(words.to_owned()))
 }
 
-/// By SQLite's words, as servers give coarse codes only.
+/// Returns the kind of an error by SQLite's message, because servers give only coarse codes.
 fn kind_of(message: &str) -> DatabaseErrorKind {
     const KINDS: [(&str, DatabaseErrorKind); 4] = [
         (
@@ -55,17 +55,17 @@ fn kind_of(message: &str) -> DatabaseErrorKind {
     DatabaseErrorKind::Unknown
 }
 
-/// The statement was not sent, or certainly not run.
+/// Returns the error for a statement that was not sent, or certainly not run.
 pub(super) fn not_sent(message: String) -> Error {
     Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new(message))
 }
 
-/// The answer was lost.
+/// Returns the error for a lost answer.
 pub(super) fn lost(message: String) -> Error {
     Error::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(message))
 }
 
-/// An answer that is not what the protocol says.
+/// Returns the error for an answer that violates the protocol.
 pub(super) fn malformed(what: &str) -> Error {
     let message = format!(
         "the server's answer cannot be read: {what}; a statement that writes may have been \
@@ -74,7 +74,8 @@ pub(super) fn malformed(what: &str) -> Error {
     Error::DeserializationError(message.into())
 }
 
-/// JSON that is broken, or not what the protocol says. Shows none of it: it may be data.
+/// Returns the error for invalid JSON or an answer of another form. It quotes nothing, because the
+/// text may be data.
 pub(super) fn not_of_protocol(error: &serde_json::Error) -> Error {
     use serde_json::error::Category;
     let (line, column) = (error.line(), error.column());
@@ -89,12 +90,12 @@ pub(super) fn not_of_protocol(error: &serde_json::Error) -> Error {
     })
 }
 
-/// A value that the protocol cannot carry.
+/// Returns the error for a value that the protocol cannot carry.
 pub(super) fn unsendable(what: &'static str) -> Error {
     Error::SerializationError(what.into())
 }
 
-/// Diesel's error for what a connection cannot do.
+/// Returns Diesel's error for an operation that a connection does not support.
 pub(super) fn unsupported(reason: &'static str) -> Error {
     Error::QueryBuilderError(reason.into())
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets call of this module.
+//! The functions of this module that the fuzz targets call.
 
 use super::sql;
 
@@ -7,7 +7,7 @@ pub fn statements(script: &str) -> Vec<&str> {
     sql::statements(script)
 }
 
-/// Replaces each placeholder by what `rewrite` makes of its position.
+/// Replaces each placeholder with the result of `rewrite` for its position.
 pub fn rewrite_placeholders(statement: &str, rewrite: impl FnMut(usize) -> String) -> String {
     sql::rewrite_placeholders(statement, rewrite)
 }

@@ -1,5 +1,5 @@
-//! The rows of an answer in one list: a list for each row would take many times the space of
-//! what is in it.
+//! The rows of an answer in a single list. A list for each row would take many times the space of
+//! its values.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,14 +9,14 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, SeqAccess, Vis
 
 use super::error::malformed;
 
-/// The cells of rows one after the other, all rows of one width.
+/// The cells of rows, one after the other. All rows have the same width.
 pub(super) struct Grid<T> {
     width: Option<usize>,
     pub(super) cells: Vec<T>,
 }
 
 impl<T> Grid<T> {
-    /// The cells of rows that have `width` of them.
+    /// Returns the cells, after checking that each row has `width` of them.
     pub(super) fn into_cells(self, width: usize) -> QueryResult<Vec<T>> {
         match self.width {
             Some(found) if found != width => Err(malformed("rows and columns differ")),

@@ -1,4 +1,4 @@
-//! Requests over HTTP: time-outs, and tries again where they can do no harm.
+//! Requests over HTTP, with time-outs, and retries if they do no harm.
 
 use std::io::{self, Read as _};
 use std::mem;
@@ -15,22 +15,22 @@ use super::error::{lost, malformed, not_sent};
 use super::resolver::Remembering;
 use super::url::{Options, is_loopback};
 
-/// The first pause before another try; each is up to twice the one before.
+/// The first pause before another try. Each pause is up to twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Tries of a request that the server did not take, the first included.
+/// Maximum number of tries of a request that the server did not accept, including the first.
 const TRIES: u32 = 5;
 
-/// An answer, whatever its status.
+/// An answer with any status.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: String,
 }
 
-/// An error in the place of an answer.
+/// The error if there is no usable answer.
 pub(super) struct NoReply {
     pub(super) error: Error,
-    /// As much of an answer as came, if any did.
+    /// The part of an answer that arrived, if any.
     #[cfg_attr(
         not(feature = "libsql"),
         expect(dead_code, reason = "only a stream goes on after a broken answer")
@@ -44,19 +44,19 @@ impl From<NoReply> for Error {
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 enum Failure {
     /// The request did not reach the server.
     NotSent(String),
-    /// The same, and another try would end the same way.
+    /// The request did not reach the server, and another try would end the same way.
     Never(String),
-    /// The server may have done what it was asked for.
+    /// The server may have carried out the request.
     Lost(String),
-    /// It has, but its answer cannot be read.
+    /// The server has carried out the request, but its answer cannot be read.
     Unreadable(String),
 }
 
-/// One client for all requests of a connection; it keeps the way to the server open.
+/// The HTTP client for all requests of a connection, which keeps the connection to the server open.
 pub(super) struct Http {
     agent: Agent,
     addresses: Remembering,
@@ -64,12 +64,12 @@ pub(super) struct Http {
     authority: String,
     options: Options,
     authorization: Option<String>,
-    /// How long a statement may take, if less than the options say.
+    /// How long a statement may take, if less than in the options.
     limit: Option<Duration>,
 }
 
 impl Http {
-    /// A client for the server at `authority`; sends nothing.
+    /// Creates a client for the server at `authority`; sends nothing.
     pub(super) fn new(
         authority: &str,
         options: Options,
@@ -77,7 +77,7 @@ impl Http {
     ) -> ConnectionResult<Self> {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
-            // A redirect would take token and statements elsewhere.
+            // A redirect would send token and statements elsewhere.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(options.connect_timeout))
@@ -106,22 +106,22 @@ impl Http {
         })
     }
 
-    /// Makes statements take less time than the options say, until told otherwise.
+    /// Limits statements to less time than the options do, until changed again.
     pub(super) fn limit(&mut self, limit: Option<Duration>) {
         self.limit = limit;
     }
 
-    /// When a statement that begins now must be through.
+    /// Returns the time by which a statement that begins now must be done.
     pub(super) fn deadline(&self) -> Instant {
-        // A time-out beyond the end of time is none that anybody waits for.
+        // A deadline that overflows is replaced with one that is far away.
         let now = Instant::now();
         let timeout = self.options.statement_timeout;
         now.checked_add(self.limit.map_or(timeout, |limit| limit.min(timeout)))
             .unwrap_or_else(|| now + Duration::from_secs(10 * 365 * 24 * 60 * 60))
     }
 
-    /// Sends JSON until there is an answer. What may have been done is sent again only if
-    /// it is `repeatable`.
+    /// Sends JSON until there is an answer. A request that may have been carried out is sent again
+    /// only if it is `repeatable`.
     pub(super) fn post(
         &self,
         url: &str,
@@ -139,7 +139,7 @@ impl Http {
             let last = tries == TRIES;
             let pause_now = pause.mul_f64(0.5 + 0.5 * some_fraction());
             let after = match &tried {
-                // Not done, and the server says when to come again.
+                // The request was not carried out, and the server says when to try again.
                 Ok((Reply { status: 429, .. }, after)) if !last => after.unwrap_or(pause_now),
                 Ok((reply, after)) if !last && repeatable && is_passing(reply.status) => {
                     after.unwrap_or(pause_now)
@@ -174,7 +174,7 @@ impl Http {
         }
     }
 
-    /// Sends JSON once; `came` holds what there is of an answer that cannot be used.
+    /// Sends JSON once. `came` receives the part of an unusable answer that arrived.
     fn try_post(
         &self,
         url: &str,
@@ -215,7 +215,7 @@ impl Http {
             .map_err(|error| self.failure(error.into(), limit))?;
         let body = match String::from_utf8(mem::take(came)) {
             Ok(body) => body,
-            // An error page may be in any encoding.
+            // An error page may have any encoding.
             Err(error) if status >= 300 => String::from_utf8_lossy(error.as_bytes()).into_owned(),
             Err(error) => {
                 *came = error.into_bytes();
@@ -225,8 +225,8 @@ impl Http {
         Ok((Reply { status, body }, after))
     }
 
-    /// Errors are told in words of our own: those of the client may hold the URL. `limit` is
-    /// how long the request was given.
+    /// Describes an error without the client's own message, which may contain the URL. `limit` is
+    /// how long the request was allowed to take.
     fn failure(&self, error: ureq::Error, limit: Duration) -> Failure {
         use ureq::Error as Cause;
         let within = |duration: Duration| {
@@ -248,15 +248,15 @@ impl Http {
                 Failure::NotSent(format!("no connection {}", within(limit)))
             }
             Cause::Timeout(_) => Failure::Lost(format!("none {}", within(limit))),
-            // A certificate that is refused, or a server without encryption. Once there is a
-            // connection, the request is on its way, and only the answer is not understood.
+            // A certificate that was rejected, or a server without encryption. Once the connection
+            // is open, the request is on its way, and only the answer cannot be decoded.
             Cause::Io(error) if is_connecting && is_of_tls(&error) => {
                 Failure::Never(error.to_string())
             }
             Cause::Tls(reason) if is_connecting => Failure::Never(reason.to_owned()),
             Cause::Rustls(error) if is_connecting => Failure::Never(error.to_string()),
             Cause::Io(error) if is_connecting => Failure::NotSent(error.to_string()),
-            // By a proxy, for one.
+            // For example, an error of a proxy.
             _ if is_connecting => Failure::NotSent("no connection".to_owned()),
             Cause::Io(error) => Failure::Lost(error.to_string()),
             Cause::Tls(reason) => Failure::Lost(reason.to_owned()),
@@ -274,7 +274,7 @@ impl Http {
         }
     }
 
-    /// The error for an answer that is none, by its status; `said` are the server's words.
+    /// Returns the error for an HTTP status. `said` is the server's message.
     pub(super) fn refusal(&self, status: u16, said: Option<&str>) -> Error {
         let authority = &self.authority;
         let reason = match status {
@@ -296,7 +296,7 @@ impl Http {
         }
     }
 
-    /// What a server said, without the token if it was repeated.
+    /// Returns a server's message, with the token removed if the server repeated it.
     pub(super) fn without_token(&self, said: &str) -> String {
         let token = self
             .authorization
@@ -309,7 +309,7 @@ impl Http {
     }
 }
 
-/// Statuses of what may pass: gateways without a server behind them.
+/// Returns whether a status may be temporary, as of gateways without a server behind them.
 fn is_passing(status: u16) -> bool {
     matches!(status, 500 | 502 | 503 | 504)
 }
@@ -318,7 +318,7 @@ fn is_of_tls(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }
 
-/// Spreads the tries of many clients; how well hardly matters.
+/// Returns a fraction that spreads the tries of many clients. Its quality hardly matters.
 fn some_fraction() -> f64 {
     f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
 }

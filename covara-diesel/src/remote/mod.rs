@@ -2,12 +2,12 @@
 //!
 //! Your `table!` schemas and derives and this library's migrations, seeds, stores, search and pools
 //! are the same as on a [`SqliteConnection`](diesel::SqliteConnection), and so are most of Diesel's
-//! queries. Some do not compile and some are errors: each connection lists them, with what to
-//! write instead. They may be variants of an enum that derives
+//! queries. Some do not compile and some are errors: each connection lists them, with what to write
+//! instead. The connections may be variants of an enum that derives
 //! [`MultiConnection`](diesel::MultiConnection).
 //!
-//! Diesel's own `MigrationHarness` runs each migration in a transaction, so it works on libSQL
-//! and not on D1, where it makes its own table and then fails. [`Boot`](crate::Boot) and
+//! Diesel's own `MigrationHarness` runs each migration in a transaction, so it works on libSQL but
+//! not on D1, where it creates its own table and then fails. [`Boot`](crate::Boot) and
 //! [`auto_migrate`](crate::auto_migrate) work on both.
 //!
 //! | feature | connection | server |

@@ -1,7 +1,7 @@
-//! What does not compile on remote connections, as their documentation says, behind the same on a
-//! file, which does. Only rustdoc's tests see this module.
+//! Code that does not compile on remote connections, as their documentation says, each example
+//! after the same code on a file, which compiles. Only rustdoc's tests see this module.
 
-/// SQL functions of the program's own.
+/// The program's own SQL functions.
 ///
 /// ```no_run
 /// use diesel::prelude::*;

@@ -5,7 +5,7 @@ use r2d2::{CustomizeConnection, NopEventHandler};
 use super::bridge::{Driver, RemoteConnection};
 use crate::pool::{PoolConfig, PoolError, Prepared};
 
-/// A pool, of which nothing is sent before the first statement.
+/// Prepares a pool whose connections send nothing before the first statement.
 pub(crate) fn prepare<D: Driver>(
     url: &str,
     config: &PoolConfig,
@@ -16,7 +16,7 @@ pub(crate) fn prepare<D: Driver>(
             problem: "on_connect needs a session, which connections over HTTP do not have",
         });
     }
-    // Once by itself, for an error of its own rather than one of r2d2's after a time-out.
+    // Opened once here, so that an error is reported at once rather than by r2d2 after a time-out.
     D::open(url).map_err(|source| PoolError::Connect { source })?;
     let customizer = Customizer {
         busy_timeout: config.busy_timeout,

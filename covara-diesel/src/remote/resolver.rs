@@ -1,8 +1,8 @@
-//! Addresses of servers, remembered for a while.
+//! Addresses of servers, cached for a while.
 //!
-//! The client asks for a host's addresses before every request, even one on a connection that
-//! is open, and starts a thread for that where time is limited. This and
-//! `connector` use what it calls unversioned, so the manifest pins its minor version.
+//! The client asks for a host's addresses before every request, even on an open connection, and
+//! starts a thread for that if time is limited. This module and `connector` use ureq's APIs named
+//! `unversioned`, so the manifest pins its minor version.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +16,10 @@ use ureq::unversioned::transport::NextTimeout;
 
 use super::connector::Watched;
 
-/// As short as the shortest lifetimes that names have in practice.
+/// As short as the shortest lifetimes of DNS records in practice.
 const REMEMBERED: Duration = Duration::from_secs(30);
 
-/// A resolver that remembers; its clones share what they know.
+/// A resolver with a cache, which its clones share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Remembering {
     known: Arc<Mutex<Vec<Known>>>,
@@ -35,7 +35,7 @@ struct Known {
 }
 
 impl Remembering {
-    /// One that says so where looking for addresses is part of making `connections`.
+    /// Creates a resolver that reports an address look-up as a part of opening `connections`.
     pub(super) fn new(connections: Watched) -> Self {
         Self {
             connections,
@@ -43,7 +43,7 @@ impl Remembering {
         }
     }
 
-    /// Forgets all addresses, as one of them did not answer.
+    /// Forgets all addresses, because one of them did not answer.
     pub(super) fn forget(&self) {
         self.known
             .lock()

@@ -1,4 +1,4 @@
-//! URLs of remote databases, with the options they carry.
+//! Parses URLs of remote databases.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use percent_encoding::percent_decode_str;
 
 use super::bridge::bad_url;
 
-/// What a remote URL says about how to reach the server.
+/// The options in a remote URL.
 #[derive(Debug, Clone)]
 pub(super) struct Options {
     /// Longest wait for a connection to the server.
     pub(super) connect_timeout: Duration,
-    /// Longest wait for one answer, sending the request included.
+    /// Longest wait for one answer, including sending the request.
     pub(super) request_timeout: Duration,
-    /// Longest wait for a statement, all its tries and what lies between them included.
+    /// Longest wait for a statement, including all its tries and the pauses between them.
     pub(super) statement_timeout: Duration,
-    /// Largest answer that is read.
+    /// Largest answer that is read, in bytes.
     pub(super) most_bytes: u64,
-    /// Whether unencrypted HTTP is accepted beyond this machine.
+    /// Whether unencrypted HTTP is accepted to other machines.
     pub(super) plain_http: bool,
-    /// Certificates to trust in the place of the well-known ones, in PEM.
+    /// Certificates to trust instead of the well-known ones, in PEM.
     pub(super) root_certificates: Option<PathBuf>,
 }
 
@@ -39,11 +39,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The parameters that [`take`](Self::take) knows.
+    /// The names of the parameters that [`take`](Self::take) accepts.
     pub(super) const NAMES: &str = "connect_timeout, request_timeout, statement_timeout, \
          max_response_bytes, allow_plain_http, sslrootcert";
 
-    /// Takes a parameter of the URL; `false` if it is none of these.
+    /// Takes a parameter of the URL; `false` if it is none of these options.
     pub(super) fn take(&mut self, name: &str, value: &str) -> ConnectionResult<bool> {
         match name {
             "connect_timeout" => self.connect_timeout = seconds(name, value)?,
@@ -75,12 +75,12 @@ fn seconds(name: &str, value: &str) -> ConnectionResult<Duration> {
         .ok_or_else(|| bad_url(format!("{name} is not a number of seconds above 0")))
 }
 
-/// A URL in its parts.
+/// The parts of a URL.
 pub(super) struct Parts<'a> {
     pub(super) scheme: &'a str,
     /// Host and port.
     pub(super) authority: &'a str,
-    /// With the slash it begins with, or empty.
+    /// The path with its leading slash, or empty.
     pub(super) path: &'a str,
     pub(super) parameters: Vec<(String, String)>,
 }
@@ -105,7 +105,7 @@ impl<'a> Parts<'a> {
             .split('&')
             .filter(|pair| !pair.is_empty())
             .map(|pair| {
-                // What has no name may be a token: it is not repeated.
+                // A text without a name may be a token, so it is not repeated.
                 let (name, value) = pair
                     .split_once('=')
                     .ok_or_else(|| bad_url("a parameter of the URL has no value"))?;
@@ -128,7 +128,7 @@ fn decoded(text: &str) -> ConnectionResult<String> {
         .map_err(|_| bad_url("a parameter is not UTF-8"))
 }
 
-/// Refuses unencrypted HTTP to other machines, where anybody on the way reads the token.
+/// Rejects unencrypted HTTP to other machines, where anybody on the way could read the token.
 pub(super) fn check_encrypted(url: &str, options: &Options) -> ConnectionResult<()> {
     let Some(rest) = url.strip_prefix("http://") else {
         return Ok(());
@@ -143,8 +143,8 @@ pub(super) fn check_encrypted(url: &str, options: &Options) -> ConnectionResult<
     ))
 }
 
-/// The host of an authority, an IPv6 address in its brackets; none if what follows it is no port:
-/// `127.0.0.1:80@example.com` leads to another host.
+/// Returns the host of an authority, an IPv6 address in its brackets; `None` if anything but a port
+/// follows: `127.0.0.1:80@example.com` leads to another host.
 pub(super) fn host(authority: &str) -> Option<&str> {
     let end = match authority.starts_with('[') {
         true => authority.find(']')? + 1,
@@ -168,12 +168,12 @@ pub(super) fn is_loopback(authority: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// What an environment variable says; one that is empty says nothing.
+/// Returns the value of an environment variable, or `None` if it is empty.
 pub(super) fn from_env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The token of a parameter or else of the first of some environment variables.
+/// Returns the token of a parameter, or else of the first environment variable that is set.
 pub(super) fn token_or_env(token: Option<String>, variables: &[&str]) -> Option<String> {
     token
         .or_else(|| variables.iter().find_map(|name| from_env(name)))

@@ -1,4 +1,4 @@
-//! Values as they travel, whatever the protocol.
+//! Values in requests and answers, for every protocol.
 
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -8,14 +8,14 @@ use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::sql::{Facts, MARK, rewrite_placeholders, statements, without_marks};
 
-/// A value that is bound to a statement.
+/// A value bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// NULL.
     Null,
     /// INTEGER.
     Integer(i64),
-    /// REAL; never NaN, which SQLite holds as NULL.
+    /// REAL; never NaN, which SQLite stores as NULL.
     Real(f64),
     /// TEXT.
     Text(String),
@@ -23,12 +23,12 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
-/// A statement as the server gets it.
+/// A statement in the form that the server receives.
 #[derive(Debug, Clone)]
 pub struct Statement {
-    /// Its SQL, in which no placeholder has a name.
+    /// The SQL, in which no placeholder has a name.
     pub sql: String,
-    /// What its placeholders stand for, by their numbers.
+    /// The values of the placeholders, by their numbers.
     pub arguments: Vec<Value>,
     pub(super) facts: Facts,
 }
@@ -40,9 +40,9 @@ impl Statement {
         Self::of_facts(sql, arguments, facts)
     }
 
-    /// One whose text was read already.
+    /// Creates a statement whose text has been analysed already.
     pub(super) fn of_facts(sql: String, arguments: Vec<Value>, facts: Facts) -> Self {
-        // Servers take values by number, and know names by names of their own.
+        // Servers take values by number, and treat names differently.
         let sql = match facts.has_names {
             true => {
                 rewrite_placeholders(&sql, |position| format!("?{}", position.saturating_add(1)))
@@ -60,9 +60,9 @@ impl Statement {
         }
     }
 
-    /// The statements of a script, in which nothing is bound: every placeholder is NULL.
+    /// Returns the statements of a script. Nothing is bound, so every placeholder is NULL.
     pub(super) fn all_of(script: &str) -> QueryResult<Vec<Self>> {
-        // As on a file.
+        // A NUL character is an error, as on a file.
         let script = CString::new(script)?;
         let script = script.to_str().unwrap_or_default();
         let all = statements(script).into_iter().map(|sql| {
@@ -73,7 +73,7 @@ impl Statement {
         all.collect()
     }
 
-    /// About how large it is as JSON.
+    /// Returns the approximate size of the statement as JSON.
     pub(super) fn bytes(&self) -> usize {
         let arguments = self.arguments.iter().map(|value| match value {
             Value::Null | Value::Integer(_) | Value::Real(_) => 24,
@@ -84,10 +84,10 @@ impl Statement {
     }
 }
 
-/// `SQLITE_MAX_VARIABLE_NUMBER` of SQLite as it comes.
+/// The default `SQLITE_MAX_VARIABLE_NUMBER` of SQLite.
 pub(super) const MOST_BINDS: usize = 32_766;
 
-/// How many values a statement has, or SQLite's own error for too many of them.
+/// Returns the number of a statement's values, or SQLite's own error if there are too many.
 pub(super) fn most_binds(facts: &Facts) -> QueryResult<usize> {
     if facts.placeholders > MOST_BINDS {
         return Err(Error::DatabaseError(
@@ -98,7 +98,7 @@ pub(super) fn most_binds(facts: &Facts) -> QueryResult<usize> {
     Ok(facts.placeholders)
 }
 
-/// A value of an answer. Text stays where it is in the answer unless it was escaped.
+/// A value of an answer. Unless it was escaped, text is stored as a range of the answer.
 #[derive(Debug, PartialEq)]
 pub(super) enum Cell {
     Null,
@@ -110,7 +110,7 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    /// A text of an answer whose text is `body`.
+    /// Creates the cell for a text of an answer whose text is `body`.
     pub(super) fn of_text(text: Cow<'_, str>, body: &str) -> Self {
         match text {
             Cow::Owned(text) => Self::Text(text.into()),
@@ -125,7 +125,7 @@ impl Cell {
 /// The rows of an answer.
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// The answer itself, which holds most of the texts.
+    /// The answer itself, which contains most of the texts.
     pub(super) body: String,
     /// Names of the columns.
     pub(super) columns: Vec<String>,
@@ -150,21 +150,22 @@ impl Default for Cells {
     }
 }
 
-/// Values that are read from the answer when they are asked for, one after the other.
+/// Values that are read from the answer one after the other, when they are requested.
 #[derive(Debug)]
 pub(super) struct InBody {
-    /// Where the first row is.
+    /// Position of the first row.
     pub(super) start: usize,
     pub(super) rows: usize,
-    /// The columns of floating-point numbers.
+    /// Whether each column contains floating-point numbers.
     pub(super) real: Vec<bool>,
     pub(super) read: ReadCell,
 }
 
-/// Reads the value after the one that ended there in the answer, and says where it ends itself.
+/// A function that reads the value after the given end of the previous one, and returns it with its
+/// end.
 pub(super) type ReadCell = fn(&str, usize, Column) -> Option<(Cell, usize)>;
 
-/// What reading a value needs to know of its column.
+/// The properties of a column that reading a value depends on.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(
     not(feature = "d1"),
@@ -188,7 +189,7 @@ impl Rows {
     }
 }
 
-/// Where `part` lies in `whole`, if it does.
+/// Returns the range of `part` in `whole`, if it lies in it.
 pub(super) fn range_in(whole: &str, part: &str) -> Option<Range<usize>> {
     let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
     let range = start..start.checked_add(part.len())?;

@@ -4,12 +4,12 @@ use super::fixture_error::{FixtureError, FixturePosition};
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::engine::{Fault, fault_of};
 
-/// Why a seed failed. Nothing of it was kept.
+/// The error of a failed seed. Nothing of it was kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeedError {
-    /// The database refused a row: NOT NULL, CHECK, foreign key, type or a value it
-    /// cannot hold.
+    /// The database rejected a row: NOT NULL, CHECK, a foreign key, its type or a value that it
+    /// cannot store.
     #[error("row {row} of {table}{} was refused; nothing was kept", at(position))]
     #[non_exhaustive]
     Row {
@@ -17,13 +17,13 @@ pub enum SeedError {
         table: String,
         /// Position of the row among those given for this table, from 1.
         row: usize,
-        /// Where the row stands, if it came from a file.
+        /// Position of the row in its file, if it came from one.
         position: Option<FixturePosition>,
         /// The database's own error.
         source: Error,
     },
 
-    /// The database refused a statement of several rows, each of which it accepts alone.
+    /// The database rejected a statement of several rows, each of which it accepts alone.
     #[error(
         "rows {first} to {last} of {table}{} were refused; nothing was kept",
         at(position)
@@ -36,14 +36,14 @@ pub enum SeedError {
         first: usize,
         /// Position of its last row.
         last: usize,
-        /// Where the first row stands, if it came from a file.
+        /// Position of the first row in its file, if it came from one.
         position: Option<FixturePosition>,
         /// The database's own error.
         source: Error,
     },
 
-    /// A row refers to one that is not there, and its table refers to one that the same
-    /// seed comes to later.
+    /// A row refers to a row that does not exist, and its table refers to a table that the same
+    /// seed fills later.
     #[error(
         "row {row} of {table}{} refers to a row that is not there; {table} refers to {first}, \
          which comes later in this seed: seed {first} before {table}; nothing was kept",
@@ -55,7 +55,7 @@ pub enum SeedError {
         table: String,
         /// Position of the row among those given for this table, from 1.
         row: usize,
-        /// Where the row stands, if it came from a file.
+        /// Position of the row in its file, if it came from one.
         position: Option<FixturePosition>,
         /// Name of the table that should come first.
         first: String,
@@ -63,16 +63,16 @@ pub enum SeedError {
         source: Error,
     },
 
-    /// A later piece of a seed failed that could not be one transaction: only over Cloudflare
-    /// D1, and above 4 MiB. Running the same seed again writes what is missing.
+    /// A later part of a seed failed that could not be one transaction: only over Cloudflare D1,
+    /// and above 4 MiB. Running the same seed again writes what is missing.
     #[error(
         "the first {rows} rows are kept, as the seed is too large for one batch of this \
-         database; run it again when the cause is mended, the rest was not written"
+         database; run it again when the cause is fixed, the rest was not written"
     )]
     Partial {
-        /// Rows that the database has.
+        /// Rows that were written.
         rows: usize,
-        /// What happened to the piece that failed.
+        /// The error of the part that failed.
         source: Box<SeedError>,
     },
 
@@ -86,24 +86,24 @@ pub enum SeedError {
     Interrupted {
         /// Name of the table.
         table: String,
-        /// Rows of this table that were done before.
+        /// Rows of this table that were written before.
         done: usize,
         /// The database's own error.
         source: Error,
     },
 
-    /// A row needs more bind parameters than a statement may carry.
+    /// A row needs more bind parameters than one statement allows.
     #[error("a row of {table} has {columns} columns, but a statement takes {limit} values")]
     TooManyColumns {
         /// Name of the table.
         table: String,
-        /// Columns of the row.
+        /// Number of columns of the row.
         columns: usize,
         /// Bind limit of the connection.
         limit: usize,
     },
 
-    /// Two fields fill one column, one of them in an embedded struct.
+    /// Two fields fill the same column, one of them in an embedded struct.
     #[error("two fields fill the column {column} of {table}; remove one of them")]
     ColumnTwice {
         /// Name of the table.
@@ -147,7 +147,7 @@ pub enum SeedError {
         source: Error,
     },
 
-    /// Another client's prepared statements were met, as behind a transaction pooler.
+    /// Another client's prepared statements were found, as behind a transaction pooler.
     #[error(
         "other clients use this connection's session: a transaction pooler or PGlite is in \
          between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
@@ -157,7 +157,7 @@ pub enum SeedError {
         source: Error,
     },
 
-    /// Beginning or committing failed, a deferred constraint among the reasons.
+    /// Beginning or committing failed, for example because of a deferred constraint.
     #[error("the seed's transaction failed; nothing was kept")]
     Transaction {
         /// The database's own error.
@@ -171,7 +171,7 @@ fn at(position: &Option<FixturePosition>) -> String {
         .map_or_else(String::new, |position| format!(" ({position})"))
 }
 
-/// Failures that have nothing to do with a row, or the error back.
+/// Classifies a failure that does not concern a row, or gives the error back.
 pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, Error> {
     match fault_of::<C::Backend>(&source) {
         Fault::Locked => Ok(SeedError::Locked { source }),
@@ -182,7 +182,7 @@ pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, E
     }
 }
 
-/// A failure outside of any row.
+/// Converts a failure outside of any row.
 pub(crate) fn outside<C: DatabaseConnection>(source: Error) -> SeedError {
     known::<C>(source).unwrap_or_else(|source| SeedError::Transaction { source })
 }

@@ -1,7 +1,7 @@
 use std::error::Error as StdError;
 use std::{fmt, io};
 
-/// A place in a file of rows.
+/// A position in a file of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FixturePosition {
@@ -17,9 +17,9 @@ impl fmt::Display for FixturePosition {
     }
 }
 
-/// Why a file cannot be read as rows of a table.
+/// The error of a file that cannot be read as rows of a table.
 ///
-/// What is wrong with the columns is told before the first row is written.
+/// Problems with the columns are reported before the first row is written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FixtureError {
@@ -32,7 +32,7 @@ pub enum FixtureError {
         source: io::Error,
     },
 
-    /// The file's name does not say what is in it.
+    /// The file's name does not reveal its format.
     #[error(
         "{file} is of no known kind; name it .csv, .ndjson or .jsonl, with .gz behind it \
          if it is compressed"
@@ -65,20 +65,20 @@ pub enum FixtureError {
         list(known)
     )]
     UnknownColumns {
-        /// Where they are named.
+        /// Position of the line that names them.
         position: FixturePosition,
         /// Name of the table.
         table: String,
-        /// Names in the file that are of no column.
+        /// Names in the file that are not columns.
         columns: Vec<String>,
-        /// The columns there are.
+        /// The columns of the table.
         known: Vec<String>,
     },
 
-    /// Columns that must be filled are not in the file.
+    /// The file lacks columns that must be filled.
     #[error("{position} lacks {} of {table}", list(columns))]
     MissingColumns {
-        /// Where they should be named.
+        /// Position of the line that should name them.
         position: FixturePosition,
         /// Name of the table.
         table: String,
@@ -89,7 +89,7 @@ pub enum FixtureError {
     /// The file names no column at all.
     #[error("{position} names no column of {table}")]
     NoColumns {
-        /// Where they should be named.
+        /// Position of the line that should name them.
         position: FixturePosition,
         /// Name of the table.
         table: String,
@@ -98,7 +98,7 @@ pub enum FixtureError {
     /// The file names a column that the database computes.
     #[error("{position} names {column} of {table}, which is generated and takes no value")]
     GeneratedColumn {
-        /// Where it is named.
+        /// Position of the line that names it.
         position: FixturePosition,
         /// Name of the table.
         table: String,
@@ -106,11 +106,11 @@ pub enum FixtureError {
         column: String,
     },
 
-    /// A line of an NDJSON file has a key that its first line has not, where that decides
-    /// which columns are filled.
-    #[error("{position} has the key {key}, which the first line has not; give it all keys")]
+    /// A line of an NDJSON file has a key that its first line does not have, where the first line
+    /// decides which columns are filled.
+    #[error("{position} has the key {key}, which the first line does not have; give it all keys")]
     NewKey {
-        /// Where it is.
+        /// Position of the line.
         position: FixturePosition,
         /// The key.
         key: String,
@@ -119,47 +119,47 @@ pub enum FixtureError {
     /// A column is named twice.
     #[error("{position} names the column {column} twice")]
     ColumnTwice {
-        /// Where it is named.
+        /// Position of the line that names it.
         position: FixturePosition,
         /// Name of the column.
         column: String,
     },
 
-    /// A value is not of its column's type.
+    /// A value does not fit its column's type.
     #[error("{position}, column {column}: found {found}, expected {expected}")]
     Cell {
-        /// The row it is in.
+        /// Position of the row.
         position: FixturePosition,
         /// Name of the column.
         column: String,
-        /// What the file has, shortened if it is long.
+        /// The value in the file, shortened if it is long.
         found: String,
-        /// What it should have.
+        /// A description of the values that the column accepts.
         expected: String,
     },
 
     /// A row has more or fewer fields than the header.
     #[error("{position}: found {found} fields, expected {expected} as in the header")]
     FieldCount {
-        /// The row.
+        /// Position of the row.
         position: FixturePosition,
-        /// Fields in the row.
+        /// Number of fields in the row.
         found: usize,
-        /// Fields in the header.
+        /// Number of fields in the header.
         expected: usize,
     },
 
-    /// The file cannot be read further, or is not what its name says.
+    /// The file cannot be read further, or does not have the format of its name.
     #[error("{position} cannot be read")]
     Read {
-        /// How far it could be read.
+        /// Position up to which it could be read.
         position: FixturePosition,
         /// The reader's own error.
         source: Box<dyn StdError + Send + Sync>,
     },
 }
 
-/// Names as they are, but an empty one so that it can be seen.
+/// Joins names, and quotes an empty one so that it can be seen.
 fn list(names: &[String]) -> String {
     let shown = names.iter().map(|name| match name.as_str() {
         "" => "\"\"",

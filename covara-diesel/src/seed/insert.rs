@@ -11,10 +11,10 @@ use super::target::Target;
 use crate::backend::engine::Engine;
 use crate::backend::row::{ColumnVisitor, SeedRow, TableRow};
 
-/// What an insert does about conflicts, as SQL.
+/// The SQL with which an insert handles conflicts.
 ///
-/// `ON CONFLICT DO NOTHING` and not SQLite's `INSERT OR IGNORE`, which would skip rows that
-/// violate NOT NULL or CHECK in silence.
+/// `ON CONFLICT DO NOTHING` rather than SQLite's `INSERT OR IGNORE`, which would silently skip rows
+/// that violate NOT NULL or CHECK.
 pub(super) trait Conflicts: 'static {
     const VERB: &'static str = "INSERT INTO ";
     const CLAUSE: &'static str = " ON CONFLICT DO NOTHING";
@@ -25,8 +25,8 @@ pub(super) struct Ignored;
 
 impl Conflicts for Ignored {}
 
-/// Rows that conflict are skipped; what a failing statement did before stays until the
-/// seed's rollback. That spares SQLite a journal of its own for each statement.
+/// Rows that conflict are skipped. What a failing statement did before stays until the seed's
+/// roll-back, which spares SQLite a journal for each statement.
 pub(super) struct IgnoredOrFail;
 
 impl Conflicts for IgnoredOrFail {
@@ -48,7 +48,8 @@ pub(super) struct Insert<'s, 'r, T: TableRow + 'r, M, const N: usize> {
 }
 
 impl<'s, 'r, T: TableRow + 'r, M, const N: usize> Insert<'s, 'r, T, M, N> {
-    /// Caller's duty: `rows` holds `N` rows, as the statement is cached by that number.
+    /// Creates the statement. The caller guarantees that `rows` holds `N` rows, because the
+    /// statement is cached by that number.
     pub(super) fn new(target: &'s Target, rows: &'s [T::Row<'r>]) -> Self {
         debug_assert_eq!(rows.len(), N);
         Self {
@@ -59,7 +60,7 @@ impl<'s, 'r, T: TableRow + 'r, M, const N: usize> Insert<'s, 'r, T, M, N> {
     }
 }
 
-/// The type that stands for the statement in a connection's cache.
+/// The type that identifies the statement in a connection's cache.
 pub(super) struct InsertId<K, M, const N: usize>(PhantomData<(K, M)>);
 
 impl<T: TableRow, M: 'static, const N: usize> QueryId for Insert<'_, '_, T, M, N> {

@@ -36,28 +36,28 @@
 //! # }
 //! ```
 //!
-//! What holds:
+//! Guarantees:
 //!
-//! - A row that meets any unique constraint, primary key or other, is skipped and counted.
-//!   (PostgreSQL cannot skip by a deferrable constraint and says so. On SQLite a conflict
-//!   clause of the table's own on a unique constraint does not matter; one on NOT NULL keeps
-//!   its meaning.)
-//! - Everything is one transaction: all or nothing. Inside a transaction of the caller's,
-//!   the seed is a savepoint of it.
-//! - Rows and tables go in in the order given, so parents come before children.
-//! - NOT NULL, CHECK, type and foreign-key violations are errors that name table and row.
-//!   SQLite checks foreign keys where `PRAGMA foreign_keys` is on, as it is in our pools
-//!   and in the bundled SQLite.
+//! - A row that conflicts with any unique constraint, primary key or other, is skipped and counted.
+//!   (On PostgreSQL a deferrable constraint cannot be used for skipping; PostgreSQL reports an
+//!   error. On SQLite a conflict clause that the table declares on a unique constraint has no
+//!   effect; one on NOT NULL keeps its meaning.)
+//! - Everything is one transaction: all or nothing. Inside a transaction of the caller's, the seed
+//!   is a savepoint.
+//! - Rows and tables are inserted in the order given, so parents come before children.
+//! - NOT NULL, CHECK, type and foreign-key violations are errors that name table and row. SQLite
+//!   checks foreign keys if `PRAGMA foreign_keys` is on, as it is in our pools and in the bundled
+//!   SQLite.
 //! - `None` is NULL, never the column's default.
-//! - After explicit ids in a serial or identity column, PostgreSQL's sequence is moved past
-//!   them, never back. The role needs `SELECT` and `UPDATE` on the sequence, and
-//!   `SELECT` on the table, for that.
-//! - Memory does not grow with the number of rows, nor, for rows of files, with their length
-//!   up to 4 MiB.
-//! - Seeds of one table may run at once. On PostgreSQL give them their rows in the same
+//! - After explicit ids in a serial or identity column, PostgreSQL's sequence is moved past them,
+//!   never back. For that, the role needs `SELECT` and `UPDATE` on the sequence, and `SELECT` on
+//!   the table.
+//! - Memory does not grow with the number of rows, nor, for rows from files, with their length up
+//!   to 4 MiB.
+//! - Seeds of one table may run at the same time. On PostgreSQL give them their rows in the same
 //!   order, or the server may end one of them as a deadlock.
-//! - A text with a NUL character is stored on SQLite; PostgreSQL cannot hold one, so there
-//!   it is an error that names the row. NaN is NULL on SQLite, which has no NaN.
+//! - A text with a NUL character is stored on SQLite. PostgreSQL cannot store one, so there it is
+//!   an error that names the row. NaN becomes NULL on SQLite, which has no NaN.
 
 mod error;
 mod fixture_error;
@@ -128,7 +128,7 @@ impl<C: AnyDatabase> Default for Seed<'_, C> {
 }
 
 impl<'a, C: AnyDatabase> Seed<'a, C> {
-    /// An empty seed; running it does nothing.
+    /// Creates an empty seed; running it does nothing.
     pub fn new() -> Self {
         Self {
             tables: Vec::new(),
@@ -148,7 +148,7 @@ impl<'a, C: AnyDatabase> Seed<'a, C> {
         self.add(SliceRows(rows))
     }
 
-    /// Adds rows that are streamed: [`chunk_rows`](Self::chunk_rows) are in memory at a time.
+    /// Adds streamed rows: at most [`chunk_rows`](Self::chunk_rows) are in memory at a time.
     pub fn rows<I>(self, rows: I) -> Self
     where
         I: IntoIterator<Item: AnySeedRow<C>> + 'a,
@@ -156,37 +156,37 @@ impl<'a, C: AnyDatabase> Seed<'a, C> {
         self.add(StreamedRows(rows))
     }
 
-    /// Adds rows from anywhere.
+    /// Adds rows from any source.
     pub(crate) fn add(mut self, rows: impl AnyRows<'a, C> + 'a) -> Self {
         self.tables.push(Box::new(rows));
         self
     }
 
-    /// Calls `report` again and again, every few hundred or thousand rows; over Cloudflare D1
-    /// after each batch.
+    /// Calls `report` repeatedly, every few hundred or thousand rows; over Cloudflare D1 after each
+    /// batch.
     pub fn progress(mut self, report: impl FnMut(&SeedProgress) + 'a) -> Self {
         self.options.progress = Some(Box::new(report));
         self
     }
 
-    /// How long to wait for another writer before the first row, where the engine has one
-    /// writer at a time (SQLite). Default: 30 s, or the connection's own busy timeout if
-    /// that is longer. Inside the caller's transaction it is the caller's to wait.
+    /// Sets how long to wait for another writer before the first row, on an engine with one writer
+    /// at a time (SQLite). Default: 30 s, or the connection's own busy timeout if that is longer.
+    /// Inside a transaction of the caller's, the caller has already waited.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.options.lock_timeout = timeout;
         self
     }
 
-    /// How many streamed rows are in memory at a time; of a file's rows only as many as have
-    /// 4 MiB, or one. Default: what is fastest, 256 on
-    /// SQLite, 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Fewer suit rows of many kilobytes.
+    /// Sets how many streamed rows are in memory at a time. From a file at most 4 MiB of rows are
+    /// taken at a time, or one row if it is longer. Default: the fastest number, 256 on SQLite,
+    /// 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Choose fewer for rows of many kilobytes.
     pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
         self.options.chunk_rows = Some(rows);
         self
     }
 
-    /// Runs the seed in one transaction. Over Cloudflare D1, which has none, it is one batch
-    /// up to 4 MiB; [`SeedSummary::transactions`] says how many a larger one took.
+    /// Runs the seed in one transaction. Over Cloudflare D1, which has no transactions, it is one
+    /// batch up to 4 MiB; [`SeedSummary::transactions`] tells how many batches a larger seed took.
     ///
     /// # Errors
     ///

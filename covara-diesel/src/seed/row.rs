@@ -1,4 +1,4 @@
-//! What `#[derive(Seedable)]` implements.
+//! The traits that `#[derive(Seedable)]` implements.
 
 use diesel::Connection;
 
@@ -8,10 +8,10 @@ use crate::backend::typed::AnyDatabase;
 
 /// A row that can be seeded; use the derive of the same name.
 ///
-/// The diesel attributes mean what they mean in Diesel: `table_name`, `column_name`,
-/// `embed`, `serialize_as`, `skip_insertion`. A field with `serialize_as` is cloned, as a
-/// seed may be given borrowed rows. `#[seedable(crate = path)]` names this crate where it
-/// was renamed or re-exported.
+/// The `diesel` attributes have the same meaning as in Diesel: `table_name`, `column_name`,
+/// `embed`, `serialize_as`, `skip_insertion`. A field with `serialize_as` is cloned, because a seed
+/// may be given borrowed rows. `#[seedable(crate = path)]` names this crate if it was renamed or
+/// re-exported.
 ///
 /// ```
 /// # use covara_diesel::Seedable;
@@ -39,7 +39,7 @@ use crate::backend::typed::AnyDatabase;
     label = "needs `#[derive(Seedable)]`"
 )]
 pub trait Seedable: TableRow {
-    /// Seeds one table: [`Seed`] with a single [`table`](Seed::table).
+    /// Seeds one table. Equivalent to a [`Seed`] with a single [`table`](Seed::table).
     ///
     /// # Errors
     ///
@@ -56,10 +56,10 @@ pub trait Seedable: TableRow {
 #[diagnostic::do_not_recommend]
 impl<T: TableRow> Seedable for T {}
 
-/// A [`Seedable`] for whatever backend a connection turns out to have: a [`SeedRow`] of the
-/// one that a typed connection has, and of both where it is found when the program runs.
+/// A [`Seedable`] for every backend that a connection can have: a [`SeedRow`] for the backend of a
+/// typed connection, or for both backends if the backend is decided at run time.
 ///
-/// Nobody implements it; it follows from `SeedRow`.
+/// It is implemented for every type with the needed `SeedRow` implementations.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be seeded on a `{D}`",
     note = "derive it with `#[derive(Seedable)]`; a field's type must be storable in its column on each backend the connection can have"

@@ -1,4 +1,4 @@
-//! Rows that wait for a seed to be run.
+//! Rows added to a seed that has not run yet.
 
 use super::error::SeedError;
 use super::run::Run;
@@ -9,7 +9,7 @@ use crate::backend::typed::AnyDatabase;
 
 /// The rows of one table, for one type of connection.
 pub(crate) trait Rows<'a, C> {
-    /// Finds out where they go, before the first of any table is written.
+    /// Determines the table and columns, before the first row of any table is written.
     fn prepare(self: Box<Self>, conn: &mut C) -> Result<Prepared<'a, C>, SeedError>;
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Prepared<'a, C> {
 
 type Write<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>, Target) -> Result<(), SeedError> + 'a>;
 
-/// The rows of one table, for each type that a connection can turn out to have.
+/// The rows of one table, for each type that a connection can have at run time.
 pub(crate) trait AnyRows<'a, D: AnyDatabase>:
     Rows<'a, D::Sqlite> + Rows<'a, D::Libsql> + Rows<'a, D::D1> + Rows<'a, D::Postgres>
 {
@@ -50,7 +50,7 @@ where
     }
 }
 
-/// Rows that are made one by one.
+/// Rows produced one by one.
 pub(super) struct StreamedRows<I>(pub(super) I);
 
 impl<'a, C, I> Rows<'a, C> for StreamedRows<I>

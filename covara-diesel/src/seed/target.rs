@@ -1,4 +1,4 @@
-//! Where a seed's rows go.
+//! The table and columns that a seed fills.
 
 use diesel::query_builder::{QueryBuilder, QueryFragment};
 
@@ -7,16 +7,16 @@ use crate::backend::connection::DatabaseConnection;
 use crate::backend::engine::Engine;
 use crate::backend::row::SeedRow;
 
-/// A table and those of its columns that are seeded.
+/// A table and its seeded columns.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// As SQL.
+    /// The table's quoted name.
     pub(crate) table: String,
     pub(crate) columns: Vec<String>,
 }
 
 impl Target {
-    /// The table and columns that the derive was given.
+    /// Returns the table and columns of the derive.
     pub(crate) fn of<C, T>() -> Result<Self, SeedError>
     where
         C: DatabaseConnection,
@@ -32,7 +32,7 @@ impl Target {
             table: sql.finish(),
             columns: columns.into_iter().map(str::to_owned).collect(),
         };
-        // The derive cannot see into embedded structs; SQLite would take the first value.
+        // The derive cannot see into embedded structs, and SQLite would take the first value.
         let columns = &target.columns;
         match (1..columns.len()).find(|&at| columns[..at].contains(&columns[at])) {
             Some(at) => Err(SeedError::ColumnTwice {
@@ -43,13 +43,13 @@ impl Target {
         }
     }
 
-    /// The table's name as people write it: `app.users` for `"app"."users"`.
+    /// Returns the table's unquoted name: `app.users` for `"app"."users"`.
     pub(crate) fn name(&self) -> String {
         unquoted(&self.table)
     }
 }
 
-/// `"app"."users"` and `` `users` `` as people write them.
+/// Removes the quotes from a name such as `"app"."users"` or `` `users` ``.
 pub(crate) fn unquoted(sql_name: &str) -> String {
     sql_name.replace(['"', '`'], "")
 }

@@ -3,7 +3,7 @@ use diesel::result::Error;
 use super::{PostgresBackend, SqliteBackend, is_of_sqlite};
 use crate::auth::AuthError;
 
-/// As the stores themselves tell it.
+/// Classifies the error as the stores themselves do.
 impl From<Error> for AuthError {
     fn from(error: Error) -> Self {
         if is_of_sqlite(&error) {

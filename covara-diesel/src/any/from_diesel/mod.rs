@@ -1,4 +1,4 @@
-//! Diesel's errors as those of each area, so that they can be the error of a transaction.
+//! Conversions from Diesel's errors, so that each area's error can be the error of a transaction.
 
 #[cfg(feature = "auth")]
 mod auth;
@@ -18,12 +18,12 @@ type SqliteBackend = <Sqlite as Connection>::Backend;
 #[cfg(any(feature = "auth", feature = "search"))]
 type PostgresBackend = <Postgres as Connection>::Backend;
 
-/// Whether SQLite says such a thing. The two say nothing in the same words.
+/// Returns whether SQLite's messages explain the error. No message is common to both databases.
 fn is_of_sqlite(error: &Error) -> bool {
     SqliteBackend::fault(message(error)) != Fault::Other
 }
 
-/// As a seed tells what concerns no row.
+/// Reports the error as a seed reports one that concerns no row.
 impl From<Error> for SeedError {
     fn from(error: Error) -> Self {
         if is_of_sqlite(&error) {
@@ -34,7 +34,7 @@ impl From<Error> for SeedError {
     }
 }
 
-/// As what concerns no migration.
+/// Reports the error as one that concerns no migration.
 impl From<Error> for MigrateError {
     fn from(error: Error) -> Self {
         Self::Database {

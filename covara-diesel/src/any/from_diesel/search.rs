@@ -3,7 +3,7 @@ use diesel::result::Error;
 use super::{PostgresBackend, SqliteBackend, is_of_sqlite};
 use crate::search::SearchError;
 
-/// As a search adapter itself tells it.
+/// Classifies the error as a search adapter itself does.
 impl From<Error> for SearchError {
     fn from(error: Error) -> Self {
         if is_of_sqlite(&error) {

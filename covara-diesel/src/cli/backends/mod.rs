@@ -1,4 +1,4 @@
-//! The backends that are on.
+//! The backends whose features are enabled.
 
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -2,7 +2,8 @@ use crate::cli::database::{Backend, Opened};
 use crate::doctor;
 use crate::postgres::pool::connect;
 
-/// One connection without prepared statements, whatever stands in between.
+/// A backend that opens one connection without prepared statements, so that it works behind any
+/// pooler.
 pub(crate) const BACKEND: Backend = Backend {
     open: |url| Ok(Box::new(connect(url)?)),
     open_existing: |url| Ok(Box::new(connect(url)?)),

@@ -14,7 +14,7 @@ pub(crate) const BACKEND: Backend = Backend {
             conn: Box::new(conn),
             missing_file: None,
         }),
-        // An empty database is what would be there.
+        // A missing file is shown as an empty database.
         Err(PoolError::MissingFile { path }) => {
             let (conn, _) = open_to_read(":memory:".as_ref())?;
             Ok(Opened {
@@ -27,7 +27,7 @@ pub(crate) const BACKEND: Backend = Backend {
     examine: |url| doctor::sqlite(url),
 };
 
-/// The command needs one connection only.
+/// Opens a pool of one connection, as the command needs no more.
 fn open(url: &str) -> Result<Box<dyn Database>, PoolError> {
     let mut config = recommended_pool_config(PoolDriver::Sqlite);
     config.max_size = 1;

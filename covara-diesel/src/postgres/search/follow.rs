@@ -1,9 +1,10 @@
-//! Has writes to a table noted.
+//! Records the writes to a table as notes.
 //!
 //! Each index has a trigger function of its own, with fixed SQL. It runs with the rights of its
-//! owner, so that who writes to the table need not know of the notes, and nobody else may give
-//! it to a trigger. What it is for stands in it by number: on any other table, or where the key
-//! has become another column or type, it does nothing, rather than fail somebody's write.
+//! owner, so that a role that writes to the table needs no rights on the notes, and no other role
+//! may use it in a trigger. The function contains the numbers of its table and columns. On any
+//! other table, or if the key has become another column or type, it does nothing, rather than make
+//! a write fail.
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -13,7 +14,7 @@ use crate::backend::connection::DatabaseConnection;
 use crate::postgres::layout::FUNCTION_VERSION;
 use crate::search::{Cause, Entry, Mending, Sql, integer, text};
 
-/// The function of an index whose table is gone cannot be replaced.
+/// Restricts the trigger function. That of an index whose table is gone cannot be replaced.
 pub(super) fn protect(entry: &Entry) -> Vec<Sql<'static>> {
     let function = format!("{}_write()", entry.notes());
     vec![Sql::once(format!(
@@ -64,7 +65,7 @@ where
     Ok(Some(Mending { cause, statements }))
 }
 
-/// Tells by what the function says of the table, and what it must say.
+/// Determines the cause by comparing what the function says about the table with the wanted body.
 fn cause(body: &str, wanted: &str) -> Cause {
     let is_ours = body.contains("TG_ARGV") || body.contains(FUNCTION_TITLE);
     if is_ours && !body.contains(FUNCTION_VERSION) {

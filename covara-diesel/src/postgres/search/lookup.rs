@@ -1,4 +1,4 @@
-//! Finds an index: in one schema, and only what nobody else could have put there.
+//! Finds an index in one schema, and ignores objects that untrusted roles could have created.
 
 use diesel::pg::Pg;
 use serde_json::Value;
@@ -9,34 +9,34 @@ use crate::backend::table::Stranger;
 use crate::postgres::owners;
 use crate::search::{CATALOGUE, EntryRow, Home, SearchError, Sql, integer, text};
 
-/// The table that the function `f` notes the writes to. Its number is one in whatever text, so that
-/// none fails the query.
+/// The table whose writes the function `f` notes. The expression yields some number for any text,
+/// so that no text makes the query fail.
 const TABLE_NOTED: &str = "CAST(pg_catalog.mod(
     CAST(pg_catalog.substring(f.prosrc, '-- table ([0-9]{1,10})') AS bigint),
     CAST(4294967296 AS bigint)) AS oid)";
 
-/// By what an index is looked for.
+/// The key by which an index is looked up.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum By<'a> {
     Name(&'a str),
     Number(i64),
 }
 
-/// A catalogue, and the index in it that was looked for.
+/// A catalogue, and the index in it if it was found.
 pub(super) struct Found {
-    /// The catalogue's name as SQL.
+    /// The catalogue's quoted name.
     pub(super) catalogue: String,
     pub(super) index: Option<(String, EntryRow)>,
 }
 
-/// Looks for an index, in one query whatever there is and whether or not a transaction is open.
+/// Looks up an index in one query, whatever exists and whether or not a transaction is open.
 ///
-/// The catalogue is the first one in the schemas of the `search_path`, temporary tables aside;
-/// the tables of an index are where it is. Those of an earlier version may be in another schema
-/// of the path. What a stranger owns is not read: `query_to_xml` runs its text only where the
-/// catalogue can be trusted, and the planner sees nothing of it before.
+/// The catalogue is the first one in the schemas of the `search_path`, except for temporary tables.
+/// The tables of an index are in the same schema. Those of an earlier version may be in another
+/// schema of the path. Objects of untrusted roles are not read: `query_to_xml` runs its text only
+/// if the catalogue is trusted, and the planner does not see it before.
 ///
-/// `OFFSET 0` keeps the planner from asking for the same several times.
+/// `OFFSET 0` keeps the planner from evaluating the same expression several times.
 ///
 /// All names and types are written out for the same reason as in [`owners`].
 pub(super) fn find<C>(conn: &mut C, by: By<'_>) -> Result<Option<Found>, SearchError>
@@ -85,16 +85,16 @@ where
     }))
 }
 
-/// Of one row, unless there is no catalogue: its schema; its owner, if that is a stranger; the
-/// row of the index as XML; the schema of the documents; whether the connection may index what
-/// was noted; tables and functions of the index that strangers own, and who; whether its keys
-/// are of a type that an extension made, whose `=` is not among the server's own; schema and name
-/// of the table that the triggers are on. The `=` of all other types, enums and composite types
-/// included, is the server's, and must be named: who may create in a schema of the `search_path`
-/// could make one that fits better.
+/// Returns the query. Its result is one row, or none without a catalogue: the catalogue's schema;
+/// its owner, if it is not trusted; the row of the index as XML; the schema of the documents;
+/// whether the connection may index the notes; tables and functions of the index that untrusted
+/// roles own, and these roles; whether its keys are of a type that an extension created, whose `=`
+/// is not among the server's own; schema and name of the table that the triggers are on. The `=` of
+/// all other types, including enums and composite types, is the server's, and must be named: a role
+/// that may create objects in a schema of the `search_path` could create one that matches better.
 ///
-/// The function says in its body which table it notes the writes to, and a trigger of that table
-/// must call it: after a restore the number may be another table's.
+/// The function's body names the table whose writes it notes, and a trigger of that table must call
+/// it: after a restore the number may belong to another table.
 fn query(by: By<'_>) -> Sql<'_> {
     let (column, marker) = match by {
         By::Name(_) => ("name", "%L"),
@@ -103,7 +103,7 @@ fn query(by: By<'_>) -> Sql<'_> {
     let in_path = "n.nspname = ANY (pg_catalog.current_schemas(false))";
     let place = "pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname)";
     let table = "relkind IN ('r', 'p', 'v', 'm', 'f')";
-    // What the name of the documents, and with an ending of others, is.
+    // The name of the documents, or with an ending that of another table of the index.
     let name = |ending: &str| {
         format!("CAST(pg_catalog.concat('__covara_search_', e.number, '{ending}') AS name)")
     };
@@ -189,7 +189,7 @@ fn query(by: By<'_>) -> Sql<'_> {
     sql
 }
 
-/// The content of the first element of that name, a text of one line as JSON is.
+/// Returns the content of the first element of that name. It is a single line, as JSON is.
 fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (content, _) = rest.split_once(&format!("</{name}>"))?;

@@ -1,4 +1,4 @@
-//! Full-text search by `tsvector` and GIN.
+//! Full-text search with `tsvector` and GIN.
 
 mod follow;
 mod lookup;
@@ -23,7 +23,7 @@ use crate::search::{
 use lookup::By;
 use words::Words;
 
-/// Full-text search on PostgreSQL, by `tsvector` and a GIN index. Needs no extension.
+/// Full-text search on PostgreSQL, with `tsvector` and a GIN index. Needs no extension.
 ///
 /// ```no_run
 /// use covara_diesel::pool::{self, PoolDriver};
@@ -118,7 +118,7 @@ impl SearchEngine for Pg {
         tables::remove(entry)
     }
 
-    /// The rows of a statement are one array per column: their number is no part of it.
+    /// A statement takes its rows as one array per column, so their number does not change its SQL.
     fn batch(_: &Entry, waiting: usize, _: usize) -> usize {
         waiting
     }
@@ -169,7 +169,7 @@ impl SearchEngine for Pg {
     }
 }
 
-/// An array of the values' type. They are all of the type of the first.
+/// Returns an array of the values' type. All values have the type of the first one.
 fn list(values: Vec<Bind<'_>>) -> Bind<'_> {
     match values.first() {
         Some(Bind::Integer(_)) => Bind::Integers(

@@ -1,4 +1,4 @@
-//! The SQL of what has writes to a table noted.
+//! The SQL that records the writes to a table.
 
 mod mending;
 
@@ -9,26 +9,26 @@ use crate::search::{Entry, WatchedTable};
 /// The oid of the type that trigger functions return.
 const TRIGGER: &str = "CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)";
 
-/// A line of it in whatever version.
+/// A line in the body of the function, in every version.
 pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel current.";
 
-/// The function's body, for `format()`: 1 the table, 2 it and those that are parts of it, 3 the
-/// key's name, 4 its type, 5 the schema of the notes, 6 the notes, 7 their name as SQL, 8 the
-/// key as SQL, 9 the name of the schema, 10 that of the notes, 11 the columns,
-/// 12 the parts with what tells them from later ones.
+/// The function's body, for `format()`. Its arguments are: 1 the table, 2 the table and its parts,
+/// 3 the key's name, 4 its type, 5 the schema of the notes, 6 the notes, 7 their name as SQL, 8 the
+/// key as SQL, 9 the name of the schema, 10 that of the notes, 11 the columns, 12 the parts with
+/// what distinguishes them from later ones.
 ///
-/// What stands in comments tells [`follow`](super::follow) whether all is as it was. Columns are by
-/// number, which one that is added in the place of another has not, and by type. Parts are with the
-/// transactions that attached them, so that one is noticed that was detached, changed and attached
-/// again.
+/// The comments in the body tell [`follow`](super::follow) whether anything has changed. Columns
+/// are identified by number, which a column added in the place of another does not share, and by
+/// type. Parts are listed with the transactions that attached them, so that a part is noticed that
+/// was detached, changed and attached again.
 ///
-/// Of a part that came since, and may be gone when `follow` looks, the first write leaves a mark
-/// among the notes: its number with a minus.
+/// A part attached later may be gone when `follow` examines the table. So the first write to it
+/// leaves a mark among the notes: its number, negated.
 ///
-/// It writes to the notes by name, so it looks first whether they still have that name, and to no
-/// others. Keys are compared as texts, as a type need not have an `=` that is found here, and not
-/// by a cast, which the type's owner may have made; and by their bytes, as to the collation of a
-/// column `A` and `a` may be the same.
+/// The function writes to the notes by name, so it first checks that they still have that name.
+/// Keys are compared as texts, because a type's `=` need not be found here, and without a cast,
+/// which the type's owner may have created. They are compared by their bytes, because under the
+/// collation of a column `A` and `a` may be equal.
 const BODY: &str = "
 -- Keeps an index of covara-diesel current.
 -- version 4
@@ -77,8 +77,8 @@ BEGIN
     RETURN NULL;
 END";
 
-/// Notes are numbered by the clock: a sequence can run out, and a restored one can be behind
-/// the notes. Two may have one number.
+/// Notes are numbered by the clock: a sequence can run out, and a restored one can be behind the
+/// notes. Two notes may have the same number.
 const NUMBER: &str = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000000) AS bigint)";
 
 /// `tgtype` of `AFTER INSERT OR UPDATE OR DELETE … FOR EACH ROW`, and of `AFTER TRUNCATE … FOR
@@ -86,7 +86,7 @@ const NUMBER: &str = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000000
 const ON_ROW: u8 = 1 | 4 | 8 | 16;
 const ON_TRUNCATE: u8 = 32;
 
-/// A text as a literal, whatever `standard_conforming_strings` is.
+/// Quotes a text as a literal, valid for any `standard_conforming_strings`.
 fn literal(text: &str) -> String {
     let escaped = text.replace('\'', "''").replace('\\', "\\\\");
     if text.contains('\\') {
@@ -100,8 +100,8 @@ fn relation(sql: &str) -> String {
     format!("CAST(pg_catalog.to_regclass({}) AS oid)", literal(sql))
 }
 
-/// The oid of a table given as SQL, by a query: without a schema the first one in the schemas of the
-/// `search_path`, temporary tables aside, which are nobody else's.
+/// Returns a query for the oid of a table given as SQL. Without a schema it is the first one in the
+/// schemas of the `search_path`, except for temporary tables, which only one session has.
 pub(super) fn table_oid(table: &str) -> String {
     let mut is_quoted = false;
     let has_schema = table.chars().any(|c| {
@@ -121,9 +121,9 @@ pub(super) fn table_oid(table: &str) -> String {
     )
 }
 
-/// What the SQL here is made of. Everything of the index is named with its schema, which is that
-/// of its documents; see [`owners`](crate::postgres::owners) for why functions of the server's
-/// are, too, and why types are written out.
+/// The names from which the SQL here is built. All objects of the index are named with its schema,
+/// that of its documents. See [`owners`](crate::postgres::owners) for why the server's functions
+/// are too, and why types are written out.
 #[derive(Clone)]
 pub(super) struct Names {
     /// The notes as SQL, without their schema, and in other forms.
@@ -131,17 +131,17 @@ pub(super) struct Names {
     notes_name: String,
     notes_oid: String,
     documents_oid: String,
-    /// The function that writes notes, without its parentheses, as a literal of SQL.
+    /// The function that writes notes, without its parentheses, as an SQL literal.
     function_literal: String,
     function: String,
     pub(super) function_oid: String,
-    /// The followed table as a literal of SQL.
+    /// The followed table as an SQL literal.
     table_literal: String,
-    /// Its oid.
+    /// The oid of the followed table.
     root: String,
     /// The key as a literal.
     key_literal: String,
-    /// The key and the columns of the fields, as literals with commas between.
+    /// The key and the columns of the fields, as literals separated by commas.
     columns: String,
 }
 
@@ -176,7 +176,8 @@ impl Names {
         })
     }
 
-    /// The table and those whose rows are its rows: partitions, and tables that inherit.
+    /// Returns the query for the table and the tables whose rows it includes: partitions, and
+    /// tables that inherit.
     fn parts(&self) -> String {
         let root = &self.root;
         format!(
@@ -191,7 +192,7 @@ impl Names {
         )
     }
 
-    /// A query of one row: the body that the function must have, once there are notes.
+    /// Returns a query for the body that the function must have. It has one row if there are notes.
     pub(super) fn wanted_body(&self) -> String {
         let Self {
             notes_oid,
@@ -230,7 +231,7 @@ impl Names {
         )
     }
 
-    /// A condition on the part `p` of the table and its trigger `g`.
+    /// Returns a condition on the part `p` of the table and its trigger `g`.
     fn is_trigger(&self, which: &str, bits: u8) -> String {
         let (notes, function) = (&self.notes_name, &self.function_oid);
         format!(
@@ -240,8 +241,8 @@ impl Names {
         )
     }
 
-    /// How many triggers are missing. Partitions have the ones on rows from their table, and
-    /// those on TRUNCATE on their own.
+    /// Returns the number of missing triggers. Partitions get row triggers from their table, and
+    /// need TRUNCATE triggers of their own.
     pub(super) fn missing_triggers(&self) -> String {
         let parts = self.parts();
         let exists = |which, bits| {
@@ -256,8 +257,8 @@ impl Names {
         )
     }
 
-    /// The notes' key has the key's type, or what a domain is of, so that the table's index
-    /// finds it, without its length, which may change.
+    /// Returns the type of the notes' key: that of the table's key, or the base type of a domain,
+    /// so that the table's index can be used, without its length, which may change.
     fn key_type(&self) -> String {
         let Self {
             root, key_literal, ..
@@ -270,8 +271,9 @@ impl Names {
         )
     }
 
-    /// Whether the notes are as [`mending`](Self::mending) makes them, and nobody's but the
-    /// index's owner: who owns a table may have others' writes to it do anything.
+    /// Returns a condition for whether the notes are as [`mending`](Self::mending) creates them,
+    /// and owned by the index's owner alone: the owner of a table decides what others' writes to it
+    /// execute.
     pub(super) fn notes_fit(&self) -> String {
         let Self {
             notes_oid,
@@ -297,8 +299,8 @@ impl Names {
         )
     }
 
-    /// A query of one row once there are notes: whether writes to a part that came later left marks
-    /// in them, as 0 or more.
+    /// Returns a query for whether writes to a part attached later left marks in the notes: 0 if
+    /// not, more if so. It has one row if there are notes.
     pub(super) fn marks(&self) -> String {
         format!(
             "SELECT CASE WHEN ({}) AND pg_catalog.has_table_privilege(n.oid, 'SELECT')
@@ -314,7 +316,7 @@ impl Names {
         )
     }
 
-    /// A condition on the function `f`, apart from its body. It belongs to who owns the
+    /// Returns a condition on the function `f`, except for its body. It must have the owner of the
     /// documents.
     pub(super) fn function_fits(&self) -> String {
         format!(

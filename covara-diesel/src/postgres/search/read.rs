@@ -1,20 +1,20 @@
-//! Finds documents.
+//! The queries that find documents.
 
 use diesel::pg::Pg;
 
 use super::words::prefix;
 use crate::search::{Entry, Phrase, Plan, Sql};
 
-/// How the length of a document counts: its rank is divided by 1 + its logarithm,
+/// The influence of a document's length: its rank is divided by 1 + its logarithm,
 /// <https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING>.
 const BY_LENGTH: &str = "1";
 
-/// From the inside out: the matches with their scores; of them the page; and for its rows
-/// only, the documents' sources, which are long.
+/// Returns the query for a page. From the inside out: the matches with their scores, the page of
+/// them, and, for the rows of the page only, the documents' sources, which are long.
 pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     let documents = entry.documents();
     let mut sql = Sql::new();
-    // Behind a cursor there are not all of them any more.
+    // After a cursor, not all matches are left to count.
     let total = if plan.has_cursor() {
         "CAST(NULL AS bigint)"
     } else {
@@ -39,7 +39,7 @@ pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     sql
 }
 
-/// ` FROM … WHERE …` of the matches, down to the bound.
+/// Pushes ` FROM … WHERE …` of the matches, up to the bound.
 fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     sql.push(format!(
         " FROM {} AS d WHERE d.words @@ CAST(",
@@ -61,8 +61,8 @@ pub(super) fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     sql
 }
 
-/// Four fields have a label of their own each, with its weight; further fields are ranked
-/// beside them.
+/// Pushes the score. Each of four fields has a label with its own weight; further fields are ranked
+/// in further groups of four.
 fn push_score<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     if !plan.by_score() {
         sql.push("CAST(0 AS double precision)");
@@ -85,7 +85,7 @@ fn push_score<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
         }
         let first = group * 4;
         sql.push("CAST(ts_rank(CAST(");
-        // From D to A.
+        // In the order D to A.
         let weights = [3, 2, 1, 0].map(|label| weight(first + label).to_string());
         sql.bind(format!("{{{}}}", weights.join(",")));
         sql.push(" AS real[]), d.words, CAST(");
@@ -99,7 +99,7 @@ fn push_score<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     }
 }
 
-/// The query. Words are letters, digits and marks: nothing in them is syntax.
+/// Returns the `tsquery`. Words are letters, digits and marks, so nothing in them is syntax.
 fn expression(plan: &Plan<'_>) -> String {
     let any = |phrases: &Vec<Phrase>| {
         let mut words = Vec::new();
@@ -115,7 +115,7 @@ fn expression(plan: &Plan<'_>) -> String {
     clauses.join(" & ")
 }
 
-/// A phrase in each of its fields.
+/// Adds a phrase for each of its fields.
 fn push_phrase(phrase: &Phrase, wanted: impl Fn(usize) -> bool, found: &mut Vec<String>) {
     for &slot in phrase.slots.iter().filter(|&&slot| wanted(slot)) {
         let field = prefix(slot);

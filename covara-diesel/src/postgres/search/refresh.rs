@@ -1,8 +1,8 @@
-//! Works through notes.
+//! Indexes the noted rows.
 //!
-//! One transaction at a time, kept by an advisory lock, takes notes out, reads their rows, and
-//! indexes those. A note that commits later is not taken, whatever its number, and stays for
-//! the next one.
+//! One transaction at a time, holding an advisory lock, takes notes, reads their rows and indexes
+//! them. A note that commits later is not taken, whatever its number, and stays for the next
+//! transaction.
 
 use std::borrow::Cow;
 
@@ -19,18 +19,18 @@ use crate::search::{
     integer, text,
 };
 
-/// In milliseconds, how long a search waits for a lock that is held for a moment only, as by
-/// somebody who writes one of the documents.
+/// How long a search waits, in milliseconds, for a lock that is held only briefly, such as by
+/// another connection that writes one of the documents.
 const MOMENT: &str = "50";
 
-/// Most documents without a row that one search removes.
+/// Maximum number of documents without a row that one search removes.
 const MOST_SWEPT: usize = 10_000;
 
-/// The rows of an index: of the table that the triggers are on, which in this connection another
-/// may stand before, as a temporary one.
+/// The rows of an index: those of the table with the triggers. In this connection another table,
+/// such as a temporary one, may hide it.
 struct RowSource<'e> {
     watched: &'e WatchedTable,
-    /// The table as SQL.
+    /// The quoted name of the table.
     followed: Cow<'e, str>,
 }
 
@@ -64,7 +64,7 @@ where
         };
         let refreshed = index_noted(conn, entry, source, patience)?;
         if patience == Patience::Try && is_nested {
-            // Releasing a savepoint keeps what was set in it.
+            // Releasing a savepoint keeps the settings made in it.
             let mut restore = Sql::new();
             restore.push("SELECT set_config('lock_timeout', ");
             restore.bind(previous).push(", true)");
@@ -73,7 +73,7 @@ where
         Ok(Some(refreshed))
     };
     let refreshed = work(transaction.conn()).map_err(SearchError::of::<Pg>)?;
-    // Where there was nothing to do, rolling back gives the lock back to others.
+    // If nothing was to be done, rolling back releases the lock for others.
     let Some(refreshed) = refreshed.filter(|refreshed| refreshed.notes > 0) else {
         return Ok(Refreshed::default());
     };
@@ -81,8 +81,8 @@ where
     Ok(refreshed)
 }
 
-/// The table that the triggers are on. Another process may have made them since the index was looked
-/// for, so who waits anyway looks again.
+/// Returns the table with the triggers. Another process may have created them since the index was
+/// looked up, so a caller that waits looks it up again.
 fn followed<'e, C>(
     conn: &mut C,
     entry: &'e Entry,
@@ -102,7 +102,8 @@ where
     Ok(index.and_then(|(_, row)| row.home.followed).map(Cow::Owned))
 }
 
-/// Where row security hides rows from the connection, it must not tell what is gone.
+/// Returns whether there are notes to index. If row security hides rows from the connection, it
+/// must not decide which rows are gone.
 fn has_notes<C>(conn: &mut C, entry: &Entry, source: &RowSource<'_>) -> QueryResult<bool>
 where
     C: DatabaseConnection<Backend = Pg>,
@@ -119,8 +120,8 @@ where
     Ok(rows.next().transpose()?.is_some())
 }
 
-/// Keeps others who index out, and returns the `lock_timeout` that is in force otherwise; `None`
-/// if others are at it.
+/// Keeps other indexers out, and returns the `lock_timeout` that applies otherwise; `None` if
+/// another connection is indexing.
 fn take_lock<C>(conn: &mut C, entry: &Entry, patience: Patience) -> QueryResult<Option<String>>
 where
     C: DatabaseConnection<Backend = Pg>,
@@ -179,12 +180,13 @@ where
     })
 }
 
-/// Takes notes out and reads their rows: as id and JSON, NULL where the row is gone, with the
-/// number of notes. Notes and rows are read as of one moment, so a row that is written later
-/// has a note that is not taken.
+/// Takes notes and reads their rows as id and JSON, NULL if the row is gone, with the number of
+/// notes. Notes and rows are read at the same moment, so a row that is written later has a note
+/// that is not taken.
 ///
-/// Rows are found by the table's index on the key, and are those that are noted if the texts of the
-/// keys are the same, which documents are kept by: `A` and `a`, or 1.0 and 1.00, may be equal.
+/// Rows are found by the table's index on the key. A row is the noted one if the texts of the keys
+/// are equal, because documents are identified by the text: `A` and `a`, or 1.0 and 1.00, may be
+/// equal.
 fn take(entry: &Entry, source: &RowSource<'_>) -> Sql<'static> {
     let (WatchedTable { key, columns, .. }, table) = (source.watched, &source.followed);
     let (notes, key) = (entry.notes(), quoted(key));
@@ -212,8 +214,8 @@ fn take(entry: &Entry, source: &RowSource<'_>) -> Sql<'static> {
     sql
 }
 
-/// Removes documents without a row. Each time all are compared with the table, so who waits
-/// anyway removes all of them.
+/// Removes documents without a row. Each call compares all documents with the table, so a caller
+/// that waits removes all of them at once.
 fn sweep(entry: &Entry, source: &RowSource<'_>, patience: Patience) -> Sql<'static> {
     let (table, key) = (&source.followed, quoted(&source.watched.key));
     let documents = entry.documents();

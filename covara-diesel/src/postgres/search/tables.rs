@@ -6,16 +6,16 @@ use super::lookup::{self, By};
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{CATALOGUE, Entry, Kind, SearchError, Sql};
 
-/// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The
-/// second is the number of the index, or 0 for the catalogue.
+/// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The second
+/// half is the number of the index, or 0 for the catalogue.
 const LOCKS: i32 = i32::from_be_bytes(*b"csea");
 
-/// Makes the catalogue in the current schema, unless there is one, and returns its name as SQL.
+/// Creates the catalogue in the current schema, unless there is one, and returns its quoted name.
 pub(super) fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
 where
     C: DatabaseConnection<Backend = Pg>,
 {
-    // Looks first: for a table that is there, CREATE would send a notice.
+    // Look first: for an existing table, CREATE would send a notice.
     if let Some(found) = lookup::find(conn, By::Name(""))? {
         return Ok(found.catalogue);
     }
@@ -28,10 +28,10 @@ where
              reindexed TEXT
          )"
     ));
-    // Two that create a table at once fail each other, whatever IF NOT EXISTS says.
+    // Two sessions that create a table at once fail each other in spite of IF NOT EXISTS.
     conn.execute_atomically(&[&lock_number(0), &create])
         .map_err(SearchError::of::<Pg>)?;
-    // Somebody else may have made it meanwhile.
+    // Another session may have created it meanwhile.
     let found = lookup::find(conn, By::Name(""))?;
     found
         .map(|found| found.catalogue)
@@ -40,9 +40,9 @@ where
         })
 }
 
-/// The arguments of the functions that lock.
+/// Pushes the arguments of the locking functions.
 pub(super) fn lock_key(number: i64, sql: &mut Sql<'_>) {
-    // Numbers are far from the second half's range.
+    // Numbers are far below the limit of an integer.
     sql.push(format!("{LOCKS}, CAST("));
     sql.bind(number).push(" AS integer)");
 }
@@ -61,7 +61,7 @@ pub(super) fn lock(entry: &Entry) -> Sql<'static> {
 
 fn column(number: usize, kind: Kind) -> String {
     let sql_type = match kind {
-        // In the order of bytes, as SQLite has it.
+        // Ordered by bytes, as on SQLite.
         Kind::Text | Kind::Keyword => "TEXT COLLATE \"C\"",
         Kind::Integer | Kind::Boolean | Kind::Date => "BIGINT",
         Kind::Float => "DOUBLE PRECISION",
@@ -97,7 +97,7 @@ pub(super) fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
 pub(super) fn remove(entry: &Entry) -> Vec<Sql<'static>> {
     let mut statements = vec![lock(entry)];
     if entry.definition.table.is_some() {
-        // With the triggers that call it.
+        // Together with the triggers that call it.
         statements.push(Sql::once(format!(
             "DROP FUNCTION IF EXISTS {}_write() CASCADE",
             entry.notes()

@@ -5,29 +5,29 @@ use std::fmt::Write;
 
 use crate::search::WordSink;
 
-/// The last position that a `tsvector` tells from those behind it:
+/// The last position that a `tsvector` distinguishes from later ones:
 /// <https://www.postgresql.org/docs/current/textsearch-limitations.html>.
 const LAST_POSITION: u32 = 16_383;
-/// Most positions of one word.
+/// Maximum number of positions of one word.
 const MOST_POSITIONS: usize = 255;
-/// Most bytes of a `tsvector`, beside a fixed number of them for each word.
+/// Maximum number of bytes of a `tsvector`, besides a fixed number for each word.
 const MOST_BYTES: usize = (1 << 20) - 1;
-/// Up to this length the text of a `tsvector` is no longer than that once it is read.
+/// Length of text up to which the parsed `tsvector` certainly fits.
 const SURELY_FITS: usize = 400_000;
 
-/// The beginning of a word that stands in the searched field of that number: so one column
-/// holds the words of all, and a query tells them apart.
+/// Returns the prefix of the words of a searched field, by the field's number. One column holds the
+/// words of all fields, and a query distinguishes them by it.
 pub(super) fn prefix(slot: usize) -> char {
     let slot = u32::try_from(slot).unwrap_or(0);
     char::from_digit(slot, 32).unwrap_or('0')
 }
 
-/// The weight by which the rank tells a field from its neighbours.
+/// Returns the weight label by which the rank distinguishes a field from its neighbours.
 fn label(slot: usize) -> char {
     ['A', 'B', 'C', 'D'].get(slot % 4).copied().unwrap_or('D')
 }
 
-/// Writes the text of a `tsvector`.
+/// A writer of the text of a `tsvector`.
 #[derive(Debug, Default)]
 pub struct Words {
     slot: usize,
@@ -48,14 +48,14 @@ impl Words {
 impl WordSink for Words {
     const PER_FIELD: bool = false;
 
-    /// Words are letters, digits and marks, so none needs quotation.
+    /// Words are letters, digits and marks, so they need no quotes.
     fn word(&mut self, slot: usize, word: &str, to: &mut String) {
         let position = self.next(slot);
         to.push(prefix(slot));
         to.push_str(word);
-        // Behind the last position a word can be found, but not as part of a phrase.
+        // After the last position a word can be found, but not as part of a phrase.
         if position <= LAST_POSITION {
-            // Nothing fails in writing to a text.
+            // Writing to a `String` never fails.
             let _ = write!(to, ":{position}{}", label(slot));
         }
         to.push(' ');
@@ -78,7 +78,7 @@ impl WordSink for Words {
     }
 }
 
-/// The same words, each once, with as many positions as there is room for.
+/// Returns the same words, each once, with as many positions as fit.
 fn fitted(text: &str) -> Option<String> {
     let mut words: HashMap<&str, Vec<&str>> = HashMap::new();
     for entry in text.split_ascii_whitespace() {
@@ -89,7 +89,7 @@ fn fitted(text: &str) -> Option<String> {
         let positions = words.entry(word).or_default();
         positions.extend(position.filter(|_| positions.len() < MOST_POSITIONS));
     }
-    // A word, its positions of two bytes each and their number, each at an even place.
+    // A word, the number of its positions, and two bytes for each, aligned to two bytes.
     let bytes = |most: usize| -> usize {
         let sizes = words.iter().map(|(word, positions)| {
             let positions = positions.len().min(most);

@@ -1,10 +1,11 @@
-//! Writes documents.
+//! The statements that write documents.
 
 use std::borrow::Cow;
 
 use crate::search::{Batch, Bind, ColumnValue, Document, Entry, Guard, Kind, Sql};
 
-/// One array per column, so that the statement is the same for any number of documents.
+/// Writes documents from one array per column, so that the statement is the same for any number of
+/// them.
 pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
     match guard {
         Guard::None => insert(entry, documents),
@@ -12,7 +13,7 @@ pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> S
     }
 }
 
-/// Writes new documents and others.
+/// Inserts documents, or replaces existing ones.
 fn insert<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
     let mut sql = Sql::new();
     sql.push(format!(
@@ -31,7 +32,7 @@ fn insert<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
     sql
 }
 
-/// Writes documents that are there as an older definition made them. One that was deleted since
+/// Rewrites documents that were written by an older definition. A document that was deleted since
 /// it was read stays deleted.
 fn update<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
     let version = entry.definition.row_version();
@@ -49,7 +50,7 @@ fn update<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
     sql
 }
 
-/// The documents as rows `v`.
+/// Pushes the documents as rows `v`.
 fn push_rows<'d>(entry: &Entry, documents: Batch<'d>, sql: &mut Sql<'d>) {
     let texts = |text: fn(Document<'d>) -> Option<&'d str>| {
         let texts = documents.iter().map(text);
@@ -69,7 +70,7 @@ fn push_rows<'d>(entry: &Entry, documents: Batch<'d>, sql: &mut Sql<'d>) {
     ));
 }
 
-/// The values of one column.
+/// Returns the values of one column.
 fn column<'d>(documents: Batch<'d>, at: usize, kind: Kind) -> Bind<'d> {
     let values = documents.iter().map(|document| document.columns().nth(at));
     match kind {

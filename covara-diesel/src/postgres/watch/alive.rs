@@ -1,4 +1,4 @@
-//! Asks a PostgreSQL server whether it is there.
+//! Checks whether a PostgreSQL server is alive.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-/// The request for encryption, which every server and pooler answers before it knows who asks:
+/// The request for encryption, which every server and pooler answers before authentication:
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
@@ -19,7 +19,7 @@ pub(super) enum Peer {
     Unix(PathBuf),
 }
 
-/// Whether a server reacts within `patience` in any way, be it by refusing.
+/// Returns whether a server reacts within `patience` in any way, even by rejecting the connection.
 pub(super) fn answers(peer: &Peer, patience: Duration) -> bool {
     let asked = match peer {
         Peer::Tcp(address) => ask_tcp(address, patience),
@@ -37,7 +37,8 @@ fn ask_tcp(address: &SocketAddr, patience: Duration) -> io::Result<()> {
     ask(&mut stream)
 }
 
-/// Connecting to a socket in the file system waits without end where many others do.
+/// Asks over a Unix socket. Connecting to one may block without limit if many others are
+/// connecting.
 fn ask_unix(path: PathBuf, patience: Duration) -> io::Result<()> {
     let (answer, answered) = channel();
     thread::Builder::new().spawn(move || {
@@ -45,7 +46,7 @@ fn ask_unix(path: PathBuf, patience: Duration) -> io::Result<()> {
             stream.set_read_timeout(Some(patience))?;
             ask(&mut stream)
         });
-        // Nobody may be listening any more.
+        // The receiver may be gone.
         let _ = answer.send(asked);
     })?;
     let late = |_| io::Error::from(ErrorKind::TimedOut);

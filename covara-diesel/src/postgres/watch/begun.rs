@@ -1,24 +1,24 @@
-//! Follows whether a transaction is open that was begun by SQL.
+//! Tracks whether a transaction is open that was begun with SQL.
 //!
-//! libpq knows, and neither Diesel nor r2d2 lends what it knows when a connection goes back to its
-//! pool. So the statements are read that a connection runs. In doubt a transaction counts as open,
-//! which costs a connection, and never as ended.
+//! libpq knows it, but neither Diesel nor r2d2 exposes it when a connection goes back to its pool.
+//! So the SQL of a connection's statements is parsed. In doubt a transaction counts as open, which
+//! costs a connection, and never as ended.
 
 use std::fmt::{self, Write};
 
 use diesel::connection::DebugQuery;
 
-/// The transaction that a connection is in.
+/// The transaction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Begun {
     open: Option<By>,
-    /// Diesel has said that the next statement begins one.
+    /// Whether Diesel has announced that the next statement begins one.
     is_next_counted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// Diesel counts it, and r2d2 asks Diesel.
+    /// Diesel counts the transaction, and r2d2 asks Diesel.
     Diesel,
     Sql,
 }
@@ -28,17 +28,17 @@ impl Begun {
         self.is_next_counted = true;
     }
 
-    /// Forgets what Diesel has said of a statement that a panic kept from coming.
+    /// Forgets an announcement of Diesel's whose statement a panic prevented.
     pub(super) fn counts_nothing(&mut self) {
         self.is_next_counted = false;
     }
 
-    /// Whether one is open that Diesel does not count.
+    /// Returns whether a transaction is open that Diesel does not count.
     pub(super) fn is_uncounted(&self) -> bool {
         self.open == Some(By::Sql)
     }
 
-    /// Takes note of what a statement, which succeeded or failed, did.
+    /// Applies the changes of a statement that succeeded or failed.
     pub(super) fn apply(&mut self, changes: &[Change], succeeded: bool) {
         let begins = match std::mem::take(&mut self.is_next_counted) {
             true => By::Diesel,
@@ -46,10 +46,10 @@ impl Begun {
         };
         for change in changes {
             match change {
-                // The one statement that Diesel begins with.
+                // The only statement with which Diesel begins a transaction.
                 Change::Begins if !succeeded && begins == By::Diesel => {}
                 Change::Begins => self.open = self.open.or(Some(begins)),
-                // A script that failed may not have come to this.
+                // A failed script may not have reached this statement.
                 Change::Ends if succeeded || self.open == Some(By::Diesel) => self.open = None,
                 Change::Ends => {}
                 Change::EndsAndBegins => self.open = Some(By::Sql),
@@ -58,7 +58,7 @@ impl Begun {
     }
 }
 
-/// What a statement does about transactions.
+/// The effect of a statement on transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     Begins,
@@ -66,15 +66,15 @@ pub(super) enum Change {
     EndsAndBegins,
 }
 
-/// Returns what the statements of a query do about transactions, in their order.
+/// Returns the effects of a query's statements on transactions, in their order.
 pub(super) fn changes(query: &dyn DebugQuery) -> Vec<Change> {
     let mut sql = Sql(String::new());
-    // It ends with an error where the values begin.
+    // Writing ends with an error where the values begin.
     let _ = write!(sql, "{query}");
     of_script(&sql.0)
 }
 
-/// Takes the SQL of a query, without the values that Diesel shows behind it.
+/// A buffer for the SQL of a query, without the values that Diesel shows after it.
 struct Sql(String);
 
 impl Write for Sql {
@@ -114,12 +114,12 @@ fn of_script(sql: &str) -> Vec<Change> {
     changes
 }
 
-/// The body of a function that is no string, `BEGIN ATOMIC … END`: it has semicolons, and an `END`
-/// that ends no transaction.
+/// The body of a function that is not a string, `BEGIN ATOMIC … END`. It contains semicolons, and
+/// an `END` that ends no transaction.
 #[derive(Default)]
 struct Body {
     after_begin: bool,
-    /// How many `CASE … END` are open inside of it.
+    /// Number of open `CASE … END` inside the body.
     depth: Option<usize>,
 }
 
@@ -140,7 +140,7 @@ fn is(word: &str, wanted: &str) -> bool {
     word.eq_ignore_ascii_case(wanted)
 }
 
-/// `COMMIT WORK AND NO CHAIN`.
+/// The number of words in `COMMIT WORK AND NO CHAIN`.
 const MOST_WORDS: usize = 5;
 
 fn of_statement(words: &[&str]) -> Option<Change> {
@@ -170,7 +170,7 @@ fn of_statement(words: &[&str]) -> Option<Change> {
 
 enum Token<'a> {
     Word(&'a str),
-    /// A semicolon outside of everything.
+    /// A semicolon outside of strings and comments.
     End,
     Other,
 }
@@ -203,7 +203,7 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || !c.is_ascii()
 }
 
-/// The length of what is between quotes, which are doubled inside, or escaped by a backslash.
+/// Returns the length of a quoted text, in which quotes are doubled, or escaped by a backslash.
 fn quoted(sql: &str, quote: char, has_escapes: bool) -> usize {
     let mut chars = sql.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
@@ -216,7 +216,7 @@ fn quoted(sql: &str, quote: char, has_escapes: bool) -> usize {
     sql.len()
 }
 
-/// The length of a string with escapes, which goes on behind a line break.
+/// Returns the length of a string with escapes, which may continue after a line break.
 fn escaped(sql: &str) -> usize {
     let mut length = quoted(sql, '\'', true);
     while let Some(at) = sql[length..].find(|c: char| !c.is_ascii_whitespace()) {
@@ -229,7 +229,7 @@ fn escaped(sql: &str) -> usize {
     length
 }
 
-/// The length of a comment, in which there may be others.
+/// Returns the length of a comment, which may contain nested ones.
 fn comment(sql: &str) -> usize {
     let mut depth = 0_usize;
     let mut at = 0;
@@ -251,7 +251,7 @@ fn comment(sql: &str) -> usize {
     sql.len()
 }
 
-/// The length of a string between `$tag$`, or of a placeholder's sign.
+/// Returns the length of a string between `$tag$`, or of a placeholder's sign.
 fn dollar_quoted(sql: &str) -> usize {
     let tag = sql[1..].find(|c| !is_of_word(c)).map_or(0, |at| at + 1);
     let is_tag = tag > 0 && sql[tag..].starts_with('$') && !sql[1..].starts_with(char::is_numeric);

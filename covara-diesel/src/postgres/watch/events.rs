@@ -8,16 +8,16 @@ use r2d2::event::{AcquireEvent, CheckinEvent, CheckoutEvent, ReleaseEvent};
 use super::{Phase, Watch};
 
 thread_local! {
-    /// The connection that this thread has just set up: r2d2 tells its number next.
+    /// The connection that this thread has just set up. r2d2 reports its number next.
     static SET_UP: Cell<Option<Weak<Watch>>> = const { Cell::new(None) };
 }
 
-/// Keeps a watch, if there is one, until r2d2 tells the number of its connection.
+/// Keeps a watch, if there is one, until r2d2 reports the number of its connection.
 pub(in crate::postgres) fn hand_over(watch: Option<&Arc<Watch>>) {
     SET_UP.set(watch.map(Arc::downgrade));
 }
 
-/// Tells the watches of a pool's connections when they are in use and when not.
+/// A handler that tells the watches of a pool's connections when they are in use.
 #[derive(Debug, Default)]
 pub(in crate::postgres) struct Events {
     watches: Mutex<HashMap<u64, Weak<Watch>>>,

@@ -1,14 +1,14 @@
 //! Bounds on waiting for a server that does not answer.
 //!
-//! libpq waits for an answer without end. No time-out of TCP ends that while the server's
-//! kernel still acknowledges what arrives, as it does when the server itself is stopped or hangs
-//! on its disk, and the server's own time-outs stop with it. So a thread watches the statements
-//! that run and shuts down the socket of one that takes too long: libpq sees that the connection
-//! has ended, and Diesel returns an error.
+//! libpq waits for an answer without limit. No TCP time-out applies while the server's kernel still
+//! acknowledges data, as it does when the server itself is stopped or hangs on its disk, and the
+//! server's own time-outs stop with it. So a thread watches the running statements and shuts down
+//! the socket of one that takes too long. libpq then sees that the connection has ended, and Diesel
+//! returns an error.
 //!
-//! A statement announces itself by Diesel's instrumentation, a pool's check-out test by the
-//! events of r2d2. Diesel announces more than it sends, and one statement in another: see
-//! [`threads`] and [`Watch::begin`]. Where the socket cannot be found (other systems than Linux),
+//! Diesel's instrumentation announces a statement, and the events of r2d2 announce a pool's
+//! check-out test. Diesel announces more than it sends, and one statement inside another: see
+//! [`threads`] and [`Watch::begin`]. If the socket cannot be found (on systems other than Linux),
 //! nothing is watched.
 
 mod alive;
@@ -39,38 +39,38 @@ use self::socket::Socket;
 use self::threads::Run;
 use self::watchdog::WATCHDOG;
 
-/// How much longer than the server a statement is waited for, so that the server's own error
-/// arrives where there is one.
+/// Extra time to wait beyond the server's own time-out, so that the server's error arrives if there
+/// is one.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a server has to answer when it is asked whether it is there: as long as it may say
-/// nothing, within these bounds.
+/// How long a server has to answer when it is checked: as long as it may be silent, within these
+/// bounds.
 const LEAST_ASK: Duration = Duration::from_secs(1);
 const MOST_ASK: Duration = Duration::from_secs(5);
-/// When to look again at a statement that is overdue while its thread does something else.
+/// When to check an overdue statement again whose thread does something else.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Shortest limit of a check-out test, enough for a server that is far away.
+/// Shortest limit of a check-out test, enough for a distant server.
 const SHORTEST_TEST: Duration = Duration::from_millis(50);
 
-/// How long is waited, for the connections of one pool.
+/// The time limits of the connections of one pool.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// For a connection to be set up.
+    /// Limit for setting up a connection.
     pub(super) set_up: Option<Duration>,
-    /// For a check-out test.
+    /// Limit for a check-out test.
     pub(super) check_out: Option<Duration>,
-    /// For a statement.
+    /// Limit for a statement.
     pub(super) statement: Option<Duration>,
-    /// For any answer, before the server is asked whether it is there.
+    /// How long to wait for any answer before the server is checked.
     pub(super) silence: Option<Duration>,
-    /// Most connections of the pool.
+    /// Maximum number of connections of the pool.
     pub(super) max_size: u32,
-    /// Whether a connection that turns out to be read-only is given up.
+    /// Whether a connection that turns out to be read-only is discarded.
     pub(super) wants_writable: bool,
-    /// Since when connections that said nothing may be dead as another was.
+    /// The time since which silent connections may be dead, because another one was.
     pub(super) suspect_since: Mutex<Option<Instant>>,
 }
 
-/// One connection that is watched.
+/// A watched connection.
 #[derive(Debug)]
 pub(super) struct Watch {
     socket: Socket,
@@ -82,17 +82,17 @@ pub(super) struct Watch {
 struct State {
     phase: Phase,
     waiting: Option<Waiting>,
-    /// Whether what is waited for is in the middle of another statement, which goes on afterwards.
+    /// Whether the running statement is inside another one, which continues afterwards.
     is_nested: bool,
     /// Number of the last statement.
     statements: u64,
-    /// When the last statement that was answered began, or the connection was made.
+    /// When the last answered statement began, or the connection was made.
     last_good: Instant,
     is_read_only: bool,
     begun: Begun,
 }
 
-/// What the next statement is part of.
+/// The purpose of the next statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     SettingUp,
@@ -105,14 +105,14 @@ pub(super) enum Phase {
 struct Waiting {
     run: Run,
     since: Instant,
-    /// When the connection is given up.
+    /// When the connection is closed.
     end: Option<Instant>,
-    /// When the server is asked whether it is there.
+    /// When the server is checked.
     ask: Option<Instant>,
 }
 
-/// Watches a connection that was just made. `tcp_user_timeout` is what its socket was given, in
-/// milliseconds, if that is known. The watch ends with the connection.
+/// Watches a new connection. `tcp_user_timeout` is the value set on its socket, in milliseconds, if
+/// it is known. The watch ends with the connection.
 pub(super) fn watch(
     conn: &mut PgConnection,
     limits: &Arc<Limits>,
@@ -160,10 +160,10 @@ impl Watch {
         }
         let is_open = state.begun.is_uncounted();
         if is_open || state.is_read_only {
-            // The check-out test finds it dead, and the pool connects again.
+            // The check-out test finds the connection dead, and the pool connects again.
             self.socket.shut_down();
         }
-        // A logger may take its time, or use a connection of this pool.
+        // A logger may be slow, or use a connection of this pool.
         drop(state);
         if is_open {
             log::warn!(
@@ -174,8 +174,8 @@ impl Watch {
         }
     }
 
-    /// A statement begins. Where another one has not ended, that one was never sent, unless
-    /// `is_lookup` says that this one is in the middle of it.
+    /// Notes that a statement begins. If another one has not ended, that one was never sent, unless
+    /// `is_lookup` says that this statement is inside it.
     fn begin(&self, is_lookup: impl FnOnce() -> bool) {
         let mut state = self.state();
         state.is_nested = state.waiting.is_some() && is_lookup();
@@ -186,7 +186,7 @@ impl Watch {
         }
     }
 
-    /// Waits for an answer from now on, and returns when to look first.
+    /// Starts waiting for an answer, and returns when to check first.
     fn wait(&self, state: &mut State) -> Option<Instant> {
         let since = Instant::now();
         let after = |time: Option<Duration>| time.and_then(|time| since.checked_add(time));
@@ -208,12 +208,12 @@ impl Watch {
         earlier(end, ask)
     }
 
-    /// Diesel counts the transaction that the next statement begins.
+    /// Notes that Diesel counts the transaction that the next statement begins.
     fn counts(&self) {
         self.state().begun.counts();
     }
 
-    /// A statement has ended.
+    /// Notes that a statement has ended.
     fn end(&self, query: &dyn DebugQuery, error: Option<&Error>) {
         self.stop_waiting(error);
         let changes = begun::changes(query);
@@ -242,7 +242,7 @@ impl Watch {
         }
     }
 
-    /// Gives up what has taken too long, and returns when to look again.
+    /// Closes the connection if its statement has taken too long, and returns when to check again.
     fn check(self: &Arc<Self>, now: Instant) -> Option<Instant> {
         let mut state = self.state();
         let (phase, number) = (state.phase, state.statements);
@@ -250,7 +250,7 @@ impl Watch {
         let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         let (is_over, is_silent) = (is_due(waiting.end), is_due(waiting.ask));
         if (is_over || is_silent) && phase == Phase::InUse && waiting.run.is_elsewhere() {
-            // It was never sent, or what has come of it is being worked through.
+            // The statement was never sent, or its result is being processed.
             let again = now.checked_add(LOOK_AGAIN);
             waiting.end = if is_over { again } else { waiting.end };
             waiting.ask = if is_silent { again } else { waiting.ask };
@@ -264,7 +264,7 @@ impl Watch {
         } else if is_silent {
             waiting.ask = None;
             let watch = Arc::clone(self);
-            // Without a thread for it the limit of the statement remains.
+            // If no thread can be started, the limit of the statement remains.
             let _ = thread::Builder::new()
                 .name("covara-ask".to_owned())
                 .spawn(move || watch.ask(number));
@@ -272,7 +272,7 @@ impl Watch {
         earlier(waiting.end, waiting.ask)
     }
 
-    /// Asks the server whether it is there, and gives up the statement of that number if not.
+    /// Checks whether the server is alive, and closes the connection of that statement if not.
     fn ask(&self, number: u64) {
         let Some(silence) = self.limits.silence else {
             return;
@@ -306,7 +306,7 @@ impl Watch {
         state.waiting = None;
         state.is_nested = false;
         self.socket.shut_down();
-        // A logger may take its time, or use this very connection.
+        // A logger may be slow, or use this very connection.
         drop(state);
         log::warn!(
             "PostgreSQL at {} gave no answer within {waited:.1?}: the connection is closed",
@@ -316,8 +316,8 @@ impl Watch {
 }
 
 impl Limits {
-    /// The limit of a check-out test. Once one has failed, connections that have said nothing
-    /// since are likely to be dead as well, and a pool full of them must not use up the time
+    /// Returns the limit of a check-out test. Once one has failed, connections that have been
+    /// silent since are likely to be dead as well, and a pool full of them must not use up the time
     /// for connecting again.
     fn of_test(&self, last_good: Instant) -> Option<Duration> {
         let limit = self.check_out?;

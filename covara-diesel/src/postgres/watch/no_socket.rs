@@ -4,7 +4,7 @@ use diesel::PgConnection;
 
 use super::alive::Peer;
 
-/// The socket of a connection: on this system it cannot be found.
+/// The socket of a connection, which cannot be found on this system.
 #[derive(Debug)]
 pub(super) enum Socket {}
 

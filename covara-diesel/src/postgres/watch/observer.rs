@@ -6,8 +6,8 @@ use diesel::connection::{
 
 use super::Watch;
 
-/// Tells a watch when statements begin and end, and the program's default instrumentation of
-/// everything.
+/// An instrumentation that tells a watch when statements begin and end, and forwards all events to
+/// the program's default instrumentation.
 pub(super) struct Observer {
     watch: Arc<Watch>,
     next: Option<Box<dyn Instrumentation>>,
@@ -24,7 +24,7 @@ impl Observer {
     }
 }
 
-/// Makes an [`Observer`] take no notice of what comes next, or again; `false` if it is another.
+/// Makes an [`Observer`] ignore events, or observe them again; `false` if it is not an `Observer`.
 pub(in crate::postgres) fn set_quiet(observer: &mut dyn Instrumentation, quiet: bool) -> bool {
     match observer.as_any_mut().downcast_mut::<Observer>() {
         Some(observer) => {
@@ -56,8 +56,8 @@ impl Instrumentation for Observer {
     }
 }
 
-/// Whether it is Diesel's own look for the number of a type, in the middle of a statement that
-/// binds a value of it.
+/// Returns whether the query is Diesel's own lookup of a type's number, in the middle of a
+/// statement that binds a value of it.
 fn is_lookup(query: &dyn DebugQuery) -> bool {
     query.to_string().contains(r#""pg_type"."typarray""#)
 }

@@ -1,7 +1,7 @@
-//! Finds the socket of a connection among those of the process: Diesel keeps it to itself.
+//! Finds the socket of a connection among those of the process, because Diesel does not expose it.
 //!
-//! Each filter here is one that the connection's own socket surely passes. So if one socket is
-//! left, that is it, and if several are left, none is taken.
+//! Each filter here surely passes the connection's own socket. So if one socket is left, it is the
+//! right one, and if several are left, none is taken.
 
 use std::fmt;
 use std::fs;
@@ -22,22 +22,22 @@ use rustix::net::{Shutdown, SocketAddrUnix, SocketType, getpeername, shutdown};
 
 use super::alive::Peer;
 
-/// Sockets that are known to be those of other connections, by what the kernel calls them.
+/// Sockets known to belong to other connections, by their names in the kernel.
 static KNOWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 static TURN: Mutex<()> = Mutex::new(());
-/// How many turns there have been.
+/// Number of turns so far.
 static TURNS: AtomicUsize = AtomicUsize::new(0);
 
-/// Rows that do not fit into libpq's buffers: most of them wait in the socket for a while.
+/// A query whose rows do not fit into libpq's buffers: most of them wait in the socket for a while.
 const MANY_ROWS: &str = "SELECT n FROM pg_catalog.generate_series(1, 12000) AS n";
 const ROUNDS: usize = 2;
-/// So many bytes wait in the socket then, and in no other that a connection is being made on.
+/// Bytes that then wait in the socket, and in that of no other connection being made.
 const WAITING: u64 = 32 * 1024;
-/// How long they may take to arrive, be the machine as busy as it may: a connection whose socket is
-/// not found is waited for without a bound.
+/// How long the rows may take to arrive, even on a busy machine. A connection whose socket is not
+/// found is waited for without a bound.
 const ARRIVAL: Duration = Duration::from_secs(5);
-/// How long one other may take to find its own.
+/// How long one other connection may take to find its own socket.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// A duplicate of a connection's socket.
@@ -49,9 +49,9 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Ends the connection for both sides; what waits on it sees the end.
+    /// Ends the connection for both sides, so that waiting calls return.
     pub(super) fn shut_down(&self) {
-        // It fails only when the connection has ended already.
+        // Fails only if the connection has ended already.
         let _ = shutdown(&self.fd, Shutdown::Both);
     }
 
@@ -76,9 +76,9 @@ impl fmt::Display for Socket {
     }
 }
 
-/// The socket of a connection that no statement runs on, if it can be told from all others.
+/// Finds the socket of a connection that runs no statement, if it can be identified.
 pub(super) fn find(conn: &mut PgConnection, tcp_user_timeout: Option<u32>) -> Option<Socket> {
-    // Two that look at the same time would see each other's rows.
+    // Two threads that search at the same time would see each other's rows.
     let _turn = turn()?;
     let mut found = candidates(tcp_user_timeout, &known());
     for _ in 0..ROUNDS {
@@ -99,8 +99,8 @@ fn known() -> MutexGuard<'static, Vec<PathBuf>> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for the others that look for their sockets, but not for one whose server has just
-/// stopped: as long as one after the other finds its own, a busy machine may need any time.
+/// Waits for the others that search for their sockets, but not for one whose server has just
+/// stopped. As long as others succeed, waiting goes on, because a busy machine may need any time.
 fn turn() -> Option<MutexGuard<'static, ()>> {
     let mut seen = TURNS.load(Ordering::Relaxed);
     let mut end = Instant::now() + PATIENCE;
@@ -132,7 +132,7 @@ struct Candidate {
     peer: Option<Peer>,
 }
 
-/// The sockets that may be a new connection's.
+/// Returns the sockets that may belong to a new connection.
 fn candidates(tcp_user_timeout: Option<u32>, known: &[PathBuf]) -> Vec<Candidate> {
     let entries = fs::read_dir("/proc/self/fd")
         .into_iter()
@@ -150,11 +150,11 @@ fn candidate(number: RawFd, timeout: Option<u32>, known: &[PathBuf]) -> Option<C
         return None;
     }
     let fd = duplicate(number)?;
-    // The number may have got another meaning meanwhile.
+    // The number may refer to another file meanwhile.
     let now = self::name(fd.as_raw_fd());
     if now.as_ref() != Some(&name) {
         if !now.is_some_and(|now| now.as_os_str().as_bytes().starts_with(b"socket:")) {
-            // To close a duplicate would give up the locks that the process has on a file.
+            // Closing a duplicate would release the locks that the process holds on a file.
             std::mem::forget(fd);
         }
         return None;
@@ -166,7 +166,7 @@ fn candidate(number: RawFd, timeout: Option<u32>, known: &[PathBuf]) -> Option<C
     Some(Candidate { fd, name, peer })
 }
 
-/// What the kernel calls the file behind a descriptor, `socket:[1234]` for one.
+/// Returns the kernel's name of the file behind a descriptor, such as `socket:[1234]`.
 fn name(number: RawFd) -> Option<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{number}")).ok()
 }
@@ -177,25 +177,25 @@ fn name(number: RawFd) -> Option<PathBuf> {
     reason = "the descriptor is owned by libpq, which does not lend it"
 )]
 fn duplicate(number: RawFd) -> Option<OwnedFd> {
-    // SAFETY: the call takes any number, one that is no descriptor being an error, and touches no
-    // memory of the process. Whatever is behind the number then, its owner's descriptor is not
-    // changed.
+    // SAFETY: the call accepts any number, returns an error for one that is not a descriptor, and
+    // touches no memory of the process. Whatever the number refers to, its owner's descriptor is
+    // not changed.
     let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 0) };
     if copy < 0 {
         return None;
     }
-    // SAFETY: the descriptor has just been made, and nobody else knows of it.
+    // SAFETY: the descriptor has just been created, and nothing else knows of it.
     Some(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
-/// Whether a socket is connected as libpq connects one.
+/// Returns whether a socket is connected as libpq connects one.
 fn is_like_libpqs(fd: BorrowedFd<'_>, timeout: Option<u32>) -> bool {
     if socket_type(fd) != Ok(SocketType::STREAM) {
         return false;
     }
     match getpeername(fd) {
         Ok(Some(address)) => match SocketAddrUnix::try_from(address) {
-            // libpq takes no other names.
+            // libpq connects to no other names.
             Ok(address) => address.path().is_none_or(|path| {
                 let file = path.to_bytes().rsplit(|byte| *byte == b'/').next();
                 file.is_some_and(|file| file.starts_with(b".s.PGSQL."))
@@ -223,8 +223,8 @@ struct Number {
     n: i32,
 }
 
-/// Those of the sockets in which the rows of a query wait that is not read to its end, and no
-/// longer do so afterwards.
+/// Returns those of the sockets in which rows wait while a query's result is unread, and in which
+/// none wait afterwards.
 fn with_rows(conn: &mut PgConnection, of: Vec<Candidate>) -> Option<Vec<Candidate>> {
     let waiting = |one: &Candidate| ioctl_fionread(&one.fd).unwrap_or(0);
     let mut rows = diesel::sql_query(MANY_ROWS)

@@ -1,9 +1,9 @@
-//! Whether a thread waits for a server.
+//! Determines whether a thread waits for a server.
 //!
-//! Diesel announces a statement before it builds it, and where building fails it does not
-//! announce the end. So whether an answer is really waited for is read from what the kernel says
-//! of the thread: libpq waits for a single descriptor and without a time-out, whatever the kind
-//! of connection.
+//! Diesel announces a statement before it builds it, and if building fails, it does not announce
+//! the end. So the kernel's information about the thread tells whether it really waits for an
+//! answer: libpq waits for a single descriptor and without a time-out, for every kind of
+//! connection.
 
 use std::cell::Cell;
 use std::fs;
@@ -23,7 +23,7 @@ const CALLS: [Option<u64>; 2] = [None, Some(73)];
 )))]
 const CALLS: [Option<u64>; 2] = [None, None];
 
-/// Numbers of statements, from 1.
+/// The last statement's number; numbers start at 1.
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
@@ -33,9 +33,9 @@ thread_local! {
 /// A thread that runs statements.
 #[derive(Debug)]
 struct Thread {
-    /// The kernel's file that tells what it waits for, where that can be read.
+    /// The kernel's file that shows the thread's system call, if it is readable.
     call: Option<PathBuf>,
-    /// Number of the statement it is in, 0 for none.
+    /// Number of the statement that the thread runs, 0 for none.
     current: AtomicU64,
 }
 
@@ -43,7 +43,7 @@ impl Thread {
     fn this() -> Arc<Self> {
         let this = THIS.take().unwrap_or_else(|| {
             let call = || {
-                // Such as 12/task/34.
+                // For example 12/task/34.
                 let name = fs::read_link("/proc/thread-self").ok()?;
                 let call = PathBuf::from("/proc").join(name).join("syscall");
                 let tells = CALLS.iter().any(Option::is_some) && fs::read(&call).is_ok();
@@ -84,19 +84,20 @@ impl Run {
         self.thread.current.store(self.outer, Ordering::Relaxed);
     }
 
-    /// Whether its thread does something else than to wait for the answer; `false` where that
-    /// is not known.
+    /// Returns whether its thread does something other than wait for the answer; `false` if that is
+    /// not known.
     pub(super) fn is_elsewhere(&self) -> bool {
         let Some(call) = &self.thread.call else {
             return false;
         };
-        // A thread that is no more has no file.
+        // The file of a thread that has ended does not exist.
         self.thread.current.load(Ordering::Relaxed) != self.number
             || !fs::read_to_string(call).is_ok_and(|call| waits(&call, CALLS))
     }
 }
 
-/// Reads the number of a system call and its arguments.
+/// Returns whether a system call, given by number and arguments, waits without limit for one
+/// descriptor.
 fn waits(call: &str, [poll, ppoll]: [Option<u64>; 2]) -> bool {
     let mut words = call.split_ascii_whitespace();
     let number = words.next().and_then(|word| word.parse().ok());

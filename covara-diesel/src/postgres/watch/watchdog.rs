@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::{Watch, earlier};
 
-/// The thread that looks after all connections of the program. It sleeps while no statement
-/// runs, and else until the first limit.
+/// The thread that watches all connections of the program. It sleeps while no statement runs, and
+/// otherwise until the first limit.
 pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
     watches: Mutex::default(),
     born: Instant::now(),
@@ -18,14 +18,14 @@ pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
 pub(super) struct Watchdog {
     watches: Mutex<Vec<Weak<Watch>>>,
     born: Instant,
-    /// When the thread looks next, in nanoseconds since `born`.
+    /// When the thread checks next, in nanoseconds since `born`.
     wakes_at: AtomicU64,
-    /// `None` if it could not be started.
+    /// `None` if the thread could not be started.
     thread: OnceLock<Option<Thread>>,
 }
 
 impl Watchdog {
-    /// Looks after one more connection; `false` if there is no thread for it.
+    /// Adds a connection to watch; `false` if there is no thread.
     pub(super) fn add(&'static self, watch: &Arc<Watch>) -> bool {
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.retain(|watch| watch.strong_count() > 0);
@@ -40,7 +40,7 @@ impl Watchdog {
             .is_some()
     }
 
-    /// Makes sure that the thread looks at that time, or before.
+    /// Makes sure that the thread checks at that time, or before.
     pub(super) fn expect(&self, time: Instant) {
         if self.since_born(time) < self.wakes_at.load(Ordering::SeqCst)
             && let Some(Some(thread)) = self.thread.get()
@@ -56,7 +56,7 @@ impl Watchdog {
 
     fn run(&self) {
         loop {
-            // Whoever begins a statement while the others are looked at wakes the thread again.
+            // Whoever begins a statement during the checks wakes the thread again.
             self.wakes_at.store(u64::MAX, Ordering::SeqCst);
             let now = Instant::now();
             let next = self.all().iter().fold(None, |next, watch| {

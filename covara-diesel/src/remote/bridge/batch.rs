@@ -1,4 +1,4 @@
-//! Statements that are sent together.
+//! Batches of statements that are sent together.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
 }
 
-/// Statements that are one request: their SQL, without their values, which may be many.
+/// The statements of one request, shown as their SQL without their values, which may be many.
 pub(super) struct Together<'s>(pub(super) &'s [Statement]);
 
 impl fmt::Display for Together<'_> {
@@ -37,7 +37,8 @@ impl fmt::Debug for Together<'_> {
 
 impl DebugQuery for Together<'_> {}
 
-/// Fails whatever the database holds, with words that nothing else says.
+/// A statement that fails whatever the database contains, with a message that nothing else
+/// produces.
 const TAKE_BACK: &str = "SELECT json_extract('{}', 'covara_take_back')";
 const TAKEN_BACK: &str = "covara_take_back";
 
@@ -51,7 +52,7 @@ impl Batch {
         self.statements.len()
     }
 
-    /// As it is shown to whoever watches the connection.
+    /// Returns the batch in the form that observers see.
     pub(super) fn shown(&self) -> Together<'_> {
         Together(&self.statements)
     }
@@ -60,7 +61,7 @@ impl Batch {
         driver.execute_atomically(&self.statements)
     }
 
-    /// Why the batch failed. Observers are not told of what is sent to find out.
+    /// Determines why the batch failed. Observers are not told of the statements sent for this.
     pub(super) fn explained<D: Driver>(
         &self,
         driver: &mut D,
@@ -73,8 +74,8 @@ impl Batch {
         BatchError { at, source }
     }
 
-    /// The first statement that fails, and the row in it: found by sending parts that are
-    /// always taken back, as servers do not tell.
+    /// Finds the first statement that fails, and the row in it. Servers do not report it, so parts
+    /// of the batch are sent and always rolled back.
     fn culprit<D: Driver>(&self, driver: &mut D, rows: &[usize]) -> Option<(usize, usize)> {
         let all: Vec<&Statement> = self.statements.iter().collect();
         let statement = first_failing(driver, &[], &all)?;
@@ -93,7 +94,7 @@ fn first_failing<D: Driver>(
     statements: &[&Statement],
 ) -> Option<usize> {
     let (mut first, mut end) = (0, statements.len());
-    // The first that fails is one of first..end, if any.
+    // The first failing statement is one of first..end, if any.
     while first < end {
         let middle = first + (end - first) / 2;
         let tried = before.iter().chain(&statements[..=middle]).copied();
@@ -116,12 +117,12 @@ fn fails<'s, D: Driver>(
         Err(error) if message(&error).contains(TAKEN_BACK) => Ok(false),
         Err(error) if is_of_a_statement(&error) => Ok(true),
         Err(error) => Err(error),
-        // Nothing was taken back: leave it at that.
+        // Nothing was rolled back, so the search stops.
         Ok(_) => Err(Error::RollbackTransaction),
     }
 }
 
-/// Whether the database itself refused something.
+/// Returns whether the database itself rejected a statement.
 fn is_of_a_statement(error: &Error) -> bool {
     match error {
         Error::DatabaseError(kind, _) => !matches!(

@@ -1,10 +1,10 @@
 //! Remote servers as Diesel connections on its own `Sqlite` backend.
 //!
-//! Everything that Diesel wants of a connection is here, once for all protocols; a
-//! [`Driver`] only sends statements and reads answers. It is also the only place that uses
-//! what Diesel hides behind `i-implement-a-third-party-backend-and-opt-into-breaking-changes`
-//! for remote connections: that may change in any release, which is why the workspace pins
-//! `diesel = "~2.3"`.
+//! This module implements everything that Diesel requires of a connection, once for all protocols.
+//! A [`Driver`] only sends statements and reads answers. For remote connections it is also the only
+//! place that uses APIs behind Diesel's feature
+//! `i-implement-a-third-party-backend-and-opt-into-breaking-changes`. They may change in any
+//! release, which is why the workspace pins `diesel = "~2.3"`.
 
 mod batch;
 mod private;
@@ -41,21 +41,21 @@ use crate::sqlite::BUSY_TIMEOUT;
 
 /// A protocol to a remote server that speaks SQLite's SQL.
 pub trait Driver: Sized + Send + 'static {
-    /// How many bind parameters one statement may carry.
+    /// Maximum number of bind parameters of one statement.
     const BIND_LIMIT: usize;
     /// Rows that a seed buffers per chunk.
     const SEED_ROWS: usize;
-    /// Why `transaction()` is refused, if it is.
+    /// The reason why `transaction()` is rejected, if it is.
     const NO_TRANSACTIONS: Option<&'static str>;
 
-    /// Reads the URL; sends nothing.
+    /// Parses the URL and sends nothing.
     fn open(url: &str) -> ConnectionResult<Self>;
 
-    /// Runs a statement for its rows. `real` says which columns are read as floating-point
-    /// numbers; those beyond its end are of a type that is not known.
+    /// Runs a statement and returns its rows. `real` tells which columns are read as floating-point
+    /// numbers; columns beyond its end have an unknown type.
     fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows>;
 
-    /// Runs a statement for the number of rows it changed.
+    /// Runs a statement and returns the number of rows it changed.
     fn execute(&mut self, statement: &Statement) -> QueryResult<usize>;
 
     /// Runs statements in order, all or none, outside of a transaction.
@@ -64,26 +64,26 @@ pub trait Driver: Sized + Send + 'static {
     /// Runs the statements of a script in order, up to the first that fails.
     fn script(&mut self, sql: &str) -> QueryResult<()>;
 
-    /// Begins a transaction, outside of any.
+    /// Begins a transaction, outside of any other.
     fn begin(&mut self, sql: &str) -> QueryResult<()>;
 
-    /// Whether the open transaction may write without waiting for others.
+    /// Returns whether the open transaction may write without waiting for others.
     fn has_lock(&self) -> bool;
 
-    /// Commits the transaction. Whatever comes of it, it is over.
+    /// Commits the transaction. The transaction ends even on error.
     fn commit(&mut self) -> QueryResult<()>;
 
-    /// Rolls the transaction back. Whatever comes of it, it is over. An error says that it was
-    /// ended before, by SQL of the caller's.
+    /// Rolls the transaction back. The transaction ends even on error. An error means that it had
+    /// been ended before, by the caller's SQL.
     fn rollback(&mut self) -> QueryResult<()>;
 
-    /// Rolls the transaction back before its end: what follows in it is an error.
+    /// Rolls the transaction back before its end. Every further statement in it is an error.
     fn abandon(&mut self);
 
-    /// Makes statements take at most this long, or as long as the URL says.
+    /// Limits how long statements may take; `None` restores the limit of the URL.
     fn limit(&mut self, limit: Option<Duration>);
 
-    /// For how long a statement that the server found locked may be tried again.
+    /// Returns how long a statement is tried again that the server found locked.
     fn lock_wait(&mut self) -> &mut Duration;
 }
 
@@ -92,16 +92,16 @@ pub trait Driver: Sized + Send + 'static {
 /// See [`LibsqlConnection`](super::LibsqlConnection) and [`D1Connection`](super::D1Connection)
 /// for what each driver `D` can do.
 pub struct RemoteConnection<D> {
-    /// Apart, as a connection to any database is as large as the largest.
+    /// Boxed, because an enum of connections is as large as its largest variant.
     pub(super) driver: Box<D>,
     private: Private,
     transactions: TransactionManagerStatus,
     instrumentation: DynInstrumentation,
-    /// Statements that wait to be sent as one batch.
+    /// Statements waiting to be sent as one batch.
     batch: Option<Batch>,
 }
 
-/// Shows nothing: the URL may hold a token.
+/// Shows nothing, because the URL may contain a token.
 impl<D> fmt::Debug for RemoteConnection<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteConnection").finish_non_exhaustive()
@@ -109,7 +109,7 @@ impl<D> fmt::Debug for RemoteConnection<D> {
 }
 
 impl<D: Driver> RemoteConnection<D> {
-    /// A statement as the driver sends it.
+    /// Returns a statement in the form that the driver sends.
     pub(super) fn statement<T>(&mut self, source: &T) -> QueryResult<Statement>
     where
         T: QueryFragment<Sqlite> + ?Sized,
@@ -121,7 +121,7 @@ impl<D: Driver> RemoteConnection<D> {
         *self.driver.lock_wait() = wait;
     }
 
-    /// Tells the observer of a query before and after.
+    /// Runs a query, and notifies the observer before and after.
     pub(super) fn observed<T, R>(
         &mut self,
         source: &T,
@@ -133,7 +133,7 @@ impl<D: Driver> RemoteConnection<D> {
         self.watched(&diesel::debug_query::<Sqlite, _>(source), run)
     }
 
-    /// The same for what is SQL already.
+    /// Does the same for a query given as SQL.
     fn observed_sql<R>(
         &mut self,
         sql: &str,
@@ -156,12 +156,13 @@ impl<D: Driver> RemoteConnection<D> {
         result
     }
 
-    /// Executes statements in order, all or none of them, in one request, and returns how
-    /// many rows each changed. In an open transaction they become part of it.
+    /// Executes statements in order, all or none of them, in one request, and returns how many rows
+    /// each changed. In an open transaction they become part of it.
     ///
     /// # Errors
     ///
-    /// The database's own, and a `COMMIT` or `ROLLBACK` among them; then nothing has changed.
+    /// The database's own, and a `COMMIT` or `ROLLBACK` among the statements. Nothing has changed
+    /// then.
     ///
     /// # Example
     ///
@@ -189,7 +190,7 @@ impl<D: Driver> RemoteConnection<D> {
 
 impl<D: Driver> ConnectionSealed for RemoteConnection<D> {}
 
-/// For `#[derive(diesel::MultiConnection)]`.
+/// Required by `#[derive(diesel::MultiConnection)]`.
 impl<D: Driver> MultiConnectionHelper for RemoteConnection<D> {
     fn to_any<'a>(lookup: &mut ()) -> &mut (dyn Any + 'a) {
         lookup
@@ -203,7 +204,7 @@ impl<D: Driver> MultiConnectionHelper for RemoteConnection<D> {
 impl<D: Driver> SimpleConnection for RemoteConnection<D> {
     fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
         if let Some(batch) = &mut self.batch {
-            // Nothing happens yet: the observer hears of it when it is sent.
+            // Nothing is executed yet: the observer is notified when the batch is sent.
             let statements = Statement::all_of(query)?;
             statements.into_iter().for_each(|one| batch.add(one));
             return Ok(());
@@ -216,7 +217,7 @@ impl<D: Driver> Connection for RemoteConnection<D> {
     type Backend = Sqlite;
     type TransactionManager = RemoteTransactions;
 
-    /// Reads the URL; nothing is sent before the first statement.
+    /// Parses the URL. Nothing is sent before the first statement.
     fn establish(database_url: &str) -> ConnectionResult<Self> {
         let mut instrumentation = default_instrumentation();
         let shown = without_secrets(database_url);
@@ -263,8 +264,8 @@ impl<D: Driver> Connection for RemoteConnection<D> {
         self.instrumentation = instrumentation.into();
     }
 
-    /// Does nothing: servers prepare a statement each time it comes. What a connection keeps in
-    /// its own process are fewer than 20 statements, by which it reads values that are bound.
+    /// Does nothing, because servers prepare a statement each time. The connection caches fewer
+    /// than 20 statements in its own process, with which it reads bound values.
     fn set_prepared_statement_cache_size(&mut self, _: CacheSize) {}
 }
 
@@ -301,7 +302,7 @@ impl<D: Driver> LoadConnection for RemoteConnection<D> {
     }
 }
 
-/// The rows of an answer, one after the other.
+/// An iterator over the rows of an answer.
 #[expect(missing_debug_implementations, reason = "Diesel's own has none")]
 pub struct RemoteCursor<'conn, 'query> {
     rows: Cursor<'conn, 'query>,
@@ -318,14 +319,14 @@ impl<'conn, 'query> Iterator for RemoteCursor<'conn, 'query> {
 
 impl Drop for RemoteCursor<'_, '_> {
     fn drop(&mut self) {
-        // An answer may be large; it need not wait for the next one.
+        // An answer may be large, so it is freed before the next one arrives.
         self.reading.set(Rows::default());
     }
 }
 
 impl<D: Driver> R2D2Connection for RemoteConnection<D> {
-    /// Costs nothing: every request stands for itself, so there is nothing to lose between
-    /// two of them that a round trip now would find.
+    /// Does nothing and costs nothing: every request is independent, so nothing can be lost between
+    /// two of them that a round trip would detect.
     fn ping(&mut self) -> QueryResult<()> {
         Ok(())
     }
@@ -397,8 +398,9 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         self.begin_write(wait)
     }
 
-    /// A transaction has its lock. Outside of one the server may hold the answer back until other
-    /// writers are through. What it does after nobody waits any more, it does as a whole.
+    /// Does not wait for locks: a transaction has its lock. Outside of one the server may delay the
+    /// answer until other writers are done. What it does after the client has given up waiting, it
+    /// does completely.
     fn try_atomically(
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
@@ -411,9 +413,10 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         limited.0.execute_atomically(statements)
     }
 
-    /// A transaction has its lock, unless it was begun to read: there a write would wait for other
-    /// writers, and make the server end the transaction of one that takes long. Outside of one the
-    /// server may hold an answer back until other writers are through.
+    /// Writes only without waiting long. A transaction has its lock, unless it was begun to read:
+    /// there a write would wait for other writers, and make the server end another transaction that
+    /// takes long. Outside of a transaction the server may delay an answer until other writers are
+    /// done.
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
     where
         T: QueryFragment<Self::Backend> + QueryId,
@@ -432,7 +435,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         Ok(())
     }
 
-    /// To roll back to a savepoint that is no more would give the whole transaction up.
+    /// Rolling back to a savepoint that no longer exists would abandon the whole transaction.
     fn count_released(&mut self, _: bool) -> bool {
         change_depth(
             &mut self.transactions,
@@ -465,12 +468,12 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     }
 }
 
-/// How long the answer to a write that may as well not happen is waited for.
+/// How long to wait for the answer to an optional write.
 const BRIEF_ANSWER: Duration = Duration::from_secs(2);
-/// The same where the answer is worth no wait: a few times what one takes around the world.
+/// The same if the answer is not worth waiting for: a few times a round trip around the world.
 const QUICK_ANSWER: Duration = Duration::from_secs(1);
 
-/// Another lock wait until it is dropped, as an observer may panic.
+/// A changed lock wait, restored on drop, because an observer may panic.
 struct Waiting<'c, D: Driver> {
     conn: &'c mut RemoteConnection<D>,
     previous: Duration,
@@ -489,7 +492,7 @@ impl<D: Driver> Drop for Waiting<'_, D> {
     }
 }
 
-/// Waits for answers only briefly until it is dropped.
+/// A short limit on waiting for answers, removed on drop.
 struct Limited<'c, D: Driver>(&'c mut RemoteConnection<D>);
 
 impl<'c, D: Driver> Limited<'c, D> {
@@ -505,18 +508,18 @@ impl<D: Driver> Drop for Limited<'_, D> {
     }
 }
 
-/// The URL as far as it can be shown: without parameters, and without a user where none belongs.
+/// Returns the part of the URL that can be shown: without parameters, and without a user.
 fn without_secrets(url: &str) -> String {
     let place = url.split(['?', '#']).next().unwrap_or_default();
     match (place.split_once("://"), place.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
         (Some(_), None) => place.to_owned(),
-        // No URL: it may be anything.
+        // The text is not a URL, so it may contain anything.
         (None, _) => String::new(),
     }
 }
 
-/// Diesel's error for a URL that cannot be used.
+/// Returns Diesel's error for a URL that cannot be used.
 pub(super) fn bad_url(reason: impl Into<String>) -> ConnectionError {
     ConnectionError::InvalidConnectionUrl(reason.into())
 }

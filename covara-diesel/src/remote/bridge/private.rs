@@ -1,8 +1,8 @@
-//! Diesel's values out of Diesel and into it again.
+//! Converts Diesel's values to a driver's values and back.
 //!
-//! Neither the content of a bind collector nor a row can be read or made outside of Diesel's
-//! own SQLite connection. So each remote connection has one of its own in memory: it shows
-//! the binds as the rows of a query, and it makes rows of what came over the network.
+//! The content of a bind collector or a row can be read or created only by Diesel's own SQLite
+//! connection. So each remote connection has such a connection in memory. It returns the binds as
+//! the rows of a query, and it turns answers from the network into rows.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,13 +29,13 @@ pub(super) type CursorRow<'conn, 'query> = <SqliteConnection as LoadConnection>:
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// The next value of the answer: from left to right, from the first row to the last.
+    /// Returns the next value of the answer: from left to right, from the first row to the last.
     ///
-    /// Of whatever type it is: Diesel wants one named, and asks for no other here.
+    /// The value may have any type. Diesel requires a declared one, but does not check it here.
     fn covara_next() -> Binary;
 }
 
-/// Rows of a table of numbers, which joined with itself gives as many as wanted.
+/// Number of rows of a table of numbers, which is joined with itself to get as many rows as needed.
 const NUMBERS: usize = 64;
 
 const SET_UP: &str = "CREATE TABLE numbers (n INTEGER PRIMARY KEY);
@@ -48,15 +48,15 @@ pub(super) struct Private {
     mark: u128,
 }
 
-/// The answer that is being read, shared with the SQL function.
+/// The answer being read, shared with the SQL function.
 #[derive(Clone, Default)]
 pub(super) struct Reading(Arc<Mutex<Place>>);
 
-/// A place in an answer.
+/// A position in an answer.
 #[derive(Default)]
 struct Place {
     rows: Arc<Rows>,
-    /// The next value in the list, or the end of the last one in the answer's text.
+    /// Index of the next value in the list, or end of the last one in the answer's text.
     next: usize,
     column: usize,
 }
@@ -106,7 +106,7 @@ struct NextCell {
 }
 
 enum Found {
-    /// At this place in the list.
+    /// At this index in the list.
     Listed(usize),
     Read(Option<Cell>),
 }
@@ -142,10 +142,10 @@ impl ToSql<Binary, Sqlite> for NextCell {
     }
 }
 
-/// The query that hands out an answer's rows.
+/// The query that returns an answer's rows.
 ///
-/// It is prepared each time: the names in it are the server's, who names a column without a name
-/// by its text, so that to keep each would be to keep every literal that was ever selected.
+/// It is prepared each time, because its column names come from the server, which names a column
+/// without an alias by its text. Caching it would keep every literal that was ever selected.
 struct Answer {
     sql: String,
     rows: i64,
@@ -169,11 +169,11 @@ impl QueryFragment<Sqlite> for Answer {
     }
 }
 
-/// The binds of another query as rows, and behind them a mark.
+/// The binds of another query as rows, followed by a mark.
 ///
-/// Diesel keeps the statement with the numbers that were bound to it before, so where a query has
-/// fewer binds than placeholders, the rows that it leaves out hold values of other statements.
-/// The mark says where its own end.
+/// Diesel caches the statement with the values that were bound to it before. So if a query has
+/// fewer binds than placeholders, the remaining rows contain values of other statements. The mark
+/// shows where the query's own binds end.
 struct Shown<'s, T: ?Sized> {
     sql: String,
     source: &'s T,
@@ -183,7 +183,7 @@ struct Shown<'s, T: ?Sized> {
 
 impl<'s, T: ?Sized> Shown<'s, T> {
     fn new(source: &'s T, count: usize, mark: [u8; 16]) -> Self {
-        // Sizes are few, so that few statements are kept; what is not bound is not read.
+        // Only a few sizes, so that few statements are cached. Unbound rows are not read.
         let size = (count + 1).next_power_of_two().min(MOST_BINDS).max(count);
         let sql = format!("VALUES (?){}", ", (?)".repeat(size - 1));
         Self {
@@ -205,7 +205,7 @@ impl<T: ?Sized> Query for Shown<'_, T> {
     type SqlType = Untyped;
 }
 
-/// The SQL is its own, the binds are those of the other query, and none of them is copied.
+/// The SQL is this query's, the binds are those of the other query, and none of them is copied.
 impl<T: QueryFragment<Sqlite> + ?Sized> QueryFragment<Sqlite> for Shown<'_, T> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         self.source.walk_ast(out)
@@ -225,7 +225,7 @@ impl<T: QueryFragment<Sqlite> + ?Sized> QueryFragment<Sqlite> for Shown<'_, T> {
         self.source.collect_binds(out, lookup, backend)?;
         match self.is_kept {
             true => out.push_bound_value::<Binary, [u8; 16]>(&self.mark, lookup),
-            // There is no room for a mark; a statement that is not kept holds no old values.
+            // There is no room for a mark, but a statement that is not cached holds no old values.
             false => Ok(()),
         }
     }
@@ -235,7 +235,7 @@ impl<T: QueryFragment<Sqlite> + ?Sized> QueryFragment<Sqlite> for Shown<'_, T> {
     }
 }
 
-/// SQLite's error for more binds than placeholders.
+/// Returns SQLite's error for more binds than placeholders.
 fn too_many_binds() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::Unknown,
@@ -243,7 +243,7 @@ fn too_many_binds() -> Error {
     )
 }
 
-/// How many binds a query has; slow, as Diesel copies and boxes each to say so.
+/// Counts the binds of a query. This is slow, because Diesel copies and boxes each of them.
 fn count_binds<T>(source: &T) -> QueryResult<usize>
 where
     T: QueryFragment<Sqlite> + ?Sized,
@@ -258,7 +258,7 @@ where
 impl Private {
     pub(super) fn open() -> ConnectionResult<Self> {
         let mut conn = SqliteConnection::establish(":memory:")?;
-        // What happens in here is no business of whoever watches the remote connection.
+        // Observers of the remote connection must not see the statements of this one.
         conn.set_instrumentation(None::<Box<dyn diesel::connection::Instrumentation>>);
         let reading = Reading::default();
         let shared = reading.clone();
@@ -272,7 +272,7 @@ impl Private {
         })
     }
 
-    /// SQL and binds of a query.
+    /// Returns the SQL and the binds of a query.
     pub(super) fn statement<T>(&mut self, source: &T) -> QueryResult<Statement>
     where
         T: QueryFragment<Sqlite> + ?Sized,
@@ -285,8 +285,8 @@ impl Private {
         Ok(Statement::of_facts(sql, arguments, facts))
     }
 
-    /// The values of a query's `count` placeholders: NULL where nothing is bound, as SQLite has
-    /// it.
+    /// Returns the values of a query's `count` placeholders, with NULL where nothing is bound, as
+    /// in SQLite.
     fn arguments<T>(&mut self, source: &T, count: usize) -> QueryResult<Vec<Value>>
     where
         T: QueryFragment<Sqlite> + ?Sized,
@@ -297,7 +297,7 @@ impl Private {
                 _ => Err(too_many_binds()),
             };
         }
-        // Another one each time: a value that was kept is never taken for it.
+        // A new mark each time, so that a cached value is never mistaken for it.
         self.mark = self.mark.wrapping_add(1);
         let mark = self.mark.to_ne_bytes();
         let shown = Shown::new(source, count, mark);
@@ -313,7 +313,7 @@ impl Private {
         }
         match values.pop() {
             Some(Value::Blob(bytes)) if bytes == mark => {}
-            // Not as many as there are placeholders.
+            // Fewer binds than placeholders, or more.
             _ => {
                 let bound = count_binds(source)?;
                 if bound > count {
@@ -326,7 +326,7 @@ impl Private {
         Ok(values)
     }
 
-    /// A cursor over an answer.
+    /// Returns a cursor over an answer.
     pub(super) fn rows<'conn, 'query>(
         &'conn mut self,
         rows: Rows,
@@ -357,7 +357,7 @@ impl Private {
         })
     }
 
-    /// Of which the rest is let go when the cursor is through.
+    /// Returns the answer being read, of which the cursor frees the rest when it is done.
     pub(super) fn reading(&self) -> Reading {
         self.reading.clone()
     }
@@ -375,7 +375,7 @@ fn value_of(mut value: SqliteValue<'_, '_, '_>) -> Value {
     }
 }
 
-/// An observer that was set or Diesel's default one.
+/// Returns Diesel's default instrumentation.
 pub(super) fn default_instrumentation() -> DynInstrumentation {
     DynInstrumentation::default_instrumentation()
 }

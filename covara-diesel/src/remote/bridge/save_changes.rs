@@ -1,4 +1,4 @@
-//! What `save_changes()` asks of a connection.
+//! The implementation of `save_changes()`.
 
 use diesel::associations::HasTable;
 use diesel::dsl::{Find, Update};
@@ -11,8 +11,8 @@ use diesel::result::QueryResult;
 
 use super::{Driver, RemoteConnection};
 
-/// An UPDATE and a SELECT, as on a [`SqliteConnection`]: what `RETURNING` says of an UPDATE
-/// leaves out what its triggers did.
+/// Sends an UPDATE and a SELECT, as on a [`SqliteConnection`]: the `RETURNING` of an UPDATE does
+/// not include the effects of its triggers.
 impl<'b, D, Changes, Output> UpdateAndFetchResults<Changes, Output> for RemoteConnection<D>
 where
     D: Driver,

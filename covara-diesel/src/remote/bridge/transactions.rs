@@ -17,22 +17,23 @@ use crate::backend::transaction::{Transaction, change_depth};
 use crate::remote::error::unsupported;
 use crate::remote::value::Statement;
 
-/// Keeps count of transactions and savepoints, under the names that Diesel gives them.
+/// A transaction manager that counts transactions and savepoints, named as Diesel names them.
 #[derive(Debug)]
 pub struct RemoteTransactions;
 
-/// The name Diesel gives a savepoint at a depth.
+/// Returns the name that Diesel gives a savepoint at a depth.
 fn savepoint(depth: NonZeroU32) -> String {
     format!("diesel_savepoint_{depth}")
 }
 
-/// How deep inside the transaction its innermost part is; an error outside of any.
+/// Returns the depth of the innermost transaction or savepoint; an error outside of any
+/// transaction.
 fn inside(status: &TransactionManagerStatus) -> QueryResult<NonZeroU32> {
     status.transaction_depth()?.ok_or(Error::NotInTransaction)
 }
 
 impl<D: Driver> RemoteConnection<D> {
-    /// Begins a transaction by `sql` if none is open, else a savepoint.
+    /// Begins a transaction with `sql` if none is open, else a savepoint.
     pub(in crate::remote) fn begin_by(&mut self, sql: &str) -> QueryResult<()> {
         if let Some(reason) = D::NO_TRANSACTIONS {
             return Err(unsupported(reason));
@@ -44,11 +45,12 @@ impl<D: Driver> RemoteConnection<D> {
         match depth {
             None => {
                 let begin = |conn: &mut Self| conn.driver.begin(sql);
-                // An observer that panics afterwards must not leave it open uncounted.
+                // If an observer panics afterwards, the transaction must not stay open without
+                // being counted.
                 match catch_unwind(AssertUnwindSafe(|| self.observed_sql(sql, begin))) {
                     Ok(begun) => begun?,
                     Err(panic) => {
-                        // Nothing was done in it.
+                        // Nothing was done in the transaction.
                         let _ = self.driver.rollback();
                         resume_unwind(panic);
                     }
@@ -65,8 +67,8 @@ impl<D: Driver> RemoteConnection<D> {
         )
     }
 
-    /// Runs statements in a savepoint of the open transaction; `sources` are what they are shown
-    /// as to an observer.
+    /// Runs statements in a savepoint of the open transaction. Observers are shown `sources` for
+    /// them.
     pub(super) fn in_savepoint(
         &mut self,
         statements: &[Statement],
@@ -87,8 +89,8 @@ impl<D: Driver> RemoteConnection<D> {
 impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
     type TransactionStateData = TransactionManagerStatus;
 
-    /// Takes the write lock at once: of those that begin to read and go on to write, SQLite
-    /// fails all but one, whatever they are willing to wait.
+    /// Takes the write lock at once: of several transactions that begin reading and then write,
+    /// SQLite fails all but one, however long they would wait.
     fn begin_transaction(conn: &mut RemoteConnection<D>) -> QueryResult<()> {
         conn.begin_by("BEGIN IMMEDIATE")
     }
@@ -111,8 +113,8 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
                 let script = format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}");
                 let undone = conn.observed_sql(&script, |conn| conn.driver.script(&script));
                 if undone.is_err() {
-                    // What should be undone must not be committed: whoever goes on in the
-                    // transaction is told that it is gone.
+                    // Changes that should be undone must not be committed: every further statement
+                    // in the transaction reports that it has ended.
                     conn.driver.abandon();
                 }
             }
@@ -140,7 +142,7 @@ impl<D: Driver> TransactionManager<RemoteConnection<D>> for RemoteTransactions {
                 let script = format!("RELEASE SAVEPOINT {}", savepoint(outer));
                 let released = conn.observed_sql(&script, |conn| conn.driver.script(&script));
                 if let Err(error) = released {
-                    // The caller takes the savepoint for ended, so it has to be.
+                    // The caller considers the savepoint ended, so it must be ended.
                     Self::rollback_transaction(conn)?;
                     return Err(error);
                 }

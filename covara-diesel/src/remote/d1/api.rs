@@ -17,10 +17,10 @@ use crate::remote::grid::Grid;
 use crate::remote::sql::rewrite_placeholders;
 use crate::remote::value::{Cell, Cells, Column, InBody, Rows, Statement, Value, range_in};
 
-/// JSON numbers are doubles on the way: from here on some whole numbers share one.
+/// JSON numbers become doubles on the way; beyond this, several whole numbers share one double.
 const MOST_EXACT: u64 = (1 << 53) - 1;
-/// Doubles above it are no rounded 64-bit integers. JavaScript writes the largest of those
-/// as 9223372036854776000.
+/// Doubles above it cannot be rounded 64-bit integers. JavaScript writes the largest of those as
+/// 9223372036854776000.
 const BEYOND_INTEGERS: f64 = 9_223_372_036_854_777_000.0;
 
 #[derive(serde::Serialize)]
@@ -37,9 +37,9 @@ pub(super) struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Integers and blobs travel as text and are turned back by SQL: as JSON numbers, D1 binds
-    /// integers as floating-point numbers, which divide and print otherwise and lose digits
-    /// beyond 2⁵³. The plus keeps a CAST from lending its affinity to comparisons.
+    /// Builds the query. Integers and blobs are sent as text and converted back by SQL: D1 binds
+    /// integers sent as JSON numbers as floating-point numbers, which divide and print differently
+    /// and lose digits beyond 2⁵³. The plus keeps a CAST from applying its affinity to comparisons.
     pub(super) fn new(statement: &'a Statement) -> QueryResult<Self> {
         let infinite = |value: &Value| matches!(value, Value::Real(number) if !number.is_finite());
         if statement.arguments.iter().any(infinite) {
@@ -63,7 +63,8 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// How many rows the statement before it changed, without those of triggers.
+    /// Returns the query for how many rows the statement before it changed, without those of
+    /// triggers.
     pub(super) fn changes() -> Self {
         Self {
             sql: Cow::Borrowed("SELECT changes()"),
@@ -126,23 +127,23 @@ struct Table<'a> {
 pub(super) enum Received<'a> {
     Null,
     Integer(i64),
-    /// A whole number that was perhaps another one.
+    /// A whole number that may have been rounded.
     Rounded(f64),
     Real(f64),
     Text(Cow<'a, str>),
     Blob(Box<[u8]>),
 }
 
-/// Then the list of the one becomes that of the other without another one beside it.
+/// With equal sizes, a list of one is converted in place to a list of the other.
 const _: () = assert!(size_of::<Received<'_>>() == size_of::<Cell>());
 
 impl StatementResult<'_> {
-    /// Whether the statement changed anything, rows of triggers included.
+    /// Returns whether the statement changed anything, including rows changed by triggers.
     pub(super) fn changed_anything(&self) -> bool {
         self.meta.changes != Some(0.0)
     }
 
-    /// The one number that a query yields.
+    /// Returns the single number that a query yields.
     pub(super) fn number(&self) -> QueryResult<usize> {
         let rows: Grid<Received<'_>> = serde_json::from_str(self.results.rows.get())
             .map_err(|error| not_of_protocol(&error))?;
@@ -155,7 +156,7 @@ impl StatementResult<'_> {
         }
     }
 
-    /// The rows, whose text is `body`; `real` says which columns hold doubles.
+    /// Returns the rows, whose text is `body`. `real` tells which columns contain doubles.
     pub(super) fn rows(self, body: &str, real: &[bool]) -> QueryResult<Rows> {
         let Table { columns, rows } = self.results;
         let cells = match range_in(body, rows.get()) {
@@ -172,8 +173,8 @@ impl StatementResult<'_> {
     }
 }
 
-/// Answers up to here, in bytes, are read once and kept as a list, which is the fastest and takes
-/// up to 12 times their space.
+/// Size in bytes up to which an answer is parsed at once and kept as a list. This is the fastest,
+/// but takes up to 12 times the space.
 const MOST_LISTED: usize = 1 << 20;
 
 fn listed(rows: &RawValue, width: usize, real: &[bool], body: &str) -> QueryResult<Vec<Cell>> {
@@ -187,7 +188,7 @@ fn listed(rows: &RawValue, width: usize, real: &[bool], body: &str) -> QueryResu
     cells.collect()
 }
 
-/// Checks the rows in that range of the answer, which are then read one by one.
+/// Checks the rows in that range of the answer. They are then read one by one.
 fn in_body(
     range: Range<usize>,
     rows: &RawValue,
@@ -202,8 +203,8 @@ fn in_body(
     })
 }
 
-/// The value after the one that ends at `at`: behind the bracket that begins its row, or behind a
-/// comma.
+/// Returns the value after the one that ends at `at`: after the bracket that begins its row, or
+/// after a comma.
 fn next_cell(body: &str, at: usize, column: Column) -> Option<(Cell, usize)> {
     let before = if column.is_first { '[' } else { ',' };
     let start = at + body.get(at..)?.find(before)? + 1;

@@ -8,7 +8,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use super::api::{Received, cell_of};
 use crate::remote::error::{malformed, not_of_protocol};
 
-/// How many rows of `width` values there are in `text`, all of which can be read.
+/// Counts the rows of `width` values in `text`, and checks that all of them can be read.
 pub(super) fn rows(text: &str, width: usize, real: &[bool]) -> QueryResult<usize> {
     let mut check = Check {
         width,
@@ -30,7 +30,7 @@ struct Check<'c> {
     width: usize,
     real: &'c [bool],
     rows: usize,
-    /// Of what is well-formed and cannot be read.
+    /// The error for text that is well-formed but cannot be read.
     error: Option<Error>,
 }
 

@@ -28,40 +28,40 @@ use url::Target;
 /// | `base_url` | the API, `http://` on this machine only | `CLOUDFLARE_API_BASE_URL`, Cloudflare's |
 /// | `connect_timeout`, `request_timeout`, `statement_timeout`, `max_response_bytes`, `sslrootcert`, `allow_plain_http` | as for [`LibsqlConnection`](super::LibsqlConnection) | |
 ///
-/// D1 has no transactions over its API, so [`transaction`](diesel::Connection::transaction) is
-/// an error: what must happen together goes into one [`batch`](RemoteConnection::batch),
-/// which is sent as one request and is all or nothing. Migrations are one batch; so is a
-/// [`Seed`](crate::Seed) up to 4 MiB, and its summary says how many batches a larger one took.
+/// D1 has no transactions over its API, so [`transaction`](diesel::Connection::transaction) is an
+/// error. Put statements that must succeed together into one [`batch`](RemoteConnection::batch),
+/// which is sent as one request and is all or nothing. The migrations are one batch. So is a
+/// [`Seed`](crate::Seed) up to 4 MiB; its summary tells how many batches a larger one took.
 ///
-/// Each statement may have 100 bind parameters and 100 KB of SQL. Requests that the API does
-/// not take for their number (429) are sent again when it says so, within
-/// `statement_timeout`; those that failed on the way only if they read. A network that by
-/// itself hands a request to the API twice is beyond its sight: a write that no key or
-/// condition protects is then done twice. Errors that leave open whether a write was carried out
-/// are those of [`LibsqlConnection`](super::LibsqlConnection).
+/// Each statement may have 100 bind parameters and 100 KB of SQL. A request that the API rejects
+/// because of rate limits (429) is sent again when the API allows, within `statement_timeout`. A
+/// request that failed on the way is sent again only if it reads. The connection cannot detect a
+/// network that by itself delivers a request to the API twice: a write that no key or condition
+/// protects is then done twice. Errors that leave open whether a write was carried out are those of
+/// [`LibsqlConnection`](super::LibsqlConnection).
 ///
-/// Numbers travel as JSON, in which D1 rounds whole ones beyond 2⁵³: reading one is an error,
-/// unless it is read as a floating-point number. Writing one is exact. Infinite numbers cannot
-/// be written, those that others wrote read as NULL, and −0 reads as 0.
-/// `sqlite_version()`, most PRAGMAs, temporary tables and `ATTACH` are refused by D1.
+/// Numbers are sent as JSON, in which D1 rounds whole ones beyond 2⁵³. Reading such a number is an
+/// error, unless it is read as a floating-point number. Writing one is exact. Infinite numbers
+/// cannot be written, those that others wrote are read as NULL, and −0 is read as 0. D1 rejects
+/// `sqlite_version()`, most PRAGMAs, temporary tables and `ATTACH`.
 ///
-/// A large answer is read from its own text: it takes as much memory as it has bytes, beside what
-/// is made of its rows. `wrangler d1 export` refuses a database with virtual tables, and so with
-/// the FTS5 tables of a search index: delete the indexes before an export, and create and fill
+/// A large answer is decoded from its own text. It takes as much memory as it has bytes, plus the
+/// values built from its rows. `wrangler d1 export` rejects a database with virtual tables, and so
+/// with the FTS5 tables of a search index: delete the indexes before an export, and create and fill
 /// them afterwards.
 ///
 /// # What does not work, and what to write instead
 ///
-/// What [`LibsqlConnection`](super::LibsqlConnection) lists, but for `aggregate_order`, which works,
-/// and with a [`batch`](RemoteConnection::batch) wherever it says `transaction`; and:
+/// The entries of [`LibsqlConnection`](super::LibsqlConnection), except for `aggregate_order`,
+/// which works, and with a [`batch`](RemoteConnection::batch) wherever it says `transaction`; and:
 ///
 /// | on a [`SqliteConnection`](diesel::SqliteConnection) | here | instead |
 /// |---|---|---|
 /// | [`transaction`](diesel::Connection::transaction), `test_transaction`, `begin_test_transaction` | an error | one [`batch`](RemoteConnection::batch) |
-/// | a `Vec`, slice or array, also an empty one, of structs that derive `Insertable`, with `Option` fields or without, or of `Option`s | an error, as Diesel inserts them one by one in a transaction | `#[diesel(treat_none_as_default_value = false)]` on the struct, then it is one statement; or a `batch` of one insert a row, as below |
-/// | a script (`batch_execute`) that fails, of which a file keeps what came before | nothing of it is kept | one script for each part that is to stay |
+/// | a `Vec`, slice or array, even an empty one, of structs that derive `Insertable`, with `Option` fields or without, or of `Option`s | an error, because Diesel inserts them one by one in a transaction | `#[diesel(treat_none_as_default_value = false)]` on the struct, which makes it one statement; or a `batch` with one insert per row, as below |
+/// | a script (`batch_execute`) that fails, of which a file keeps the statements before the failure | nothing of it is kept | one script for each part that is to stay |
 /// | `BEGIN`, `COMMIT`, `SAVEPOINT` by hand | an error of D1 | one `batch` |
-/// | Diesel's `MigrationHarness` | an error after it made its own table | `wrangler d1 migrations apply` |
+/// | Diesel's `MigrationHarness` | an error after it created its own table | `wrangler d1 migrations apply` |
 ///
 /// ```no_run
 /// # diesel::table! { users (id) { id -> BigInt, name -> Text, } }
@@ -102,7 +102,7 @@ pub type D1Connection = RemoteConnection<D1>;
 pub struct D1 {
     http: Http,
     endpoint: String,
-    /// D1 has no locks to wait for.
+    /// Unused, because D1 has no locks to wait for.
     lock_wait: Duration,
 }
 
@@ -112,7 +112,7 @@ const NO_TRANSACTIONS: &str = "D1 has no transactions over its API: send what mu
      statement of one batch()";
 
 impl D1 {
-    /// Sends a request and hands its results to `read`, with the text they refer to.
+    /// Sends a request and passes its results to `read`, with the text that they refer to.
     fn send<R>(
         &self,
         request: &Request<'_>,
@@ -138,7 +138,8 @@ impl D1 {
         Ok((result, answer.body))
     }
 
-    /// SQL errors are those of a request that was understood; all else is the API's.
+    /// Returns the error of a failed request. SQL errors are recognized by their code or text; all
+    /// others are the API's.
     fn refusal(&self, status: u16, reply: &Reply<'_>) -> Error {
         const OF_A_STATEMENT: i64 = 7500;
         match reply.errors.first() {
@@ -151,8 +152,8 @@ impl D1 {
     }
 }
 
-/// A statement without what may stand behind its semicolon: D1 takes a comment there for another
-/// statement, and would run one.
+/// Returns a statement without anything after its semicolon: D1 takes a comment there for another
+/// statement, and would run a real one.
 fn alone(statement: &Statement) -> QueryResult<Cow<'_, Statement>> {
     let sql = statement.sql.as_str();
     if !sql.contains(';') {
@@ -226,7 +227,7 @@ impl Driver for D1 {
             results
                 .chunks_exact(2)
                 .map(|pair| match pair {
-                    // After a statement that changes nothing, `changes()` tells of an
+                    // After a statement that changes nothing, `changes()` returns the number of an
                     // earlier one.
                     [statement, changes] if statement.changed_anything() => changes.number(),
                     _ => Ok(0),

@@ -7,7 +7,7 @@ use crate::remote::pool::prepare;
 
 /// Opens a pool of connections to a Cloudflare D1 database with the recommended settings.
 ///
-/// `url` is what [`D1Connection`] takes. Nothing is sent before the first statement, and
+/// `url` is one that [`D1Connection`] accepts. Nothing is sent before the first statement, and
 /// checking a connection out costs no round trip.
 ///
 /// # Errors
@@ -29,11 +29,11 @@ pub fn d1(url: impl AsRef<str>) -> Result<Pool<ConnectionManager<D1Connection>>,
     d1_with(url, &recommended_pool_config(PoolDriver::D1))
 }
 
-/// [`d1`] with settings of your own.
+/// Opens a pool as [`d1`] does, with settings of your own.
 ///
 /// # Errors
 ///
-/// Those of [`d1`], and settings no pool can have.
+/// The errors of [`d1`], and invalid settings.
 pub fn d1_with(
     url: impl AsRef<str>,
     config: &PoolConfig,

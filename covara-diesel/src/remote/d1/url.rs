@@ -1,4 +1,4 @@
-//! Where a D1 database is.
+//! Parses the URL of a D1 database.
 
 use diesel::result::ConnectionResult;
 
@@ -8,13 +8,13 @@ use crate::remote::url::{Options, Parts, check_encrypted, from_env, token_or_env
 /// Cloudflare's API: <https://developers.cloudflare.com/api/>.
 const API: &str = "https://api.cloudflare.com/client/v4";
 
-/// Environment variables as Cloudflare's own tools read them.
+/// Environment variables that Cloudflare's own tools read.
 const TOKEN_VARIABLES: [&str; 2] = ["CLOUDFLARE_API_TOKEN", "D1_TOKEN"];
 const API_VARIABLE: &str = "CLOUDFLARE_API_BASE_URL";
 
-/// What a URL says.
+/// The contents of a URL.
 pub(super) struct Target {
-    /// Where statements are sent to.
+    /// The URL that statements are sent to.
     pub(super) endpoint: String,
     pub(super) authority: String,
     pub(super) token: Option<String>,
@@ -29,7 +29,7 @@ impl Target {
         }
         let account = parts.authority;
         let database = parts.path.trim_matches('/');
-        // They go into a path, so nothing in them may lead out of it.
+        // They become part of a path, so they must not contain anything that leads out of it.
         let is_name = |name: &str| {
             !name.is_empty()
                 && name
@@ -47,10 +47,10 @@ impl Target {
             match (name.as_str(), value.as_str()) {
                 ("token", value) => token = Some(value.to_owned()),
                 ("base_url", value) => base = Some(value.to_owned()),
-                // Which driver a URL is for is known already.
+                // The driver has been chosen already.
                 ("driver", _) => {}
                 (name, value) if options.take(name, value)? => {}
-                // Its name is not repeated: it may be a token that lacks one.
+                // The name is not repeated: it may be a token without a parameter name.
                 _ => {
                     return Err(bad_url(format!(
                         "a parameter of the URL is none of those of D1: token, base_url, {}",

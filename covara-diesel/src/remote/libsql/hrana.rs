@@ -15,7 +15,7 @@ use crate::remote::error::{malformed, unsendable};
 use crate::remote::grid::Grid;
 use crate::remote::value::{Cell, Statement, Value};
 
-/// A request of one stream: its parts are run in order.
+/// A request on one stream. Its parts are run in order.
 #[derive(serde::Serialize)]
 pub(super) struct Pipeline<'a> {
     pub(super) baton: Option<&'a str>,
@@ -125,7 +125,7 @@ impl Serialize for Argument<'_> {
     }
 }
 
-/// A whole number as a string, as JSON numbers are doubles to many.
+/// A whole number written as a string, because many JSON parsers read numbers as doubles.
 struct Digits(i64);
 
 impl Serialize for Digits {
@@ -144,8 +144,8 @@ pub(super) struct Reply<'a> {
     pub(super) results: Vec<Outcome<'a>>,
 }
 
-/// The baton of an answer that may be broken or of another form behind it: `Some(None)` where
-/// the answer says that there is none.
+/// Extracts the baton of an answer whose rest may be broken or of another form. `Some(None)` if the
+/// answer says that there is none.
 pub(super) fn baton(answer: &[u8]) -> Option<Option<String>> {
     struct Head(Option<Option<String>>);
 
@@ -169,7 +169,7 @@ pub(super) fn baton(answer: &[u8]) -> Option<Option<String>> {
     }
 
     let mut head = Head(None);
-    // Whatever is wrong with the rest is known already.
+    // An error in the rest has been reported already.
     let _ = serde_json::Deserializer::from_slice(answer).deserialize_map(&mut head);
     head.0
 }
@@ -181,8 +181,8 @@ pub(super) struct ServerError {
     pub(super) code: Option<String>,
 }
 
-/// What came of one part of a pipeline. The fields of all kinds in one, as a tagged
-/// enumeration would be read twice.
+/// The result of one part of a pipeline, with the fields of all kinds. A tagged enumeration would
+/// be parsed twice.
 #[derive(serde::Deserialize)]
 pub(super) struct Outcome<'a> {
     #[serde(borrow)]
@@ -224,17 +224,17 @@ pub(super) enum Received<'a> {
     Null,
     Integer(i64),
     Real(f64),
-    /// Of which sign, the protocol does not tell.
+    /// An infinite number; the protocol does not transmit its sign.
     Infinite,
     Text(Cow<'a, str>),
     Blob(Box<[u8]>),
 }
 
-/// Then the list of the one becomes that of the other without another one beside it.
+/// With equal sizes, a list of one is converted in place to a list of the other.
 const _: () = assert!(size_of::<Received<'_>>() == size_of::<Cell>());
 
 impl StmtResult<'_> {
-    /// The rows, which `body` was the text of. `body` comes back in them.
+    /// Returns the columns' names and the rows, which refer to the text `body`.
     pub(super) fn parts(self, body: &str) -> QueryResult<(Vec<String>, Vec<Cell>)> {
         let cells = self.rows.into_cells(self.cols.len())?;
         let cells = cells.into_iter().map(|cell| {
@@ -258,7 +258,7 @@ impl StmtResult<'_> {
     }
 }
 
-/// The words of the format; read without a copy.
+/// The names of types in the protocol, parsed without a copy.
 #[derive(Clone, Copy, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Type {

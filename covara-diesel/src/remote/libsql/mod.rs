@@ -1,4 +1,4 @@
-//! libSQL servers, Turso among them, over HTTP.
+//! Connections to libSQL servers, including Turso, over HTTP.
 
 mod hrana;
 mod numbers;
@@ -23,8 +23,8 @@ use stream::{Answer, Client};
 use transaction::{Over, Transaction, endings};
 use url::Target;
 
-/// A connection to a libSQL server, Turso among them, over HTTP (Hrana 3), on Diesel's
-/// `Sqlite` backend.
+/// A connection to a libSQL server, such as Turso, over HTTP (Hrana 3), on Diesel's `Sqlite`
+/// backend.
 ///
 /// | part of the URL | meaning | default |
 /// |---|---|---|
@@ -33,7 +33,7 @@ use url::Target;
 /// | `authToken` | the token | `LIBSQL_AUTH_TOKEN`, `TURSO_AUTH_TOKEN`, none |
 /// | `connect_timeout` | longest wait for a connection, in seconds | 10 |
 /// | `request_timeout` | longest wait for one answer, in seconds | 30 |
-/// | `statement_timeout` | longest wait for a statement with all its tries, in seconds | 60 |
+/// | `statement_timeout` | longest wait for a statement including all its tries, in seconds | 60 |
 /// | `max_response_bytes` | largest answer that is read | 67,108,864 |
 /// | `base_hosts` | other hosts, separated by commas, to which the server may send a transaction, token included | its own host only |
 /// | `sslrootcert` | file of the certificates to trust, in PEM | the well-known ones |
@@ -45,29 +45,28 @@ use url::Target;
 /// `establish` only reads the URL. Each statement is one request; a transaction is a stream
 /// on the server, which closes when the transaction ends.
 ///
-/// [`transaction`](diesel::Connection::transaction) begins with `BEGIN IMMEDIATE`, as it may
-/// write; for one that only reads there is
-/// [`read_transaction`](RemoteConnection::read_transaction). A server may end a transaction
-/// that takes long (sqld after about 5 s when others wait): then every further statement in
-/// it is an error, and afterwards the connection is as good as new.
+/// [`transaction`](diesel::Connection::transaction) begins with `BEGIN IMMEDIATE`, because it may
+/// write. For a transaction that only reads there is
+/// [`read_transaction`](RemoteConnection::read_transaction). A server may end a transaction that
+/// takes long (sqld after about 5 s when others wait). Then every further statement in it is an
+/// error, and afterwards the connection can be used as before.
 ///
-/// A request is sent again, at most 5 times within `statement_timeout`, if it did not reach
-/// the server, if the server refused to take it (429), or if it only reads. An error of the
-/// kind [`ClosedConnection`](diesel::result::DatabaseErrorKind::ClosedConnection) leaves open whether a
-/// statement that writes was carried out, and so does a
-/// [`DeserializationError`](diesel::result::Error::DeserializationError) that says that the server's
-/// answer cannot be read or is too large. What is beyond its sight is a network that by itself
-/// hands a request to the server twice: outside of a transaction, a write that no key or
-/// condition protects is then done twice. In a transaction the second one is refused.
+/// A request is sent again, at most 5 times within `statement_timeout`, if it did not reach the
+/// server, if the server rejected it because of rate limits (429), or if it only reads. An error of
+/// the kind [`ClosedConnection`](diesel::result::DatabaseErrorKind::ClosedConnection) leaves open
+/// whether a statement that writes was carried out, and so does a
+/// [`DeserializationError`](diesel::result::Error::DeserializationError) that says that the
+/// server's answer cannot be read or is too large. The connection cannot detect a network that by
+/// itself delivers a request to the server twice: outside of a transaction, a write that no key or
+/// condition protects is then done twice. In a transaction the second one is rejected.
 ///
-/// Tokens are shown nowhere by this library. The HTTP client `ureq` logs whole requests at the
-/// level `trace` of the crate `log`. At `debug` it leaves the token out, unless a server repeats
-/// it in the address that it redirects to. Keep the targets `ureq` and `ureq_proto` at `info`
-/// where logs are kept.
+/// This library shows tokens nowhere. The HTTP client `ureq` logs whole requests at the level
+/// `trace` of the crate `log`. At `debug` it omits the token, unless a server repeats it in the
+/// address of a redirect. Set the targets `ureq` and `ureq_proto` to `info` if logs are stored.
 ///
-/// What differs from a local file: the words of syntax errors, of which one anywhere in a script
-/// keeps all of it from running; no answers above the server's limit (10 MB on sqld) or
-/// `max_response_bytes` (−0 is as in a file: negative where it is bound, 0 where it was stored). A
+/// Differences from a local file: syntax errors have other messages, and one anywhere in a script
+/// keeps all of it from running. Answers are limited by the server (10 MB on sqld) and by
+/// `max_response_bytes`. (−0 is as in a file: negative where it is bound, 0 where it was stored.) A
 /// seed that meets NULL in a column `NOT NULL ON CONFLICT ROLLBACK` fails without naming the row.
 ///
 /// # What does not work, and what to write instead
@@ -81,16 +80,16 @@ use url::Target;
 /// | infinite numbers | an error | NULL or text |
 /// | `aggregate_order`, `ORDER BY` inside an aggregate function | a syntax error of the server | order in a subquery, by `sql_query` |
 /// | `diesel_manage_updated_at('…')` in migrations | `no such function` | the trigger itself: `CREATE TRIGGER … AFTER UPDATE ON … WHEN old.updated_at IS new.updated_at BEGIN UPDATE … SET updated_at = CURRENT_TIMESTAMP WHERE rowid = new.rowid; END` |
-/// | `InstrumentationEvent::CacheQuery` | never comes, as no statement is kept | `StartQuery` |
+/// | `InstrumentationEvent::CacheQuery` | never occurs, because no statement is cached | `StartQuery` |
 /// | `register_impl` of SQL functions, collations, hooks, `serialize_database_to_buffer`, `with_raw_connection` | do not exist | there is no SQLite in this process to register them with |
-/// | `BEGIN` and `SAVEPOINT` by hand | an error, unless the same script ends what it begins | [`transaction`](diesel::Connection::transaction) |
-/// | `COMMIT` and `ROLLBACK` by hand in a `transaction` | done, and whatever follows in the transaction, its end included, is an error that says which | leave its end to `transaction` |
-/// | `last_insert_rowid()`, `changes()` | an error, unless a statement before it in the same transaction, script or [`batch`](RemoteConnection::batch) has written: for the former, an `INSERT … VALUES` without `IGNORE` and `ON CONFLICT` | `RETURNING`, or the count that `execute` returns |
-/// | `total_changes()` | an error | add up what `execute` returns |
-/// | `as_returning()` of an enum that derives [`MultiConnection`](diesel::MultiConnection) | does not compile, with whatever connections | `returning(table::all_columns)` |
+/// | `BEGIN` and `SAVEPOINT` by hand | an error, unless the same script ends it again | [`transaction`](diesel::Connection::transaction) |
+/// | `COMMIT` and `ROLLBACK` by hand in a `transaction` | executed, and every further statement in the transaction, including its end, is an error that says which | let `transaction` end it |
+/// | `last_insert_rowid()`, `changes()` | an error, unless an earlier statement in the same transaction, script or [`batch`](RemoteConnection::batch) has written: for the former, an `INSERT … VALUES` without `IGNORE` and `ON CONFLICT` | `RETURNING`, or the count that `execute` returns |
+/// | `total_changes()` | an error | add up the counts that `execute` returns |
+/// | `as_returning()` of an enum that derives [`MultiConnection`](diesel::MultiConnection) | does not compile, whatever its connections | `returning(table::all_columns)` |
 ///
-/// `save_changes` is two requests, an UPDATE and a SELECT, as on a file. Placeholders that nothing
-/// is bound to are NULL, and more binds than placeholders are an error, as on a file.
+/// `save_changes` is two requests, an UPDATE and a SELECT, as on a file. Placeholders without a
+/// bound value are NULL, and more binds than placeholders are an error, as on a file.
 ///
 /// ```no_run
 /// use covara_diesel::auto_migrate;
@@ -115,19 +114,20 @@ pub struct Libsql {
     lock_wait: Duration,
 }
 
-/// As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout) on local files.
+/// The default of [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout) on local
+/// files.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const BEGIN_TO_READ: &str = "BEGIN DEFERRED";
-/// A try with less time than this is not begun: that it found the database locked says more than
-/// that its answer came too late.
+/// A try with less time left than this is not begun: the error that the database is locked says
+/// more than the error that the answer came too late.
 const SHORTEST_TRY: Duration = Duration::from_millis(200);
 
 impl RemoteConnection<Libsql> {
-    /// Runs `work` in a transaction that takes no lock for writing, so that any number can
-    /// run at once. To write in it may fail at once with `database is locked`, and beside a
-    /// transaction that takes long it makes the server end that one. Writes that only help, as
-    /// the extension of a session that was found, are left out.
+    /// Runs `work` in a transaction that takes no write lock, so that any number of them can run at
+    /// once. Writing in it may fail at once with `database is locked`, and if another transaction
+    /// takes long, it makes the server end that one. Optional writes, such as extending a session
+    /// that was found, are left out.
     ///
     /// # Errors
     ///
@@ -149,8 +149,8 @@ impl RemoteConnection<Libsql> {
     }
 }
 
-/// Statements that run one after the other as long as they succeed; inside a transaction,
-/// as long as it is open.
+/// Returns a request for statements that run one after the other as long as they succeed and,
+/// inside a transaction, as long as it is open.
 fn chain<'a>(stmts: Vec<Stmt<'a>>, in_transaction: bool) -> Request<'a> {
     let steps = stmts.into_iter().enumerate().map(|(position, stmt)| {
         let previous = position.checked_sub(1).map(|step| Condition::Ok { step });
@@ -171,8 +171,8 @@ fn chain<'a>(stmts: Vec<Stmt<'a>>, in_transaction: bool) -> Request<'a> {
 }
 
 impl Libsql {
-    /// Runs statements in the open transaction or, each by itself, outside of any, and hands
-    /// out the answer, in which all have succeeded.
+    /// Runs statements in the open transaction or, outside of any, each by itself, and returns the
+    /// answer, in which all have succeeded.
     fn run(&mut self, statements: &[Statement], want_rows: bool) -> QueryResult<Answer> {
         let count = statements.len();
         let stmts = || -> QueryResult<Vec<Stmt<'_>>> {
@@ -207,10 +207,11 @@ impl Libsql {
                     Request::Close,
                 ];
                 let answer = self.unlocked(&requests, repeatable)?;
-                // A server that has not closed it would go on on it.
+                // A server that has not closed the stream would continue it.
                 self.client.close();
                 let is_whole = answer.is_autocommit()?;
-                // Why a script broke off comes before what it left open.
+                // The error that stopped a script is reported before the transaction that it left
+                // open.
                 let answer = answer.all_ran(count)?;
                 if is_whole {
                     return Ok(answer);
@@ -223,9 +224,9 @@ impl Libsql {
         }
     }
 
-    /// Sends, and again as long as the first statement finds the database locked, which then
-    /// has done nothing. All of it is within the statement's time, unless somebody asked for a
-    /// longer wait by name.
+    /// Sends a request, and repeats it as long as the first statement finds the database locked and
+    /// so has done nothing. The time of the statement limits this, unless the caller explicitly
+    /// requested a longer wait.
     fn unlocked(&mut self, requests: &[Request<'_>], repeatable: bool) -> QueryResult<Answer> {
         let begun = Instant::now();
         let first = self.client.deadline();
@@ -247,7 +248,8 @@ impl Libsql {
         }
     }
 
-    /// Judges the answer to statements inside the transaction: is it still open?
+    /// Checks the answer to statements inside the transaction, and whether the transaction is still
+    /// open.
     fn checked(
         &mut self,
         answer: QueryResult<Answer>,
@@ -324,7 +326,7 @@ impl Driver for Libsql {
         }
         stmts.push(Stmt::of_text("COMMIT"));
         let count = stmts.len();
-        // What a failure leaves open ends with the stream.
+        // A transaction that a failure leaves open ends with the stream.
         let requests = [chain(stmts, false), Request::GetAutocommit, Request::Close];
         let answer = self.unlocked(&requests, false)?;
         self.client.close();
@@ -350,8 +352,8 @@ impl Driver for Libsql {
             chain(vec![Stmt::of_text(sql)], false),
             Request::GetAutocommit,
         ];
-        // A lock that nobody knows of is let go by the server after a while: it may be sent
-        // again without harm.
+        // After a while the server releases a lock whose client does not know of it, so the request
+        // may be sent again without harm.
         let begun = self.unlocked(&requests, true).and_then(|answer| {
             let open = !answer.is_autocommit()?;
             answer.all_ran(1)?;
@@ -390,10 +392,10 @@ impl Driver for Libsql {
     }
 
     fn rollback(&mut self) -> QueryResult<()> {
-        // What the server does not hear of it finds out: an idle stream is closed.
+        // If the server does not receive the request, it closes the idle stream by itself.
         self.client.close();
         match std::mem::replace(&mut self.transaction, Transaction::None) {
-            // As it should be.
+            // These are the expected states.
             Transaction::None | Transaction::Open(_) | Transaction::Over(Over::Lost) => Ok(()),
             Transaction::Over(over) => Err(over.error()),
         }

@@ -1,12 +1,12 @@
-//! Floating-point numbers on their way to a libSQL server.
+//! Floating-point numbers sent to a libSQL server.
 
 use std::borrow::Cow;
 
 use crate::remote::sql::rewrite_placeholders;
 use crate::remote::value::{Statement, Value};
 
-/// The statement with its floating-point numbers as they arrive unchanged: servers round the
-/// last digit of those that are long, so these travel as whole numbers and powers of two.
+/// Returns the statement with floating-point numbers that arrive unchanged. Servers round the last
+/// digit of long ones, so these are sent as whole numbers and powers of two.
 pub(super) fn with_exact_numbers(statement: &Statement) -> (Cow<'_, str>, Cow<'_, [Value]>) {
     let is_long = |value: &Value| matches!(value, Value::Real(number) if !is_short(*number));
     if !statement.arguments.iter().any(is_long) {
@@ -36,8 +36,8 @@ pub(super) fn with_exact_numbers(statement: &Statement) -> (Cow<'_, str>, Cow<'_
     (Cow::Owned(sql), Cow::Owned(arguments))
 }
 
-/// Whether every way of reading the number's shortest form gives the number: up to 15 digits
-/// are a whole number that doubles hold, and so is a power of ten up to 22.
+/// Returns whether every parser reads the number exactly from its shortest form: up to 15 digits
+/// are a whole number that a double holds exactly, and so is a power of ten up to 22.
 fn is_short(number: f64) -> bool {
     let shortest = format!("{number:e}");
     let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
@@ -47,7 +47,7 @@ fn is_short(number: f64) -> bool {
     count <= 15 && of_last.abs() <= 22
 }
 
-/// The number as a whole one times a power of two.
+/// Returns the number as a whole number and the exponent of a power of two.
 fn whole_and_exponent(number: f64) -> (i64, i32) {
     let bits = number.to_bits();
     let fraction = bits & ((1 << 52) - 1);
@@ -61,11 +61,11 @@ fn whole_and_exponent(number: f64) -> (i64, i32) {
     (if number < 0.0 { -whole } else { whole }, exponent)
 }
 
-/// SQL that multiplies or divides by a power of two, in steps that are exact.
+/// Returns SQL that multiplies or divides by a power of two, in steps that are exact.
 fn power_of_two(exponent: i32) -> String {
     let operator = if exponent < 0 { '/' } else { '*' };
     let mut left = exponent.unsigned_abs();
-    // Also for 2⁰, so that what is rewritten can be told.
+    // Even for 2⁰, so that rewritten numbers can be recognized.
     let mut factors = String::new();
     loop {
         let step = left.min(62);

@@ -7,7 +7,7 @@ use crate::remote::pool::prepare;
 
 /// Opens a pool of connections to a libSQL server with the recommended settings.
 ///
-/// `url` is what [`LibsqlConnection`] takes. Nothing is sent before the first statement, and
+/// `url` is one that [`LibsqlConnection`] accepts. Nothing is sent before the first statement, and
 /// checking a connection out costs no round trip.
 ///
 /// # Errors
@@ -31,11 +31,11 @@ pub fn libsql(
     libsql_with(url, &recommended_pool_config(PoolDriver::Libsql))
 }
 
-/// [`libsql`] with settings of your own.
+/// Opens a pool as [`libsql`] does, with settings of your own.
 ///
 /// # Errors
 ///
-/// Those of [`libsql`], and settings no pool can have.
+/// The errors of [`libsql`], and invalid settings.
 pub fn libsql_with(
     url: impl AsRef<str>,
     config: &PoolConfig,

@@ -1,4 +1,4 @@
-//! Streams of a libSQL server: what is sent on them and what comes back.
+//! Streams of a libSQL server: requests on them and their answers.
 
 use std::time::{Duration, Instant};
 
@@ -21,17 +21,17 @@ pub(super) struct Client {
     stream: Option<Stream>,
 }
 
-/// An open stream: the server knows it by the baton of its last answer.
+/// An open stream, which the server identifies by the baton of its last answer.
 struct Stream {
     baton: String,
-    /// Where the server wants it to go on.
+    /// The URL at which the server wants to continue the stream.
     base: Option<String>,
 }
 
-/// An exchange that failed.
+/// A failed exchange.
 struct Broken {
     error: Error,
-    /// By which the server may know the stream that is still open.
+    /// The baton by which the server may identify the stream, if it is still open.
     baton: Option<String>,
 }
 
@@ -63,8 +63,8 @@ impl Client {
         self.stream.is_some()
     }
 
-    /// Closes the stream if one is open, which rolls its transaction back. One that cannot
-    /// be closed ends by itself on the server.
+    /// Closes the stream if one is open, which rolls its transaction back. A stream that cannot be
+    /// closed ends by itself on the server.
     pub(super) fn close(&mut self) {
         if let Some(stream) = self.stream.take() {
             let deadline = Instant::now() + Duration::from_secs(1);
@@ -72,8 +72,8 @@ impl Client {
         }
     }
 
-    /// Sends a pipeline on the open stream, or on a new one. A stream whose answer was lost
-    /// cannot go on, so nothing on it is `repeatable`, and it is closed.
+    /// Sends a pipeline on the open stream, or on a new one. A stream whose answer was lost cannot
+    /// continue, so nothing on it is `repeatable`, and it is closed.
     pub(super) fn send(
         &mut self,
         requests: &[Request<'_>],
@@ -87,7 +87,7 @@ impl Client {
                 Ok(answer)
             }
             Err(Broken { error, baton }) => {
-                // Where the request went: an address that was refused is sent nothing.
+                // The URL of the request; nothing is sent to a URL that was rejected.
                 let base = stream.and_then(|stream| stream.base);
                 self.stream = baton.map(|baton| Stream { baton, base });
                 self.close();
@@ -96,7 +96,7 @@ impl Client {
         }
     }
 
-    /// Sends a pipeline and reads the answer, with the stream as it goes on.
+    /// Sends a pipeline and returns the answer, with the stream for the next request.
     fn exchange(
         &self,
         stream: Option<&Stream>,
@@ -109,7 +109,7 @@ impl Client {
             baton: stream.map(|stream| stream.baton.as_str()),
             requests,
         };
-        // The server knows the stream by this as long as it has not seen the request.
+        // The server identifies the stream by this baton as long as it has not seen the request.
         let unseen = |error| Broken {
             error,
             baton: stream.map(|stream| stream.baton.clone()),
@@ -145,7 +145,8 @@ impl Client {
         }
     }
 
-    /// The stream as it goes on: where it was `before`, unless the server says otherwise.
+    /// Returns the stream for the next request, at the URL `before` unless the server names
+    /// another.
     fn next(&self, next: Option<Stream>, before: Option<&str>) -> QueryResult<Option<Stream>> {
         let Some(mut stream) = next else {
             return Ok(None);
@@ -160,8 +161,9 @@ impl Client {
         Ok(Some(stream))
     }
 
-    /// Whether the token may go to where the server at `before` wants it: the same host, at
-    /// whatever port, or one that the URL allows, and never from encryption to none.
+    /// Returns whether the token may be sent to the URL that the server at `before` names: the same
+    /// host at any port, or a host that the connection's URL allows, and never unencrypted after
+    /// encrypted.
     fn accepts(&self, base: &str, before: &str) -> bool {
         let (Ok(next), Ok(now), Ok(own)) =
             (Parts::of(base), Parts::of(before), Parts::of(&self.base))
@@ -189,7 +191,7 @@ impl Client {
         match error {
             Some(error) if is_of_stream(error.code.as_deref()) => Over::Lost.error(),
             Some(error) => self.http.refusal(status, Some(&error.message)),
-            // Not JSON: short texts are the server's words, pages are somebody else's.
+            // Not JSON: a short text is the server's message, a page comes from another program.
             None => {
                 let said = body.trim();
                 let is_short = !said.is_empty() && said.len() < 200 && !said.starts_with('<');
@@ -205,7 +207,7 @@ impl Drop for Client {
     }
 }
 
-/// Whether an error says that the stream, and so its transaction, is no more.
+/// Returns whether an error says that the stream, and so its transaction, no longer exists.
 fn is_of_stream(code: Option<&str>) -> bool {
     code.is_some_and(|code| {
         code.starts_with("STREAM_") || code == "TRANSACTION_TIMEOUT" || code == "TRANSACTION_BUSY"
@@ -219,7 +221,7 @@ fn error_of(error: &ServerError, http: &Http) -> Error {
     statement_error(&http.without_token(&error.message))
 }
 
-/// What came of a statement.
+/// The result of a statement.
 pub(super) struct Ran {
     pub(super) rows: (Vec<String>, Vec<Cell>),
     pub(super) changed: usize,
@@ -228,14 +230,14 @@ pub(super) struct Ran {
 /// The answer to a pipeline.
 pub(super) struct Answer {
     body: String,
-    /// Of the statements of its batch, up to the first that did not run.
+    /// The results of the batch's statements, up to the first that did not run.
     results: Vec<Ran>,
     error: Option<Error>,
     autocommit: Option<bool>,
 }
 
 impl Answer {
-    /// Reads the answer that came by `http`; its text is still to be put into it.
+    /// Parses the answer that came by `http`. The caller adds its text.
     fn read(body: &str, requests: usize, http: &Http) -> QueryResult<(Self, Option<Stream>)> {
         let reply: Reply<'_> =
             serde_json::from_str(body).map_err(|error| not_of_protocol(&error))?;
@@ -284,7 +286,7 @@ impl Answer {
         Ok((answer, stream))
     }
 
-    /// The statements' results, if there are `count`.
+    /// Returns the answer if it has results of `count` statements.
     pub(super) fn all_ran(self, count: usize) -> QueryResult<Self> {
         match self.error {
             Some(error) => Err(error),
@@ -304,7 +306,7 @@ impl Answer {
         }
     }
 
-    /// How many statements did something.
+    /// Returns the number of statements that ran.
     pub(super) fn ran(&self) -> usize {
         self.results.len()
     }
@@ -314,7 +316,7 @@ impl Answer {
             .ok_or_else(|| malformed("it does not say whether a transaction is open"))
     }
 
-    /// The text that the results refer to, and they.
+    /// Returns the results and the text that they refer to.
     pub(super) fn into_results(self) -> (String, Vec<Ran>) {
         (self.body, self.results)
     }

@@ -1,4 +1,4 @@
-//! What has become of a transaction, and what is said of it.
+//! The state of a transaction, and the errors about it.
 
 use diesel::result::{DatabaseErrorKind, Error};
 
@@ -9,16 +9,16 @@ pub(super) enum Transaction {
     None,
     /// On the client's stream.
     Open(Done),
-    /// Not any more, and nobody has been told by its end yet.
+    /// Ended, but its end has not been reported yet.
     Over(Over),
 }
 
-/// How a transaction ended before its end.
+/// The reason why a transaction ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Over {
-    /// Ended by the server or lost on the way.
+    /// It was ended by the server or lost on the way.
     Lost,
-    /// By a statement of the caller's.
+    /// It was ended by a statement of the caller's.
     ByHand(Ending),
     /// The answer to such a statement was lost.
     Unknown,
@@ -37,7 +37,7 @@ const UNKNOWN: &str = "the transaction was ended by COMMIT before its end, and t
      lost: what was done until then may or may not be kept, and nothing is done after it";
 
 impl Over {
-    /// What to think of a transaction whose answer to these statements was lost.
+    /// Returns the state of a transaction after the answer to these statements was lost.
     pub(super) fn without_answer(endings: &[Option<Ending>]) -> Self {
         match endings.contains(&Some(Ending::Commit)) {
             true => Self::Unknown,
@@ -45,13 +45,13 @@ impl Over {
         }
     }
 
-    /// What to think of one that is not open any more after the first `ran` of these statements.
+    /// Returns why a transaction ended, after the first `ran` of these statements were run.
     pub(super) fn after(endings: &[Option<Ending>], ran: usize) -> Self {
         let last = ran.checked_sub(1).and_then(|last| endings.get(last));
         last.copied().flatten().map_or(Self::Lost, Self::ByHand)
     }
 
-    /// The error of whatever is asked for in it.
+    /// Returns the error for every further statement in the transaction.
     pub(super) fn error(self) -> Error {
         let message = match self {
             Self::Lost => TRANSACTION_LOST,

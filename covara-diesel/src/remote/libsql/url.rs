@@ -1,13 +1,13 @@
-//! Where a libSQL server is.
+//! Parses the URL of a libSQL server.
 
 use diesel::result::ConnectionResult;
 
 use crate::remote::bridge::bad_url;
 use crate::remote::url::{Options, Parts, check_encrypted, host, token_or_env};
 
-/// What a URL says.
+/// The contents of a URL.
 pub(super) struct Target {
-    /// `https://host:port/path`, without a slash at its end.
+    /// `https://host:port/path`, without a slash at the end.
     pub(super) base: String,
     pub(super) authority: String,
     pub(super) token: Option<String>,
@@ -42,11 +42,11 @@ impl Target {
                         return Err(bad_url("base_hosts is not a list of hosts, without ports"));
                     }
                 }
-                // Which driver a URL is for is known already.
+                // The driver has been chosen already.
                 ("driver", _) => {}
                 (name, value) if options.take(name, value)? => {}
-                // Its name is not repeated: it may be a token that lacks one, with the `=` that
-                // tokens may end with.
+                // The name is not repeated: it may be a token without a parameter name, with the
+                // `=` that tokens may end with.
                 _ => {
                     return Err(bad_url(format!(
                         "a parameter of the URL is none of those of libSQL: authToken, tls, \

@@ -1,26 +1,26 @@
-//! What can be seen of a statement without a database.
+//! Properties of a statement that can be seen without a database.
 
 use diesel::result::QueryResult;
 
 use super::tokens::{Kind, Tokens};
 use crate::remote::error::unsupported;
 
-/// What a statement's text says, read once.
+/// Properties of a statement, parsed once from its text.
 #[derive(Debug, Clone, Default)]
 pub(in crate::remote) struct Facts {
-    /// How many values its placeholders stand for: the highest number of them.
+    /// Number of values that its placeholders stand for, which is the highest placeholder number.
     pub(in crate::remote) placeholders: usize,
-    /// Whether some of them have names.
+    /// Whether some placeholders have names.
     pub(in crate::remote) has_names: bool,
-    /// Whether this certainly is one statement that changes nothing, so that it may be sent twice.
+    /// Whether it is certainly one statement that changes nothing, so that it may be sent twice.
     pub(in crate::remote) only_reads: bool,
-    /// The end of a transaction that it is.
+    /// How it ends a transaction, if it does.
     pub(in crate::remote) ending: Option<Ending>,
     /// Whether it is an INSERT, UPDATE or DELETE.
     pub(in crate::remote) writes: bool,
     /// Whether it inserts a row if it does not fail.
     pub(in crate::remote) inserts: bool,
-    /// What it asks of the connection.
+    /// The function with which it asks about earlier statements on the connection.
     asks: Option<Counter>,
 }
 
@@ -31,7 +31,7 @@ pub(in crate::remote) enum Ending {
     Rollback,
 }
 
-/// SQLite's functions that tell of the statements before on the same connection.
+/// SQLite's functions about earlier statements on the same connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Counter {
     LastInsertRowid,
@@ -39,7 +39,7 @@ enum Counter {
     TotalChanges,
 }
 
-/// What has been done on a connection of the server's.
+/// Earlier statements on one of the server's connections.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::remote) struct Done {
     pub(in crate::remote) inserted: bool,
@@ -47,7 +47,7 @@ pub(in crate::remote) struct Done {
 }
 
 impl Done {
-    /// Checks that a statement asks for no more than what was done before it, and counts it.
+    /// Checks that a statement asks only about earlier statements that ran, and records it.
     pub(in crate::remote) fn then(&mut self, facts: &Facts) -> QueryResult<()> {
         facts.check(*self)?;
         self.inserted |= facts.inserts;
@@ -73,11 +73,11 @@ impl Facts {
                     ended = true;
                     continue;
                 }
-                // Servers may run what follows, too.
+                // Servers may run the following statement, too.
                 _ if ended => is_one = false,
                 _ => {}
             }
-            // A column list behind such a name is never empty.
+            // A column list after such a name is never empty.
             called = match (called.take(), text) {
                 (Some((counter, false)), "(") => Some((counter, true)),
                 (Some((counter, true)), ")") => {
@@ -120,13 +120,13 @@ impl Facts {
             () => None,
         };
         if is("CREATE") {
-            // It is asked by what is created, when that runs.
+            // The question is asked when the created object runs.
             facts.asks = None;
         }
         facts
     }
 
-    /// Refuses what would be answered with the 0 of a connection that has done nothing.
+    /// Rejects a question that a new connection would answer with 0.
     fn check(&self, done: Done) -> QueryResult<()> {
         let is_known = match self.asks {
             None => true,
@@ -138,10 +138,10 @@ impl Facts {
             return Ok(());
         }
         Err(unsupported(
-            "last_insert_rowid(), changes() and total_changes() tell of one connection of the \
-             server's, and each request outside of a transaction has one of its own: use \
-             RETURNING or the count that execute() returns, or ask in the batch() or, where \
-             there are transactions, in the transaction() in which the row was written",
+            "last_insert_rowid(), changes() and total_changes() refer to one connection of the \
+             server, and each request outside of a transaction has a connection of its own: use \
+             RETURNING or the count that execute() returns, or call them in the batch() or, \
+             where there are transactions, in the transaction() in which the row was written",
         ))
     }
 }
@@ -160,12 +160,12 @@ impl Counter {
     }
 }
 
-/// The words that matter wherever they stand.
+/// The words that matter at any position.
 #[derive(Default)]
 struct Words {
     writes: bool,
     values: bool,
-    /// What may keep an INSERT from inserting.
+    /// Whether a word may keep an INSERT from inserting.
     perhaps: bool,
     to: bool,
 }
@@ -191,7 +191,7 @@ impl Words {
     }
 }
 
-/// The numbers of a statement's placeholders, as SQLite gives them.
+/// The numbers of a statement's placeholders, assigned as SQLite does.
 #[derive(Default)]
 pub(super) struct Numbers<'a> {
     names: Vec<(&'a str, usize)>,
@@ -199,9 +199,9 @@ pub(super) struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    /// The number of the next placeholder, from 1.
+    /// Returns the number of the next placeholder, from 1.
     pub(super) fn next(&mut self, text: &'a str) -> usize {
-        // Beyond SQLite's limit in any case, so that the statement is refused.
+        // Saturates far beyond SQLite's limit, so that the statement is rejected.
         let next = self.most.saturating_add(1);
         let number = match (text, text.strip_prefix('?').map(str::parse)) {
             ("?", _) => next,

@@ -1,4 +1,4 @@
-//! As much of SQLite's syntax as sending a statement takes.
+//! The part of SQLite's syntax that sending a statement requires.
 
 mod facts;
 mod script;
@@ -28,7 +28,7 @@ pub(super) fn rewrite_placeholders(sql: &str, mut rewrite: impl FnMut(usize) -> 
     written
 }
 
-/// Makes spaces of byte order marks, which libSQL's own parser does not know.
+/// Replaces byte order marks, which libSQL's own parser does not know, with spaces.
 pub(super) fn without_marks(sql: &str) -> String {
     let mut written = String::with_capacity(sql.len());
     for (kind, range) in Tokens::new(sql) {
@@ -40,8 +40,8 @@ pub(super) fn without_marks(sql: &str) -> String {
     written
 }
 
-/// The statement `INSERT … VALUES (…), (…) …` for each of its rows alone, if it is one whose
-/// rows all look the same.
+/// Splits the statement `INSERT … VALUES (…), (…) …` into one for each row, if all its rows have
+/// the same form.
 pub(super) fn rows_apart(statement: &Statement, rows: usize) -> Option<Vec<Statement>> {
     let sql = statement.sql.as_str();
     let width = statement.arguments.len().checked_div(rows)?;
@@ -91,7 +91,7 @@ mod tests {
             ]
         );
         assert!(statements(" ; -- nothing\n").is_empty());
-        // No trigger's definition, as SQLite says of each.
+        // SQLite does not consider these the definition of a trigger.
         for head in [
             "EXPLAIN QUERY",
             "EXPLAIN QUERY WHAT",
@@ -138,7 +138,7 @@ mod tests {
         );
     }
 
-    /// SQLite refuses them all, whatever comes behind.
+    /// SQLite rejects them all, whatever follows.
     #[test]
     fn numbers_of_placeholders_have_no_end() {
         for number in ["18446744073709551615", "99999999999999999999"] {

@@ -1,9 +1,9 @@
-//! Scripts in statements.
+//! Splits scripts into statements.
 
 use super::tokens::{Kind, MARK, Tokens};
 
-/// Where a statement is on its way to be the definition of a trigger, whose body has semicolons
-/// of its own: `[EXPLAIN [QUERY PLAN]] CREATE [TEMP | TEMPORARY] TRIGGER`.
+/// A state in recognizing the definition of a trigger, whose body contains semicolons: `[EXPLAIN
+/// [QUERY PLAN]] CREATE [TEMP | TEMPORARY] TRIGGER`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Head {
     Start,
@@ -17,7 +17,7 @@ enum Head {
 }
 
 impl Head {
-    /// After the statement's next token, if it is a word.
+    /// Returns the state after the statement's next token, given if it is a word.
     fn after(self, word: Option<&str>) -> Self {
         let is = |keyword: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(keyword));
         match self {
@@ -40,13 +40,13 @@ enum Last {
     Other,
 }
 
-/// The statements of a script, each with the semicolon that ends it: without, SQLite says of one
-/// that breaks off that the input is incomplete.
+/// Returns the statements of a script, each with the semicolon that ends it. Without it, SQLite
+/// reports incomplete input for a statement that breaks off.
 pub(in crate::remote) fn statements(script: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut head = Head::Start;
-    // The last two tokens: a trigger ends with «; END ;» only.
+    // The last two tokens: only «; END ;» ends a trigger.
     let mut last = [Last::Other; 2];
     for (kind, range) in Tokens::new(script) {
         let this = match kind {
@@ -83,7 +83,7 @@ pub(in crate::remote) fn statements(script: &str) -> Vec<&str> {
     found
 }
 
-/// Without what is a space to SQLite before a statement; comments stay.
+/// Removes what SQLite considers a space before a statement; comments stay.
 fn without_margin(sql: &str) -> &str {
     sql.trim_start_matches([' ', '\t', '\n', '\r', '\x0c', MARK])
 }

@@ -1,8 +1,8 @@
-//! SQL in tokens.
+//! Splits SQL into tokens.
 
 use std::ops::Range;
 
-/// The byte order mark, a space to SQLite wherever a token may begin.
+/// The byte order mark, which SQLite considers a space wherever a token may begin.
 pub(in crate::remote) const MARK: char = '\u{feff}';
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum Kind {
     Other,
 }
 
-/// Splits SQL into tokens, as SQLite's own tokenizer does where it matters here.
+/// An iterator over the tokens of SQL, split like SQLite's own tokenizer where it matters here.
 pub(super) struct Tokens<'a> {
     sql: &'a str,
     pub(super) at: usize,
@@ -46,7 +46,7 @@ impl<'a> Tokens<'a> {
             [0xef, 0xbb, 0xbf, ..] => (Kind::Space, 3),
             [b'-', b'-', ..] => (Kind::Space, until(2, b"\n")),
             [b'/', b'*', _, ..] => (Kind::Space, until(2, b"*/")),
-            // Doubled quotes come out as two tokens side by side, which does no harm here.
+            // Doubled quotes become two adjacent tokens, which does no harm here.
             [quote @ (b'\'' | b'"' | b'`'), ..] => (Kind::Quoted, until(1, &[*quote])),
             [b'[', ..] => (Kind::Quoted, until(1, b"]")),
             [b'?', ..] => (Kind::Placeholder, run(1, |byte| byte.is_ascii_digit())),
@@ -75,18 +75,18 @@ impl Iterator for Tokens<'_> {
     }
 }
 
-/// Every byte of a character beyond ASCII counts as a letter, as in SQLite.
+/// Returns whether a byte belongs to a word. As in SQLite, every non-ASCII byte counts as a letter.
 fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }
 
-/// Inside a run of spaces, a vertical tab is one, too.
+/// Returns whether a byte continues a run of spaces, in which a vertical tab counts as well.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// The length of a placeholder with a name, 1 if there is none. As in Tcl, `::` may be part of
-/// the name and something in parentheses may end it: `$array::item(key)`.
+/// Returns the length of a placeholder with a name, 1 if there is none. As in Tcl, `::` may be part
+/// of the name and something in parentheses may end it: `$array::item(key)`.
 fn named(rest: &[u8]) -> usize {
     let mut length = 1;
     let mut has_name = false;

@@ -1,5 +1,5 @@
-//! Rows on their way to a database without transactions: gathered into batches, each of which
-//! is all or nothing.
+//! Seeds over a connection without transactions: rows are gathered into batches, each of which is
+//! written completely or not at all.
 
 use super::{Run, TableRun, execute};
 use crate::backend::connection::{BatchError, DatabaseConnection};
@@ -9,21 +9,22 @@ use crate::seed::insert::Ignored;
 use crate::seed::report::{SeedProgress, TableSummary};
 use crate::seed::target::unquoted;
 
-/// How large a batch grows. D1 gives one 30 s
-/// (<https://developers.cloudflare.com/d1/platform/limits/>), in which it writes several times
-/// as much; and an answer that is lost on the way costs no more than this to send again.
+/// Size in bytes at which a batch is sent. D1 gives a batch 30 s
+/// (<https://developers.cloudflare.com/d1/platform/limits/>), in which it writes several times as
+/// much. If an answer is lost on the way, at most this much is sent again.
 const MOST_BYTES: usize = 4 << 20;
 
-/// What the statements of the batch that is being gathered are about.
+/// The contents of the batch that is being gathered.
 #[derive(Default)]
 pub(super) struct Batches {
-    /// Of each statement: its table's position in the seed, its first row and their number.
+    /// For each statement: its table's position in the seed, its first row and the number of its
+    /// rows.
     statements: Vec<(usize, usize, usize)>,
-    /// The tables begun so far, as SQL.
+    /// The quoted names of the tables begun so far.
     tables: Vec<String>,
-    /// Of each table, how many rows are new.
+    /// For each table, the number of rows inserted.
     inserted: Vec<usize>,
-    /// Of each table, how many rows are in batches that the database has.
+    /// For each table, the number of rows in batches that were written.
     kept: Vec<usize>,
     sent: usize,
 }
@@ -36,7 +37,7 @@ impl Batches {
 }
 
 impl<C: DatabaseConnection> Run<'_, '_, C> {
-    /// Sends what was gathered.
+    /// Sends the gathered statements.
     pub(super) fn send(&mut self) -> Result<(), SeedError> {
         let Some(batches) = &mut self.batches else {
             return Ok(());
@@ -62,11 +63,11 @@ impl<C: DatabaseConnection> Run<'_, '_, C> {
         }
     }
 
-    /// Tells how far the tables have come that a batch had rows of, `first` and those after it.
+    /// Reports the progress of the tables with rows in a batch, `first` and those after it.
     fn report_batch(&mut self, first: usize) {
         if let (Some(report), Some(batches)) = (&mut self.progress, &self.batches) {
             let tables = batches.tables.iter().zip(&batches.kept).skip(first);
-            // A table without rows has left no name.
+            // A table without rows has an empty name.
             for (table, rows) in tables.filter(|(table, _)| !table.is_empty()) {
                 report(&SeedProgress {
                     table: unquoted(table),
@@ -76,7 +77,7 @@ impl<C: DatabaseConnection> Run<'_, '_, C> {
         }
     }
 
-    /// The error, and that the rows of earlier batches are kept, if there are any.
+    /// Adds to an error that the rows of earlier batches are kept, if there are any.
     pub(super) fn with_what_is_kept(&self, error: SeedError) -> SeedError {
         let batches = self.batches.as_ref();
         match batches.map_or(0, |batches| batches.kept.iter().sum()) {
@@ -116,7 +117,7 @@ impl<C: DatabaseConnection> Run<'_, '_, C> {
         }
     }
 
-    /// What is known of the rows only when the last batch has been sent.
+    /// Fills in the counts that are known only after the last batch was sent.
     pub(super) fn count_batches(&mut self) {
         let Some(batches) = self.batches.take() else {
             self.summary.transactions = 1;
@@ -136,7 +137,7 @@ where
     C: DatabaseConnection,
     T: SeedRow<C::Backend>,
 {
-    /// Adds a statement to the batch, and sends it when it is large enough.
+    /// Adds a statement to the batch, and sends the batch if it is large enough.
     pub(super) fn gather<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
         let gathered = execute::<C, T, Ignored, N>(self.run.conn, &self.target, rows);
         if let Err(source) = gathered {

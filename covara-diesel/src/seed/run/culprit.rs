@@ -15,7 +15,7 @@ where
     C: DatabaseConnection,
     T: SeedRow<C::Backend>,
 {
-    /// Says which row it was, by trying them one by one.
+    /// Finds the row that made a statement fail, by trying the rows one by one.
     pub(super) fn refused(&mut self, rows: &[T::Row<'_>], source: Error) -> SeedError {
         let source = match known::<C>(source) {
             Ok(error) => return error,
@@ -28,7 +28,7 @@ where
         let done = self.done;
         let target = &self.target;
         let mut culprit = None;
-        // Always rolled back: nothing of this search is kept.
+        // Always rolled back, so that nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
             for (row, position) in rows.chunks(1).zip(done + 1..) {
                 if let Err(error) = execute::<C, T, Ignored, 1>(conn, target, row) {
@@ -58,7 +58,7 @@ where
         }
     }
 
-    /// Says which of the staged rows it was: the first half that fails, and so on.
+    /// Finds the staged row that made a statement fail, by repeatedly halving the range.
     pub(super) fn refused_staged(&mut self, source: Error) -> SeedError {
         let source = match known::<C>(source) {
             Ok(error) => return error,
@@ -73,7 +73,7 @@ where
         let table = self.progress.table.clone();
         let (mut first, mut last) = (self.done + 1, self.done + self.staged);
         let mut culprit = None;
-        // Always rolled back: nothing of this search is kept.
+        // Always rolled back, so that nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
             while first <= last {
                 let middle = first + (last - first) / 2;
@@ -120,7 +120,7 @@ where
     }
 }
 
-/// Whether an error can be the fault of the rows.
+/// Returns whether the rows may have caused the error.
 fn concerns_rows<DB: Engine>(error: &Error) -> bool {
     match error {
         Error::DatabaseError(..)
@@ -142,7 +142,7 @@ fn concerns_rows<DB: Engine>(error: &Error) -> bool {
     }
 }
 
-/// Whether a statement that failed in a savepoint is worth another, with `ON CONFLICT`.
+/// Returns whether to retry a statement that failed in a savepoint, with `ON CONFLICT`.
 pub(super) fn another_try<C: DatabaseConnection>(conn: &mut C, error: &Error) -> bool {
     concerns_rows::<C::Backend>(error) && transaction_depth(conn).is_ok()
 }

@@ -1,15 +1,16 @@
-//! What seeds from files ask of a run.
+//! The part of a run that only seeds from files use.
 
 use super::stage::STAGE_CHUNKS;
 use super::{Run, TableRun};
 use crate::backend::connection::DatabaseConnection;
 use crate::seed::{SeedError, SeedRow};
 
-/// How many bytes of a file a chunk takes, and one row more at most.
+/// Bytes of a file after which a chunk takes no further row.
 const CHUNK_BYTES: usize = 4 << 20;
 
 impl<C: DatabaseConnection> Run<'_, '_, C> {
-    /// Most rows that can be taken from a stream before the database has judged them.
+    /// Returns the maximum number of rows taken from a stream before the database has accepted
+    /// them.
     pub(crate) fn rows_in_flight(&self) -> usize {
         self.chunk_rows.saturating_mul(STAGE_CHUNKS + 1)
     }
@@ -20,7 +21,7 @@ where
     C: DatabaseConnection,
     T: SeedRow<C::Backend>,
 {
-    /// Rows with their sizes in bytes, of which each may turn out to be unreadable.
+    /// Writes rows given with their sizes in bytes, each of which may turn out to be unreadable.
     pub(crate) fn write_results(
         &mut self,
         rows: impl Iterator<Item = Result<(T, usize), SeedError>>,

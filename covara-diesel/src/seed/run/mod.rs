@@ -30,11 +30,11 @@ pub(crate) struct Run<'c, 'a, C> {
     conn: &'c mut C,
     progress: Option<Report<'a>>,
     chunk_rows: usize,
-    /// The tables that are still to come, as SQL.
+    /// The quoted names of the tables that are still to come.
     later: VecDeque<String>,
     summary: SeedSummary,
     finished: Vec<Target>,
-    /// Where rows go that cannot be in one transaction.
+    /// The batches for a connection without transactions.
     batches: Option<Batches>,
 }
 
@@ -89,7 +89,8 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
         Ok(())
     }
 
-    /// Says so where a row misses one of a table that this seed comes to later.
+    /// Turns the error into one that says so, if a row refers to a table that this seed fills
+    /// later.
     fn wrong_order(&mut self, sql_name: &str, error: SeedError) -> SeedError {
         let SeedError::Row {
             table,
@@ -106,7 +107,7 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
         let ask = |conn: &mut C| C::Backend::referenced_among(conn, sql_name, constraint, later);
         let first = match &self.batches {
             Some(_) => ask(self.conn),
-            // Rolled back to, as the first error is the one to tell if this one fails.
+            // In a savepoint, so that the first error can still be reported if this query fails.
             None => nested(self.conn, ask),
         };
         let source = Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, information);
@@ -127,7 +128,8 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
         }
     }
 
-    /// The sequences last, in one order for all seeds: their locks are held to the end.
+    /// Moves the sequences last, in the same order for all seeds, because their locks are held to
+    /// the end.
     pub(super) fn finish(mut self) -> Result<SeedSummary, SeedError> {
         self.send()?;
         self.finished.sort_by(|a, b| a.table.cmp(&b.table));
@@ -144,20 +146,20 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
     }
 }
 
-/// One table's rows on their way in.
+/// The progress of one table.
 pub(crate) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: TableRow> {
     run: &'t mut Run<'c, 'a, C>,
     target: Target,
     done: usize,
     inserted: usize,
     progress: SeedProgress,
-    /// Asked of the engine before the first row.
+    /// Determined by the engine before the first row.
     way: Option<SeedWay>,
     /// Open when rows wait, or have waited, in the engine's stage.
     stage: Option<Stage>,
-    /// How many wait there; not yet `done`.
+    /// Number of rows in the stage, which `done` does not include yet.
     staged: usize,
-    /// Most rows a statement may have, by the connection's bind limit.
+    /// Maximum number of rows of a statement, by the connection's bind limit.
     most: usize,
     row: std::marker::PhantomData<fn(T)>,
 }
@@ -208,7 +210,7 @@ where
         })
     }
 
-    /// `fill` says whether the chunk is full, by rows or bytes.
+    /// Writes rows in chunks. `fill` returns whether it filled the chunk, by rows or bytes.
     fn write_chunks(
         &mut self,
         mut fill: impl FnMut(&mut Vec<T>, usize) -> Result<bool, SeedError>,
@@ -237,7 +239,7 @@ where
             let way = C::Backend::seed_way::<C, T>(self.run.conn, table, columns, first);
             let way = way.map_err(|source| self.refused(&rows, source))?;
             self.way = Some(match way {
-                // Diesel's COPY names its columns by type alone, unless it fills a stage.
+                // Diesel's COPY identifies its columns by type alone, unless it fills a stage.
                 SeedWay::BulkFirst if !T::STATIC => SeedWay::Stage,
                 way => way,
             });
@@ -249,14 +251,14 @@ where
                     self.advance(rows.len(), inserted);
                     return Ok(());
                 }
-                // Whatever it was: the other ways skip it, or tell it better.
+                // Whatever the reason, the other ways skip the row or report the error better.
                 Err(error) if another_try(self.run.conn, &error) => {
                     self.way = Some(SeedWay::Stage);
                 }
                 Err(error) => return Err(self.refused(&rows, error)),
             }
         }
-        // Below a full chunk, making the stage costs more than it saves.
+        // For less than a full chunk, creating the stage costs more than it saves.
         let enough = self.stage.is_some() || full;
         if self.way == Some(SeedWay::Stage) && enough {
             return self.stage_all(&rows);
@@ -264,7 +266,8 @@ where
         self.insert_all(&rows)
     }
 
-    /// Statements come in a few sizes only, so that each is prepared once per connection.
+    /// Inserts the rows in statements of a few sizes only, so that each is prepared once per
+    /// connection.
     fn insert_all(&mut self, mut rest: &[T::Row<'_>]) -> Result<(), SeedError> {
         while !rest.is_empty() {
             let taken = match rest.len().min(self.most) {
@@ -300,7 +303,7 @@ where
     }
 
     fn report(&mut self) {
-        // Of batches it is told when they have been sent.
+        // Batches report their progress when they have been sent.
         if self.run.batches.is_some() {
             return;
         }
@@ -327,7 +330,7 @@ where
     }
 }
 
-/// Sends one statement; in a savepoint where its failure would end the transaction.
+/// Executes one statement, in a savepoint if its failure would end the transaction.
 fn execute<'r, C, T, M, const N: usize>(
     conn: &mut C,
     target: &Target,
@@ -351,8 +354,8 @@ fn nested<C: DatabaseConnection, R>(
     conn: &mut C,
     work: impl FnOnce(&mut C) -> QueryResult<R>,
 ) -> QueryResult<R> {
-    // Where rolling back to it fails, the transaction manager is left broken, which the outer
-    // transaction's end finds: the first failure is the one to tell.
+    // If rolling back to the savepoint fails, the transaction manager is left broken, which the end
+    // of the outer transaction detects. The first failure is the one to report.
     let mut savepoint = Transaction::begin(conn, |conn| {
         C::TransactionManager::begin_transaction(conn).map(|()| Begun::default())
     })?;

@@ -1,4 +1,4 @@
-//! Rows on their way through the engine's stage.
+//! Rows inserted through the engine's stage.
 
 use super::culprit::another_try;
 use super::{TableRun, nested};
@@ -7,8 +7,8 @@ use crate::backend::engine::{Engine, SeedWay};
 use crate::backend::row::SeedRow;
 use crate::seed::error::SeedError;
 
-/// How many chunks wait in a stage before they are inserted: a join with the table pays off
-/// the more, the more rows take part. A million by default, which wait on the server.
+/// Chunks that wait in a stage before they are inserted. A join with the table pays off the more,
+/// the more rows take part. By default these are a million rows, which wait on the server.
 pub(super) const STAGE_CHUNKS: usize = 128;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
@@ -24,7 +24,7 @@ where
             };
             match nested(conn, open) {
                 Ok(stage) => self.stage = Some(stage),
-                // A role may lack the right to temporary tables.
+                // A role may lack the right to create temporary tables.
                 Err(error) if another_try(conn, &error) => {
                     self.way = Some(SeedWay::Ignore);
                     return self.insert_all(rows);
@@ -36,7 +36,7 @@ where
         let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, Some(first), rows);
         match nested(conn, load) {
             Ok(_) => self.staged += rows.len(),
-            // A value that COPY does not take: those before it first, to keep the order.
+            // COPY rejects one of the values. The rows before come first, to keep the order.
             Err(error) if another_try(conn, &error) => {
                 self.insert_staged()?;
                 self.way = Some(SeedWay::Ignore);
@@ -58,11 +58,11 @@ where
         let conn = &mut *self.run.conn;
         let insert =
             |ignore| move |conn: &mut C| C::Backend::insert_staged(conn, stage, None, ignore);
-        // With nothing sorted out, conflicts are to be expected.
+        // Without a filter, conflicts are to be expected.
         let ignore = stage.filter.is_empty();
         let mut inserted = nested(conn, insert(ignore));
         if let Err(error) = &inserted {
-            // Rows of the input may conflict with each other, or another writer was faster.
+            // Rows of the input may conflict with each other or with those of another writer.
             if !ignore && another_try(conn, error) {
                 inserted = nested(conn, insert(true));
             }
@@ -82,7 +82,7 @@ where
         }
     }
 
-    /// What is still staged goes in, and the stage away.
+    /// Inserts the rows that are still staged, and drops the stage.
     pub(super) fn finish(&mut self) -> Result<(), SeedError> {
         self.insert_staged()?;
         match self.stage.take() {

@@ -1,10 +1,10 @@
-//! The SQL that has a table followed.
+//! The SQL that makes an index follow a table.
 
 use super::{NUMBER, Names, ON_ROW, ON_TRUNCATE, TRIGGER, literal};
 use crate::search::CATALOGUE;
 
 impl Names {
-    /// The same where the variable `root_` of [`declare_root`](Self::declare_root) is.
+    /// Returns the same names with the variable `root_` of [`declare_root`](Self::declare_root).
     fn of_root(&self) -> Self {
         Self {
             root: "root_".to_owned(),
@@ -12,12 +12,12 @@ impl Names {
         }
     }
 
-    /// Declares the table's oid, and what it is to be called in SQL.
+    /// Returns the declaration of a variable with the table's oid.
     fn declare_root(&self) -> String {
         format!("root_ CONSTANT oid := {};", self.root)
     }
 
-    /// Fails where there is no such table.
+    /// Returns statements that fail if the table does not exist.
     fn check_root(&self) -> String {
         format!(
             "IF root_ IS NULL THEN
@@ -28,7 +28,7 @@ impl Names {
         )
     }
 
-    /// Notes all rows, and that documents may have none.
+    /// Returns statements that note all rows, and that some documents may have no row.
     fn note_all(&self) -> String {
         let (notes, key) = (literal(&self.notes), &self.key_literal);
         format!(
@@ -39,7 +39,7 @@ impl Names {
         )
     }
 
-    /// The same as a statement.
+    /// Returns the same as one statement.
     pub(in super::super) fn noting(&self) -> String {
         let body = format!(
             "DECLARE {} BEGIN {} {} END",
@@ -50,13 +50,13 @@ impl Names {
         format!("DO {}", literal(&body))
     }
 
-    /// Makes all as it must be, in an order that waits for writers of the table before anything
-    /// that they hold too: whatever is wrong, in one statement, and without a word to the
-    /// client about what is not there.
+    /// Returns one statement that creates or repairs everything, whatever is wrong. It waits for
+    /// writers of the table before it locks anything that they hold too, and sends the client no
+    /// notice about missing objects.
     ///
-    /// The function is made before the triggers, which then call no other. A trigger on the table
-    /// that has a name of these is in the way, whatever it calls, unless it is that of an index in
-    /// another schema.
+    /// The function is created before the triggers, so that they call no other. A trigger on the
+    /// table with one of these names is replaced, whatever it calls, unless it belongs to an index
+    /// in another schema.
     pub(in super::super) fn mending(&self) -> String {
         let declare_root = self.declare_root();
         let names = self.of_root();

@@ -88,12 +88,12 @@ fn in_doubt_it_is_open() {
     assert!(!of(&[raw, ("COMMIT", true)]));
     assert!(of(&[raw, ("COMMIT", false)]));
     assert!(of(&[("BEGIN; SELECT nothing; COMMIT", false)]));
-    // Diesel's own, also one whose COMMIT fails.
+    // Diesel's own transaction, including one whose COMMIT fails.
     let counts = ("counts", true);
     assert!(!of(&[counts, raw]));
     assert!(!of(&[counts, raw, ("COMMIT", false)]));
     assert!(of(&[counts, raw, ("COMMIT", false), raw]));
-    // A savepoint of Diesel's in one that was begun by SQL.
+    // A savepoint of Diesel's in a transaction that was begun with SQL.
     assert!(of(&[
         raw,
         counts,
@@ -101,7 +101,7 @@ fn in_doubt_it_is_open() {
         ("RELEASE SAVEPOINT a", true)
     ]));
     assert!(of(&[counts, ("SAVEPOINT a", false), raw]));
-    // Diesel's own that failed, and one by hand after it.
+    // A transaction of Diesel's that failed, followed by one begun with SQL.
     assert!(of(&[counts, ("BEGIN", false), raw]));
     assert!(!of(&[counts, ("BEGIN", false)]));
 }
