@@ -5,8 +5,8 @@ use quote::{ToTokens, format_ident, quote};
 use syn::visit_mut::VisitMut;
 use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, TraitBound, Visibility, parse_quote};
 
-/// Splits each public method over `C: DatabaseConnection` in two: a private one with its body, and
-/// a public one over `C: AnyDatabase`, which calls the private one with the typed connection.
+/// Splits each public method over `C: BackendConnection` in two: a private one with its body, and
+/// a public one over `C: AsTyped`, which calls the private one with the typed connection.
 pub(crate) fn expand(mut methods: ItemImpl) -> syn::Result<TokenStream> {
     let mut items = Vec::new();
     for item in methods.items {
@@ -64,8 +64,8 @@ struct Widen;
 
 impl VisitMut for Widen {
     fn visit_trait_bound_mut(&mut self, bound: &mut TraitBound) {
-        if bound.path.is_ident("DatabaseConnection") {
-            bound.path = parse_quote!(crate::AnyDatabase);
+        if bound.path.is_ident("BackendConnection") {
+            bound.path = parse_quote!(crate::AsTyped);
         }
     }
 }

@@ -59,14 +59,17 @@ pub mod __fuzz;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use any::{AnyConnection, AnyPool, open};
+pub use any::{AnyConnection, AnyDatabase, AnyPool, DatabaseConnection, open};
 #[doc(hidden)]
-pub use backend::connection::SessionLock;
-pub use backend::connection::{BatchError, Begun, DatabaseConnection};
+pub use backend::batch::{Batch, BatchError, NoBatch, PooledBatch};
+#[doc(hidden)]
+pub use backend::connection::{BackendConnection, Begun, SessionLock};
 pub use backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
+#[doc(hidden)]
 pub use backend::engine::Engine;
+pub use backend::error::{DatabaseError, ErrorKind};
 pub use backend::transaction::write_transaction;
-pub use backend::typed::{AnyDatabase, Typed};
+pub use backend::typed::{AsTyped, Typed};
 pub use covara_derive::Seedable;
 pub use migrate::{
     Boot, BootSummary, MigrateError, MigrateOptions, MigrationSummary, auto_migrate,

@@ -1,7 +1,6 @@
 //! A disk that is full.
 
-use covara_diesel::auth::AuthError;
-use covara_diesel::{INTERNAL_TABLE_NAMES, auto_migrate};
+use covara_diesel::{ErrorKind, INTERNAL_TABLE_NAMES, auto_migrate};
 use diesel::prelude::*;
 use support::small_disk::{SmallDisk, on_small_disk};
 
@@ -32,7 +31,7 @@ fn fill_and_write(disk: &SmallDisk) {
         .into_iter()
         .partition(|(method, _)| IDLE.contains(method));
     expect(others, &present, |error| {
-        matches!(error, AuthError::DiskFull { .. })
+        error.kind() == Some(ErrorKind::DiskFull)
     });
     for (method, outcome) in idle.into_iter().chain(reads(&mut conn, &present)) {
         outcome.expect(method);

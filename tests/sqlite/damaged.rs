@@ -24,7 +24,7 @@ fn a_damaged_file_is_an_error_everywhere() {
     std::fs::write(&file, vec![b'x'; usize::try_from(length).unwrap()]).unwrap();
 
     let mut conn = connect();
-    let database = |error: &AuthError| matches!(error, AuthError::Database { .. });
+    let database = |error: &AuthError| matches!(error, AuthError::Database(_));
     expect(reads(&mut conn, &present), &present, database);
     expect(writes(&mut conn, &present), &present, database);
     auto_migrate(&mut conn).unwrap_err();

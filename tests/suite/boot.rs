@@ -11,7 +11,7 @@ use crate::backend::{self, Conn, TestDb};
 
 /// Whether migrations outside of transactions can be run.
 fn has_session_locks(conn: &Conn) -> bool {
-    covara_diesel::DatabaseConnection::has_session_locks(conn)
+    covara_diesel::BackendConnection::has_session_locks(conn)
 }
 
 fn plain() -> Boot {

@@ -271,7 +271,7 @@ fn seed(conn: &mut Conn, case: &Case) -> Outcome {
             Outcome::Inserted(summary.inserted())
         }
         Err(SeedError::Row { row, .. }) => Outcome::RowRefused(done.get() + row),
-        Err(SeedError::Transaction { .. }) => Outcome::CommitRefused,
+        Err(SeedError::Database(_)) => Outcome::CommitRefused,
         Err(error) => Outcome::Other(format!("{error:?}")),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::backends;
 use crate::backend::dialect::Dialect;
-use crate::backend::typed::{AnyDatabase, Typed};
+use crate::backend::typed::{AsTyped, Typed};
 
 /// A Diesel connection whose database is decided when the program runs.
 ///
@@ -108,7 +108,7 @@ impl fmt::Debug for AnyConnection {
     }
 }
 
-impl AnyDatabase for AnyConnection {
+impl AsTyped for AnyConnection {
     type Sqlite = backends::Sqlite;
     type Libsql = backends::Libsql;
     type D1 = backends::D1;

@@ -1,7 +1,7 @@
 use r2d2::PooledConnection;
 
 use super::AnyConnection;
-use crate::backend::typed::{AnyDatabase, Typed};
+use crate::backend::typed::{AsTyped, Typed};
 use crate::pool::WrappingManager;
 
 /// A manager that opens and checks the connections of an [`AnyPool`](super::AnyPool).
@@ -12,11 +12,11 @@ pub type AnyManager = WrappingManager<AnyConnection>;
 /// It is a Diesel connection, and derefs to [`AnyConnection`].
 pub type AnyPooledConnection = PooledConnection<AnyManager>;
 
-impl AnyDatabase for AnyPooledConnection {
-    type Sqlite = <AnyConnection as AnyDatabase>::Sqlite;
-    type Libsql = <AnyConnection as AnyDatabase>::Libsql;
-    type D1 = <AnyConnection as AnyDatabase>::D1;
-    type Postgres = <AnyConnection as AnyDatabase>::Postgres;
+impl AsTyped for AnyPooledConnection {
+    type Sqlite = <AnyConnection as AsTyped>::Sqlite;
+    type Libsql = <AnyConnection as AsTyped>::Libsql;
+    type D1 = <AnyConnection as AsTyped>::D1;
+    type Postgres = <AnyConnection as AsTyped>::Postgres;
 
     fn typed(&mut self) -> Typed<'_, Self> {
         match (**self).typed() {

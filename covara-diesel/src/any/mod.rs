@@ -35,10 +35,11 @@
 
 mod backends;
 mod connection;
-mod from_diesel;
+mod database;
 mod manager;
 mod pool;
 
 pub use connection::{AnyConnection, MultiBackend as AnyBackend};
+pub use database::{AnyDatabase, DatabaseConnection};
 pub use manager::{AnyManager, AnyPooledConnection};
 pub use pool::{AnyPool, open, open_with};

@@ -4,7 +4,7 @@ use std::fmt;
 use diesel::result::Error;
 
 use super::secret::sha256_hex;
-use crate::backend::engine::{Engine, Fault, fault_of};
+use crate::backend::error::{DatabaseError, ErrorKind};
 
 /// An error returned by a store.
 ///
@@ -63,57 +63,25 @@ pub enum AuthError {
     #[error("too many API keys with costly hashes are being checked at once; try again")]
     Busy,
 
-    /// Another writer held its lock for too long.
-    #[error("another writer kept the database locked; try again, or raise the busy timeout")]
-    Locked {
-        /// The database's own error.
-        source: Error,
-    },
-
-    /// The database accepts no writes.
-    #[error(
-        "the database is read-only: give write access to its file, or connect to a writable server"
-    )]
-    ReadOnly {
-        /// The database's own error.
-        source: Error,
-    },
-
-    /// The disk is full.
-    #[error("the disk is full: free some space; nothing was kept")]
-    DiskFull {
-        /// The database's own error.
-        source: Error,
-    },
-
-    /// Another client's prepared statements were found on the connection, as happens behind a
-    /// transaction pooler.
-    #[error(
-        "other clients use this connection's session: a transaction pooler or PGlite is in \
-         between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
-    )]
-    SharedSession {
-        /// The database's own error.
-        source: Error,
-    },
-
-    /// The database failed for another reason, such as a lost connection.
-    #[error("the database rejected the statement")]
-    Database {
-        /// The database's own error.
-        source: Error,
-    },
+    /// The database failed, a lost connection and a lock that was not free among the reasons.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 impl AuthError {
-    pub(crate) fn of<DB: Engine>(source: Error) -> Self {
-        match fault_of::<DB>(&source) {
-            Fault::Locked => Self::Locked { source },
-            Fault::ReadOnly => Self::ReadOnly { source },
-            Fault::DiskFull => Self::DiskFull { source },
-            Fault::SharedSession => Self::SharedSession { source },
-            Fault::Cancelled | Fault::Other => Self::Database { source },
+    /// The kind of the database's failure, if it is the database that failed.
+    #[must_use]
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Database(error) => Some(error.kind()),
+            _ => None,
         }
+    }
+}
+
+impl From<Error> for AuthError {
+    fn from(error: Error) -> Self {
+        DatabaseError::from(error).into()
     }
 }
 

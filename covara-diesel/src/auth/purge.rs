@@ -8,8 +8,8 @@ use super::error::AuthError;
 use super::session::SessionStore;
 use super::statement::{Bind, Statement, execute, moment, statements};
 use super::verification_token::VerificationTokenStore;
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::typed::AnyDatabase;
+use crate::backend::connection::BackendConnection;
+use crate::backend::typed::AsTyped;
 use crate::with_typed;
 
 /// The most rows that one statement removes, so that other writers do not wait for long.
@@ -78,11 +78,11 @@ impl Purged {
 /// # Errors
 ///
 /// Errors of the database. Rows removed before the error stay removed.
-pub fn purge<C: AnyDatabase>(conn: &mut C) -> Result<Purged, AuthError> {
+pub fn purge<C: AsTyped>(conn: &mut C) -> Result<Purged, AuthError> {
     with_typed!(conn, |conn| purge_at(conn, SystemTime::now().into()))
 }
 
-fn purge_at<C: DatabaseConnection>(conn: &mut C, now: DateTime<Utc>) -> Result<Purged, AuthError> {
+fn purge_at<C: BackendConnection>(conn: &mut C, now: DateTime<Utc>) -> Result<Purged, AuthError> {
     let (sessions, tokens) = (SessionStore::new(), VerificationTokenStore::new());
     Ok(Purged {
         sessions: in_batches(|| sessions.delete_expired(conn, now, BATCH))?,
@@ -94,12 +94,11 @@ fn purge_at<C: DatabaseConnection>(conn: &mut C, now: DateTime<Utc>) -> Result<P
 
 fn batch<C, S>(conn: &mut C, statement: S, now: DateTime<Utc>) -> Result<usize, AuthError>
 where
-    C: DatabaseConnection,
+    C: BackendConnection,
     S: Statement<C::Backend>,
 {
     let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-    execute(conn, statement, [moment(now), Bind::Number(limit)])
-        .map_err(AuthError::of::<C::Backend>)
+    execute(conn, statement, [moment(now), Bind::Number(limit)]).map_err(AuthError::from)
 }
 
 fn in_batches(mut batch: impl FnMut() -> Result<usize, AuthError>) -> Result<usize, AuthError> {

@@ -10,7 +10,7 @@ use diesel::sql_types::Untyped;
 use serde::de::DeserializeOwned;
 
 use super::error::AuthError;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::values::{Hidden, JsonText, Values};
 
@@ -140,7 +140,7 @@ pub(super) fn execute<C, S, const N: usize>(
     values: [Bind<'_, C::Backend>; N],
 ) -> QueryResult<usize>
 where
-    C: DatabaseConnection,
+    C: BackendConnection,
     S: Statement<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
@@ -157,7 +157,7 @@ pub(super) fn execute_briefly<C, S, const N: usize>(
     values: [Bind<'_, C::Backend>; N],
 ) -> QueryResult<usize>
 where
-    C: DatabaseConnection,
+    C: BackendConnection,
     S: Statement<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
@@ -175,7 +175,7 @@ pub(super) fn first<C, S, R, const N: usize>(
     reader: R,
 ) -> QueryResult<Option<R::Output>>
 where
-    C: DatabaseConnection,
+    C: BackendConnection,
     S: Statement<C::Backend>,
     R: Reader<C::Backend>,
 {
@@ -194,7 +194,7 @@ pub(super) fn all<C, S, R, const N: usize>(
     reader: R,
 ) -> QueryResult<Vec<R::Output>>
 where
-    C: DatabaseConnection,
+    C: BackendConnection,
     S: Statement<C::Backend>,
     R: Reader<C::Backend>,
 {

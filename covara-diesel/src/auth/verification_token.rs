@@ -13,7 +13,7 @@ use super::error::AuthError;
 use super::purpose::Purpose;
 use super::secret::{VerificationToken, sha256_hex};
 use super::statement::{Bind, Bound, Reader, execute, first, moment, statements, storable, stored};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::values::Values;
 
@@ -138,7 +138,7 @@ impl VerificationTokenStore {
         purpose: Purpose,
     ) -> Result<VerificationToken, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let identifier = identifier.as_ref();
         storable::<C::Backend>(&[(identifier, "the identifier")])?;
@@ -146,8 +146,7 @@ impl VerificationTokenStore {
         let end = clock::after(self.clock.now(), lifetime, "the end of the token")?;
         let (expires, _) = stored::<C::Backend>(end, "the end of the token")?;
         let token = purpose.token()?;
-        replace(conn, identifier, &sha256_hex(token.expose()), expires)
-            .map_err(AuthError::of::<C::Backend>)?;
+        replace(conn, identifier, &sha256_hex(token.expose()), expires)?;
         Ok(token)
     }
 
@@ -166,14 +165,14 @@ impl VerificationTokenStore {
         token: impl AsRef<str>,
     ) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         if !purpose.is_of(token.as_ref(), self.unmarked) {
             return Ok(false);
         }
         let hash = sha256_hex(token.as_ref());
         let values = self.wanted(identifier.as_ref(), &hash);
-        let taken = execute(conn, Consume, values).map_err(AuthError::of::<C::Backend>)?;
+        let taken = execute(conn, Consume, values)?;
         Ok(taken > 0)
     }
 
@@ -192,14 +191,14 @@ impl VerificationTokenStore {
         token: impl AsRef<str>,
     ) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         if !purpose.is_of(token.as_ref(), self.unmarked) {
             return Ok(false);
         }
         let hash = sha256_hex(token.as_ref());
         let values = self.wanted(identifier.as_ref(), &hash);
-        let found = first(conn, Check, values, Nothing).map_err(AuthError::of::<C::Backend>)?;
+        let found = first(conn, Check, values, Nothing)?;
         Ok(found.is_some())
     }
 
@@ -223,10 +222,10 @@ impl VerificationTokenStore {
         identifier: impl AsRef<str>,
     ) -> Result<usize, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         execute(conn, DeleteForIdentifier, [Bind::key(identifier.as_ref())])
-            .map_err(AuthError::of::<C::Backend>)
+            .map_err(AuthError::from)
     }
 
     /// Deletes at most `limit` tokens that expired at or before `now` and returns how many. Call it
@@ -242,11 +241,10 @@ impl VerificationTokenStore {
         limit: usize,
     ) -> Result<usize, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        execute(conn, DeleteExpired, [moment(now), Bind::Number(limit)])
-            .map_err(AuthError::of::<C::Backend>)
+        execute(conn, DeleteExpired, [moment(now), Bind::Number(limit)]).map_err(AuthError::from)
     }
 }
 
@@ -260,7 +258,7 @@ impl<DB: Engine> Reader<DB> for Nothing {
 }
 
 /// Replaces an identifier's token. The lock keeps concurrent calls from missing each other's rows.
-fn replace<C: DatabaseConnection>(
+fn replace<C: BackendConnection>(
     conn: &mut C,
     identifier: &str,
     hash: &str,
@@ -276,7 +274,7 @@ fn replace<C: DatabaseConnection>(
     let insert = Bound::new(Insert, values);
     let statements: [&dyn QueryFragment<C::Backend>; 3] = [&lock, &delete, &insert];
     let unneeded = usize::from(C::Backend::LOCK.is_none());
-    conn.execute_atomically(&statements[unneeded..]).map(drop)
+    conn.atomically(&statements[unneeded..]).map(drop)
 }
 
 const fn lock<DB: Values>() -> (&'static str, &'static str) {

@@ -9,6 +9,7 @@ use diesel::r2d2::R2D2Connection;
 use diesel::result::Error;
 use r2d2::{ManageConnection, PooledConnection};
 
+use crate::backend::batch::{Batch, PooledBatch};
 use crate::backend::engine::Engine;
 use crate::backend::transaction::{Transaction, count_nothing, transaction_depth};
 
@@ -41,50 +42,25 @@ pub enum SessionLock {
     },
 }
 
-/// The error of a failed batch.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct BatchError {
-    /// Position of the statement in the batch and of the row in the statement, from 0.
-    pub at: Option<(usize, usize)>,
-    /// The database's own error.
-    pub source: Error,
-}
-
-/// Stops gathering a batch when dropped, also in a panic: the statements gathered until then are
-/// discarded, and the connection executes statements again.
-pub(crate) struct Gathering<'c, C: DatabaseConnection>(pub(crate) &'c mut C);
-
-impl<C: DatabaseConnection> Drop for Gathering<'_, C> {
-    fn drop(&mut self) {
-        self.0.end_batch();
-    }
-}
-
-/// A connection that this library works on: plain, pooled or remote.
+/// The operations that differ between connections of one backend: plain, pooled or remote.
 ///
-/// It implements what differs between connections of one backend. This trait is not meant to be
-/// implemented outside this crate. For transactions of your own, see
-/// [`write_transaction`](crate::write_transaction).
-pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
+/// Users see [`DatabaseConnection`](crate::DatabaseConnection) and need none of this.
+pub trait BackendConnection: LoadConnection<Backend: Engine> + 'static {
     /// Returns the maximum number of bind parameters of one statement.
     ///
     /// Default: the engine's own limit, 32,766 on SQLite and 65,535 on PostgreSQL.
-    fn bind_limit(&self) -> usize {
+    fn most_binds(&self) -> usize {
         <Self::Backend as Engine>::BIND_LIMIT
     }
 
-    /// Returns how many rows a seed buffers per chunk.
+    /// Rows that a seed buffers per chunk, where the way to the server is so long that it matters.
     ///
-    /// Default: what suits an engine in the same process or nearby. A connection to a distant
-    /// server returns more.
-    #[doc(hidden)]
-    fn seed_rows(&self) -> usize {
-        <Self::Backend as Engine>::SEED_ROWS
+    /// Default: what suits the engine in the same process or near it.
+    fn chunk_rows(&self) -> Option<usize> {
+        None
     }
 
     /// Returns whether each statement costs a network round trip. Default: yes.
-    #[doc(hidden)]
     fn is_remote(&self) -> bool {
         true
     }
@@ -96,49 +72,21 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The state of the connection's transactions is unknown.
-    #[doc(hidden)]
     fn is_in_transaction(&mut self) -> QueryResult<bool> {
         Ok(transaction_depth(self)? > 0)
     }
 
-    /// Returns whether the connection supports interactive transactions. Default: yes. A connection
-    /// without them gathers statements with [`begin_batch`](Self::begin_batch).
-    fn has_transactions(&self) -> bool {
-        true
+    /// Statements that are executed together where there are no transactions.
+    type Batch: Batch<Self>;
+
+    /// Returns an empty batch if the connection has no transactions.
+    fn new_batch(&self) -> Option<Self::Batch> {
+        None
     }
 
-    /// Starts gathering executed statements instead of sending them. Each of them reports zero
-    /// changed rows. Only for connections without transactions.
-    #[doc(hidden)]
-    fn begin_batch(&mut self) {}
-
-    /// Stops gathering and discards the gathered statements.
-    #[doc(hidden)]
-    fn end_batch(&mut self) {}
-
-    /// Returns the number of gathered statements.
-    #[doc(hidden)]
-    fn batch_statements(&self) -> usize {
-        0
-    }
-
-    /// Returns the approximate size of the gathered statements in bytes.
-    #[doc(hidden)]
-    fn batch_bytes(&self) -> usize {
-        0
-    }
-
-    /// Sends the gathered statements, all or nothing, stops gathering, and returns how many rows
-    /// each statement changed. `rows` holds the number of rows that each of them inserts.
-    ///
-    /// # Errors
-    ///
-    /// The database's own, with the failed statement and row where they can be determined. Nothing
-    /// has changed then.
-    #[doc(hidden)]
-    fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
-        let _ = rows;
-        Ok(Vec::new())
+    /// Returns whether transactions can be begun, worked in and ended.
+    fn is_transactional(&self) -> bool {
+        self.new_batch().is_none()
     }
 
     /// Begins a transaction that is going to write, or a savepoint inside an open transaction.
@@ -148,7 +96,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, including that the lock was not free in time.
-    #[doc(hidden)]
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun>;
 
     /// Begins a transaction as [`begin_write`](Self::begin_write) does, and waits for other writers
@@ -158,7 +105,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, including that the lock was not free in time.
-    #[doc(hidden)]
     fn begin_waiting(&mut self) -> QueryResult<Begun> {
         self.begin_write(Duration::ZERO)
     }
@@ -171,7 +117,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
-    #[doc(hidden)]
     fn begin_read_committed(&mut self) -> QueryResult<Begun> {
         self.begin_write(Duration::ZERO)
     }
@@ -182,7 +127,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, including that the lock was not free in time.
-    #[doc(hidden)]
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun>;
 
     /// Executes an optional write, such as recording when a session was last used. It waits for
@@ -194,7 +138,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, including that a lock was not free in that time.
-    #[doc(hidden)]
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
     where
         T: QueryFragment<Self::Backend> + QueryId,
@@ -207,7 +150,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
-    #[doc(hidden)]
     fn extend_lock_wait(&mut self, _wait: Duration) -> QueryResult<Begun> {
         Ok(Begun::default())
     }
@@ -218,11 +160,9 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
-    #[doc(hidden)]
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()>;
 
     /// Returns whether the connection has locks that outlast a transaction. Default: no.
-    #[doc(hidden)]
     fn has_session_locks(&self) -> bool {
         false
     }
@@ -233,7 +173,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
-    #[doc(hidden)]
     fn try_lock_session(&mut self) -> QueryResult<Option<SessionLock>> {
         Ok(None)
     }
@@ -243,7 +182,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, and that the session is not the one that took the lock.
-    #[doc(hidden)]
     fn unlock_session(&mut self, _lock: SessionLock, _is_recorded: bool) -> QueryResult<()> {
         Ok(())
     }
@@ -254,7 +192,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own.
-    #[doc(hidden)]
     fn is_aborted(&mut self) -> QueryResult<bool> {
         Ok(false)
     }
@@ -265,7 +202,6 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     ///
     /// Default: the behaviour for SQLite, where rolling back to a missing savepoint is an error
     /// without consequences, after which Diesel decrements its count.
-    #[doc(hidden)]
     fn count_released(&mut self, in_unknown: bool) -> bool {
         if in_unknown {
             count_nothing(self);
@@ -282,7 +218,7 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own; then nothing has changed.
-    fn execute_atomically(
+    fn atomically(
         &mut self,
         statements: &[&dyn QueryFragment<Self::Backend>],
     ) -> QueryResult<Vec<usize>> {
@@ -302,12 +238,11 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
     /// # Errors
     ///
     /// The database's own, including that the database is locked. Nothing has changed then.
-    #[doc(hidden)]
     fn try_atomically(
         &mut self,
         statements: &[&dyn QueryFragment<Self::Backend>],
     ) -> QueryResult<Vec<usize>> {
-        self.execute_atomically(statements)
+        self.atomically(statements)
     }
 }
 
@@ -326,17 +261,17 @@ impl<DB: Engine> QueryFragment<DB> for Dynamic<'_, DB> {
     }
 }
 
-impl<M> DatabaseConnection for PooledConnection<M>
+impl<M> BackendConnection for PooledConnection<M>
 where
     M: ManageConnection,
-    M::Connection: DatabaseConnection + R2D2Connection + Send,
+    M::Connection: BackendConnection + R2D2Connection + Send,
 {
-    fn bind_limit(&self) -> usize {
-        (**self).bind_limit()
+    fn most_binds(&self) -> usize {
+        (**self).most_binds()
     }
 
-    fn seed_rows(&self) -> usize {
-        (**self).seed_rows()
+    fn chunk_rows(&self) -> Option<usize> {
+        (**self).chunk_rows()
     }
 
     fn is_remote(&self) -> bool {
@@ -347,28 +282,10 @@ where
         (**self).is_in_transaction()
     }
 
-    fn has_transactions(&self) -> bool {
-        (**self).has_transactions()
-    }
+    type Batch = PooledBatch<<M::Connection as BackendConnection>::Batch>;
 
-    fn begin_batch(&mut self) {
-        (**self).begin_batch();
-    }
-
-    fn end_batch(&mut self) {
-        (**self).end_batch();
-    }
-
-    fn batch_statements(&self) -> usize {
-        (**self).batch_statements()
-    }
-
-    fn batch_bytes(&self) -> usize {
-        (**self).batch_bytes()
-    }
-
-    fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
-        (**self).send_batch(rows)
+    fn new_batch(&self) -> Option<Self::Batch> {
+        (**self).new_batch().map(PooledBatch)
     }
 
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
@@ -418,11 +335,11 @@ where
         (**self).count_released(in_unknown)
     }
 
-    fn execute_atomically(
+    fn atomically(
         &mut self,
         statements: &[&dyn QueryFragment<Self::Backend>],
     ) -> QueryResult<Vec<usize>> {
-        (**self).execute_atomically(statements)
+        (**self).atomically(statements)
     }
 
     fn begin_read_committed(&mut self) -> QueryResult<Begun> {

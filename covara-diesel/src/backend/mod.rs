@@ -1,9 +1,11 @@
 //! The interface between the areas and a database, whichever it is.
 
+pub(crate) mod batch;
 pub(crate) mod column;
 pub(crate) mod connection;
 pub(crate) mod dialect;
 pub(crate) mod engine;
+pub(crate) mod error;
 pub(crate) mod row;
 pub(crate) mod table;
 pub(crate) mod transaction;

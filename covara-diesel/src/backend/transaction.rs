@@ -8,8 +8,8 @@ use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager}
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::result::Error;
 
-use crate::backend::connection::{Begun, DatabaseConnection};
-use crate::backend::typed::AnyDatabase;
+use crate::backend::connection::{BackendConnection, Begun};
+use crate::backend::typed::AsTyped;
 use crate::with_typed;
 
 /// How often an operation is tried that a panic of an observer interrupts.
@@ -74,7 +74,7 @@ pub fn write_transaction<C, T, E>(
     work: impl FnOnce(&mut C) -> Result<T, E>,
 ) -> Result<T, E>
 where
-    C: AnyDatabase,
+    C: AsTyped,
     E: From<Error>,
 {
     let mut transaction =
@@ -85,7 +85,7 @@ where
 }
 
 /// Returns how deeply the connection is nested in transactions; 0 outside of any.
-pub(crate) fn transaction_depth<C: DatabaseConnection>(conn: &mut C) -> QueryResult<u32> {
+pub(crate) fn transaction_depth<C: BackendConnection>(conn: &mut C) -> QueryResult<u32> {
     let status = C::TransactionManager::transaction_manager_status_mut(conn);
     Ok(status
         .transaction_depth()?
@@ -94,7 +94,7 @@ pub(crate) fn transaction_depth<C: DatabaseConnection>(conn: &mut C) -> QueryRes
 
 /// An open transaction that rolls back when dropped without [`commit`](Self::commit), so that
 /// neither an early return nor a panic in a caller's code leaves it open.
-pub(crate) struct Transaction<'c, C: AnyDatabase> {
+pub(crate) struct Transaction<'c, C: AsTyped> {
     conn: &'c mut C,
     /// The transaction depth of the connection before.
     outer: u32,
@@ -102,7 +102,7 @@ pub(crate) struct Transaction<'c, C: AnyDatabase> {
     begun: Option<Begun>,
 }
 
-impl<'c, C: AnyDatabase> Transaction<'c, C> {
+impl<'c, C: AsTyped> Transaction<'c, C> {
     pub(crate) fn begin(
         conn: &'c mut C,
         begin: impl FnOnce(&mut C) -> QueryResult<Begun>,
@@ -175,7 +175,7 @@ impl<'c, C: AnyDatabase> Transaction<'c, C> {
     }
 }
 
-impl<C: AnyDatabase> Drop for Transaction<'_, C> {
+impl<C: AsTyped> Drop for Transaction<'_, C> {
     fn drop(&mut self) {
         let Some(begun) = self.begun.take() else {
             return;
@@ -189,7 +189,7 @@ impl<C: AnyDatabase> Drop for Transaction<'_, C> {
     }
 }
 
-fn commit<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: bool) -> QueryResult<()> {
+fn commit<C: BackendConnection>(conn: &mut C, outer: u32, in_unknown: bool) -> QueryResult<()> {
     match transaction_depth(conn)? {
         depth if depth <= outer => Err(Error::QueryBuilderError(
             "the transaction was ended inside its own closure".into(),
@@ -219,7 +219,7 @@ const ABORTED: &str = "a statement of the transaction failed, and its error was 
 
 /// Rolls back everything since the connection had the transaction depth `outer`. If that fails, the
 /// transaction manager is left broken, which every later use reports.
-fn roll_back_to<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: bool) {
+fn roll_back_to<C: BackendConnection>(conn: &mut C, outer: u32, in_unknown: bool) {
     while let Ok(depth) = transaction_depth(conn)
         && depth > outer
     {
@@ -239,7 +239,7 @@ fn roll_back_to<C: DatabaseConnection>(conn: &mut C, outer: u32, in_unknown: boo
 
 /// Runs `work`, retrying if an observer panics, and marks the connection as broken if every try
 /// fails.
-pub(crate) fn undo<C: DatabaseConnection>(conn: &mut C, work: impl Fn(&mut C)) {
+pub(crate) fn undo<C: BackendConnection>(conn: &mut C, work: impl Fn(&mut C)) {
     if !insist(conn, work) {
         break_transactions(conn);
     }
@@ -251,7 +251,7 @@ pub(crate) fn insist<C, T>(conn: &mut C, work: impl Fn(&mut C) -> T) -> bool {
     (0..TRIES).any(|_| catch_unwind(AssertUnwindSafe(|| work(conn))).is_ok())
 }
 
-fn break_transactions<C: DatabaseConnection>(conn: &mut C) {
+fn break_transactions<C: BackendConnection>(conn: &mut C) {
     C::TransactionManager::transaction_manager_status_mut(conn).set_in_error();
 }
 
@@ -261,7 +261,7 @@ const SAVEPOINT: &str = "covara_savepoint";
 /// Begins a transaction with `sql` if none is open, including one that Diesel does not know of.
 pub(crate) fn begin_outermost<C>(conn: &mut C, sql: &str) -> QueryResult<Begun>
 where
-    C: DatabaseConnection<TransactionManager = AnsiTransactionManager>,
+    C: BackendConnection<TransactionManager = AnsiTransactionManager>,
 {
     let begin = || AnsiTransactionManager::begin_transaction_sql(conn, sql);
     match catch_unwind(AssertUnwindSafe(begin)) {

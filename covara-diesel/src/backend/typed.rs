@@ -2,32 +2,32 @@
 
 use diesel::Connection;
 
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
 
 /// A connection that this library's functions accept: one of a known backend, or one that reveals
 /// its backend at run time, as [`AnyConnection`](crate::AnyConnection) does.
 ///
-/// Every [`DatabaseConnection`] implements it; code outside this crate need not implement it. To
+/// Every [`BackendConnection`] implements it; code outside this crate need not implement it. To
 /// reach the typed connection, see [`with_typed!`](crate::with_typed).
-pub trait AnyDatabase: Sized {
+pub trait AsTyped: Sized {
     /// The type of a connection to SQLite in a file or in memory.
-    type Sqlite: DatabaseConnection;
+    type Sqlite: BackendConnection;
     /// The type of a connection to libSQL over HTTP.
-    type Libsql: DatabaseConnection<Backend = <Self::Sqlite as Connection>::Backend>;
+    type Libsql: BackendConnection<Backend = <Self::Sqlite as Connection>::Backend>;
     /// The type of a connection to D1 over HTTP.
-    type D1: DatabaseConnection<Backend = <Self::Sqlite as Connection>::Backend>;
+    type D1: BackendConnection<Backend = <Self::Sqlite as Connection>::Backend>;
     /// The type of a connection to PostgreSQL.
-    type Postgres: DatabaseConnection;
+    type Postgres: BackendConnection;
 
     /// Returns the typed connection.
     fn typed(&mut self) -> Typed<'_, Self>;
 }
 
-/// A typed connection, as [`AnyDatabase::typed`] returns it.
+/// A connection with its type, as [`AsTyped::typed`] finds it.
 #[derive(Debug)]
-pub enum Typed<'c, D: AnyDatabase> {
+pub enum Typed<'c, D: AsTyped> {
     /// SQLite in a file or in memory.
     Sqlite(&'c mut D::Sqlite),
     /// libSQL over HTTP.
@@ -39,7 +39,7 @@ pub enum Typed<'c, D: AnyDatabase> {
 }
 
 /// Every variant holds the connection itself, because its type is known.
-impl<C: DatabaseConnection> AnyDatabase for C {
+impl<C: BackendConnection> AsTyped for C {
     type Sqlite = C;
     type Libsql = C;
     type D1 = C;
@@ -86,7 +86,7 @@ impl<C: DatabaseConnection> AnyDatabase for C {
 #[macro_export]
 macro_rules! with_typed {
     ($any:expr, |$conn:ident| $body:expr) => {
-        match $crate::AnyDatabase::typed($any) {
+        match $crate::AsTyped::typed($any) {
             $crate::Typed::Sqlite($conn) => $body,
             $crate::Typed::Libsql($conn) => $body,
             $crate::Typed::D1($conn) => $body,
@@ -94,3 +94,32 @@ macro_rules! with_typed {
         }
     };
 }
+
+/// Declares a trait that every connection has whose backend, whichever it turns out to be, has the
+/// engine trait of an area.
+macro_rules! area_database {
+    ($(#[$attribute:meta])* $name:ident: $engine:ident) => {
+        $(#[$attribute])*
+        pub trait $name:
+            $crate::backend::typed::AsTyped<
+                Sqlite: $crate::backend::connection::BackendConnection<Backend: $engine>,
+                Libsql: $crate::backend::connection::BackendConnection<Backend: $engine>,
+                D1: $crate::backend::connection::BackendConnection<Backend: $engine>,
+                Postgres: $crate::backend::connection::BackendConnection<Backend: $engine>,
+            >
+        {
+        }
+
+        impl<C> $name for C where
+            C: $crate::backend::typed::AsTyped<
+                    Sqlite: $crate::backend::connection::BackendConnection<Backend: $engine>,
+                    Libsql: $crate::backend::connection::BackendConnection<Backend: $engine>,
+                    D1: $crate::backend::connection::BackendConnection<Backend: $engine>,
+                    Postgres: $crate::backend::connection::BackendConnection<Backend: $engine>,
+                >
+        {
+        }
+    };
+}
+
+pub(crate) use area_database;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::backend::connection::DatabaseConnection;
+use crate::any::AnyDatabase;
 use crate::doctor::Report;
 use crate::migrate::{self, MigrateError, MigrationFile, MigrationStatus, MigrationSummary};
 use crate::pool::PoolError;
@@ -41,7 +41,7 @@ pub(crate) trait Database {
     ) -> Result<SeedSummary, SeedError>;
 }
 
-impl<C: DatabaseConnection> Database for C {
+impl<C: AnyDatabase + 'static> Database for C {
     fn migrate(&mut self) -> Result<MigrationSummary, MigrateError> {
         migrate::auto_migrate(self)
     }

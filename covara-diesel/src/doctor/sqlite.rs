@@ -5,12 +5,10 @@ use std::path::Path;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use diesel::sqlite::Sqlite;
 
 use super::{Between, Finding, Report, Setting};
-use crate::backend::connection::message;
 use crate::backend::dialect::Dialect;
-use crate::backend::engine::{Engine, Fault};
+use crate::backend::error::ErrorKind;
 use crate::migrate;
 use crate::pool::{PoolDriver, PoolError, recommended_pool_config};
 use crate::sqlite::pool::open_to_read;
@@ -175,11 +173,11 @@ fn check_writable(conn: &mut SqliteConnection, findings: &mut Vec<Finding>) {
     let Err(error) = tried else {
         return;
     };
-    findings.push(match Sqlite::fault(message(&error)) {
-        Fault::Locked => Finding::warning(
+    findings.push(match ErrorKind::of(&error) {
+        ErrorKind::Locked => Finding::warning(
             "another program has kept the database locked for 5 s: writers wait, and fail",
         ),
-        Fault::ReadOnly => Finding::problem(
+        ErrorKind::ReadOnly => Finding::problem(
             "the database is read-only: give write access to the file and its directory",
         ),
         _ => Finding::problem(format!("the database cannot be written: {error}")),

@@ -6,11 +6,13 @@ use diesel::result::Error;
 use diesel_migrations::EmbeddedMigrations;
 
 use super::MigrateOptions;
-use super::error::{MigrateError, Source};
+use super::engine::MigrateEngine;
+use super::error::MigrateError;
 use super::outside::run_outside_transaction;
 use super::runner::{failure, migration_failure, version};
-use crate::backend::connection::{BatchError, Begun, DatabaseConnection, Gathering};
-use crate::backend::engine::Engine;
+use crate::backend::batch::{Batch, BatchError};
+use crate::backend::connection::{BackendConnection, Begun};
+use crate::backend::error::{DatabaseError, Source};
 use crate::backend::table::Stranger;
 use crate::backend::transaction::{Transaction, insist};
 
@@ -19,7 +21,7 @@ pub(super) const HISTORY: &str = "__diesel_schema_migrations";
 
 type Migrations<DB> = Vec<Box<dyn Migration<DB>>>;
 
-pub(super) fn run<C: DatabaseConnection>(
+pub(super) fn run<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     sources: &[EmbeddedMigrations],
     options: &MigrateOptions,
@@ -30,15 +32,15 @@ pub(super) fn run<C: DatabaseConnection>(
     }
     // Outside of WAL mode, readers wait for locks as well.
     let waiting = conn.extend_lock_wait(options.lock_timeout);
-    let waiting = waiting.map_err(|error| failure::<C>(error, options))?;
+    let waiting = waiting.map_err(|error| failure(error, options))?;
     let patient = Patient(conn, Some(waiting));
     run_all(patient.0, &migrations, options)
 }
 
 /// A connection with a longer lock wait, which is restored on drop.
-struct Patient<'c, C: DatabaseConnection>(&'c mut C, Option<Begun>);
+struct Patient<'c, C: BackendConnection<Backend: MigrateEngine>>(&'c mut C, Option<Begun>);
 
-impl<C: DatabaseConnection> Drop for Patient<'_, C> {
+impl<C: BackendConnection<Backend: MigrateEngine>> Drop for Patient<'_, C> {
     fn drop(&mut self) {
         if let Some(waiting) = self.1.take() {
             // A lost connection has no lock wait to restore.
@@ -47,7 +49,7 @@ impl<C: DatabaseConnection> Drop for Patient<'_, C> {
     }
 }
 
-fn run_all<C: DatabaseConnection>(
+fn run_all<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     migrations: &Migrations<C::Backend>,
     options: &MigrateOptions,
@@ -65,10 +67,10 @@ fn run_all<C: DatabaseConnection>(
         };
         let is_ours = if !next.metadata().run_in_transaction() {
             run_outside_transaction(conn, next, options)?
-        } else if conn.has_transactions() {
-            run_in_transaction(conn, next, options)?
+        } else if let Some(batch) = conn.new_batch() {
+            run_as_batch(conn, batch, next, options)?
         } else {
-            run_as_batch(&mut *Gathering(conn).0, next, options)?
+            run_in_transaction(conn, next, options)?
         };
         if is_ours {
             applied.push(version(next));
@@ -76,11 +78,13 @@ fn run_all<C: DatabaseConnection>(
     }
 }
 
-fn in_order<DB: Engine>(sources: &[EmbeddedMigrations]) -> Result<Migrations<DB>, MigrateError> {
+fn in_order<DB: MigrateEngine>(
+    sources: &[EmbeddedMigrations],
+) -> Result<Migrations<DB>, MigrateError> {
     let mut migrations: Migrations<DB> = Vec::new();
     for source in sources {
         let source = MigrationSource::<DB>::migrations(source);
-        migrations.extend(source.map_err(|source| MigrateError::Database { source })?);
+        migrations.extend(source.map_err(DatabaseError::from_source)?);
     }
     migrations.sort_by_key(|migration| version(migration.as_ref()));
     let versions: Vec<String> = migrations.iter().map(|one| version(one.as_ref())).collect();
@@ -93,12 +97,12 @@ fn in_order<DB: Engine>(sources: &[EmbeddedMigrations]) -> Result<Migrations<DB>
 }
 
 /// Returns the versions in Diesel's history.
-pub(super) fn history<C: DatabaseConnection>(
+pub(super) fn history<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     options: &MigrateOptions,
 ) -> Result<Vec<String>, MigrateError> {
     let found = C::Backend::application_history(conn, &options.trusted_owners);
-    match found.map_err(|error| failure::<C>(error, options))? {
+    match found.map_err(|error| failure(error, options))? {
         Ok(versions) => Ok(versions),
         Err(Stranger { table, owner }) => Err(MigrateError::StrangersTable { table, owner }),
     }
@@ -106,12 +110,12 @@ pub(super) fn history<C: DatabaseConnection>(
 
 /// Runs a migration in a transaction of its own, and returns `false` if another process already
 /// has.
-fn run_in_transaction<C: DatabaseConnection>(
+fn run_in_transaction<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,
     options: &MigrateOptions,
 ) -> Result<bool, MigrateError> {
-    let failed = |error: Error| failure::<C>(error, options);
+    let failed = |error: Error| failure(error, options);
     let begin = |conn: &mut C| conn.begin_migration(options.lock_timeout);
     let mut transaction = Transaction::begin(conn, begin).map_err(failed)?;
     let conn = transaction.conn();
@@ -123,13 +127,13 @@ fn run_in_transaction<C: DatabaseConnection>(
     }
     run_and_record(conn, migration).map_err(|error| {
         let name = migration.name().to_string();
-        migration_failure::<C>(&*error, version, name, options)
+        migration_failure(&*error, version, name, options)
     })?;
     transaction.commit().map_err(failed)?;
     Ok(true)
 }
 
-pub(super) fn run_and_record<C: DatabaseConnection>(
+pub(super) fn run_and_record<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,
 ) -> Result<(), Source> {
@@ -139,7 +143,7 @@ pub(super) fn run_and_record<C: DatabaseConnection>(
     Ok(())
 }
 
-fn record<DB: Engine>(migration: &dyn Migration<DB>) -> String {
+fn record<DB: MigrateEngine>(migration: &dyn Migration<DB>) -> String {
     let version = version(migration).replace('\'', "''");
     format!("INSERT INTO {HISTORY} (version) VALUES ('{version}')")
 }
@@ -147,30 +151,27 @@ fn record<DB: Engine>(migration: &dyn Migration<DB>) -> String {
 /// Runs a migration as one batch, on a connection without transactions. The batch begins with the
 /// migration's entry in the history. If another process was faster, that entry fails, and the whole
 /// batch with it.
-fn run_as_batch<C: DatabaseConnection>(
+fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
+    mut batch: C::Batch,
     migration: &dyn Migration<C::Backend>,
     options: &MigrateOptions,
 ) -> Result<bool, MigrateError> {
     let version = version(migration);
     let name = migration.name().to_string();
-    conn.begin_batch();
-    let gathered = conn
-        .batch_execute(CREATE_MIGRATIONS_TABLE)
-        .and_then(|()| conn.batch_execute(&record(migration)))
+    let added = batch
+        .add_script(CREATE_MIGRATIONS_TABLE)
+        .and_then(|()| batch.add_script(&record(migration)))
         .map_err(Source::from)
-        .and_then(|()| {
-            let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
-            migration.run(boxable)
-        });
-    if let Err(error) = gathered {
-        return Err(migration_failure::<C>(&*error, version, name, options));
+        .and_then(|()| batch.add_migration(migration));
+    if let Err(error) = added {
+        return Err(migration_failure(&*error, version, name, options));
     }
-    let Err(BatchError { source, .. }) = conn.send_batch(&[]) else {
+    let Err(BatchError { source, .. }) = batch.send(conn) else {
         return Ok(true);
     };
     if history(conn, options)?.contains(&version) {
         return Ok(false);
     }
-    Err(migration_failure::<C>(&source, version, name, options))
+    Err(migration_failure(&source, version, name, options))
 }

@@ -5,12 +5,12 @@ use std::fmt;
 use diesel_migrations::EmbeddedMigrations;
 
 use super::application;
+use super::engine::{MigrateDatabase, MigrateEngine};
 use super::error::MigrateError;
 use super::runner::migrate;
 use super::{MigrateOptions, MigrationSummary};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
-use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// Brings the library's tables and the application's own up to date, safely from any number of
@@ -97,11 +97,14 @@ impl Boot {
     /// [`Unprotected`](MigrateError::Unprotected); those before it are kept.
     /// [`NoMigrations`](MigrateError::NoMigrations) if there are migrations for the other dialect
     /// only.
-    pub fn run<C: AnyDatabase>(self, conn: &mut C) -> Result<BootSummary, MigrateError> {
+    pub fn run<C: MigrateDatabase>(self, conn: &mut C) -> Result<BootSummary, MigrateError> {
         with_typed!(conn, |conn| self.run_on(conn))
     }
 
-    fn run_on<C: DatabaseConnection>(self, conn: &mut C) -> Result<BootSummary, MigrateError> {
+    fn run_on<C: BackendConnection<Backend: MigrateEngine>>(
+        self,
+        conn: &mut C,
+    ) -> Result<BootSummary, MigrateError> {
         let internal = migrate(conn, &self.options)?;
         let MigrationSummary {
             dialect,

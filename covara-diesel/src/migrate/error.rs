@@ -1,11 +1,10 @@
-use std::error::Error as StdError;
 use std::time::Duration;
 
-use crate::backend::dialect::Dialect;
-use crate::backend::table::what;
+use diesel::result::Error;
 
-/// An error of the database. Diesel's migrations return no more specific type.
-pub(super) type Source = Box<dyn StdError + Send + Sync>;
+use crate::backend::dialect::Dialect;
+use crate::backend::error::{DatabaseError, ErrorKind, Source};
+use crate::backend::table::what;
 
 /// The error of a migration run. The database is as it was before the migration that failed, unless
 /// the error says [`Unprotected`](Self::Unprotected).
@@ -117,34 +116,28 @@ pub enum MigrateError {
         found: String,
     },
 
-    /// The database accepts no writes, and migrations are pending.
-    #[error("the database is read-only: migrate once with write access, then open it read-only")]
-    ReadOnly {
-        /// The database's own error.
-        source: Source,
-    },
+    /// The database failed otherwise, such as when its history was read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
 
-    /// The disk is full.
-    #[error("the disk is full: free some space, then boot again")]
-    DiskFull {
-        /// The database's own error.
-        source: Source,
-    },
+impl MigrateError {
+    /// The kind of the database's failure, if it is the database that failed.
+    #[must_use]
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::LockTimeout { .. } => Some(ErrorKind::Locked),
+            Self::Database(error) => Some(error.kind()),
+            Self::Migration { source, .. } | Self::Unprotected { source, .. } => {
+                Some(ErrorKind::of_words(&source.to_string()))
+            }
+            _ => None,
+        }
+    }
+}
 
-    /// Another client's prepared statements were found, as behind a transaction pooler.
-    #[error(
-        "other clients use this connection's session: a transaction pooler or PGlite is in \
-         between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
-    )]
-    SharedSession {
-        /// The database's own error.
-        source: Source,
-    },
-
-    /// The database rejected another statement, such as reading the history.
-    #[error("the database could not be inspected or migrated")]
-    Database {
-        /// The database's own error.
-        source: Source,
-    },
+impl From<Error> for MigrateError {
+    fn from(error: Error) -> Self {
+        DatabaseError::from(error).into()
+    }
 }

@@ -8,6 +8,7 @@ use diesel::sqlite::Sqlite;
 
 use super::runner::{embedded, run_and_record, version};
 use super::{MigrateError, MigrationFile};
+use crate::backend::error::DatabaseError;
 
 /// Returns the migrations of the internal tables for SQLite, one file each, for tools such as
 /// `wrangler d1 migrations apply` that run the SQL files of one directory in the order of their
@@ -35,8 +36,8 @@ use super::{MigrateError, MigrationFile};
 /// # }
 /// ```
 pub fn sqlite_files() -> Result<Vec<MigrationFile>, MigrateError> {
-    let failed = |source| MigrateError::Database { source };
-    let mut conn = SqliteConnection::establish(":memory:").map_err(|error| failed(error.into()))?;
+    let mut conn = SqliteConnection::establish(":memory:")
+        .map_err(|error| DatabaseError::from_source(error.into()))?;
     // Diesel does not expose the SQL of embedded migrations, but its instrumentation reports it.
     let seen = Arc::new(Mutex::new(Vec::new()));
     let watch = Arc::clone(&seen);
@@ -49,7 +50,7 @@ pub fn sqlite_files() -> Result<Vec<MigrationFile>, MigrateError> {
     embedded::<Sqlite>()?
         .iter()
         .map(|migration| {
-            run_and_record(&mut conn, migration.as_ref()).map_err(failed)?;
+            run_and_record(&mut conn, migration.as_ref()).map_err(DatabaseError::from_source)?;
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             let sql = seen.drain(..);
             let sql = sql.map(|sql| format!("{};\n", sql.trim().trim_end_matches(';')));

@@ -21,6 +21,7 @@
 
 mod application;
 mod boot;
+pub(crate) mod engine;
 mod error;
 #[cfg(feature = "sqlite")]
 mod export;
@@ -41,7 +42,7 @@ pub use status::{MigrationState, MigrationStatus, TableFit, TableState, status};
 pub use crate::backend::table::ColumnMismatch;
 
 use crate::backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
-use crate::backend::typed::AnyDatabase;
+use engine::MigrateDatabase;
 
 /// Options of [`migrate_internal`] and [`Boot`].
 ///
@@ -148,6 +149,6 @@ impl MigrationSummary {
 /// # Ok(())
 /// # }
 /// ```
-pub fn auto_migrate<C: AnyDatabase>(conn: &mut C) -> Result<MigrationSummary, MigrateError> {
+pub fn auto_migrate<C: MigrateDatabase>(conn: &mut C) -> Result<MigrationSummary, MigrateError> {
     migrate_internal(conn, &MigrateOptions::default())
 }

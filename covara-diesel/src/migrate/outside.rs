@@ -7,9 +7,10 @@ use diesel::result::Error;
 
 use super::MigrateOptions;
 use super::application::{history, run_and_record};
+use super::engine::MigrateEngine;
 use super::error::MigrateError;
 use super::runner::{failure, version};
-use crate::backend::connection::{DatabaseConnection, SessionLock};
+use crate::backend::connection::{BackendConnection, SessionLock};
 use crate::backend::transaction::undo;
 
 /// Pause before a lock is tried again. No transaction is open meanwhile, because building an index
@@ -17,12 +18,12 @@ use crate::backend::transaction::undo;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs a migration, and returns `false` if another process already has.
-pub(super) fn run_outside_transaction<C: DatabaseConnection>(
+pub(super) fn run_outside_transaction<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,
     options: &MigrateOptions,
 ) -> Result<bool, MigrateError> {
-    let failed = |error: Error| failure::<C>(error, options);
+    let failed = |error: Error| failure(error, options);
     let version = version(migration);
     let name = migration.name().to_string();
     if conn.is_in_transaction().map_err(failed)? {
@@ -58,17 +59,17 @@ pub(super) fn run_outside_transaction<C: DatabaseConnection>(
 }
 
 /// A connection whose session lock keeps others out until it is dropped.
-struct Locked<'c, C: DatabaseConnection> {
+struct Locked<'c, C: BackendConnection<Backend: MigrateEngine>> {
     conn: &'c mut C,
     lock: Option<SessionLock>,
 }
 
-impl<'c, C: DatabaseConnection> Locked<'c, C> {
+impl<'c, C: BackendConnection<Backend: MigrateEngine>> Locked<'c, C> {
     fn wait(conn: &'c mut C, options: &MigrateOptions) -> Result<Self, MigrateError> {
         let begun = Instant::now();
         loop {
             let lock = conn.try_lock_session();
-            if let Some(lock) = lock.map_err(|error| failure::<C>(error, options))? {
+            if let Some(lock) = lock.map_err(|error| failure(error, options))? {
                 return Ok(Self {
                     conn,
                     lock: Some(lock),
@@ -100,7 +101,7 @@ impl<'c, C: DatabaseConnection> Locked<'c, C> {
     }
 }
 
-impl<C: DatabaseConnection> Drop for Locked<'_, C> {
+impl<C: BackendConnection<Backend: MigrateEngine>> Drop for Locked<'_, C> {
     fn drop(&mut self) {
         // The error or panic that led here is already being reported.
         match self.lock.take() {

@@ -5,14 +5,17 @@ use diesel::connection::BoxableConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::result::Error;
 
-use super::error::{MigrateError, Source};
+use super::engine::MigrateDatabase;
+use super::engine::{Inspection, MigrateEngine};
+use super::error::MigrateError;
 use super::neighbours::{ATTEMPTS, was_made_meanwhile};
 use super::{MigrateOptions, MigrationSummary};
-use crate::backend::connection::{BatchError, DatabaseConnection, Gathering, message};
-use crate::backend::engine::{Engine, Fault, Inspection, fault_of};
+use crate::backend::batch::{Batch, BatchError};
+use crate::backend::connection::BackendConnection;
+use crate::backend::engine::Engine;
+use crate::backend::error::{DatabaseError, ErrorKind, Source};
 use crate::backend::table::Stranger;
 use crate::backend::transaction::Transaction;
-use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// The same text is valid in both dialects. Diesel keeps PostgreSQL sessions in UTC.
@@ -45,14 +48,14 @@ const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS __covara_migrations (
 /// # Ok(())
 /// # }
 /// ```
-pub fn migrate_internal<C: AnyDatabase>(
+pub fn migrate_internal<C: MigrateDatabase>(
     conn: &mut C,
     options: &MigrateOptions,
 ) -> Result<MigrationSummary, MigrateError> {
     with_typed!(conn, |conn| migrate(conn, options))
 }
 
-pub(super) fn migrate<C: DatabaseConnection>(
+pub(super) fn migrate<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     options: &MigrateOptions,
 ) -> Result<MigrationSummary, MigrateError> {
@@ -70,12 +73,12 @@ pub(super) fn migrate<C: DatabaseConnection>(
             }
         }
         // Another process is writing, perhaps migrating: wait for it below.
-        Err(error) if C::Backend::fault(message(&error)) == Fault::Locked => {}
-        Err(error) => return Err(failure::<C>(error, options)),
+        Err(error) if ErrorKind::of(&error) == ErrorKind::Locked => {}
+        Err(error) => return Err(failure(error, options)),
     }
 
-    if !conn.has_transactions() {
-        let applied = run_as_batch(&mut *Gathering(conn).0, &migrations, options)?;
+    if let Some(batch) = conn.new_batch() {
+        let applied = run_as_batch(conn, batch, &migrations, options)?;
         return Ok(MigrationSummary::new(dialect, applied));
     }
     let mut attempts = 1;
@@ -88,86 +91,94 @@ pub(super) fn migrate<C: DatabaseConnection>(
     Ok(MigrationSummary::new(dialect, applied))
 }
 
-fn run_in_transaction<C: DatabaseConnection>(
+fn run_in_transaction<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     migrations: &[Box<dyn Migration<C::Backend>>],
     options: &MigrateOptions,
 ) -> Result<Vec<String>, MigrateError> {
     let mut transaction =
         Transaction::begin(conn, |conn| conn.begin_migration(options.lock_timeout))
-            .map_err(|error| failure::<C>(error, options))?;
+            .map_err(|error| failure(error, options))?;
     let applied = run_pending(transaction.conn(), migrations, options)?;
     transaction
         .commit()
-        .map_err(|error| failure::<C>(error, options))?;
+        .map_err(|error| failure(error, options))?;
     Ok(applied)
 }
 
-fn run_pending<C: DatabaseConnection>(
+fn run_pending<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     migrations: &[Box<dyn Migration<C::Backend>>],
     options: &MigrateOptions,
 ) -> Result<Vec<String>, MigrateError> {
     let mut applied = Vec::new();
     conn.batch_execute(CREATE_HISTORY)
-        .map_err(|error| failure::<C>(error, options))?;
+        .map_err(|error| failure(error, options))?;
     let state = C::Backend::inspect(conn, &options.trusted_owners)
-        .map_err(|error| failure::<C>(error, options))?;
+        .map_err(|error| failure(error, options))?;
     check_owners(&state)?;
-    let covered =
-        C::Backend::covered_indexes(conn).map_err(|error| failure::<C>(error, options))?;
+    let covered = C::Backend::covered_indexes(conn).map_err(|error| failure(error, options))?;
     for migration in pending(migrations, &state) {
         let version = version(migration);
         let name = migration.name().to_string();
         if let Err(error) = run_and_record(conn, migration) {
-            return Err(migration_failure::<C>(&*error, version, name, options));
+            return Err(migration_failure(&*error, version, name, options));
         }
         applied.push(version);
     }
-    drop_indexes(conn, &covered).map_err(|error| failure::<C>(error, options))?;
+    drop_indexes(conn, &covered).map_err(|error| failure(error, options))?;
     check(conn, options)?;
     Ok(applied)
 }
 
 /// Drops indexes that the migrations have just created although another one serves as well.
-fn drop_indexes<C: DatabaseConnection>(conn: &mut C, names: &[String]) -> QueryResult<()> {
+fn drop_indexes<C: BackendConnection<Backend: MigrateEngine>>(
+    conn: &mut C,
+    names: &[String],
+) -> QueryResult<()> {
     names
         .iter()
-        .try_for_each(|name| conn.batch_execute(&format!("DROP INDEX IF EXISTS {name}")))
+        .try_for_each(|name| conn.batch_execute(&drop_index(name)))
+}
+
+fn drop_index(name: &str) -> String {
+    format!("DROP INDEX IF EXISTS {name}")
 }
 
 /// Runs the migrations as one batch, on a connection without transactions. No lock is needed: of
 /// several processes at once the first applies the batch, and for the others its statements do
 /// nothing, because every statement tolerates that.
-fn run_as_batch<C: DatabaseConnection>(
+fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
+    mut batch: C::Batch,
     migrations: &[Box<dyn Migration<C::Backend>>],
     options: &MigrateOptions,
 ) -> Result<Vec<String>, MigrateError> {
     let state = C::Backend::inspect(conn, &options.trusted_owners)
-        .map_err(|error| failure::<C>(error, options))?;
+        .map_err(|error| failure(error, options))?;
     // The tables are checked before, because a batch that was sent cannot be rolled back.
     check_present_tables::<C::Backend>(&state)?;
     let pending = pending(migrations, &state);
-    let covered =
-        C::Backend::covered_indexes(conn).map_err(|error| failure::<C>(error, options))?;
-    conn.begin_batch();
+    let covered = C::Backend::covered_indexes(conn).map_err(|error| failure(error, options))?;
     // The number of statements up to the end of each migration.
     let mut ends = Vec::new();
     let blame = |migration: &dyn Migration<C::Backend>, error: &(dyn StdError + Send + Sync)| {
         let name = migration.name().to_string();
-        migration_failure::<C>(error, version(migration), name, options)
+        migration_failure(error, version(migration), name, options)
     };
     for migration in &pending {
-        run_and_record(conn, *migration).map_err(|error| blame(*migration, &*error))?;
-        ends.push(conn.batch_statements());
+        add_and_record::<C>(&mut batch, *migration).map_err(|error| blame(*migration, &*error))?;
+        ends.push(batch.statements());
     }
-    drop_indexes(conn, &covered).map_err(|error| failure::<C>(error, options))?;
-    let changed = conn.send_batch(&[]).map_err(|BatchError { at, source }| {
+    for name in &covered {
+        let added = batch.add_script(&drop_index(name));
+        added.map_err(|error| failure(error, options))?;
+    }
+    let changed = batch.send(conn).map_err(|BatchError { at, source }| {
         let at = at.map(|(statement, _)| ends.partition_point(|end| *end <= statement));
         match at.and_then(|position| pending.get(position)) {
             Some(migration) => blame(*migration, &source),
-            None => failure::<C>(source, options),
+            None => failure(source, options),
         }
     })?;
     // Its last statement records a migration in the history, unless another process has.
@@ -180,42 +191,57 @@ fn run_as_batch<C: DatabaseConnection>(
 }
 
 /// Runs one migration and records it in the history, which is created if needed.
-pub(crate) fn run_and_record<C: DatabaseConnection>(
+pub(crate) fn run_and_record<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     migration: &dyn Migration<C::Backend>,
 ) -> Result<(), Source> {
     conn.batch_execute(CREATE_HISTORY)?;
     let boxable: &mut dyn BoxableConnection<C::Backend> = conn;
     migration.run(boxable)?;
-    let (version, name) = (version(migration), migration.name());
-    // Names are part of this crate and contain only digits, lower-case letters, `-` and `_`.
-    conn.batch_execute(&format!(
-        "INSERT INTO __covara_migrations (version, name) VALUES ('{version}', '{name}') \
-         ON CONFLICT DO NOTHING"
-    ))?;
+    conn.batch_execute(&record(migration))?;
     Ok(())
 }
 
-fn check<C: DatabaseConnection>(
+/// Adds one migration and its entry in the history to a batch.
+fn add_and_record<C: BackendConnection<Backend: MigrateEngine>>(
+    batch: &mut C::Batch,
+    migration: &dyn Migration<C::Backend>,
+) -> Result<(), Source> {
+    batch.add_script(CREATE_HISTORY)?;
+    batch.add_migration(migration)?;
+    batch.add_script(&record(migration))?;
+    Ok(())
+}
+
+fn record<DB: MigrateEngine>(migration: &dyn Migration<DB>) -> String {
+    let (version, name) = (version(migration), migration.name());
+    // Names are part of this crate and contain only digits, lower-case letters, `-` and `_`.
+    format!(
+        "INSERT INTO __covara_migrations (version, name) VALUES ('{version}', '{name}') \
+         ON CONFLICT DO NOTHING"
+    )
+}
+
+fn check<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     options: &MigrateOptions,
 ) -> Result<(), MigrateError> {
     let state = C::Backend::inspect(conn, &options.trusted_owners)
-        .map_err(|error| failure::<C>(error, options))?;
+        .map_err(|error| failure(error, options))?;
     check_tables::<C::Backend>(&state)
 }
 
-pub(crate) fn embedded<DB: Engine>() -> Result<Vec<Box<dyn Migration<DB>>>, MigrateError> {
+pub(crate) fn embedded<DB: MigrateEngine>() -> Result<Vec<Box<dyn Migration<DB>>>, MigrateError> {
     DB::migrations()
         .migrations()
-        .map_err(|source| MigrateError::Database { source })
+        .map_err(|source| DatabaseError::from_source(source).into())
 }
 
-pub(crate) fn version<DB: Engine>(migration: &dyn Migration<DB>) -> String {
+pub(crate) fn version<DB: MigrateEngine>(migration: &dyn Migration<DB>) -> String {
     migration.name().version().to_string()
 }
 
-fn pending<'m, DB: Engine>(
+fn pending<'m, DB: MigrateEngine>(
     migrations: &'m [Box<dyn Migration<DB>>],
     state: &Inspection,
 ) -> Vec<&'m dyn Migration<DB>> {
@@ -226,12 +252,15 @@ fn pending<'m, DB: Engine>(
         .collect()
 }
 
-pub(super) fn is_applied<DB: Engine>(migration: &dyn Migration<DB>, state: &Inspection) -> bool {
+pub(super) fn is_applied<DB: MigrateEngine>(
+    migration: &dyn Migration<DB>,
+    state: &Inspection,
+) -> bool {
     let done = state.history.as_deref().unwrap_or_default();
     done.contains(&version(migration))
 }
 
-fn check_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
+fn check_tables<DB: MigrateEngine>(state: &Inspection) -> Result<(), MigrateError> {
     check_present_tables::<DB>(state)?;
     for expected in DB::expected_tables() {
         if !state.tables.iter().any(|real| real.name == expected.name) {
@@ -252,7 +281,7 @@ fn check_owners(state: &Inspection) -> Result<(), MigrateError> {
 }
 
 /// Checks the columns of the internal tables that exist. Missing tables are ignored.
-fn check_present_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateError> {
+fn check_present_tables<DB: MigrateEngine>(state: &Inspection) -> Result<(), MigrateError> {
     for expected in DB::expected_tables() {
         let table = expected.name.clone();
         let Some(real) = state.tables.iter().find(|real| real.name == table) else {
@@ -270,8 +299,8 @@ fn check_present_tables<DB: Engine>(state: &Inspection) -> Result<(), MigrateErr
     Ok(())
 }
 
-/// Returns the error of the migration `name`. Diesel wraps it in a text that repeats the name.
-pub(super) fn migration_failure<C: DatabaseConnection>(
+/// Returns the failure of the migration `name`; Diesel wraps it in a text that repeats the name.
+pub(super) fn migration_failure(
     source: &(dyn StdError + Send + Sync),
     version: String,
     name: String,
@@ -279,43 +308,32 @@ pub(super) fn migration_failure<C: DatabaseConnection>(
 ) -> MigrateError {
     let text = source.to_string();
     let prefix = format!("Failed to run {name} with: ");
-    let message = text.strip_prefix(&prefix).unwrap_or(&text);
-    classify::<C>(message, message.into(), options).unwrap_or_else(|source| {
-        MigrateError::Migration {
+    let words = text.strip_prefix(&prefix).unwrap_or(&text);
+    let error = DatabaseError::from_words(words, words.into());
+    match error.kind() {
+        ErrorKind::Locked
+        | ErrorKind::ReadOnly
+        | ErrorKind::DiskFull
+        | ErrorKind::SharedSession => outside(error, options),
+        _ => MigrateError::Migration {
             version,
             name,
-            source,
-        }
-    })
-}
-
-pub(super) fn failure<C: DatabaseConnection>(
-    error: Error,
-    options: &MigrateOptions,
-) -> MigrateError {
-    if fault_of::<C::Backend>(&error) == Fault::ReadOnly {
-        let source = error.into();
-        return MigrateError::ReadOnly { source };
+            source: words.into(),
+        },
     }
-    let message = message(&error).to_owned();
-    classify::<C>(&message, error.into(), options)
-        .unwrap_or_else(|source| MigrateError::Database { source })
 }
 
-/// Classifies a failure that any statement can have, or gives the source back.
-fn classify<C: DatabaseConnection>(
-    message: &str,
-    source: Source,
-    options: &MigrateOptions,
-) -> Result<MigrateError, Source> {
-    match C::Backend::fault(message) {
-        Fault::Locked => Ok(MigrateError::LockTimeout {
+/// Returns the failure of what is no migration.
+pub(super) fn failure(error: Error, options: &MigrateOptions) -> MigrateError {
+    outside(error.into(), options)
+}
+
+fn outside(error: DatabaseError, options: &MigrateOptions) -> MigrateError {
+    match error.kind() {
+        ErrorKind::Locked => MigrateError::LockTimeout {
             waited: options.lock_timeout,
-            source,
-        }),
-        Fault::ReadOnly => Ok(MigrateError::ReadOnly { source }),
-        Fault::DiskFull => Ok(MigrateError::DiskFull { source }),
-        Fault::SharedSession => Ok(MigrateError::SharedSession { source }),
-        Fault::Cancelled | Fault::Other => Err(source),
+            source: error.into_source(),
+        },
+        _ => error.into(),
     }
 }

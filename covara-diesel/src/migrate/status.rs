@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use super::engine::MigrateDatabase;
+use super::engine::{Inspection, MigrateEngine};
 use super::error::MigrateError;
 use super::runner::{embedded, is_applied, version};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
-use crate::backend::engine::{Engine, Inspection};
+use crate::backend::engine::Engine;
 use crate::backend::table::{ColumnMismatch, TableLayout};
-use crate::backend::typed::AnyDatabase;
 use crate::with_typed;
 
 /// The migrations that a database has, and whether its internal tables fit the code.
@@ -110,15 +111,15 @@ pub enum TableFit {
 /// # Ok(())
 /// # }
 /// ```
-pub fn status<C: AnyDatabase>(conn: &mut C) -> Result<MigrationStatus, MigrateError> {
+pub fn status<C: MigrateDatabase>(conn: &mut C) -> Result<MigrationStatus, MigrateError> {
     with_typed!(conn, |conn| status_of(conn))
 }
 
-fn status_of<C: DatabaseConnection>(conn: &mut C) -> Result<MigrationStatus, MigrateError> {
+fn status_of<C: BackendConnection<Backend: MigrateEngine>>(
+    conn: &mut C,
+) -> Result<MigrationStatus, MigrateError> {
     let migrations = embedded::<C::Backend>()?;
-    let found = C::Backend::inspect(conn, &[]).map_err(|source| MigrateError::Database {
-        source: source.into(),
-    })?;
+    let found = C::Backend::inspect(conn, &[])?;
     let states: Vec<MigrationState> = migrations
         .iter()
         .map(|migration| MigrationState {

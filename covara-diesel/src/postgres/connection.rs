@@ -9,7 +9,8 @@ use diesel::result::Error;
 use diesel::sql_types::{Bool, Text};
 
 use super::unknown;
-use crate::backend::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock};
+use crate::backend::batch::NoBatch;
+use crate::backend::connection::{BRIEF_WAIT, BackendConnection, Begun, SessionLock};
 use crate::backend::transaction::{
     Transaction, begin_in_unknown, begin_outermost, change_depth, count_nothing, transaction_depth,
 };
@@ -20,7 +21,9 @@ const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"covaradb");
 
 const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-impl DatabaseConnection for PgConnection {
+impl BackendConnection for PgConnection {
+    type Batch = NoBatch;
+
     /// Includes a transaction that the caller has begun with SQL.
     fn is_in_transaction(&mut self) -> QueryResult<bool> {
         Ok(transaction_depth(self)? > 0 || unknown::is_open(self)?)

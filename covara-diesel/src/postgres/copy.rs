@@ -21,7 +21,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
 use super::stage;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::seed::{ColumnVisitor, SeedRow};
 
 /// Bytes passed to libpq at once: enough to save calls, few enough that the server works on them
@@ -34,7 +34,7 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// Returns whether rows can be copied over this connection.
-pub(super) fn can_copy<C: DatabaseConnection<Backend = Pg>>(conn: &mut C) -> bool {
+pub(super) fn can_copy<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> bool {
     connection(conn).is_some()
 }
 
@@ -46,7 +46,7 @@ pub(super) fn rows<C, T>(
     rows: &[T::Row<'_>],
 ) -> QueryResult<usize>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
     T: SeedRow<Pg>,
 {
     let Some(conn) = connection(conn) else {
@@ -103,7 +103,7 @@ pub(super) fn declared_types<T: SeedRow<Pg>>(row: &T::Row<'_>) -> QueryResult<Ve
 }
 
 /// Returns the libpq connection itself, because Diesel supports COPY over nothing else.
-fn connection<C: DatabaseConnection<Backend = Pg>>(conn: &mut C) -> Option<&mut PgConnection> {
+fn connection<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> Option<&mut PgConnection> {
     let conn: &mut dyn Any = conn;
     if conn.is::<PgConnection>() {
         return conn.downcast_mut();

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, Json, Jsonb, Nullable, Text, Timestamptz};
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
 };
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::values::JsonText;
 use crate::seed::ColumnVisitor;
 
@@ -38,7 +38,7 @@ ORDER BY c.attnum";
 /// table.
 pub(super) fn table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let quote = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
     let in_schema = name.split_once('.');
@@ -120,7 +120,7 @@ pub(super) fn referenced_among<C>(
     others: &[String],
 ) -> QueryResult<Option<String>>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let found = diesel::sql_query(REFERENCED)
         .bind::<Text, _>(table)

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
 use super::owners;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::table::Stranger;
 
 /// The library's own history table.
@@ -20,7 +20,7 @@ struct Version {
 
 pub(super) fn versions<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let rows =
         diesel::sql_query(format!("SELECT version::text FROM {table}")).load::<Version>(conn)?;
@@ -44,7 +44,7 @@ pub(super) fn of_application<C>(
     trusted: &[String],
 ) -> QueryResult<Result<Vec<String>, Stranger>>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let table = diesel::sql_query(format!(
         "SELECT CAST(pg_catalog.format('%I.%I', n.nspname, t.relname) AS text) AS name,

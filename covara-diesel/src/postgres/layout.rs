@@ -5,11 +5,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Text, Timestamp};
 
 use super::{history, owners};
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::engine::Inspection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::table::{
     CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_search,
 };
+use crate::migrate::engine::Inspection;
 
 /// A line in the body of a search index's trigger function, by which a boot recognizes functions
 /// that earlier versions created.
@@ -100,7 +100,7 @@ WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
 /// table: a policy of its owner would run with the rights of the reader.
 pub(super) fn inspect<C>(conn: &mut C, trusted: &[String]) -> QueryResult<Inspection>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let mut rows = diesel::sql_query(tables()).load::<CatalogueRow>(conn)?;
     let (outdated, of_search) = take_search(&mut rows);
@@ -153,7 +153,7 @@ struct Index {
 
 pub(super) fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let rows = diesel::sql_query(COVERED_INDEXES).load::<Index>(conn)?;
     Ok(rows.into_iter().map(|row| row.index_name).collect())

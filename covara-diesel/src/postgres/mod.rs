@@ -6,6 +6,7 @@ mod describe;
 mod engine;
 mod history;
 mod layout;
+mod migrate;
 pub(crate) mod owners;
 pub(crate) mod pool;
 pub(crate) mod pooler;

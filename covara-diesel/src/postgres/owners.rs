@@ -4,7 +4,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::table::Stranger;
 
 /// Returns a condition for whether the role `r` of `pg_roles` could do harm in that schema anyway,
@@ -82,7 +82,7 @@ pub(super) fn strangers<C>(
     trusted: &[String],
 ) -> QueryResult<Vec<Stranger>>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     suspects.retain(|suspect| !trusted.contains(&suspect.owner));
     if suspects.is_empty() {

@@ -4,10 +4,107 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Oid, Text};
 
-use super::copy;
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::engine::SeedWay;
-use crate::seed::SeedRow;
+use super::{copy, describe, sequences, stage};
+use crate::backend::column::{ColumnValue, TableDescription};
+use crate::backend::connection::BackendConnection;
+use crate::backend::row::{ColumnVisitor, SeedRow};
+use crate::seed::engine::{SeedEngine, SeedWay, Stage};
+
+impl SeedEngine for Pg {
+    /// Explicit ids are intended even if a column is `GENERATED ALWAYS AS IDENTITY`.
+    const OVERRIDE: &'static str = " OVERRIDING SYSTEM VALUE";
+    const CHUNK_ROWS: usize = 8192;
+    fn way<C, T>(
+        conn: &mut C,
+        table: &str,
+        columns: &[String],
+        row: &T::Row<'_>,
+    ) -> QueryResult<SeedWay>
+    where
+        C: BackendConnection<Backend = Self>,
+        T: SeedRow<Self>,
+    {
+        way::<C, T>(conn, table, columns, row)
+    }
+
+    fn bulk_load<C, T>(
+        conn: &mut C,
+        first: Option<usize>,
+        rows: &[T::Row<'_>],
+    ) -> QueryResult<usize>
+    where
+        C: BackendConnection<Backend = Self>,
+        T: SeedRow<Self>,
+    {
+        copy::rows::<C, T>(conn, first, rows)
+    }
+
+    fn open_stage<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Stage>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        stage::open(conn, table, columns)
+    }
+
+    fn insert_staged<C>(
+        conn: &mut C,
+        stage: &Stage,
+        numbers: Option<(usize, usize)>,
+        ignore: bool,
+    ) -> QueryResult<usize>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        stage::insert(conn, stage, numbers, ignore)
+    }
+
+    fn clear_stage<C>(conn: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        stage::clear(conn)
+    }
+
+    fn close_stage<C>(conn: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        stage::close(conn)
+    }
+
+    fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        describe::table(conn, name)
+    }
+
+    fn visit_value<'b, V>(value: &'b ColumnValue, visitor: &mut V) -> QueryResult<()>
+    where
+        V: ColumnVisitor<'b, Self>,
+    {
+        describe::visit_value(value, visitor)
+    }
+
+    fn referenced_among<C>(
+        conn: &mut C,
+        table: &str,
+        constraint: Option<&str>,
+        others: &[String],
+    ) -> QueryResult<Option<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        describe::referenced_among(conn, table, constraint, others)
+    }
+
+    fn finish<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        sequences::advance(conn, table, columns)
+    }
+}
 
 #[derive(QueryableByName)]
 struct Look {
@@ -34,7 +131,7 @@ pub(super) fn way<C, T>(
     row: &T::Row<'_>,
 ) -> QueryResult<SeedWay>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
     T: SeedRow<Pg>,
 {
     let types = copy::declared_types::<T>(row)?;

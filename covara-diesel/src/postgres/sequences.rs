@@ -4,7 +4,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 
 #[derive(QueryableByName)]
 struct Sequence {
@@ -35,7 +35,7 @@ SELECT sequence, "column" FROM sequences WHERE sequence IS NOT NULL ORDER BY seq
 /// and setting a sequence is one step for them. A descending sequence is not changed.
 pub(super) fn advance<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let sequences = diesel::sql_query(SEQUENCES)
         .bind::<Text, _>(table)

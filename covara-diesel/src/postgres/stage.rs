@@ -8,8 +8,8 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text};
 
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::engine::Stage;
+use crate::backend::connection::BackendConnection;
+use crate::seed::engine::Stage;
 
 /// Name of the table. `ROW_NUMBER` is the column that keeps the order of the rows.
 pub(super) const TABLE: &str = "pg_temp.__covara_seed";
@@ -70,7 +70,7 @@ WHERE c.attrelid = $1::regclass AND c.attname = ANY($2) AND c.attnotnull";
 /// Creates the temporary table for `columns` of `table` (quoted).
 pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Stage>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let quoted: Vec<String> = columns
         .iter()
@@ -117,7 +117,7 @@ pub(super) fn insert<C>(
     ignore: bool,
 ) -> QueryResult<usize>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let Stage {
         table,
@@ -140,7 +140,7 @@ where
 /// Empties the stage for more rows.
 pub(super) fn clear<C>(conn: &mut C) -> QueryResult<()>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     conn.batch_execute(&format!("TRUNCATE {TABLE}"))
 }
@@ -148,7 +148,7 @@ where
 /// Drops the temporary table, because the next table of the seed has other columns.
 pub(super) fn close<C>(conn: &mut C) -> QueryResult<()>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     conn.batch_execute(&format!("DROP TABLE {TABLE}"))
 }

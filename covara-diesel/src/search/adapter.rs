@@ -11,7 +11,7 @@ use super::query::{SearchQuery, SearchResult};
 use super::reindex::{self, Reindexed};
 use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 
 /// Full-text search in your application's database.
 ///
@@ -39,7 +39,7 @@ pub trait SearchAdapter {
         definition: &IndexDefinition,
     ) -> Result<bool, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         check_name(index, "index")?;
         definition.check()?;
@@ -53,7 +53,7 @@ pub trait SearchAdapter {
     /// Errors of the database.
     fn index_exists<C>(&self, conn: &mut C, index: &str) -> Result<bool, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         Ok(catalogue::find(conn, index)?.is_some())
     }
@@ -69,7 +69,7 @@ pub trait SearchAdapter {
         index: &str,
     ) -> Result<Option<IndexDefinition>, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         Ok(catalogue::find(conn, index)?.map(|entry| entry.definition))
     }
@@ -81,7 +81,7 @@ pub trait SearchAdapter {
     /// Errors of the database.
     fn delete_index<C>(&self, conn: &mut C, index: &str) -> Result<bool, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         catalogue::delete(conn, index)
     }
@@ -103,7 +103,7 @@ pub trait SearchAdapter {
         fields: &IndexDefinition,
     ) -> Result<(), SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         catalogue::add_fields(conn, index, fields)
     }
@@ -122,7 +122,7 @@ pub trait SearchAdapter {
     /// The index does not exist; errors of the database.
     fn reindex<C>(&self, conn: &mut C, index: &str, documents: usize) -> Result<usize, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         let entry = known(conn, index)?;
         reindex::step(conn, &entry, documents, &mut Reindexed::default())
@@ -143,7 +143,7 @@ pub trait SearchAdapter {
         document: &D,
     ) -> Result<(), SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
         D: Serialize + ?Sized,
     {
         let entry = known(conn, index)?;
@@ -164,7 +164,7 @@ pub trait SearchAdapter {
         json: &str,
     ) -> Result<(), SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         let document = write::parse(id, json)?;
         let entry = known(conn, index)?;
@@ -187,7 +187,7 @@ pub trait SearchAdapter {
         documents: impl IntoIterator<Item = (I, D)>,
     ) -> Result<usize, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
         I: AsRef<str>,
         D: Serialize,
     {
@@ -207,7 +207,7 @@ pub trait SearchAdapter {
         id: &str,
     ) -> Result<Option<serde_json::Value>, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         find::one(conn, index, id)
     }
@@ -219,7 +219,7 @@ pub trait SearchAdapter {
     /// Errors of the database.
     fn delete<C>(&self, conn: &mut C, index: &str, id: &str) -> Result<bool, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         write::delete(conn, index, id)
     }
@@ -237,7 +237,7 @@ pub trait SearchAdapter {
         query: &SearchQuery,
     ) -> Result<SearchResult, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         find::search(conn, index, query)
     }
@@ -259,7 +259,7 @@ pub trait SearchAdapter {
     /// Those of [`create_index`](Self::create_index).
     fn follow<C, T>(&self, conn: &mut C) -> Result<Followed, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
         T: Searchable,
         T::Table: diesel::query_builder::QueryFragment<Self::Backend>,
     {
@@ -279,7 +279,7 @@ pub trait SearchAdapter {
     /// errors of the database.
     fn refresh<C>(&self, conn: &mut C, index: &str) -> Result<usize, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         let entry = known(conn, index)?;
         refresh::all(conn, &entry)
@@ -298,7 +298,7 @@ pub trait SearchAdapter {
     /// The index does not exist, or it follows no table; errors of the database.
     fn rebuild<C>(&self, conn: &mut C, index: &str) -> Result<usize, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
     {
         let entry = known(conn, index)?;
         follow::rebuild(conn, entry)
@@ -315,7 +315,7 @@ pub trait SearchAdapter {
         rows: impl IntoIterator<Item = &'r T>,
     ) -> Result<usize, SearchError>
     where
-        C: DatabaseConnection<Backend = Self::Backend>,
+        C: BackendConnection<Backend = Self::Backend>,
         T: Searchable + 'r,
     {
         let entry = known(conn, T::INDEX)?;
@@ -326,7 +326,7 @@ pub trait SearchAdapter {
 /// Returns an index that is about to be written to, or an error if it does not exist.
 fn known<C>(conn: &mut C, index: &str) -> Result<Entry, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     catalogue::find(conn, index)?.ok_or_else(|| SearchError::UnknownIndex {
         index: index.to_owned(),

@@ -10,40 +10,33 @@ use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::reindex::{self, Reindexed};
 use super::sql::Sql;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
-
-pub(super) fn of<C>(error: diesel::result::Error) -> SearchError
-where
-    C: DatabaseConnection,
-{
-    SearchError::of::<C::Backend>(error)
-}
 
 /// Executes statements, all or none of them, and returns the number of rows that each changed.
 pub(super) fn atomically<C>(conn: &mut C, statements: &[Sql<'_>]) -> Result<Vec<usize>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let statements: Vec<&dyn QueryFragment<C::Backend>> = statements
         .iter()
         .map(|statement| statement as &dyn QueryFragment<C::Backend>)
         .collect();
-    conn.execute_atomically(&statements).map_err(of::<C>)
+    conn.atomically(&statements).map_err(SearchError::from)
 }
 
 /// Begins a transaction that excludes other writers. It waits for locks as long as the connection
 /// is configured to.
 pub(super) fn begin_write<C>(conn: &mut C) -> Result<Transaction<'_, C>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
-    Transaction::begin(conn, |conn| conn.begin_write(Duration::ZERO)).map_err(of::<C>)
+    Transaction::begin(conn, |conn| conn.begin_write(Duration::ZERO)).map_err(SearchError::from)
 }
 
 fn row<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     // No index can have such a name, and PostgreSQL does not accept NUL.
     if name.contains('\0') {
@@ -54,7 +47,7 @@ where
 
 pub(super) fn find<C>(conn: &mut C, name: &str) -> Result<Option<Entry>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let row = row(conn, name)?;
     row.filter(|row| row.ready)
@@ -65,7 +58,7 @@ where
 /// Returns the index with that number.
 pub(super) fn numbered<C>(conn: &mut C, number: i64) -> Result<Option<Entry>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let name = C::Backend::name_of(conn, number)?;
     name.map_or(Ok(None), |name| find(conn, &name))
@@ -83,7 +76,7 @@ pub(super) fn create<C>(
     definition: &IndexDefinition,
 ) -> Result<(Entry, bool), SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let mut found = row(conn, name)?;
     if found.is_none() {
@@ -131,7 +124,7 @@ pub(super) fn adopt_table<C>(
     definition: &IndexDefinition,
 ) -> Result<bool, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let Some(entry) = find(conn, name)? else {
         return Ok(false);
@@ -143,7 +136,7 @@ where
         return Ok(false);
     }
     // Two structs whose indexes have the same name must not take the index from each other.
-    if old.table != new.table && C::Backend::has_table(conn, &old.table).map_err(of::<C>)? {
+    if old.table != new.table && C::Backend::has_table(conn, &old.table)? {
         return Ok(false);
     }
     let mut adopted = entry.definition.clone();
@@ -154,7 +147,7 @@ where
 
 pub(super) fn delete<C>(conn: &mut C, name: &str) -> Result<bool, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let Some(row) = row(conn, name)? else {
         return Ok(false);
@@ -177,7 +170,7 @@ pub(super) fn add_fields<C>(
     added: &IndexDefinition,
 ) -> Result<(), SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     loop {
         let entry = find(conn, name)?.ok_or_else(|| SearchError::UnknownIndex {
@@ -196,7 +189,7 @@ where
         let at = statements.len();
         statements.push(entry.set_definition(&changed.definition));
         statements.extend(C::Backend::extend(&changed, first));
-        let room = C::Backend::make_room(conn, &changed).map_err(of::<C>)?;
+        let room = C::Backend::make_room(conn, &changed)?;
         let change = |conn: &mut C| {
             let counts = atomically(conn, &statements)?;
             Ok(counts.get(at) == Some(&1))
@@ -229,7 +222,7 @@ fn change_and_reindex<C>(
     room: &[Sql<'_>],
 ) -> Result<bool, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let mut transaction = begin_write(conn)?;
     let conn = transaction.conn();
@@ -242,6 +235,6 @@ where
             break;
         }
     }
-    transaction.commit().map_err(of::<C>)?;
+    transaction.commit()?;
     Ok(true)
 }

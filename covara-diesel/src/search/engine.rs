@@ -8,8 +8,8 @@ use super::error::SearchError;
 use super::plan::Plan;
 use super::sql::Sql;
 use super::values::SearchValues;
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::typed::AnyDatabase;
+use crate::backend::connection::BackendConnection;
+use crate::backend::typed::area_database;
 
 /// An engine with full-text search, implemented for `Sqlite` and `Pg` in their modules.
 ///
@@ -20,19 +20,19 @@ pub trait SearchEngine: SearchValues {
     #[doc(hidden)]
     fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>;
+        C: BackendConnection<Backend = Self>;
 
     /// Returns the name of the index with that number, or `None` if there is none or no catalogue.
     #[doc(hidden)]
     fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>;
+        C: BackendConnection<Backend = Self>;
 
     /// Creates the catalogue unless it exists, and returns its name as SQL.
     #[doc(hidden)]
     fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>;
+        C: BackendConnection<Backend = Self>;
 
     /// Returns a statement that excludes other bulk writers of an index until the transaction ends,
     /// if the transaction itself does not.
@@ -53,7 +53,7 @@ pub trait SearchEngine: SearchValues {
     #[doc(hidden)]
     fn make_room<C>(_conn: &mut C, _entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         Ok(Vec::new())
     }
@@ -75,10 +75,10 @@ pub trait SearchEngine: SearchValues {
     #[doc(hidden)]
     fn write_many<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         documents.keep_last_of_each();
-        for now in batches::<Self>(entry, documents.all(), conn.bind_limit()) {
+        for now in batches::<Self>(entry, documents.all(), conn.most_binds()) {
             for statement in Self::write(entry, now, &Guard::None) {
                 conn.execute_returning_count(&statement)?;
             }
@@ -102,14 +102,14 @@ pub trait SearchEngine: SearchValues {
     #[doc(hidden)]
     fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
     where
-        C: DatabaseConnection<Backend = Self>;
+        C: BackendConnection<Backend = Self>;
 
     /// Returns the repair that makes an index follow its table again, or `None` if the index is
     /// intact.
     #[doc(hidden)]
     fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
     where
-        C: DatabaseConnection<Backend = Self>;
+        C: BackendConnection<Backend = Self>;
 
     /// Returns statements that revoke unneeded rights of other roles, as the first step of a
     /// repair.
@@ -131,7 +131,7 @@ pub trait SearchEngine: SearchValues {
         patience: Patience,
     ) -> Result<Refreshed, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>;
+        C: BackendConnection<Backend = Self>;
 }
 
 /// A condition that must still hold when a document is written.
@@ -200,23 +200,7 @@ pub(crate) fn batches<'d, DB: SearchEngine>(
     documents.parts(move |left| DB::batch(entry, left, bind_limit))
 }
 
-/// A connection that can be searched on. Every connection of this library is one.
-pub trait SearchDatabase:
-    AnyDatabase<
-        Sqlite: DatabaseConnection<Backend: SearchEngine>,
-        Libsql: DatabaseConnection<Backend: SearchEngine>,
-        D1: DatabaseConnection<Backend: SearchEngine>,
-        Postgres: DatabaseConnection<Backend: SearchEngine>,
-    >
-{
-}
-
-impl<C> SearchDatabase for C where
-    C: AnyDatabase<
-            Sqlite: DatabaseConnection<Backend: SearchEngine>,
-            Libsql: DatabaseConnection<Backend: SearchEngine>,
-            D1: DatabaseConnection<Backend: SearchEngine>,
-            Postgres: DatabaseConnection<Backend: SearchEngine>,
-        >
-{
+area_database! {
+    /// A connection that can be searched on. Every connection of this library is one.
+    SearchDatabase: SearchEngine
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::row::Row;
 use serde_json::Value;
 
-use super::catalogue::{self, of};
+use super::catalogue;
 use super::definition::FieldKind;
 use super::document::check_id;
 use super::engine::SearchEngine;
@@ -18,11 +18,12 @@ use super::reindex::{self, Reindexed};
 use super::sql::{Bind, Sql};
 use super::terms::Terms;
 use super::{cursor, refresh};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
+use crate::backend::error::ErrorKind;
 
 pub(super) fn one<C>(conn: &mut C, index: &str, id: &str) -> Result<Option<Value>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     if check_id(id).is_err() {
         return Ok(None);
@@ -37,8 +38,8 @@ where
         entry.documents()
     ));
     sql.bind(id);
-    let mut rows = conn.load(sql).map_err(of::<C>)?;
-    let row = rows.next().transpose().map_err(of::<C>)?;
+    let mut rows = conn.load(sql)?;
+    let row = rows.next().transpose()?;
     row.map(|row| source(&entry, &row, 0)).transpose()
 }
 
@@ -61,7 +62,7 @@ pub(super) fn search<C>(
     query: &SearchQuery,
 ) -> Result<SearchResult, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     // A query without words needs no access to the database.
     let Some(terms) = Terms::parse(&query.query, query.syntax)? else {
@@ -97,23 +98,29 @@ where
     })
 }
 
+/// Tells whether the database refuses this connection to write, rather than being in trouble.
+fn may_not(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ReadOnly | ErrorKind::Cancelled | ErrorKind::Other
+    )
+}
+
 /// Brings an index of an older version up to date. Otherwise a word that is now stemmed differently
 /// would match only some of its documents, and nobody would notice that the others are missing.
 fn current<C>(conn: &mut C, entry: Entry) -> Result<Entry, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     if !entry.definition.is_outdated() {
         return Ok(entry);
     }
     let index = entry.name.clone();
     match reindex::current(conn, entry, &mut Reindexed::default()) {
-        Err(source @ (SearchError::ReadOnly { .. } | SearchError::Database { .. })) => {
-            Err(SearchError::Outdated {
-                index,
-                source: Box::new(source),
-            })
-        }
+        Err(SearchError::Database(error)) if may_not(error.kind()) => Err(SearchError::Outdated {
+            index,
+            source: Box::new(error.into()),
+        }),
         result => result,
     }
 }
@@ -129,11 +136,11 @@ struct Page {
 
 fn page<C>(conn: &mut C, entry: &Entry, plan: &Plan<'_>) -> Result<Page, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let mut page = Page::default();
-    for row in conn.load(C::Backend::page(entry, plan)).map_err(of::<C>)? {
-        let row = row.map_err(of::<C>)?;
+    for row in conn.load(C::Backend::page(entry, plan))? {
+        let row = row?;
         let hit = SearchHit {
             id: text(&row, 0).unwrap_or_default(),
             score: double(&row, 1).unwrap_or(0.0),
@@ -180,7 +187,7 @@ fn total<C>(
     found: usize,
 ) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let query = plan.query();
     // A page that is not full is the last one, so it determines the total.
@@ -188,8 +195,8 @@ where
     if tells {
         return Ok(query.from + found);
     }
-    let mut rows = conn.load(C::Backend::count(entry, plan)).map_err(of::<C>)?;
-    let row = rows.next().transpose().map_err(of::<C>)?;
+    let mut rows = conn.load(C::Backend::count(entry, plan))?;
+    let row = rows.next().transpose()?;
     let count = row.and_then(|row| integer(&row, 0)).unwrap_or(0);
     Ok(usize::try_from(count).unwrap_or(0))
 }

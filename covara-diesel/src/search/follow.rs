@@ -2,14 +2,14 @@
 
 use diesel::query_builder::{QueryBuilder, QueryFragment};
 
-use super::catalogue::{self, atomically, of};
+use super::catalogue::{self, atomically};
 use super::definition::{WatchedTable, check_name};
 use super::engine::{Cause, SearchEngine};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::refresh;
 use super::searchable::Searchable;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
 
 /// The outcome of [`SearchAdapter::follow`](super::SearchAdapter::follow).
@@ -80,17 +80,15 @@ impl Followed {
 
 pub(super) fn follow<C, T>(conn: &mut C) -> Result<Followed, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
     T: Searchable,
     T::Table: QueryFragment<C::Backend>,
 {
     let mut sql = <C::Backend as diesel::backend::Backend>::QueryBuilder::default();
-    T::Table::default()
-        .to_sql(
-            &mut sql,
-            &<C::Backend as crate::backend::engine::Engine>::backend(),
-        )
-        .map_err(of::<C>)?;
+    T::Table::default().to_sql(
+        &mut sql,
+        &<C::Backend as crate::backend::engine::Engine>::backend(),
+    )?;
     let mut definition = T::definition();
     definition.table = Some(WatchedTable {
         table: sql.finish(),
@@ -118,7 +116,7 @@ where
 /// Indexes all rows again and returns how many.
 pub(super) fn rebuild<C>(conn: &mut C, mut entry: Entry) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     if entry.definition.table.is_none() {
         return Err(SearchError::FollowsNothing { index: entry.name });
@@ -131,7 +129,7 @@ where
 /// Repairs notes and triggers, or notes all rows if the notes and triggers are intact.
 fn mend_or_mark<C>(conn: &mut C, entry: &mut Entry) -> Result<(), SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     if mend(conn, entry)?.is_none() {
         atomically(conn, &C::Backend::note_all(entry))?;
@@ -142,12 +140,12 @@ where
 /// Repairs notes and triggers and notes all rows, unless they are intact. Returns what was wrong.
 fn mend<C>(conn: &mut C, entry: &mut Entry) -> Result<Option<Cause>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
-    let Some(mending) = C::Backend::examine(conn, entry).map_err(of::<C>)? else {
+    let Some(mending) = C::Backend::examine(conn, entry)? else {
         return Ok(None);
     };
-    let cause = if conn.has_transactions() {
+    let cause = if conn.is_transactional() {
         mend_locked(conn, entry)?
     } else {
         atomically(conn, &mending.statements)?;
@@ -163,20 +161,20 @@ where
 /// Repairs notes and triggers in a transaction that excludes other repairs.
 fn mend_locked<C>(conn: &mut C, entry: &Entry) -> Result<Option<Cause>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let begin = |conn: &mut C| conn.begin_read_committed();
-    let mut transaction = Transaction::begin(conn, begin).map_err(of::<C>)?;
+    let mut transaction = Transaction::begin(conn, begin)?;
     let conn = transaction.conn();
     if let Some(lock) = C::Backend::lock(entry) {
-        conn.execute_returning_count(&lock).map_err(of::<C>)?;
+        conn.execute_returning_count(&lock)?;
     }
     // Another process may have repaired them first.
-    let mending = C::Backend::examine(conn, entry).map_err(of::<C>)?;
+    let mending = C::Backend::examine(conn, entry)?;
     for statement in mending.iter().flat_map(|mending| &mending.statements) {
-        conn.execute_returning_count(statement).map_err(of::<C>)?;
+        conn.execute_returning_count(statement)?;
     }
-    transaction.commit().map_err(of::<C>)?;
+    transaction.commit()?;
     Ok(mending.map(|mending| mending.cause))
 }
 
@@ -184,7 +182,7 @@ where
 /// a boot that found some. `notes` are names that begin like those of their notes.
 pub(crate) fn mend_outdated<C>(conn: &mut C, notes: &[String])
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     for name in notes {
         let Some(number) = name.split('_').find_map(|part| part.parse().ok()) else {
@@ -209,14 +207,14 @@ fn apart<C, T>(
     work: impl FnOnce(&mut C) -> Result<T, SearchError>,
 ) -> Result<T, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
-    if !conn.has_transactions() {
+    if !conn.is_transactional() {
         return work(conn);
     }
     let begin = |conn: &mut C| conn.begin_read_committed();
-    let mut transaction = Transaction::begin(conn, begin).map_err(of::<C>)?;
+    let mut transaction = Transaction::begin(conn, begin)?;
     let done = work(transaction.conn())?;
-    transaction.commit().map_err(of::<C>)?;
+    transaction.commit()?;
     Ok(done)
 }

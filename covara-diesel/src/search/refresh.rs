@@ -12,7 +12,7 @@ use super::entry::{Entry, integer, text};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::values::SearchValues;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 
 /// The maximum number of notes processed in one transaction.
 pub(crate) const BATCH: usize = 1_000;
@@ -63,7 +63,7 @@ impl Noted {
         mut also: impl FnMut(&dyn Fn(usize) -> Option<i64>, Option<&str>),
     ) -> QueryResult<Self>
     where
-        C: DatabaseConnection<Backend: SearchEngine>,
+        C: BackendConnection<Backend: SearchEngine>,
     {
         let mut noted = Self::default();
         for row in conn.load(sql)? {
@@ -107,7 +107,7 @@ impl Noted {
 /// full. [`all`] returns the error.
 pub(super) fn before_search<C>(conn: &mut C, entry: &Entry)
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     if entry.definition.table.is_some() && entry.may_refresh {
         let _ = run(conn, entry, Patience::Try, MOST_PER_SEARCH);
@@ -117,7 +117,7 @@ where
 /// Indexes all noted rows and returns how many.
 pub(super) fn all<C>(conn: &mut C, entry: &Entry) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     if entry.definition.table.is_none() {
         return Ok(0);
@@ -132,7 +132,7 @@ fn run<C>(
     most: usize,
 ) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let (mut notes, mut rows) = (0, 0);
     while notes < most {

@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::catalogue::{self, atomically, of};
+use super::catalogue::{self, atomically};
 use super::document::Documents;
 use super::engine::{Guard, SearchDatabase, SearchEngine};
 use super::entry::{Entry, text};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::write::statements;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::with_typed;
 
 /// The maximum number of documents processed at a time.
@@ -93,7 +93,7 @@ where
 
 fn all<C>(conn: &mut C, index: &str) -> Result<Reindexed, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let mut report = Reindexed::default();
     loop {
@@ -113,7 +113,7 @@ pub(super) fn current<C>(
     report: &mut Reindexed,
 ) -> Result<Entry, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     while entry.definition.is_outdated() {
         step(conn, &entry, MOST, report)?;
@@ -124,7 +124,7 @@ where
 
 fn known<C>(conn: &mut C, index: &str) -> Result<Entry, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     catalogue::find(conn, index)?.ok_or_else(|| SearchError::UnknownIndex {
         index: index.to_owned(),
@@ -140,7 +140,7 @@ pub(super) fn step<C>(
     report: &mut Reindexed,
 ) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let begun;
     let mut entry = entry;
@@ -162,7 +162,7 @@ where
         add(conn, entry, &mut documents, &id, source, report);
     }
     let documents = documents.all();
-    let bind_limit = conn.bind_limit();
+    let bind_limit = conn.most_binds();
     let mut batch: Vec<Sql<'_>> = C::Backend::lock(entry).into_iter().collect();
     batch.extend(statements::<C::Backend>(
         entry,
@@ -188,7 +188,7 @@ fn add<C>(
     source: Option<String>,
     report: &mut Reindexed,
 ) where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let source = source.and_then(|source| serde_json::from_str::<Value>(&source).ok());
     let Some(source) = source else {
@@ -211,7 +211,7 @@ fn read<C>(
     most: usize,
 ) -> Result<Vec<(String, Option<String>)>, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let table = entry.documents();
     let mut sql = Sql::new();
@@ -230,8 +230,8 @@ where
         ") AS a) AS b JOIN {table} AS d ON d.id = b.id WHERE b.before < {MOST_BYTES} ORDER BY d.id"
     ));
     let mut found = Vec::new();
-    for row in conn.load(sql).map_err(of::<C>)? {
-        let row = row.map_err(of::<C>)?;
+    for row in conn.load(sql)? {
+        let row = row?;
         let id = text(&row, 0).ok_or_else(|| SearchError::Unreadable {
             what: format!("a document of the index {}", entry.name),
         })?;

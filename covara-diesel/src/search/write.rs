@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::catalogue::{self, atomically, begin_write, of};
+use super::catalogue::{self, atomically, begin_write};
 use super::document::{Batch, Documents, TOO_DEEP, check_id};
 use super::engine::{Guard, SearchEngine, batches};
 use super::entry::Entry;
@@ -11,7 +11,7 @@ use super::error::SearchError;
 use super::pipeline::{self, Part};
 use super::searchable::Searchable;
 use super::sql::Sql;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::surrogates::without_lone_surrogates;
 
 pub(super) fn no_form(id: &str) -> impl FnOnce(serde_json::Error) -> SearchError {
@@ -47,7 +47,7 @@ pub(super) fn one<C>(
     document: &Value,
 ) -> Result<(), SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let mut documents = Documents::default();
     documents.push::<C::Backend>(entry, id, document)?;
@@ -61,7 +61,7 @@ pub(super) fn many<C, I, D>(
     documents: impl IntoIterator<Item = (I, D)>,
 ) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
     I: AsRef<str>,
     D: Serialize,
 {
@@ -81,7 +81,7 @@ pub(super) fn rows<'r, C, T>(
     rows: impl IntoIterator<Item = &'r T>,
 ) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
     T: Searchable + 'r,
 {
     let mut rows = rows.into_iter().fuse();
@@ -102,12 +102,12 @@ fn all<C>(
     next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
 ) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
-    if !conn.has_transactions() {
+    if !conn.is_transactional() {
         return chunks(conn, entry, next, |conn, documents| {
             documents.keep_last_of_each();
-            let mut batches = batches::<C::Backend>(entry, documents.all(), conn.bind_limit());
+            let mut batches = batches::<C::Backend>(entry, documents.all(), conn.most_binds());
             batches.try_for_each(|now| {
                 let statements = C::Backend::write(entry, now, &Guard::None);
                 atomically(conn, &statements).map(drop)
@@ -117,12 +117,12 @@ where
     let mut transaction = begin_write(conn)?;
     let conn = transaction.conn();
     if let Some(lock) = C::Backend::lock(entry) {
-        conn.execute_returning_count(&lock).map_err(of::<C>)?;
+        conn.execute_returning_count(&lock)?;
     }
     let written = chunks(conn, entry, next, |conn, documents| {
-        C::Backend::write_many(conn, entry, documents).map_err(of::<C>)
+        C::Backend::write_many(conn, entry, documents).map_err(SearchError::from)
     })?;
-    transaction.commit().map_err(of::<C>)?;
+    transaction.commit()?;
     Ok(written)
 }
 
@@ -134,7 +134,7 @@ fn chunks<C>(
     mut write: impl FnMut(&mut C, &mut Documents) -> Result<(), SearchError>,
 ) -> Result<usize, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     let mut taken = 0;
     pipeline::documents::<C::Backend>(entry, next, |mut documents| {
@@ -158,7 +158,7 @@ pub(super) fn statements<'d, DB: SearchEngine>(
 
 pub(super) fn delete<C>(conn: &mut C, index: &str, id: &str) -> Result<bool, SearchError>
 where
-    C: DatabaseConnection<Backend: SearchEngine>,
+    C: BackendConnection<Backend: SearchEngine>,
 {
     if check_id(id).is_err() {
         return Ok(false);

@@ -1,8 +1,7 @@
 use diesel::result::Error;
 
 use super::fixture_error::{FixtureError, FixturePosition};
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::engine::{Fault, fault_of};
+use crate::backend::error::{DatabaseError, ErrorKind};
 
 /// The error of a failed seed. Nothing of it was kept.
 #[derive(Debug, thiserror::Error)]
@@ -88,8 +87,8 @@ pub enum SeedError {
         table: String,
         /// Rows of this table that were written before.
         done: usize,
-        /// The database's own error.
-        source: Error,
+        /// The database's failure.
+        source: DatabaseError,
     },
 
     /// A row needs more bind parameters than one statement allows.
@@ -121,48 +120,36 @@ pub enum SeedError {
         /// Name of the table.
         table: String,
         /// The database's own error.
-        source: Error,
+        source: DatabaseError,
     },
 
-    /// Another writer kept its lock for longer than the seed waits.
-    #[error("another writer kept the database locked; run the seed again when it is done")]
-    Locked {
-        /// The database's own error.
-        source: Error,
-    },
+    /// The database failed outside of any row: at the beginning or the end of the transaction, a
+    /// deferred constraint among the reasons, or because of a lock or of its disk.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
 
-    /// The database accepts no writes.
-    #[error(
-        "the database is read-only: give write access to its file, or connect to a writable server"
-    )]
-    ReadOnly {
-        /// The database's own error.
-        source: Error,
-    },
+impl SeedError {
+    /// The kind of the database's failure, if it is the database that failed.
+    #[must_use]
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Database(error)
+            | Self::Interrupted { source: error, .. }
+            | Self::Sequence { source: error, .. } => Some(error.kind()),
+            Self::Row { source, .. }
+            | Self::Rows { source, .. }
+            | Self::TableOrder { source, .. } => Some(ErrorKind::of(source)),
+            Self::Partial { source, .. } => source.kind(),
+            Self::Fixture(_) | Self::TooManyColumns { .. } | Self::ColumnTwice { .. } => None,
+        }
+    }
+}
 
-    /// The disk is full.
-    #[error("the disk is full: free some space, then run the seed again; nothing was kept")]
-    DiskFull {
-        /// The database's own error.
-        source: Error,
-    },
-
-    /// Another client's prepared statements were found, as behind a transaction pooler.
-    #[error(
-        "other clients use this connection's session: a transaction pooler or PGlite is in \
-         between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
-    )]
-    SharedSession {
-        /// The database's own error.
-        source: Error,
-    },
-
-    /// Beginning or committing failed, for example because of a deferred constraint.
-    #[error("the seed's transaction failed; nothing was kept")]
-    Transaction {
-        /// The database's own error.
-        source: Error,
-    },
+impl From<Error> for SeedError {
+    fn from(error: Error) -> Self {
+        DatabaseError::from(error).into()
+    }
 }
 
 fn at(position: &Option<FixturePosition>) -> String {
@@ -171,18 +158,13 @@ fn at(position: &Option<FixturePosition>) -> String {
         .map_or_else(String::new, |position| format!(" ({position})"))
 }
 
-/// Classifies a failure that does not concern a row, or gives the error back.
-pub(super) fn known<C: DatabaseConnection>(source: Error) -> Result<SeedError, Error> {
-    match fault_of::<C::Backend>(&source) {
-        Fault::Locked => Ok(SeedError::Locked { source }),
-        Fault::ReadOnly => Ok(SeedError::ReadOnly { source }),
-        Fault::DiskFull => Ok(SeedError::DiskFull { source }),
-        Fault::SharedSession => Ok(SeedError::SharedSession { source }),
-        Fault::Cancelled | Fault::Other => Err(source),
+/// Returns failures that have nothing to do with a row as the seed's own, and others back.
+pub(super) fn known(source: Error) -> Result<SeedError, Error> {
+    match ErrorKind::of(&source) {
+        ErrorKind::Locked
+        | ErrorKind::ReadOnly
+        | ErrorKind::DiskFull
+        | ErrorKind::SharedSession => Ok(source.into()),
+        _ => Err(source),
     }
-}
-
-/// Converts a failure outside of any row.
-pub(crate) fn outside<C: DatabaseConnection>(source: Error) -> SeedError {
-    known::<C>(source).unwrap_or_else(|source| SeedError::Transaction { source })
 }

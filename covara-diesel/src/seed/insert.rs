@@ -8,8 +8,8 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text};
 
 use super::target::Target;
-use crate::backend::engine::Engine;
 use crate::backend::row::{ColumnVisitor, SeedRow, TableRow};
+use crate::seed::engine::SeedEngine;
 
 /// The SQL with which an insert handles conflicts.
 ///
@@ -71,7 +71,7 @@ impl<T: TableRow, M: 'static, const N: usize> QueryId for Insert<'_, '_, T, M, N
 
 impl<DB, T, M, const N: usize> QueryFragment<DB> for Insert<'_, '_, T, M, N>
 where
-    DB: Engine,
+    DB: SeedEngine,
     T: SeedRow<DB>,
     M: Conflicts,
 {
@@ -86,7 +86,7 @@ where
             out.push_identifier(column)?;
         }
         out.push_sql(")");
-        out.push_sql(DB::SEED_OVERRIDE);
+        out.push_sql(DB::OVERRIDE);
         out.push_sql(" VALUES ");
         for (position, row) in self.rows.iter().enumerate() {
             out.push_sql(if position == 0 { "(" } else { ", (" });
@@ -102,12 +102,12 @@ where
     }
 }
 
-struct Binds<'a, 'b, DB: Engine> {
+struct Binds<'a, 'b, DB: SeedEngine> {
     out: AstPass<'a, 'b, DB>,
     first: bool,
 }
 
-impl<DB: Engine> Binds<'_, '_, DB> {
+impl<DB: SeedEngine> Binds<'_, '_, DB> {
     fn separate(&mut self) {
         if !self.first {
             self.out.push_sql(", ");
@@ -116,7 +116,7 @@ impl<DB: Engine> Binds<'_, '_, DB> {
     }
 }
 
-impl<'b, DB: Engine> ColumnVisitor<'b, DB> for Binds<'_, 'b, DB> {
+impl<'b, DB: SeedEngine> ColumnVisitor<'b, DB> for Binds<'_, 'b, DB> {
     fn column<ST, U>(&mut self, value: &'b U) -> QueryResult<()>
     where
         DB: HasSqlType<ST>,

@@ -59,6 +59,7 @@
 //! - A text with a NUL character is stored on SQLite. PostgreSQL cannot store one, so there it is
 //!   an error that names the row. NaN becomes NULL on SQLite, which has no NaN.
 
+pub(crate) mod engine;
 mod error;
 mod fixture_error;
 mod insert;
@@ -81,7 +82,6 @@ pub use crate::backend::row::SeedRow;
 #[doc(hidden)]
 pub use crate::backend::row::{ColumnVisitor, FitsColumn, SameTable, TableRow};
 
-pub(crate) use error::outside;
 #[cfg(feature = "fixtures")]
 pub(crate) use rows::Rows;
 pub(crate) use rows::{AnyRows, Prepared};
@@ -89,9 +89,9 @@ pub(crate) use run::Run;
 #[cfg(feature = "fixtures")]
 pub(crate) use target::Target;
 
-use crate::backend::connection::{DatabaseConnection, Gathering};
+use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
-use crate::backend::typed::AnyDatabase;
+use crate::seed::engine::{SeedDatabase, SeedEngine};
 use crate::with_typed;
 use report::Report;
 use rows::{SliceRows, StreamedRows};
@@ -100,7 +100,7 @@ use rows::{SliceRows, StreamedRows};
 ///
 /// The connection type `C` is inferred from [`run`](Self::run).
 #[must_use = "a seed does nothing until it is run"]
-pub struct Seed<'a, C: AnyDatabase> {
+pub struct Seed<'a, C: SeedDatabase> {
     tables: Vec<Box<dyn AnyRows<'a, C> + 'a>>,
     options: Options<'a>,
 }
@@ -111,7 +111,7 @@ struct Options<'a> {
     chunk_rows: Option<NonZeroUsize>,
 }
 
-impl<C: AnyDatabase> fmt::Debug for Seed<'_, C> {
+impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seed")
             .field("tables", &self.tables.len())
@@ -121,13 +121,13 @@ impl<C: AnyDatabase> fmt::Debug for Seed<'_, C> {
     }
 }
 
-impl<C: AnyDatabase> Default for Seed<'_, C> {
+impl<C: SeedDatabase> Default for Seed<'_, C> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<'a, C: AnyDatabase> Seed<'a, C> {
+impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// Creates an empty seed; running it does nothing.
     pub fn new() -> Self {
         Self {
@@ -206,22 +206,22 @@ impl<'a, C: AnyDatabase> Seed<'a, C> {
     }
 }
 
-fn run<'a, C: DatabaseConnection>(
+fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
     conn: &mut C,
     options: Options<'a>,
     prepare: impl FnOnce(&mut C) -> Result<Vec<Prepared<'a, C>>, SeedError>,
 ) -> Result<SeedSummary, SeedError> {
-    if !conn.has_transactions() {
-        return write(&mut *Gathering(conn).0, options, prepare);
+    if !conn.is_transactional() {
+        return write(conn, options, prepare);
     }
     let begin = |conn: &mut C| conn.begin_write(options.lock_timeout);
-    let mut transaction = Transaction::begin(conn, begin).map_err(outside::<C>)?;
+    let mut transaction = Transaction::begin(conn, begin)?;
     let summary = write(transaction.conn(), options, prepare)?;
-    transaction.commit().map_err(outside::<C>)?;
+    transaction.commit()?;
     Ok(summary)
 }
 
-fn write<'a, C: DatabaseConnection>(
+fn write<'a, C: BackendConnection<Backend: SeedEngine>>(
     conn: &mut C,
     options: Options<'a>,
     prepare: impl FnOnce(&mut C) -> Result<Vec<Prepared<'a, C>>, SeedError>,

@@ -4,7 +4,7 @@ use diesel::Connection;
 
 use super::{Seed, SeedError, SeedSummary};
 use crate::backend::row::{SeedRow, TableRow};
-use crate::backend::typed::AnyDatabase;
+use crate::seed::engine::SeedDatabase;
 
 /// A row that can be seeded; use the derive of the same name.
 ///
@@ -46,7 +46,7 @@ pub trait Seedable: TableRow {
     /// See [`SeedError`]. After an error nothing is kept.
     fn seed<C>(conn: &mut C, rows: &[Self]) -> Result<SeedSummary, SeedError>
     where
-        C: AnyDatabase,
+        C: SeedDatabase,
         Self: AnySeedRow<C>,
     {
         Seed::new().table(rows).run(conn)
@@ -64,13 +64,13 @@ impl<T: TableRow> Seedable for T {}
     message = "`{Self}` cannot be seeded on a `{D}`",
     note = "derive it with `#[derive(Seedable)]`; a field's type must be storable in its column on each backend the connection can have"
 )]
-pub trait AnySeedRow<D: AnyDatabase>:
+pub trait AnySeedRow<D: SeedDatabase>:
     SeedRow<<D::Sqlite as Connection>::Backend> + SeedRow<<D::Postgres as Connection>::Backend>
 {
 }
 
 #[diagnostic::do_not_recommend]
-impl<D: AnyDatabase, T> AnySeedRow<D> for T where
+impl<D: SeedDatabase, T> AnySeedRow<D> for T where
     T: SeedRow<<D::Sqlite as Connection>::Backend> + SeedRow<<D::Postgres as Connection>::Backend>
 {
 }

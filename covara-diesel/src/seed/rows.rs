@@ -3,18 +3,18 @@
 use super::error::SeedError;
 use super::run::Run;
 use super::target::Target;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
-use crate::backend::typed::AnyDatabase;
+use crate::seed::engine::{SeedDatabase, SeedEngine};
 
 /// The rows of one table, for one type of connection.
-pub(crate) trait Rows<'a, C> {
+pub(crate) trait Rows<'a, C: BackendConnection> {
     /// Determines the table and columns, before the first row of any table is written.
     fn prepare(self: Box<Self>, conn: &mut C) -> Result<Prepared<'a, C>, SeedError>;
 }
 
 /// A table whose rows can be written.
-pub(crate) struct Prepared<'a, C> {
+pub(crate) struct Prepared<'a, C: BackendConnection> {
     pub(crate) target: Target,
     pub(crate) write: Write<'a, C>,
 }
@@ -22,12 +22,12 @@ pub(crate) struct Prepared<'a, C> {
 type Write<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>, Target) -> Result<(), SeedError> + 'a>;
 
 /// The rows of one table, for each type that a connection can have at run time.
-pub(crate) trait AnyRows<'a, D: AnyDatabase>:
+pub(crate) trait AnyRows<'a, D: SeedDatabase>:
     Rows<'a, D::Sqlite> + Rows<'a, D::Libsql> + Rows<'a, D::D1> + Rows<'a, D::Postgres>
 {
 }
 
-impl<'a, D: AnyDatabase, R> AnyRows<'a, D> for R where
+impl<'a, D: SeedDatabase, R> AnyRows<'a, D> for R where
     R: Rows<'a, D::Sqlite> + Rows<'a, D::Libsql> + Rows<'a, D::D1> + Rows<'a, D::Postgres>
 {
 }
@@ -37,7 +37,7 @@ pub(super) struct SliceRows<'a, T>(pub(super) &'a [T]);
 
 impl<'a, C, T> Rows<'a, C> for SliceRows<'a, T>
 where
-    C: DatabaseConnection,
+    C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
     fn prepare(self: Box<Self>, _: &mut C) -> Result<Prepared<'a, C>, SeedError> {
@@ -55,7 +55,7 @@ pub(super) struct StreamedRows<I>(pub(super) I);
 
 impl<'a, C, I> Rows<'a, C> for StreamedRows<I>
 where
-    C: DatabaseConnection,
+    C: BackendConnection<Backend: SeedEngine>,
     I: IntoIterator<Item: SeedRow<C::Backend>> + 'a,
 {
     fn prepare(self: Box<Self>, _: &mut C) -> Result<Prepared<'a, C>, SeedError> {

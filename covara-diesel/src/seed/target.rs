@@ -2,10 +2,11 @@
 
 use diesel::query_builder::{QueryBuilder, QueryFragment};
 
-use super::error::{SeedError, outside};
-use crate::backend::connection::DatabaseConnection;
+use super::error::SeedError;
+use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::row::SeedRow;
+use crate::seed::engine::SeedEngine;
 
 /// A table and its seeded columns.
 #[derive(Debug)]
@@ -19,13 +20,11 @@ impl Target {
     /// Returns the table and columns of the derive.
     pub(crate) fn of<C, T>() -> Result<Self, SeedError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection<Backend: SeedEngine>,
         T: SeedRow<C::Backend>,
     {
         let mut sql = <C::Backend as diesel::backend::Backend>::QueryBuilder::default();
-        T::Table::default()
-            .to_sql(&mut sql, &C::Backend::backend())
-            .map_err(outside::<C>)?;
+        T::Table::default().to_sql(&mut sql, &C::Backend::backend())?;
         let mut columns = Vec::new();
         T::columns(&mut columns);
         let target = Self {

@@ -7,7 +7,8 @@ use diesel::sql_types::BigInt;
 use diesel::sqlite::Sqlite;
 
 use super::session_lock;
-use crate::backend::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
+use crate::backend::batch::NoBatch;
+use crate::backend::connection::{BRIEF_WAIT, BackendConnection, Begun, SessionLock, message};
 use crate::backend::transaction::{begin_in_unknown, begin_outermost, insist, transaction_depth};
 
 /// The time that [`write_transaction`](crate::write_transaction) waits for other writers on a
@@ -15,7 +16,9 @@ use crate::backend::transaction::{begin_in_unknown, begin_outermost, insist, tra
 /// [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-impl DatabaseConnection for SqliteConnection {
+impl BackendConnection for SqliteConnection {
+    type Batch = NoBatch;
+
     fn is_remote(&self) -> bool {
         false
     }
@@ -61,7 +64,7 @@ impl DatabaseConnection for SqliteConnection {
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
         let waiting = Waiting::at_most(self, Duration::ZERO)?;
-        waiting.conn.execute_atomically(statements)
+        waiting.conn.atomically(statements)
     }
 
     /// In a transaction that has read, SQLite does not wait for other writers anyway.

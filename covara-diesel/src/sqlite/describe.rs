@@ -9,7 +9,7 @@ use super::name;
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
 };
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::values::JsonText;
 use crate::seed::ColumnVisitor;
 
@@ -47,7 +47,7 @@ struct Schema {
 /// schema and a table.
 pub(super) fn table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let mut found = columns(conn, None, name)?;
     if let (None, Some((schema, table))) = (&found, name.split_once('.')) {
@@ -69,7 +69,7 @@ fn columns<C>(
     table: &str,
 ) -> QueryResult<Option<TableDescription>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let columns = diesel::sql_query(COLUMNS)
         .bind::<Text, _>(table)
@@ -133,7 +133,7 @@ pub(super) fn referenced_among<C>(
     others: &[String],
 ) -> QueryResult<Option<String>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     // SQLite does not report the names of foreign keys.
     let _ = constraint;

@@ -4,11 +4,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::Sqlite;
 
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::engine::Inspection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::table::{
     CatalogueRow, TableLayout, TypeName, expected_tables, gather, take_search,
 };
+use crate::migrate::engine::Inspection;
 
 impl TypeName<Sqlite> for Text {
     const NAME: &'static str = "TEXT";
@@ -48,7 +48,7 @@ struct Version {
 
 pub(super) fn inspect<C>(conn: &mut C) -> QueryResult<Inspection>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let mut rows = diesel::sql_query(COLUMNS).load::<CatalogueRow>(conn)?;
     let (outdated, _) = take_search(&mut rows);
@@ -79,7 +79,7 @@ const DIESELS_HISTORY: &str = "SELECT name AS version FROM sqlite_master
 
 pub(super) fn application_history<C>(conn: &mut C) -> QueryResult<Vec<String>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let found = diesel::sql_query(DIESELS_HISTORY).load::<Version>(conn)?;
     if found.is_empty() {
@@ -113,7 +113,7 @@ struct Index {
 
 pub(super) fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let rows = diesel::sql_query(COVERED_INDEXES).load::<Index>(conn)?;
     Ok(rows.into_iter().map(|row| row.index_name).collect())

@@ -8,6 +8,7 @@ mod engine;
 pub(crate) mod fuzz;
 mod handle;
 mod layout;
+mod migrate;
 mod name;
 pub(crate) mod pool;
 pub(crate) mod private_file;

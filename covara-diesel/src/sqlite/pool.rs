@@ -11,14 +11,13 @@ use diesel::prelude::*;
 use diesel::r2d2::ConnectionManager;
 use diesel::result::Error;
 use diesel::sql_types::Text;
-use diesel::sqlite::Sqlite;
 use r2d2::{CustomizeConnection, Pool};
 
 use super::checkin::{self, Events};
 use super::url::{database_url, file_path, is_private, may_create, without_creating};
 use super::{handle, private_file};
 use crate::backend::connection::message;
-use crate::backend::engine::{Engine, Fault};
+use crate::backend::error::ErrorKind;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, Prepared, recommended_pool_config};
 
 /// Opens or creates a SQLite database with the recommended settings.
@@ -183,11 +182,11 @@ fn explain(source: Error, path: PathBuf) -> PoolError {
     if message(&source).contains("file is not a database") {
         return PoolError::NotADatabase { path };
     }
-    match Sqlite::fault(message(&source)) {
-        Fault::Locked => PoolError::Locked { path },
-        Fault::ReadOnly => PoolError::ReadOnly { path },
-        Fault::DiskFull => PoolError::DiskFull { path },
-        Fault::SharedSession | Fault::Cancelled | Fault::Other => PoolError::Setup { source },
+    match ErrorKind::of(&source) {
+        ErrorKind::Locked => PoolError::Locked { path },
+        ErrorKind::ReadOnly => PoolError::ReadOnly { path },
+        ErrorKind::DiskFull => PoolError::DiskFull { path },
+        _ => PoolError::Setup { source },
     }
 }
 
@@ -210,8 +209,7 @@ fn use_wal(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
         match mode {
             // The busy timeout does not cover this change: another process is making it.
             Err(error)
-                if Sqlite::fault(message(&error)) == Fault::Locked
-                    && begun.elapsed() < patience =>
+                if ErrorKind::of(&error) == ErrorKind::Locked && begun.elapsed() < patience =>
             {
                 thread::sleep(Duration::from_millis(10));
             }

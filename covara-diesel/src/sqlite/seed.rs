@@ -4,9 +4,62 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 
-use super::name;
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::engine::SeedWay;
+use super::{describe, name};
+use crate::backend::column::{ColumnValue, TableDescription};
+use crate::backend::connection::BackendConnection;
+use crate::backend::row::{ColumnVisitor, SeedRow};
+use crate::seed::engine::{SeedEngine, SeedWay};
+
+impl SeedEngine for Sqlite {
+    const OVERRIDE: &'static str = "";
+    const CHUNK_ROWS: usize = 256;
+    fn way<C, T>(
+        conn: &mut C,
+        table: &str,
+        _columns: &[String],
+        _row: &T::Row<'_>,
+    ) -> QueryResult<SeedWay>
+    where
+        C: BackendConnection<Backend = Self>,
+        T: SeedRow<Self>,
+    {
+        way(conn, table)
+    }
+
+    fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        describe::table(conn, name)
+    }
+
+    fn visit_value<'b, V>(value: &'b ColumnValue, visitor: &mut V) -> QueryResult<()>
+    where
+        V: ColumnVisitor<'b, Self>,
+    {
+        describe::visit_value(value, visitor)
+    }
+
+    fn referenced_among<C>(
+        conn: &mut C,
+        table: &str,
+        constraint: Option<&str>,
+        others: &[String],
+    ) -> QueryResult<Option<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        describe::referenced_among(conn, table, constraint, others)
+    }
+
+    /// SQLite advances its sequences itself.
+    fn finish<C>(_: &mut C, _: &str, _: &[String]) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(())
+    }
+}
 
 #[derive(QueryableByName)]
 struct Clauses {
@@ -21,7 +74,7 @@ struct Clauses {
 /// table in another schema, which is described elsewhere.
 pub(super) fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let (None, name) = name::parts(table) else {
         return Ok(SeedWay::Ignore);

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use covara_diesel::search::{Followed, SearchAdapter, SearchQuery};
-use covara_diesel::{DatabaseConnection, Dialect, Seed, Seedable};
+use covara_diesel::{BackendConnection, Dialect, Seed, Seedable};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error;

@@ -211,24 +211,22 @@ fn each_areas_error_can_be_its_error() {
         diesel::delete(numbers::table.find(99)).execute(conn)?;
         Err::<(), _>(Error::NotFound.into())
     });
-    assert!(matches!(
-        made,
-        Err(AuthError::Database {
-            source: Error::NotFound
-        })
-    ));
+    let Err(AuthError::Database(error)) = made else {
+        panic!("{made:?}")
+    };
+    assert_eq!(error.diesel(), Some(&Error::NotFound));
     assert_eq!(count(&mut conn, "auth_sessions"), 0);
     let seeded: Result<_, SeedError> = write_transaction(&mut conn, |conn| {
         Seed::new().rows(rows::up_to(10)).run(conn)?;
         Err::<(), _>(Error::NotFound.into())
     });
-    assert!(matches!(seeded, Err(SeedError::Transaction { .. })));
+    assert!(matches!(seeded, Err(SeedError::Database(_))));
     let found: Result<(), SearchError> =
         write_transaction(&mut conn, |_| Err(Error::NotFound.into()));
-    assert!(matches!(found, Err(SearchError::Database { .. })));
+    assert!(matches!(found, Err(SearchError::Database(_))));
     let migrated: Result<(), MigrateError> =
         write_transaction(&mut conn, |_| Err(Error::NotFound.into()));
-    assert!(matches!(migrated, Err(MigrateError::Database { .. })));
+    assert!(matches!(migrated, Err(MigrateError::Database(_))));
     assert_eq!(count(&mut db.connect(), "numbers"), 1);
 }
 

@@ -8,7 +8,7 @@ use super::{Account, AccountStore, TokenCipher};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::ProviderToken;
 use crate::auth::statement::{Bind, all, execute, first, storable, stored};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 
 #[any_database]
 impl<K: TokenCipher> AccountStore<K> {
@@ -22,7 +22,7 @@ impl<K: TokenCipher> AccountStore<K> {
     /// the cipher, a text with NUL on PostgreSQL, an expiry outside the database's range.
     pub fn link<C>(&self, conn: &mut C, account: &Account) -> Result<(), AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let encrypted = |token: &Option<ProviderToken>, column| {
             let token = token.as_ref().map(|token| {
@@ -74,7 +74,7 @@ impl<K: TokenCipher> AccountStore<K> {
             Bind::text(id_token),
             Bind::text(account.session_state.as_deref()),
         ];
-        match execute(conn, Link, values).map_err(AuthError::of::<C::Backend>)? {
+        match execute(conn, Link, values)? {
             0 => Err(AuthError::LinkedToAnotherUser {
                 provider: account.provider.clone(),
             }),
@@ -94,12 +94,12 @@ impl<K: TokenCipher> AccountStore<K> {
         provider_account_id: impl AsRef<str>,
     ) -> Result<Option<Account>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let (provider, name) = (provider.as_ref(), provider_account_id.as_ref());
         let values = [Bind::key(provider), Bind::key(name)];
         let found = first(conn, Find, values, AccountReader(&self.cipher));
-        Ok(found.map_err(AuthError::of::<C::Backend>)?.transpose()?)
+        Ok(found?.transpose()?)
     }
 
     /// Lists a user's accounts, ordered by provider and account id.
@@ -116,11 +116,10 @@ impl<K: TokenCipher> AccountStore<K> {
         user_id: impl AsRef<str>,
     ) -> Result<Vec<Result<Account, RowError>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let values = [Bind::key(user_id.as_ref())];
-        all(conn, ListForUser, values, AccountReader(&self.cipher))
-            .map_err(AuthError::of::<C::Backend>)
+        all(conn, ListForUser, values, AccountReader(&self.cipher)).map_err(AuthError::from)
     }
 }
 
@@ -140,11 +139,11 @@ impl<K> AccountStore<K> {
         provider_account_id: impl AsRef<str>,
     ) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let (provider, name) = (provider.as_ref(), provider_account_id.as_ref());
         let deleted = execute(conn, Unlink, [Bind::key(provider), Bind::key(name)]);
-        Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
+        Ok(deleted? > 0)
     }
 
     /// Removes the links to all of a user's accounts and returns how many there were.
@@ -158,9 +157,8 @@ impl<K> AccountStore<K> {
         user_id: impl AsRef<str>,
     ) -> Result<usize, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
-        execute(conn, DeleteForUser, [Bind::key(user_id.as_ref())])
-            .map_err(AuthError::of::<C::Backend>)
+        execute(conn, DeleteForUser, [Bind::key(user_id.as_ref())]).map_err(AuthError::from)
     }
 }

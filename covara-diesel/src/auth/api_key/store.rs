@@ -17,7 +17,7 @@ use crate::auth::clock;
 use crate::auth::error::{AuthError, Rejected, RowError};
 use crate::auth::secret::ApiKeySecret;
 use crate::auth::statement::{Bind, Bound, all, execute, execute_briefly, first, moment, stored};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 
 impl ApiKeyStore {
     fn costly_matches(&self, text: &str, secret: &str) -> Result<bool, AuthError> {
@@ -42,7 +42,7 @@ impl ApiKeyStore {
         new: NewApiKey,
     ) -> Result<(ApiKeySecret, ApiKey), AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let now = self.clock.now();
         let end = new.end.map_or(Ok(None), |end| end.time(now))?;
@@ -59,7 +59,7 @@ impl ApiKeyStore {
             revoked_at: None,
         };
         let new = NewRow::new(key, made.hash)?;
-        execute(conn, Create, new.values()).map_err(AuthError::of::<C::Backend>)?;
+        execute(conn, Create, new.values())?;
         Ok((made.key, new.key))
     }
 
@@ -80,14 +80,14 @@ impl ApiKeyStore {
     /// computed.
     pub fn verify<C>(&self, conn: &mut C, secret: impl AsRef<str>) -> Result<ApiKey, Rejected>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let secret = secret.as_ref();
         let id = id_of(secret).ok_or(Rejected::NotFound)?;
         let now = self.clock.now();
         let checker = KeyChecker { id, key: secret };
         let found = first(conn, Check, [Bind::key(id)], checker);
-        let found = match found.map_err(AuthError::of::<C::Backend>)? {
+        let found = match found.map_err(AuthError::from)? {
             Some(Checked::Right(found)) => Some(found),
             Some(Checked::Costly(text, found)) => {
                 self.costly_matches(&text, secret)?.then_some(found)
@@ -121,7 +121,7 @@ impl ApiKeyStore {
     /// due. It writes only this column, so it cannot undo a revocation.
     fn stamp<C>(&self, conn: &mut C, key: &ApiKey, now: DateTime<Utc>) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let due = clock::before(now, self.use_window);
         let is_due = key.last_used_at.is_none_or(|last| last <= due);
@@ -143,10 +143,10 @@ impl ApiKeyStore {
     /// Errors of the database, and a row that cannot be read.
     pub fn find<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<Option<ApiKey>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let found = first(conn, Find, [Bind::key(id.as_ref())], KeyReader);
-        Ok(found.map_err(AuthError::of::<C::Backend>)?.transpose()?)
+        Ok(found?.transpose()?)
     }
 
     /// Replaces a key that is not revoked by a new one with the same user, name, prefix, scopes and
@@ -164,7 +164,7 @@ impl ApiKeyStore {
         changes: ApiKeyChanges,
     ) -> Result<Option<(ApiKeySecret, ApiKey)>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let Some(old) = self.find(conn, id)? else {
             return Ok(None);
@@ -178,9 +178,7 @@ impl ApiKeyStore {
         let [a, b, c, d, e, f, g, h] = new.values();
         let replace = Bound::new(Replace, [a, b, c, d, e, f, g, h, Bind::from(&id)]);
         let revoke = Bound::new(Revoke, [Bind::time(revoked), Bind::from(&id)]);
-        let changed = conn
-            .execute_atomically(&[&replace, &revoke])
-            .map_err(AuthError::of::<C::Backend>)?;
+        let changed = conn.atomically(&[&replace, &revoke])?;
         Ok((changed.first() == Some(&1)).then_some((secret, new.key)))
     }
 
@@ -196,15 +194,15 @@ impl ApiKeyStore {
     /// Errors of the database; the key is unchanged then.
     pub fn revoke<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let id = id.as_ref();
         let (now, _) = stored::<C::Backend>(self.clock.now(), "the time of revocation")?;
         let revoked = execute(conn, Revoke, [Bind::time(now), Bind::key(id)]);
-        if revoked.map_err(AuthError::of::<C::Backend>)? > 0 {
+        if revoked? > 0 {
             return Ok(true);
         }
-        execute(conn, Close, [Bind::key(id)]).map_err(AuthError::of::<C::Backend>)?;
+        execute(conn, Close, [Bind::key(id)])?;
         Ok(false)
     }
 
@@ -223,10 +221,9 @@ impl ApiKeyStore {
         user_id: impl AsRef<str>,
     ) -> Result<Vec<Result<ApiKey, RowError>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
-        all(conn, ListForUser, [Bind::key(user_id.as_ref())], KeyReader)
-            .map_err(AuthError::of::<C::Backend>)
+        all(conn, ListForUser, [Bind::key(user_id.as_ref())], KeyReader).map_err(AuthError::from)
     }
 
     /// Deletes a key's row and returns whether it existed.
@@ -236,10 +233,10 @@ impl ApiKeyStore {
     /// Errors of the database.
     pub fn delete<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let deleted = execute(conn, Delete, [Bind::key(id.as_ref())]);
-        Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
+        Ok(deleted? > 0)
     }
 
     /// Deletes all keys of a user and returns how many there were.
@@ -253,9 +250,8 @@ impl ApiKeyStore {
         user_id: impl AsRef<str>,
     ) -> Result<usize, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
-        execute(conn, DeleteForUser, [Bind::key(user_id.as_ref())])
-            .map_err(AuthError::of::<C::Backend>)
+        execute(conn, DeleteForUser, [Bind::key(user_id.as_ref())]).map_err(AuthError::from)
     }
 }

@@ -9,7 +9,7 @@ use super::{Session, SessionStore};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::SessionId;
 use crate::auth::statement::{Bind, all, execute, moment};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::values::Values;
 
 #[any_database]
@@ -27,11 +27,11 @@ impl<T: DeserializeOwned> SessionStore<T> {
     /// Errors of the database.
     pub fn list<C>(&self, conn: &mut C) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let now = self.clock.now();
         let rows = all(conn, List, [moment(now)], ListReader::new());
-        Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
+        Ok(self.young(rows?, now))
     }
 
     /// Lists a user's live sessions, newest first.
@@ -54,12 +54,12 @@ impl<T: DeserializeOwned> SessionStore<T> {
         user_id: impl AsRef<str>,
     ) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let now = self.clock.now();
         let values = [Bind::key(user_id.as_ref()), moment(now)];
         let rows = all(conn, ListForUser, values, ListReader::new());
-        Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
+        Ok(self.young(rows?, now))
     }
 
     /// Removes the sessions that exceed the maximum age. Errors are kept.
@@ -91,7 +91,7 @@ impl<T> SessionStore<T> {
         keep: Option<&SessionId>,
     ) -> Result<usize, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let keep = keep.map(|id| self.ids.named(id.expose()));
         let stored = keep.as_ref().map(|keep| &*keep.id);
@@ -101,7 +101,7 @@ impl<T> SessionStore<T> {
             Bind::text(stored.filter(|id| C::Backend::holds(id))),
             Bind::text(plain.filter(|id| C::Backend::holds(id))),
         ];
-        execute(conn, DeleteForUser, values).map_err(AuthError::of::<C::Backend>)
+        execute(conn, DeleteForUser, values).map_err(AuthError::from)
     }
 
     /// Deletes at most `limit` sessions that expired at or before `now`, oldest first, and returns
@@ -117,10 +117,10 @@ impl<T> SessionStore<T> {
         limit: usize,
     ) -> Result<usize, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = [moment(now), Bind::Number(limit)];
-        execute(conn, DeleteExpired, values).map_err(AuthError::of::<C::Backend>)
+        execute(conn, DeleteExpired, values).map_err(AuthError::from)
     }
 }

@@ -18,7 +18,7 @@ use crate::auth::error::AuthError;
 use crate::auth::json;
 use crate::auth::secret::{SessionId, random_base64url};
 use crate::auth::statement::{Bind, all, execute, first, moment, storable, stored};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::values::Values;
 
@@ -59,7 +59,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// an expiry outside the database's range.
     pub fn create<C>(&self, conn: &mut C, new: NewSession<T>) -> Result<Session<T>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let new = self.prepare::<C::Backend>(new, self.clock.now())?;
         let values = [
@@ -69,7 +69,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
             Bind::time(new.expires),
             Bind::text(new.data.as_deref()),
         ];
-        execute(conn, Create, values).map_err(AuthError::of::<C::Backend>)?;
+        execute(conn, Create, values)?;
         Ok(new.session)
     }
 
@@ -84,7 +84,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         id: impl AsRef<str>,
     ) -> Result<Option<Session<T>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let Some(stored) = self.ids.of_cookie(id.as_ref()) else {
             return Ok(None);
@@ -100,20 +100,20 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         now: DateTime<Utc>,
     ) -> Result<Option<Found<T>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let reader = FoundReader::new(id.plain, &id.id);
         let (is_settled, session) = if self.ids == SessionIds::Migrating {
             let values = [Bind::key(&id.id), Bind::key(id.plain), moment(now)];
             let rows = all(conn, FindEither, values, EitherReader(reader));
-            let rows = rows.map_err(AuthError::of::<C::Backend>)?;
+            let rows = rows?;
             match rows.into_iter().max_by_key(|(is_settled, _)| *is_settled) {
                 Some((is_settled, session)) => (is_settled, session?),
                 None => return Ok(None),
             }
         } else {
             let found = first(conn, Find, [Bind::key(&id.id), moment(now)], reader);
-            match found.map_err(AuthError::of::<C::Backend>)? {
+            match found? {
                 Some(session) => (true, session?),
                 None => return Ok(None),
             }
@@ -140,7 +140,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Those of [`create`](Self::create).
     pub fn save<C>(&self, conn: &mut C, session: &Session<T>) -> Result<(), AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let now = self.clock.now();
         let id = self.ids.named(session.id.expose());
@@ -172,7 +172,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
                 execute(conn, SaveCapped, values)
             }
         };
-        saved.map_err(AuthError::of::<C::Backend>)?;
+        saved?;
         Ok(())
     }
 
@@ -189,7 +189,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Those of [`create`](Self::create).
     pub fn update<C>(&self, conn: &mut C, session: &Session<T>) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let now = self.clock.now();
         let id = self.ids.named(session.id.expose());
@@ -215,7 +215,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
                 )
             }
         };
-        Ok(written.map_err(AuthError::of::<C::Backend>)? > 0)
+        Ok(written? > 0)
     }
 
     /// Replaces a live session by a new one with a new id. Call it when a user signs in or gains
@@ -232,7 +232,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         new: NewSession<T>,
     ) -> Result<Option<Session<T>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let now = self.clock.now();
         let new = self.prepare::<C::Backend>(new, now)?;
@@ -250,7 +250,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
             moment(now),
             moment(self.oldest(now)),
         ];
-        let written = execute(conn, Rotate, values).map_err(AuthError::of::<C::Backend>)?;
+        let written = execute(conn, Rotate, values)?;
         Ok((written > 0).then_some(new.session))
     }
 
@@ -267,7 +267,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         old: impl AsRef<str>,
     ) -> Result<Option<Session<T>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let new = new_id()?;
         let now = self.clock.now();
@@ -282,8 +282,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
             moment(now),
             moment(self.oldest(now)),
         ];
-        all(conn, Rename, values, FoundReader::new(new.plain, &new.id))
-            .map_err(AuthError::of::<C::Backend>)?
+        all(conn, Rename, values, FoundReader::new(new.plain, &new.id))?
             .pop()
             .transpose()
             .map_err(AuthError::from)
@@ -326,12 +325,12 @@ impl<T> SessionStore<T> {
     /// Errors of the database; the user is still signed in then.
     pub fn delete<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let id = self.ids.named(id.as_ref());
         // An id that was never hashed is stored as it is.
         let deleted = execute(conn, Delete, [Bind::key(&id.id), Bind::key(id.plain)]);
-        Ok(deleted.map_err(AuthError::of::<C::Backend>)? > 0)
+        Ok(deleted? > 0)
     }
 }
 
@@ -351,10 +350,10 @@ impl<T> SessionStore<T> {
         now: DateTime<Utc>,
     ) -> Result<(), AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         if self.ids == SessionIds::Migrating {
-            execute(conn, Hash, settling(id, now)).map_err(AuthError::of::<C::Backend>)?;
+            execute(conn, Hash, settling(id, now))?;
         }
         Ok(())
     }

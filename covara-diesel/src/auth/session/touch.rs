@@ -13,7 +13,7 @@ use super::{Session, SessionStore};
 use crate::auth::clock;
 use crate::auth::error::AuthError;
 use crate::auth::statement::{Bind, Statement, execute, execute_briefly, moment, stored};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::values::Values;
 
@@ -35,7 +35,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         id: impl AsRef<str>,
     ) -> Result<Option<Session<T>>, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let now = self.clock.now();
         let Some(id) = self.ids.of_cookie(id.as_ref()) else {
@@ -68,7 +68,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Errors of the database, and an expiry outside its range.
     pub fn touch<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let now = self.clock.now();
         let Some(id) = self.ids.of_cookie(id.as_ref()) else {
@@ -115,7 +115,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         is_needed: IsNeeded,
     ) -> Result<bool, AuthError>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
     {
         let end = clock::after(now, self.lifetime, END)?;
         let (new_end, _) = stored::<C::Backend>(end, END)?;
@@ -147,7 +147,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
                 is_needed.execute(conn, TouchCapped, values)
             }
         };
-        Ok(written.map_err(AuthError::of::<C::Backend>)? > 0)
+        Ok(written? > 0)
     }
 }
 
@@ -166,7 +166,7 @@ impl IsNeeded {
         values: [Bind<'_, C::Backend>; N],
     ) -> QueryResult<usize>
     where
-        C: DatabaseConnection,
+        C: BackendConnection,
         S: Statement<C::Backend>,
     {
         match self {

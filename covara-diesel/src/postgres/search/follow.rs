@@ -10,7 +10,7 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 
 use super::names::{FUNCTION_TITLE, Names, table_oid};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::postgres::layout::FUNCTION_VERSION;
 use crate::search::{Cause, Entry, Mending, Sql, integer, text};
 
@@ -32,7 +32,7 @@ pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
 
 pub(super) fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let Some(names) = Names::of(entry) else {
         return Ok(None);
@@ -93,7 +93,7 @@ fn cause(body: &str, wanted: &str) -> Cause {
 
 pub(super) fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let table = table_oid(table);
     let mut rows = conn.load(Sql::once(format!("SELECT 1 WHERE {table} IS NOT NULL")))?;

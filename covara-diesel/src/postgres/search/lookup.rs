@@ -4,7 +4,7 @@ use diesel::pg::Pg;
 use serde_json::Value;
 
 use super::tables::quoted;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::table::Stranger;
 use crate::postgres::owners;
 use crate::search::{CATALOGUE, EntryRow, Home, SearchError, Sql, integer, text};
@@ -41,9 +41,9 @@ pub(super) struct Found {
 /// All names and types are written out for the same reason as in [`owners`].
 pub(super) fn find<C>(conn: &mut C, by: By<'_>) -> Result<Option<Found>, SearchError>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
-    let of = SearchError::of::<Pg>;
+    let of = SearchError::from;
     let unreadable = || SearchError::Unreadable {
         what: format!("a row of {CATALOGUE}"),
     };

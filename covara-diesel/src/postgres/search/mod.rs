@@ -15,7 +15,7 @@ use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::search::{
     Batch, Bind, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
     SearchEngine, SearchError, SearchValues, Sql,
@@ -81,7 +81,7 @@ impl SearchValues for Pg {
 impl SearchEngine for Pg {
     fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         let found = lookup::find(conn, By::Name(name))?;
         Ok(found.and_then(|found| found.index).map(|(_, row)| row))
@@ -89,7 +89,7 @@ impl SearchEngine for Pg {
 
     fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         let found = lookup::find(conn, By::Number(number))?;
         Ok(found.and_then(|found| found.index).map(|(name, _)| name))
@@ -97,7 +97,7 @@ impl SearchEngine for Pg {
 
     fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         tables::create_catalogue(conn)
     }
@@ -141,14 +141,14 @@ impl SearchEngine for Pg {
 
     fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         follow::has_table(conn, table)
     }
 
     fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         follow::examine(conn, entry)
     }
@@ -163,7 +163,7 @@ impl SearchEngine for Pg {
 
     fn refresh<C>(conn: &mut C, entry: &Entry, patience: Patience) -> Result<Refreshed, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         refresh::refresh(conn, entry, patience)
     }

@@ -12,7 +12,7 @@ use diesel::pg::Pg;
 use super::lookup::{self, By};
 use super::tables::{lock, lock_key, quoted};
 use super::write;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
 use crate::search::{
     BATCH, Entry, Guard, Noted, Patience, Refreshed, SearchEngine, SearchError, Sql, WatchedTable,
@@ -40,7 +40,7 @@ pub(super) fn refresh<C>(
     patience: Patience,
 ) -> Result<Refreshed, SearchError>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let source = match (&entry.definition.table, followed(conn, entry, patience)?) {
         (Some(watched), Some(followed)) => RowSource { watched, followed },
@@ -52,13 +52,13 @@ where
         }
     };
     let source = &source;
-    if !has_notes(conn, entry, source).map_err(SearchError::of::<Pg>)? {
+    if !has_notes(conn, entry, source)? {
         return Ok(Refreshed::default());
     }
     let begin = |conn: &mut C| conn.begin_read_committed();
-    let mut transaction = Transaction::begin(conn, begin).map_err(SearchError::of::<Pg>)?;
+    let mut transaction = Transaction::begin(conn, begin)?;
     let is_nested = transaction.is_savepoint();
-    let work = |conn: &mut C| {
+    let work = |conn: &mut C| -> QueryResult<_> {
         let Some(previous) = take_lock(conn, entry, patience)? else {
             return Ok(None);
         };
@@ -72,12 +72,12 @@ where
         }
         Ok(Some(refreshed))
     };
-    let refreshed = work(transaction.conn()).map_err(SearchError::of::<Pg>)?;
+    let refreshed = work(transaction.conn())?;
     // If nothing was to be done, rolling back releases the lock for others.
     let Some(refreshed) = refreshed.filter(|refreshed| refreshed.notes > 0) else {
         return Ok(Refreshed::default());
     };
-    transaction.commit().map_err(SearchError::of::<Pg>)?;
+    transaction.commit()?;
     Ok(refreshed)
 }
 
@@ -89,7 +89,7 @@ fn followed<'e, C>(
     patience: Patience,
 ) -> Result<Option<Cow<'e, str>>, SearchError>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     if let Some(followed) = &entry.home.followed {
         return Ok(Some(followed.into()));
@@ -106,7 +106,7 @@ where
 /// must not decide which rows are gone.
 fn has_notes<C>(conn: &mut C, entry: &Entry, source: &RowSource<'_>) -> QueryResult<bool>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let mut sql = Sql::new();
     sql.push(format!(
@@ -124,7 +124,7 @@ where
 /// another connection is indexing.
 fn take_lock<C>(conn: &mut C, entry: &Entry, patience: Patience) -> QueryResult<Option<String>>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     if patience == Patience::Wait {
         conn.execute_returning_count(&lock(entry))?;
@@ -150,7 +150,7 @@ fn index_noted<C>(
     patience: Patience,
 ) -> QueryResult<Refreshed>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     let mut notes = 0;
     let noted = Noted::load(conn, entry, take(entry, source), |column, _| {

@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 
 use super::lookup::{self, By};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::search::{CATALOGUE, Entry, Kind, SearchError, Sql};
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The second
@@ -13,7 +13,7 @@ const LOCKS: i32 = i32::from_be_bytes(*b"csea");
 /// Creates the catalogue in the current schema, unless there is one, and returns its quoted name.
 pub(super) fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
 where
-    C: DatabaseConnection<Backend = Pg>,
+    C: BackendConnection<Backend = Pg>,
 {
     // Look first: for an existing table, CREATE would send a notice.
     if let Some(found) = lookup::find(conn, By::Name(""))? {
@@ -29,8 +29,7 @@ where
          )"
     ));
     // Two sessions that create a table at once fail each other in spite of IF NOT EXISTS.
-    conn.execute_atomically(&[&lock_number(0), &create])
-        .map_err(SearchError::of::<Pg>)?;
+    conn.atomically(&[&lock_number(0), &create])?;
     // Another session may have created it meanwhile.
     let found = lookup::find(conn, By::Name(""))?;
     found

@@ -1,19 +1,28 @@
 //! Batches of statements that are sent together.
 
 use std::fmt;
+use std::sync::Arc;
 
 use diesel::connection::DebugQuery;
+use diesel::migration::Migration;
+use diesel::query_builder::{QueryBuilder, QueryFragment};
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 
-use super::Driver;
-use crate::backend::connection::{BatchError, message};
-use crate::remote::sql::rows_apart;
+use super::recorder::statements_of;
+use super::{Driver, RemoteConnection};
+use crate::backend::batch::{Batch, BatchError};
+use crate::backend::connection::message;
+use crate::backend::error::Source;
 use crate::remote::value::Statement;
 
-#[derive(Default)]
-pub(super) struct Batch {
+/// Statements for a database over HTTP that has no transactions.
+#[derive(Debug, Default)]
+pub struct RemoteBatch {
     statements: Vec<Statement>,
-    pub(super) bytes: usize,
+    /// Of each statement that inserts rows: how many, and the SQL for one of them.
+    rows: Vec<Option<(usize, Arc<str>)>>,
+    bytes: usize,
 }
 
 /// The statements of one request, shown as their SQL without their values, which may be many.
@@ -42,49 +51,106 @@ impl DebugQuery for Together<'_> {}
 const TAKE_BACK: &str = "SELECT json_extract('{}', 'covara_take_back')";
 const TAKEN_BACK: &str = "covara_take_back";
 
-impl Batch {
-    pub(super) fn add(&mut self, statement: Statement) {
+impl RemoteBatch {
+    fn push(&mut self, statement: Statement, rows: Option<(usize, Arc<str>)>) {
         self.bytes += statement.bytes();
         self.statements.push(statement);
+        self.rows.push(rows);
     }
 
-    pub(super) fn statements(&self) -> usize {
+    /// The SQL for one row, which is the same for each statement of a table.
+    fn shared(&self, sql: String) -> Arc<str> {
+        match self.rows.last() {
+            Some(Some((_, last))) if **last == *sql => Arc::clone(last),
+            _ => sql.into(),
+        }
+    }
+
+    /// Finds the first statement that fails, and the row in it, by sending parts that are always
+    /// taken back, as D1 does not tell. Observers are not told of that.
+    fn culprit<D: Driver>(&self, driver: &mut D) -> Option<(usize, usize)> {
+        let all: Vec<&Statement> = self.statements.iter().collect();
+        let at = first_failing(driver, &[], &all)?;
+        let row = self.rows_apart(at).and_then(|rows| {
+            let rows: Vec<&Statement> = rows.iter().collect();
+            first_failing(driver, &all[..at], &rows)
+        });
+        Some((at, row.unwrap_or(0)))
+    }
+
+    /// Returns an insert for each row of the statement.
+    fn rows_apart(&self, at: usize) -> Option<Vec<Statement>> {
+        let arguments = &self.statements.get(at)?.arguments;
+        let (rows, sql) = self.rows.get(at)?.as_ref()?;
+        let width = arguments.len().checked_div(*rows)?;
+        (width > 0 && width * rows == arguments.len()).then(|| {
+            let rows = arguments.chunks_exact(width);
+            rows.map(|row| Statement::new(&**sql, row.to_vec()))
+                .collect()
+        })
+    }
+}
+
+impl<D: Driver> Batch<RemoteConnection<D>> for RemoteBatch {
+    fn add<T>(&mut self, conn: &mut RemoteConnection<D>, statement: &T) -> QueryResult<()>
+    where
+        T: QueryFragment<Sqlite>,
+    {
+        self.push(conn.statement(statement)?, None);
+        Ok(())
+    }
+
+    fn add_rows<T, S>(
+        &mut self,
+        conn: &mut RemoteConnection<D>,
+        insert: &T,
+        one: &S,
+        rows: usize,
+    ) -> QueryResult<()>
+    where
+        T: QueryFragment<Sqlite>,
+        S: QueryFragment<Sqlite>,
+    {
+        let mut sql = SqliteQueryBuilder::new();
+        one.to_sql(&mut sql, &Sqlite)?;
+        let one = self.shared(sql.finish());
+        self.push(conn.statement(insert)?, Some((rows, one)));
+        Ok(())
+    }
+
+    fn add_script(&mut self, sql: &str) -> QueryResult<()> {
+        let statements = Statement::all_of(sql)?.into_iter();
+        statements.for_each(|statement| self.push(statement, None));
+        Ok(())
+    }
+
+    fn add_migration(&mut self, migration: &dyn Migration<Sqlite>) -> Result<(), Source> {
+        let statements = statements_of(migration)?.into_iter();
+        statements.for_each(|statement| self.push(statement, None));
+        Ok(())
+    }
+
+    fn statements(&self) -> usize {
         self.statements.len()
     }
 
-    /// Returns the batch in the form that observers see.
-    pub(super) fn shown(&self) -> Together<'_> {
-        Together(&self.statements)
+    fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    pub(super) fn send<D: Driver>(&self, driver: &mut D) -> QueryResult<Vec<usize>> {
-        driver.execute_atomically(&self.statements)
-    }
-
-    /// Determines why the batch failed. Observers are not told of the statements sent for this.
-    pub(super) fn explained<D: Driver>(
-        &self,
-        driver: &mut D,
-        rows: &[usize],
-        source: Error,
-    ) -> BatchError {
-        let at = is_of_a_statement(&source)
-            .then(|| self.culprit(driver, rows))
-            .flatten();
-        BatchError { at, source }
-    }
-
-    /// Finds the first statement that fails, and the row in it. Servers do not report it, so parts
-    /// of the batch are sent and always rolled back.
-    fn culprit<D: Driver>(&self, driver: &mut D, rows: &[usize]) -> Option<(usize, usize)> {
-        let all: Vec<&Statement> = self.statements.iter().collect();
-        let statement = first_failing(driver, &[], &all)?;
-        let count = rows.get(statement).copied().unwrap_or(1);
-        let row = rows_apart(all.get(statement)?, count).and_then(|single| {
-            let single: Vec<&Statement> = single.iter().collect();
-            first_failing(driver, &all[..statement], &single)
+    fn send(self, conn: &mut RemoteConnection<D>) -> Result<Vec<usize>, BatchError> {
+        if self.statements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sent = conn.watched(&Together(&self.statements), |conn| {
+            conn.driver.atomically(&self.statements)
         });
-        Some((statement, row.unwrap_or(0)))
+        sent.map_err(|source| {
+            let at = is_of_a_statement(&source)
+                .then(|| self.culprit(&mut *conn.driver))
+                .flatten();
+            BatchError { at, source }
+        })
     }
 }
 
@@ -113,7 +179,7 @@ fn fails<'s, D: Driver>(
 ) -> QueryResult<bool> {
     let mut tried: Vec<Statement> = statements.cloned().collect();
     tried.push(Statement::new(TAKE_BACK, Vec::new()));
-    match driver.execute_atomically(&tried) {
+    match driver.atomically(&tried) {
         Err(error) if message(&error).contains(TAKEN_BACK) => Ok(false),
         Err(error) if is_of_a_statement(&error) => Ok(true),
         Err(error) => Err(error),

@@ -8,6 +8,7 @@
 
 mod batch;
 mod private;
+mod recorder;
 mod save_changes;
 mod transactions;
 
@@ -29,13 +30,14 @@ use diesel::result::{ConnectionResult, QueryResult};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{ConnectionError, RunQueryDsl};
 
-use batch::{Batch, Together};
+pub(super) use batch::RemoteBatch;
+use batch::Together;
 use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
 use super::error::unsupported;
 use super::value::{Rows, Statement};
-use crate::backend::connection::{BatchError, Begun, DatabaseConnection};
+use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::transaction::{change_depth, transaction_depth};
 use crate::sqlite::BUSY_TIMEOUT;
 
@@ -44,7 +46,7 @@ pub trait Driver: Sized + Send + 'static {
     /// Maximum number of bind parameters of one statement.
     const BIND_LIMIT: usize;
     /// Rows that a seed buffers per chunk.
-    const SEED_ROWS: usize;
+    const CHUNK_ROWS: usize;
     /// The reason why `transaction()` is rejected, if it is.
     const NO_TRANSACTIONS: Option<&'static str>;
 
@@ -59,7 +61,7 @@ pub trait Driver: Sized + Send + 'static {
     fn execute(&mut self, statement: &Statement) -> QueryResult<usize>;
 
     /// Runs statements in order, all or none, outside of a transaction.
-    fn execute_atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>>;
+    fn atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>>;
 
     /// Runs the statements of a script in order, up to the first that fails.
     fn script(&mut self, sql: &str) -> QueryResult<()>;
@@ -97,8 +99,6 @@ pub struct RemoteConnection<D> {
     private: Private,
     transactions: TransactionManagerStatus,
     instrumentation: DynInstrumentation,
-    /// Statements waiting to be sent as one batch.
-    batch: Option<Batch>,
 }
 
 /// Shows nothing, because the URL may contain a token.
@@ -184,7 +184,7 @@ impl<D: Driver> RemoteConnection<D> {
     /// # }
     /// ```
     pub fn batch(&mut self, statements: &[&dyn QueryFragment<Sqlite>]) -> QueryResult<Vec<usize>> {
-        self.execute_atomically(statements)
+        self.atomically(statements)
     }
 }
 
@@ -203,12 +203,6 @@ impl<D: Driver> MultiConnectionHelper for RemoteConnection<D> {
 
 impl<D: Driver> SimpleConnection for RemoteConnection<D> {
     fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
-        if let Some(batch) = &mut self.batch {
-            // Nothing is executed yet: the observer is notified when the batch is sent.
-            let statements = Statement::all_of(query)?;
-            statements.into_iter().for_each(|one| batch.add(one));
-            return Ok(());
-        }
         self.observed_sql(query, |conn| conn.driver.script(query))
     }
 }
@@ -234,7 +228,6 @@ impl<D: Driver> Connection for RemoteConnection<D> {
             private,
             transactions: TransactionManagerStatus::default(),
             instrumentation,
-            batch: None,
         })
     }
 
@@ -242,10 +235,6 @@ impl<D: Driver> Connection for RemoteConnection<D> {
     where
         T: QueryFragment<Sqlite> + QueryId,
     {
-        if let Some(batch) = &mut self.batch {
-            batch.add(self.private.statement(source)?);
-            return Ok(0);
-        }
         self.observed(source, |conn| {
             let statement = conn.private.statement(source)?;
             conn.driver.execute(&statement)
@@ -288,9 +277,6 @@ impl<D: Driver> LoadConnection for RemoteConnection<D> {
             .map(|kind| matches!(kind, Some(SqliteType::Double | SqliteType::Float)))
             .collect();
         let rows = self.observed(&source, |conn| {
-            if conn.batch.is_some() {
-                return Err(unsupported("nothing can be read while a batch is gathered"));
-            }
             let statement = conn.private.statement(&source)?;
             conn.driver.query(&statement, &real)
         })?;
@@ -342,42 +328,19 @@ impl<D: Driver> MigrationConnection for RemoteConnection<D> {
     }
 }
 
-impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
-    fn bind_limit(&self) -> usize {
+impl<D: Driver> BackendConnection for RemoteConnection<D> {
+    type Batch = RemoteBatch;
+
+    fn most_binds(&self) -> usize {
         D::BIND_LIMIT
     }
 
-    fn seed_rows(&self) -> usize {
-        D::SEED_ROWS
+    fn chunk_rows(&self) -> Option<usize> {
+        Some(D::CHUNK_ROWS)
     }
 
-    fn has_transactions(&self) -> bool {
-        D::NO_TRANSACTIONS.is_none()
-    }
-
-    fn begin_batch(&mut self) {
-        self.batch = Some(Batch::default());
-    }
-
-    fn end_batch(&mut self) {
-        self.batch = None;
-    }
-
-    fn batch_statements(&self) -> usize {
-        self.batch.as_ref().map_or(0, Batch::statements)
-    }
-
-    fn batch_bytes(&self) -> usize {
-        self.batch.as_ref().map_or(0, |batch| batch.bytes)
-    }
-
-    fn send_batch(&mut self, rows: &[usize]) -> Result<Vec<usize>, BatchError> {
-        let batch = self.batch.take().unwrap_or_default();
-        if batch.statements() == 0 {
-            return Ok(Vec::new());
-        }
-        let sent = self.watched(&batch.shown(), |conn| batch.send(&mut *conn.driver));
-        sent.map_err(|source| batch.explained(&mut *self.driver, rows, source))
+    fn new_batch(&self) -> Option<RemoteBatch> {
+        D::NO_TRANSACTIONS.map(|_| RemoteBatch::default())
     }
 
     /// Every transaction of a remote connection takes the write lock when it begins.
@@ -406,11 +369,11 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
         if transaction_depth(self)? > 0 {
-            return self.execute_atomically(statements);
+            return self.atomically(statements);
         }
         let waiting = Waiting::new(self, Duration::ZERO);
         let limited = Limited::new(waiting.conn, QUICK_ANSWER);
-        limited.0.execute_atomically(statements)
+        limited.0.atomically(statements)
     }
 
     /// Writes only without waiting long. A transaction has its lock, unless it was begun to read:
@@ -444,10 +407,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         .is_ok()
     }
 
-    fn execute_atomically(
-        &mut self,
-        statements: &[&dyn QueryFragment<Sqlite>],
-    ) -> QueryResult<Vec<usize>> {
+    fn atomically(&mut self, statements: &[&dyn QueryFragment<Sqlite>]) -> QueryResult<Vec<usize>> {
         let sources = statements;
         let statements: Vec<Statement> = sources
             .iter()
@@ -463,7 +423,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
             return self.in_savepoint(&statements, sources);
         }
         self.watched(&Together(&statements), |conn| {
-            conn.driver.execute_atomically(&statements)
+            conn.driver.atomically(&statements)
         })
     }
 }

@@ -12,7 +12,7 @@ use diesel::result::{Error, QueryResult};
 use diesel::sqlite::Sqlite;
 
 use super::{Driver, RemoteConnection};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::{Transaction, change_depth};
 use crate::remote::error::unsupported;
 use crate::remote::value::Statement;

@@ -174,7 +174,7 @@ fn alone(statement: &Statement) -> QueryResult<Cow<'_, Statement>> {
 impl Driver for D1 {
     /// <https://developers.cloudflare.com/d1/platform/limits/>.
     const BIND_LIMIT: usize = 100;
-    const SEED_ROWS: usize = 1024;
+    const CHUNK_ROWS: usize = 1024;
     const NO_TRANSACTIONS: Option<&'static str> = Some(NO_TRANSACTIONS);
 
     fn open(url: &str) -> ConnectionResult<Self> {
@@ -202,11 +202,11 @@ impl Driver for D1 {
 
     fn execute(&mut self, statement: &Statement) -> QueryResult<usize> {
         let statement = alone(statement)?;
-        let changed = self.execute_atomically(std::slice::from_ref(&*statement))?;
+        let changed = self.atomically(std::slice::from_ref(&*statement))?;
         Ok(changed.first().copied().unwrap_or_default())
     }
 
-    fn execute_atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>> {
+    fn atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>> {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
@@ -238,7 +238,7 @@ impl Driver for D1 {
     }
 
     fn script(&mut self, sql: &str) -> QueryResult<()> {
-        self.execute_atomically(&Statement::all_of(sql)?).map(drop)
+        self.atomically(&Statement::all_of(sql)?).map(drop)
     }
 
     fn begin(&mut self, _: &str) -> QueryResult<()> {

@@ -16,8 +16,8 @@ use super::bridge::{Driver, RemoteConnection};
 use super::error::malformed;
 use super::sql::{Done, Ending};
 use super::value::{Cells, Rows, Statement};
-use crate::backend::connection::{Begun, message};
-use crate::backend::engine::{Engine, Fault};
+use crate::backend::connection::Begun;
+use crate::backend::error::ErrorKind;
 use hrana::{Batch, Condition, Request, Step, Stmt};
 use stream::{Answer, Client};
 use transaction::{Over, Transaction, endings};
@@ -283,7 +283,7 @@ impl Libsql {
 
 impl Driver for Libsql {
     const BIND_LIMIT: usize = 32_766;
-    const SEED_ROWS: usize = 1024;
+    const CHUNK_ROWS: usize = 1024;
     const NO_TRANSACTIONS: Option<&'static str> = None;
 
     fn open(url: &str) -> ConnectionResult<Self> {
@@ -317,7 +317,7 @@ impl Driver for Libsql {
             .ok_or_else(|| malformed("no result"))
     }
 
-    fn execute_atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>> {
+    fn atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>> {
         let mut stmts = vec![Stmt::of_text("BEGIN IMMEDIATE")];
         let mut done = Done::default();
         for statement in statements {
@@ -417,5 +417,5 @@ impl Driver for Libsql {
 }
 
 fn is_locked(error: &Error) -> bool {
-    diesel::sqlite::Sqlite::fault(message(error)) == Fault::Locked
+    ErrorKind::of(error) == ErrorKind::Locked
 }

@@ -4,7 +4,6 @@ mod facts;
 mod script;
 mod tokens;
 
-use super::value::Statement;
 #[cfg(feature = "libsql")]
 pub(super) use facts::Ending;
 use facts::Numbers;
@@ -38,35 +37,6 @@ pub(super) fn without_marks(sql: &str) -> String {
         }
     }
     written
-}
-
-/// Splits the statement `INSERT … VALUES (…), (…) …` into one for each row, if all its rows have
-/// the same form.
-pub(super) fn rows_apart(statement: &Statement, rows: usize) -> Option<Vec<Statement>> {
-    let sql = statement.sql.as_str();
-    let width = statement.arguments.len().checked_div(rows)?;
-    let mut tokens = Tokens::new(sql);
-    tokens.find(|(_, range)| sql[range.clone()].eq_ignore_ascii_case("VALUES"))?;
-    let head = sql.get(..tokens.at)?;
-    let mut depth = 0_usize;
-    let (_, end) = tokens.find(|(_, range)| {
-        match &sql[range.clone()] {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0 && &sql[range.clone()] == ")"
-    })?;
-    let row = sql.get(head.len()..end.end)?.trim();
-    let all = vec![row; rows].join(", ");
-    let tail = sql.get(head.len()..)?.trim_start().strip_prefix(&all)?;
-    let single = format!("{head} {row}{tail}");
-    (width * rows == statement.arguments.len() && width > 0).then(|| {
-        let arguments = statement.arguments.chunks_exact(width);
-        arguments
-            .map(|arguments| Statement::new(single.clone(), arguments.to_vec()))
-            .collect()
-    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Seeds over a connection without transactions: rows are gathered into batches, each of which is
 //! written completely or not at all.
 
-use super::{Run, TableRun, execute};
-use crate::backend::connection::{BatchError, DatabaseConnection};
+use super::{Run, TableRun};
+use crate::backend::batch::{Batch, BatchError};
+use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
-use crate::seed::error::{SeedError, known, outside};
-use crate::seed::insert::Ignored;
+use crate::seed::engine::SeedEngine;
+use crate::seed::error::{SeedError, known};
+use crate::seed::insert::{Ignored, Insert};
 use crate::seed::report::{SeedProgress, TableSummary};
 use crate::seed::target::unquoted;
 
@@ -14,9 +16,9 @@ use crate::seed::target::unquoted;
 /// much. If an answer is lost on the way, at most this much is sent again.
 const MOST_BYTES: usize = 4 << 20;
 
-/// The contents of the batch that is being gathered.
-#[derive(Default)]
-pub(super) struct Batches {
+/// The batch that is being gathered, and what its statements are about.
+pub(super) struct Batches<B> {
+    batch: B,
     /// For each statement: its table's position in the seed, its first row and the number of its
     /// rows.
     statements: Vec<(usize, usize, usize)>,
@@ -29,30 +31,35 @@ pub(super) struct Batches {
     sent: usize,
 }
 
-impl Batches {
-    pub(super) fn begin<C: DatabaseConnection>(conn: &mut C) -> Self {
-        conn.begin_batch();
-        Self::default()
+impl<B> Batches<B> {
+    pub(super) fn new(batch: B) -> Self {
+        Self {
+            batch,
+            statements: Vec::new(),
+            tables: Vec::new(),
+            inserted: Vec::new(),
+            kept: Vec::new(),
+            sent: 0,
+        }
     }
 }
 
-impl<C: DatabaseConnection> Run<'_, '_, C> {
+impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// Sends the gathered statements.
     pub(super) fn send(&mut self) -> Result<(), SeedError> {
-        let Some(batches) = &mut self.batches else {
+        let (Some(batches), Some(next)) = (&mut self.batches, self.conn.new_batch()) else {
             return Ok(());
         };
-        let rows: Vec<usize> = batches.statements.iter().map(|(.., rows)| *rows).collect();
-        match self.conn.send_batch(&rows) {
+        let batch = std::mem::replace(&mut batches.batch, next);
+        match batch.send(self.conn) {
             Ok(changed) => {
+                batches.sent += usize::from(!batches.statements.is_empty());
                 let mut first = batches.tables.len();
                 for ((table, _, rows), changed) in batches.statements.drain(..).zip(changed) {
                     batches.inserted[table] += changed;
                     batches.kept[table] += rows;
                     first = first.min(table);
                 }
-                batches.sent += usize::from(!rows.is_empty());
-                self.conn.begin_batch();
                 self.report_batch(first);
                 Ok(())
             }
@@ -91,7 +98,7 @@ impl<C: DatabaseConnection> Run<'_, '_, C> {
     }
 
     fn refused_in_batch(&mut self, BatchError { at, source }: BatchError) -> SeedError {
-        let source = match known::<C>(source) {
+        let source = match known(source) {
             Ok(error) => return error,
             Err(source) => source,
         };
@@ -104,7 +111,7 @@ impl<C: DatabaseConnection> Run<'_, '_, C> {
                 Some((batches.tables.get(*table)?.clone(), first + row))
             });
         match found {
-            None => outside::<C>(source),
+            None => source.into(),
             Some((sql_name, row)) => {
                 let error = SeedError::Row {
                     table: unquoted(&sql_name),
@@ -134,13 +141,18 @@ impl<C: DatabaseConnection> Run<'_, '_, C> {
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
-    C: DatabaseConnection,
+    C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
     /// Adds a statement to the batch, and sends the batch if it is large enough.
     pub(super) fn gather<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
-        let gathered = execute::<C, T, Ignored, N>(self.run.conn, &self.target, rows);
-        if let Err(source) = gathered {
+        let Some(batches) = &mut self.run.batches else {
+            return Ok(());
+        };
+        let insert = Insert::<T, Ignored, N>::new(&self.target, rows);
+        let one = Insert::<T, Ignored, 1>::new(&self.target, &rows[..1]);
+        let added = batches.batch.add_rows(self.run.conn, &insert, &one, N);
+        if let Err(source) = added {
             let table = self.progress.table.clone();
             let error = SeedError::Rows {
                 table,
@@ -152,17 +164,16 @@ where
             return Err(error);
         }
         let position = self.run.summary.tables.len();
-        if let Some(batches) = &mut self.run.batches {
-            if batches.tables.len() <= position {
-                batches.tables.resize(position + 1, String::new());
-                batches.inserted.resize(position + 1, 0);
-                batches.kept.resize(position + 1, 0);
-                batches.tables[position].clone_from(&self.target.table);
-            }
-            batches.statements.push((position, self.done + 1, N));
+        if batches.tables.len() <= position {
+            batches.tables.resize(position + 1, String::new());
+            batches.inserted.resize(position + 1, 0);
+            batches.kept.resize(position + 1, 0);
+            batches.tables[position].clone_from(&self.target.table);
         }
+        batches.statements.push((position, self.done + 1, N));
+        let is_full = batches.batch.bytes() >= MOST_BYTES;
         self.advance(N, 0);
-        if self.run.conn.batch_bytes() >= MOST_BYTES {
+        if is_full {
             self.run.send()?;
         }
         Ok(())

@@ -1,25 +1,26 @@
 //! Finds the row that made a statement fail.
 
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::result::Error;
 
 use super::{TableRun, execute, nested};
-use crate::backend::connection::{DatabaseConnection, message};
-use crate::backend::engine::{Engine, Fault};
+use crate::backend::connection::BackendConnection;
+use crate::backend::error::ErrorKind;
 use crate::backend::row::SeedRow;
 use crate::backend::transaction::transaction_depth;
+use crate::seed::engine::SeedEngine;
 use crate::seed::error::{SeedError, known};
 use crate::seed::insert::Ignored;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
-    C: DatabaseConnection,
+    C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
     /// Finds the row that made a statement fail, by trying the rows one by one.
     pub(super) fn refused(&mut self, rows: &[T::Row<'_>], source: Error) -> SeedError {
-        let source = match known::<C>(source) {
+        let source = match known(source) {
             Ok(error) => return error,
-            Err(source) if !concerns_rows::<C::Backend>(&source) => {
+            Err(source) if !concerns_rows(&source) => {
                 return self.interrupted(source);
             }
             Err(source) => source,
@@ -39,30 +40,28 @@ where
             Err::<(), _>(Error::RollbackTransaction)
         });
         match (culprit, search) {
-            (Some((row, source)), _) if concerns_rows::<C::Backend>(&source) => SeedError::Row {
+            (Some((row, source)), _) if concerns_rows(&source) => SeedError::Row {
                 table,
                 row,
                 position: None,
                 source,
             },
-            (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
-                SeedError::Rows {
-                    table,
-                    first: done + 1,
-                    last: done + rows.len(),
-                    position: None,
-                    source,
-                }
-            }
+            (None, Err(Error::RollbackTransaction)) if concerns_rows(&source) => SeedError::Rows {
+                table,
+                first: done + 1,
+                last: done + rows.len(),
+                position: None,
+                source,
+            },
             _ => self.interrupted(source),
         }
     }
 
     /// Finds the staged row that made a statement fail, by repeatedly halving the range.
     pub(super) fn refused_staged(&mut self, source: Error) -> SeedError {
-        let source = match known::<C>(source) {
+        let source = match known(source) {
             Ok(error) => return error,
-            Err(source) if !concerns_rows::<C::Backend>(&source) => {
+            Err(source) if !concerns_rows(&source) => {
                 return self.interrupted(source);
             }
             Err(source) => source,
@@ -92,21 +91,19 @@ where
             Err::<(), _>(Error::RollbackTransaction)
         });
         match (culprit, search) {
-            (Some(source), _) if concerns_rows::<C::Backend>(&source) => SeedError::Row {
+            (Some(source), _) if concerns_rows(&source) => SeedError::Row {
                 table,
                 row: first,
                 position: None,
                 source,
             },
-            (None, Err(Error::RollbackTransaction)) if concerns_rows::<C::Backend>(&source) => {
-                SeedError::Rows {
-                    table,
-                    first: self.done + 1,
-                    last: self.done + self.staged,
-                    position: None,
-                    source,
-                }
-            }
+            (None, Err(Error::RollbackTransaction)) if concerns_rows(&source) => SeedError::Rows {
+                table,
+                first: self.done + 1,
+                last: self.done + self.staged,
+                position: None,
+                source,
+            },
             _ => self.interrupted(source),
         }
     }
@@ -115,27 +112,20 @@ where
         SeedError::Interrupted {
             table: self.progress.table.clone(),
             done: self.done,
-            source,
+            source: source.into(),
         }
     }
 }
 
-/// Returns whether the rows may have caused the error.
-fn concerns_rows<DB: Engine>(error: &Error) -> bool {
+/// Tells whether the rows can be at fault.
+fn concerns_rows(error: &Error) -> bool {
     match error {
-        Error::DatabaseError(..)
-            if matches!(
-                DB::fault(message(error)),
-                Fault::Cancelled | Fault::SharedSession
-            ) =>
-        {
-            false
-        }
-        Error::DatabaseError(kind, _) => !matches!(
-            kind,
-            DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::SerializationFailure
-                | DatabaseErrorKind::UnableToSendCommand
+        Error::DatabaseError(..) => !matches!(
+            ErrorKind::of(error),
+            ErrorKind::Cancelled
+                | ErrorKind::Conflict
+                | ErrorKind::ConnectionLost
+                | ErrorKind::SharedSession
         ),
         Error::SerializationError(_) | Error::QueryBuilderError(_) => true,
         _ => false,
@@ -143,6 +133,9 @@ fn concerns_rows<DB: Engine>(error: &Error) -> bool {
 }
 
 /// Returns whether to retry a statement that failed in a savepoint, with `ON CONFLICT`.
-pub(super) fn another_try<C: DatabaseConnection>(conn: &mut C, error: &Error) -> bool {
-    concerns_rows::<C::Backend>(error) && transaction_depth(conn).is_ok()
+pub(super) fn another_try<C: BackendConnection<Backend: SeedEngine>>(
+    conn: &mut C,
+    error: &Error,
+) -> bool {
+    concerns_rows(error) && transaction_depth(conn).is_ok()
 }

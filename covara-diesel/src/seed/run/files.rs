@@ -2,13 +2,14 @@
 
 use super::stage::STAGE_CHUNKS;
 use super::{Run, TableRun};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
+use crate::seed::engine::SeedEngine;
 use crate::seed::{SeedError, SeedRow};
 
 /// Bytes of a file after which a chunk takes no further row.
 const CHUNK_BYTES: usize = 4 << 20;
 
-impl<C: DatabaseConnection> Run<'_, '_, C> {
+impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// Returns the maximum number of rows taken from a stream before the database has accepted
     /// them.
     pub(crate) fn rows_in_flight(&self) -> usize {
@@ -18,7 +19,7 @@ impl<C: DatabaseConnection> Run<'_, '_, C> {
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
-    C: DatabaseConnection,
+    C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
     /// Writes rows given with their sizes in bytes, each of which may turn out to be unreadable.

@@ -20,13 +20,14 @@ use super::error::SeedError;
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
 use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
 use super::target::{Target, unquoted};
-use crate::backend::connection::{Begun, DatabaseConnection};
-use crate::backend::engine::{Engine, SeedWay, Stage};
+use crate::backend::connection::{BackendConnection, Begun};
+use crate::backend::engine::Engine;
 use crate::backend::row::{SeedRow, TableRow};
 use crate::backend::transaction::Transaction;
+use crate::seed::engine::{SeedEngine, SeedWay, Stage};
 
 /// A seed inside its transaction.
-pub(crate) struct Run<'c, 'a, C> {
+pub(crate) struct Run<'c, 'a, C: BackendConnection> {
     conn: &'c mut C,
     progress: Option<Report<'a>>,
     chunk_rows: usize,
@@ -35,18 +36,21 @@ pub(crate) struct Run<'c, 'a, C> {
     summary: SeedSummary,
     finished: Vec<Target>,
     /// The batches for a connection without transactions.
-    batches: Option<Batches>,
+    batches: Option<Batches<C::Batch>>,
 }
 
-impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
+impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
     pub(super) fn new(
         conn: &'c mut C,
         progress: Option<Report<'a>>,
         chunk_rows: Option<NonZeroUsize>,
         tables: impl Iterator<Item = String>,
     ) -> Self {
-        let chunk_rows = chunk_rows.map_or_else(|| conn.seed_rows(), NonZeroUsize::get);
-        let batches = (!conn.has_transactions()).then(|| Batches::begin(conn));
+        let chunk_rows = chunk_rows
+            .map(NonZeroUsize::get)
+            .or_else(|| conn.chunk_rows())
+            .unwrap_or(C::Backend::CHUNK_ROWS);
+        let batches = conn.new_batch().map(Batches::new);
         Self {
             conn,
             progress,
@@ -134,12 +138,12 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
         self.send()?;
         self.finished.sort_by(|a, b| a.table.cmp(&b.table));
         for target in &self.finished {
-            C::Backend::finish_seed(self.conn, &target.table, &target.columns).map_err(
-                |source| SeedError::Sequence {
+            C::Backend::finish(self.conn, &target.table, &target.columns).map_err(|source| {
+                SeedError::Sequence {
                     table: target.name(),
-                    source,
-                },
-            )?;
+                    source: source.into(),
+                }
+            })?;
         }
         self.count_batches();
         Ok(self.summary)
@@ -147,7 +151,7 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
 }
 
 /// The progress of one table.
-pub(crate) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: TableRow> {
+pub(crate) struct TableRun<'t, 'c, 'a, C: BackendConnection<Backend: SeedEngine>, T: TableRow> {
     run: &'t mut Run<'c, 'a, C>,
     target: Target,
     done: usize,
@@ -166,11 +170,11 @@ pub(crate) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: TableRow> {
 
 impl<'t, 'c, 'a, C, T> TableRun<'t, 'c, 'a, C, T>
 where
-    C: DatabaseConnection,
+    C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
     fn new(run: &'t mut Run<'c, 'a, C>, target: Target) -> Result<Self, SeedError> {
-        let limit = run.conn.bind_limit();
+        let limit = run.conn.most_binds();
         let most = limit / target.columns.len().max(1);
         let table = target.name();
         if most == 0 {
@@ -236,7 +240,7 @@ where
                 return Ok(());
             };
             let Target { table, columns } = &self.target;
-            let way = C::Backend::seed_way::<C, T>(self.run.conn, table, columns, first);
+            let way = C::Backend::way::<C, T>(self.run.conn, table, columns, first);
             let way = way.map_err(|source| self.refused(&rows, source))?;
             self.way = Some(match way {
                 // Diesel's COPY identifies its columns by type alone, unless it fills a stage.
@@ -337,7 +341,7 @@ fn execute<'r, C, T, M, const N: usize>(
     rows: &[T::Row<'r>],
 ) -> QueryResult<usize>
 where
-    C: DatabaseConnection,
+    C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend> + 'r,
     M: Conflicts,
 {
@@ -350,7 +354,7 @@ where
 }
 
 /// Runs `work` in a savepoint.
-fn nested<C: DatabaseConnection, R>(
+fn nested<C: BackendConnection<Backend: SeedEngine>, R>(
     conn: &mut C,
     work: impl FnOnce(&mut C) -> QueryResult<R>,
 ) -> QueryResult<R> {

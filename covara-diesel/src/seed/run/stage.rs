@@ -2,9 +2,9 @@
 
 use super::culprit::another_try;
 use super::{TableRun, nested};
-use crate::backend::connection::DatabaseConnection;
-use crate::backend::engine::{Engine, SeedWay};
+use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
+use crate::seed::engine::{SeedEngine, SeedWay};
 use crate::seed::error::SeedError;
 
 /// Chunks that wait in a stage before they are inserted. A join with the table pays off the more,
@@ -13,7 +13,7 @@ pub(super) const STAGE_CHUNKS: usize = 128;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
-    C: DatabaseConnection,
+    C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
     pub(super) fn stage_all(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {

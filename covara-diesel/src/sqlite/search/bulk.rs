@@ -7,7 +7,7 @@ use diesel::sqlite::Sqlite;
 
 use super::tables;
 use super::write::word_columns;
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::search::{
     Batch, ColumnValue, Documents, Entry, Guard, SearchEngine, Sql, batches, integer,
 };
@@ -19,13 +19,13 @@ const FEW_WORDS: usize = 128 << 10;
 /// keys are consecutive; otherwise the keys are looked up.
 pub(super) fn write<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let first = next_key(conn, entry)?;
     let head = NewRows::head(entry);
     let between = format!(", {}, ", entry.definition.row_version());
     let mut new = 0;
-    for documents in batches::<Sqlite>(entry, documents.all(), conn.bind_limit()) {
+    for documents in batches::<Sqlite>(entry, documents.all(), conn.most_binds()) {
         new += conn.execute_returning_count(&NewRows {
             head: &head,
             between: &between,
@@ -36,7 +36,7 @@ where
         return new_words(conn, entry, documents.all(), first);
     }
     documents.keep_last_of_each();
-    for now in batches::<Sqlite>(entry, documents.all(), conn.bind_limit()) {
+    for now in batches::<Sqlite>(entry, documents.all(), conn.most_binds()) {
         for statement in Sqlite::write(entry, now, &Guard::None) {
             conn.execute_returning_count(&statement)?;
         }
@@ -47,7 +47,7 @@ where
 /// Returns the key that SQLite assigns to the next document: one more than the highest key.
 fn next_key<C>(conn: &mut C, entry: &Entry) -> QueryResult<i64>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let mut sql = Sql::new();
     sql.push(format!("SELECT max(key) FROM {}", entry.documents()));
@@ -63,12 +63,12 @@ where
 /// per document.
 fn new_words<C>(conn: &mut C, entry: &Entry, documents: Batch<'_>, first: i64) -> QueryResult<()>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let words = documents.iter().flat_map(|document| document.words());
     let bytes: usize = words.flatten().map(str::len).sum();
     let together = conn.is_remote() || bytes < FEW_WORDS;
-    let limit = conn.bind_limit();
+    let limit = conn.most_binds();
     let head = NewWords::head(entry);
     let keys: Vec<i64> = (first..).take(documents.len()).collect();
     let mut keys = keys.as_slice();

@@ -9,7 +9,7 @@ use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 
 use super::tables::{self, quoted};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::search::{Cause, Entry, Mending, Sql, WatchedTable, integer, text};
 use crate::sqlite::name;
 
@@ -156,7 +156,7 @@ impl Found {
 /// created again.
 pub(super) fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let Some(watched) = &entry.definition.table else {
         return Ok(None);
@@ -189,7 +189,7 @@ where
 
 fn find<C>(conn: &mut C, entry: &Entry, watched: &WatchedTable) -> QueryResult<Found>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let (_, table) = name::parts(&watched.table);
     let notes = entry.notes_name();
@@ -231,7 +231,7 @@ where
 /// Returns whether a table of that quoted name exists.
 pub(super) fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let (_, table) = name::parts(table);
     let mut sql = Sql::new();

@@ -15,7 +15,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::search::{
     Batch, Bind, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
     SearchAdapter, SearchEngine, SearchError, SearchValues, Sql, WordSink,
@@ -109,23 +109,23 @@ impl SearchValues for Sqlite {
 impl SearchEngine for Sqlite {
     fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
-        tables::read_entry(conn, name).map_err(SearchError::of::<Self>)
+        tables::read_entry(conn, name).map_err(SearchError::from)
     }
 
     fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
-        tables::name_of(conn, number).map_err(SearchError::of::<Self>)
+        tables::name_of(conn, number).map_err(SearchError::from)
     }
 
     fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
-        tables::create_catalogue(conn).map_err(SearchError::of::<Self>)?;
+        tables::create_catalogue(conn)?;
         Ok(tables::catalogue())
     }
 
@@ -144,7 +144,7 @@ impl SearchEngine for Sqlite {
 
     fn make_room<C>(conn: &mut C, entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         tables::make_room(conn, entry)
     }
@@ -163,7 +163,7 @@ impl SearchEngine for Sqlite {
 
     fn write_many<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         bulk::write(conn, entry, documents)
     }
@@ -182,14 +182,14 @@ impl SearchEngine for Sqlite {
 
     fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         follow::has_table(conn, table)
     }
 
     fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         follow::examine(conn, entry)
     }
@@ -200,7 +200,7 @@ impl SearchEngine for Sqlite {
 
     fn refresh<C>(conn: &mut C, entry: &Entry, patience: Patience) -> Result<Refreshed, SearchError>
     where
-        C: DatabaseConnection<Backend = Self>,
+        C: BackendConnection<Backend = Self>,
     {
         refresh::refresh(conn, entry, patience)
     }

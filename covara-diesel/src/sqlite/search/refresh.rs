@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::tables::{self, quoted};
 use super::write::{Only, delete, write};
-use crate::backend::connection::DatabaseConnection;
+use crate::backend::connection::BackendConnection;
 use crate::search::{
     BATCH, Entry, Noted, Patience, Refreshed, SearchError, Sql, WatchedTable, batches,
 };
@@ -79,13 +79,13 @@ pub(super) fn refresh<C>(
     patience: Patience,
 ) -> Result<Refreshed, SearchError>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
-    if !has_notes(conn, entry).map_err(SearchError::of::<Sqlite>)? {
+    if !has_notes(conn, entry)? {
         return Ok(Refreshed::default());
     }
-    let (notes, noted) = read(conn, entry).map_err(SearchError::of::<Sqlite>)?;
-    let bind_limit = conn.bind_limit();
+    let (notes, noted) = read(conn, entry)?;
+    let bind_limit = conn.most_binds();
     let only = Only::Noted(&notes);
     let documents = batches::<Sqlite>(entry, noted.documents.all(), bind_limit);
     let mut statements: Vec<Sql<'_>> = documents.flat_map(|now| write(entry, now, only)).collect();
@@ -103,10 +103,9 @@ where
         .map(|statement| statement as &dyn QueryFragment<Sqlite>)
         .collect();
     match patience {
-        Patience::Wait => conn.execute_atomically(&statements),
+        Patience::Wait => conn.atomically(&statements),
         Patience::Try => conn.try_atomically(&statements),
-    }
-    .map_err(SearchError::of::<Sqlite>)?;
+    }?;
     Ok(Refreshed {
         notes: notes.all.len(),
         rows: noted.rows(),
@@ -116,7 +115,7 @@ where
 /// Returns whether there are notes. Most searches find none, so this is cheaper than reading them.
 fn has_notes<C>(conn: &mut C, entry: &Entry) -> QueryResult<bool>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let mut sql = Sql::new();
     sql.push(format!("SELECT 1 FROM {} LIMIT 1", entry.notes()));
@@ -136,7 +135,7 @@ fn jsonable(column: &str) -> String {
 
 fn read<C>(conn: &mut C, entry: &Entry) -> QueryResult<(Notes, Noted)>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let mut notes = Notes::default();
     let Some(watched) = &entry.definition.table else {

@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use diesel::result::Error;
 use diesel::sqlite::Sqlite;
 
-use crate::backend::connection::{DatabaseConnection, message};
+use crate::backend::connection::{BackendConnection, message};
 use crate::search::definition::MOST_SEARCHED;
 use crate::search::{CATALOGUE, Entry, EntryRow, Home, Kind, Sql, WatchedTable, integer, text};
 use crate::sqlite::name;
@@ -35,7 +35,7 @@ pub(super) fn followed(watched: &WatchedTable) -> String {
 
 pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let mut sql = Sql::new();
     sql.push(format!(
@@ -52,7 +52,7 @@ where
 
 fn entry<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Option<EntryRow>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let mut rows = conn.load(sql)?;
     let Some(row) = rows.next().transpose()? else {
@@ -82,7 +82,7 @@ where
 
 pub(super) fn name_of<C>(conn: &mut C, number: i64) -> QueryResult<Option<String>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let mut sql = Sql::once(format!("SELECT name FROM {} WHERE number = ", catalogue()));
     sql.bind(number);
@@ -106,7 +106,7 @@ fn is_missing_catalogue(error: &Error) -> bool {
 /// deleted index must not find another index's tables.
 pub(super) fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     let create = Sql::once(format!(
         "CREATE TABLE IF NOT EXISTS {} (
@@ -118,7 +118,7 @@ where
          )",
         catalogue()
     ));
-    conn.execute_atomically(&[&create]).map(drop)
+    conn.atomically(&[&create]).map(drop)
 }
 
 /// The bytes of words that FTS5 buffers before it flushes them. Its default of 1 MiB causes more
@@ -179,7 +179,7 @@ fn create_words(entry: &Entry, room: usize) -> [Sql<'static>; 2] {
 
 pub(super) fn make_room<C>(conn: &mut C, entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
 where
-    C: DatabaseConnection<Backend = Sqlite>,
+    C: BackendConnection<Backend = Sqlite>,
 {
     if entry.definition.searched().count() <= ROOM || conn.is_remote() {
         return Ok(Vec::new());

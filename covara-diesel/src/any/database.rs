@@ -1,0 +1,81 @@
+use diesel::QueryResult;
+use diesel::query_builder::QueryFragment;
+
+use crate::backend::connection::BackendConnection;
+use crate::backend::typed::AsTyped;
+use crate::migrate::engine::{MigrateDatabase, MigrateEngine};
+use crate::seed::engine::{SeedDatabase, SeedEngine};
+
+/// A typed connection that this library works on: plain, pooled or remote.
+///
+/// Bounds functions of your own that are compiled for each type of connection, and whose own queries
+/// it takes. See [`AnyDatabase`] for functions that take [`AnyConnection`](crate::AnyConnection), too.
+/// It is implemented for every typed connection of this library, and for no other.
+///
+/// ```
+/// use covara_diesel::{DatabaseConnection, auto_migrate};
+/// use diesel::connection::SimpleConnection;
+///
+/// fn boot<C: DatabaseConnection>(conn: &mut C) -> Result<(), Box<dyn std::error::Error>> {
+///     auto_migrate(conn)?;
+///     conn.batch_execute("CREATE TABLE notes (id BIGINT PRIMARY KEY)")?;
+///     Ok(())
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// boot(&mut covara_diesel::pool::sqlite(":memory:")?.get()?)?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait DatabaseConnection: BackendConnection<Backend: MigrateEngine + SeedEngine> {
+    /// Returns the number of bind parameters that one statement may carry: 32,766 on SQLite and
+    /// libSQL, 65,535 on PostgreSQL, 100 on D1.
+    fn bind_limit(&self) -> usize {
+        self.most_binds()
+    }
+
+    /// Returns whether the connection supports interactive transactions. D1's does not.
+    fn has_transactions(&self) -> bool {
+        self.is_transactional()
+    }
+
+    /// Executes the statements in order, all or none of them, and returns how many rows each
+    /// changed: in a transaction that takes the write lock when it begins, or in one request where
+    /// there are no interactive transactions.
+    ///
+    /// # Errors
+    ///
+    /// The database's own. Nothing has changed then.
+    fn execute_atomically(
+        &mut self,
+        statements: &[&dyn QueryFragment<Self::Backend>],
+    ) -> QueryResult<Vec<usize>> {
+        self.atomically(statements)
+    }
+}
+
+impl<C: BackendConnection<Backend: MigrateEngine + SeedEngine>> DatabaseConnection for C {}
+
+/// A connection that this library migrates, seeds and keeps sessions on: a typed one such as
+/// `SqliteConnection`, a pooled one, or [`AnyConnection`](crate::AnyConnection).
+///
+/// Bounds functions of your own that call this library on whatever connection they are given. To
+/// search in them too, bound them by [`SearchDatabase`](crate::search::SearchDatabase) as well. It
+/// is implemented for every connection of this library, and for no other.
+///
+/// ```
+/// use covara_diesel::{AnyDatabase, auto_migrate, open, write_transaction};
+/// use covara_diesel::migrate::MigrateError;
+///
+/// fn boot<C: AnyDatabase>(conn: &mut C) -> Result<(), MigrateError> {
+///     write_transaction(conn, |conn| auto_migrate(conn).map(drop))
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// boot(&mut open("sqlite::memory:")?.get()?)?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait AnyDatabase: AsTyped + MigrateDatabase + SeedDatabase {}
+
+impl<C: AsTyped + MigrateDatabase + SeedDatabase> AnyDatabase for C {}

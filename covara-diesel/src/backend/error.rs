@@ -1,0 +1,192 @@
+//! Failures of a database that mean the same in every area.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+/// A boxed cause.
+pub(crate) type Source = Box<dyn StdError + Send + Sync>;
+
+/// A failure of the database, with what can be done about it.
+///
+/// [`AuthError`](crate::auth::AuthError), [`SeedError`](crate::SeedError),
+/// [`SearchError`](crate::search::SearchError) and [`MigrateError`](crate::migrate::MigrateError)
+/// each carry one in their variant `Database`. `Display` gives the advice of the
+/// [`kind`](Self::kind); the database's own words are those of [`source`](StdError::source).
+///
+/// # Example
+///
+#[cfg_attr(all(feature = "sqlite", feature = "auth"), doc = "```")]
+#[cfg_attr(not(all(feature = "sqlite", feature = "auth")), doc = "```ignore")]
+/// use covara_diesel::ErrorKind;
+/// use covara_diesel::auth::{AuthError, SessionStore};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut conn = covara_diesel::open("sqlite::memory:")?.get()?;
+/// // Nobody has booted, so the tables are missing.
+/// match SessionStore::new().find(&mut conn, "some-id") {
+///     Err(AuthError::Database(error)) if error.kind() == ErrorKind::Locked => {
+///         println!("busy, try again: {error}");
+///     }
+///     Err(AuthError::Database(error)) => assert_eq!(error.kind(), ErrorKind::Other),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct DatabaseError {
+    kind: ErrorKind,
+    source: Source,
+}
+
+impl DatabaseError {
+    /// A failure whose cause is known by its words only.
+    pub(crate) fn from_words(words: &str, source: Source) -> Self {
+        let kind = ErrorKind::of_words(words);
+        Self { kind, source }
+    }
+
+    /// A failure that is none of the known kinds, unless Diesel handed it out.
+    pub(crate) fn from_source(source: Source) -> Self {
+        match source.downcast::<Error>() {
+            Ok(error) => (*error).into(),
+            Err(source) => Self {
+                kind: ErrorKind::Other,
+                source,
+            },
+        }
+    }
+
+    pub(crate) fn into_source(self) -> Source {
+        self.source
+    }
+
+    /// The kind of the failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Diesel's error, unless a migration failed, of which Diesel hands out the words only.
+    #[must_use]
+    pub fn diesel(&self) -> Option<&Error> {
+        self.source.downcast_ref()
+    }
+}
+
+impl From<Error> for DatabaseError {
+    fn from(error: Error) -> Self {
+        Self {
+            kind: ErrorKind::of(&error),
+            source: error.into(),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.advice())
+    }
+}
+
+impl StdError for DatabaseError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// The kinds of [`DatabaseError`] that call for different answers.
+///
+/// Diesel hands out neither SQLite's result codes nor most of PostgreSQL's SQLSTATEs, so most
+/// kinds are read from the database's words. A PostgreSQL server whose `lc_messages` is not English
+/// gives [`Other`](Self::Other) for those.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Another writer kept its lock for longer than the busy or lock time-out.
+    Locked,
+    /// Transactions at the same time excluded each other: a deadlock or a serialization failure.
+    /// The same transaction can succeed at the next try.
+    Conflict,
+    /// The database, or this transaction, accepts no writes.
+    ReadOnly,
+    /// The disk of the database is full.
+    DiskFull,
+    /// The server cancelled the statement: at its time-out, by an administrator, or for the
+    /// recovery of a standby.
+    Cancelled,
+    /// The connection was lost. A write or a commit may have been done or not.
+    ConnectionLost,
+    /// Prepared statements of other clients are in this session: a transaction pooler or PGlite is
+    /// in between.
+    SharedSession,
+    /// Any other failure, an error in a statement among them.
+    Other,
+}
+
+impl ErrorKind {
+    /// The kind of Diesel's error. Diesel hands out that a transaction is read-only whatever
+    /// language the server speaks.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::DatabaseError(kind, information) => match kind {
+                DatabaseErrorKind::ReadOnlyTransaction => Self::ReadOnly,
+                DatabaseErrorKind::SerializationFailure => Self::Conflict,
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                    Self::ConnectionLost
+                }
+                DatabaseErrorKind::Unknown => Self::of_words(information.message()),
+                // The words name constraints, which are the user's.
+                _ => Self::Other,
+            },
+            _ => Self::Other,
+        }
+    }
+
+    /// The kind by the words of SQLite or PostgreSQL, none of which both use.
+    pub(crate) fn of_words(words: &str) -> Self {
+        let has = |piece| words.contains(piece);
+        if (words.starts_with("database") && has("is locked"))
+            || has("lock timeout")
+            || has("could not obtain lock on")
+        {
+            Self::Locked
+        } else if has("readonly database") || has("read-only transaction") {
+            Self::ReadOnly
+        } else if has("database or disk is full") || has("No space left on device") {
+            Self::DiskFull
+        } else if has("prepared statement \"__diesel_stmt") {
+            Self::SharedSession
+        } else if has("deadlock detected") {
+            Self::Conflict
+        } else if has("canceling statement due to") {
+            Self::Cancelled
+        } else {
+            Self::Other
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Locked => {
+                "another writer kept the database locked; try again, or raise the busy or lock \
+                 time-out"
+            }
+            Self::Conflict => "another transaction was in the way; try the transaction again",
+            Self::ReadOnly => {
+                "the database is read-only: give write access to its file, or connect to a \
+                 writable server"
+            }
+            Self::DiskFull => "the disk of the database is full: free some space",
+            Self::Cancelled => "the server cancelled the statement",
+            Self::ConnectionLost => "the connection to the database was lost",
+            Self::SharedSession => {
+                "other clients use this connection's session: a transaction pooler or PGlite is \
+                 in between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
+            }
+            Self::Other => "the database rejected the statement",
+        }
+    }
+}
