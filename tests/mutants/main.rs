@@ -56,7 +56,13 @@ fn main() -> ExitCode {
         }
     };
     if arguments.check {
-        return ExitCode::SUCCESS;
+        return match areas::check() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("tests/mutants/run: {message}");
+                ExitCode::FAILURE
+            }
+        };
     }
     match run(&arguments) {
         Ok(report) => {
