@@ -17,7 +17,7 @@ use support::postgres::TestDb;
 use crate::suite::command::succeeds;
 
 #[test]
-fn a_transaction_pooler_is_seen_whatever_its_size_and_order() {
+fn a_transaction_pooler_is_detected_whatever_its_size_and_order() {
     let db = TestDb::new();
     for (mode, size, more) in [
         ("transaction", 1, ""),
@@ -49,7 +49,7 @@ fn a_transaction_pooler_is_seen_whatever_its_size_and_order() {
 }
 
 #[test]
-fn a_busy_transaction_pooler_is_seen_as_well() {
+fn a_busy_transaction_pooler_is_detected() {
     let db = TestDb::new();
     let pooler = PgBouncer::start("transaction", 3, "server_round_robin = 1");
     let url = pooler.url(&db.url());
@@ -79,7 +79,7 @@ fn a_busy_transaction_pooler_is_seen_as_well() {
 }
 
 #[test]
-fn a_session_pooler_is_seen_as_something_and_a_server_as_nothing() {
+fn a_session_pooler_is_a_proxy_and_a_server_none() {
     let db = TestDb::new();
     for more in ["", "ignore_startup_parameters = options"] {
         let pooler = PgBouncer::start("session", 5, more);
@@ -105,7 +105,7 @@ fn a_session_pooler_is_seen_as_something_and_a_server_as_nothing() {
 }
 
 #[test]
-fn a_session_pooler_with_one_session_lets_nobody_wait() {
+fn a_session_pooler_with_one_session_makes_nobody_wait() {
     let db = TestDb::new();
     for more in ["", "ignore_startup_parameters = options"] {
         let pooler = PgBouncer::start("session", 1, more);
@@ -141,7 +141,7 @@ struct Setting {
 
 /// Whatever the doctor set would be another client's.
 #[test]
-fn looking_leaves_nothing_in_the_poolers_sessions() {
+fn the_doctor_leaves_nothing_in_the_poolers_sessions() {
     let db = TestDb::new();
     let pooler = PgBouncer::start("transaction", 1, "ignore_startup_parameters = options");
     let url = pooler.url(&db.url());

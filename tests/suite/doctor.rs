@@ -55,7 +55,7 @@ fn pending_migrations_are_a_hint_and_misfits_come_first() {
 }
 
 #[test]
-fn a_newer_versions_history_is_told() {
+fn the_doctor_reports_a_newer_versions_history() {
     let db = TestDb::new();
     let mut conn = db.connect();
     auto_migrate(&mut conn).unwrap();
@@ -65,6 +65,6 @@ fn a_newer_versions_history_is_told() {
     .unwrap();
     let report = backend::examine(&db);
     assert!(report.is_healthy());
-    let told = |part: &str| report.findings.iter().any(|f| f.text.contains(part));
-    assert!(told("29991231000000"), "{:?}", report.findings);
+    let is_reported = |part: &str| report.findings.iter().any(|f| f.text.contains(part));
+    assert!(is_reported("29991231000000"), "{:?}", report.findings);
 }
