@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::AuthError;
 use super::session::SessionStore;
-use super::statement::{Bind, Statement, execute, moment, statements};
+use super::statement::{Bind, StatementSql, execute, moment, statements};
 use super::verification_token::VerificationTokenStore;
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::typed::AnyDatabase;
@@ -95,7 +95,7 @@ fn purge_at<C: DatabaseConnection>(conn: &mut C, now: DateTime<Utc>) -> Result<P
 fn batch<C, S>(conn: &mut C, statement: S, now: DateTime<Utc>) -> Result<usize, AuthError>
 where
     C: DatabaseConnection,
-    S: Statement<C::Backend>,
+    S: StatementSql<C::Backend>,
 {
     let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
     execute(conn, statement, [moment(now), Bind::Number(limit)])

@@ -10,7 +10,7 @@ use crate::progress_bar::progress_bar;
 use crate::seed::{Seed, SeedError, SeedSummary};
 
 /// A backend that is on.
-pub(crate) struct Backend {
+pub(crate) struct BackendFunctions {
     /// Opens a database to work on, with the settings of the library's pools.
     pub(crate) open: fn(&str) -> Result<Box<dyn Database>, PoolError>,
     /// The same for one that is there already, and never makes one.

@@ -5,14 +5,17 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::arguments;
-use super::database::Backend;
+use super::database::BackendFunctions;
 use super::migrate::status_fields;
 use super::outcome::{Failure, Outcome};
 use crate::backend::dialect::Dialect;
 use crate::doctor::{Between, Report, Severity};
 use crate::migrate::MigrationStatus;
 
-pub(super) fn run(backend: &Backend, arguments: &arguments::Doctor) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    backend: &BackendFunctions,
+    arguments: &arguments::Doctor,
+) -> Result<Outcome, Failure> {
     let report = (backend.examine)(&arguments.common.database_url)?;
     let problems: Vec<&str> = report
         .findings

@@ -125,7 +125,7 @@ fn facts(conn: &mut PgConnection) -> QueryResult<Facts> {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct SettingRow {
     #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Text)]
@@ -148,10 +148,10 @@ WHERE name IN ('max_connections', 'TimeZone', 'server_encoding', 'search_path',
 ORDER BY lower(name)";
 
 fn settings(conn: &mut PgConnection) -> QueryResult<Vec<Setting>> {
-    let rows = diesel::sql_query(SETTINGS).load::<Row>(conn)?;
+    let rows = diesel::sql_query(SETTINGS).load::<SettingRow>(conn)?;
     Ok(rows
         .into_iter()
-        .map(|Row { name, value }| Setting { name, value })
+        .map(|SettingRow { name, value }| Setting { name, value })
         .collect())
 }
 

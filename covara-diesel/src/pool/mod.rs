@@ -15,7 +15,7 @@ pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config}
 #[cfg(feature = "postgres")]
 pub(crate) use connection_string::{host_count, parameter, parameter_or_env, without_driver};
 pub use error::PoolError;
-pub(crate) use prepared::Prepared;
+pub(crate) use prepared::PreparedPool;
 pub use url::UnknownUrl;
 #[doc(hidden)]
 pub use wrapping::WrappingManager;

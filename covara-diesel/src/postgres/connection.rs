@@ -133,7 +133,7 @@ impl DatabaseConnection for PgConnection {
 }
 
 #[derive(QueryableByName)]
-struct Answer {
+struct LockAnswer {
     #[diesel(sql_type = Bool)]
     answer: bool,
 }
@@ -143,7 +143,7 @@ struct Answer {
 fn ask(conn: &mut PgConnection, function: &str) -> QueryResult<bool> {
     let key = MIGRATION_LOCK + 1;
     let row = diesel::sql_query(format!("SELECT {function}({key}) AS answer"))
-        .get_result::<Answer>(conn)?;
+        .get_result::<LockAnswer>(conn)?;
     Ok(row.answer)
 }
 

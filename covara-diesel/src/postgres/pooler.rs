@@ -58,7 +58,7 @@ pub(crate) fn look(
 }
 
 #[derive(QueryableByName)]
-struct Session {
+struct SessionRow {
     #[diesel(sql_type = Text)]
     session: String,
 }
@@ -69,7 +69,7 @@ fn session(conn: &mut PgConnection) -> QueryResult<String> {
         "SELECT pg_backend_pid() || ' of ' || COALESCE((SELECT backend_start::text
              FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()), '') AS session",
     )
-    .get_result::<Session>(conn)?;
+    .get_result::<SessionRow>(conn)?;
     Ok(row.session)
 }
 

@@ -2,7 +2,7 @@
 
 use diesel::QueryResult;
 
-use super::document::{Batch, Documents};
+use super::document::{DocumentBatch, Documents};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::plan::Plan;
@@ -65,7 +65,7 @@ pub trait SearchEngine: SearchValues {
 
     /// Writes documents with ids that differ, new ones and others, if `guard` still holds.
     #[doc(hidden)]
-    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>>;
+    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>>;
 
     /// Writes documents, of those with one id the last, in a transaction that keeps other
     /// writers out.
@@ -188,9 +188,9 @@ pub enum Cause {
 /// The documents in as many parts as they take statements.
 pub(crate) fn batches<'d, DB: SearchEngine>(
     entry: &Entry,
-    documents: Batch<'d>,
+    documents: DocumentBatch<'d>,
     bind_limit: usize,
-) -> impl Iterator<Item = Batch<'d>> {
+) -> impl Iterator<Item = DocumentBatch<'d>> {
     documents.parts(move |left| DB::batch(entry, left, bind_limit))
 }
 

@@ -12,7 +12,7 @@ use super::terms::Phrase;
 /// Takes memory for each word of the text that one of the phrases has, however often the
 /// phrases match, and time for each word once a phrase.
 pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
-    let found = Found::new(analyzer, phrases, text);
+    let found = TextWords::new(analyzer, phrases, text);
     let mut ends = vec![None; found.words.len()];
     for phrase in phrases {
         found.mark(phrase, &mut ends);
@@ -31,7 +31,7 @@ pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec
 }
 
 /// A word of the text that may belong to a phrase.
-struct Word {
+struct WordPlace {
     /// How many words stand before it.
     position: usize,
     /// The number of its text among the different ones.
@@ -42,13 +42,13 @@ struct Word {
     beginning: usize,
 }
 
-struct Found {
-    words: Vec<Word>,
+struct TextWords {
+    words: Vec<WordPlace>,
     /// The different ones.
     ids: HashMap<String, usize>,
 }
 
-impl Found {
+impl TextWords {
     fn new(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Self {
         let wanted: HashSet<&str> = phrases
             .iter()
@@ -73,7 +73,7 @@ impl Found {
             }
             pair = word.unit == Unit::Pair;
             if let Some(id) = found.id(word.text, wanted) {
-                found.words.push(Word {
+                found.words.push(WordPlace {
                     position,
                     id,
                     start: word.range.start,

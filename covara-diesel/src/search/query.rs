@@ -165,11 +165,11 @@ impl SearchQuery {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     pub(super) field: String,
-    pub(super) condition: Condition,
+    pub(super) condition: FilterCondition,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Condition {
+pub(super) enum FilterCondition {
     OneOf(Vec<FilterValue>),
     Range(Bound<FilterValue>, Bound<FilterValue>),
     Present,
@@ -192,7 +192,7 @@ impl Filter {
         let values = values.into_iter().map(Into::into).collect();
         Self {
             field: field.into(),
-            condition: Condition::OneOf(values),
+            condition: FilterCondition::OneOf(values),
         }
     }
 
@@ -206,7 +206,7 @@ impl Filter {
         let value = |bound: Bound<&V>| bound.map(|value| value.clone().into());
         Self {
             field: field.into(),
-            condition: Condition::Range(value(range.start_bound()), value(range.end_bound())),
+            condition: FilterCondition::Range(value(range.start_bound()), value(range.end_bound())),
         }
     }
 
@@ -215,7 +215,7 @@ impl Filter {
     pub fn present(field: impl Into<String>) -> Self {
         Self {
             field: field.into(),
-            condition: Condition::Present,
+            condition: FilterCondition::Present,
         }
     }
 }

@@ -44,7 +44,7 @@ impl SeedSummary {
 }
 
 /// What [`Seed::progress`](crate::Seed::progress) was given.
-pub(super) type Report<'a> = Box<dyn FnMut(&SeedProgress) + 'a>;
+pub(super) type ProgressReport<'a> = Box<dyn FnMut(&SeedProgress) + 'a>;
 
 /// How far a seed has come, as given to [`Seed::progress`](crate::Seed::progress).
 #[derive(Debug, Clone, PartialEq, Eq)]

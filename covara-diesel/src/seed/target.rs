@@ -9,13 +9,13 @@ use crate::backend::row::SeedRow;
 
 /// A table and those of its columns that are seeded.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct SeedTarget {
     /// As SQL.
     pub(crate) table: String,
     pub(crate) columns: Vec<String>,
 }
 
-impl Target {
+impl SeedTarget {
     /// The table and columns that the derive was given.
     pub(crate) fn of<C, T>() -> Result<Self, SeedError>
     where

@@ -32,9 +32,9 @@ impl DatabaseConnection for SqliteConnection {
             return Ok(Begun::default());
         }
         let waiting = if wait.is_zero() {
-            Waiting::unchanged(self)
+            ChangedBusyTimeout::unchanged(self)
         } else {
-            Waiting::at_least(self, wait)?
+            ChangedBusyTimeout::at_least(self, wait)?
         };
         begin(waiting)
     }
@@ -44,8 +44,8 @@ impl DatabaseConnection for SqliteConnection {
             return self.begin_write(Duration::ZERO);
         }
         let waiting = match busy_timeout(self)? {
-            0 => Waiting::at_least(self, BUSY_TIMEOUT)?,
-            _ => Waiting::unchanged(self),
+            0 => ChangedBusyTimeout::at_least(self, BUSY_TIMEOUT)?,
+            _ => ChangedBusyTimeout::unchanged(self),
         };
         begin(waiting)
     }
@@ -59,7 +59,7 @@ impl DatabaseConnection for SqliteConnection {
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
-        let waiting = Waiting::at_most(self, Duration::ZERO)?;
+        let waiting = ChangedBusyTimeout::at_most(self, Duration::ZERO)?;
         waiting.conn.execute_atomically(statements)
     }
 
@@ -71,7 +71,7 @@ impl DatabaseConnection for SqliteConnection {
         if transaction_depth(self)? > 0 {
             return self.execute_returning_count(statement);
         }
-        let waiting = Waiting::at_most(self, BRIEF_WAIT)?;
+        let waiting = ChangedBusyTimeout::at_most(self, BRIEF_WAIT)?;
         waiting.conn.execute_returning_count(statement)
     }
 
@@ -92,7 +92,7 @@ impl DatabaseConnection for SqliteConnection {
 
     fn extend_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
         Ok(Begun {
-            lock_wait: Waiting::at_least(self, wait)?.keep(),
+            lock_wait: ChangedBusyTimeout::at_least(self, wait)?.keep(),
             in_unknown: false,
         })
     }
@@ -106,7 +106,7 @@ impl DatabaseConnection for SqliteConnection {
 }
 
 /// Begins a transaction where Diesel counts none.
-fn begin(waiting: Waiting<'_>) -> QueryResult<Begun> {
+fn begin(waiting: ChangedBusyTimeout<'_>) -> QueryResult<Begun> {
     let conn = &mut *waiting.conn;
     // Asked before, as after a panic of an observer nothing tells whose transaction is open.
     let begun = match is_open(conn)? {
@@ -143,13 +143,13 @@ struct BusyTimeout {
 }
 
 /// Another busy timeout until it is dropped.
-struct Waiting<'c> {
+struct ChangedBusyTimeout<'c> {
     conn: &'c mut SqliteConnection,
     /// In milliseconds, where it is another one.
     previous: Option<i64>,
 }
 
-impl<'c> Waiting<'c> {
+impl<'c> ChangedBusyTimeout<'c> {
     fn unchanged(conn: &'c mut SqliteConnection) -> Self {
         let previous = None;
         Self { conn, previous }
@@ -184,7 +184,7 @@ impl<'c> Waiting<'c> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for ChangedBusyTimeout<'_> {
     fn drop(&mut self) {
         if let Some(previous) = self.previous {
             // It needs no lock, so there is nothing else that it could fail at.

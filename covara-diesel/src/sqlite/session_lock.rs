@@ -13,7 +13,7 @@ use super::private_file;
 use crate::backend::connection::SessionLock;
 
 #[derive(QueryableByName)]
-struct Database {
+struct MainFile {
     #[diesel(sql_type = Text)]
     file: String,
 }
@@ -23,7 +23,7 @@ const FILE: &str =
 
 /// The lock, if nobody else has it. The operating system gives it up when the process ends.
 pub(super) fn try_lock(conn: &mut SqliteConnection) -> QueryResult<Option<SessionLock>> {
-    let Database { file } = diesel::sql_query(FILE).get_result(conn)?;
+    let MainFile { file } = diesel::sql_query(FILE).get_result(conn)?;
     if file.is_empty() {
         // In memory.
         return Ok(Some(SessionLock::Nothing));

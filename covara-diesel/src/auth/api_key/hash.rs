@@ -46,7 +46,7 @@ pub(super) fn pretend(key: &str) {
 }
 
 /// A hash as it is stored.
-pub(super) struct Stored<'a> {
+pub(super) struct StoredHash<'a> {
     /// Whether the key was revoked, whatever the row's columns say.
     pub(super) revoked: bool,
     pub(super) hash: Hash<'a>,
@@ -59,7 +59,7 @@ pub(super) enum Hash<'a> {
     Unknown,
 }
 
-impl<'a> Stored<'a> {
+impl<'a> StoredHash<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let (revoked, text) = match text.strip_prefix(REVOKED) {
             Some(hash) => (true, hash),

@@ -5,10 +5,12 @@ use diesel::row::Row;
 
 use super::ApiKey;
 use super::costly::is_costly;
-use super::hash::{Hash, Stored, pretend, sha256_matches};
+use super::hash::{Hash, StoredHash, pretend, sha256_matches};
 use crate::auth::error::RowError;
 use crate::auth::secret::same;
-use crate::auth::statement::{Fault, Reader, nullable_json, nullable_time, statements, text, time};
+use crate::auth::statement::{
+    Reader, RowFault, nullable_json, nullable_time, statements, text, time,
+};
 use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_api_keys";
@@ -76,7 +78,7 @@ impl<DB: Engine> Reader<DB> for KeyReader {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
         let id = text(row, 8, "the id is not text", str::to_owned)
             .map_err(|reason| RowError::new(TABLE, &[], reason))?;
-        let key = || -> Result<ApiKey, Fault> {
+        let key = || -> Result<ApiKey, RowFault> {
             Ok(ApiKey {
                 id: id.clone(),
                 user_id: text(row, 0, "userId is not text", str::to_owned)?,
@@ -101,15 +103,15 @@ impl<DB: Engine> Reader<DB> for KeyReader {
 /// What comparing a key with a row found.
 pub(super) enum Checked {
     /// The key is the row's.
-    Right(Found),
+    Right(StoredKey),
     /// The row is the key's, with a hash that is costly to compare; here as it is stored.
-    Costly(String, Found),
+    Costly(String, StoredKey),
     /// The key is not the row's.
     Wrong,
 }
 
 /// The row of a key.
-pub(super) struct Found {
+pub(super) struct StoredKey {
     pub(super) key: Result<ApiKey, RowError>,
     /// Whether its hash says that it was revoked.
     pub(super) revoked: bool,
@@ -129,12 +131,12 @@ impl<DB: Engine> Reader<DB> for KeyChecker<'_> {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Checked {
         let is_own = text(row, 8, "", |id| same(id.as_bytes(), self.id.as_bytes()));
         let is_own = is_own.unwrap_or(false);
-        let found = |revoked| Found {
+        let found = |revoked| StoredKey {
             key: KeyReader.read(row),
             revoked,
         };
         let compared = text(row, 9, "", |text| {
-            let Stored { revoked, hash } = Stored::of(text);
+            let StoredHash { revoked, hash } = StoredHash::of(text);
             let matches = match hash {
                 Hash::Sha256(hash) => sha256_matches(hash, self.key),
                 Hash::Scrypt(hash) if !is_costly(&hash) => hash.matches(self.key),

@@ -28,7 +28,7 @@ pub enum SessionIds {
 }
 
 /// The ids under which a session may stand in the table.
-pub(super) struct Stored<'a> {
+pub(super) struct StoredIds<'a> {
     /// The one that is written.
     pub(super) id: Cow<'a, str>,
     /// The id before it was hashed.
@@ -42,14 +42,14 @@ pub(super) fn is_hashed(id: &str) -> bool {
 impl SessionIds {
     /// Of the session that a cookie signs in to. `None` for a hashed id: whoever has only that
     /// has read it from the table.
-    pub(super) fn of_cookie(self, cookie: &str) -> Option<Stored<'_>> {
+    pub(super) fn of_cookie(self, cookie: &str) -> Option<StoredIds<'_>> {
         (!is_hashed(cookie)).then(|| self.named(cookie))
     }
 
     /// Of a session that the program names, by its cookie or by what a listing gave.
-    pub(super) fn named(self, id: &str) -> Stored<'_> {
+    pub(super) fn named(self, id: &str) -> StoredIds<'_> {
         let is_as_it_is = self == Self::Plain || is_hashed(id);
-        Stored {
+        StoredIds {
             id: if is_as_it_is {
                 Cow::Borrowed(id)
             } else {

@@ -1,9 +1,9 @@
-use crate::cli::database::{Backend, Opened};
+use crate::cli::database::{BackendFunctions, Opened};
 use crate::doctor;
 use crate::postgres::pool::connect;
 
 /// One connection without prepared statements, whatever stands in between.
-pub(crate) const BACKEND: Backend = Backend {
+pub(crate) const BACKEND: BackendFunctions = BackendFunctions {
     open: |url| Ok(Box::new(connect(url)?)),
     open_existing: |url| Ok(Box::new(connect(url)?)),
     open_to_read: |url| {

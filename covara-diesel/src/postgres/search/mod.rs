@@ -17,11 +17,11 @@ use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{
-    Batch, Bind, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
+    Bind, DocumentBatch, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
     SearchEngine, SearchError, SearchValues, Sql,
 };
-use lookup::By;
-use words::Words;
+use lookup::IndexKey;
+use words::PostgresWords;
 
 /// Full-text search on PostgreSQL, by `tsvector` and a GIN index. Needs no extension.
 ///
@@ -50,7 +50,7 @@ impl SearchAdapter for PostgresFts {
 }
 
 impl SearchValues for Pg {
-    type Words = Words;
+    type Words = PostgresWords;
 
     const ONE_OF: (&'static str, &'static str) = (" = ANY (", ")");
 
@@ -83,7 +83,7 @@ impl SearchEngine for Pg {
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        let found = lookup::find(conn, By::Name(name))?;
+        let found = lookup::find(conn, IndexKey::Name(name))?;
         Ok(found.and_then(|found| found.index).map(|(_, row)| row))
     }
 
@@ -91,7 +91,7 @@ impl SearchEngine for Pg {
     where
         C: DatabaseConnection<Backend = Self>,
     {
-        let found = lookup::find(conn, By::Number(number))?;
+        let found = lookup::find(conn, IndexKey::Number(number))?;
         Ok(found.and_then(|found| found.index).map(|(name, _)| name))
     }
 
@@ -123,7 +123,7 @@ impl SearchEngine for Pg {
         waiting
     }
 
-    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
+    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
         vec![write::write(entry, documents, guard)]
     }
 

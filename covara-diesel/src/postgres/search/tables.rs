@@ -2,7 +2,7 @@
 
 use diesel::pg::Pg;
 
-use super::lookup::{self, By};
+use super::lookup::{self, IndexKey};
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{CATALOGUE, Entry, Kind, SearchError, Sql};
 
@@ -16,7 +16,7 @@ where
     C: DatabaseConnection<Backend = Pg>,
 {
     // Looks first: for a table that is there, CREATE would send a notice.
-    if let Some(found) = lookup::find(conn, By::Name(""))? {
+    if let Some(found) = lookup::find(conn, IndexKey::Name(""))? {
         return Ok(found.catalogue);
     }
     let create = Sql::once(format!(
@@ -32,7 +32,7 @@ where
     conn.execute_atomically(&[&lock_number(0), &create])
         .map_err(SearchError::of::<Pg>)?;
     // Somebody else may have made it meanwhile.
-    let found = lookup::find(conn, By::Name(""))?;
+    let found = lookup::find(conn, IndexKey::Name(""))?;
     found
         .map(|found| found.catalogue)
         .ok_or_else(|| SearchError::Unreadable {

@@ -10,20 +10,20 @@ use diesel::connection::DebugQuery;
 
 /// The transaction that a connection is in.
 #[derive(Debug, Default)]
-pub(super) struct Begun {
-    open: Option<By>,
+pub(super) struct OpenTransaction {
+    open: Option<BegunBy>,
     /// Diesel has said that the next statement begins one.
     is_next_counted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+enum BegunBy {
     /// Diesel counts it, and r2d2 asks Diesel.
     Diesel,
     Sql,
 }
 
-impl Begun {
+impl OpenTransaction {
     pub(super) fn counts(&mut self) {
         self.is_next_counted = true;
     }
@@ -35,24 +35,24 @@ impl Begun {
 
     /// Whether one is open that Diesel does not count.
     pub(super) fn is_uncounted(&self) -> bool {
-        self.open == Some(By::Sql)
+        self.open == Some(BegunBy::Sql)
     }
 
     /// Takes note of what a statement, which succeeded or failed, did.
     pub(super) fn apply(&mut self, changes: &[Change], succeeded: bool) {
         let begins = match std::mem::take(&mut self.is_next_counted) {
-            true => By::Diesel,
-            false => By::Sql,
+            true => BegunBy::Diesel,
+            false => BegunBy::Sql,
         };
         for change in changes {
             match change {
                 // The one statement that Diesel begins with.
-                Change::Begins if !succeeded && begins == By::Diesel => {}
+                Change::Begins if !succeeded && begins == BegunBy::Diesel => {}
                 Change::Begins => self.open = self.open.or(Some(begins)),
                 // A script that failed may not have come to this.
-                Change::Ends if succeeded || self.open == Some(By::Diesel) => self.open = None,
+                Change::Ends if succeeded || self.open == Some(BegunBy::Diesel) => self.open = None,
                 Change::Ends => {}
-                Change::EndsAndBegins => self.open = Some(By::Sql),
+                Change::EndsAndBegins => self.open = Some(BegunBy::Sql),
             }
         }
     }
@@ -68,16 +68,16 @@ pub(super) enum Change {
 
 /// Returns what the statements of a query do about transactions, in their order.
 pub(super) fn changes(query: &dyn DebugQuery) -> Vec<Change> {
-    let mut sql = Sql(String::new());
+    let mut sql = QuerySql(String::new());
     // It ends with an error where the values begin.
     let _ = write!(sql, "{query}");
     of_script(&sql.0)
 }
 
 /// Takes the SQL of a query, without the values that Diesel shows behind it.
-struct Sql(String);
+struct QuerySql(String);
 
-impl Write for Sql {
+impl Write for QuerySql {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         if part == " -- binds: " {
             return Err(fmt::Error);

@@ -11,7 +11,7 @@ use crate::remote::sql::rows_apart;
 use crate::remote::value::Statement;
 
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct GatheredBatch {
     statements: Vec<Statement>,
     pub(super) bytes: usize,
 }
@@ -41,7 +41,7 @@ impl DebugQuery for Together<'_> {}
 const TAKE_BACK: &str = "SELECT json_extract('{}', 'covara_take_back')";
 const TAKEN_BACK: &str = "covara_take_back";
 
-impl Batch {
+impl GatheredBatch {
     pub(super) fn add(&mut self, statement: Statement) {
         self.bytes += statement.bytes();
         self.statements.push(statement);

@@ -29,12 +29,12 @@ use diesel::result::{ConnectionResult, QueryResult};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{ConnectionError, RunQueryDsl};
 
-use batch::{Batch, Together};
+use batch::{GatheredBatch, Together};
 use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
 use super::error::unsupported;
-use super::value::{Rows, Statement};
+use super::value::{ResultRows, Statement};
 use crate::backend::connection::{BatchError, Begun, DatabaseConnection};
 use crate::backend::transaction::{change_depth, transaction_depth};
 use crate::sqlite::BUSY_TIMEOUT;
@@ -53,7 +53,7 @@ pub trait Driver: Sized + Send + 'static {
 
     /// Runs a statement for its rows. `real` says which columns are read as floating-point
     /// numbers; those beyond its end are of a type that is not known.
-    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows>;
+    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<ResultRows>;
 
     /// Runs a statement for the number of rows it changed.
     fn execute(&mut self, statement: &Statement) -> QueryResult<usize>;
@@ -98,7 +98,7 @@ pub struct RemoteConnection<D> {
     transactions: TransactionManagerStatus,
     instrumentation: DynInstrumentation,
     /// Statements that wait to be sent as one batch.
-    batch: Option<Batch>,
+    batch: Option<GatheredBatch>,
 }
 
 /// Shows nothing: the URL may hold a token.
@@ -319,7 +319,7 @@ impl<'conn, 'query> Iterator for RemoteCursor<'conn, 'query> {
 impl Drop for RemoteCursor<'_, '_> {
     fn drop(&mut self) {
         // An answer may be large; it need not wait for the next one.
-        self.reading.set(Rows::default());
+        self.reading.set(ResultRows::default());
     }
 }
 
@@ -355,7 +355,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     }
 
     fn begin_batch(&mut self) {
-        self.batch = Some(Batch::default());
+        self.batch = Some(GatheredBatch::default());
     }
 
     fn end_batch(&mut self) {
@@ -363,7 +363,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     }
 
     fn batch_statements(&self) -> usize {
-        self.batch.as_ref().map_or(0, Batch::statements)
+        self.batch.as_ref().map_or(0, GatheredBatch::statements)
     }
 
     fn batch_bytes(&self) -> usize {
@@ -382,7 +382,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     /// Every transaction of a remote connection takes the write lock when it begins.
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
         let wait = wait.max(*self.driver.lock_wait());
-        let waiting = Waiting::new(self, wait);
+        let waiting = ChangedLockWait::new(self, wait);
         RemoteTransactions::begin_transaction(waiting.conn).map(|()| Begun::default())
     }
 
@@ -406,7 +406,7 @@ impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
         if transaction_depth(self)? > 0 {
             return self.execute_atomically(statements);
         }
-        let waiting = Waiting::new(self, Duration::ZERO);
+        let waiting = ChangedLockWait::new(self, Duration::ZERO);
         let limited = Limited::new(waiting.conn, QUICK_ANSWER);
         limited.0.execute_atomically(statements)
     }
@@ -471,19 +471,19 @@ const BRIEF_ANSWER: Duration = Duration::from_secs(2);
 const QUICK_ANSWER: Duration = Duration::from_secs(1);
 
 /// Another lock wait until it is dropped, as an observer may panic.
-struct Waiting<'c, D: Driver> {
+struct ChangedLockWait<'c, D: Driver> {
     conn: &'c mut RemoteConnection<D>,
     previous: Duration,
 }
 
-impl<'c, D: Driver> Waiting<'c, D> {
+impl<'c, D: Driver> ChangedLockWait<'c, D> {
     fn new(conn: &'c mut RemoteConnection<D>, wait: Duration) -> Self {
         let previous = std::mem::replace(conn.driver.lock_wait(), wait);
         Self { conn, previous }
     }
 }
 
-impl<D: Driver> Drop for Waiting<'_, D> {
+impl<D: Driver> Drop for ChangedLockWait<'_, D> {
     fn drop(&mut self) {
         *self.conn.driver.lock_wait() = self.previous;
     }

@@ -14,9 +14,9 @@ use super::bridge::{Driver, RemoteConnection};
 use super::error::{malformed, not_of_protocol, statement_error, unsupported};
 use super::http::Http;
 use super::sql::{Done, statements};
-use super::value::{Rows, Statement};
-use api::{Query, Reply, Request, StatementResult};
-use url::Target;
+use super::value::{ResultRows, Statement};
+use api::{ApiReply, Query, Request, StatementResult};
+use url::D1Url;
 
 /// A connection to a Cloudflare D1 database over its REST API, on Diesel's `Sqlite` backend.
 ///
@@ -125,7 +125,7 @@ impl D1 {
         let answer = self
             .http
             .post(&self.endpoint, &body, repeatable, deadline)?;
-        let reply: Result<Reply<'_>, _> = serde_json::from_str(&answer.body);
+        let reply: Result<ApiReply<'_>, _> = serde_json::from_str(&answer.body);
         let result = match reply {
             Ok(reply) if answer.status == 200 && reply.success => {
                 let results = reply.result.ok_or_else(|| malformed("no result"))?;
@@ -139,7 +139,7 @@ impl D1 {
     }
 
     /// SQL errors are those of a request that was understood; all else is the API's.
-    fn refusal(&self, status: u16, reply: &Reply<'_>) -> Error {
+    fn refusal(&self, status: u16, reply: &ApiReply<'_>) -> Error {
         const OF_A_STATEMENT: i64 = 7500;
         match reply.errors.first() {
             Some(error) if error.code == OF_A_STATEMENT || error.message.contains("SQLITE_") => {
@@ -177,7 +177,7 @@ impl Driver for D1 {
     const NO_TRANSACTIONS: Option<&'static str> = Some(NO_TRANSACTIONS);
 
     fn open(url: &str) -> ConnectionResult<Self> {
-        let target = Target::of(url)?;
+        let target = D1Url::of(url)?;
         let http = Http::new(&target.authority, target.options, target.token.as_deref())?;
         Ok(Self {
             http,
@@ -186,7 +186,7 @@ impl Driver for D1 {
         })
     }
 
-    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows> {
+    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<ResultRows> {
         let statement = &*alone(statement)?;
         let request = Request::One(Query::new(statement)?);
         Done::default().then(&statement.facts)?;

@@ -15,13 +15,13 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 use super::bridge::{Driver, RemoteConnection};
 use super::error::malformed;
 use super::sql::{Done, Ending};
-use super::value::{Cells, Rows, Statement};
+use super::value::{AnswerCells, ResultRows, Statement};
 use crate::backend::connection::{Begun, message};
 use crate::backend::engine::{Engine, Fault};
 use hrana::{Batch, Condition, Request, Step, Stmt};
-use stream::{Answer, Client};
-use transaction::{Over, Transaction, endings};
-use url::Target;
+use stream::{Client, PipelineAnswer};
+use transaction::{Over, StreamTransaction, endings};
+use url::LibsqlUrl;
 
 /// A connection to a libSQL server, Turso among them, over HTTP (Hrana 3), on Diesel's
 /// `Sqlite` backend.
@@ -109,7 +109,7 @@ pub type LibsqlConnection = RemoteConnection<Libsql>;
 #[expect(missing_debug_implementations, reason = "it holds a token")]
 pub struct Libsql {
     client: Client,
-    transaction: Transaction,
+    transaction: StreamTransaction,
     /// Whether the transaction was begun to read.
     is_reading: bool,
     lock_wait: Duration,
@@ -173,7 +173,7 @@ fn chain<'a>(stmts: Vec<Stmt<'a>>, in_transaction: bool) -> Request<'a> {
 impl Libsql {
     /// Runs statements in the open transaction or, each by itself, outside of any, and hands
     /// out the answer, in which all have succeeded.
-    fn run(&mut self, statements: &[Statement], want_rows: bool) -> QueryResult<Answer> {
+    fn run(&mut self, statements: &[Statement], want_rows: bool) -> QueryResult<PipelineAnswer> {
         let count = statements.len();
         let stmts = || -> QueryResult<Vec<Stmt<'_>>> {
             let all = statements.iter();
@@ -181,26 +181,26 @@ impl Libsql {
         };
         let repeatable = statements.iter().all(|one| one.facts.only_reads);
         let mut done = match self.transaction {
-            Transaction::Over(over) => return Err(over.error()),
-            Transaction::Open(done) => done,
-            Transaction::None => Done::default(),
+            StreamTransaction::Over(over) => return Err(over.error()),
+            StreamTransaction::Open(done) => done,
+            StreamTransaction::None => Done::default(),
         };
         for statement in statements {
             done.then(&statement.facts)?;
         }
         match self.transaction {
-            Transaction::Over(over) => Err(over.error()),
-            Transaction::Open(_) => {
+            StreamTransaction::Over(over) => Err(over.error()),
+            StreamTransaction::Open(_) => {
                 let deadline = self.client.deadline();
                 let requests = [chain(stmts()?, true), Request::GetAutocommit];
                 let answer = self.client.send(&requests, repeatable, deadline);
                 let answer = self.checked(answer, &endings(statements))?;
-                if let Transaction::Open(before) = &mut self.transaction {
+                if let StreamTransaction::Open(before) = &mut self.transaction {
                     *before = done;
                 }
                 Ok(answer)
             }
-            Transaction::None => {
+            StreamTransaction::None => {
                 let requests = [
                     chain(stmts()?, false),
                     Request::GetAutocommit,
@@ -226,7 +226,11 @@ impl Libsql {
     /// Sends, and again as long as the first statement finds the database locked, which then
     /// has done nothing. All of it is within the statement's time, unless somebody asked for a
     /// longer wait by name.
-    fn unlocked(&mut self, requests: &[Request<'_>], repeatable: bool) -> QueryResult<Answer> {
+    fn unlocked(
+        &mut self,
+        requests: &[Request<'_>],
+        repeatable: bool,
+    ) -> QueryResult<PipelineAnswer> {
         let begun = Instant::now();
         let first = self.client.deadline();
         let is_asked_for = self.lock_wait > LOCK_WAIT;
@@ -250,9 +254,9 @@ impl Libsql {
     /// Judges the answer to statements inside the transaction: is it still open?
     fn checked(
         &mut self,
-        answer: QueryResult<Answer>,
+        answer: QueryResult<PipelineAnswer>,
         endings: &[Option<Ending>],
-    ) -> QueryResult<Answer> {
+    ) -> QueryResult<PipelineAnswer> {
         let judged = answer.and_then(|answer| Ok((answer.is_autocommit()?, answer)));
         let (has_ended, answer) = match judged {
             Ok(judged) => judged,
@@ -275,7 +279,7 @@ impl Libsql {
 
     fn end(&mut self, over: Over) {
         self.client.close();
-        self.transaction = Transaction::Over(over);
+        self.transaction = StreamTransaction::Over(over);
     }
 }
 
@@ -286,22 +290,22 @@ impl Driver for Libsql {
 
     fn open(url: &str) -> ConnectionResult<Self> {
         Ok(Self {
-            client: Client::new(Target::of(url)?)?,
-            transaction: Transaction::None,
+            client: Client::new(LibsqlUrl::of(url)?)?,
+            transaction: StreamTransaction::None,
             is_reading: false,
             lock_wait: LOCK_WAIT,
         })
     }
 
-    fn query(&mut self, statement: &Statement, _: &[bool]) -> QueryResult<Rows> {
+    fn query(&mut self, statement: &Statement, _: &[bool]) -> QueryResult<ResultRows> {
         let answer = self.run(slice::from_ref(statement), true)?;
         let (body, mut results) = answer.into_results();
         let last = results.pop().ok_or_else(|| malformed("no result"))?;
         let (columns, cells) = last.rows;
-        Ok(Rows {
+        Ok(ResultRows {
             body,
             columns,
-            cells: Cells::Listed(cells),
+            cells: AnswerCells::Listed(cells),
         })
     }
 
@@ -343,7 +347,7 @@ impl Driver for Libsql {
     }
 
     fn begin(&mut self, sql: &str) -> QueryResult<()> {
-        if let Transaction::Over(over) = self.transaction {
+        if let StreamTransaction::Over(over) = self.transaction {
             return Err(over.error());
         }
         let requests = [
@@ -362,7 +366,7 @@ impl Driver for Libsql {
         });
         match begun {
             Ok(()) => {
-                self.transaction = Transaction::Open(Done::default());
+                self.transaction = StreamTransaction::Open(Done::default());
                 self.is_reading = sql == BEGIN_TO_READ;
             }
             Err(_) => self.client.close(),
@@ -375,10 +379,10 @@ impl Driver for Libsql {
     }
 
     fn commit(&mut self) -> QueryResult<()> {
-        match std::mem::replace(&mut self.transaction, Transaction::None) {
-            Transaction::None => Err(Error::NotInTransaction),
-            Transaction::Over(over) => Err(over.error()),
-            Transaction::Open(_) => {
+        match std::mem::replace(&mut self.transaction, StreamTransaction::None) {
+            StreamTransaction::None => Err(Error::NotInTransaction),
+            StreamTransaction::Over(over) => Err(over.error()),
+            StreamTransaction::Open(_) => {
                 let deadline = self.client.deadline();
                 let commit = chain(vec![Stmt::of_text("COMMIT")], true);
                 let requests = [commit, Request::Close];
@@ -392,15 +396,17 @@ impl Driver for Libsql {
     fn rollback(&mut self) -> QueryResult<()> {
         // What the server does not hear of it finds out: an idle stream is closed.
         self.client.close();
-        match std::mem::replace(&mut self.transaction, Transaction::None) {
+        match std::mem::replace(&mut self.transaction, StreamTransaction::None) {
             // As it should be.
-            Transaction::None | Transaction::Open(_) | Transaction::Over(Over::Lost) => Ok(()),
-            Transaction::Over(over) => Err(over.error()),
+            StreamTransaction::None
+            | StreamTransaction::Open(_)
+            | StreamTransaction::Over(Over::Lost) => Ok(()),
+            StreamTransaction::Over(over) => Err(over.error()),
         }
     }
 
     fn abandon(&mut self) {
-        if let Transaction::Open(_) = self.transaction {
+        if let StreamTransaction::Open(_) = self.transaction {
             self.end(Over::Lost);
         }
     }

@@ -18,8 +18,8 @@ use culprit::another_try;
 
 use super::error::SeedError;
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
-use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
-use super::target::{Target, unquoted};
+use super::report::{ProgressReport, SeedProgress, SeedSummary, TableSummary};
+use super::target::{SeedTarget, unquoted};
 use crate::backend::connection::{Begun, DatabaseConnection};
 use crate::backend::engine::{Engine, SeedWay, Stage};
 use crate::backend::row::{SeedRow, TableRow};
@@ -28,12 +28,12 @@ use crate::backend::transaction::Transaction;
 /// A seed inside its transaction.
 pub(crate) struct Run<'c, 'a, C> {
     conn: &'c mut C,
-    progress: Option<Report<'a>>,
+    progress: Option<ProgressReport<'a>>,
     chunk_rows: usize,
     /// The tables that are still to come, as SQL.
     later: VecDeque<String>,
     summary: SeedSummary,
-    finished: Vec<Target>,
+    finished: Vec<SeedTarget>,
     /// Where rows go that cannot be in one transaction.
     batches: Option<Batches>,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Run<'c, 'a, C> {
 impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
     pub(super) fn new(
         conn: &'c mut C,
-        progress: Option<Report<'a>>,
+        progress: Option<ProgressReport<'a>>,
         chunk_rows: Option<NonZeroUsize>,
         tables: impl Iterator<Item = String>,
     ) -> Self {
@@ -60,13 +60,13 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
 
     pub(crate) fn table<T: SeedRow<C::Backend>>(
         &mut self,
-        target: Target,
+        target: SeedTarget,
         write: impl FnOnce(&mut TableRun<'_, 'c, 'a, C, T>) -> Result<(), SeedError>,
     ) -> Result<(), SeedError> {
         self.later.pop_front();
         let mut table = TableRun::new(self, target)?;
         if let Err(error) = write(&mut table).and_then(|()| table.finish()) {
-            let Target { table, .. } = table.target;
+            let SeedTarget { table, .. } = table.target;
             let error = self.wrong_order(&table, error);
             return Err(self.with_what_is_kept(error));
         }
@@ -147,7 +147,7 @@ impl<'c, 'a, C: DatabaseConnection> Run<'c, 'a, C> {
 /// One table's rows on their way in.
 pub(crate) struct TableRun<'t, 'c, 'a, C: DatabaseConnection, T: TableRow> {
     run: &'t mut Run<'c, 'a, C>,
-    target: Target,
+    target: SeedTarget,
     done: usize,
     inserted: usize,
     progress: SeedProgress,
@@ -167,7 +167,7 @@ where
     C: DatabaseConnection,
     T: SeedRow<C::Backend>,
 {
-    fn new(run: &'t mut Run<'c, 'a, C>, target: Target) -> Result<Self, SeedError> {
+    fn new(run: &'t mut Run<'c, 'a, C>, target: SeedTarget) -> Result<Self, SeedError> {
         let limit = run.conn.bind_limit();
         let most = limit / target.columns.len().max(1);
         let table = target.name();
@@ -233,7 +233,7 @@ where
             let Some(first) = rows.first() else {
                 return Ok(());
             };
-            let Target { table, columns } = &self.target;
+            let SeedTarget { table, columns } = &self.target;
             let way = C::Backend::seed_way::<C, T>(self.run.conn, table, columns, first);
             let way = way.map_err(|source| self.refused(&rows, source))?;
             self.way = Some(match way {
@@ -330,7 +330,7 @@ where
 /// Sends one statement; in a savepoint where its failure would end the transaction.
 fn execute<'r, C, T, M, const N: usize>(
     conn: &mut C,
-    target: &Target,
+    target: &SeedTarget,
     rows: &[T::Row<'r>],
 ) -> QueryResult<usize>
 where

@@ -17,7 +17,7 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::backend::connection::DatabaseConnection;
 use crate::search::{
-    Batch, Bind, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
+    Bind, DocumentBatch, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
     SearchAdapter, SearchEngine, SearchError, SearchValues, Sql, WordSink,
 };
 
@@ -52,12 +52,12 @@ const GAP: &str = "\u{e000}";
 
 /// Writes each field's words with spaces between.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct SqliteWords {
     /// The field of the word before.
     slot: Option<usize>,
 }
 
-impl WordSink for Words {
+impl WordSink for SqliteWords {
     const PER_FIELD: bool = true;
 
     fn word(&mut self, slot: usize, word: &str, to: &mut String) {
@@ -74,7 +74,7 @@ impl WordSink for Words {
 }
 
 impl SearchValues for Sqlite {
-    type Words = Words;
+    type Words = SqliteWords;
 
     const ONE_OF: (&'static str, &'static str) = list::ONE_OF;
 
@@ -157,7 +157,7 @@ impl SearchEngine for Sqlite {
         write::batch(entry, waiting, bind_limit)
     }
 
-    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
+    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
         write::write(entry, documents, guard.into())
     }
 

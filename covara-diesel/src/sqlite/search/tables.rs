@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 
 use crate::backend::connection::{DatabaseConnection, message};
 use crate::search::definition::MOST_SEARCHED;
-use crate::search::{CATALOGUE, Entry, EntryRow, Home, Kind, Sql, WatchedTable, integer, text};
+use crate::search::{CATALOGUE, Entry, EntryRow, FollowedTable, Home, Kind, Sql, integer, text};
 use crate::sqlite::name;
 
 /// What stands before the names of tables: a temporary one of the same name would come before
@@ -26,7 +26,7 @@ pub(super) fn words(entry: &Entry) -> String {
 }
 
 /// The followed table as SQL.
-pub(super) fn followed(watched: &WatchedTable) -> String {
+pub(super) fn followed(watched: &FollowedTable) -> String {
     match name::parts(&watched.table) {
         (None, table) => name::quoted(Some("main"), &table),
         (Some(_), _) => watched.table.clone(),

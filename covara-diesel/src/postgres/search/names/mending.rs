@@ -1,9 +1,9 @@
 //! The SQL that has a table followed.
 
-use super::{NUMBER, Names, ON_ROW, ON_TRUNCATE, TRIGGER, literal};
+use super::{NUMBER, ON_ROW, ON_TRUNCATE, SqlNames, TRIGGER, literal};
 use crate::search::CATALOGUE;
 
-impl Names {
+impl SqlNames {
     /// The same where the variable `root_` of [`declare_root`](Self::declare_root) is.
     fn of_root(&self) -> Self {
         Self {
