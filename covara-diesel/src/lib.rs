@@ -25,7 +25,9 @@ pub mod any;
 #[cfg(feature = "auth")]
 pub mod auth;
 mod backend;
+// The program `covara` is a crate of its own, which sees public items only.
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod doctor;
 #[cfg(feature = "fixtures")]
@@ -60,9 +62,9 @@ pub mod __fuzz;
 pub mod __private;
 
 pub use any::{AnyConnection, AnyPool, open};
+pub use backend::connection::DatabaseConnection;
 #[doc(hidden)]
-pub use backend::connection::SessionLock;
-pub use backend::connection::{BatchError, Begun, DatabaseConnection};
+pub use backend::connection::{BatchError, Begun, SessionLock};
 pub use backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
 pub use backend::engine::Engine;
 pub use backend::transaction::write_transaction;

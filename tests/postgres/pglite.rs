@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use covara_diesel::doctor::{self, Between, Severity};
+use covara_diesel::doctor::{self, Pooler, Severity};
 use covara_diesel::pool::{self, PoolDriver};
 use covara_diesel::{Seed, auto_migrate};
 use diesel::connection::SimpleConnection;
@@ -187,7 +187,7 @@ fn the_doctor_reports_pglite() {
     auto_migrate(&mut pool.get().unwrap()).unwrap();
     drop(pool);
     let report = doctor::postgres(format!("{}&driver=pglite", db.url())).unwrap();
-    assert_eq!(report.between, Between::Pglite);
+    assert_eq!(report.pooler, Pooler::Pglite);
     assert_eq!(report.driver, PoolDriver::Pglite);
     assert_eq!(
         (report.pool.max_size, report.pool.statement_cache),

@@ -401,7 +401,7 @@ fn a_strangers_functions_do_not_stand_in_for_the_servers() {
             roles.be_app();
         }
         auto_migrate(&mut roles.conn).unwrap();
-        covara_diesel::migrate::status(&mut roles.conn).unwrap();
+        let _ = covara_diesel::migrate::status(&mut roles.conn).unwrap();
         assert_eq!(follow(&mut roles.conn).unwrap(), Followed::Unchanged);
         run(
             &mut roles.conn,
@@ -412,7 +412,7 @@ fn a_strangers_functions_do_not_stand_in_for_the_servers() {
         run(&mut roles.conn, "TRUNCATE places");
         assert_eq!(found(&mut roles.conn, "one"), [""; 0]);
     }
-    doctor::postgres(roles.db.url()).unwrap();
+    let _ = doctor::postgres(roles.db.url()).unwrap();
     roles.be("");
     assert_eq!(evil_runs(&mut roles.conn), 0);
 }

@@ -1,6 +1,6 @@
 //! What the doctor finds.
 
-use covara_diesel::doctor::{Between, Severity};
+use covara_diesel::doctor::{Pooler, Severity};
 use covara_diesel::pool::PoolDriver;
 use covara_diesel::{auto_migrate, migrate};
 use diesel::connection::SimpleConnection;
@@ -19,7 +19,7 @@ fn a_migrated_database_is_healthy() {
             .engine_version
             .starts_with(&backend::DIALECT.to_string())
     );
-    assert_eq!(report.between, Between::NothingSeen);
+    assert_eq!(report.pooler, Pooler::NothingSeen);
     assert_eq!(PoolDriver::from_url(&db.url()), Ok(report.driver));
     assert!(report.pool.max_size >= 1);
     let status = report.migrations.as_ref().unwrap();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::backends;
 use crate::backend::dialect::Dialect;
+use crate::backend::sealed::Sealed;
 use crate::backend::typed::{AnyDatabase, Typed};
 
 /// A Diesel connection whose database is decided when the program runs.
@@ -106,6 +107,8 @@ impl fmt::Debug for AnyConnection {
         })
     }
 }
+
+impl Sealed for AnyConnection {}
 
 impl AnyDatabase for AnyConnection {
     type Sqlite = backends::Sqlite;

@@ -10,6 +10,7 @@ use diesel::result::Error;
 use r2d2::{ManageConnection, PooledConnection};
 
 use crate::backend::engine::Engine;
+use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{Transaction, count_nothing, transaction_depth};
 
 /// How a transaction was begun, which its end must know.
@@ -63,9 +64,11 @@ impl<C: DatabaseConnection> Drop for Gathering<'_, C> {
 
 /// A connection this library works on: plain, pooled or remote.
 ///
-/// It says what differs between connections of one backend. Nothing outside this crate implements
-/// it. For transactions of your own there is [`write_transaction`](crate::write_transaction).
-pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
+/// It says what differs between connections of one backend. For transactions of your own there is
+/// [`write_transaction`](crate::write_transaction).
+///
+/// This trait is sealed: only this crate can implement it.
+pub trait DatabaseConnection: LoadConnection<Backend: Engine> + Sealed + 'static {
     /// How many bind parameters one statement may carry.
     ///
     /// Default: the engine's own limit, 32,766 on SQLite and 65,535 on PostgreSQL.
@@ -100,8 +103,9 @@ pub trait DatabaseConnection: LoadConnection<Backend: Engine> + 'static {
         Ok(transaction_depth(self)? > 0)
     }
 
-    /// Whether transactions can be begun, worked in and ended. Default: yes. A connection
-    /// without them gathers statements by [`begin_batch`](Self::begin_batch).
+    /// Whether transactions can be begun, worked in and ended. Default: yes. What must happen
+    /// together on a connection without them goes to
+    /// [`execute_atomically`](Self::execute_atomically).
     fn has_transactions(&self) -> bool {
         true
     }
@@ -322,6 +326,8 @@ impl<DB: Engine> QueryFragment<DB> for Dynamic<'_, DB> {
         self.0.walk_ast(out)
     }
 }
+
+impl<M: ManageConnection<Connection: Sealed>> Sealed for PooledConnection<M> {}
 
 impl<M> DatabaseConnection for PooledConnection<M>
 where

@@ -9,6 +9,7 @@ use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::{DatabaseConnection, message};
 use crate::backend::dialect::Dialect;
 use crate::backend::row::{ColumnVisitor, SeedRow};
+use crate::backend::sealed::Sealed;
 use crate::backend::table::{Stranger, TableLayout};
 use crate::backend::values::Values;
 
@@ -84,8 +85,10 @@ fn no_bulk_loader() -> Error {
 /// One of the two Diesel backends this library supports.
 ///
 /// Connections are many, engines are two: what a connection cannot answer by itself is
-/// asked of its backend here. Nothing outside this crate implements it.
-pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
+/// asked of its backend here.
+///
+/// This trait is sealed: only this crate can implement it.
+pub trait Engine: Backend<QueryBuilder: Default> + Values + Sealed + Sized + 'static {
     /// The dialect that every connection of this backend speaks.
     const DIALECT: Dialect;
     /// How many bind parameters the engine accepts in one statement.

@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod dialect;
 pub(crate) mod engine;
 pub(crate) mod row;
+pub(crate) mod sealed;
 pub(crate) mod table;
 pub(crate) mod transaction;
 pub(crate) mod typed;

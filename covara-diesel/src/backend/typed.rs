@@ -5,13 +5,16 @@ use diesel::Connection;
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
+use crate::backend::sealed::Sealed;
 
 /// What this library's functions take: a connection of one backend, or one that turns out to
 /// be of one when it is asked, as [`AnyConnection`](crate::AnyConnection) does.
 ///
-/// Each [`DatabaseConnection`] is one of these; nothing outside this crate need implement it.
-/// To reach the typed connection, see [`with_typed!`](crate::with_typed).
-pub trait AnyDatabase: Sized {
+/// Each [`DatabaseConnection`] is one of these. To reach the typed connection, see
+/// [`with_typed!`](crate::with_typed).
+///
+/// This trait is sealed: only this crate can implement it.
+pub trait AnyDatabase: Sealed + Sized {
     /// The connection, if it is one to SQLite in a file or in memory.
     type Sqlite: DatabaseConnection;
     /// The connection, if it is one to libSQL over HTTP.

@@ -1,6 +1,6 @@
 //! Keeps passwords out of what is said about arguments.
 
-use crate::pool::{PoolDriver, UnknownUrl};
+use crate::pool::{PoolDriver, UnknownUrlError};
 
 /// `text` without what may hold a password in the arguments it quotes: a misplaced database
 /// URL. The one in its place is quoted by nobody.
@@ -24,7 +24,7 @@ pub(super) fn without(text: &str) -> String {
 fn may_hold_a_password(value: &str) -> bool {
     let plain = matches!(
         PoolDriver::from_url(value),
-        Ok(PoolDriver::Sqlite) | Err(UnknownUrl::Empty)
+        Ok(PoolDriver::Sqlite) | Err(UnknownUrlError::Empty)
     );
     !plain || value.contains('?') || value.contains(':') && value.contains('@')
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
-use super::{Between, Finding, Report, Setting};
+use super::{Finding, Pooler, Report, Setting};
 use crate::backend::connection::message;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::{Engine, Fault};
@@ -63,7 +63,7 @@ pub fn sqlite(path: impl AsRef<Path>) -> Result<Report, PoolError> {
         engine_version: format!("SQLite {engine_version}"),
         client_version: None,
         library_version: env!("CARGO_PKG_VERSION"),
-        between: Between::NothingSeen,
+        pooler: Pooler::NothingSeen,
         driver: PoolDriver::Sqlite,
         pool: recommended_pool_config(PoolDriver::Sqlite),
         migrations,

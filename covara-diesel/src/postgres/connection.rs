@@ -10,6 +10,7 @@ use diesel::sql_types::{Bool, Text};
 
 use super::unknown;
 use crate::backend::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock};
+use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{
     Transaction, begin_in_unknown, begin_outermost, change_depth, count_nothing, transaction_depth,
 };
@@ -19,6 +20,8 @@ use crate::backend::transaction::{
 const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"covaradb");
 
 const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+impl Sealed for PgConnection {}
 
 impl DatabaseConnection for PgConnection {
     /// Also one that the caller has begun by SQL.

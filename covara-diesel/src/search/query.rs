@@ -299,14 +299,11 @@ impl Sort {
 /// but the tags given here is escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Highlight {
-    /// What stands before a found word. Default: `<em>`.
-    pub before: String,
-    /// What stands after it. Default: `</em>`.
-    pub after: String,
-    /// Length of a piece in characters, without tags. Default: 150.
-    pub fragment_length: usize,
-    /// Most pieces of a field. Default: 3. 0 is the whole field in one piece.
-    pub fragments: usize,
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) fragment_length: usize,
+    /// 0 is the whole field in one piece.
+    pub(super) fragments: usize,
 }
 
 impl Default for Highlight {
@@ -327,11 +324,26 @@ impl Highlight {
         }
     }
 
-    /// With other tags.
+    /// Sets what stands before and after a found word. Default: `<em>` and `</em>`.
     #[must_use]
     pub fn tags(mut self, before: impl Into<String>, after: impl Into<String>) -> Self {
         self.before = before.into();
         self.after = after.into();
+        self
+    }
+
+    /// Sets the length of a piece in characters, without tags. Default: 150.
+    #[must_use]
+    pub fn fragment_length(mut self, characters: usize) -> Self {
+        self.fragment_length = characters;
+        self
+    }
+
+    /// Sets how many pieces of a field are shown at most. Default: 3. With 0 the whole field is
+    /// shown, as with [`whole`](Self::whole).
+    #[must_use]
+    pub fn fragments(mut self, pieces: usize) -> Self {
+        self.fragments = pieces;
         self
     }
 

@@ -8,11 +8,14 @@ use diesel::sqlite::Sqlite;
 
 use super::session_lock;
 use crate::backend::connection::{BRIEF_WAIT, Begun, DatabaseConnection, SessionLock, message};
+use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{begin_in_unknown, begin_outermost, insist, transaction_depth};
 
 /// How long [`write_transaction`](crate::write_transaction) waits for other writers on a SQLite
 /// connection whose busy timeout is 0. As [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Sealed for SqliteConnection {}
 
 impl DatabaseConnection for SqliteConnection {
     fn is_remote(&self) -> bool {

@@ -7,11 +7,14 @@ use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::DatabaseConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::{Engine, Fault, Inspection, SeedWay};
+use crate::backend::sealed::Sealed;
 use crate::backend::table::Stranger;
 use crate::backend::table::TableLayout;
 use crate::seed::{ColumnVisitor, SeedRow};
 
 static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
+
+impl Sealed for Sqlite {}
 
 impl Engine for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;

@@ -283,7 +283,7 @@ fn a_rotated_key_keeps_what_the_changes_leave_out() {
     let changes = ApiKeyChanges::new()
         .name("Other")
         .scopes(["write"])
-        .no_end();
+        .never_expires();
     let (_, other) = store.rotate(&mut conn, &key.id, changes).unwrap().unwrap();
     assert_eq!(other.name, "Other");
     assert!(other.has_scope("write") && !other.has_scope("read"));

@@ -226,11 +226,3 @@ fn a_locked_database_is_the_error_locked() {
         assert_eq!(count(&mut conn, table), 1);
     }
 }
-
-#[test]
-fn errors_are_send_and_sync() {
-    fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
-    is_error::<AuthError>();
-    is_error::<Rejected>();
-    is_error::<covara_diesel::auth::RowError>();
-}

@@ -117,9 +117,9 @@ impl ApiKeyChanges {
 
     scopes_and_end!();
 
-    /// No end.
+    /// Makes the key one that never expires.
     #[must_use]
-    pub fn no_end(mut self) -> Self {
+    pub fn never_expires(mut self) -> Self {
         self.end = Some(End::Never);
         self
     }

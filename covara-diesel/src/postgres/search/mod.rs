@@ -16,6 +16,7 @@ use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 
 use crate::backend::connection::DatabaseConnection;
+use crate::backend::sealed::Sealed;
 use crate::search::{
     Bind, DocumentBatch, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
     SearchEngine, SearchError, SearchValues, Sql,
@@ -44,6 +45,8 @@ use words::PostgresWords;
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PostgresFts;
+
+impl Sealed for PostgresFts {}
 
 impl SearchAdapter for PostgresFts {
     type Backend = Pg;

@@ -36,11 +36,14 @@ pub use transactions::RemoteTransactions;
 use super::error::unsupported;
 use super::value::{ResultRows, Statement};
 use crate::backend::connection::{BatchError, Begun, DatabaseConnection};
+use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{change_depth, transaction_depth};
 use crate::sqlite::BUSY_TIMEOUT;
 
 /// A protocol to a remote server that speaks SQLite's SQL.
-pub trait Driver: Sized + Send + 'static {
+///
+/// This trait is sealed: only this crate can implement it.
+pub trait Driver: Sealed + Sized + Send + 'static {
     /// How many bind parameters one statement may carry.
     const BIND_LIMIT: usize;
     /// Rows that a seed buffers per chunk.
@@ -302,10 +305,16 @@ impl<D: Driver> LoadConnection for RemoteConnection<D> {
 }
 
 /// The rows of an answer, one after the other.
-#[expect(missing_debug_implementations, reason = "Diesel's own has none")]
 pub struct RemoteCursor<'conn, 'query> {
     rows: Cursor<'conn, 'query>,
     reading: Reading,
+}
+
+/// Shows nothing, as Diesel's own cursor cannot be shown.
+impl fmt::Debug for RemoteCursor<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteCursor").finish_non_exhaustive()
+    }
 }
 
 impl<'conn, 'query> Iterator for RemoteCursor<'conn, 'query> {
@@ -340,6 +349,8 @@ impl<D: Driver> MigrationConnection for RemoteConnection<D> {
         diesel::sql_query(diesel::migration::CREATE_MIGRATIONS_TABLE).execute(self)
     }
 }
+
+impl<D: Driver> Sealed for RemoteConnection<D> {}
 
 impl<D: Driver> DatabaseConnection for RemoteConnection<D> {
     fn bind_limit(&self) -> usize {

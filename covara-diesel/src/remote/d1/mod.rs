@@ -6,6 +6,7 @@ pub(crate) mod pool;
 mod url;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
@@ -15,6 +16,7 @@ use super::error::{malformed, not_of_protocol, statement_error, unsupported};
 use super::http::Http;
 use super::sql::{Done, statements};
 use super::value::{ResultRows, Statement};
+use crate::backend::sealed::Sealed;
 use api::{ApiReply, Query, Request, StatementResult};
 use url::D1Url;
 
@@ -98,7 +100,6 @@ use url::D1Url;
 pub type D1Connection = RemoteConnection<D1>;
 
 /// The protocol of Cloudflare D1.
-#[expect(missing_debug_implementations, reason = "it holds a token")]
 pub struct D1 {
     http: Http,
     endpoint: String,
@@ -169,6 +170,15 @@ fn alone(statement: &Statement) -> QueryResult<Cow<'_, Statement>> {
         )),
     }
 }
+
+/// Shows nothing: it holds a token.
+impl fmt::Debug for D1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("D1").finish_non_exhaustive()
+    }
+}
+
+impl Sealed for D1 {}
 
 impl Driver for D1 {
     /// <https://developers.cloudflare.com/d1/platform/limits/>.

@@ -7,6 +7,7 @@ mod stream;
 mod transaction;
 mod url;
 
+use std::fmt;
 use std::slice;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use super::sql::{Done, Ending};
 use super::value::{AnswerCells, ResultRows, Statement};
 use crate::backend::connection::{Begun, message};
 use crate::backend::engine::{Engine, Fault};
+use crate::backend::sealed::Sealed;
 use hrana::{Batch, Condition, Request, Step, Stmt};
 use stream::{Client, PipelineAnswer};
 use transaction::{Over, StreamTransaction, endings};
@@ -106,7 +108,6 @@ use url::LibsqlUrl;
 pub type LibsqlConnection = RemoteConnection<Libsql>;
 
 /// The protocol of libSQL servers, Hrana 3 over HTTP.
-#[expect(missing_debug_implementations, reason = "it holds a token")]
 pub struct Libsql {
     client: Client,
     transaction: StreamTransaction,
@@ -282,6 +283,15 @@ impl Libsql {
         self.transaction = StreamTransaction::Over(over);
     }
 }
+
+/// Shows nothing: it holds a token.
+impl fmt::Debug for Libsql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Libsql").finish_non_exhaustive()
+    }
+}
+
+impl Sealed for Libsql {}
 
 impl Driver for Libsql {
     const BIND_LIMIT: usize = 32_766;

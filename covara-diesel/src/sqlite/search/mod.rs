@@ -16,6 +16,7 @@ use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::backend::connection::DatabaseConnection;
+use crate::backend::sealed::Sealed;
 use crate::search::{
     Bind, DocumentBatch, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
     SearchAdapter, SearchEngine, SearchError, SearchValues, Sql, WordSink,
@@ -42,6 +43,8 @@ use crate::search::{
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SqliteFts;
+
+impl Sealed for SqliteFts {}
 
 impl SearchAdapter for SqliteFts {
     type Backend = Sqlite;
