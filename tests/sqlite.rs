@@ -239,6 +239,7 @@ mod sqlite {
     mod private;
     #[cfg(unix)]
     mod private_files;
+    mod public_types;
     mod search;
     // Takes the command `sqlite3`.
     #[cfg(feature = "postgres")]

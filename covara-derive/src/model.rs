@@ -118,7 +118,7 @@ fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> F
     let mut columns: Vec<Ident> = Vec::new();
     let mut found = Vec::new();
     for (field, member) in fields.iter().zip(fields.members()) {
-        let told = errors.len();
+        let errors_before = errors.len();
         let attrs = FieldAttrs::parse(&field.attrs, errors);
         if let (Some(from_str), true) = (
             &attrs.from_str,
@@ -134,7 +134,7 @@ fn fields<'i>(input: &DeriveInput, fields: &'i Fields, errors: &mut Errors) -> F
             continue;
         }
         seeded = true;
-        if errors.len() > told {
+        if errors.len() > errors_before {
             // Further mistakes in this field may only follow from those reported.
             continue;
         }

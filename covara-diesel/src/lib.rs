@@ -25,7 +25,9 @@ pub mod any;
 #[cfg(feature = "auth")]
 pub mod auth;
 mod backend;
+// The program `covara` is a crate of its own, which sees public items only.
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod doctor;
 #[cfg(feature = "fixtures")]

@@ -54,26 +54,26 @@ pub struct Together {
 impl Tree {
     /// Copies the sources, as they are now.
     pub fn new() -> Result<Self, String> {
-        let root = std::env::current_dir().and_then(|here| {
-            let root = here.join("target/mutants/tree");
+        let root = std::env::current_dir().and_then(|source| {
+            let root = source.join("target/mutants/tree");
             fs::create_dir_all(root.join("target"))?;
             let servers = root.join("target/servers");
             if fs::symlink_metadata(&servers).is_err() {
-                std::os::unix::fs::symlink(here.join("target/servers"), servers)?;
+                std::os::unix::fs::symlink(source.join("target/servers"), servers)?;
             }
             Ok(root)
         });
         let tree = Self {
             root: root.map_err(|error| error.to_string())?,
         };
-        let here = tracked(&[
+        let source = tracked(&[
             "ls-files",
             "-z",
             "--cached",
             "--others",
             "--exclude-standard",
         ])?;
-        for file in &here {
+        for file in &source {
             if let Ok(to) = fs::read_link(file) {
                 tree.link(file, &to)
                     .map_err(|error| format!("{file}: {error}"))?;
@@ -81,7 +81,7 @@ impl Tree {
                 tree.write(file, &content)?;
             }
         }
-        tree.remove_others(&here)
+        tree.remove_others(&source)
             .map_err(|error| error.to_string())?;
         Ok(tree)
     }

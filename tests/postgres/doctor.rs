@@ -5,7 +5,7 @@ use covara_diesel::doctor::{self, Report, Severity};
 use diesel::connection::SimpleConnection;
 use support::postgres::{TestDb, server_url};
 
-fn told(report: &Report, severity: Severity) -> String {
+fn texts_of(report: &Report, severity: Severity) -> String {
     let findings = report.findings.iter();
     findings
         .filter(|finding| finding.severity == severity)
@@ -51,7 +51,7 @@ fn administrate(sql: &str) {
 }
 
 #[test]
-fn settings_are_the_servers_and_not_those_diesel_makes() {
+fn the_doctor_reports_the_servers_settings_and_not_diesels() {
     let db = TestDb::new();
     let name = db.url().rsplit_once('/').unwrap().1.to_owned();
     db.connect()
@@ -72,7 +72,7 @@ fn settings_are_the_servers_and_not_those_diesel_makes() {
     ] {
         assert_eq!(report.setting(name), Some(value), "{name}");
     }
-    assert!(told(&report, Severity::Hint).contains("stricter than read committed"));
+    assert!(texts_of(&report, Severity::Hint).contains("stricter than read committed"));
     assert_eq!(report.database, name);
     let client = report.client_version.as_deref().unwrap();
     assert!(client.starts_with("libpq 1"), "{client}");
@@ -87,7 +87,7 @@ fn a_read_only_database_is_a_problem() {
             "ALTER DATABASE {name} SET default_transaction_read_only = on"
         ))
         .unwrap();
-    let problems = told(&doctor::postgres(db.url()).unwrap(), Severity::Problem);
+    let problems = texts_of(&doctor::postgres(db.url()).unwrap(), Severity::Problem);
     assert!(
         problems.contains("default_transaction_read_only"),
         "{problems}"
@@ -99,7 +99,7 @@ fn a_role_that_may_not_make_tables_is_a_problem_until_they_are_made() {
     let role = Role::new("reader", "");
     let db = TestDb::new();
     let report = doctor::postgres(role.url(&db)).unwrap();
-    let problems = told(&report, Severity::Problem);
+    let problems = texts_of(&report, Severity::Problem);
     assert!(problems.contains("may not create tables"), "{problems}");
     assert!(problems.contains("public"), "{problems}");
 
@@ -114,7 +114,7 @@ fn a_role_that_may_not_make_tables_is_a_problem_until_they_are_made() {
     assert!(doctor::postgres(role.url(&db)).unwrap().is_healthy());
 
     owner.batch_execute("DROP SCHEMA public CASCADE").unwrap();
-    let problems = told(&doctor::postgres(db.url()).unwrap(), Severity::Problem);
+    let problems = texts_of(&doctor::postgres(db.url()).unwrap(), Severity::Problem);
     assert!(
         problems.contains("no schema of the search_path"),
         "{problems}"
@@ -125,7 +125,7 @@ fn a_role_that_may_not_make_tables_is_a_problem_until_they_are_made() {
 fn limits_below_the_pools_size_are_a_warning() {
     let role = Role::new("limited", "CONNECTION LIMIT 5");
     let db = TestDb::new();
-    let warnings = told(&doctor::postgres(role.url(&db)).unwrap(), Severity::Warning);
+    let warnings = texts_of(&doctor::postgres(role.url(&db)).unwrap(), Severity::Warning);
     assert!(
         warnings.contains("role's connection limit is 5"),
         "{warnings}"
@@ -134,11 +134,11 @@ fn limits_below_the_pools_size_are_a_warning() {
 }
 
 #[test]
-fn one_connection_is_enough_and_the_rest_is_told() {
+fn the_doctor_needs_one_connection_and_reports_what_it_skipped() {
     let role = Role::new("single", "CONNECTION LIMIT 1");
     let db = TestDb::new();
     let report = doctor::postgres(role.url(&db)).unwrap();
-    let hints = told(&report, Severity::Hint);
+    let hints = texts_of(&report, Severity::Hint);
     assert!(hints.contains("could not be seen"), "{hints}");
     assert!(!format!("{report:?}").contains("hunter2"));
 }

@@ -121,7 +121,7 @@ fn what_the_server_cannot_read_is_named_by_its_line() {
 
 /// Without a struct, rows for an empty table go by COPY through the stage.
 #[test]
-fn rows_without_a_struct_take_the_fast_way() {
+fn rows_without_a_struct_are_loaded_by_copy() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(

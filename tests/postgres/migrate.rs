@@ -64,7 +64,7 @@ fn tables_live_in_the_first_schema_of_the_search_path() {
 }
 
 #[test]
-fn a_caller_in_a_failed_transaction_gets_the_servers_word() {
+fn a_caller_in_a_failed_transaction_gets_the_servers_error() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let error = conn
@@ -98,10 +98,10 @@ fn a_schema_before_another_has_a_history_of_its_own() {
         "auth_sessions",
         "__diesel_schema_migrations",
     ] {
-        let here = format!(
+        let query = format!(
             "SELECT count(*) AS n FROM pg_tables WHERE schemaname = 'T 1' AND tablename = '{table}'"
         );
-        assert_eq!(number(&mut conn, &here), 1, "{table}");
+        assert_eq!(number(&mut conn, &query), 1, "{table}");
     }
     conn.batch_execute("SET search_path = public").unwrap();
     assert_eq!(run(&mut conn), (0, 0));

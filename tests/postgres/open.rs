@@ -219,7 +219,7 @@ fn a_server_that_wakes_up_is_waited_for_within_the_connection_time_out() {
 }
 
 #[test]
-fn a_server_that_accepts_and_says_nothing_is_not_waited_for_for_ever() {
+fn a_server_that_accepts_and_never_answers_is_an_error_in_time() {
     let db = TestDb::new();
     let (user, rest) = db
         .url()
@@ -363,23 +363,23 @@ fn plain(url: &str) -> (Pool<ConnectionManager<PgConnection>>, String) {
 }
 
 #[test]
-fn a_plain_pool_sees_what_it_meets_tells_it_and_keeps_statements_only_on_a_server() {
+fn a_plain_pool_detects_poolers_and_caches_statements_on_a_server_only() {
     let db = TestDb::new();
-    let (pool, told) = plain(&db.url());
+    let (pool, warning) = plain(&db.url());
     assert!(prepared(&mut pool.get().unwrap()) > 0);
-    assert_eq!(told, "");
+    assert_eq!(warning, "");
 
     let pooler = PgBouncer::untracking(3);
-    let (pool, told) = plain(&pooler.url(&db.url()));
+    let (pool, warning) = plain(&pooler.url(&db.url()));
     assert_eq!(prepared(&mut pool.get().unwrap()), 0);
     assert!(
-        told.starts_with("a transaction pooler is in between"),
-        "{told}"
+        warning.starts_with("a transaction pooler is in between"),
+        "{warning}"
     );
 
     let pglite = pglite::TestDb::new();
-    let (pool, told) = plain(&pglite.url());
+    let (pool, warning) = plain(&pglite.url());
     assert_eq!(pool.max_size(), 1);
     assert_eq!(prepared(&mut pool.get().unwrap()), 0);
-    assert!(told.starts_with("PGlite answers"), "{told}");
+    assert!(warning.starts_with("PGlite answers"), "{warning}");
 }

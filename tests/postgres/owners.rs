@@ -109,7 +109,7 @@ fn a_strangers_tables_are_refused_and_nothing_of_theirs_is_run() {
 }
 
 #[test]
-fn one_planted_table_is_enough() {
+fn one_planted_table_is_refused() {
     for table in ["auth_sessions", "__covara_migrations"] {
         let mut roles = Roles::new();
         roles.be_mallory();
@@ -123,7 +123,7 @@ fn one_planted_table_is_enough() {
 }
 
 #[test]
-fn the_applications_history_is_looked_at_too() {
+fn the_owner_of_the_applications_history_is_checked() {
     let mut roles = Roles::new();
     roles.be_mallory();
     roles
@@ -206,13 +206,13 @@ fn owners_of_the_database_or_the_schema_are_no_strangers() {
 }
 
 #[test]
-fn the_doctor_tells() {
+fn the_doctor_reports_strangers_tables() {
     let mut roles = Roles::new();
     roles.plant();
     let report = covara_diesel::doctor::postgres(roles.db.url()).unwrap();
     assert!(!report.is_healthy());
-    let told = report.findings.iter().any(|finding| {
+    let is_reported = report.findings.iter().any(|finding| {
         finding.text.contains("belongs to the role") && finding.text.contains(&roles.mallory)
     });
-    assert!(told, "{:?}", report.findings);
+    assert!(is_reported, "{:?}", report.findings);
 }

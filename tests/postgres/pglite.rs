@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use covara_diesel::doctor::{self, Between, Severity};
+use covara_diesel::doctor::{self, Pooler, Severity};
 use covara_diesel::pool::{self, PoolDriver};
 use covara_diesel::{Seed, auto_migrate};
 use diesel::connection::SimpleConnection;
@@ -45,7 +45,7 @@ fn migrations_seeds_and_stores_work_whatever_the_driver_is_called() {
 
 /// As one that another program has begun with: its first statement is one's own name.
 #[test]
-fn statements_of_an_earlier_client_are_not_in_the_way() {
+fn statements_of_an_earlier_client_do_no_harm() {
     for driver in DRIVERS {
         let db = TestDb::new();
         let mut other = PgConnection::establish(&db.url()).unwrap();
@@ -104,7 +104,7 @@ fn two_programs_in_turn_get_right_answers() {
 }
 
 #[test]
-fn a_place_that_is_taken_is_waited_for() {
+fn a_second_client_waits_for_the_first() {
     let db = TestDb::new();
     let held_for = Duration::from_secs(1);
     for driver in [PoolDriver::Pglite, PoolDriver::Postgres] {
@@ -181,22 +181,22 @@ fn two_at_once_get_right_answers_and_whole_transactions() {
 }
 
 #[test]
-fn the_doctor_tells_of_it() {
+fn the_doctor_reports_pglite() {
     let db = TestDb::new();
     let pool = pool::postgres(db.url(), PoolDriver::Pglite).unwrap();
     auto_migrate(&mut pool.get().unwrap()).unwrap();
     drop(pool);
     let report = doctor::postgres(format!("{}&driver=pglite", db.url())).unwrap();
-    assert_eq!(report.between, Between::Pglite);
+    assert_eq!(report.pooler, Pooler::Pglite);
     assert_eq!(report.driver, PoolDriver::Pglite);
     assert_eq!(
         (report.pool.max_size, report.pool.statement_cache),
         (1, false)
     );
-    let told = report.findings.iter().any(|finding| {
+    let is_reported = report.findings.iter().any(|finding| {
         finding.severity == Severity::Hint && finding.text.contains("PoolDriver::Pglite")
     });
-    assert!(told, "{:?}", report.findings);
+    assert!(is_reported, "{:?}", report.findings);
 }
 
 /// Each statement is several messages, between which the server may take those of others: of

@@ -66,7 +66,7 @@ fn url(user: &str, host: Option<&str>, database: &str) -> String {
 }
 
 #[test]
-fn what_cannot_be_connected_to_is_told_apart_and_no_password_is_printed() {
+fn connection_failures_have_distinct_errors_that_show_no_password() {
     let secret = "hunter2-x";
     let user = format!("covara:{secret}");
     let server = server_url();

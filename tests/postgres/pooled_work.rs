@@ -172,7 +172,7 @@ fn of_4800_operations_on_3_sessions_all_are_right() {
 
 /// What the operations above would miss without this.
 #[test]
-fn with_diesels_own_statement_cache_they_are_not() {
+fn operations_with_diesels_statement_cache_fail_behind_a_pooler() {
     let db = TestDb::new();
     let pooler = PgBouncer::untracking(SERVER_CONNECTIONS);
     let url = pooler.url(&db.url());
@@ -181,7 +181,7 @@ fn with_diesels_own_statement_cache_they_are_not() {
 }
 
 #[test]
-fn a_plain_connection_that_meets_others_statements_is_told_so() {
+fn a_plain_connection_that_meets_others_statements_gets_the_error_shared_session() {
     let db = TestDb::new();
     let pooler = PgBouncer::untracking(1);
     let url = pooler.url(&db.url());
@@ -194,8 +194,8 @@ fn a_plain_connection_that_meets_others_statements_is_told_so() {
     sessions.create(&mut one, NewSession::new("ada")).unwrap();
     let error = sessions.find(&mut other, "x").unwrap_err();
     assert!(error.kind() == Some(ErrorKind::SharedSession), "{error:?}");
-    let told = error.to_string();
-    assert!(told.contains("PoolDriver::Hyperdrive"), "{told}");
+    let text = error.to_string();
+    assert!(text.contains("PoolDriver::Hyperdrive"), "{text}");
 }
 
 #[test]

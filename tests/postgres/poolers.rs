@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use covara_diesel::doctor::{self, Between, Severity};
+use covara_diesel::doctor::{self, Pooler, Severity};
 use covara_diesel::pool::{self, PoolDriver, recommended_pool_config};
 use covara_diesel::{Seed, auto_migrate};
 use diesel::connection::SimpleConnection;
@@ -17,7 +17,7 @@ use support::postgres::TestDb;
 use crate::suite::command::succeeds;
 
 #[test]
-fn a_transaction_pooler_is_seen_whatever_its_size_and_order() {
+fn a_transaction_pooler_is_detected_whatever_its_size_and_order() {
     let db = TestDb::new();
     for (mode, size, more) in [
         ("transaction", 1, ""),
@@ -33,9 +33,9 @@ fn a_transaction_pooler_is_seen_whatever_its_size_and_order() {
         for _ in 0..5 {
             let report = doctor::postgres(pooler.url(&db.url())).unwrap();
             assert!(
-                matches!(report.between, Between::TransactionPooler { .. }),
+                matches!(report.pooler, Pooler::TransactionPooler { .. }),
                 "{mode} {size} {more}: {:?}",
-                report.between
+                report.pooler
             );
             assert_eq!(report.driver, PoolDriver::Hyperdrive);
             assert!(!report.pool.statement_cache);
@@ -49,7 +49,7 @@ fn a_transaction_pooler_is_seen_whatever_its_size_and_order() {
 }
 
 #[test]
-fn a_busy_transaction_pooler_is_seen_as_well() {
+fn a_busy_transaction_pooler_is_detected() {
     let db = TestDb::new();
     let pooler = PgBouncer::start("transaction", 3, "server_round_robin = 1");
     let url = pooler.url(&db.url());
@@ -65,29 +65,29 @@ fn a_busy_transaction_pooler_is_seen_as_well() {
         }
         thread::sleep(Duration::from_millis(100));
         let seen: Vec<_> = (0..10)
-            .map(|_| doctor::postgres(&url).map(|report| report.between))
+            .map(|_| doctor::postgres(&url).map(|report| report.pooler))
             .collect();
         done.store(true, Ordering::Relaxed);
-        for between in seen {
-            let between = between.unwrap();
+        for pooler in seen {
+            let pooler = pooler.unwrap();
             assert!(
-                matches!(between, Between::TransactionPooler { .. }),
-                "{between:?}"
+                matches!(pooler, Pooler::TransactionPooler { .. }),
+                "{pooler:?}"
             );
         }
     });
 }
 
 #[test]
-fn a_session_pooler_is_seen_as_something_and_a_server_as_nothing() {
+fn a_session_pooler_is_a_proxy_and_a_server_none() {
     let db = TestDb::new();
     for more in ["", "ignore_startup_parameters = options"] {
         let pooler = PgBouncer::start("session", 5, more);
         let report = doctor::postgres(pooler.url(&db.url())).unwrap();
         assert!(
-            matches!(report.between, Between::Proxy { .. }),
+            matches!(report.pooler, Pooler::Proxy { .. }),
             "{:?}",
-            report.between
+            report.pooler
         );
         assert_eq!(report.driver, PoolDriver::Postgres);
     }
@@ -99,13 +99,13 @@ fn a_session_pooler_is_seen_as_something_and_a_server_as_nothing() {
     ] {
         for _ in 0..5 {
             let report = doctor::postgres(format!("{}{end}", db.url())).unwrap();
-            assert_eq!(report.between, Between::NothingSeen);
+            assert_eq!(report.pooler, Pooler::NothingSeen);
         }
     }
 }
 
 #[test]
-fn a_session_pooler_with_one_session_lets_nobody_wait() {
+fn a_session_pooler_with_one_session_makes_nobody_wait() {
     let db = TestDb::new();
     for more in ["", "ignore_startup_parameters = options"] {
         let pooler = PgBouncer::start("session", 1, more);
@@ -141,7 +141,7 @@ struct Setting {
 
 /// Whatever the doctor set would be another client's.
 #[test]
-fn looking_leaves_nothing_in_the_poolers_sessions() {
+fn the_doctor_leaves_nothing_in_the_poolers_sessions() {
     let db = TestDb::new();
     let pooler = PgBouncer::start("transaction", 1, "ignore_startup_parameters = options");
     let url = pooler.url(&db.url());
@@ -163,7 +163,7 @@ fn looking_leaves_nothing_in_the_poolers_sessions() {
         .collect()
     };
     let before = left_behind(&mut conn);
-    doctor::postgres(&url).unwrap();
+    let _ = doctor::postgres(&url).unwrap();
     assert_eq!(left_behind(&mut conn), before);
 }
 

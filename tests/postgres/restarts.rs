@@ -103,18 +103,18 @@ fn work_through(url: &str, driver: PoolDriver, clients: i64, restart: impl FnOnc
         .collect();
     kept.sort_unstable();
     let mut conn = pool.get().unwrap();
-    let there: Vec<i64> = table::table
+    let stored: Vec<i64> = table::table
         .select(table::id)
         .order(table::id)
         .load(&mut conn)
         .unwrap();
     let lost: Vec<_> = kept
         .iter()
-        .filter(|key| there.binary_search(key).is_err())
+        .filter(|key| stored.binary_search(key).is_err())
         .collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
     // Of those that failed, one of each client's may have been committed unseen.
-    let unseen = there.len() - kept.len();
+    let unseen = stored.len() - kept.len();
     assert!(unseen <= failed, "{unseen} more than were written");
     println!(
         "{driver}: {} kept, {failed} failed, {unseen} of them kept unseen",

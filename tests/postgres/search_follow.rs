@@ -455,7 +455,7 @@ fn a_role_that_may_only_select_goes_on_finding() {
 }
 
 #[test]
-fn who_does_not_see_all_rows_removes_no_document() {
+fn a_role_that_does_not_see_all_rows_removes_no_document() {
     let (db, mut conn) = followed(PLAIN);
     let conn = &mut conn;
     let role = role(conn, "tenant");

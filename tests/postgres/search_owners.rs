@@ -124,7 +124,7 @@ const CALLS: [(&str, Call); 15] = [
 /// Whatever is asked, by the application and by a superuser, outside and inside of a
 /// transaction, is refused with an error that names the owner of `what`.
 fn all_is_refused(roles: &mut Roles, what: &str, calls: &[(&str, Call)]) {
-    let told = format!("{what} belongs to the role {}", roles.mallory);
+    let expected = format!("{what} belongs to the role {}", roles.mallory);
     for superuser in [false, true] {
         if superuser {
             roles.be("");
@@ -133,7 +133,7 @@ fn all_is_refused(roles: &mut Roles, what: &str, calls: &[(&str, Call)]) {
         }
         for (name, call) in calls {
             let error = call(&mut roles.conn).expect_err(name).to_string();
-            assert!(error.contains(&told), "{name}: {error}");
+            assert!(error.contains(&expected), "{name}: {error}");
             run(&mut roles.conn, "BEGIN");
             call(&mut roles.conn).expect_err(name);
             run(&mut roles.conn, "SELECT 1; COMMIT");
@@ -184,10 +184,10 @@ fn a_boot_runs_nothing_of_a_strangers_catalogue() {
             "table __covara_search_indexes",
             "function __covara_search_1_notes_write()",
         ] {
-            let told = format!("{what} belongs to the role {mallory}");
+            let expected = format!("{what} belongs to the role {mallory}");
             let mut findings = report.findings.iter();
             assert!(
-                findings.any(|finding| finding.text.contains(&told)),
+                findings.any(|finding| finding.text.contains(&expected)),
                 "{:?}",
                 report.findings
             );
@@ -401,7 +401,7 @@ fn a_strangers_functions_do_not_stand_in_for_the_servers() {
             roles.be_app();
         }
         auto_migrate(&mut roles.conn).unwrap();
-        covara_diesel::migrate::status(&mut roles.conn).unwrap();
+        let _ = covara_diesel::migrate::status(&mut roles.conn).unwrap();
         assert_eq!(follow(&mut roles.conn).unwrap(), Followed::Unchanged);
         run(
             &mut roles.conn,
@@ -412,7 +412,7 @@ fn a_strangers_functions_do_not_stand_in_for_the_servers() {
         run(&mut roles.conn, "TRUNCATE places");
         assert_eq!(found(&mut roles.conn, "one"), [""; 0]);
     }
-    doctor::postgres(roles.db.url()).unwrap();
+    let _ = doctor::postgres(roles.db.url()).unwrap();
     roles.be("");
     assert_eq!(evil_runs(&mut roles.conn), 0);
 }
@@ -520,9 +520,9 @@ fn the_doctor_names_owners_that_only_a_grant_lets_create() {
     assert!(report.is_healthy(), "{:?}", report.findings);
     for table in ["__covara_search_indexes", "auth_sessions"] {
         let mut findings = report.findings.iter();
-        let told = format!("{table} belongs to the role {mallory}");
+        let expected = format!("{table} belongs to the role {mallory}");
         assert!(
-            findings.any(|finding| finding.text.contains(&told)),
+            findings.any(|finding| finding.text.contains(&expected)),
             "{:?}",
             report.findings
         );

@@ -83,7 +83,7 @@ fn a_temporary_table_is_not_followed_in_the_place_of_another() {
 }
 
 #[test]
-fn follow_goes_to_the_table_that_comes_first_now() {
+fn follow_moves_to_the_table_that_is_now_first_in_the_path() {
     let [_, schema, _] = SHADOWS;
     let (_db, mut plain, mut conn) = followed(schema);
     let conn = &mut conn;

@@ -151,7 +151,7 @@ fn a_table_in_a_schema_is_named_with_it() {
 }
 
 #[test]
-fn a_role_without_rights_on_the_sequence_is_told_so() {
+fn a_role_without_rights_on_the_sequence_gets_an_error() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(

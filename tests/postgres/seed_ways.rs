@@ -132,7 +132,7 @@ fn every_kind_of_table_is_seeded_like_a_plain_one() {
 
 /// A conflict in the middle of an empty table's first seed, near every boundary.
 #[test]
-fn the_first_conflict_changes_the_way_and_loses_nothing() {
+fn the_first_conflict_ends_the_copy_and_loses_no_row() {
     for at in [
         1, 2, 1023, 1024, 1025, 4095, 4096, 4097, 8192, 16_384, 19_999,
     ] {
@@ -159,7 +159,7 @@ fn the_first_conflict_changes_the_way_and_loses_nothing() {
 /// Rows told apart many at once by a join, and one by one by `ON CONFLICT`, must be the same
 /// for every kind of unique index that `=` could get wrong.
 #[test]
-fn sorting_out_by_join_gives_what_on_conflict_gives() {
+fn the_join_and_on_conflict_insert_the_same_rows() {
     let kinds = [
         "CREATE TABLE numbers (id BIGINT, label TEXT, half BIGINT, UNIQUE (id, label))",
         "CREATE TABLE numbers (id BIGINT, label TEXT, half BIGINT UNIQUE)",

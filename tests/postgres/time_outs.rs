@@ -15,20 +15,20 @@ use support::postgres::{TestDb, server_url};
 use support::workers::{go, start_with, wait_until_ready};
 
 #[derive(QueryableByName)]
-struct Told {
+struct TextValue {
     #[diesel(sql_type = Text)]
-    told: String,
+    value: String,
 }
 
 /// The three time-outs.
-fn told(conn: &mut PgConnection) -> String {
+fn time_outs(conn: &mut PgConnection) -> String {
     let sql = "SELECT concat_ws(' ', current_setting('statement_timeout'),
         current_setting('lock_timeout'),
-        current_setting('idle_in_transaction_session_timeout')) AS told";
+        current_setting('idle_in_transaction_session_timeout')) AS value";
     diesel::sql_query(sql)
-        .get_result::<Told>(conn)
+        .get_result::<TextValue>(conn)
         .unwrap()
-        .told
+        .value
 }
 
 fn open(url: &str, config: &PoolConfig) -> Pool<ConnectionManager<PgConnection>> {
@@ -50,7 +50,7 @@ fn pairs(url: &str) -> String {
 }
 
 #[test]
-fn a_server_is_told_what_nobody_else_has_said() {
+fn a_server_gets_the_time_outs_that_nobody_else_has_set() {
     let db = TestDb::new();
     let recommended = recommended_pool_config(PoolDriver::Postgres);
     let mut config = recommended.clone();
@@ -78,15 +78,15 @@ fn a_server_is_told_what_nobody_else_has_said() {
     ] {
         let pool = open(&url, config);
         let (mut one, mut other) = (pool.get().unwrap(), pool.get().unwrap());
-        assert_eq!(told(&mut one), expected, "{url}");
-        assert_eq!(told(&mut other), expected, "{url}");
+        assert_eq!(time_outs(&mut one), expected, "{url}");
+        assert_eq!(time_outs(&mut other), expected, "{url}");
     }
     // A setting of the database's, of somebody who had a reason.
     let name = url.rsplit('/').next().unwrap();
     let alter = format!("ALTER DATABASE {name} SET statement_timeout = '20s'");
     db.connect().batch_execute(&alter).unwrap();
     assert_eq!(
-        told(&mut open(&url, &recommended).get().unwrap()),
+        time_outs(&mut open(&url, &recommended).get().unwrap()),
         "20s 10min 1h"
     );
     // Only for a transaction, as a seed or a migration may.
@@ -94,16 +94,16 @@ fn a_server_is_told_what_nobody_else_has_said() {
     let mut conn = pool.get().unwrap();
     conn.transaction(|conn| {
         conn.batch_execute("SET LOCAL statement_timeout = 0")?;
-        assert_eq!(told(conn), "0 10min 1h");
+        assert_eq!(time_outs(conn), "0 10min 1h");
         QueryResult::Ok(())
     })
     .unwrap();
-    assert_eq!(told(&mut conn), "20s 10min 1h");
+    assert_eq!(time_outs(&mut conn), "20s 10min 1h");
 }
 
 /// Poolers refuse options, or drop them; nothing is set in a session that others get.
 #[test]
-fn a_pooler_is_told_nothing() {
+fn a_pooler_gets_no_time_outs() {
     let db = TestDb::new();
     let recommended = recommended_pool_config(PoolDriver::Postgres);
     for (mode, more) in [
@@ -116,10 +116,10 @@ fn a_pooler_is_told_nothing() {
         let pool = open(&url, &recommended);
         let mut conn = pool.get().unwrap();
         conn.batch_execute("SELECT 1").unwrap();
-        assert_eq!(told(&mut conn), "0 0 0", "{mode} {more}");
+        assert_eq!(time_outs(&mut conn), "0 0 0", "{mode} {more}");
         for driver in [PoolDriver::Hyperdrive, PoolDriver::Neon] {
             let pool = pool::postgres(&url, driver).unwrap();
-            assert_eq!(told(&mut pool.get().unwrap()), "0 0 0", "{driver}");
+            assert_eq!(time_outs(&mut pool.get().unwrap()), "0 0 0", "{driver}");
         }
     }
 }
@@ -133,7 +133,7 @@ fn each_new_connection_executes_what_the_settings_say() {
     let pool = open(&db.url(), &config);
     let mut held: Vec<_> = (0..3).map(|_| pool.get().unwrap()).collect();
     for conn in &mut held {
-        assert_eq!(told(conn), "1h 77ms 1h");
+        assert_eq!(time_outs(conn), "1h 77ms 1h");
     }
     assert!(!format!("{pool:?}").contains("of the hook"), "{pool:?}");
     // Where sessions are shared it would reach others.
@@ -256,10 +256,10 @@ fn the_environment_counts_as_libpq_has_it() {
         [host.to_owned(), port.to_owned(), database.to_owned()]
     };
     let schemas = |db: &TestDb| {
-        let sql = "SELECT string_agg(schemaname, ' ') AS told FROM pg_tables
+        let sql = "SELECT string_agg(schemaname, ' ') AS value FROM pg_tables
             WHERE tablename = 'auth_sessions'";
-        let found = diesel::sql_query(sql).get_result::<Told>(&mut db.connect());
-        found.map(|found| found.told).unwrap_or_default()
+        let found = diesel::sql_query(sql).get_result::<TextValue>(&mut db.connect());
+        found.map(|found| found.value).unwrap_or_default()
     };
 
     // Everything by variables, and the first of two hosts is nobody's.
@@ -286,7 +286,7 @@ fn the_environment_counts_as_libpq_has_it() {
         &pairs(&db.url()),
         &recommended_pool_config(PoolDriver::Postgres),
     );
-    assert_eq!(told(&mut pool.get().unwrap()), "1h 10min 1h");
+    assert_eq!(time_outs(&mut pool.get().unwrap()), "1h 10min 1h");
     assert_eq!(schemas(&db), "aside");
 
     // Nor are those of a service.

@@ -23,7 +23,7 @@ fn goes_on_after_a_copy(conn: &mut PgConnection) -> QueryResult<()> {
 }
 
 #[test]
-fn a_copy_that_failed_in_it_is_an_error_of_the_commit() {
+fn a_failed_copy_makes_the_commit_an_error() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(rows::CREATE).unwrap();
@@ -45,7 +45,7 @@ fn a_copy_that_failed_in_it_is_an_error_of_the_commit() {
 
 /// By its SQLSTATE: servers say it in the language of their `lc_messages`.
 #[test]
-fn a_read_only_server_is_told_in_any_language() {
+fn a_read_only_server_is_recognised_in_any_language() {
     let db = TestDb::new();
     let mut conn = db.connect();
     auto_migrate(&mut conn).unwrap();

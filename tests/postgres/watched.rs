@@ -175,7 +175,7 @@ impl Instrumentation for Recorder {
 }
 
 #[test]
-fn a_default_instrumentation_hears_of_no_more_than_is_done() {
+fn a_default_instrumentation_hears_only_of_what_is_done() {
     set_default_instrumentation(|| Some(Box::new(Recorder(None)))).unwrap();
     let db = TestDb::new();
     let pool = pool::postgres(db.url(), PoolDriver::Postgres).unwrap();

@@ -72,19 +72,19 @@ fn a_batch_whose_answer_is_lost<R: Remote>() {
 }
 
 #[test]
-fn is_done_once_on_libsql() {
+fn a_batch_is_done_once_on_libsql() {
     a_batch_whose_answer_is_lost::<sqld::TestDb>();
 }
 
 #[test]
-fn is_done_once_on_d1() {
+fn a_batch_is_done_once_on_d1() {
     a_batch_whose_answer_is_lost::<d1::TestDb>();
 }
 
 /// A script whose second statement found the database locked has done its first: it is not sent
 /// again.
 #[test]
-fn a_script_that_met_a_lock_half_way_is_not_repeated() {
+fn a_script_that_meets_a_lock_half_way_is_not_repeated() {
     const HALF_WAY: &str = r#"{"baton":null,"base_url":null,"results":[{"type":"ok","response":{"type":"batch","result":{"step_results":[{"cols":[],"rows":[],"affected_row_count":1,"last_insert_rowid":"1"},null],"step_errors":[null,{"message":"SQLite error: database is locked","code":"SQLITE_BUSY"}]}}},{"type":"ok","response":{"type":"get_autocommit","is_autocommit":true}},{"type":"ok","response":{"type":"close"}}]}"#;
     let mut on = through::<sqld::TestDb>();
     on.proxy.next(Fault::AnswerAfter(answer(
@@ -164,7 +164,7 @@ fn one_that_ends_its_transaction<R: Remote>() {
 }
 
 #[test]
-fn one_that_ends_its_transaction_is_refused_on_libsql() {
+fn a_batch_that_ends_its_transaction_is_refused_on_libsql() {
     one_that_ends_its_transaction::<sqld::TestDb>();
     let mut on = through::<sqld::TestDb>();
     let inside = on.conn.transaction(|conn| {
@@ -178,6 +178,6 @@ fn one_that_ends_its_transaction_is_refused_on_libsql() {
 }
 
 #[test]
-fn one_that_ends_its_transaction_is_refused_on_d1() {
+fn a_batch_that_ends_its_transaction_is_refused_on_d1() {
     one_that_ends_its_transaction::<d1::TestDb>();
 }

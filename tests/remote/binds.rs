@@ -233,14 +233,14 @@ fn as_on_a_file(found: &[Transcript; 3]) {
 }
 
 #[test]
-fn on_libsql() {
+fn libsql_binds_as_a_file_does() {
     let db = sqld::TestDb::new();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     as_on_a_file(&all(&mut conn).unwrap());
 }
 
 #[test]
-fn on_d1() {
+fn d1_binds_as_a_file_does() {
     let db = d1::TestDb::new();
     let mut conn = D1Connection::establish(&db.url()).unwrap();
     as_on_a_file(&all(&mut conn).unwrap());
@@ -248,7 +248,7 @@ fn on_d1() {
 
 /// Inside a transaction of libSQL, too, where statements share a stream.
 #[test]
-fn in_a_transaction_of_libsql() {
+fn a_transaction_of_libsql_binds_as_a_file_does() {
     let db = sqld::TestDb::new();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     let found: [Transcript; 3] = conn.transaction(all).unwrap();

@@ -63,7 +63,7 @@ fn works(conn: &mut LibsqlConnection, db: &sqld::TestDb) {
 }
 
 #[test]
-fn what_was_committed_by_hand_is_said_to_be_kept() {
+fn the_error_after_a_commit_by_hand_says_that_it_was_kept() {
     for by_query in [false, true] {
         for commit in ["COMMIT", "END TRANSACTION", "/* x */ commit;"] {
             let (db, mut conn) = opened();
@@ -85,7 +85,7 @@ fn what_was_committed_by_hand_is_said_to_be_kept() {
 }
 
 #[test]
-fn what_follows_a_commit_by_hand_is_refused() {
+fn statements_after_a_commit_by_hand_are_refused() {
     let (db, mut conn) = opened();
     let result: QueryResult<()> = conn.transaction(|conn| {
         insert(conn, "kept")?;
@@ -105,7 +105,7 @@ fn what_follows_a_commit_by_hand_is_refused() {
 }
 
 #[test]
-fn what_was_rolled_back_by_hand_is_said_to_be_gone() {
+fn the_error_after_a_rollback_by_hand_says_that_it_is_gone() {
     let (db, mut conn) = opened();
     let result: QueryResult<()> = conn.transaction(|conn| {
         insert(conn, "gone")?;
@@ -225,7 +225,7 @@ fn an_answer_to_a_commit_by_hand_that_is_lost_leaves_it_open() {
 
 /// Outside of `transaction()`, a script has its own transaction or none.
 #[test]
-fn the_first_error_of_a_script_is_the_one_that_is_told() {
+fn the_first_error_of_a_script_is_returned() {
     let (db, mut conn) = opened();
     insert(&mut conn, "twice").unwrap();
     for (script, words) in [

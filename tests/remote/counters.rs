@@ -100,7 +100,7 @@ fn alone<C: LoadConnection<Backend = Sqlite> + SimpleConnection>(conn: &mut C) {
 }
 
 #[test]
-fn on_libsql() {
+fn counters_of_libsql_are_right_or_refused() {
     let db = sqld::TestDb::new();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     alone(&mut conn);
@@ -129,7 +129,7 @@ fn on_libsql() {
 }
 
 #[test]
-fn on_d1() {
+fn counters_of_d1_are_right_or_refused() {
     let db = d1::TestDb::new();
     let mut conn = D1Connection::establish(&db.url()).unwrap();
     alone(&mut conn);

@@ -33,7 +33,7 @@ fn beside_a_writer(db: &sqld::TestDb, work: impl FnOnce()) {
 }
 
 #[test]
-fn beside_a_long_writer_a_session_is_found() {
+fn a_session_is_found_beside_a_long_writer() {
     let (db, mut conn) = migrated();
     for ids in [SessionIds::Hashed, SessionIds::Plain, SessionIds::Migrating] {
         let stored = match ids {
@@ -67,7 +67,7 @@ fn beside_a_long_writer_a_session_is_found() {
 }
 
 #[test]
-fn beside_a_long_writer_an_api_key_is_checked() {
+fn an_api_key_is_checked_beside_a_long_writer() {
     let (db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     let new = |name| NewApiKey::new("ada", name);

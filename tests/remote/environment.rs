@@ -75,19 +75,19 @@ fn d1s_token_and_address_may_be_in_the_environment() {
     const WRONG: &str = "wrong";
     let db = d1::TestDb::new();
     let url = format!("d1://{}/{}", d1::ACCOUNT, db.database());
-    let here = (BASE, db.base_url());
+    let base = (BASE, db.base_url());
     let nowhere = (BASE, "http://127.0.0.1:9");
 
     // No token at all is to Cloudflare a request of the wrong form.
-    assert_refused_by("400", migrated(&url, &[here]));
+    assert_refused_by("400", migrated(&url, &[base]));
     let libsqls = ("LIBSQL_AUTH_TOKEN", d1::TOKEN);
-    assert_refused_by("400", migrated(&url, &[here, libsqls]));
-    assert_refused(migrated(&url, &[here, (TOKEN, WRONG)]));
-    migrated(&url, &[here, (TOKEN, d1::TOKEN)]).unwrap();
-    migrated(&url, &[here, (SHORT, d1::TOKEN)]).unwrap();
-    migrated(&url, &[here, (TOKEN, d1::TOKEN), (SHORT, WRONG)]).unwrap();
-    assert_refused(migrated(&url, &[here, (TOKEN, WRONG), (SHORT, d1::TOKEN)]));
-    migrated(&url, &[here, (TOKEN, ""), (SHORT, d1::TOKEN)]).unwrap();
+    assert_refused_by("400", migrated(&url, &[base, libsqls]));
+    assert_refused(migrated(&url, &[base, (TOKEN, WRONG)]));
+    migrated(&url, &[base, (TOKEN, d1::TOKEN)]).unwrap();
+    migrated(&url, &[base, (SHORT, d1::TOKEN)]).unwrap();
+    migrated(&url, &[base, (TOKEN, d1::TOKEN), (SHORT, WRONG)]).unwrap();
+    assert_refused(migrated(&url, &[base, (TOKEN, WRONG), (SHORT, d1::TOKEN)]));
+    migrated(&url, &[base, (TOKEN, ""), (SHORT, d1::TOKEN)]).unwrap();
     // The URL says more.
     migrated(&db.url(), &[nowhere, (TOKEN, WRONG)]).unwrap();
     let said = migrated(&url, &[nowhere, (TOKEN, d1::TOKEN)]).unwrap_err();

@@ -23,13 +23,13 @@ const CREATE: &str = "CREATE TABLE notes (id BIGINT PRIMARY KEY NOT NULL, text T
 
 /// What happened, in words; shared with the connection it is told of.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<String>>>);
+struct EventLog(Arc<Mutex<Vec<String>>>);
 
-impl Told {
+impl EventLog {
     fn watch<C: Connection>(&self, conn: &mut C) {
-        let told = self.clone();
+        let events = self.clone();
         conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-            told.0.lock().unwrap().extend(in_words(&event));
+            events.0.lock().unwrap().extend(in_words(&event));
         });
     }
 
@@ -110,18 +110,18 @@ fn program<C>(
 }
 
 #[test]
-fn libsql_tells_what_diesels_own_connection_tells() {
-    let told = Told::default();
+fn libsql_sends_the_events_of_diesels_own_connection() {
+    let events = EventLog::default();
     let mut local = SqliteConnection::establish(":memory:").unwrap();
-    told.watch(&mut local);
+    events.watch(&mut local);
     program(&mut local, |conn, work| conn.immediate_transaction(work));
-    let of_local = told.take();
+    let of_local = events.take();
 
     let db = sqld::TestDb::new();
     let mut remote = LibsqlConnection::establish(&db.url()).unwrap();
-    told.watch(&mut remote);
+    events.watch(&mut remote);
     program(&mut remote, |conn, work| conn.transaction(work));
-    let of_remote: Vec<String> = told
+    let of_remote: Vec<String> = events
         .take()
         .into_iter()
         // A savepoint that was rolled back to is let go of at once, in the same request.
@@ -142,7 +142,7 @@ fn libsql_tells_what_diesels_own_connection_tells() {
         .returning(notes::id)
         .get_result(&mut remote);
     returned.unwrap_err();
-    let shown = told.take();
+    let shown = events.take();
     assert!(shown[0].starts_with("start UPDATE"), "{shown:#?}");
     assert!(shown[1].starts_with("fail UPDATE"), "{shown:#?}");
     assert_eq!(shown.len(), 2);
@@ -152,20 +152,20 @@ fn libsql_tells_what_diesels_own_connection_tells() {
 #[test]
 fn a_batch_on_libsql_is_one_request_or_part_of_the_transaction() {
     let db = sqld::TestDb::new();
-    let told = Told::default();
+    let events = EventLog::default();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     conn.batch_execute(CREATE).unwrap();
-    told.watch(&mut conn);
+    events.watch(&mut conn);
     let delete = diesel::delete(notes::table);
     let also = diesel::delete(notes::table.find(1));
     conn.batch(&[&delete, &also]).unwrap();
-    let shown = told.take();
+    let shown = events.take();
     assert_eq!(shown.len(), 2, "{shown:#?}");
     assert!(shown[0].starts_with("start DELETE") && shown[1].starts_with("finish DELETE"));
 
     conn.transaction(|conn| conn.batch(&[&delete, &also]))
         .unwrap();
-    let shown = told.take();
+    let shown = events.take();
     let kinds: Vec<&str> = shown
         .iter()
         .map(|event| event.split('`').next().unwrap().trim_end())
@@ -183,52 +183,52 @@ struct Note {
 }
 
 #[test]
-fn a_batch_on_d1_is_told_as_one_request_with_what_came_of_it() {
+fn a_batch_on_d1_is_one_event_with_its_outcome() {
     let db = d1::TestDb::new();
     let proxy = FaultProxy::new(db.base_url());
-    let told = Told::default();
+    let events = EventLog::default();
     let mut conn = D1Connection::establish(&db.url_through(&proxy.origin(), d1::TOKEN)).unwrap();
     conn.batch_execute(CREATE).unwrap();
-    told.watch(&mut conn);
+    events.watch(&mut conn);
     proxy.forget();
-    let assert_one_for_each_request = |told: Vec<String>| {
-        let started = told.iter().filter(|event| event.starts_with("start "));
-        let ended = told.len() - started.clone().count();
-        assert_eq!(started.count(), proxy.requests().len(), "{told:#?}");
-        assert_eq!(ended, proxy.requests().len(), "{told:#?}");
+    let assert_one_for_each_request = |events: Vec<String>| {
+        let started = events.iter().filter(|event| event.starts_with("start "));
+        let ended = events.len() - started.clone().count();
+        assert_eq!(started.count(), proxy.requests().len(), "{events:#?}");
+        assert_eq!(ended, proxy.requests().len(), "{events:#?}");
         proxy.forget();
     };
 
     let one = diesel::insert_into(notes::table).values((notes::id.eq(1), notes::text.eq("a")));
     let two = diesel::insert_into(notes::table).values((notes::id.eq(2), notes::text.eq("b")));
     conn.batch(&[&one, &two]).unwrap();
-    let shown = told.take();
+    let shown = events.take();
     assert_eq!(shown.len(), 2, "{shown:#?}");
     assert!(shown[1].starts_with("finish INSERT"), "{shown:#?}");
     assert_eq!(shown[1].matches("INSERT").count(), 2, "{shown:#?}");
     assert_one_for_each_request(shown);
 
     conn.batch(&[&one, &two]).unwrap_err();
-    let shown = told.take();
+    let shown = events.take();
     assert!(shown[1].starts_with("fail INSERT"), "{shown:#?}");
     assert_one_for_each_request(shown);
 
     // What is gathered is told when it is sent.
     let notes: Vec<Note> = (10..110).map(|id| Note { id, text: "c" }).collect();
     Seed::new().table(&notes).run(&mut conn).unwrap();
-    let shown = told.take();
+    let shown = events.take();
     assert!(shown.iter().any(|event| event.starts_with("finish INSERT")));
     assert_one_for_each_request(shown);
     assert!(!auto_migrate(&mut conn).unwrap().applied.is_empty());
-    assert_one_for_each_request(told.take());
+    assert_one_for_each_request(events.take());
 
     // What fails fails where it is sent, and once.
     conn.batch_execute("CREATE TRIGGER no BEFORE INSERT ON notes WHEN new.id = 250 BEGIN SELECT RAISE(ABORT, 'no such note'); END")
         .unwrap();
-    told.take();
+    events.take();
     let notes: Vec<Note> = (200..300).map(|id| Note { id, text: "d" }).collect();
     Seed::new().table(&notes).run(&mut conn).unwrap_err();
-    let shown = told.take();
+    let shown = events.take();
     let failed = shown.iter().filter(|event| event.starts_with("fail "));
     assert_eq!(failed.count(), 1, "{shown:#?}");
     assert!(!shown.iter().any(|event| event.starts_with("finish INSERT")));

@@ -89,9 +89,9 @@ where
 {
     let mut found = extremes(conn).unwrap();
     let mut expected = on_a_file(extremes).unwrap();
-    for &(step, on_a_file, here) in differing {
+    for &(step, on_a_file, on_the_server) in differing {
         assert_eq!(expected.take(step), on_a_file);
-        assert_eq!(found.take(step), here, "{step}");
+        assert_eq!(found.take(step), on_the_server, "{step}");
     }
     assert_same(&found, &expected);
 }

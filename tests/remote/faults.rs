@@ -502,12 +502,12 @@ macro_rules! on_each {
                 use super::*;
 
                 #[test]
-                fn of_one_request() {
+                fn a_fault_of_one_request_is_retried_or_an_error() {
                     every_fault::<$remote>();
                 }
 
                 #[test]
-                fn of_every_request() {
+                fn a_fault_of_every_request_is_an_error_in_time() {
                     every_fault_for_ever::<$remote>();
                 }
 
@@ -527,7 +527,7 @@ macro_rules! on_each {
                 }
 
                 #[test]
-                fn a_doubled_request_is_seen_in_what_nothing_protects() {
+                fn a_doubled_request_repeats_unprotected_writes_only() {
                     doubled_requests::<$remote>();
                 }
 

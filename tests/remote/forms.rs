@@ -160,7 +160,7 @@ where
 }
 
 #[test]
-fn libsql_does_all_of_it() {
+fn libsql_runs_every_form_as_a_file_does() {
     let db = sqld::TestDb::new();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     let found = all(&mut conn, &updates::save!()).unwrap();
@@ -171,7 +171,7 @@ fn libsql_does_all_of_it() {
 }
 
 #[test]
-fn d1_does_all_but_transactions() {
+fn d1_runs_every_form_but_transactions_as_a_file_does() {
     let db = d1::TestDb::new();
     let mut conn = D1Connection::establish(&db.url()).unwrap();
     let found = guides(&mut conn, &updates::save!()).unwrap();

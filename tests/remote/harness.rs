@@ -24,7 +24,7 @@ where
 }
 
 #[test]
-fn it_works_on_libsql() {
+fn diesels_harness_works_on_libsql() {
     let db = sqld::TestDb::new();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     assert_eq!(conn.run_pending_migrations(APPLICATION).unwrap().len(), 3);
@@ -35,7 +35,7 @@ fn it_works_on_libsql() {
 
 /// As documented: it makes its own table and goes no further.
 #[test]
-fn it_is_refused_on_d1_and_leaves_its_own_table_alone() {
+fn diesels_harness_fails_on_d1_and_leaves_its_table_only() {
     let db = d1::TestDb::new();
     let mut conn = D1Connection::establish(&db.url()).unwrap();
     let error = conn.run_pending_migrations(APPLICATION).unwrap_err();

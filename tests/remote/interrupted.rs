@@ -140,7 +140,7 @@ fn a_slow_answer_in_a_transaction_leaves_nothing() {
 
 /// sqld ends a transaction after about five seconds when somebody else wants to write.
 #[test]
-fn a_stolen_transaction_is_an_error_to_its_end_and_no_later() {
+fn a_stolen_transaction_is_an_error_until_its_end() {
     let db = sqld::TestDb::new();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     conn.batch_execute(CREATE).unwrap();

@@ -91,25 +91,25 @@ where
     assert!(error.to_string().contains("infinity"), "{error}");
 
     // No statement is kept, so that there is none to tell of.
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&told);
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
     conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
         let kind = match event {
             InstrumentationEvent::StartQuery { .. } => "start",
             InstrumentationEvent::CacheQuery { .. } => "cache",
             _ => return,
         };
-        heard.lock().unwrap().push(kind);
+        seen.lock().unwrap().push(kind);
     });
     for _ in 0..2 {
         users::table.count().get_result::<i64>(conn).unwrap();
     }
-    assert_eq!(*told.lock().unwrap(), ["start"; 2]);
+    assert_eq!(*events.lock().unwrap(), ["start"; 2]);
     conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
 }
 
 #[test]
-fn libsql_has_no_such_things() {
+fn what_libsql_lacks_is_an_error() {
     let (_db, mut conn) = libsql();
     neither_has(&mut conn, "unsupported statement", "no such function");
     // A file has them.
@@ -124,7 +124,7 @@ fn libsql_has_no_such_things() {
 }
 
 #[test]
-fn d1_has_no_such_things() {
+fn what_d1_lacks_is_an_error() {
     let (_db, mut conn) = on_d1();
     neither_has(&mut conn, "not authorized", "no such function");
 }
@@ -192,7 +192,7 @@ impl Missing for LibsqlConnection {}
 impl Missing for D1Connection {}
 
 #[test]
-fn methods_of_files_do_not_exist() {
+fn methods_of_files_do_not_compile() {
     let (_db, mut conn) = libsql();
     assert!(conn.immediate_transaction() && conn.exclusive_transaction());
     assert!(conn.with_raw_connection() && conn.serialize_database_to_buffer());

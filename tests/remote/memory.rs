@@ -36,13 +36,13 @@ fn small_cells<R: Remote>(cell: usize) {
 }
 
 #[test]
-fn of_libsql() {
+fn a_large_answer_takes_bounded_memory_on_libsql() {
     small_cells::<sqld::TestDb>(32);
 }
 
 /// Whose JSON is so dense that a list of 24 bytes for each cell would be most of it.
 #[test]
-fn of_d1() {
+fn a_large_answer_takes_bounded_memory_on_d1() {
     small_cells::<d1::TestDb>(1);
 }
 
@@ -106,7 +106,7 @@ where
 }
 
 #[test]
-fn a_large_answer_of_d1_is_what_a_file_has() {
+fn a_large_answer_of_d1_equals_that_of_a_file() {
     let db = d1::TestDb::new();
     let mut conn = D1Connection::establish(&db.url()).unwrap();
     let found = large(&mut conn).unwrap();

@@ -113,7 +113,7 @@ fn transactions_work(conn: &mut OwnConnection) {
 }
 
 #[test]
-fn on_a_file() {
+fn a_multi_connection_works_on_a_file() {
     let db = sqlite::TestDb::new();
     let mut conn = OwnConnection::File(db.connect());
     works(&mut conn);
@@ -121,7 +121,7 @@ fn on_a_file() {
 }
 
 #[test]
-fn on_libsql() {
+fn a_multi_connection_works_on_libsql() {
     let db = sqld::TestDb::new();
     let conn = LibsqlConnection::establish(&db.url()).unwrap();
     let mut conn = OwnConnection::Libsql(conn);
@@ -130,7 +130,7 @@ fn on_libsql() {
 }
 
 #[test]
-fn on_d1() {
+fn a_multi_connection_works_on_d1() {
     let db = d1::TestDb::new();
     let conn = D1Connection::establish(&db.url()).unwrap();
     let mut conn = OwnConnection::D1(conn);
@@ -141,7 +141,7 @@ fn on_d1() {
 }
 
 #[test]
-fn a_pool_of_it_is_a_pool() {
+fn a_multi_connection_can_be_pooled() {
     use diesel::r2d2::{ConnectionManager, Pool};
 
     let db = sqlite::TestDb::new();

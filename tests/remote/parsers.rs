@@ -47,9 +47,11 @@ impl<R: Remote> Lied<R> {
         let mut conn = R::Conn::establish(&url).unwrap();
         let mut real = [String::new(), String::new()];
         for (n, sql) in [SELECT, SCRIPT].into_iter().enumerate() {
-            let (told, heard) = std::sync::mpsc::channel();
+            let (sender, receiver) = std::sync::mpsc::channel();
             proxy.next(Fault::Change(Box::new(move |body| {
-                told.send(String::from_utf8(body.clone()).unwrap()).unwrap();
+                sender
+                    .send(String::from_utf8(body.clone()).unwrap())
+                    .unwrap();
                 body
             })));
             if n == 0 {
@@ -58,7 +60,7 @@ impl<R: Remote> Lied<R> {
             } else {
                 conn.batch_execute(sql).unwrap();
             }
-            real[n] = heard.recv_timeout(Duration::from_secs(5)).unwrap();
+            real[n] = receiver.recv_timeout(Duration::from_secs(5)).unwrap();
         }
         Self {
             proxy,
@@ -89,11 +91,11 @@ impl<R: Remote> Lied<R> {
                 serde_json::from_str::<IgnoredAny>(text).expect(&shown);
                 return taken;
             };
-            let there = ROWS
+            let original = ROWS
                 .iter()
                 .find_map(|place| at(&document, place)?.as_array());
             if let Some(count) = taken.0 {
-                assert_eq!(there.map(Vec::len), Some(count), "{shown}");
+                assert_eq!(original.map(Vec::len), Some(count), "{shown}");
             }
         }
         taken
@@ -321,11 +323,11 @@ fn any_answer<R: Remote>() {
 }
 
 #[test]
-fn any_answer_of_libsql() {
+fn no_answer_panics_on_libsql() {
     any_answer::<sqld::TestDb>();
 }
 
 #[test]
-fn any_answer_of_d1() {
+fn no_answer_panics_on_d1() {
     any_answer::<d1::TestDb>();
 }

@@ -56,7 +56,7 @@ macro_rules! loads {
 }
 
 #[test]
-fn several_rows_do_not_come_back() {
+fn returning_several_rows_does_not_compile() {
     const ON_A_FILE: (bool, bool, bool) = (true, false, false);
     let into = || diesel::insert_into(users::table);
     let one = (users::id.eq(1), users::name.eq("a"));

@@ -196,13 +196,13 @@ where
 }
 
 #[test]
-fn on_libsql() {
+fn libsql_runs_scripts_as_a_file_does() {
     let db = sqld::TestDb::new();
     as_on_a_file(&mut LibsqlConnection::establish(&db.url()).unwrap(), false);
 }
 
 #[test]
-fn on_d1() {
+fn d1_runs_scripts_as_a_file_does() {
     let db = d1::TestDb::new();
     as_on_a_file(&mut D1Connection::establish(&db.url()).unwrap(), true);
 }
@@ -264,7 +264,7 @@ where
 }
 
 #[test]
-fn one_statement_a_query_on_libsql() {
+fn a_query_is_one_statement_on_libsql() {
     let db = sqld::TestDb::new();
     let mut conn = LibsqlConnection::establish(&db.url()).unwrap();
     one_statement_a_query(&mut conn);
@@ -272,7 +272,7 @@ fn one_statement_a_query_on_libsql() {
 }
 
 #[test]
-fn one_statement_a_query_on_d1() {
+fn a_query_is_one_statement_on_d1() {
     let db = d1::TestDb::new();
     let mut conn = D1Connection::establish(&db.url()).unwrap();
     one_statement_a_query(&mut conn);
@@ -280,6 +280,6 @@ fn one_statement_a_query_on_d1() {
 }
 
 #[test]
-fn one_statement_a_query_on_a_file() {
+fn a_query_is_one_statement_on_a_file() {
     one_statement_a_query(&mut SqliteConnection::establish(":memory:").unwrap());
 }

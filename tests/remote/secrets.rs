@@ -83,10 +83,10 @@ fn said(work: impl FnOnce(&mut dyn FnMut(&dyn Debug))) -> String {
 }
 
 /// An error as it is told, with its causes.
-fn told(error: &dyn std::error::Error) -> String {
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error} {error:?}");
     if let Some(source) = error.source() {
-        text.push_str(&told(source));
+        text.push_str(&with_causes(source));
     }
     text
 }
@@ -106,14 +106,14 @@ where
     show(&conn);
     for sql in ["SELECT 1", "CREATE TABLE t (a)", "SELEC"] {
         if let Err(error) = diesel::sql_query(sql).execute(&mut conn) {
-            show(&told(&error));
+            show(&with_causes(&error));
         }
     }
     if let Err(error) = conn.batch_execute("CREATE TABLE t (a); nonsense") {
-        show(&told(&error));
+        show(&with_causes(&error));
     }
     if let Err(error) = conn.transaction::<(), diesel::result::Error, _>(|_| Ok(())) {
-        show(&told(&error));
+        show(&with_causes(&error));
     }
 }
 
@@ -223,7 +223,7 @@ fn urls_that_cannot_be_used_show_no_token() {
         ] {
             let error = LibsqlConnection::establish(&url.replace("TOKEN", TOKEN));
             if let Err(error) = error {
-                show(&told(&error));
+                show(&with_causes(&error));
             }
         }
         for url in [
@@ -240,7 +240,7 @@ fn urls_that_cannot_be_used_show_no_token() {
             "d1://a/b?TOKEN==",
         ] {
             let error = D1Connection::establish(&url.replace("TOKEN", TOKEN));
-            show(&told(&error.expect_err(url)));
+            show(&with_causes(&error.expect_err(url)));
         }
     });
     assert!(text.contains("InvalidConnectionUrl"), "{text}");
@@ -249,7 +249,7 @@ fn urls_that_cannot_be_used_show_no_token() {
 
 /// The real servers' own refusals.
 #[test]
-fn servers_that_refuse_a_token_are_told_as_such() {
+fn a_refused_token_has_its_own_error() {
     use sqld::tokens::{EXPIRED, FOREIGN, FULL, READ_ONLY};
     let write = "CREATE TABLE IF NOT EXISTS t (a)";
     let db = sqld::TestDb::with_tokens();
@@ -267,7 +267,7 @@ fn servers_that_refuse_a_token_are_told_as_such() {
         ("", "SELECT 1", "401"),
     ] {
         let error = libsql(token, sql).unwrap_err();
-        let text = told(&error);
+        let text = with_causes(&error);
         assert!(text.contains(status), "{text}");
         assert!(token.is_empty() || !text.contains(token), "{text}");
     }
@@ -277,11 +277,11 @@ fn servers_that_refuse_a_token_are_told_as_such() {
         let url = db.url_through(db.base_url(), token);
         let mut conn = D1Connection::establish(&url).unwrap();
         let error = diesel::sql_query(write).execute(&mut conn).unwrap_err();
-        let text = told(&error);
+        let text = with_causes(&error);
         assert!(text.contains(status) && !text.contains(token), "{text}");
     }
     let elsewhere = db.url().replace(&db.database(), "no-such-database");
     let mut conn = D1Connection::establish(&elsewhere).unwrap();
     let error = diesel::sql_query(write).execute(&mut conn).unwrap_err();
-    assert!(told(&error).contains("404"), "{error:?}");
+    assert!(with_causes(&error).contains("404"), "{error:?}");
 }

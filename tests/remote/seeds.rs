@@ -88,8 +88,8 @@ fn a_large_seed_says_how_many_batches_it_took_and_how_far_it_has_come() {
     let last = seen.pop();
     assert_eq!(last, Some((10, 9_000)), "{seen:?}");
     assert_eq!(seen.len(), 3, "{seen:?}");
-    for (told, stored) in seen {
-        assert_eq!(i64::try_from(told), Ok(stored));
+    for (reported, stored) in seen {
+        assert_eq!(i64::try_from(reported), Ok(stored));
     }
 
     // One batch and less.

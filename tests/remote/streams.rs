@@ -209,18 +209,18 @@ fn a_stream_that_the_server_did_not_close_is_closed_again() {
 
 /// What is closed is closed where it was opened; the host that was refused hears nothing.
 #[test]
-fn a_refused_host_is_sent_nothing() {
+fn nothing_is_sent_to_a_refused_host() {
     let db = sqld::TestDb::with_tokens();
-    let here = FaultProxy::new(&db.url());
-    let there = FaultProxy::new(&db.url());
-    let url = format!("{}?authToken={}", here.origin(), sqld::tokens::FULL);
+    let named_host = FaultProxy::new(&db.url());
+    let other_host = FaultProxy::new(&db.url());
+    let url = format!("{}?authToken={}", named_host.origin(), sqld::tokens::FULL);
     let mut conn = LibsqlConnection::establish(&url).unwrap();
     conn.batch_execute(CREATE).unwrap();
-    let refused = there.origin().replace("127.0.0.1", "localhost");
+    let refused = other_host.origin().replace("127.0.0.1", "localhost");
     for text in ["BEGIN", "gone"] {
-        here.forget();
+        named_host.forget();
         let refused = refused.clone();
-        here.next_with(
+        named_host.next_with(
             text,
             changed(move |reply| reply["base_url"] = refused.clone().into()),
         );
@@ -228,8 +228,8 @@ fn a_refused_host_is_sent_nothing() {
             .transaction(|conn| insert(conn, "gone"))
             .expect_err(text);
         assert!(matches!(error, Error::DeserializationError(_)), "{error:?}");
-        assert_eq!(here.count("\"close\""), 1, "{text}");
-        assert_eq!(there.requests().len(), 0, "{text}");
-        assert_eq!(there.connections(), 0, "{text}");
+        assert_eq!(named_host.count("\"close\""), 1, "{text}");
+        assert_eq!(other_host.requests().len(), 0, "{text}");
+        assert_eq!(other_host.connections(), 0, "{text}");
     }
 }

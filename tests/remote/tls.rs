@@ -85,7 +85,7 @@ fn certificates_are_verified_on_d1() {
 
 /// Records that cannot be read come after the request: it may have been carried out.
 #[test]
-fn a_spoilt_answer_is_not_told_as_a_request_that_was_not_sent() {
+fn a_spoilt_answer_is_not_reported_as_an_unsent_request() {
     let db = sqld::TestDb::new();
     let ours = Authority::new();
     let server = ours.serve(db.port(), "IP:127.0.0.1");
@@ -220,20 +220,26 @@ fn insert(conn: &mut LibsqlConnection) -> diesel::result::QueryResult<usize> {
 #[test]
 fn the_servers_base_url_is_honoured_on_its_own_host() {
     let db = sqld::TestDb::new();
-    let here = FaultProxy::new(&db.url());
-    let there = FaultProxy::new(&db.url());
-    let mut conn = LibsqlConnection::establish(&here.origin()).unwrap();
+    let named_host = FaultProxy::new(&db.url());
+    let other_host = FaultProxy::new(&db.url());
+    let mut conn = LibsqlConnection::establish(&named_host.origin()).unwrap();
     conn.batch_execute("CREATE TABLE t (a INTEGER)").unwrap();
 
-    here.forget();
-    here.next(go_on_at(format!("{}/", there.origin())));
+    named_host.forget();
+    named_host.next(go_on_at(format!("{}/", other_host.origin())));
     conn.transaction(insert).unwrap();
-    assert_eq!((here.requests().len(), there.requests().len()), (1, 2));
+    assert_eq!(
+        (named_host.requests().len(), other_host.requests().len()),
+        (1, 2)
+    );
     // The next one begins where the URL says.
     conn.transaction(insert).unwrap();
-    assert_eq!((here.requests().len(), there.requests().len()), (4, 2));
+    assert_eq!(
+        (named_host.requests().len(), other_host.requests().len()),
+        (4, 2)
+    );
 
-    let by_name = there.origin().replace("127.0.0.1", "localhost");
+    let by_name = other_host.origin().replace("127.0.0.1", "localhost");
     for url in [
         "http://example.com",
         "https://example.com",
@@ -252,36 +258,40 @@ fn the_servers_base_url_is_honoured_on_its_own_host() {
         "http://127.0.0.1\\\\@example.com",
         "https://",
     ] {
-        here.next(go_on_at(url.to_owned()));
+        named_host.next(go_on_at(url.to_owned()));
         let error = conn.transaction(insert).unwrap_err();
         assert!(
             matches!(error, Error::DeserializationError(_)),
             "{url}: {error:?}"
         );
     }
-    assert_eq!(there.requests().len(), 2, "nothing more was said there");
+    assert_eq!(
+        other_host.requests().len(),
+        2,
+        "nothing more was said there"
+    );
 }
 
 #[test]
 fn other_hosts_are_honoured_where_the_url_lists_them() {
     let db = sqld::TestDb::new();
-    let here = FaultProxy::new(&db.url());
-    let there = FaultProxy::new(&db.url());
-    let url = format!("{}?base_hosts=example.com,LOCALHOST", here.origin());
+    let named_host = FaultProxy::new(&db.url());
+    let other_host = FaultProxy::new(&db.url());
+    let url = format!("{}?base_hosts=example.com,LOCALHOST", named_host.origin());
     let mut conn = LibsqlConnection::establish(&url).unwrap();
     conn.batch_execute("CREATE TABLE t (a INTEGER)").unwrap();
-    let by_name = there.origin().replace("127.0.0.1", "localhost");
-    here.next(go_on_at(by_name));
+    let by_name = other_host.origin().replace("127.0.0.1", "localhost");
+    named_host.next(go_on_at(by_name));
     conn.transaction(insert).unwrap();
-    assert_eq!(there.requests().len(), 2);
+    assert_eq!(other_host.requests().len(), 2);
     // Not without encryption, and none that only ends like it.
     for url in ["http://example.com", "https://evil-example.com"] {
-        here.next(go_on_at(url.to_owned()));
+        named_host.next(go_on_at(url.to_owned()));
         let error = conn.transaction(insert).unwrap_err();
         assert!(matches!(error, Error::DeserializationError(_)), "{error:?}");
     }
     for list in ["example.com:443", "https://example.com", "a@example.com"] {
-        let url = format!("{}?base_hosts={list}", here.origin());
+        let url = format!("{}?base_hosts={list}", named_host.origin());
         assert!(LibsqlConnection::establish(&url).is_err(), "{list}");
     }
 }

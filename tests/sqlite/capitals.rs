@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use crate::backend::{self, TestDb};
 
 #[test]
-fn tables_in_capitals_are_the_same() {
+fn tables_in_capitals_are_adopted() {
     let db = TestDb::new();
     let mut conn = db.connect();
     auto_migrate(&mut conn).unwrap();

@@ -40,7 +40,7 @@ fn closed(directory: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn looking_leaves_no_trace_in_file_or_directory() {
+fn a_dry_run_and_a_doctor_leave_no_trace() {
     for wal in [true, false] {
         let db = TestDb::new();
         let url = db.url();
@@ -62,7 +62,7 @@ fn looking_leaves_no_trace_in_file_or_directory() {
 }
 
 #[test]
-fn no_form_of_url_makes_a_file_by_looking() {
+fn no_form_of_url_makes_a_file_without_migrating() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().display().to_string();
     for url in [
@@ -117,7 +117,7 @@ fn a_relative_path_and_memory_work() {
 }
 
 #[test]
-fn a_writer_at_work_keeps_nobody_from_looking() {
+fn a_busy_writer_blocks_no_dry_run_or_doctor() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute("CREATE TABLE t (id INTEGER)").unwrap();

@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use support::sqlite::TestDb;
 
 /// The findings of a severity, as one text.
-fn told(report: &Report, severity: Severity) -> String {
+fn texts_of(report: &Report, severity: Severity) -> String {
     let findings = report.findings.iter();
     findings
         .filter(|finding| finding.severity == severity)
@@ -28,7 +28,7 @@ fn migrated() -> TestDb {
 }
 
 #[test]
-fn settings_are_those_of_a_pool() {
+fn the_doctor_reports_the_settings_of_a_pool() {
     let db = migrated();
     let report = doctor::sqlite(db.url()).unwrap();
     for (name, value) in [
@@ -48,7 +48,7 @@ fn settings_are_those_of_a_pool() {
 }
 
 #[test]
-fn what_is_not_there_is_an_error_and_not_made() {
+fn a_missing_file_is_an_error_and_not_made() {
     let db = TestDb::new();
     let missing = doctor::sqlite(db.url()).unwrap_err();
     assert!(
@@ -72,7 +72,7 @@ fn what_is_not_there_is_an_error_and_not_made() {
 fn a_database_that_cannot_be_written_is_a_problem() {
     let db = migrated();
     let report = doctor::sqlite(format!("file:{}?mode=ro", db.url())).unwrap();
-    let problems = told(&report, Severity::Problem);
+    let problems = texts_of(&report, Severity::Problem);
     assert!(problems.contains("is read-only"), "{problems}");
 }
 
@@ -82,7 +82,7 @@ fn a_database_that_somebody_keeps_locked_is_a_warning() {
     let mut conn = db.connect();
     conn.immediate_transaction(|_| {
         let report = doctor::sqlite(db.url()).unwrap();
-        let warnings = told(&report, Severity::Warning);
+        let warnings = texts_of(&report, Severity::Warning);
         assert!(warnings.contains("locked"), "{warnings}");
         assert!(report.is_healthy());
         QueryResult::Ok(())
@@ -106,7 +106,7 @@ fn damage_is_a_problem() {
     file.write_all(&[0x55; 4096]).unwrap();
     drop(file);
     let report = doctor::sqlite(db.url()).unwrap();
-    let problems = told(&report, Severity::Problem);
+    let problems = texts_of(&report, Severity::Problem);
     assert!(problems.contains("is damaged"), "{problems}");
 }
 
@@ -122,7 +122,7 @@ fn rows_without_their_parent_are_a_warning() {
         )
         .unwrap();
     let report = doctor::sqlite(db.url()).unwrap();
-    let warnings = told(&report, Severity::Warning);
+    let warnings = texts_of(&report, Severity::Warning);
     assert!(
         warnings.contains("2 rows") && warnings.contains("children"),
         "{warnings}"

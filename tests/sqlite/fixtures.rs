@@ -105,7 +105,7 @@ fn only_the_rowid_may_be_left_out_of_a_key() {
 
 /// The table is looked at when the lock is there, so that it waits as any seed.
 #[test]
-fn it_waits_for_another_writer() {
+fn a_seed_from_a_file_waits_for_another_writer() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
@@ -122,7 +122,7 @@ fn it_waits_for_another_writer() {
 }
 
 #[test]
-fn strict_tables_and_tables_without_rowid_and_of_other_schemas() {
+fn strict_tables_tables_without_rowid_and_attached_ones_are_seeded() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(

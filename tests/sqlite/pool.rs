@@ -21,7 +21,7 @@ struct Settings {
 }
 
 #[test]
-fn every_connection_is_set_up() {
+fn every_connection_has_the_recommended_settings() {
     let db = TestDb::new();
     let pool = pool::sqlite(db.url()).unwrap();
     let mut held = Vec::new();
@@ -44,7 +44,7 @@ fn every_connection_is_set_up() {
 }
 
 #[test]
-fn memory_is_a_pool_of_one_that_lasts() {
+fn a_memory_pool_has_one_lasting_connection() {
     for url in [
         ":memory:",
         "",
@@ -83,7 +83,7 @@ fn a_new_file_opens_from_many_threads_at_once() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_told_apart() {
+fn files_that_cannot_be_opened_have_distinct_errors() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).display().to_string();
 
@@ -161,7 +161,7 @@ fn what_cannot_be_opened_is_told_apart() {
 
 /// SQLite itself does not wait for a writer when a file gets its WAL.
 #[test]
-fn a_file_that_another_writes_to_is_waited_for() {
+fn opening_waits_for_another_writer() {
     let db = TestDb::new();
     let mut writer = SqliteConnection::establish(&db.url()).unwrap();
     let begin = "CREATE TABLE t (id INTEGER); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)";
@@ -227,7 +227,7 @@ fn urls_name_the_same_file() {
 
 /// It may hold the key of a database, or a secret of the application's.
 #[test]
-fn what_each_connection_executes_is_shown_by_nothing() {
+fn the_sql_of_on_connect_is_never_shown() {
     let db = TestDb::new();
     let mut config = recommended_pool_config(PoolDriver::Sqlite);
     config.on_connect = Some("PRAGMA user_version; -- s3cret".to_owned());
@@ -253,7 +253,7 @@ fn what_each_connection_executes_is_shown_by_nothing() {
 
 /// Diesel announces a transaction and tells nobody that it has failed to begin.
 #[test]
-fn what_is_left_open_after_a_transaction_that_did_not_begin_ends_too() {
+fn a_transaction_left_open_after_one_that_did_not_begin_ends_too() {
     let db = TestDb::new();
     let mut outside = db.connect();
     outside.batch_execute("CREATE TABLE rows (id)").unwrap();

@@ -41,7 +41,7 @@ fn a_new_file_is_its_owners_only() {
 }
 
 #[test]
-fn one_that_is_there_keeps_its_mode_and_the_doctor_warns() {
+fn an_existing_file_keeps_its_mode_and_the_doctor_warns() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app.db");
     auto_migrate(&mut pool::sqlite(&path).unwrap().get().unwrap()).unwrap();
@@ -59,7 +59,7 @@ fn one_that_is_there_keeps_its_mode_and_the_doctor_warns() {
 }
 
 #[test]
-fn what_makes_no_file_makes_none() {
+fn opening_without_creating_makes_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app.db");
     for parameters in ["mode=ro", "mode=rw"] {

@@ -74,7 +74,7 @@ fn after_many_changes_the_full_text_table_is_sound() {
 }
 
 #[test]
-fn a_writer_that_waits_in_vain_is_told_so() {
+fn a_writer_that_waits_in_vain_gets_the_error_locked() {
     let db = TestDb::new();
     let mut conn = db.connect();
     SqliteFts.create_index(&mut conn, "docs", &body()).unwrap();
@@ -106,7 +106,7 @@ struct Note {
 }
 
 #[test]
-fn odd_values_of_a_followed_table_spoil_nothing_but_themselves() {
+fn odd_values_of_a_followed_table_affect_themselves_only() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let conn = &mut conn;

@@ -126,7 +126,7 @@ fn a_database_that_is_restored_or_vacuumed_goes_on_as_it_was() {
 }
 
 #[test]
-fn conflict_clauses_of_the_user_reach_no_note() {
+fn conflict_clauses_of_the_application_do_not_change_notes() {
     let (_db, mut conn) = followed();
     let conn = &mut conn;
     run(

@@ -9,7 +9,7 @@ use support::sqlite::TestDb;
 use crate::suite::count;
 
 #[test]
-fn a_full_disk_is_told_as_such_and_nothing_is_kept() {
+fn a_full_disk_is_the_error_disk_full_and_nothing_is_kept() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(numbers::CREATE).unwrap();
@@ -34,7 +34,7 @@ fn a_full_disk_is_told_as_such_and_nothing_is_kept() {
 }
 
 #[test]
-fn another_writer_is_waited_for_and_then_told() {
+fn another_writer_is_waited_for_until_the_lock_time_out() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(numbers::CREATE).unwrap();
@@ -69,7 +69,7 @@ fn another_writer_is_waited_for_and_then_told() {
 }
 
 #[test]
-fn a_trigger_that_rolls_everything_back_lets_nothing_slip_in() {
+fn a_trigger_that_rolls_back_leaves_no_row() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(numbers::CREATE).unwrap();

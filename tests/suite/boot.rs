@@ -19,7 +19,7 @@ fn plain() -> Boot {
 }
 
 #[test]
-fn a_first_boot_runs_both_and_a_second_nothing() {
+fn a_first_boot_runs_internal_and_own_migrations_and_a_second_none() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let first = plain().run(&mut conn).unwrap();
@@ -152,7 +152,7 @@ fn versions_that_the_program_does_not_know_stay_as_they_are() {
 }
 
 #[test]
-fn what_runs_outside_of_transactions_runs_once_or_is_refused() {
+fn a_migration_outside_of_transactions_runs_once_or_is_refused() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let booted = boot::boot().run(&mut conn);

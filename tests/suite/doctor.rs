@@ -1,6 +1,6 @@
 //! What the doctor finds.
 
-use covara_diesel::doctor::{Between, Severity};
+use covara_diesel::doctor::{Pooler, Severity};
 use covara_diesel::pool::PoolDriver;
 use covara_diesel::{auto_migrate, migrate};
 use diesel::connection::SimpleConnection;
@@ -19,7 +19,7 @@ fn a_migrated_database_is_healthy() {
             .engine_version
             .starts_with(&backend::DIALECT.to_string())
     );
-    assert_eq!(report.between, Between::NothingSeen);
+    assert_eq!(report.pooler, Pooler::NothingSeen);
     assert_eq!(PoolDriver::from_url(&db.url()), Ok(report.driver));
     assert!(report.pool.max_size >= 1);
     let status = report.migrations.as_ref().unwrap();
@@ -55,7 +55,7 @@ fn pending_migrations_are_a_hint_and_misfits_come_first() {
 }
 
 #[test]
-fn a_newer_versions_history_is_told() {
+fn the_doctor_reports_a_newer_versions_history() {
     let db = TestDb::new();
     let mut conn = db.connect();
     auto_migrate(&mut conn).unwrap();
@@ -65,6 +65,6 @@ fn a_newer_versions_history_is_told() {
     .unwrap();
     let report = backend::examine(&db);
     assert!(report.is_healthy());
-    let told = |part: &str| report.findings.iter().any(|f| f.text.contains(part));
-    assert!(told("29991231000000"), "{:?}", report.findings);
+    let is_reported = |part: &str| report.findings.iter().any(|f| f.text.contains(part));
+    assert!(is_reported("29991231000000"), "{:?}", report.findings);
 }

@@ -71,7 +71,7 @@ fn an_application_can_drive_the_embedded_migrations_itself() {
 }
 
 #[test]
-fn diesels_harness_and_a_boot_see_the_same() {
+fn diesels_harness_and_a_boot_share_one_history() {
     use support::boot;
 
     let plain = || boot::boot_with(|| boot::PLAIN);

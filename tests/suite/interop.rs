@@ -15,7 +15,7 @@ fn contents(conn: &mut Conn) -> Vec<String> {
 }
 
 #[test]
-fn they_are_adopted_without_change_to_any_row() {
+fn covaras_tables_are_adopted_without_changing_a_row() {
     let db = TestDb::new();
     backend::load_interop(&db);
     let mut conn = db.connect();
@@ -43,7 +43,7 @@ fn they_are_adopted_without_change_to_any_row() {
 }
 
 #[test]
-fn their_rows_read_through_the_schema_and_join_with_a_users_table() {
+fn covaras_rows_are_read_and_joined_through_the_schema() {
     use schema::{auth_sessions, people};
 
     mod schema {

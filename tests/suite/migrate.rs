@@ -44,7 +44,7 @@ fn a_first_boot_makes_the_tables_and_a_second_does_nothing() {
 }
 
 #[test]
-fn a_boot_with_nothing_to_do_is_one_cheap_look() {
+fn an_idle_boot_takes_few_queries() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static QUERIES: AtomicUsize = AtomicUsize::new(0);
 

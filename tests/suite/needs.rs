@@ -248,15 +248,18 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("transactions::unknown::", &[RawBegin]),
     ("unwritable::", &[LocalEngine]),
     (
-        "a_dry_run_tells_what_would_run_and_changes_nothing",
+        "a_dry_run_reports_what_would_run_and_changes_nothing",
         &[OtherProcess],
     ),
     (
-        "a_lock_that_is_not_free_in_time_is_an_error_that_says_so",
+        "a_lock_that_is_not_free_in_time_is_the_error_locked",
         &[Locks],
     ),
-    ("a_locked_database_says_so", &[Locks]),
-    ("a_lost_connection_is_an_error", &[LostConnection]),
+    ("a_locked_database_is_the_error_locked", &[Locks]),
+    (
+        "a_connection_lost_during_a_seed_is_an_error",
+        &[LostConnection],
+    ),
     ("a_lost_server_is_an_error_everywhere", &[LostServer]),
     ("a_migrated_database_is_healthy", &[PlainDoctor]),
     (
@@ -265,22 +268,28 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ),
     ("a_test_transaction_stays_open", &[Waiting]),
     ("a_test_transaction_with_an_observer_stays_open", &[Waiting]),
-    ("a_read_only_database_is_told_as_such", &[ReadOnly]),
     (
-        "a_read_only_database_is_told_as_such_and_fine_once_migrated",
+        "a_seed_of_a_read_only_database_is_the_error_read_only",
         &[ReadOnly],
     ),
-    ("a_read_only_database_says_so_and_can_be_read", &[ReadOnly]),
+    (
+        "a_boot_of_a_read_only_database_fails_unless_it_is_migrated",
+        &[ReadOnly],
+    ),
+    (
+        "a_read_only_database_refuses_writes_and_can_be_read",
+        &[ReadOnly],
+    ),
     (
         "a_seed_that_is_killed_leaves_all_or_nothing",
         &[OtherProcess],
     ),
     (
-        "a_table_that_does_not_fit_is_foreseen_and_found",
+        "a_table_that_does_not_fit_fails_a_dry_run_too",
         &[OtherProcess],
     ),
     (
-        "an_observer_that_panics_takes_nothing_of_it",
+        "an_observer_panic_undoes_nothing_of_a_transaction_begun_by_sql",
         &[Interleaved, Waiting],
     ),
     ("eight_processes_boot_at_once", &[OtherProcess, Clients]),
@@ -291,12 +300,12 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("eight_threads_boot_at_once", &[Clients, Waiting]),
     ("eight_threads_read_and_then_write", &[Clients, Waiting]),
     (
-        "eight_threads_take_no_more_than_there_is",
+        "eight_threads_never_take_more_than_the_stock",
         &[Clients, Waiting],
     ),
     ("every_kind_of_file_is_taken", &[OtherProcess]),
     (
-        "it_waits_for_no_migrator_and_needs_no_right_to_write",
+        "status_waits_for_no_migrator_and_needs_no_right_to_write",
         &[Locks, ReadOnly],
     ),
     ("migrating_again_does_nothing", &[OtherProcess]),
@@ -313,32 +322,35 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         "processes_that_search_an_old_index_at_once_all_find_all",
         &[Clients, OtherProcess],
     ),
-    ("real_files_go_in_once", &[OtherProcess]),
+    ("real_files_are_seeded_once", &[OtherProcess]),
     ("status_lists_each_migration", &[OtherProcess]),
     (
-        "the_doctor_tells_versions_pool_and_settings",
+        "the_doctor_reports_versions_pool_and_settings",
         &[OtherProcess, PlainDoctor],
     ),
-    ("the_example_takes_the_url", &[OtherProcess]),
+    ("the_open_example_runs_with_the_url", &[OtherProcess]),
     (
         "the_second_run_reports_no_migration_and_nothing_inserted",
         &[OtherProcess],
     ),
     ("two_connections_seed_the_same_table_at_once", &[Waiting]),
     (
-        "two_that_search_at_once_while_others_write_lose_no_row",
+        "two_searchers_beside_writers_lose_no_row",
         &[Clients, Waiting],
     ),
-    ("what_is_wrong_is_told_and_nothing_is_kept", &[OtherProcess]),
+    (
+        "a_bad_file_is_reported_and_nothing_is_kept",
+        &[OtherProcess],
+    ),
     ("fixtures::a_reader_of_any_kind_is_streamed", &[LocalEngine]),
     (
         "fixtures::columns_may_be_in_any_order_with_a_byte_order_mark_and_crlf",
         &[LocalEngine],
     ),
-    ("fixtures::every_kind_of_source", &[LocalEngine]),
+    ("fixtures::every_kind_of_source_is_read", &[LocalEngine]),
     ("fixtures::files_without_rows_do_nothing", &[LocalEngine]),
     (
-        "fixtures::the_real_cities_from_every_kind_of_file",
+        "fixtures::the_real_cities_are_read_from_every_kind_of_file",
         &[LocalEngine],
     ),
     ("pool::", &[PoolSettings]),
@@ -367,8 +379,8 @@ pub const DEEP: &[&str] = &[
     "killed_while_a_field_is_added_it_is_there_or_not_and_no_word_is_lost",
     "killed_while_indexing_many_documents_and_words_agree",
     "many_documents_of_any_number_of_columns_are_written",
-    "the_real_cities_from_every_kind_of_file",
-    "the_real_cities_twice",
+    "the_real_cities_are_read_from_every_kind_of_file",
+    "seeding_the_real_cities_twice_inserts_them_once",
     "the_result_is_that_of_the_naive_model",
 ];
 
@@ -405,7 +417,7 @@ pub const UNBATCHED: &[&str] = &[
     "status::",
     "killed_while_it_is_brought_up_to_date_an_index_loses_no_hit",
     "languages_whose_stems_have_not_changed_need_nothing",
-    "fields_that_were_being_added_are_no_reason_to_leave_documents_out",
+    "an_interrupted_addition_of_fields_leaves_no_document_out",
     "searched_fields_can_be_added_up_to_the_last",
 ];
 

@@ -16,7 +16,7 @@ use crate::backend::{self, TestDb};
 
 /// Without a backend's name anywhere.
 #[test]
-fn everything_works_on_whatever_the_url_names() {
+fn every_area_works_on_a_pool_opened_by_url() {
     let db = TestDb::new();
     let pool = open(db.url()).unwrap();
     assert_eq!(Ok(pool.driver()), PoolDriver::from_url(&db.url()));
@@ -85,7 +85,7 @@ fn everything_works_on_whatever_the_url_names() {
 }
 
 #[test]
-fn the_typed_connection_is_within_reach() {
+fn an_any_connection_gives_access_to_the_typed_one() {
     let db = TestDb::new();
     let mut conn = open(db.url()).unwrap().get().unwrap();
     assert_eq!(format!("{conn:?}"), format!("{:?}(..)", backend::DIALECT));
@@ -99,7 +99,7 @@ fn the_typed_connection_is_within_reach() {
 }
 
 #[test]
-fn a_pool_that_is_exhausted_says_so_after_its_time_out() {
+fn an_exhausted_pool_is_an_error_after_the_connection_time_out() {
     let db = TestDb::new();
     let time_out = std::time::Duration::from_secs(2);
     let pool = any::open_with(db.url(), |config| {
@@ -124,7 +124,7 @@ fn a_pool_that_is_exhausted_says_so_after_its_time_out() {
 }
 
 #[test]
-fn what_names_no_database_is_told_and_no_password_is_printed() {
+fn an_unusable_url_is_an_error_that_shows_no_password() {
     for (url, part) in [
         ("", "empty"),
         ("mysql://ada:hunter2@localhost/app", "libsql://"),
@@ -147,7 +147,7 @@ fn what_names_no_database_is_told_and_no_password_is_printed() {
 }
 
 #[test]
-fn the_example_takes_the_url() {
+fn the_open_example_runs_with_the_url() {
     let db = TestDb::new();
     for (migrations, inserted) in [(4, 246), (0, 0)] {
         let output = example("open", &[&db.url()]);

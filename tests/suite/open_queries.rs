@@ -106,7 +106,7 @@ fn rename(conn: &mut AnyConnection, id: i64, name: &str) -> QueryResult<usize> {
 }
 
 #[test]
-fn it_takes_ones_own_queries() {
+fn an_any_connection_takes_the_applications_queries() {
     let (_db, pool) = prepared();
     let mut conn = pool.get().unwrap();
     let rows = vec![person(1), person(2), person(3)];
@@ -200,7 +200,7 @@ fn sign_up(conn: &mut AnyConnection, id: i64) -> Result<String, SignUpError> {
 }
 
 #[test]
-fn writes_and_stores_share_its_transactions() {
+fn writes_and_stores_share_an_any_connections_transactions() {
     let (db, pool) = prepared();
     let mut conn = pool.get().unwrap();
     let mut outside = db.connect();
@@ -255,7 +255,7 @@ struct Row {
 }
 
 #[test]
-fn it_is_searched_and_its_tables_are_followed() {
+fn search_and_follow_work_on_an_any_connection() {
     let (db, pool) = prepared();
     let mut conn = pool.get().unwrap();
     Row::seed(
@@ -300,7 +300,7 @@ fn it_is_searched_and_its_tables_are_followed() {
 }
 
 #[test]
-fn a_transaction_left_open_goes_back_with_nothing() {
+fn a_transaction_left_open_is_rolled_back_when_its_connection_goes_back() {
     let (db, pool) = prepared();
     drop(pool.get().unwrap().batch_execute("BEGIN"));
     let mut conn = pool.get().unwrap();

@@ -56,7 +56,7 @@ fn drivers_parse_by_their_own_and_by_covaras_names() {
 }
 
 #[test]
-fn settings_no_pool_can_have_are_errors() {
+fn impossible_settings_are_errors() {
     let recommended = recommended_pool_config(PoolDriver::Sqlite);
     let mut cases = vec![recommended.clone(); 5];
     cases[0].max_size = 0;
@@ -74,7 +74,7 @@ fn settings_no_pool_can_have_are_errors() {
 }
 
 #[test]
-fn a_url_tells_its_driver() {
+fn from_url_returns_the_driver_of_a_url() {
     for (url, driver) in [
         ("app.db", PoolDriver::Sqlite),
         (":memory:", PoolDriver::Sqlite),
@@ -205,7 +205,7 @@ fn place(n: usize) -> String {
 }
 
 #[test]
-fn a_statement_takes_as_many_values_as_the_connection_says() {
+fn a_statement_takes_as_many_values_as_bind_limit() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let limit = conn.bind_limit();

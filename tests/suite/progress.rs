@@ -42,7 +42,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn lines_where_there_is_no_terminal() {
+fn progress_is_lines_where_there_is_no_terminal() {
     let output = run("progress", false);
     let err = text(&output.stderr);
     assert!(output.status.success(), "{err}");
@@ -57,7 +57,7 @@ fn lines_where_there_is_no_terminal() {
 }
 
 #[test]
-fn a_bar_for_each_table_on_a_terminal() {
+fn progress_is_a_bar_for_each_table_on_a_terminal() {
     for (job, ending, rows) in [
         ("progress", "inserted 200000", "200,000"),
         ("progress-and-fail", "Row {", ""),

@@ -147,7 +147,7 @@ fn a_panic_in_the_rows_leaves_no_transaction_behind() {
 }
 
 #[test]
-fn progress_tells_table_and_rows_done() {
+fn progress_reports_table_and_rows_done() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(cities::CREATE).unwrap();
@@ -173,7 +173,7 @@ fn progress_tells_table_and_rows_done() {
 }
 
 #[test]
-fn the_real_cities_twice() {
+fn seeding_the_real_cities_twice_inserts_them_once() {
     let db = TestDb::new();
     let pool = backend::pool(&db.url());
     let mut conn = pool.get().unwrap();

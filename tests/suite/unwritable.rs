@@ -14,7 +14,7 @@ use support::numbers;
 use crate::backend::{self, TestDb};
 
 #[test]
-fn a_lock_that_is_not_free_in_time_is_an_error_that_says_so() {
+fn a_lock_that_is_not_free_in_time_is_the_error_locked() {
     let db = TestDb::new();
     let mut holder = db.connect();
     let options = MigrateOptions::default().lock_timeout(Duration::from_millis(300));
@@ -47,7 +47,7 @@ fn a_lock_that_is_not_free_in_time_is_an_error_that_says_so() {
 }
 
 #[test]
-fn a_read_only_database_is_told_as_such_and_fine_once_migrated() {
+fn a_boot_of_a_read_only_database_fails_unless_it_is_migrated() {
     let db = TestDb::new();
     db.connect()
         .batch_execute("CREATE TABLE something (id INTEGER)")
@@ -64,7 +64,7 @@ fn a_read_only_database_is_told_as_such_and_fine_once_migrated() {
 }
 
 #[test]
-fn it_waits_for_no_migrator_and_needs_no_right_to_write() {
+fn status_waits_for_no_migrator_and_needs_no_right_to_write() {
     let db = TestDb::new();
     let mut migrator = db.connect();
     auto_migrate(&mut migrator).unwrap();
@@ -82,7 +82,7 @@ fn it_waits_for_no_migrator_and_needs_no_right_to_write() {
 }
 
 #[test]
-fn a_read_only_database_is_told_as_such() {
+fn a_seed_of_a_read_only_database_is_the_error_read_only() {
     let db = TestDb::new();
     db.connect().batch_execute(numbers::CREATE).unwrap();
     let error = Seed::new()
@@ -94,7 +94,7 @@ fn a_read_only_database_is_told_as_such() {
 
 backend::with_server! {
     #[test]
-    fn a_lost_connection_is_an_error() {
+    fn a_connection_lost_during_a_seed_is_an_error() {
         let db = TestDb::new();
         let mut conn = db.connect();
         conn.batch_execute(numbers::CREATE).unwrap();

@@ -179,7 +179,7 @@ fn nan_is_kept_where_the_database_has_it() {
 }
 
 #[test]
-fn a_text_with_nul_is_kept_or_refused_by_row_but_never_cut() {
+fn a_text_with_nul_is_stored_whole_or_refused_by_row() {
     let (_db, mut conn) = samples_db();
     let rows = [
         Sample {

@@ -1,4 +1,5 @@
-//! What the compiler says to mistakes in `#[derive(Seedable)]` and `#[derive(Searchable)]`.
+//! What the compiler says to mistakes in `#[derive(Seedable)]` and `#[derive(Searchable)]`, and to
+//! implementations of sealed traits.
 
 /// One message per mistake, on the field or attribute that is wrong.
 #[test]
@@ -9,4 +10,11 @@ fn mistakes_in_derives() {
     if cfg!(feature = "postgres") {
         cases.compile_fail("seedable/postgres/*.rs");
     }
+}
+
+/// The compiler lists the types that implement them, which are more with PostgreSQL.
+#[test]
+#[cfg(feature = "postgres")]
+fn sealed_traits_cannot_be_implemented() {
+    trybuild::TestCases::new().compile_fail("sealed/*.rs");
 }

@@ -4,7 +4,7 @@ use super::AnyManager;
 use crate::pool::{PoolConfig, PoolDriver, PoolError};
 
 /// A function that opens a pool of one kind of database.
-pub(super) type Open =
+pub(super) type OpenPool =
     fn(&str, PoolDriver, &PoolConfig) -> Result<r2d2::Pool<AnyManager>, PoolError>;
 
 /// The connection to D1. Without the feature `d1` it is a placeholder that is never constructed.
@@ -26,26 +26,26 @@ pub(crate) type Sqlite = Postgres;
 pub(crate) type Sqlite = diesel::SqliteConnection;
 
 #[cfg(not(feature = "d1"))]
-pub(super) const D1: Option<Open> = None;
+pub(super) const D1: Option<OpenPool> = None;
 #[cfg(feature = "d1")]
-pub(super) const D1: Option<Open> = Some(|url, _, config| {
+pub(super) const D1: Option<OpenPool> = Some(|url, _, config| {
     crate::remote::pool::prepare(url, config)?.wrapped(super::AnyConnection::D1)
 });
 #[cfg(not(feature = "libsql"))]
-pub(super) const LIBSQL: Option<Open> = None;
+pub(super) const LIBSQL: Option<OpenPool> = None;
 #[cfg(feature = "libsql")]
-pub(super) const LIBSQL: Option<Open> = Some(|url, _, config| {
+pub(super) const LIBSQL: Option<OpenPool> = Some(|url, _, config| {
     crate::remote::pool::prepare(url, config)?.wrapped(super::AnyConnection::Libsql)
 });
 #[cfg(not(feature = "postgres"))]
-pub(super) const POSTGRES: Option<Open> = None;
+pub(super) const POSTGRES: Option<OpenPool> = None;
 #[cfg(feature = "postgres")]
-pub(super) const POSTGRES: Option<Open> = Some(|url, driver, config| {
+pub(super) const POSTGRES: Option<OpenPool> = Some(|url, driver, config| {
     crate::postgres::pool::prepare(url, driver, config)?.wrapped(super::AnyConnection::Postgres)
 });
 #[cfg(not(feature = "sqlite"))]
-pub(super) const SQLITE: Option<Open> = None;
+pub(super) const SQLITE: Option<OpenPool> = None;
 #[cfg(feature = "sqlite")]
-pub(super) const SQLITE: Option<Open> = Some(|url, _, config| {
+pub(super) const SQLITE: Option<OpenPool> = Some(|url, _, config| {
     crate::sqlite::pool::prepare(url.as_ref(), config)?.wrapped(super::AnyConnection::Sqlite)
 });

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::backends;
 use crate::backend::dialect::Dialect;
+use crate::backend::sealed::Sealed;
 use crate::backend::typed::{AsTyped, Typed};
 
 /// A Diesel connection whose database is decided when the program runs.
@@ -107,6 +108,8 @@ impl fmt::Debug for AnyConnection {
         })
     }
 }
+
+impl Sealed for AnyConnection {}
 
 impl AsTyped for AnyConnection {
     type Sqlite = backends::Sqlite;

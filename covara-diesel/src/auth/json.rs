@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::ser::Formatter;
 
 use super::error::AuthError;
-use super::statement::Fault;
+use super::statement::RowFault;
 use crate::surrogates::without_lone_surrogates;
 
 /// The maximum nesting depth of data. `serde_json` reads, writes and compares recursively. In a
@@ -23,7 +23,7 @@ const USUAL_DEPTH: u16 = 127;
 ///
 /// A string that was cut in JavaScript may end with half of a surrogate pair. `JSON.stringify`
 /// writes that half as an escape that no Rust string can hold, so it is read as U+FFFD.
-pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, Fault> {
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, RowFault> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -34,8 +34,8 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, Fault> 
 }
 
 #[cold]
-fn read_odd<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    const WRONG: Fault = "data is not JSON of the type asked for";
+fn read_odd<T: DeserializeOwned>(text: &str) -> Result<T, RowFault> {
+    const WRONG: RowFault = "data is not JSON of the type asked for";
     let depth = depth(text);
     if depth > DEPTH_LIMIT {
         return Err("data is nested more than 512 deep");

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::AuthError;
 use super::session::SessionStore;
-use super::statement::{Bind, Statement, execute, moment, statements};
+use super::statement::{Bind, StatementSql, execute, moment, statements};
 use super::verification_token::VerificationTokenStore;
 use crate::backend::connection::BackendConnection;
 use crate::backend::typed::AsTyped;
@@ -95,7 +95,7 @@ fn purge_at<C: BackendConnection>(conn: &mut C, now: DateTime<Utc>) -> Result<Pu
 fn batch<C, S>(conn: &mut C, statement: S, now: DateTime<Utc>) -> Result<usize, AuthError>
 where
     C: BackendConnection,
-    S: Statement<C::Backend>,
+    S: StatementSql<C::Backend>,
 {
     let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
     execute(conn, statement, [moment(now), Bind::Number(limit)]).map_err(AuthError::from)

@@ -18,7 +18,7 @@ use crate::backend::values::{Hidden, JsonText, Values};
 ///
 /// Each statement has its own type, so that a connection finds the prepared statement without
 /// building or comparing SQL.
-pub(super) trait Statement<DB: Engine>: 'static {
+pub(super) trait StatementSql<DB: Engine>: 'static {
     /// The texts between which the binds go. Each text is the concatenation of its pieces.
     const SQL: &'static [&'static [&'static str]];
 }
@@ -30,7 +30,7 @@ macro_rules! statements {
             $(#[$doc])*
             pub(super) struct $name;
 
-            impl<DB: $crate::backend::engine::Engine> $crate::auth::statement::Statement<DB> for $name {
+            impl<DB: $crate::backend::engine::Engine> $crate::auth::statement::StatementSql<DB> for $name {
                 const SQL: &'static [&'static [&'static str]] = &[$(&[$($piece),+]),+];
             }
         )+
@@ -106,7 +106,7 @@ impl<DB: Engine, S, const N: usize> Query for Bound<'_, DB, S, N> {
     type SqlType = Untyped;
 }
 
-impl<DB: Engine, S: Statement<DB>, const N: usize> QueryFragment<DB> for Bound<'_, DB, S, N> {
+impl<DB: Engine, S: StatementSql<DB>, const N: usize> QueryFragment<DB> for Bound<'_, DB, S, N> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         const { assert!(S::SQL.len() == N + 1, "a bind between every two texts") };
         let mut values = self.values.iter();
@@ -141,7 +141,7 @@ pub(super) fn execute<C, S, const N: usize>(
 ) -> QueryResult<usize>
 where
     C: BackendConnection,
-    S: Statement<C::Backend>,
+    S: StatementSql<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
         return Ok(0);
@@ -158,7 +158,7 @@ pub(super) fn execute_briefly<C, S, const N: usize>(
 ) -> QueryResult<usize>
 where
     C: BackendConnection,
-    S: Statement<C::Backend>,
+    S: StatementSql<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
         return Ok(0);
@@ -176,7 +176,7 @@ pub(super) fn first<C, S, R, const N: usize>(
 ) -> QueryResult<Option<R::Output>>
 where
     C: BackendConnection,
-    S: Statement<C::Backend>,
+    S: StatementSql<C::Backend>,
     R: Reader<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
@@ -195,7 +195,7 @@ pub(super) fn all<C, S, R, const N: usize>(
 ) -> QueryResult<Vec<R::Output>>
 where
     C: BackendConnection,
-    S: Statement<C::Backend>,
+    S: StatementSql<C::Backend>,
     R: Reader<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
@@ -207,15 +207,15 @@ where
 }
 
 /// The description of what is wrong with a row.
-pub(super) type Fault = &'static str;
+pub(super) type RowFault = &'static str;
 
 /// Reads a column; NULL is read as `None`.
 fn nullable<'r, DB: Engine, T>(
     row: &impl Row<'r, DB>,
     column: usize,
-    wrong: Fault,
+    wrong: RowFault,
     read: impl FnOnce(DB::RawValue<'_>) -> Option<T>,
-) -> Result<Option<T>, Fault> {
+) -> Result<Option<T>, RowFault> {
     let field = row.get(column).ok_or(wrong)?;
     match field.value() {
         Some(value) => read(value).map(Some).ok_or(wrong),
@@ -226,34 +226,34 @@ fn nullable<'r, DB: Engine, T>(
 pub(super) fn nullable_text<'r, DB: Engine, T>(
     row: &impl Row<'r, DB>,
     column: usize,
-    wrong: Fault,
+    wrong: RowFault,
     read: impl FnOnce(&str) -> T,
-) -> Result<Option<T>, Fault> {
+) -> Result<Option<T>, RowFault> {
     nullable(row, column, wrong, |value| DB::read_text(value, read))
 }
 
 pub(super) fn text<'r, DB: Engine, T>(
     row: &impl Row<'r, DB>,
     column: usize,
-    wrong: Fault,
+    wrong: RowFault,
     read: impl FnOnce(&str) -> T,
-) -> Result<T, Fault> {
+) -> Result<T, RowFault> {
     nullable_text(row, column, wrong, read)?.ok_or(wrong)
 }
 
 pub(super) fn nullable_time<'r, DB: Engine>(
     row: &impl Row<'r, DB>,
     column: usize,
-    wrong: Fault,
-) -> Result<Option<DateTime<Utc>>, Fault> {
+    wrong: RowFault,
+) -> Result<Option<DateTime<Utc>>, RowFault> {
     nullable(row, column, wrong, DB::read_time)
 }
 
 pub(super) fn time<'r, DB: Engine>(
     row: &impl Row<'r, DB>,
     column: usize,
-    wrong: Fault,
-) -> Result<DateTime<Utc>, Fault> {
+    wrong: RowFault,
+) -> Result<DateTime<Utc>, RowFault> {
     nullable_time(row, column, wrong)?.ok_or(wrong)
 }
 
@@ -261,8 +261,8 @@ pub(super) fn time<'r, DB: Engine>(
 pub(super) fn nullable_json<'r, DB: Engine, T: DeserializeOwned>(
     row: &impl Row<'r, DB>,
     column: usize,
-    wrong: Fault,
-) -> Result<Option<T>, Fault> {
+    wrong: RowFault,
+) -> Result<Option<T>, RowFault> {
     nullable(row, column, wrong, |value| {
         DB::read_json(value, |json| serde_json::from_str(json).ok()).flatten()
     })

@@ -11,6 +11,7 @@ use r2d2::{ManageConnection, PooledConnection};
 
 use crate::backend::batch::{Batch, PooledBatch};
 use crate::backend::engine::Engine;
+use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{Transaction, count_nothing, transaction_depth};
 
 /// How a transaction was begun, which ending it depends on.
@@ -45,7 +46,7 @@ pub enum SessionLock {
 /// The operations that differ between connections of one backend: plain, pooled or remote.
 ///
 /// Users see [`DatabaseConnection`](crate::DatabaseConnection) and need none of this.
-pub trait BackendConnection: LoadConnection<Backend: Engine> + 'static {
+pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static {
     /// Returns the maximum number of bind parameters of one statement.
     ///
     /// Default: the engine's own limit, 32,766 on SQLite and 65,535 on PostgreSQL.
@@ -260,6 +261,8 @@ impl<DB: Engine> QueryFragment<DB> for Dynamic<'_, DB> {
         self.0.walk_ast(out)
     }
 }
+
+impl<M: ManageConnection<Connection: Sealed>> Sealed for PooledConnection<M> {}
 
 impl<M> BackendConnection for PooledConnection<M>
 where

@@ -3,13 +3,14 @@
 use diesel::backend::Backend;
 
 use crate::backend::dialect::Dialect;
+use crate::backend::sealed::Sealed;
 use crate::backend::values::Values;
 
 /// One of the two Diesel backends this library supports.
 ///
 /// A connection delegates to its backend whatever does not depend on the connection. This trait is
 /// not meant to be implemented outside this crate.
-pub trait Engine: Backend<QueryBuilder: Default> + Values + Sized + 'static {
+pub trait Engine: Backend<QueryBuilder: Default> + Values + Sealed + Sized + 'static {
     /// The dialect that every connection of this backend speaks.
     const DIALECT: Dialect;
 

@@ -7,6 +7,7 @@ pub(crate) mod dialect;
 pub(crate) mod engine;
 pub(crate) mod error;
 pub(crate) mod row;
+pub(crate) mod sealed;
 pub(crate) mod table;
 pub(crate) mod transaction;
 pub(crate) mod typed;

@@ -5,13 +5,14 @@ use diesel::Connection;
 use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
+use crate::backend::sealed::Sealed;
 
 /// A connection that this library's functions accept: one of a known backend, or one that reveals
 /// its backend at run time, as [`AnyConnection`](crate::AnyConnection) does.
 ///
 /// Every [`BackendConnection`] implements it; code outside this crate need not implement it. To
 /// reach the typed connection, see [`with_typed!`](crate::with_typed).
-pub trait AsTyped: Sized {
+pub trait AsTyped: Sealed + Sized {
     /// The type of a connection to SQLite in a file or in memory.
     type Sqlite: BackendConnection;
     /// The type of a connection to libSQL over HTTP.

@@ -10,7 +10,7 @@ use crate::progress_bar::progress_bar;
 use crate::seed::{Seed, SeedError, SeedSummary};
 
 /// A backend whose feature is enabled.
-pub(crate) struct Backend {
+pub(crate) struct BackendFunctions {
     /// Opens a database for writing, with the settings of the library's pools.
     pub(crate) open: fn(&str) -> Result<Box<dyn Database>, PoolError>,
     /// Opens an existing database in the same way, and never creates one.

@@ -5,14 +5,17 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::arguments;
-use super::database::Backend;
+use super::database::BackendFunctions;
 use super::migrate::status_fields;
 use super::outcome::{Failure, Outcome};
 use crate::backend::dialect::Dialect;
-use crate::doctor::{Between, Report, Severity};
+use crate::doctor::{Pooler, Report, Severity};
 use crate::migrate::MigrationStatus;
 
-pub(super) fn run(backend: &Backend, arguments: &arguments::Doctor) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    backend: &BackendFunctions,
+    arguments: &arguments::Doctor,
+) -> Result<Outcome, Failure> {
     let report = (backend.examine)(&arguments.common.database_url)?;
     let problems: Vec<&str> = report
         .findings
@@ -49,7 +52,7 @@ fn text(report: &Report) -> String {
         ),
     ];
     if report.dialect == Dialect::Postgres {
-        lines.push(("between", report.between.to_string()));
+        lines.push(("between", report.pooler.to_string()));
     }
     lines.extend([
         (
@@ -103,11 +106,11 @@ fn time(time: Option<Duration>) -> String {
 fn json(report: &Report) -> Value {
     let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
     let pool = &report.pool;
-    let (between, evidence) = match &report.between {
-        Between::NothingSeen => (None, None),
-        Between::TransactionPooler { evidence } => (Some("transaction pooler"), Some(evidence)),
-        Between::Proxy { evidence } => (Some("pooler or proxy"), Some(evidence)),
-        Between::Pglite => (Some("PGlite"), None),
+    let (pooler, evidence) = match &report.pooler {
+        Pooler::NothingSeen => (None, None),
+        Pooler::TransactionPooler { evidence } => (Some("transaction pooler"), Some(evidence)),
+        Pooler::Proxy { evidence } => (Some("pooler or proxy"), Some(evidence)),
+        Pooler::Pglite => (Some("PGlite"), None),
     };
     let settings: Map<String, Value> = report
         .settings
@@ -127,7 +130,7 @@ fn json(report: &Report) -> Value {
         "engine_version": report.engine_version,
         "client_version": report.client_version,
         "library_version": report.library_version,
-        "between": { "seen": between, "evidence": evidence },
+        "between": { "seen": pooler, "evidence": evidence },
         "pool": {
             "driver": report.driver.to_string(),
             "max_size": pool.max_size,

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::arguments;
-use super::database::{Backend, Opened};
+use super::database::{BackendFunctions, Opened};
 use super::outcome::{Failure, Outcome};
 use crate::migrate::{MigrationState, MigrationStatus, TableFit};
 
-pub(super) fn run(backend: &Backend, arguments: &arguments::Migrate) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    backend: &BackendFunctions,
+    arguments: &arguments::Migrate,
+) -> Result<Outcome, Failure> {
     let url = &arguments.common.database_url;
     if arguments.status || arguments.dry_run {
         let Opened {

@@ -30,7 +30,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::pool::PoolDriver;
 use arguments::{Arguments, Command};
 use backends::{POSTGRES, SQLITE};
-use database::Backend;
+use database::BackendFunctions;
 use outcome::{Failure, Outcome, USAGE, complain, print, report};
 
 /// Runs the command with the arguments of the process.
@@ -88,7 +88,7 @@ fn version() -> String {
 }
 
 /// Returns the backend of a database URL.
-fn backend(url: &str) -> Result<Backend, Failure> {
+fn backend(url: &str) -> Result<BackendFunctions, Failure> {
     let (backend, name, feature) = match PoolDriver::from_url(url).map_err(Failure::usage)? {
         PoolDriver::Sqlite => (SQLITE, "SQLite", "sqlite"),
         PoolDriver::Libsql | PoolDriver::D1 => {

@@ -1,6 +1,6 @@
 //! Removes passwords from messages about arguments.
 
-use crate::pool::{PoolDriver, UnknownUrl};
+use crate::pool::{PoolDriver, UnknownUrlError};
 
 /// Removes from `text` the quoted arguments that may contain a password, such as a misplaced
 /// database URL. No message quotes the database URL in its proper place.
@@ -24,7 +24,7 @@ pub(super) fn without(text: &str) -> String {
 fn may_hold_a_password(value: &str) -> bool {
     let plain = matches!(
         PoolDriver::from_url(value),
-        Ok(PoolDriver::Sqlite) | Err(UnknownUrl::Empty)
+        Ok(PoolDriver::Sqlite) | Err(UnknownUrlError::Empty)
     );
     !plain || value.contains('?') || value.contains(':') && value.contains('@')
 }

@@ -7,11 +7,14 @@ use indicatif::HumanCount;
 use serde_json::{Value, json};
 
 use super::arguments;
-use super::database::Backend;
+use super::database::BackendFunctions;
 use super::outcome::{Failure, Outcome};
 use crate::progress_bar::{count, speed};
 
-pub(super) fn run(backend: &Backend, arguments: &arguments::Seed) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    backend: &BackendFunctions,
+    arguments: &arguments::Seed,
+) -> Result<Outcome, Failure> {
     let common = &arguments.common;
     let mut tables = Vec::new();
     for pair in arguments.tables.chunks_exact(2) {

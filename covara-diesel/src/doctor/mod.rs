@@ -39,6 +39,7 @@ use crate::pool::{PoolConfig, PoolDriver};
 /// The result of an examination.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "an examination only reads: what it found is all it does"]
 pub struct Report {
     /// The dialect of the database.
     pub dialect: Dialect,
@@ -52,7 +53,7 @@ pub struct Report {
     /// Version of this library.
     pub library_version: &'static str,
     /// The pooler or proxy between this program and the engine, if any.
-    pub between: Between,
+    pub pooler: Pooler,
     /// The driver to open a pool with.
     pub driver: PoolDriver,
     /// The recommended settings of that driver.
@@ -98,7 +99,7 @@ pub struct Setting {
 /// The pooler or proxy between this program and the engine, as far as it can be detected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Between {
+pub enum Pooler {
     /// No pooler was detected. A pooler in session mode that passes everything on looks the same,
     /// and so does a transaction pooler that happened to assign other sessions.
     NothingSeen,
@@ -119,7 +120,7 @@ pub enum Between {
     Pglite,
 }
 
-impl fmt::Display for Between {
+impl fmt::Display for Pooler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NothingSeen => f.write_str("no transaction pooler seen"),

@@ -5,7 +5,7 @@ use std::fs;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use super::{Between, Finding, Report, Setting};
+use super::{Finding, Pooler, Report, Setting};
 use crate::backend::dialect::Dialect;
 use crate::backend::table::{Stranger, what};
 use crate::migrate;
@@ -26,11 +26,11 @@ use crate::postgres::{owners, pooler};
 /// # Example
 ///
 /// ```no_run
-/// use covara_diesel::doctor::{self, Between};
+/// use covara_diesel::doctor::{self, Pooler};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let report = doctor::postgres("postgres://app:secret@localhost/app")?;
-/// if let Between::TransactionPooler { evidence } = &report.between {
+/// if let Pooler::TransactionPooler { evidence } = &report.pooler {
 ///     println!("no prepared statements: {evidence}");
 /// }
 /// for finding in &report.findings {
@@ -48,11 +48,11 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
     let named = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
     let migrations = migrate::status(&mut conn);
     let others = owners::others(&mut conn).map_err(setup)?;
-    let (between, remark) = pooler::look(&mut conn, url, named, &facts.version);
+    let (pooler, remark) = pooler::look(&mut conn, url, named, &facts.version);
     // Hyperdrive's settings suit every transaction pooler.
-    let driver = match (&between, named) {
-        (Between::Pglite, _) => PoolDriver::Pglite,
-        (Between::TransactionPooler { .. }, PoolDriver::Postgres) => PoolDriver::Hyperdrive,
+    let driver = match (&pooler, named) {
+        (Pooler::Pglite, _) => PoolDriver::Pglite,
+        (Pooler::TransactionPooler { .. }, PoolDriver::Postgres) => PoolDriver::Hyperdrive,
         (_, named) => named,
     };
     let mut report = Report {
@@ -61,7 +61,7 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
         engine_version: facts.version.clone(),
         client_version: libpq_version(),
         library_version: env!("CARGO_PKG_VERSION"),
-        between,
+        pooler,
         driver,
         pool: recommended_pool_config(driver),
         migrations,
@@ -125,7 +125,7 @@ fn facts(conn: &mut PgConnection) -> QueryResult<Facts> {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct SettingRow {
     #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Text)]
@@ -148,10 +148,10 @@ WHERE name IN ('max_connections', 'TimeZone', 'server_encoding', 'search_path',
 ORDER BY lower(name)";
 
 fn settings(conn: &mut PgConnection) -> QueryResult<Vec<Setting>> {
-    let rows = diesel::sql_query(SETTINGS).load::<Row>(conn)?;
+    let rows = diesel::sql_query(SETTINGS).load::<SettingRow>(conn)?;
     Ok(rows
         .into_iter()
-        .map(|Row { name, value }| Setting { name, value })
+        .map(|SettingRow { name, value }| Setting { name, value })
         .collect())
 }
 
@@ -239,7 +239,7 @@ fn look_at_settings(report: &mut Report) {
         ));
     }
     let unsafe_writes = is("fsync", "off") || is("full_page_writes", "off");
-    if unsafe_writes && report.between != Between::Pglite {
+    if unsafe_writes && report.pooler != Pooler::Pglite {
         findings.push(Finding::warning(
             "fsync or full_page_writes is off: a crash of the machine can destroy the database",
         ));
@@ -257,21 +257,21 @@ fn look_at_settings(report: &mut Report) {
 }
 
 fn look_at_what_is_between(report: &mut Report) {
-    let finding = match &report.between {
-        Between::TransactionPooler { .. } => Finding::warning(format!(
+    let finding = match &report.pooler {
+        Pooler::TransactionPooler { .. } => Finding::warning(format!(
             "a transaction pooler is in between: open the pool with PoolDriver::{:?}, which has \
              no prepared statements, set nothing but SET LOCAL, and use a direct URL for LISTEN \
              and session locks",
             report.driver
         )),
-        Between::Proxy { .. } => Finding::hint(
+        Pooler::Proxy { .. } => Finding::hint(
             "a pooler or proxy is in between: if it lends sessions by transaction, open the pool \
              with PoolDriver::Hyperdrive",
         ),
-        Between::Pglite => Finding::hint(
+        Pooler::Pglite => Finding::hint(
             "PGlite takes one client at a time: open the pool with PoolDriver::Pglite",
         ),
-        Between::NothingSeen => return,
+        Pooler::NothingSeen => return,
     };
     report.findings.push(finding);
 }

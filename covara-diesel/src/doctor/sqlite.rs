@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use super::{Between, Finding, Report, Setting};
+use super::{Finding, Pooler, Report, Setting};
 use crate::backend::dialect::Dialect;
 use crate::backend::error::ErrorKind;
 use crate::migrate;
@@ -61,7 +61,7 @@ pub fn sqlite(path: impl AsRef<Path>) -> Result<Report, PoolError> {
         engine_version: format!("SQLite {engine_version}"),
         client_version: None,
         library_version: env!("CARGO_PKG_VERSION"),
-        between: Between::NothingSeen,
+        pooler: Pooler::NothingSeen,
         driver: PoolDriver::Sqlite,
         pool: recommended_pool_config(PoolDriver::Sqlite),
         migrations,
@@ -72,7 +72,7 @@ pub fn sqlite(path: impl AsRef<Path>) -> Result<Report, PoolError> {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct SettingRow {
     #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Text)]
@@ -99,15 +99,15 @@ UNION ALL SELECT 'fts5', iif(EXISTS (
     SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'), 'yes', 'no')";
 
 fn settings(conn: &mut SqliteConnection) -> QueryResult<Vec<Setting>> {
-    let rows = diesel::sql_query(SETTINGS).load::<Row>(conn)?;
+    let rows = diesel::sql_query(SETTINGS).load::<SettingRow>(conn)?;
     Ok(rows
         .into_iter()
-        .map(|Row { name, value }| Setting { name, value })
+        .map(|SettingRow { name, value }| Setting { name, value })
         .collect())
 }
 
 #[derive(QueryableByName)]
-struct Check {
+struct QuickCheck {
     #[diesel(sql_type = Text)]
     quick_check: String,
 }
@@ -122,9 +122,9 @@ struct Orphans {
 
 /// Looks for damage, and for orphaned rows, left by a connection without foreign keys.
 fn check(conn: &mut SqliteConnection, findings: &mut Vec<Finding>) {
-    let damage = match diesel::sql_query("PRAGMA quick_check(1)").get_result::<Check>(conn) {
-        Ok(Check { quick_check }) if quick_check == "ok" => None,
-        Ok(Check { quick_check }) => Some(quick_check),
+    let damage = match diesel::sql_query("PRAGMA quick_check(1)").get_result::<QuickCheck>(conn) {
+        Ok(QuickCheck { quick_check }) if quick_check == "ok" => None,
+        Ok(QuickCheck { quick_check }) => Some(quick_check),
         Err(error) => Some(error.to_string()),
     };
     if let Some(damage) = damage {

@@ -50,7 +50,7 @@ use engine::MigrateDatabase;
 /// use covara_diesel::MigrateOptions;
 /// use std::time::Duration;
 ///
-/// let options = MigrateOptions::default().lock_timeout(Duration::from_secs(5));
+/// let options = MigrateOptions::new().lock_timeout(Duration::from_secs(5));
 /// # let _ = options;
 /// ```
 #[derive(Debug, Clone)]
@@ -72,6 +72,11 @@ impl Default for MigrateOptions {
 }
 
 impl MigrateOptions {
+    /// Creates the options that [`auto_migrate`] uses, the same as [`default`](Self::default).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// Sets how long to wait for other migrators and for locks on the tables. Default: 30 s. Whole
     /// milliseconds count; less than one counts as one.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {

@@ -15,6 +15,7 @@ use crate::with_typed;
 /// The migrations that a database has, and whether its internal tables fit the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "it only reads: what it found is all it does"]
 pub struct MigrationStatus {
     /// The dialect inferred from the connection.
     pub dialect: Dialect,

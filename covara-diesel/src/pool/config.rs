@@ -57,14 +57,14 @@ impl fmt::Display for PoolDriver {
 }
 
 impl FromStr for PoolDriver {
-    type Err = UnknownDriver;
+    type Err = UnknownDriverError;
 
-    fn from_str(name: &str) -> Result<Self, UnknownDriver> {
+    fn from_str(name: &str) -> Result<Self, UnknownDriverError> {
         NAMES
             .iter()
             .find(|(_, names)| names.contains(&name))
             .map(|(driver, _)| *driver)
-            .ok_or_else(|| UnknownDriver {
+            .ok_or_else(|| UnknownDriverError {
                 name: name.to_owned(),
             })
     }
@@ -72,11 +72,11 @@ impl FromStr for PoolDriver {
 
 /// The error for an unknown driver name. Its text lists the known names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownDriver {
+pub struct UnknownDriverError {
     name: String,
 }
 
-impl fmt::Display for UnknownDriver {
+impl fmt::Display for UnknownDriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known: Vec<_> = NAMES
             .iter()
@@ -92,7 +92,7 @@ impl fmt::Display for UnknownDriver {
     }
 }
 
-impl StdError for UnknownDriver {}
+impl StdError for UnknownDriverError {}
 
 /// Settings of a connection pool. Every field can be changed before a pool is built.
 ///

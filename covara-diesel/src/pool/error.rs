@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::ConnectionError;
 
-use super::url::UnknownUrl;
+use super::url::UnknownUrlError;
 
 /// Why a database could not be opened. No text here holds a password.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ pub enum PoolError {
 
     /// The URL names no driver.
     #[error(transparent)]
-    Url(#[from] UnknownUrl),
+    Url(#[from] UnknownUrlError),
 
     /// The URL names a driver that was not compiled in.
     #[error(

@@ -11,12 +11,12 @@ mod prepared;
 mod url;
 mod wrapping;
 
-pub use config::{PoolConfig, PoolDriver, UnknownDriver, recommended_pool_config};
+pub use config::{PoolConfig, PoolDriver, UnknownDriverError, recommended_pool_config};
 #[cfg(feature = "postgres")]
 pub(crate) use connection_string::{host_count, parameter, parameter_or_env, without_driver};
 pub use error::PoolError;
-pub(crate) use prepared::Prepared;
-pub use url::UnknownUrl;
+pub(crate) use prepared::PreparedPool;
+pub use url::UnknownUrlError;
 #[doc(hidden)]
 pub use wrapping::WrappingManager;
 

@@ -8,7 +8,7 @@ use super::wrapping::WrappingManager;
 use super::{PoolConfig, PoolError};
 
 /// The parts of a pool, once its URL and settings have been checked.
-pub(crate) struct Prepared<C> {
+pub(crate) struct PreparedPool<C> {
     pub(crate) url: String,
     pub(crate) config: PoolConfig,
     pub(crate) customizer: Box<dyn CustomizeConnection<C, Error>>,
@@ -16,13 +16,13 @@ pub(crate) struct Prepared<C> {
 }
 
 /// Shows neither the URL nor the settings, which may contain secrets.
-impl<C> fmt::Debug for Prepared<C> {
+impl<C> fmt::Debug for PreparedPool<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").finish_non_exhaustive()
+        f.debug_struct("PreparedPool").finish_non_exhaustive()
     }
 }
 
-impl<C: Connection + R2D2Connection + Send + 'static> Prepared<C> {
+impl<C: Connection + R2D2Connection + Send + 'static> PreparedPool<C> {
     /// Builds the pool.
     pub(crate) fn typed(self) -> Result<Pool<ConnectionManager<C>>, PoolError> {
         self.config

@@ -66,7 +66,7 @@ const LIBPQ_KEYWORDS: [&str; 53] = [
 /// The error for a text that names no database of this library. It shows no password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum UnknownUrl {
+pub enum UnknownUrlError {
     /// The text is empty.
     #[error(
         "the database URL is empty; give a path, :memory:, libsql://, d1://, sqlite:, file:, \
@@ -127,9 +127,9 @@ impl PoolDriver {
     /// assert_eq!(PoolDriver::from_url("app.db"), Ok(PoolDriver::Sqlite));
     /// assert!(PoolDriver::from_url("mysql://localhost/app").is_err());
     /// ```
-    pub fn from_url(url: &str) -> Result<Self, UnknownUrl> {
+    pub fn from_url(url: &str) -> Result<Self, UnknownUrlError> {
         if url.is_empty() {
-            return Err(UnknownUrl::Empty);
+            return Err(UnknownUrlError::Empty);
         }
         if is_pairs(url) {
             return of_server(
@@ -157,9 +157,9 @@ impl PoolDriver {
                     let host = parameter.unwrap_or_else(|| host(rest).into());
                     of_server(Some(host), parameters::of_query(rest, "driver"))
                 }
-                None => Err(UnknownUrl::NoScheme),
+                None => Err(UnknownUrlError::NoScheme),
             },
-            _ => Err(UnknownUrl::Scheme {
+            _ => Err(UnknownUrlError::Scheme {
                 scheme: scheme.to_owned(),
             }),
         }
@@ -173,12 +173,12 @@ fn is_pairs(url: &str) -> bool {
 }
 
 /// Accepts a path. Text such as `ada:secret@host/app` is not a path and may contain a password.
-fn path(url: &str) -> Result<PoolDriver, UnknownUrl> {
+fn path(url: &str) -> Result<PoolDriver, UnknownUrlError> {
     let rooted = url.starts_with(['/', '.']) && !url.starts_with("//");
     if rooted || !(url.contains(':') && url.contains('@')) {
         Ok(PoolDriver::Sqlite)
     } else {
-        Err(UnknownUrl::NoScheme)
+        Err(UnknownUrlError::NoScheme)
     }
 }
 
@@ -200,11 +200,11 @@ pub(super) fn host(rest: &str) -> &str {
 fn of_server(
     hosts: Option<Cow<'_, str>>,
     driver: Option<Cow<'_, str>>,
-) -> Result<PoolDriver, UnknownUrl> {
+) -> Result<PoolDriver, UnknownUrlError> {
     match driver.map(|name| name.parse()) {
         None => Ok(hosts.map_or(PoolDriver::Postgres, |hosts| of_hosts(&hosts))),
         Some(Ok(PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1) | Err(_)) => {
-            Err(UnknownUrl::Driver)
+            Err(UnknownUrlError::Driver)
         }
         Some(Ok(driver)) => Ok(driver),
     }

@@ -11,6 +11,7 @@ use diesel::sql_types::{Bool, Text};
 use super::unknown;
 use crate::backend::batch::NoBatch;
 use crate::backend::connection::{BRIEF_WAIT, BackendConnection, Begun, SessionLock};
+use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{
     Transaction, begin_in_unknown, begin_outermost, change_depth, count_nothing, transaction_depth,
 };
@@ -20,6 +21,8 @@ use crate::backend::transaction::{
 const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"covaradb");
 
 const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+impl Sealed for PgConnection {}
 
 impl BackendConnection for PgConnection {
     type Batch = NoBatch;
@@ -135,7 +138,7 @@ impl BackendConnection for PgConnection {
 }
 
 #[derive(QueryableByName)]
-struct Answer {
+struct LockAnswer {
     #[diesel(sql_type = Bool)]
     answer: bool,
 }
@@ -145,7 +148,7 @@ struct Answer {
 fn ask(conn: &mut PgConnection, function: &str) -> QueryResult<bool> {
     let key = MIGRATION_LOCK + 1;
     let row = diesel::sql_query(format!("SELECT {function}({key}) AS answer"))
-        .get_result::<Answer>(conn)?;
+        .get_result::<LockAnswer>(conn)?;
     Ok(row.answer)
 }
 

@@ -79,11 +79,11 @@ where
     };
     let copy = diesel::copy_from(T::Table::default());
     let copied = if first.is_some() {
-        copy.from_raw_data(Target::<T, true>(PhantomData), write)
+        copy.from_raw_data(CopyColumns::<T, true>(PhantomData), write)
             .with_format(CopyFormat::Binary)
             .execute(conn)
     } else {
-        copy.from_raw_data(Target::<T, false>(PhantomData), write)
+        copy.from_raw_data(CopyColumns::<T, false>(PhantomData), write)
             .with_format(CopyFormat::Binary)
             .execute(conn)
     };
@@ -113,9 +113,9 @@ fn connection<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> Option<&mut P
 }
 
 /// The columns of `T` in its table or in the stage, as the target of a COPY.
-struct Target<T, const STAGED: bool>(PhantomData<T>);
+struct CopyColumns<T, const STAGED: bool>(PhantomData<T>);
 
-impl<T: SeedRow<Pg>, const STAGED: bool> CopyTarget for Target<T, STAGED> {
+impl<T: SeedRow<Pg>, const STAGED: bool> CopyTarget for CopyColumns<T, STAGED> {
     type Table = T::Table;
     /// Diesel requires this type, but uses it only for reading.
     type SqlType = diesel::sql_types::Integer;

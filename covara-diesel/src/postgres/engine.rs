@@ -2,6 +2,9 @@ use diesel::pg::Pg;
 
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
+use crate::backend::sealed::Sealed;
+
+impl Sealed for Pg {}
 
 impl Engine for Pg {
     const DIALECT: Dialect = Dialect::Postgres;

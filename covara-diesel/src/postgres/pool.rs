@@ -15,7 +15,7 @@ use super::startup::Startup;
 use super::watch::{self, Events, Limits, Phase};
 use crate::backend::dialect::Dialect;
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, Prepared, host_count, parameter_or_env,
+    PoolConfig, PoolDriver, PoolError, PreparedPool, host_count, parameter_or_env,
     recommended_pool_config, without_driver,
 };
 
@@ -100,7 +100,7 @@ pub(crate) fn prepare(
     url: &str,
     driver: PoolDriver,
     config: &PoolConfig,
-) -> Result<Prepared<PgConnection>, PoolError> {
+) -> Result<PreparedPool<PgConnection>, PoolError> {
     config.check()?;
     match driver {
         PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1 => {
@@ -140,7 +140,7 @@ pub(crate) fn prepare(
         limits,
         tcp_user_timeout: startup.tcp_user_timeout(),
     };
-    Ok(Prepared {
+    Ok(PreparedPool {
         url: startup.url(&url),
         config,
         customizer: Box::new(customizer),

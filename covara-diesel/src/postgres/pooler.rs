@@ -20,7 +20,7 @@ use diesel::sql_types::{Nullable, Text};
 
 use super::pool::{connect, with_parameter};
 use crate::doctor::findings::with_causes;
-use crate::doctor::{Between, Finding};
+use crate::doctor::{Finding, Pooler};
 use crate::pool::PoolDriver;
 
 /// Number of rounds. Most poolers assign the session that came back last, so that the first round
@@ -36,10 +36,10 @@ pub(crate) fn look(
     url: &str,
     driver: PoolDriver,
     version: &str,
-) -> (Between, Option<Finding>) {
+) -> (Pooler, Option<Finding>) {
     // Checked first, because PGlite closes a second connection.
     if version.contains("PGlite") {
-        return (Between::Pglite, None);
+        return (Pooler::Pglite, None);
     }
     let (shared, remark) = match shared_session(conn, url, ROUNDS) {
         Ok(shared) => (shared, None),
@@ -47,18 +47,18 @@ pub(crate) fn look(
     };
     let by_name = matches!(driver, PoolDriver::Neon | PoolDriver::Hyperdrive)
         .then(|| format!("the host is one of {driver}'s pooler"));
-    let between = if let Some(evidence) = shared.or(by_name) {
-        Between::TransactionPooler { evidence }
+    let pooler = if let Some(evidence) = shared.or(by_name) {
+        Pooler::TransactionPooler { evidence }
     } else if let Some(evidence) = lost_option(url) {
-        Between::Proxy { evidence }
+        Pooler::Proxy { evidence }
     } else {
-        Between::NothingSeen
+        Pooler::NothingSeen
     };
-    (between, remark)
+    (pooler, remark)
 }
 
 #[derive(QueryableByName)]
-struct Session {
+struct SessionRow {
     #[diesel(sql_type = Text)]
     session: String,
 }
@@ -70,7 +70,7 @@ fn session(conn: &mut PgConnection) -> QueryResult<String> {
         "SELECT pg_backend_pid() || ' of ' || COALESCE((SELECT backend_start::text
              FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()), '') AS session",
     )
-    .get_result::<Session>(conn)?;
+    .get_result::<SessionRow>(conn)?;
     Ok(row.session)
 }
 

@@ -82,13 +82,13 @@ impl Startup {
                 config.idle_in_transaction_timeout,
             ),
         ];
-        let told = times.into_iter().filter_map(|(name, time)| {
+        let settings = times.into_iter().filter_map(|(name, time)| {
             let time = time.filter(|_| unset.split(',').any(|unset| unset == name))?;
             let time = milliseconds(time, i32::MAX.unsigned_abs());
             Some(format!("-c {name}={time}"))
         });
         if !self.is_service {
-            self.options = told.collect::<Vec<_>>().join(" ");
+            self.options = settings.collect::<Vec<_>>().join(" ");
         }
     }
 

@@ -27,9 +27,9 @@ impl<T> Grid<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Grid<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Rows<T>(PhantomData<T>);
+        struct RowsVisitor<T>(PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Rows<T> {
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for RowsVisitor<T> {
             type Value = Grid<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,18 +41,18 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Grid<T> {
                     width: None,
                     cells: Vec::new(),
                 };
-                while rows.next_element_seed(RowOf(&mut grid))?.is_some() {}
+                while rows.next_element_seed(RowVisitor(&mut grid))?.is_some() {}
                 Ok(grid)
             }
         }
 
-        deserializer.deserialize_seq(Rows(PhantomData))
+        deserializer.deserialize_seq(RowsVisitor(PhantomData))
     }
 }
 
-struct RowOf<'g, T>(&'g mut Grid<T>);
+struct RowVisitor<'g, T>(&'g mut Grid<T>);
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for RowOf<'_, T> {
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for RowVisitor<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -60,7 +60,7 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for RowOf<'_, T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for RowOf<'_, T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for RowVisitor<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ use super::bridge::bad_url;
 use super::connector::Watched;
 use super::error::{lost, malformed, not_sent};
 use super::resolver::Remembering;
-use super::url::{Options, is_loopback};
+use super::url::{HttpOptions, is_loopback};
 
 /// The first pause before another try. Each pause is up to twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const TRIES: u32 = 5;
 
 /// An answer with any status.
-pub(super) struct Reply {
+pub(super) struct HttpReply {
     pub(super) status: u16,
     pub(super) body: String,
 }
@@ -45,7 +45,7 @@ impl From<NoReply> for Error {
 }
 
 /// The reason why there is no answer.
-enum Failure {
+enum PostFailure {
     /// The request did not reach the server.
     NotSent(String),
     /// The request did not reach the server, and another try would end the same way.
@@ -62,7 +62,7 @@ pub(super) struct Http {
     addresses: Remembering,
     connections: Watched,
     authority: String,
-    options: Options,
+    options: HttpOptions,
     authorization: Option<String>,
     /// How long a statement may take, if less than in the options.
     limit: Option<Duration>,
@@ -72,7 +72,7 @@ impl Http {
     /// Creates a client for the server at `authority`; sends nothing.
     pub(super) fn new(
         authority: &str,
-        options: Options,
+        options: HttpOptions,
         token: Option<&str>,
     ) -> ConnectionResult<Self> {
         let mut config = Agent::config_builder()
@@ -128,11 +128,11 @@ impl Http {
         body: &[u8],
         repeatable: bool,
         deadline: Instant,
-    ) -> Result<Reply, NoReply> {
+    ) -> Result<HttpReply, NoReply> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 0;
         let mut came = Vec::new();
-        let told = |tried, came| self.told(tried).map_err(|error| NoReply { error, came });
+        let outcome = |tried, came| self.outcome(tried).map_err(|error| NoReply { error, came });
         loop {
             tries += 1;
             let tried = self.try_post(url, body, deadline, &mut came);
@@ -140,37 +140,40 @@ impl Http {
             let pause_now = pause.mul_f64(0.5 + 0.5 * some_fraction());
             let after = match &tried {
                 // The request was not carried out, and the server says when to try again.
-                Ok((Reply { status: 429, .. }, after)) if !last => after.unwrap_or(pause_now),
+                Ok((HttpReply { status: 429, .. }, after)) if !last => after.unwrap_or(pause_now),
                 Ok((reply, after)) if !last && repeatable && is_passing(reply.status) => {
                     after.unwrap_or(pause_now)
                 }
-                Err(Failure::NotSent(_)) if !last => {
+                Err(PostFailure::NotSent(_)) if !last => {
                     self.addresses.forget();
                     pause_now
                 }
-                Err(Failure::Lost(_)) if !last && repeatable => pause_now,
-                _ => return told(tried, came),
+                Err(PostFailure::Lost(_)) if !last && repeatable => pause_now,
+                _ => return outcome(tried, came),
             };
             if after >= deadline.saturating_duration_since(Instant::now()) {
-                return told(tried, came);
+                return outcome(tried, came);
             }
             thread::sleep(after);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    fn told(&self, tried: Result<(Reply, Option<Duration>), Failure>) -> QueryResult<Reply> {
+    fn outcome(
+        &self,
+        tried: Result<(HttpReply, Option<Duration>), PostFailure>,
+    ) -> QueryResult<HttpReply> {
         let authority = &self.authority;
         match tried {
             Ok((reply, _)) => Ok(reply),
-            Err(Failure::NotSent(reason) | Failure::Never(reason)) => {
+            Err(PostFailure::NotSent(reason) | PostFailure::Never(reason)) => {
                 Err(not_sent(format!("{authority} cannot be reached: {reason}")))
             }
-            Err(Failure::Lost(reason)) => Err(lost(format!(
+            Err(PostFailure::Lost(reason)) => Err(lost(format!(
                 "{authority} gave no answer, and may or may not have done what it was asked \
                  for: {reason}"
             ))),
-            Err(Failure::Unreadable(reason)) => Err(malformed(&reason)),
+            Err(PostFailure::Unreadable(reason)) => Err(malformed(&reason)),
         }
     }
 
@@ -181,7 +184,7 @@ impl Http {
         body: &[u8],
         deadline: Instant,
         came: &mut Vec<u8>,
-    ) -> Result<(Reply, Option<Duration>), Failure> {
+    ) -> Result<(HttpReply, Option<Duration>), PostFailure> {
         came.clear();
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = self.options.request_timeout.min(left);
@@ -219,15 +222,15 @@ impl Http {
             Err(error) if status >= 300 => String::from_utf8_lossy(error.as_bytes()).into_owned(),
             Err(error) => {
                 *came = error.into_bytes();
-                return Err(Failure::Unreadable("it is not UTF-8".to_owned()));
+                return Err(PostFailure::Unreadable("it is not UTF-8".to_owned()));
             }
         };
-        Ok((Reply { status, body }, after))
+        Ok((HttpReply { status, body }, after))
     }
 
     /// Describes an error without the client's own message, which may contain the URL. `limit` is
     /// how long the request was allowed to take.
-    fn failure(&self, error: ureq::Error, limit: Duration) -> Failure {
+    fn failure(&self, error: ureq::Error, limit: Duration) -> PostFailure {
         use ureq::Error as Cause;
         let within = |duration: Duration| {
             let digits = format!("{:.3}", duration.as_secs_f64());
@@ -238,39 +241,39 @@ impl Http {
         };
         let is_connecting = self.connections.is_connecting();
         match error {
-            Cause::HostNotFound => Failure::NotSent("there is no such host".to_owned()),
-            Cause::ConnectionFailed => Failure::NotSent("no connection".to_owned()),
-            Cause::Timeout(Timeout::Resolve | Timeout::Connect) => Failure::NotSent(format!(
+            Cause::HostNotFound => PostFailure::NotSent("there is no such host".to_owned()),
+            Cause::ConnectionFailed => PostFailure::NotSent("no connection".to_owned()),
+            Cause::Timeout(Timeout::Resolve | Timeout::Connect) => PostFailure::NotSent(format!(
                 "no connection {}",
                 within(self.options.connect_timeout.min(limit))
             )),
             Cause::Timeout(_) if is_connecting => {
-                Failure::NotSent(format!("no connection {}", within(limit)))
+                PostFailure::NotSent(format!("no connection {}", within(limit)))
             }
-            Cause::Timeout(_) => Failure::Lost(format!("none {}", within(limit))),
+            Cause::Timeout(_) => PostFailure::Lost(format!("none {}", within(limit))),
             // A certificate that was rejected, or a server without encryption. Once the connection
             // is open, the request is on its way, and only the answer cannot be decoded.
             Cause::Io(error) if is_connecting && is_of_tls(&error) => {
-                Failure::Never(error.to_string())
+                PostFailure::Never(error.to_string())
             }
-            Cause::Tls(reason) if is_connecting => Failure::Never(reason.to_owned()),
-            Cause::Rustls(error) if is_connecting => Failure::Never(error.to_string()),
-            Cause::Io(error) if is_connecting => Failure::NotSent(error.to_string()),
+            Cause::Tls(reason) if is_connecting => PostFailure::Never(reason.to_owned()),
+            Cause::Rustls(error) if is_connecting => PostFailure::Never(error.to_string()),
+            Cause::Io(error) if is_connecting => PostFailure::NotSent(error.to_string()),
             // For example, an error of a proxy.
-            _ if is_connecting => Failure::NotSent("no connection".to_owned()),
-            Cause::Io(error) => Failure::Lost(error.to_string()),
-            Cause::Tls(reason) => Failure::Lost(reason.to_owned()),
-            Cause::Rustls(error) => Failure::Lost(error.to_string()),
-            Cause::Protocol(_) => Failure::Lost("the answer is not HTTP".to_owned()),
-            Cause::BodyExceedsLimit(_) => Failure::Unreadable(format!(
+            _ if is_connecting => PostFailure::NotSent("no connection".to_owned()),
+            Cause::Io(error) => PostFailure::Lost(error.to_string()),
+            Cause::Tls(reason) => PostFailure::Lost(reason.to_owned()),
+            Cause::Rustls(error) => PostFailure::Lost(error.to_string()),
+            Cause::Protocol(_) => PostFailure::Lost("the answer is not HTTP".to_owned()),
+            Cause::BodyExceedsLimit(_) => PostFailure::Unreadable(format!(
                 "it is larger than {} bytes; ask for less at once, or raise \
                  max_response_bytes",
                 self.options.most_bytes
             )),
             Cause::BadUri(_) | Cause::Http(_) | Cause::InvalidProxyUrl => {
-                Failure::Never("the URL cannot be used".to_owned())
+                PostFailure::Never("the URL cannot be used".to_owned())
             }
-            _ => Failure::Lost("the request failed".to_owned()),
+            _ => PostFailure::Lost("the request failed".to_owned()),
         }
     }
 

@@ -42,4 +42,4 @@ pub use d1::{D1, D1Connection};
 #[cfg(feature = "libsql")]
 pub use libsql::{Libsql, LibsqlConnection};
 #[doc(hidden)]
-pub use value::{Rows, Statement, Value};
+pub use value::{BoundValue, ResultRows, Statement};

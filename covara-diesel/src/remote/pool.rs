@@ -3,13 +3,13 @@
 use r2d2::{CustomizeConnection, NopEventHandler};
 
 use super::bridge::{Driver, RemoteConnection};
-use crate::pool::{PoolConfig, PoolError, Prepared};
+use crate::pool::{PoolConfig, PoolError, PreparedPool};
 
 /// Prepares a pool whose connections send nothing before the first statement.
 pub(crate) fn prepare<D: Driver>(
     url: &str,
     config: &PoolConfig,
-) -> Result<Prepared<RemoteConnection<D>>, PoolError> {
+) -> Result<PreparedPool<RemoteConnection<D>>, PoolError> {
     config.check()?;
     if config.on_connect.is_some() {
         return Err(PoolError::InvalidConfig {
@@ -21,7 +21,7 @@ pub(crate) fn prepare<D: Driver>(
     let customizer = Customizer {
         busy_timeout: config.busy_timeout,
     };
-    Ok(Prepared {
+    Ok(PreparedPool {
         url: url.to_owned(),
         config: config.clone(),
         customizer: Box::new(customizer),

@@ -10,7 +10,7 @@ use super::bridge::bad_url;
 
 /// The options in a remote URL.
 #[derive(Debug, Clone)]
-pub(super) struct Options {
+pub(super) struct HttpOptions {
     /// Longest wait for a connection to the server.
     pub(super) connect_timeout: Duration,
     /// Longest wait for one answer, including sending the request.
@@ -25,7 +25,7 @@ pub(super) struct Options {
     pub(super) root_certificates: Option<PathBuf>,
 }
 
-impl Default for Options {
+impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
@@ -38,7 +38,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl HttpOptions {
     /// The names of the parameters that [`take`](Self::take) accepts.
     pub(super) const NAMES: &str = "connect_timeout, request_timeout, statement_timeout, \
          max_response_bytes, allow_plain_http, sslrootcert";
@@ -129,7 +129,7 @@ fn decoded(text: &str) -> ConnectionResult<String> {
 }
 
 /// Rejects unencrypted HTTP to other machines, where anybody on the way could read the token.
-pub(super) fn check_encrypted(url: &str, options: &Options) -> ConnectionResult<()> {
+pub(super) fn check_encrypted(url: &str, options: &HttpOptions) -> ConnectionResult<()> {
     let Some(rest) = url.strip_prefix("http://") else {
         return Ok(());
     };

@@ -10,7 +10,7 @@ use super::sql::{Facts, MARK, rewrite_placeholders, statements, without_marks};
 
 /// A value bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum BoundValue {
     /// NULL.
     Null,
     /// INTEGER.
@@ -29,19 +29,19 @@ pub struct Statement {
     /// The SQL, in which no placeholder has a name.
     pub sql: String,
     /// The values of the placeholders, by their numbers.
-    pub arguments: Vec<Value>,
+    pub arguments: Vec<BoundValue>,
     pub(super) facts: Facts,
 }
 
 impl Statement {
-    pub(super) fn new(sql: impl Into<String>, arguments: Vec<Value>) -> Self {
+    pub(super) fn new(sql: impl Into<String>, arguments: Vec<BoundValue>) -> Self {
         let sql = sql.into();
         let facts = Facts::of(&sql);
         Self::of_facts(sql, arguments, facts)
     }
 
     /// Creates a statement whose text has been analysed already.
-    pub(super) fn of_facts(sql: String, arguments: Vec<Value>, facts: Facts) -> Self {
+    pub(super) fn of_facts(sql: String, arguments: Vec<BoundValue>, facts: Facts) -> Self {
         // Servers take values by number, and treat names differently.
         let sql = match facts.has_names {
             true => {
@@ -67,7 +67,7 @@ impl Statement {
         let script = script.to_str().unwrap_or_default();
         let all = statements(script).into_iter().map(|sql| {
             let facts = Facts::of(sql);
-            let arguments = vec![Value::Null; most_binds(&facts)?];
+            let arguments = vec![BoundValue::Null; most_binds(&facts)?];
             Ok(Self::of_facts(sql.to_owned(), arguments, facts))
         });
         all.collect()
@@ -76,9 +76,9 @@ impl Statement {
     /// Returns the approximate size of the statement as JSON.
     pub(super) fn bytes(&self) -> usize {
         let arguments = self.arguments.iter().map(|value| match value {
-            Value::Null | Value::Integer(_) | Value::Real(_) => 24,
-            Value::Text(text) => text.len() + 4,
-            Value::Blob(bytes) => 2 * bytes.len() + 4,
+            BoundValue::Null | BoundValue::Integer(_) | BoundValue::Real(_) => 24,
+            BoundValue::Text(text) => text.len() + 4,
+            BoundValue::Blob(bytes) => 2 * bytes.len() + 4,
         });
         self.sql.len() + arguments.sum::<usize>()
     }
@@ -100,7 +100,7 @@ pub(super) fn most_binds(facts: &Facts) -> QueryResult<usize> {
 
 /// A value of an answer. Unless it was escaped, text is stored as a range of the answer.
 #[derive(Debug, PartialEq)]
-pub(super) enum Cell {
+pub(super) enum AnswerCell {
     Null,
     Integer(i64),
     Real(f64),
@@ -109,7 +109,7 @@ pub(super) enum Cell {
     Blob(Box<[u8]>),
 }
 
-impl Cell {
+impl AnswerCell {
     /// Creates the cell for a text of an answer whose text is `body`.
     pub(super) fn of_text(text: Cow<'_, str>, body: &str) -> Self {
         match text {
@@ -124,18 +124,18 @@ impl Cell {
 
 /// The rows of an answer.
 #[derive(Debug, Default)]
-pub struct Rows {
+pub struct ResultRows {
     /// The answer itself, which contains most of the texts.
     pub(super) body: String,
     /// Names of the columns.
     pub(super) columns: Vec<String>,
-    pub(super) cells: Cells,
+    pub(super) cells: AnswerCells,
 }
 
 /// The values of an answer, row by row.
 #[derive(Debug)]
-pub(super) enum Cells {
-    Listed(Vec<Cell>),
+pub(super) enum AnswerCells {
+    Listed(Vec<AnswerCell>),
     #[cfg_attr(
         not(feature = "d1"),
         expect(dead_code, reason = "only D1's answers are read late")
@@ -144,7 +144,7 @@ pub(super) enum Cells {
     InBody(InBody),
 }
 
-impl Default for Cells {
+impl Default for AnswerCells {
     fn default() -> Self {
         Self::Listed(Vec::new())
     }
@@ -158,12 +158,12 @@ pub(super) struct InBody {
     pub(super) rows: usize,
     /// Whether each column contains floating-point numbers.
     pub(super) real: Vec<bool>,
-    pub(super) read: ReadCell,
+    pub(super) read: CellReader,
 }
 
 /// A function that reads the value after the given end of the previous one, and returns it with its
 /// end.
-pub(super) type ReadCell = fn(&str, usize, Column) -> Option<(Cell, usize)>;
+pub(super) type CellReader = fn(&str, usize, ColumnPlace) -> Option<(AnswerCell, usize)>;
 
 /// The properties of a column that reading a value depends on.
 #[derive(Debug, Clone, Copy)]
@@ -171,16 +171,16 @@ pub(super) type ReadCell = fn(&str, usize, Column) -> Option<(Cell, usize)>;
     not(feature = "d1"),
     expect(dead_code, reason = "only D1's answers are read late")
 )]
-pub(super) struct Column {
+pub(super) struct ColumnPlace {
     pub(super) is_first: bool,
     pub(super) is_real: bool,
 }
 
-impl Rows {
+impl ResultRows {
     pub(super) fn count(&self) -> usize {
         match &self.cells {
-            Cells::InBody(cells) => cells.rows,
-            Cells::Listed(cells) => cells.len().checked_div(self.columns.len()).unwrap_or(0),
+            AnswerCells::InBody(cells) => cells.rows,
+            AnswerCells::Listed(cells) => cells.len().checked_div(self.columns.len()).unwrap_or(0),
         }
     }
 

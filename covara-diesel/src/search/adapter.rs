@@ -12,6 +12,7 @@ use super::reindex::{self, Reindexed};
 use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
 use crate::backend::connection::BackendConnection;
+use crate::backend::sealed::Sealed;
 
 /// Full-text search in your application's database.
 ///
@@ -20,7 +21,9 @@ use crate::backend::connection::BackendConnection;
 /// connection: if that rolls back, the method's changes are undone.
 ///
 /// See the [module](super) for an example, and for which documents are found and in which order.
-pub trait SearchAdapter {
+///
+/// This trait is sealed: only this crate can implement it.
+pub trait SearchAdapter: Sealed {
     /// The backend of the connections it works on.
     type Backend: SearchEngine;
 

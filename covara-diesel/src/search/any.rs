@@ -13,6 +13,7 @@ use super::error::SearchError;
 use super::follow::Followed;
 use super::query::{SearchQuery, SearchResult};
 use super::searchable::Searchable;
+use crate::backend::sealed::Sealed;
 use crate::with_typed;
 
 /// Full-text search on any database: on an [`AnyConnection`](crate::AnyConnection), and on any
@@ -41,6 +42,8 @@ pub struct Fts;
 
 /// The adapter of one backend.
 struct Of<DB>(PhantomData<DB>);
+
+impl<DB> Sealed for Of<DB> {}
 
 impl<DB: SearchEngine> SearchAdapter for Of<DB> {
     type Backend = DB;

@@ -221,7 +221,7 @@ pub struct IndexDefinition {
     pub(crate) fields: Vec<(String, Field)>,
     /// The version, which starts at 1 and is raised whenever fields are added.
     pub(crate) version: i64,
-    pub(crate) table: Option<WatchedTable>,
+    pub(crate) table: Option<FollowedTable>,
     /// The version of the words that all documents have.
     words: i64,
     /// The version to which the words are being brought.
@@ -236,7 +236,7 @@ impl Default for IndexDefinition {
 
 /// The table that an index follows.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct WatchedTable {
+pub(crate) struct FollowedTable {
     /// The table's name as SQL.
     pub(crate) table: String,
     /// The name of its key, unquoted.
@@ -403,7 +403,7 @@ impl IndexDefinition {
         let value: Value = serde_json::from_str(text).ok()?;
         let fields = value.get("fields")?.as_array()?;
         let table = match value.get("table") {
-            Some(table) => Some(WatchedTable {
+            Some(table) => Some(FollowedTable {
                 table: table.get("table")?.as_str()?.to_owned(),
                 key: table.get("key")?.as_str()?.to_owned(),
                 columns: table

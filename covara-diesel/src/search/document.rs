@@ -28,14 +28,14 @@ pub(super) const TOO_DEEP: &str = "it is nested more than 127 deep";
 #[derive(Debug, Default)]
 pub struct Documents {
     text: String,
-    columns: Vec<Column>,
+    columns: Vec<FieldColumn>,
     words: Vec<Option<Range<usize>>>,
-    places: Vec<Place>,
+    places: Vec<DocumentRanges>,
 }
 
 /// The positions of a document's parts.
 #[derive(Debug)]
-struct Place {
+struct DocumentRanges {
     id: Range<usize>,
     source: Range<usize>,
     columns: Range<usize>,
@@ -44,7 +44,7 @@ struct Place {
 
 /// The value of a field that has a column.
 #[derive(Debug)]
-enum Column {
+enum FieldColumn {
     Text(Option<Range<usize>>),
     Integer(Option<i64>),
     Double(Option<f64>),
@@ -84,7 +84,7 @@ impl Documents {
         let added = self.add_parts::<DB>(entry, id, document, lenient);
         match added {
             Ok((id, source)) => {
-                self.places.push(Place {
+                self.places.push(DocumentRanges {
                     id,
                     source,
                     columns: columns..self.columns.len(),
@@ -159,13 +159,13 @@ impl Documents {
         Ok((id, source))
     }
 
-    fn column(&mut self, value: Bind<'_>) -> Column {
+    fn column(&mut self, value: Bind<'_>) -> FieldColumn {
         match value {
-            Bind::Integer(number) => Column::Integer(number),
-            Bind::Double(number) => Column::Double(number),
-            Bind::Text(Some(text)) => Column::Text(Some(append(&mut self.text, &text))),
+            Bind::Integer(number) => FieldColumn::Integer(number),
+            Bind::Double(number) => FieldColumn::Double(number),
+            Bind::Text(Some(text)) => FieldColumn::Text(Some(append(&mut self.text, &text))),
             // The value of a column is never an array.
-            _ => Column::Text(None),
+            _ => FieldColumn::Text(None),
         }
     }
 
@@ -181,8 +181,8 @@ impl Documents {
         }
     }
 
-    pub(crate) fn all(&self) -> Batch<'_> {
-        Batch {
+    pub(crate) fn all(&self) -> DocumentBatch<'_> {
+        DocumentBatch {
             of: self,
             places: &self.places,
         }
@@ -191,12 +191,12 @@ impl Documents {
 
 /// A sequence of adjacent documents.
 #[derive(Debug, Clone, Copy)]
-pub struct Batch<'d> {
+pub struct DocumentBatch<'d> {
     of: &'d Documents,
-    places: &'d [Place],
+    places: &'d [DocumentRanges],
 }
 
-impl<'d> Batch<'d> {
+impl<'d> DocumentBatch<'d> {
     pub(crate) fn len(self) -> usize {
         self.places.len()
     }
@@ -222,7 +222,7 @@ impl<'d> Batch<'d> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Document<'d> {
     of: &'d Documents,
-    place: &'d Place,
+    place: &'d DocumentRanges,
 }
 
 impl<'d> Document<'d> {
@@ -239,13 +239,15 @@ impl<'d> Document<'d> {
     }
 
     /// Returns the value of each field that has a column, in the order of the fields.
-    pub(crate) fn columns(self) -> impl Iterator<Item = ColumnValue<'d>> {
+    pub(crate) fn columns(self) -> impl Iterator<Item = FieldValue<'d>> {
         let columns = self.of.columns.get(self.place.columns.clone());
         let columns = columns.unwrap_or_default().iter();
         columns.map(move |column| match column {
-            Column::Text(range) => ColumnValue::Text(range.as_ref().map(|range| self.text(range))),
-            Column::Integer(number) => ColumnValue::Integer(number),
-            Column::Double(number) => ColumnValue::Double(number),
+            FieldColumn::Text(range) => {
+                FieldValue::Text(range.as_ref().map(|range| self.text(range)))
+            }
+            FieldColumn::Integer(number) => FieldValue::Integer(number),
+            FieldColumn::Double(number) => FieldValue::Double(number),
         })
     }
 
@@ -259,18 +261,18 @@ impl<'d> Document<'d> {
 
 /// The value of a column by reference, as statements bind it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum ColumnValue<'d> {
+pub(crate) enum FieldValue<'d> {
     Text(Option<&'d str>),
     Integer(&'d Option<i64>),
     Double(&'d Option<f64>),
 }
 
-impl<'d> From<ColumnValue<'d>> for Bind<'d> {
-    fn from(value: ColumnValue<'d>) -> Self {
+impl<'d> From<FieldValue<'d>> for Bind<'d> {
+    fn from(value: FieldValue<'d>) -> Self {
         match value {
-            ColumnValue::Text(text) => text.into(),
-            ColumnValue::Integer(number) => Self::Integer(*number),
-            ColumnValue::Double(number) => Self::Double(*number),
+            FieldValue::Text(text) => text.into(),
+            FieldValue::Integer(number) => Self::Integer(*number),
+            FieldValue::Double(number) => Self::Double(*number),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use diesel::QueryResult;
 
-use super::document::{Batch, Documents};
+use super::document::{DocumentBatch, Documents};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::plan::Plan;
@@ -68,7 +68,7 @@ pub trait SearchEngine: SearchValues {
     /// Returns statements that insert or replace documents with different ids, if `guard` still
     /// holds.
     #[doc(hidden)]
-    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>>;
+    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>>;
 
     /// Writes documents in a transaction that excludes other writers. Of those with the same id,
     /// the last one is kept.
@@ -194,9 +194,9 @@ pub enum Cause {
 /// Splits the documents into one batch per statement.
 pub(crate) fn batches<'d, DB: SearchEngine>(
     entry: &Entry,
-    documents: Batch<'d>,
+    documents: DocumentBatch<'d>,
     bind_limit: usize,
-) -> impl Iterator<Item = Batch<'d>> {
+) -> impl Iterator<Item = DocumentBatch<'d>> {
     documents.parts(move |left| DB::batch(entry, left, bind_limit))
 }
 

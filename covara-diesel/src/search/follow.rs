@@ -3,7 +3,7 @@
 use diesel::query_builder::{QueryBuilder, QueryFragment};
 
 use super::catalogue::{self, atomically};
-use super::definition::{WatchedTable, check_name};
+use super::definition::{FollowedTable, check_name};
 use super::engine::{Cause, SearchEngine};
 use super::entry::Entry;
 use super::error::SearchError;
@@ -90,7 +90,7 @@ where
         &<C::Backend as crate::backend::engine::Engine>::backend(),
     )?;
     let mut definition = T::definition();
-    definition.table = Some(WatchedTable {
+    definition.table = Some(FollowedTable {
         table: sql.finish(),
         key: T::key().to_owned(),
         columns: T::columns().into_iter().map(str::to_owned).collect(),

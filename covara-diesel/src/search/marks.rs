@@ -13,7 +13,7 @@ use super::terms::Phrase;
 /// however often the phrases match. The time is proportional to the number of words for each
 /// phrase.
 pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
-    let found = Found::new(analyzer, phrases, text);
+    let found = TextWords::new(analyzer, phrases, text);
     let mut ends = vec![None; found.words.len()];
     for phrase in phrases {
         found.mark(phrase, &mut ends);
@@ -32,7 +32,7 @@ pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec
 }
 
 /// A word of the text that may belong to a phrase.
-struct Word {
+struct WordPlace {
     /// The number of words before it.
     position: usize,
     /// The number of its text among the distinct texts.
@@ -43,13 +43,13 @@ struct Word {
     beginning: usize,
 }
 
-struct Found {
-    words: Vec<Word>,
+struct TextWords {
+    words: Vec<WordPlace>,
     /// The numbers of the distinct texts.
     ids: HashMap<String, usize>,
 }
 
-impl Found {
+impl TextWords {
     fn new(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Self {
         let wanted: HashSet<&str> = phrases
             .iter()
@@ -74,7 +74,7 @@ impl Found {
             }
             pair = word.unit == Unit::Pair;
             if let Some(id) = found.id(word.text, wanted) {
-                found.words.push(Word {
+                found.words.push(WordPlace {
                     position,
                     id,
                     start: word.range.start,

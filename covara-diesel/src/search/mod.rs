@@ -267,12 +267,12 @@ pub use crate::postgres::search::PostgresFts;
 #[cfg(feature = "sqlite")]
 pub use crate::sqlite::search::SqliteFts;
 
-pub(crate) use definition::{FieldKind as Kind, WatchedTable};
+pub(crate) use definition::{FieldKind as Kind, FollowedTable};
 #[cfg(feature = "postgres")]
 pub(crate) use document::Document;
 #[cfg(feature = "sqlite")]
 pub(crate) use document::Documents;
-pub(crate) use document::{Batch, ColumnValue};
+pub(crate) use document::{DocumentBatch, FieldValue};
 #[cfg(feature = "sqlite")]
 pub(crate) use engine::batches;
 pub(crate) use engine::{Guard, Mending, Patience, Refreshed};

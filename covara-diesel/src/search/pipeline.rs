@@ -29,7 +29,7 @@ pub(super) struct Part {
     ends: Vec<(usize, usize)>,
 }
 
-type Made = Result<Documents, SearchError>;
+type MadeDocuments = Result<Documents, SearchError>;
 
 impl Part {
     pub(super) fn push<D>(&mut self, id: &str, document: &D) -> Result<(), SearchError>
@@ -56,7 +56,7 @@ impl Part {
         Ok(part)
     }
 
-    fn documents<DB: SearchValues>(&self, entry: &Entry) -> Made {
+    fn documents<DB: SearchValues>(&self, entry: &Entry) -> MadeDocuments {
         let mut documents = Documents::default();
         let mut start = 0;
         for &(middle, end) in &self.ends {
@@ -86,11 +86,11 @@ pub(super) fn documents<DB: SearchValues>(
     let many = first.ends.len() == FIRST;
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     if !many || cpus == 1 {
-        return here::<DB>(entry, next, take);
+        return on_this_thread::<DB>(entry, next, take);
     }
     thread::scope(|scope| {
         let (give, given) = channel::<Part>();
-        let (hand_back, ready) = channel::<Made>();
+        let (hand_back, ready) = channel::<MadeDocuments>();
         let (number, name, definition) = (entry.number, &entry.name, &entry.definition);
         let work = move || {
             // The cache of stems cannot be shared between threads.
@@ -99,13 +99,13 @@ pub(super) fn documents<DB: SearchValues>(
         };
         let named = thread::Builder::new().name("covara-search".to_owned());
         match named.spawn_scoped(scope, work) {
-            Ok(_) => there(next, take, &give, &ready),
-            Err(_) => here::<DB>(entry, next, take),
+            Ok(_) => on_two_threads(next, take, &give, &ready),
+            Err(_) => on_this_thread::<DB>(entry, next, take),
         }
     })
 }
 
-fn here<DB: SearchValues>(
+fn on_this_thread<DB: SearchValues>(
     entry: &Entry,
     mut next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
     mut take: impl FnMut(Documents) -> Result<(), SearchError>,
@@ -119,11 +119,11 @@ fn here<DB: SearchValues>(
     }
 }
 
-fn there(
+fn on_two_threads(
     mut next: impl FnMut(&mut Part) -> Result<bool, SearchError>,
     mut take: impl FnMut(Documents) -> Result<(), SearchError>,
     give: &Sender<Part>,
-    ready: &Receiver<Made>,
+    ready: &Receiver<MadeDocuments>,
 ) -> Result<(), SearchError> {
     let mut under_way = 0;
     let mut some_left = true;
@@ -147,7 +147,11 @@ fn there(
 }
 
 /// Prepares parts on the second thread until one of the channels is closed.
-fn serve<DB: SearchValues>(entry: &Entry, given: &Receiver<Part>, hand_back: &Sender<Made>) {
+fn serve<DB: SearchValues>(
+    entry: &Entry,
+    given: &Receiver<Part>,
+    hand_back: &Sender<MadeDocuments>,
+) {
     for part in given {
         if hand_back.send(part.documents::<DB>(entry)).is_err() {
             return;

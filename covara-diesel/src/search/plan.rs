@@ -7,7 +7,7 @@ use super::definition::{Field, FieldKind, IndexDefinition};
 use super::document::{date, keyword};
 use super::entry::Entry;
 use super::error::SearchError;
-use super::query::{Condition, Filter, FilterValue, SearchQuery, Sort};
+use super::query::{Filter, FilterCondition, FilterValue, SearchQuery, Sort};
 use super::sql::{Bind, Sql};
 use super::terms::{Matching, Terms};
 use super::values::SearchValues;
@@ -344,14 +344,14 @@ fn column_filter<DB: SearchValues>(
         })
     };
     let condition = match &filter.condition {
-        Condition::Present => ColumnFilter::Present,
-        Condition::OneOf(values) if values.len() > most_values(field.kind()) => {
+        FilterCondition::Present => ColumnFilter::Present,
+        FilterCondition::OneOf(values) if values.len() > most_values(field.kind()) => {
             return Err(SearchError::TooManyValues {
                 field: name.clone(),
                 most: most_values(field.kind()),
             });
         }
-        Condition::OneOf(values) => match values.as_slice() {
+        FilterCondition::OneOf(values) => match values.as_slice() {
             [] => ColumnFilter::Never,
             [value] => ColumnFilter::Is(bind(value)?),
             values => {
@@ -367,7 +367,7 @@ fn column_filter<DB: SearchValues>(
                 }
             }
         },
-        Condition::Range(start, end) => ColumnFilter::Range(side(start)?, side(end)?),
+        FilterCondition::Range(start, end) => ColumnFilter::Range(side(start)?, side(end)?),
     };
     Ok((number, condition))
 }

@@ -165,11 +165,11 @@ impl SearchQuery {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     pub(super) field: String,
-    pub(super) condition: Condition,
+    pub(super) condition: FilterCondition,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Condition {
+pub(super) enum FilterCondition {
     OneOf(Vec<FilterValue>),
     Range(Bound<FilterValue>, Bound<FilterValue>),
     Present,
@@ -192,7 +192,7 @@ impl Filter {
         let values = values.into_iter().map(Into::into).collect();
         Self {
             field: field.into(),
-            condition: Condition::OneOf(values),
+            condition: FilterCondition::OneOf(values),
         }
     }
 
@@ -206,7 +206,7 @@ impl Filter {
         let value = |bound: Bound<&V>| bound.map(|value| value.clone().into());
         Self {
             field: field.into(),
-            condition: Condition::Range(value(range.start_bound()), value(range.end_bound())),
+            condition: FilterCondition::Range(value(range.start_bound()), value(range.end_bound())),
         }
     }
 
@@ -215,7 +215,7 @@ impl Filter {
     pub fn present(field: impl Into<String>) -> Self {
         Self {
             field: field.into(),
-            condition: Condition::Present,
+            condition: FilterCondition::Present,
         }
     }
 }
@@ -299,15 +299,11 @@ impl Sort {
 /// everything except the tags given here is escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Highlight {
-    /// The text before a matching word. Default: `<em>`.
-    pub before: String,
-    /// The text after a matching word. Default: `</em>`.
-    pub after: String,
-    /// The length of a fragment in characters, without tags. Default: 150.
-    pub fragment_length: usize,
-    /// The maximum number of fragments per field. Default: 3. With 0 the whole field is one
-    /// fragment.
-    pub fragments: usize,
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) fragment_length: usize,
+    /// 0 is the whole field in one fragment.
+    pub(super) fragments: usize,
 }
 
 impl Default for Highlight {
@@ -328,11 +324,26 @@ impl Highlight {
         }
     }
 
-    /// Sets other tags.
+    /// Sets the text before and after a matching word. Default: `<em>` and `</em>`.
     #[must_use]
     pub fn tags(mut self, before: impl Into<String>, after: impl Into<String>) -> Self {
         self.before = before.into();
         self.after = after.into();
+        self
+    }
+
+    /// Sets the length of a fragment in characters, without tags. Default: 150.
+    #[must_use]
+    pub fn fragment_length(mut self, characters: usize) -> Self {
+        self.fragment_length = characters;
+        self
+    }
+
+    /// Sets the maximum number of fragments per field. Default: 3. With 0 the whole field is shown,
+    /// as with [`whole`](Self::whole).
+    #[must_use]
+    pub fn fragments(mut self, fragments: usize) -> Self {
+        self.fragments = fragments;
         self
     }
 

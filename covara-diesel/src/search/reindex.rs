@@ -23,6 +23,7 @@ const MOST_FAULTS: usize = 100;
 /// The result of [`reindex`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[must_use = "it names the documents that could not be indexed as they should"]
 pub struct Reindexed {
     /// The number of documents processed.
     pub documents: usize,

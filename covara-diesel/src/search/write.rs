@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::catalogue::{self, atomically, begin_write};
-use super::document::{Batch, Documents, TOO_DEEP, check_id};
+use super::document::{DocumentBatch, Documents, TOO_DEEP, check_id};
 use super::engine::{Guard, SearchEngine, batches};
 use super::entry::Entry;
 use super::error::SearchError;
@@ -147,7 +147,7 @@ where
 /// Returns the statements that write `documents`, whose ids differ.
 pub(super) fn statements<'d, DB: SearchEngine>(
     entry: &Entry,
-    documents: Batch<'d>,
+    documents: DocumentBatch<'d>,
     guard: Guard,
     bind_limit: usize,
 ) -> Vec<Sql<'d>> {

@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text};
 
-use super::target::Target;
+use super::target::SeedTarget;
 use crate::backend::row::{ColumnVisitor, SeedRow, TableRow};
 use crate::seed::engine::SeedEngine;
 
@@ -42,7 +42,7 @@ impl Conflicts for Refused {
 
 /// `INSERT INTO table (columns) VALUES (…), …` for exactly `N` rows.
 pub(super) struct Insert<'s, 'r, T: TableRow + 'r, M, const N: usize> {
-    target: &'s Target,
+    target: &'s SeedTarget,
     conflicts: PhantomData<M>,
     rows: &'s [T::Row<'r>],
 }
@@ -50,7 +50,7 @@ pub(super) struct Insert<'s, 'r, T: TableRow + 'r, M, const N: usize> {
 impl<'s, 'r, T: TableRow + 'r, M, const N: usize> Insert<'s, 'r, T, M, N> {
     /// Creates the statement. The caller guarantees that `rows` holds `N` rows, because the
     /// statement is cached by that number.
-    pub(super) fn new(target: &'s Target, rows: &'s [T::Row<'r>]) -> Self {
+    pub(super) fn new(target: &'s SeedTarget, rows: &'s [T::Row<'r>]) -> Self {
         debug_assert_eq!(rows.len(), N);
         Self {
             target,

@@ -83,17 +83,17 @@ pub use crate::backend::row::SeedRow;
 pub use crate::backend::row::{ColumnVisitor, FitsColumn, SameTable, TableRow};
 
 #[cfg(feature = "fixtures")]
-pub(crate) use rows::Rows;
-pub(crate) use rows::{AnyRows, Prepared};
+pub(crate) use rows::SeedRows;
+pub(crate) use rows::{AnyRows, PreparedTable};
 pub(crate) use run::Run;
 #[cfg(feature = "fixtures")]
-pub(crate) use target::Target;
+pub(crate) use target::SeedTarget;
 
 use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
 use crate::seed::engine::{SeedDatabase, SeedEngine};
 use crate::with_typed;
-use report::Report;
+use report::ProgressReport;
 use rows::{SliceRows, StreamedRows};
 
 /// Seeds of one or more tables, run together as one transaction.
@@ -102,11 +102,11 @@ use rows::{SliceRows, StreamedRows};
 #[must_use = "a seed does nothing until it is run"]
 pub struct Seed<'a, C: SeedDatabase> {
     tables: Vec<Box<dyn AnyRows<'a, C> + 'a>>,
-    options: Options<'a>,
+    options: SeedOptions<'a>,
 }
 
-struct Options<'a> {
-    progress: Option<Report<'a>>,
+struct SeedOptions<'a> {
+    progress: Option<ProgressReport<'a>>,
     lock_timeout: Duration,
     chunk_rows: Option<NonZeroUsize>,
 }
@@ -132,7 +132,7 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     pub fn new() -> Self {
         Self {
             tables: Vec::new(),
-            options: Options {
+            options: SeedOptions {
                 progress: None,
                 lock_timeout: Duration::from_secs(30),
                 chunk_rows: None,
@@ -208,8 +208,8 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
 
 fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
     conn: &mut C,
-    options: Options<'a>,
-    prepare: impl FnOnce(&mut C) -> Result<Vec<Prepared<'a, C>>, SeedError>,
+    options: SeedOptions<'a>,
+    prepare: impl FnOnce(&mut C) -> Result<Vec<PreparedTable<'a, C>>, SeedError>,
 ) -> Result<SeedSummary, SeedError> {
     if !conn.is_transactional() {
         return write(conn, options, prepare);
@@ -223,13 +223,13 @@ fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
 
 fn write<'a, C: BackendConnection<Backend: SeedEngine>>(
     conn: &mut C,
-    options: Options<'a>,
-    prepare: impl FnOnce(&mut C) -> Result<Vec<Prepared<'a, C>>, SeedError>,
+    options: SeedOptions<'a>,
+    prepare: impl FnOnce(&mut C) -> Result<Vec<PreparedTable<'a, C>>, SeedError>,
 ) -> Result<SeedSummary, SeedError> {
     let tables = prepare(conn)?;
     let names = tables.iter().map(|table| table.target.table.clone());
     let mut run = Run::new(conn, options.progress, options.chunk_rows, names);
-    for Prepared { target, write } in tables {
+    for PreparedTable { target, write } in tables {
         write(&mut run, target)?;
     }
     run.finish()

@@ -44,7 +44,7 @@ impl SeedSummary {
 }
 
 /// The callback given to [`Seed::progress`](crate::Seed::progress).
-pub(super) type Report<'a> = Box<dyn FnMut(&SeedProgress) + 'a>;
+pub(super) type ProgressReport<'a> = Box<dyn FnMut(&SeedProgress) + 'a>;
 
 /// The progress of a seed, as passed to the callback of [`Seed::progress`](crate::Seed::progress).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,47 +2,50 @@
 
 use super::error::SeedError;
 use super::run::Run;
-use super::target::Target;
+use super::target::SeedTarget;
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
 use crate::seed::engine::{SeedDatabase, SeedEngine};
 
 /// The rows of one table, for one type of connection.
-pub(crate) trait Rows<'a, C: BackendConnection> {
+pub(crate) trait SeedRows<'a, C: BackendConnection> {
     /// Determines the table and columns, before the first row of any table is written.
-    fn prepare(self: Box<Self>, conn: &mut C) -> Result<Prepared<'a, C>, SeedError>;
+    fn prepare(self: Box<Self>, conn: &mut C) -> Result<PreparedTable<'a, C>, SeedError>;
 }
 
 /// A table whose rows can be written.
-pub(crate) struct Prepared<'a, C: BackendConnection> {
-    pub(crate) target: Target,
+pub(crate) struct PreparedTable<'a, C: BackendConnection> {
+    pub(crate) target: SeedTarget,
     pub(crate) write: Write<'a, C>,
 }
 
-type Write<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>, Target) -> Result<(), SeedError> + 'a>;
+type Write<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>, SeedTarget) -> Result<(), SeedError> + 'a>;
 
 /// The rows of one table, for each type that a connection can have at run time.
 pub(crate) trait AnyRows<'a, D: SeedDatabase>:
-    Rows<'a, D::Sqlite> + Rows<'a, D::Libsql> + Rows<'a, D::D1> + Rows<'a, D::Postgres>
+    SeedRows<'a, D::Sqlite> + SeedRows<'a, D::Libsql> + SeedRows<'a, D::D1> + SeedRows<'a, D::Postgres>
 {
 }
 
 impl<'a, D: SeedDatabase, R> AnyRows<'a, D> for R where
-    R: Rows<'a, D::Sqlite> + Rows<'a, D::Libsql> + Rows<'a, D::D1> + Rows<'a, D::Postgres>
+    R: SeedRows<'a, D::Sqlite>
+        + SeedRows<'a, D::Libsql>
+        + SeedRows<'a, D::D1>
+        + SeedRows<'a, D::Postgres>
 {
 }
 
 /// Rows in memory.
 pub(super) struct SliceRows<'a, T>(pub(super) &'a [T]);
 
-impl<'a, C, T> Rows<'a, C> for SliceRows<'a, T>
+impl<'a, C, T> SeedRows<'a, C> for SliceRows<'a, T>
 where
     C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
-    fn prepare(self: Box<Self>, _: &mut C) -> Result<Prepared<'a, C>, SeedError> {
-        Ok(Prepared {
-            target: Target::of::<C, T>()?,
+    fn prepare(self: Box<Self>, _: &mut C) -> Result<PreparedTable<'a, C>, SeedError> {
+        Ok(PreparedTable {
+            target: SeedTarget::of::<C, T>()?,
             write: Box::new(move |run, target| {
                 run.table::<T>(target, |table| table.write_slice(self.0))
             }),
@@ -53,14 +56,14 @@ where
 /// Rows produced one by one.
 pub(super) struct StreamedRows<I>(pub(super) I);
 
-impl<'a, C, I> Rows<'a, C> for StreamedRows<I>
+impl<'a, C, I> SeedRows<'a, C> for StreamedRows<I>
 where
     C: BackendConnection<Backend: SeedEngine>,
     I: IntoIterator<Item: SeedRow<C::Backend>> + 'a,
 {
-    fn prepare(self: Box<Self>, _: &mut C) -> Result<Prepared<'a, C>, SeedError> {
-        Ok(Prepared {
-            target: Target::of::<C, I::Item>()?,
+    fn prepare(self: Box<Self>, _: &mut C) -> Result<PreparedTable<'a, C>, SeedError> {
+        Ok(PreparedTable {
+            target: SeedTarget::of::<C, I::Item>()?,
             write: Box::new(move |run, target| {
                 run.table::<I::Item>(target, |table| table.write_iter(self.0))
             }),

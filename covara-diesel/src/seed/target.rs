@@ -10,13 +10,13 @@ use crate::seed::engine::SeedEngine;
 
 /// A table and its seeded columns.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct SeedTarget {
     /// The table's quoted name.
     pub(crate) table: String,
     pub(crate) columns: Vec<String>,
 }
 
-impl Target {
+impl SeedTarget {
     /// Returns the table and columns of the derive.
     pub(crate) fn of<C, T>() -> Result<Self, SeedError>
     where

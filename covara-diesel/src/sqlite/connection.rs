@@ -9,12 +9,15 @@ use diesel::sqlite::Sqlite;
 use super::session_lock;
 use crate::backend::batch::NoBatch;
 use crate::backend::connection::{BRIEF_WAIT, BackendConnection, Begun, SessionLock, message};
+use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{begin_in_unknown, begin_outermost, insist, transaction_depth};
 
 /// The time that [`write_transaction`](crate::write_transaction) waits for other writers on a
 /// SQLite connection whose busy timeout is 0. The same as
 /// [`PoolConfig::busy_timeout`](crate::pool::PoolConfig::busy_timeout).
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Sealed for SqliteConnection {}
 
 impl BackendConnection for SqliteConnection {
     type Batch = NoBatch;
@@ -36,9 +39,9 @@ impl BackendConnection for SqliteConnection {
             return Ok(Begun::default());
         }
         let waiting = if wait.is_zero() {
-            Waiting::unchanged(self)
+            ChangedBusyTimeout::unchanged(self)
         } else {
-            Waiting::at_least(self, wait)?
+            ChangedBusyTimeout::at_least(self, wait)?
         };
         begin(waiting)
     }
@@ -48,8 +51,8 @@ impl BackendConnection for SqliteConnection {
             return self.begin_write(Duration::ZERO);
         }
         let waiting = match busy_timeout(self)? {
-            0 => Waiting::at_least(self, BUSY_TIMEOUT)?,
-            _ => Waiting::unchanged(self),
+            0 => ChangedBusyTimeout::at_least(self, BUSY_TIMEOUT)?,
+            _ => ChangedBusyTimeout::unchanged(self),
         };
         begin(waiting)
     }
@@ -63,7 +66,7 @@ impl BackendConnection for SqliteConnection {
         &mut self,
         statements: &[&dyn QueryFragment<Sqlite>],
     ) -> QueryResult<Vec<usize>> {
-        let waiting = Waiting::at_most(self, Duration::ZERO)?;
+        let waiting = ChangedBusyTimeout::at_most(self, Duration::ZERO)?;
         waiting.conn.atomically(statements)
     }
 
@@ -75,7 +78,7 @@ impl BackendConnection for SqliteConnection {
         if transaction_depth(self)? > 0 {
             return self.execute_returning_count(statement);
         }
-        let waiting = Waiting::at_most(self, BRIEF_WAIT)?;
+        let waiting = ChangedBusyTimeout::at_most(self, BRIEF_WAIT)?;
         waiting.conn.execute_returning_count(statement)
     }
 
@@ -96,7 +99,7 @@ impl BackendConnection for SqliteConnection {
 
     fn extend_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
         Ok(Begun {
-            lock_wait: Waiting::at_least(self, wait)?.keep(),
+            lock_wait: ChangedBusyTimeout::at_least(self, wait)?.keep(),
             in_unknown: false,
         })
     }
@@ -110,7 +113,7 @@ impl BackendConnection for SqliteConnection {
 }
 
 /// Begins a transaction when Diesel counts none.
-fn begin(waiting: Waiting<'_>) -> QueryResult<Begun> {
+fn begin(waiting: ChangedBusyTimeout<'_>) -> QueryResult<Begun> {
     let conn = &mut *waiting.conn;
     // Check this first: after a panic of an observer it is unknown whose transaction is open.
     let begun = match is_open(conn)? {
@@ -147,13 +150,13 @@ struct BusyTimeout {
 }
 
 /// A changed busy timeout, restored on drop.
-struct Waiting<'c> {
+struct ChangedBusyTimeout<'c> {
     conn: &'c mut SqliteConnection,
     /// The previous timeout in milliseconds, if it was changed.
     previous: Option<i64>,
 }
 
-impl<'c> Waiting<'c> {
+impl<'c> ChangedBusyTimeout<'c> {
     fn unchanged(conn: &'c mut SqliteConnection) -> Self {
         let previous = None;
         Self { conn, previous }
@@ -188,7 +191,7 @@ impl<'c> Waiting<'c> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for ChangedBusyTimeout<'_> {
     fn drop(&mut self) {
         if let Some(previous) = self.previous {
             // The statement needs no lock, so it can fail only because of an observer.

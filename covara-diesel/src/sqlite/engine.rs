@@ -2,6 +2,9 @@ use diesel::sqlite::Sqlite;
 
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
+use crate::backend::sealed::Sealed;
+
+impl Sealed for Sqlite {}
 
 impl Engine for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;

@@ -30,19 +30,19 @@ thread_local! {
 /// SQLite's handle of a connection, for as long as the connection is open.
 #[derive(Debug)]
 pub(super) struct Handle {
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<OpenDatabase>>,
     /// Whether Diesel counts the open transaction.
     is_counted: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Open(NonNull<ffi::sqlite3>);
+struct OpenDatabase(NonNull<ffi::sqlite3>);
 
 // SAFETY: SQLite serializes the use of a connection, which is how Diesel opens it, and Diesel's
 // own connection may be sent to other threads.
-unsafe impl Send for Open {}
+unsafe impl Send for OpenDatabase {}
 
-impl Open {
+impl OpenDatabase {
     fn is_in_transaction(&self) -> bool {
         // SAFETY: the connection is open, as its function is destroyed before its memory is freed,
         // and the lock held here delays that.
@@ -139,7 +139,7 @@ impl Handle {
         }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Open) -> T) -> Option<T> {
+    fn with<T>(&self, work: impl FnOnce(&OpenDatabase) -> T) -> Option<T> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.as_ref().map(work)
     }
@@ -152,7 +152,7 @@ unsafe extern "C" fn give(
     _: *const ffi::sqlite3_api_routines,
 ) -> c_int {
     let handle = Arc::new(Handle {
-        open: Mutex::new(NonNull::new(db).map(Open)),
+        open: Mutex::new(NonNull::new(db).map(OpenDatabase)),
         is_counted: AtomicBool::new(false),
     });
     // SAFETY: SQLite passes a connection. The function owns one count of the handle, which `forget`

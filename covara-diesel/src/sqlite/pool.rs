@@ -18,7 +18,7 @@ use super::url::{database_url, file_path, is_private, may_create, without_creati
 use super::{handle, private_file};
 use crate::backend::connection::message;
 use crate::backend::error::ErrorKind;
-use crate::pool::{PoolConfig, PoolDriver, PoolError, Prepared, recommended_pool_config};
+use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparedPool, recommended_pool_config};
 
 /// Opens or creates a SQLite database with the recommended settings.
 ///
@@ -78,7 +78,7 @@ pub fn sqlite_with(
 pub(crate) fn prepare(
     path: &Path,
     config: &PoolConfig,
-) -> Result<Prepared<SqliteConnection>, PoolError> {
+) -> Result<PreparedPool<SqliteConnection>, PoolError> {
     config.check()?;
     handle::prepare();
     let url = url_of(path)?;
@@ -97,7 +97,7 @@ pub(crate) fn prepare(
         prepare_file(&url, &config)?;
     }
     let customizer = Customizer(config.clone());
-    Ok(Prepared {
+    Ok(PreparedPool {
         url,
         config,
         customizer: Box::new(customizer),

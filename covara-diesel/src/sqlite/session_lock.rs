@@ -13,7 +13,7 @@ use super::private_file;
 use crate::backend::connection::SessionLock;
 
 #[derive(QueryableByName)]
-struct Database {
+struct MainFile {
     #[diesel(sql_type = Text)]
     file: String,
 }
@@ -24,7 +24,7 @@ const FILE: &str =
 /// Acquires the lock, unless another process holds it. The operating system releases it when the
 /// process ends.
 pub(super) fn try_lock(conn: &mut SqliteConnection) -> QueryResult<Option<SessionLock>> {
-    let Database { file } = diesel::sql_query(FILE).get_result(conn)?;
+    let MainFile { file } = diesel::sql_query(FILE).get_result(conn)?;
     if file.is_empty() {
         // The database is in memory.
         return Ok(Some(SessionLock::Nothing));

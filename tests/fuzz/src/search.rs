@@ -176,8 +176,8 @@ pub(crate) fn highlights(data: &[u8]) {
     let mut highlight = Highlight::new().tags(BEFORE, AFTER);
     match way & 3 {
         0 => highlight = highlight.whole(),
-        1 => highlight.fragment_length = usize::from(way),
-        2 => highlight.fragments = usize::from(way / 4),
+        1 => highlight = highlight.fragment_length(usize::from(way)),
+        2 => highlight = highlight.fragments(usize::from(way / 4)),
         _ => {}
     }
     let mut query = SearchQuery::new(query).highlight(highlight);

@@ -166,9 +166,9 @@ where
         .limit(4)
         .load(conn)?;
     seen.note("single_value", best);
-    let there: bool =
+    let has_ruby: bool =
         diesel::select(exists(users::table.filter(u::name.eq("Ruby")))).get_result(conn)?;
-    seen.note("select exists", there);
+    seen.note("select exists", has_ruby);
     let low = || users::table.filter(u::id.lt(5)).select(u::name);
     let high = || users::table.filter(u::id.gt(3)).select(u::name);
     let both: Vec<String> = low().union(high()).positional_order_by(1).load(conn)?;

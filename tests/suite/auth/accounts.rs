@@ -46,7 +46,7 @@ fn a_linked_account_is_found_listed_and_unlinked() {
 }
 
 #[test]
-fn linking_again_writes_what_is_new_and_keeps_the_refresh_token() {
+fn linking_again_writes_new_tokens_and_keeps_the_refresh_token() {
     let (_db, mut conn) = migrated();
     let store = AccountStore::new();
     store.link(&mut conn, &account("ada", "1")).unwrap();
@@ -94,7 +94,7 @@ fn an_identity_belongs_to_one_user() {
 }
 
 #[test]
-fn tokens_do_not_print() {
+fn debug_shows_no_tokens() {
     let said = format!("{:?}", account("ada", "1"));
     for secret in ["refresh\"", "access\"", "a.b.c"] {
         assert!(!said.contains(secret), "{said}");
@@ -176,7 +176,7 @@ fn tokens_can_be_encrypted() {
 }
 
 #[test]
-fn a_bad_time_spoils_its_row_only() {
+fn a_bad_time_affects_its_row_only() {
     let (_db, mut conn) = migrated();
     let store = AccountStore::new();
     store.link(&mut conn, &account("ada", "1")).unwrap();

@@ -93,7 +93,7 @@ fn a_check_needs_no_right_to_write() {
 }
 
 #[test]
-fn the_note_is_part_of_a_transaction_that_diesel_knows_nothing_of() {
+fn noting_a_use_joins_a_transaction_begun_by_sql() {
     let (_db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     let (secret, _) = store
@@ -116,7 +116,7 @@ fn the_note_is_part_of_a_transaction_that_diesel_knows_nothing_of() {
 }
 
 #[test]
-fn no_use_is_noted_when_told_so() {
+fn no_use_is_noted_with_an_endless_use_window() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -139,7 +139,7 @@ fn no_use_is_noted_when_told_so() {
 
 /// Whatever the id of a key is, as other programs may choose it.
 #[test]
-fn ids_that_mean_something_in_sql_are_noted_too() {
+fn uses_are_noted_of_ids_with_characters_special_to_sql() {
     let (_db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     for id in [

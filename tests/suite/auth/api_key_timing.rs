@@ -30,7 +30,7 @@ fn refuse(store: &ApiKeyStore, conn: &mut Conn, key: &str) {
 /// The bench measures finely; here what would be seen from afar: other statements, and other
 /// work of the processor's.
 #[test]
-fn time_does_not_tell_which_ids_exist() {
+fn timing_does_not_reveal_which_ids_exist() {
     let (_db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     let (secret, key) = store

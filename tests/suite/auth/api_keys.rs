@@ -53,7 +53,7 @@ fn a_key_has_covaras_format_and_only_its_hash_is_stored() {
 }
 
 #[test]
-fn what_is_not_exactly_the_key_is_not_found() {
+fn a_key_matches_only_exactly() {
     let (_db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     let (secret, key) = store
@@ -89,7 +89,7 @@ fn what_is_not_exactly_the_key_is_not_found() {
 }
 
 #[test]
-fn keys_end_and_are_revoked_for_ever() {
+fn expired_and_revoked_keys_stay_invalid() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = ApiKeyStore::new().clock(hand.clock());
@@ -178,7 +178,7 @@ fn use_is_noted_at_most_once_a_minute() {
 }
 
 #[test]
-fn noting_a_use_does_not_undo_a_revocation_that_came_between() {
+fn noting_a_use_does_not_undo_a_concurrent_revocation() {
     let (db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     let (secret, key) = store
@@ -236,7 +236,7 @@ fn scopes_are_exact() {
 }
 
 #[test]
-fn a_rotated_key_keeps_everything_unless_told() {
+fn a_rotated_key_keeps_what_the_changes_leave_out() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = ApiKeyStore::new().clock(hand.clock());
@@ -283,7 +283,7 @@ fn a_rotated_key_keeps_everything_unless_told() {
     let changes = ApiKeyChanges::new()
         .name("Other")
         .scopes(["write"])
-        .no_end();
+        .never_expires();
     let (_, other) = store.rotate(&mut conn, &key.id, changes).unwrap().unwrap();
     assert_eq!(other.name, "Other");
     assert!(other.has_scope("write") && !other.has_scope("read"));
@@ -320,7 +320,7 @@ fn a_rotated_key_keeps_everything_unless_told() {
 }
 
 #[test]
-fn keys_are_listed_and_a_bad_row_spoils_itself_only() {
+fn keys_are_listed_and_a_bad_row_affects_no_other() {
     let (_db, mut conn) = migrated();
     let store = ApiKeyStore::new();
     let (secret, one) = store

@@ -67,7 +67,7 @@ fn one_token_is_consumed_once() {
 }
 
 #[test]
-fn tokens_issued_at_once_leave_one() {
+fn of_tokens_issued_at_once_one_remains() {
     let (db, mut conn) = migrated();
     // One each, so that none comes after all others and covers their traces.
     for round in 0..20 {
@@ -116,7 +116,7 @@ fn a_revoked_key_stays_revoked() {
 }
 
 #[test]
-fn rotations_of_one_key_make_one() {
+fn concurrent_rotations_of_one_key_make_one_key() {
     let (db, mut conn) = migrated();
     for run in BOTH {
         let (_, key) = ApiKeyStore::new()

@@ -37,7 +37,7 @@ fn find_soon(store: &SessionStore, conn: &mut Conn, session: &Session) {
 }
 
 #[test]
-fn beside_a_long_writer_a_session_is_found() {
+fn a_session_is_found_beside_a_long_writer() {
     let (db, mut conn) = migrated();
     // A reader's own patience is not what ends the wait.
     let mut conn_of_reader = db.connect();
@@ -86,7 +86,7 @@ fn a_transaction_goes_on_after_a_touch_that_failed() {
 }
 
 #[test]
-fn what_it_wrote_is_undone_with_the_transaction() {
+fn a_touch_is_rolled_back_with_the_transaction() {
     let (_db, mut conn) = migrated();
     let (store, session) = due(&mut conn, SessionIds::Hashed);
     let before = backend::lock_wait(&mut conn);
@@ -102,7 +102,7 @@ fn what_it_wrote_is_undone_with_the_transaction() {
 }
 
 #[test]
-fn a_panic_while_it_writes_leaves_the_connection_as_it_was() {
+fn a_panic_during_a_touch_leaves_the_connection_as_it_was() {
     use diesel::connection::{InstrumentationEvent, TransactionManager};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 

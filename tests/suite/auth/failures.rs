@@ -194,7 +194,7 @@ backend::with_server! {
 }
 
 #[test]
-fn a_read_only_database_says_so_and_can_be_read() {
+fn a_read_only_database_refuses_writes_and_can_be_read() {
     let (db, mut conn) = migrated();
     let present = fill(&mut conn);
     let mut conn = backend::read_only(&db);
@@ -209,7 +209,7 @@ fn a_read_only_database_says_so_and_can_be_read() {
 }
 
 #[test]
-fn a_locked_database_says_so() {
+fn a_locked_database_is_the_error_locked() {
     let (db, mut conn) = migrated();
     let present = fill(&mut conn);
     let mut other = db.connect();
@@ -225,12 +225,4 @@ fn a_locked_database_says_so() {
     for table in covara_diesel::INTERNAL_TABLE_NAMES {
         assert_eq!(count(&mut conn, table), 1);
     }
-}
-
-#[test]
-fn errors_go_anywhere() {
-    fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
-    is_error::<AuthError>();
-    is_error::<Rejected>();
-    is_error::<covara_diesel::auth::RowError>();
 }

@@ -78,7 +78,7 @@ fn halves_of_surrogate_pairs_are_replaced() {
 }
 
 #[test]
-fn an_empty_text_is_no_data() {
+fn an_empty_text_is_read_as_no_data() {
     let (_db, mut conn) = migrated();
     assert_eq!(read(&mut conn, ""), Ok(None));
     assert_eq!(read(&mut conn, "null"), Ok(Some(Value::Null)));
@@ -119,7 +119,7 @@ fn data_may_be_nested_deeply_but_not_endlessly() {
 }
 
 #[test]
-fn one_bad_row_spoils_itself_only() {
+fn one_bad_row_affects_no_other() {
     let (_db, mut conn) = migrated();
     let store = SessionStore::new();
     for data in ["{oops", "", r#""\ud800""#, "1"] {

@@ -12,7 +12,7 @@ use crate::backend;
 use crate::suite::count;
 
 #[test]
-fn what_has_expired_is_removed_and_nothing_else() {
+fn purge_removes_expired_rows_only() {
     let (_db, mut conn) = migrated();
     let now = chrono::Utc::now();
     let (sessions, keys) = (SessionStore::new(), ApiKeyStore::new());
@@ -66,7 +66,7 @@ fn what_has_expired_is_removed_and_nothing_else() {
 }
 
 #[test]
-fn many_are_removed_in_batches() {
+fn purge_removes_many_rows_in_batches() {
     let (_db, mut conn) = migrated();
     let series = match backend::DIALECT {
         Dialect::Sqlite => {

@@ -10,7 +10,7 @@ fn store(hand: &Hand) -> SessionStore {
 }
 
 #[test]
-fn a_slow_request_takes_no_extension_back() {
+fn a_slow_request_does_not_shorten_an_extended_session() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     for store in [store(&hand), store(&hand).max_age(24 * HOUR)] {
@@ -42,7 +42,7 @@ fn a_slow_request_takes_no_extension_back() {
 }
 
 #[test]
-fn an_ended_session_stays_ended() {
+fn an_expired_session_stays_expired() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     for store in [store(&hand), store(&hand).max_age(24 * HOUR)] {
@@ -62,7 +62,7 @@ fn an_ended_session_stays_ended() {
 }
 
 #[test]
-fn nothing_is_written_past_the_cap() {
+fn no_expiry_is_stored_beyond_the_maximum_age() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = store(&hand).max_age(90 * MINUTE);
@@ -91,7 +91,7 @@ fn nothing_is_written_past_the_cap() {
 }
 
 #[test]
-fn one_too_old_is_neither_renamed_nor_rotated_nor_updated() {
+fn a_session_past_its_maximum_age_is_not_renamed_rotated_or_updated() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     // Made and kept alive without a cap.
@@ -115,7 +115,7 @@ fn one_too_old_is_neither_renamed_nor_rotated_nor_updated() {
 }
 
 #[test]
-fn no_session_is_extended_by_more_than_it_was_made_for() {
+fn no_session_is_extended_beyond_its_own_lifetime() {
     let (_db, mut conn) = migrated();
     for ids in [SessionIds::Hashed, SessionIds::Plain, SessionIds::Migrating] {
         for cap in [None, Some(90 * 24 * HOUR)] {

@@ -19,7 +19,7 @@ const COOKIE: &str = "cookie";
 const HASHED: &str = "sha256$d7e83e28a04b537e64424546b14caf9b67bad2f28dabce68116e0d372319fa00";
 
 #[test]
-fn the_table_holds_no_cookie_unless_told_to() {
+fn the_table_holds_hashed_ids_by_default() {
     let (_db, mut conn) = migrated();
     for ids in ALL {
         let store = SessionStore::new().ids(ids);
@@ -42,7 +42,7 @@ fn the_table_holds_no_cookie_unless_told_to() {
 }
 
 #[test]
-fn what_the_table_holds_signs_nobody_in() {
+fn a_stored_id_signs_nobody_in() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     for made in [SessionIds::Hashed, SessionIds::Migrating] {
@@ -76,7 +76,7 @@ fn what_the_table_holds_signs_nobody_in() {
 }
 
 #[test]
-fn listings_give_what_can_delete_and_keep() {
+fn listed_ids_can_delete_and_keep_sessions() {
     let (_db, mut conn) = migrated();
     for ids in ALL {
         let store = SessionStore::new().ids(ids);

@@ -14,7 +14,7 @@ fn store(hand: &Hand) -> SessionStore {
 }
 
 #[test]
-fn what_was_made_is_found_with_its_data() {
+fn a_created_session_is_found_with_its_data() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = store(&hand);
@@ -58,7 +58,7 @@ fn ids_are_long_random_and_kept_out_of_debug() {
 }
 
 #[test]
-fn one_that_has_ended_or_was_never_there_is_not_found() {
+fn an_expired_or_unknown_session_is_not_found() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = store(&hand);
@@ -95,7 +95,7 @@ fn one_that_has_ended_or_was_never_there_is_not_found() {
 }
 
 #[test]
-fn saving_again_keeps_the_start_and_updating_does_not_revive() {
+fn saving_again_keeps_created_at_and_updating_does_not_revive() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = store(&hand);
@@ -192,7 +192,7 @@ fn touching_extends_at_most_once_per_window() {
 }
 
 #[test]
-fn no_session_grows_older_than_the_cap() {
+fn no_session_outlives_the_maximum_age() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = store(&hand).max_age(90 * MINUTE);
@@ -258,7 +258,7 @@ fn no_session_grows_older_than_the_cap() {
 }
 
 #[test]
-fn a_new_id_takes_the_place_of_the_old() {
+fn rotating_and_renaming_replace_the_id() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = store(&hand);
@@ -303,21 +303,24 @@ fn a_new_id_takes_the_place_of_the_old() {
 }
 
 #[test]
-fn log_out_counts_what_went() {
+fn logging_out_counts_the_deleted_sessions() {
     let (_db, mut conn) = migrated();
     let store = SessionStore::new();
     let mut new = |user: &str| store.create(&mut conn, NewSession::new(user)).unwrap().id;
-    let (here, there, elsewhere, other) = (new("ada"), new("ada"), new("ada"), new("grace"));
-    assert!(store.delete(&mut conn, &there).unwrap());
-    assert!(!store.delete(&mut conn, &there).unwrap(), "once is enough");
+    let (kept, deleted, elsewhere, other) = (new("ada"), new("ada"), new("ada"), new("grace"));
+    assert!(store.delete(&mut conn, &deleted).unwrap());
+    assert!(
+        !store.delete(&mut conn, &deleted).unwrap(),
+        "once is enough"
+    );
     assert_eq!(
         store
-            .delete_for_user(&mut conn, "ada", Some(&here))
+            .delete_for_user(&mut conn, "ada", Some(&kept))
             .unwrap(),
         1
     );
     assert!(store.find(&mut conn, &elsewhere).unwrap().is_none());
-    assert!(store.find(&mut conn, &here).unwrap().is_some());
+    assert!(store.find(&mut conn, &kept).unwrap().is_some());
     assert_eq!(
         store
             .delete_for_user(&mut conn, "ada", Some(&other))
@@ -329,7 +332,7 @@ fn log_out_counts_what_went() {
 }
 
 #[test]
-fn sessions_are_listed_newest_first_and_a_bad_row_spoils_itself_only() {
+fn sessions_are_listed_newest_first_and_a_bad_row_affects_no_other() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = store(&hand);
@@ -367,7 +370,7 @@ fn sessions_are_listed_newest_first_and_a_bad_row_spoils_itself_only() {
 }
 
 #[test]
-fn expired_ones_are_deleted_in_batches_oldest_first() {
+fn expired_sessions_are_deleted_in_batches_oldest_first() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = store(&hand);
@@ -406,7 +409,7 @@ fn expired_ones_are_deleted_in_batches_oldest_first() {
 }
 
 #[test]
-fn data_is_of_the_users_own_type() {
+fn data_can_have_a_type_of_the_application() {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Cart {

@@ -109,7 +109,7 @@ fn a_rollback_undoes_what_the_stores_did() {
 }
 
 #[test]
-fn a_commit_keeps_it() {
+fn a_commit_keeps_what_the_stores_did() {
     let (_db, mut conn) = migrated();
     let (id, secret) = conn
         .transaction(|conn| {
@@ -161,7 +161,7 @@ fn a_refusal_leaves_the_callers_transaction_usable() {
 }
 
 #[test]
-fn one_pooled_connection_is_enough() {
+fn the_stores_need_one_pooled_connection_only() {
     let db = backend::TestDb::new();
     let pool = backend::pool_of_one(&db.url());
     assert_eq!(pool.max_size(), 1);

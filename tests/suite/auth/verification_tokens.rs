@@ -13,7 +13,7 @@ use crate::suite::{count, number};
 const RESET: Purpose = Purpose::PasswordReset;
 
 #[test]
-fn a_token_is_good_once() {
+fn a_token_can_be_consumed_once() {
     let (_db, mut conn) = migrated();
     let store = VerificationTokenStore::new();
     let token = store
@@ -71,7 +71,7 @@ fn only_the_hash_is_stored_and_is_no_token_itself() {
 }
 
 #[test]
-fn a_new_token_takes_the_place_of_the_older() {
+fn issuing_a_token_replaces_the_older_ones() {
     let (_db, mut conn) = migrated();
     let store = VerificationTokenStore::new();
     let other = store.issue(&mut conn, "grace", RESET).unwrap();
@@ -86,7 +86,7 @@ fn a_new_token_takes_the_place_of_the_older() {
 }
 
 #[test]
-fn tokens_end() {
+fn tokens_expire() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = VerificationTokenStore::new().clock(hand.clock());
@@ -119,7 +119,7 @@ fn tokens_end() {
 }
 
 #[test]
-fn ended_tokens_are_deleted_in_batches() {
+fn expired_tokens_are_deleted_in_batches() {
     let (_db, mut conn) = migrated();
     let hand = Hand::new();
     let store = VerificationTokenStore::new().clock(hand.clock());
@@ -158,7 +158,7 @@ const PURPOSES: [Purpose; 4] = [
 ];
 
 #[test]
-fn a_token_is_good_for_what_it_was_issued_for_only() {
+fn a_token_is_valid_for_its_own_purpose_only() {
     let (_db, mut conn) = migrated();
     for unmarked in PURPOSES.map(Some).into_iter().chain([None]) {
         let store = VerificationTokenStore::new().unmarked(unmarked);
@@ -186,7 +186,7 @@ fn a_token_is_good_for_what_it_was_issued_for_only() {
 }
 
 #[test]
-fn tokens_of_others_are_good_for_one_purpose() {
+fn tokens_of_other_programs_are_valid_for_the_unmarked_purpose_only() {
     let (_db, mut conn) = migrated();
     let insert = |conn: &mut Conn, token: &str| {
         // A row as Covara and earlier versions write it, with the times of a fresh one.
@@ -226,7 +226,7 @@ fn tokens_of_others_are_good_for_one_purpose() {
 }
 
 #[test]
-fn a_purpose_of_ones_own_is_none_of_the_librarys_whatever_its_name() {
+fn a_custom_purpose_never_equals_a_built_in_one() {
     let (_db, mut conn) = migrated();
     let store = VerificationTokenStore::new();
     for (built_in, name) in [

@@ -69,7 +69,7 @@ const VERSIONS: [&str; 4] = [
 ];
 
 #[test]
-fn help_and_version_are_told() {
+fn help_and_version_are_printed() {
     let help = succeeds(&["--help"]);
     contains_all(
         &help.out,
@@ -138,7 +138,7 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
-fn a_dry_run_tells_what_would_run_and_changes_nothing() {
+fn a_dry_run_reports_what_would_run_and_changes_nothing() {
     let db = TestDb::new();
     let url = db.url();
     for arguments in [
@@ -219,7 +219,7 @@ fn status_lists_each_migration() {
 }
 
 #[test]
-fn a_table_that_does_not_fit_is_foreseen_and_found() {
+fn a_table_that_does_not_fit_fails_a_dry_run_too() {
     let db = TestDb::new();
     let url = db.url();
     db.connect()
@@ -261,7 +261,7 @@ fn a_table_that_does_not_fit_is_foreseen_and_found() {
 }
 
 #[test]
-fn the_doctor_tells_versions_pool_and_settings() {
+fn the_doctor_reports_versions_pool_and_settings() {
     let db = TestDb::new();
     let url = db.url();
     auto_migrate(&mut db.connect()).unwrap();
@@ -349,7 +349,7 @@ fn databases_that_cannot_be_opened_end_with_a_sentence() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_standard_output_is_no_failure() {
     let db = TestDb::new();
     let mut command = command(&["migrate", "--database-url", &db.url()]);
     let mut child = command

@@ -45,7 +45,7 @@ const BOTH: [&str; 6] = [
 ];
 
 #[test]
-fn real_files_go_in_once() {
+fn real_files_are_seeded_once() {
     let db = with_tables();
     let first = seed(&db, DATA.as_ref(), &BOTH);
     assert_eq!(first.code, Some(0), "{}", first.all());
@@ -123,7 +123,7 @@ fn every_kind_of_file_is_taken() {
 }
 
 #[test]
-fn what_is_wrong_is_told_and_nothing_is_kept() {
+fn a_bad_file_is_reported_and_nothing_is_kept() {
     let db = with_tables();
     let directory = tempfile::tempdir().unwrap();
     write(&directory, "countries.csv", "code,name\nAD,Andorra\n");

@@ -100,7 +100,7 @@ fn sources_come_back_as_they_were_given() {
 }
 
 #[test]
-fn of_many_with_one_id_the_last_stays() {
+fn the_last_of_several_documents_with_one_id_stays() {
     let (_db, mut conn) = index_of(&articles());
     let conn = &mut conn;
     // In one statement and in several.
@@ -115,7 +115,7 @@ fn of_many_with_one_id_the_last_stays() {
 }
 
 #[test]
-fn documents_that_cannot_be_indexed_are_told_with_the_reason() {
+fn documents_that_cannot_be_indexed_are_errors_with_the_reason() {
     let (_db, mut conn) = index_of(
         &articles()
             .field("when", Field::date())

@@ -137,7 +137,7 @@ fn weights_of_the_index_and_of_the_query_decide_over_the_order() {
 
 /// PostgreSQL ranks in single precision.
 #[test]
-fn any_weight_can_be_had_that_is_a_number() {
+fn any_finite_weight_decides_the_order() {
     for (more, less) in [
         (1e300, 1.0),
         (1.0, 1e-46),
@@ -186,7 +186,7 @@ fn each_of_many_fields_has_its_own_weight() {
 }
 
 #[test]
-fn more_and_closer_to_all_of_a_document_is_better() {
+fn more_and_denser_matches_score_higher() {
     let (_db, mut conn) = index_of(&IndexDefinition::new().field("body", Field::text()));
     let conn = &mut conn;
     Fts.index(

@@ -70,7 +70,7 @@ pub(super) fn found(conn: &mut Conn, words: &str) -> Vec<String> {
 }
 
 #[test]
-fn rows_are_documents() {
+fn rows_of_a_followed_table_are_documents() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let conn = &mut conn;
@@ -99,7 +99,7 @@ pub(super) fn insert(conn: &mut Conn, id: i64, title: &str) {
 }
 
 #[test]
-fn an_index_follows_every_write_to_its_table_whoever_makes_it() {
+fn an_index_follows_every_write_to_its_table() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let conn = &mut conn;
@@ -157,7 +157,7 @@ fn an_index_follows_every_write_to_its_table_whoever_makes_it() {
 }
 
 #[test]
-fn two_that_search_at_once_while_others_write_lose_no_row() {
+fn two_searchers_beside_writers_lose_no_row() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(CREATE).unwrap();

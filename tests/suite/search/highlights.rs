@@ -21,7 +21,7 @@ fn one(field: &str, text: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 #[test]
-fn only_when_asked() {
+fn highlights_come_only_when_asked_for() {
     let (_db, mut conn) = library();
     assert_eq!(
         shown(&mut conn, "1", SearchQuery::new("database")),
@@ -30,7 +30,7 @@ fn only_when_asked() {
 }
 
 #[test]
-fn stems_accents_phrases_beginnings_and_pairs() {
+fn highlights_mark_stems_accents_phrases_prefixes_and_pairs() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     let query = |words: &str| SearchQuery::new(words).highlight(Highlight::new());
@@ -65,7 +65,7 @@ fn stems_accents_phrases_beginnings_and_pairs() {
 }
 
 #[test]
-fn only_of_the_querys_fields_and_not_of_what_is_excluded() {
+fn highlights_are_of_the_querys_fields_and_not_of_exclusions() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     let query = SearchQuery::new("york -sleep")
@@ -89,7 +89,7 @@ fn only_of_the_querys_fields_and_not_of_what_is_excluded() {
 }
 
 #[test]
-fn everything_but_the_tags_is_escaped() {
+fn highlights_escape_everything_but_the_tags() {
     let (_db, mut conn) = index_of(&IndexDefinition::new().field("body", Field::text()));
     let conn = &mut conn;
     let text = "<script>alert(\"x\")</script> & 'word' <em>";
@@ -103,7 +103,7 @@ fn everything_but_the_tags_is_escaped() {
 }
 
 #[test]
-fn long_texts_are_shown_in_pieces() {
+fn highlights_show_long_texts_in_fragments() {
     let (_db, mut conn) =
         index_of(&IndexDefinition::new().field("body", Field::text().language(Language::English)));
     let conn = &mut conn;

@@ -105,7 +105,7 @@ fn names_outside_letters_digits_and_underscore_are_errors() {
 }
 
 #[test]
-fn creating_again_keeps_what_is_there_and_refuses_other_fields() {
+fn creating_again_keeps_documents_and_refuses_other_fields() {
     let (_db, mut conn) = index_of(&articles());
     let conn = &mut conn;
     Fts.index(conn, "docs", "1", &json!({"title": "kept"}))

@@ -55,11 +55,11 @@ fn a_slow_searcher_does_not_overwrite_what_a_fast_one_indexed() {
     let (db, mut conn) = followed();
     let conn = &mut conn;
     retitle(conn, "slow");
-    let (told, done) = std::sync::mpsc::channel();
+    let (sender, done) = std::sync::mpsc::channel();
     between(&db, conn, NOTES, move |other| {
         retitle(other, "fast");
         found(other, "fast");
-        told.send(()).unwrap();
+        sender.send(()).unwrap();
     });
     found(conn, "slow");
     end(conn);
@@ -73,11 +73,11 @@ fn a_slow_searcher_does_not_remove_what_came_back() {
     let (db, mut conn) = followed();
     let conn = &mut conn;
     conn.batch_execute("DELETE FROM posts").unwrap();
-    let (told, done) = std::sync::mpsc::channel();
+    let (sender, done) = std::sync::mpsc::channel();
     between(&db, conn, NOTES, move |other| {
         insert(other, 1, "back");
         found(other, "back");
-        told.send(()).unwrap();
+        sender.send(()).unwrap();
     });
     found(conn, "slow");
     end(conn);
@@ -90,7 +90,7 @@ fn a_note_that_comes_while_others_are_worked_through_is_kept() {
     let (db, mut conn) = followed();
     let conn = &mut conn;
     insert(conn, 2, "two");
-    let (told, done) = std::sync::mpsc::channel();
+    let (sender, done) = std::sync::mpsc::channel();
     between(&db, conn, NOTES, move |other| {
         retitle(other, "between");
         insert(other, 3, "between");
@@ -98,7 +98,7 @@ fn a_note_that_comes_while_others_are_worked_through_is_kept() {
         other
             .batch_execute("UPDATE __covara_search_1_notes SET number = 1 WHERE key IN (1, 3)")
             .unwrap();
-        told.send(()).unwrap();
+        sender.send(()).unwrap();
     });
     found(conn, "two");
     end(conn);
@@ -123,11 +123,11 @@ fn to_be_reindexed() -> (TestDb, Conn) {
 fn reindexing_does_not_overwrite_what_was_written_meanwhile() {
     let (db, mut conn) = to_be_reindexed();
     let conn = &mut conn;
-    let (told, done) = std::sync::mpsc::channel();
+    let (sender, done) = std::sync::mpsc::channel();
     between(&db, conn, "SELECT d.id, d.source", move |other| {
         Fts.index(other, "docs", "1", &json!({"f0": "new", "n": 2}))
             .unwrap();
-        told.send(()).unwrap();
+        sender.send(()).unwrap();
     });
     Fts.reindex(conn, "docs", 10).unwrap();
     end(conn);
@@ -142,10 +142,10 @@ fn reindexing_does_not_overwrite_what_was_written_meanwhile() {
 fn reindexing_does_not_bring_back_what_was_deleted_meanwhile() {
     let (db, mut conn) = to_be_reindexed();
     let conn = &mut conn;
-    let (told, done) = std::sync::mpsc::channel();
+    let (sender, done) = std::sync::mpsc::channel();
     between(&db, conn, "SELECT d.id, d.source", move |other| {
         assert!(Fts.delete(other, "docs", "1").unwrap());
-        told.send(()).unwrap();
+        sender.send(()).unwrap();
     });
     Fts.reindex(conn, "docs", 10).unwrap();
     end(conn);

@@ -244,7 +244,7 @@ impl Model {
 }
 
 #[test]
-fn after_any_changes_the_index_is_as_the_table() {
+fn the_index_equals_the_table_after_any_changes() {
     // Remote ones take many requests a step.
     let cases = u32::try_from(backend::RANDOM_QUERIES / 1_000).unwrap();
     let config = Config {

@@ -10,7 +10,7 @@ use crate::backend::{self, Fts};
 use crate::suite::{chain, count};
 
 #[test]
-fn fields_may_be_named_as_what_the_engines_use() {
+fn fields_may_have_the_names_of_the_engines_own_columns() {
     let names = [
         "rank", "rowid", "oid", "order", "doc_id", "select", "id", "key", "source", "version",
         "words", "t0", "c0", "s0", "score", "docs", "_", "0", "bm25", "d", "f", "m", "p", "v",
@@ -38,7 +38,7 @@ fn fields_may_be_named_as_what_the_engines_use() {
 }
 
 #[test]
-fn a_document_of_five_megabytes() {
+fn a_document_of_five_megabytes_is_indexed() {
     let (_db, mut conn) = index_of(&articles());
     let conn = &mut conn;
     // 700,000 words, 30,000 different ones, and a phrase at its beginning.
@@ -73,7 +73,7 @@ fn a_document_of_five_megabytes() {
 }
 
 #[test]
-fn a_document_of_too_many_different_words_is_no_half_document() {
+fn a_document_of_too_many_different_words_is_indexed_whole_or_not() {
     let (_db, mut conn) = index_of(&articles());
     let conn = &mut conn;
     let text: String = (0..200_000).map(|n| format!("word{n} ")).collect();
@@ -103,7 +103,7 @@ fn a_document_of_too_many_different_words_is_no_half_document() {
 }
 
 #[test]
-fn nul_stands_between_words_and_comes_back() {
+fn nul_separates_words_and_stays_in_the_source() {
     let (_db, mut conn) = index_of(&articles());
     let conn = &mut conn;
     let document = json!({"title": "be\0fore", "author": "a\0b"});

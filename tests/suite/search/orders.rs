@@ -86,7 +86,7 @@ fn pages_neither_repeat_nor_lose_a_hit_in_any_order() {
 }
 
 #[test]
-fn equals_are_in_the_order_of_their_ids_and_none_comes_last() {
+fn ties_are_ordered_by_id_and_missing_values_come_last() {
     let (_db, mut conn) = thousand();
     let conn = &mut conn;
     let hits = search(conn, &SearchQuery::new("all").size(1_000)).hits;
@@ -121,7 +121,7 @@ fn equals_are_in_the_order_of_their_ids_and_none_comes_last() {
 }
 
 #[test]
-fn from_size_and_total() {
+fn from_and_size_page_through_the_total() {
     let (_db, mut conn) = thousand();
     let conn = &mut conn;
     let all = || SearchQuery::new("all");

@@ -98,7 +98,7 @@ fn search(conn: &mut Conn, n: usize) {
 }
 
 #[test]
-fn whatever_commits_beside_searchers_is_found_and_nothing_else() {
+fn exactly_what_commits_beside_searchers_is_found() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(CREATE).unwrap();

@@ -7,7 +7,7 @@ use super::{found, found_by_syntax, index_of, library};
 use crate::backend::Fts;
 
 #[test]
-fn all_words_in_any_field_in_all_their_forms() {
+fn all_words_must_match_in_any_field_and_form() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     assert_eq!(found(conn, "database"), ["1", "2"]);
@@ -96,7 +96,7 @@ fn scripts_without_spaces_are_found_by_any_part() {
 
 /// Signs beyond ASCII are no part of a word, whatever script they belong to.
 #[test]
-fn signs_of_all_scripts_end_words() {
+fn punctuation_of_all_scripts_ends_words() {
     let (_db, mut conn) = index_of(&IndexDefinition::new().field("body", Field::text()));
     let conn = &mut conn;
     let documents = [
@@ -129,7 +129,7 @@ fn signs_of_all_scripts_end_words() {
 }
 
 #[test]
-fn languages_of_each_field_are_their_own() {
+fn each_field_has_its_own_language() {
     let definition = Language::all().fold(IndexDefinition::new(), |definition, language| {
         definition.field(language.name(), Field::text().language(language))
     });
@@ -157,7 +157,7 @@ fn languages_of_each_field_are_their_own() {
 }
 
 #[test]
-fn signs_are_literal_without_syntax() {
+fn operators_are_literal_without_syntax() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     for query in [
@@ -196,7 +196,7 @@ fn signs_are_literal_without_syntax() {
 }
 
 #[test]
-fn phrases_beginnings_and_exclusions_by_syntax() {
+fn syntax_adds_phrases_prefixes_and_exclusions() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     assert_eq!(found_by_syntax(conn, "\"new york\""), ["3"]);
@@ -236,7 +236,7 @@ fn phrases_beginnings_and_exclusions_by_syntax() {
 }
 
 #[test]
-fn phrases_do_not_go_from_one_item_of_a_list_to_the_next() {
+fn phrases_do_not_span_the_items_of_a_list() {
     let (_db, mut conn) = library();
     let conn = &mut conn;
     let list = json!({"body": ["green apples", "red pears", 7, true, null]});

@@ -195,7 +195,7 @@ fn matches(query: &str, fields: &[Vec<String>]) -> bool {
 }
 
 #[test]
-fn what_is_found_is_what_looking_at_every_document_finds() {
+fn a_query_finds_what_reading_every_document_finds() {
     let (_db, mut conn) = index_of(
         &IndexDefinition::new()
             .field("a", Field::text())

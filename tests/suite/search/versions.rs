@@ -105,7 +105,7 @@ fn an_index_is_brought_up_to_date_step_by_step_beside_writers() {
 }
 
 #[test]
-fn fields_that_were_being_added_are_no_reason_to_leave_documents_out() {
+fn an_interrupted_addition_of_fields_leaves_no_document_out() {
     let (_db, mut conn) = old_index("english");
     // The earlier version had come to here with a field that it had added.
     conn.batch_execute("UPDATE __covara_search_indexes SET reindexed = '02000'")
@@ -241,7 +241,7 @@ fn a_followed_index_is_brought_up_to_date_when_it_is_followed() {
 }
 
 #[test]
-fn a_word_that_a_stemmer_choked_on_is_found() {
+fn a_word_that_an_older_stemmer_panicked_on_is_found() {
     let greek = Field::text().language(Language::Greek);
     let (_db, mut conn) = index_of(&IndexDefinition::new().field("body", greek));
     let documents = [

@@ -79,7 +79,7 @@ fn a_transaction_begun_by_sql_ends_when_its_connection_goes_back() {
 }
 
 #[test]
-fn so_it_does_in_a_pool_whose_type_the_url_decides() {
+fn a_transaction_begun_by_sql_ends_when_an_any_connection_goes_back() {
     for way in 0..9 {
         let (db, mut outside) = prepared();
         let pool = open_with(url_to_open(db.url()), |config| config.max_size = 1).unwrap();

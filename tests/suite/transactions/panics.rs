@@ -364,7 +364,7 @@ fn an_observer_that_panics_takes_nothing_of_the_callers_transaction() {
 }
 
 #[test]
-fn an_observer_that_always_panics_leaves_a_connection_that_says_so() {
+fn a_connection_whose_observer_always_panics_returns_errors() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(rows::CREATE).unwrap();

@@ -11,7 +11,7 @@ use super::panics::depth;
 use crate::backend::{self, TestDb};
 
 #[test]
-fn an_observer_that_panics_at_the_end_of_the_inner_one_leaves_the_outer_one() {
+fn an_observer_panic_at_the_end_of_a_savepoint_leaves_the_outer_transaction_open() {
     let db = TestDb::new();
     db.connect().batch_execute(numbers::CREATE).unwrap();
     let pool = backend::pool(&db.url());

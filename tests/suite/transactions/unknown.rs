@@ -91,7 +91,7 @@ fn everything(conn: &mut Conn) -> (i64, i64, i64, i64) {
 }
 
 #[test]
-fn what_the_caller_began_by_sql_only_the_caller_commits() {
+fn a_transaction_begun_by_sql_is_committed_by_its_caller_only() {
     for observed in [false, true] {
         for (what, work) in works() {
             let (db, mut conn) = prepared();
@@ -113,7 +113,7 @@ fn what_the_caller_began_by_sql_only_the_caller_commits() {
 }
 
 #[test]
-fn what_was_begun_by_sql_and_committed_is_kept() {
+fn work_in_a_transaction_begun_by_sql_is_kept_after_its_commit() {
     for (what, work) in works() {
         let (db, mut conn) = prepared();
         conn.batch_execute("BEGIN; INSERT INTO numbers VALUES (2000, 'mine', NULL)")
@@ -143,7 +143,7 @@ fn work_again(conn: &mut Conn) {
 }
 
 #[test]
-fn a_transaction_of_nothing_yet_is_seen_as_well() {
+fn an_empty_transaction_begun_by_sql_is_detected() {
     let (db, mut conn) = prepared();
     conn.batch_execute("BEGIN").unwrap();
     Seed::new().rows(numbers::up_to(10)).run(&mut conn).unwrap();
@@ -152,7 +152,7 @@ fn a_transaction_of_nothing_yet_is_seen_as_well() {
 }
 
 #[test]
-fn a_migration_becomes_part_of_it() {
+fn a_migration_joins_a_transaction_begun_by_sql() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let before = backend::tables(&mut conn);
@@ -166,7 +166,7 @@ fn a_migration_becomes_part_of_it() {
 }
 
 #[test]
-fn a_panic_in_it_undoes_only_what_panicked() {
+fn a_panic_in_a_transaction_begun_by_sql_undoes_only_what_panicked() {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     let (db, mut conn) = prepared();
@@ -180,7 +180,7 @@ fn a_panic_in_it_undoes_only_what_panicked() {
 }
 
 #[test]
-fn an_observer_that_panics_takes_nothing_of_it() {
+fn an_observer_panic_undoes_nothing_of_a_transaction_begun_by_sql() {
     let (db, mut other) = prepared();
     for (what, job, number_of, all) in jobs() {
         for nth in 1.. {
@@ -218,7 +218,7 @@ fn an_observer_that_panics_takes_nothing_of_it() {
 }
 
 #[test]
-fn a_migration_that_runs_outside_of_transactions_is_refused_in_it() {
+fn a_migration_that_must_run_outside_of_transactions_is_refused_inside_one() {
     let db = TestDb::new();
     let mut conn = db.connect();
     boot::boot_with(|| boot::PLAIN).run(&mut conn).unwrap();
@@ -236,7 +236,7 @@ fn a_migration_that_runs_outside_of_transactions_is_refused_in_it() {
 }
 
 #[test]
-fn one_that_failed_already_is_an_error() {
+fn a_transaction_that_has_failed_already_is_an_error() {
     let (_db, mut conn) = prepared();
     conn.batch_execute("BEGIN").unwrap();
     conn.batch_execute("INSERT INTO nowhere VALUES (1)")
@@ -268,7 +268,7 @@ struct Notice {
 }
 
 #[test]
-fn the_lock_wait_is_as_before_in_it() {
+fn the_lock_wait_is_restored_in_a_transaction_begun_by_sql() {
     let (_db, mut conn) = prepared();
     conn.batch_execute(
         "CREATE TABLE notices (id BIGINT PRIMARY KEY NOT NULL, title TEXT NOT NULL)",
@@ -291,7 +291,7 @@ fn the_lock_wait_is_as_before_in_it() {
 }
 
 #[test]
-fn a_search_before_there_is_any_index_leaves_it_usable() {
+fn a_search_without_any_index_leaves_the_transaction_usable() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(numbers::CREATE).unwrap();

@@ -88,7 +88,7 @@ fn take_one(conn: &mut Conn) -> QueryResult<usize> {
 }
 
 #[test]
-fn eight_threads_take_no_more_than_there_is() {
+fn eight_threads_never_take_more_than_the_stock() {
     let (db, mut conn) = prepared();
     drop(backend::pool(&db.url()));
     conn.batch_execute("UPDATE numbers SET half = 100 WHERE id = 1")
@@ -127,7 +127,7 @@ fn an_error_and_a_panic_roll_back() {
 /// PostgreSQL takes back a transaction in which a statement failed, and answers its `COMMIT` as if
 /// it had been kept.
 #[test]
-fn work_that_goes_on_after_a_failed_statement_is_kept_or_an_error() {
+fn work_around_a_failed_statement_is_kept_or_the_commit_is_an_error() {
     let (db, mut conn) = prepared();
     for observed in [false, true] {
         if observed {
@@ -163,7 +163,7 @@ fn work_that_goes_on_after_a_failed_statement_is_kept_or_an_error() {
 }
 
 #[test]
-fn inside_another_it_is_a_savepoint() {
+fn a_nested_write_transaction_is_a_savepoint() {
     let (db, mut conn) = prepared();
     conn.transaction(|conn| {
         add_one(conn)?;
@@ -181,7 +181,7 @@ fn inside_another_it_is_a_savepoint() {
 }
 
 #[test]
-fn what_is_left_open_or_ended_inside_is_an_error_and_not_kept() {
+fn leaving_a_transaction_open_or_ending_it_inside_is_an_error() {
     use diesel::connection::{Connection, TransactionManager};
 
     let (db, mut conn) = prepared();
@@ -202,7 +202,7 @@ fn what_is_left_open_or_ended_inside_is_an_error_and_not_kept() {
 }
 
 #[test]
-fn each_areas_error_can_be_its_error() {
+fn each_areas_error_can_be_the_closures_error() {
     let (db, mut conn) = prepared();
     auto_migrate(&mut conn).unwrap();
     let sessions = SessionStore::new();
@@ -231,7 +231,7 @@ fn each_areas_error_can_be_its_error() {
 }
 
 #[test]
-fn it_takes_pooled_connections_and_those_whose_type_the_url_decides() {
+fn write_transaction_takes_pooled_and_any_connections() {
     let (db, mut conn) = prepared();
     let mut pooled = backend::pool(&db.url()).get().unwrap();
     let added: QueryResult<()> = add_one_on!(&mut pooled);
@@ -249,7 +249,7 @@ fn it_takes_pooled_connections_and_those_whose_type_the_url_decides() {
 }
 
 #[test]
-fn the_lock_wait_is_afterwards_what_it_was() {
+fn the_lock_wait_is_restored_after_a_write_transaction() {
     let (_db, mut conn) = prepared();
     let wait = backend::lock_wait(&mut conn);
     add_one(&mut conn).unwrap();

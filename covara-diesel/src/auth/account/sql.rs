@@ -5,7 +5,7 @@ use diesel::row::Row;
 use super::{Account, TokenCipher};
 use crate::auth::error::RowError;
 use crate::auth::secret::ProviderToken;
-use crate::auth::statement::{Fault, Reader, nullable_text, nullable_time, statements, text};
+use crate::auth::statement::{Reader, RowFault, nullable_text, nullable_time, statements, text};
 use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_accounts";
@@ -66,7 +66,7 @@ impl<K: TokenCipher, DB: Engine> Reader<DB> for AccountReader<'_, K> {
                 .map_err(|reason| RowError::new(TABLE, &[], reason))
         };
         let (provider, name) = (key_part(2)?, key_part(3)?);
-        let token = |column, column_name: &str| -> Result<Option<ProviderToken>, Fault> {
+        let token = |column, column_name: &str| -> Result<Option<ProviderToken>, RowFault> {
             let decrypt = |stored: &str| {
                 let context = context(column_name, &provider, &name);
                 self.0.decrypt(stored, &context)
@@ -75,7 +75,7 @@ impl<K: TokenCipher, DB: Engine> Reader<DB> for AccountReader<'_, K> {
             let token = token.transpose().map_err(|_| "a token does not decrypt")?;
             Ok(token.map(ProviderToken::from))
         };
-        let account = || -> Result<Account, Fault> {
+        let account = || -> Result<Account, RowFault> {
             Ok(Account {
                 user_id: text(row, 0, "userId is not text", str::to_owned)?,
                 kind: text(row, 1, "type is not text", str::to_owned)?,

@@ -47,7 +47,7 @@ pub(super) fn pretend(key: &str) {
 }
 
 /// A hash as it is stored.
-pub(super) struct Stored<'a> {
+pub(super) struct StoredHash<'a> {
     /// Whether the key was revoked, regardless of the row's columns.
     pub(super) revoked: bool,
     pub(super) hash: Hash<'a>,
@@ -60,7 +60,7 @@ pub(super) enum Hash<'a> {
     Unknown,
 }
 
-impl<'a> Stored<'a> {
+impl<'a> StoredHash<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let (revoked, text) = match text.strip_prefix(REVOKED) {
             Some(hash) => (true, hash),

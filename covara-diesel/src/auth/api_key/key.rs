@@ -23,7 +23,7 @@ pub(super) fn id_of(key: &str) -> Option<&str> {
 }
 
 /// A newly generated key.
-pub(super) struct Made {
+pub(super) struct MadeKey {
     pub(super) id: String,
     /// All characters before the secret: the value stored as `keyPrefix`.
     pub(super) head: String,
@@ -31,7 +31,7 @@ pub(super) struct Made {
     pub(super) hash: String,
 }
 
-impl Made {
+impl MadeKey {
     pub(super) fn new(prefix: Option<&str>) -> Result<Self, AuthError> {
         let id = random_hex::<ID_BYTES>()?;
         let head = match prefix {

@@ -20,6 +20,7 @@ const USE_WINDOW: Duration = Duration::from_secs(60);
 
 /// An API key as the database holds it, without its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ApiKey {
     /// The public id, which is part of the key.
     pub id: String,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::key::Made;
+use super::key::MadeKey;
 use super::sql::has_ended;
 use super::{ApiKey, ApiKeyChanges};
 use crate::auth::error::AuthError;
@@ -79,7 +79,7 @@ pub(super) fn successor<DB: Engine>(
         Some(prefix) => prefix.strip_suffix('_').unwrap_or(prefix),
         None => &old.key_prefix,
     };
-    let made = Made::new(Some(prefix))?;
+    let made = MadeKey::new(Some(prefix))?;
     let key = ApiKey {
         id: made.id,
         name: changes.name.unwrap_or(old.name),

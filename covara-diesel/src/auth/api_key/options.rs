@@ -120,7 +120,7 @@ impl ApiKeyChanges {
 
     /// Removes the expiry.
     #[must_use]
-    pub fn no_end(mut self) -> Self {
+    pub fn never_expires(mut self) -> Self {
         self.end = Some(End::Never);
         self
     }

@@ -5,10 +5,12 @@ use diesel::row::Row;
 
 use super::ApiKey;
 use super::costly::is_costly;
-use super::hash::{Hash, Stored, pretend, sha256_matches};
+use super::hash::{Hash, StoredHash, pretend, sha256_matches};
 use crate::auth::error::RowError;
 use crate::auth::secret::same;
-use crate::auth::statement::{Fault, Reader, nullable_json, nullable_time, statements, text, time};
+use crate::auth::statement::{
+    Reader, RowFault, nullable_json, nullable_time, statements, text, time,
+};
 use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_api_keys";
@@ -77,7 +79,7 @@ impl<DB: Engine> Reader<DB> for KeyReader {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
         let id = text(row, 8, "the id is not text", str::to_owned)
             .map_err(|reason| RowError::new(TABLE, &[], reason))?;
-        let key = || -> Result<ApiKey, Fault> {
+        let key = || -> Result<ApiKey, RowFault> {
             Ok(ApiKey {
                 id: id.clone(),
                 user_id: text(row, 0, "userId is not text", str::to_owned)?,
@@ -102,15 +104,15 @@ impl<DB: Engine> Reader<DB> for KeyReader {
 /// The result of comparing a key with a row.
 pub(super) enum Checked {
     /// The key matches the row.
-    Right(Found),
+    Right(StoredKey),
     /// The row has the key's id and a hash that is costly to check, given here as it is stored.
-    Costly(String, Found),
+    Costly(String, StoredKey),
     /// The key does not match the row.
     Wrong,
 }
 
 /// The decoded row of a key.
-pub(super) struct Found {
+pub(super) struct StoredKey {
     pub(super) key: Result<ApiKey, RowError>,
     /// Whether the stored hash is marked as revoked.
     pub(super) revoked: bool,
@@ -130,12 +132,12 @@ impl<DB: Engine> Reader<DB> for KeyChecker<'_> {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Checked {
         let is_own = text(row, 8, "", |id| same(id.as_bytes(), self.id.as_bytes()));
         let is_own = is_own.unwrap_or(false);
-        let found = |revoked| Found {
+        let found = |revoked| StoredKey {
             key: KeyReader.read(row),
             revoked,
         };
         let compared = text(row, 9, "", |text| {
-            let Stored { revoked, hash } = Stored::of(text);
+            let StoredHash { revoked, hash } = StoredHash::of(text);
             let matches = match hash {
                 Hash::Sha256(hash) => sha256_matches(hash, self.key),
                 Hash::Scrypt(hash) if !is_costly(&hash) => hash.matches(self.key),

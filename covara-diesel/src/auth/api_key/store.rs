@@ -5,12 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use covara_derive::any_database;
 
-use super::hash::{self, Hash, Stored};
-use super::key::{Made, id_of};
+use super::hash::{self, Hash, StoredHash};
+use super::key::{MadeKey, id_of};
 use super::new_row::{NewRow, successor};
 use super::sql::{
-    Check, Checked, Close, Create, Delete, DeleteForUser, Find, Found, KeyChecker, KeyReader,
-    ListForUser, Replace, Revoke, Stamp, has_ended,
+    Check, Checked, Close, Create, Delete, DeleteForUser, Find, KeyChecker, KeyReader, ListForUser,
+    Replace, Revoke, Stamp, StoredKey, has_ended,
 };
 use super::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey, costly};
 use crate::auth::clock;
@@ -21,7 +21,7 @@ use crate::backend::connection::BackendConnection;
 
 impl ApiKeyStore {
     fn costly_matches(&self, text: &str, secret: &str) -> Result<bool, AuthError> {
-        match Stored::of(text).hash {
+        match StoredHash::of(text).hash {
             Hash::Scrypt(hash) if self.scrypt => costly::matches(text, &hash, secret),
             _ => Ok(false),
         }
@@ -46,7 +46,7 @@ impl ApiKeyStore {
     {
         let now = self.clock.now();
         let end = new.end.map_or(Ok(None), |end| end.time(now))?;
-        let made = Made::new(new.prefix.as_deref())?;
+        let made = MadeKey::new(new.prefix.as_deref())?;
         let key = ApiKey {
             id: made.id,
             user_id: new.user_id,
@@ -98,7 +98,7 @@ impl ApiKeyStore {
                 None
             }
         };
-        let Found { key, revoked } = found.ok_or(Rejected::NotFound)?;
+        let StoredKey { key, revoked } = found.ok_or(Rejected::NotFound)?;
         let key = key.map_err(AuthError::from)?;
         if has_ended(key.expires_at, now) {
             return Err(Rejected::Expired);

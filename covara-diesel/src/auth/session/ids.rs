@@ -29,7 +29,7 @@ pub enum SessionIds {
 }
 
 /// The ids under which the table may hold a session.
-pub(super) struct Stored<'a> {
+pub(super) struct StoredIds<'a> {
     /// The id that is written.
     pub(super) id: Cow<'a, str>,
     /// The id before hashing.
@@ -43,14 +43,14 @@ pub(super) fn is_hashed(id: &str) -> bool {
 impl SessionIds {
     /// Returns the ids of the session that a cookie signs in to. Returns `None` for a hashed id:
     /// whoever has only that id read it from the table.
-    pub(super) fn of_cookie(self, cookie: &str) -> Option<Stored<'_>> {
+    pub(super) fn of_cookie(self, cookie: &str) -> Option<StoredIds<'_>> {
         (!is_hashed(cookie)).then(|| self.named(cookie))
     }
 
     /// Returns the ids of a session that the caller names by its cookie or by its handle.
-    pub(super) fn named(self, id: &str) -> Stored<'_> {
+    pub(super) fn named(self, id: &str) -> StoredIds<'_> {
         let is_as_it_is = self == Self::Plain || is_hashed(id);
-        Stored {
+        StoredIds {
             id: if is_as_it_is {
                 Cow::Borrowed(id)
             } else {

@@ -31,7 +31,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
     {
         let now = self.clock.now();
         let rows = all(conn, List, [moment(now)], ListReader::new());
-        Ok(self.young(rows?, now))
+        Ok(self.retain_within_max_age(rows?, now))
     }
 
     /// Lists a user's live sessions, newest first.
@@ -59,17 +59,17 @@ impl<T: DeserializeOwned> SessionStore<T> {
         let now = self.clock.now();
         let values = [Bind::key(user_id.as_ref()), moment(now)];
         let rows = all(conn, ListForUser, values, ListReader::new());
-        Ok(self.young(rows?, now))
+        Ok(self.retain_within_max_age(rows?, now))
     }
 
     /// Removes the sessions that exceed the maximum age. Errors are kept.
-    fn young(
+    fn retain_within_max_age(
         &self,
         mut rows: Vec<Result<Session<T>, RowError>>,
         now: DateTime<Utc>,
     ) -> Vec<Result<Session<T>, RowError>> {
         rows.retain(|row| match row {
-            Ok(session) => self.is_young(session.created_at, now),
+            Ok(session) => self.is_within_max_age(session.created_at, now),
             Err(_) => true,
         });
         rows

@@ -9,7 +9,7 @@ use super::Session;
 use crate::auth::error::RowError;
 use crate::auth::json;
 use crate::auth::secret::SessionId;
-use crate::auth::statement::{Fault, Reader, nullable_text, statements, text, time};
+use crate::auth::statement::{Reader, RowFault, nullable_text, statements, text, time};
 use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_sessions";
@@ -177,7 +177,7 @@ impl<T: DeserializeOwned, DB: Engine> Reader<DB> for ListReader<T> {
 fn session<'r, DB: Engine, T: DeserializeOwned>(
     row: &impl Row<'r, DB>,
     id: impl FnOnce() -> SessionId,
-) -> Result<Session<T>, Fault> {
+) -> Result<Session<T>, RowFault> {
     Ok(Session {
         user_id: text(row, 0, "userId is not text", str::to_owned)?,
         created_at: time(row, 1, "createdAt is not a time in range")?,

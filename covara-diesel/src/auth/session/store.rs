@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::ids::{SessionIds, Stored};
+use super::ids::{SessionIds, StoredIds};
 use super::sql::{
     Create, Delete, EitherReader, Find, FindEither, FoundReader, Hash, Rename, Rotate, Save,
     SaveCapped, Update, UpdateCapped,
@@ -34,7 +34,7 @@ fn new_id() -> Result<SessionId, AuthError> {
 }
 
 /// A new session and the values stored for it.
-struct Prepared<DB: Engine, T> {
+struct PreparedSession<DB: Engine, T> {
     session: Session<T>,
     stored: String,
     created: DB::Time,
@@ -43,7 +43,7 @@ struct Prepared<DB: Engine, T> {
 }
 
 /// A session that was found.
-pub(super) struct Found<T> {
+pub(super) struct FoundSession<T> {
     pub(super) session: Session<T>,
     /// Whether the table holds its id in the form that is written today.
     pub(super) is_settled: bool,
@@ -96,9 +96,9 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     pub(super) fn find_at<C>(
         &self,
         conn: &mut C,
-        id: &Stored<'_>,
+        id: &StoredIds<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Option<Found<T>>, AuthError>
+    ) -> Result<Option<FoundSession<T>>, AuthError>
     where
         C: BackendConnection,
     {
@@ -118,12 +118,12 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
                 None => return Ok(None),
             }
         };
-        let found = Found {
+        let found = FoundSession {
             session,
             is_settled,
         };
         Ok(self
-            .is_young(found.session.created_at, now)
+            .is_within_max_age(found.session.created_at, now)
             .then_some(found))
     }
 
@@ -292,13 +292,13 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         &self,
         new: NewSession<T>,
         now: DateTime<Utc>,
-    ) -> Result<Prepared<DB, T>, AuthError> {
+    ) -> Result<PreparedSession<DB, T>, AuthError> {
         storable::<DB>(&[(&new.user_id, USER)])?;
         let data = new.data.as_ref().map(json::write).transpose()?;
         let (created, created_at) = stored::<DB>(now, "the start of the session")?;
         let (expires, expires_at) = stored::<DB>(self.end(now, new.lifetime)?, END)?;
         let id = new_id()?;
-        Ok(Prepared {
+        Ok(PreparedSession {
             stored: self.ids.named(id.expose()).id.into_owned(),
             session: Session {
                 id,
@@ -346,7 +346,7 @@ impl<T> SessionStore<T> {
     pub(super) fn settle<C>(
         &self,
         conn: &mut C,
-        id: &Stored<'_>,
+        id: &StoredIds<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), AuthError>
     where
@@ -383,7 +383,7 @@ impl<T> SessionStore<T> {
         }
     }
 
-    pub(super) fn is_young(&self, created_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    pub(super) fn is_within_max_age(&self, created_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         self.max_age
             .is_none_or(|age| created_at > clock::before(now, age))
     }
@@ -391,7 +391,7 @@ impl<T> SessionStore<T> {
 
 /// Returns the values of the statement that hashes a plain id.
 pub(super) fn settling<'a, DB: Engine>(
-    id: &'a Stored<'_>,
+    id: &'a StoredIds<'_>,
     now: DateTime<Utc>,
 ) -> [Bind<'a, DB>; 4] {
     [

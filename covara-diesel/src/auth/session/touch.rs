@@ -6,13 +6,13 @@ use diesel::QueryResult;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::ids::Stored;
+use super::ids::StoredIds;
 use super::sql::{Hash, Touch, TouchCapped};
 use super::store::{END, settling};
 use super::{Session, SessionStore};
 use crate::auth::clock;
 use crate::auth::error::AuthError;
-use crate::auth::statement::{Bind, Statement, execute, execute_briefly, moment, stored};
+use crate::auth::statement::{Bind, StatementSql, execute, execute_briefly, moment, stored};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::values::Values;
@@ -110,7 +110,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     fn touch_at<C>(
         &self,
         conn: &mut C,
-        id: &Stored<'_>,
+        id: &StoredIds<'_>,
         now: DateTime<Utc>,
         is_needed: IsNeeded,
     ) -> Result<bool, AuthError>
@@ -167,7 +167,7 @@ impl IsNeeded {
     ) -> QueryResult<usize>
     where
         C: BackendConnection,
-        S: Statement<C::Backend>,
+        S: StatementSql<C::Backend>,
     {
         match self {
             Self::Yes => execute(conn, statement, values),

@@ -5,17 +5,17 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use crate::cli::database::{Backend, MigrationFiles};
+use crate::cli::database::{BackendFunctions, MigrationFiles};
 
 #[cfg(feature = "postgres")]
-pub(crate) const POSTGRES: Option<Backend> = Some(postgres::BACKEND);
+pub(crate) const POSTGRES: Option<BackendFunctions> = Some(postgres::BACKEND);
 #[cfg(not(feature = "postgres"))]
-pub(crate) const POSTGRES: Option<Backend> = None;
+pub(crate) const POSTGRES: Option<BackendFunctions> = None;
 #[cfg(feature = "sqlite")]
 pub(crate) const FILES: Option<MigrationFiles> = Some(crate::migrate::sqlite_files);
 #[cfg(not(feature = "sqlite"))]
 pub(crate) const FILES: Option<MigrationFiles> = None;
 #[cfg(feature = "sqlite")]
-pub(crate) const SQLITE: Option<Backend> = Some(sqlite::BACKEND);
+pub(crate) const SQLITE: Option<BackendFunctions> = Some(sqlite::BACKEND);
 #[cfg(not(feature = "sqlite"))]
-pub(crate) const SQLITE: Option<Backend> = None;
+pub(crate) const SQLITE: Option<BackendFunctions> = None;

@@ -1,10 +1,10 @@
-use crate::cli::database::{Backend, Opened};
+use crate::cli::database::{BackendFunctions, Opened};
 use crate::doctor;
 use crate::postgres::pool::connect;
 
 /// A backend that opens one connection without prepared statements, so that it works behind any
 /// pooler.
-pub(crate) const BACKEND: Backend = Backend {
+pub(crate) const BACKEND: BackendFunctions = BackendFunctions {
     open: |url| Ok(Box::new(connect(url)?)),
     open_existing: |url| Ok(Box::new(connect(url)?)),
     open_to_read: |url| {

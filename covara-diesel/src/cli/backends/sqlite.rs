@@ -1,9 +1,9 @@
-use crate::cli::database::{Backend, Database, Opened};
+use crate::cli::database::{BackendFunctions, Database, Opened};
 use crate::doctor;
 use crate::pool::{self, PoolDriver, PoolError, recommended_pool_config};
 use crate::sqlite::pool::{check_exists, open_to_read};
 
-pub(crate) const BACKEND: Backend = Backend {
+pub(crate) const BACKEND: BackendFunctions = BackendFunctions {
     open,
     open_existing: |url| {
         check_exists(url.as_ref())?;

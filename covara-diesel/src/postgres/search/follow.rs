@@ -9,7 +9,7 @@
 use diesel::QueryResult;
 use diesel::pg::Pg;
 
-use super::names::{FUNCTION_TITLE, Names, table_oid};
+use super::names::{FUNCTION_TITLE, SqlNames, table_oid};
 use crate::backend::connection::BackendConnection;
 use crate::postgres::layout::FUNCTION_VERSION;
 use crate::search::{Cause, Entry, Mending, Sql, integer, text};
@@ -23,7 +23,7 @@ pub(super) fn protect(entry: &Entry) -> Vec<Sql<'static>> {
 }
 
 pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-    let names = Names::of(entry);
+    let names = SqlNames::of(entry);
     names
         .map(|names| Sql::once(names.noting()))
         .into_iter()
@@ -34,7 +34,7 @@ pub(super) fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mend
 where
     C: BackendConnection<Backend = Pg>,
 {
-    let Some(names) = Names::of(entry) else {
+    let Some(names) = SqlNames::of(entry) else {
         return Ok(None);
     };
     let found = Sql::once(format!(

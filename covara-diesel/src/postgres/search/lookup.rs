@@ -17,13 +17,13 @@ const TABLE_NOTED: &str = "CAST(pg_catalog.mod(
 
 /// The key by which an index is looked up.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum By<'a> {
+pub(super) enum IndexKey<'a> {
     Name(&'a str),
     Number(i64),
 }
 
 /// A catalogue, and the index in it if it was found.
-pub(super) struct Found {
+pub(super) struct FoundCatalogue {
     /// The catalogue's quoted name.
     pub(super) catalogue: String,
     pub(super) index: Option<(String, EntryRow)>,
@@ -39,7 +39,7 @@ pub(super) struct Found {
 /// `OFFSET 0` keeps the planner from evaluating the same expression several times.
 ///
 /// All names and types are written out for the same reason as in [`owners`].
-pub(super) fn find<C>(conn: &mut C, by: By<'_>) -> Result<Option<Found>, SearchError>
+pub(super) fn find<C>(conn: &mut C, by: IndexKey<'_>) -> Result<Option<FoundCatalogue>, SearchError>
 where
     C: BackendConnection<Backend = Pg>,
 {
@@ -60,7 +60,7 @@ where
     let catalogue = format!("{home}{CATALOGUE}");
     let Some(entry) = text(&row, 2).as_deref().and_then(|xml| element(xml, "e")) else {
         let index = None;
-        return Ok(Some(Found { catalogue, index }));
+        return Ok(Some(FoundCatalogue { catalogue, index }));
     };
     let (name, mut entry) = read(&entry).ok_or_else(unreadable)?;
     entry.home.tables = schema(3).unwrap_or_else(|| home.clone());
@@ -79,7 +79,7 @@ where
     entry.strangers = strangers
         .map(|(table, owner)| Stranger { table, owner })
         .collect();
-    Ok(Some(Found {
+    Ok(Some(FoundCatalogue {
         catalogue,
         index: Some((name, entry)),
     }))
@@ -95,10 +95,10 @@ where
 ///
 /// The function's body names the table whose writes it notes, and a trigger of that table must call
 /// it: after a restore the number may belong to another table.
-fn query(by: By<'_>) -> Sql<'_> {
+fn query(by: IndexKey<'_>) -> Sql<'_> {
     let (column, marker) = match by {
-        By::Name(_) => ("name", "%L"),
-        By::Number(_) => ("number", "%s"),
+        IndexKey::Name(_) => ("name", "%L"),
+        IndexKey::Number(_) => ("number", "%s"),
     };
     let in_path = "n.nspname = ANY (pg_catalog.current_schemas(false))";
     let place = "pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname)";
@@ -146,8 +146,8 @@ fn query(by: By<'_>) -> Sql<'_> {
         function = name("_notes_write"),
     ));
     match by {
-        By::Name(name) => sql.push("CAST(").bind(name).push(" AS text)"),
-        By::Number(number) => sql.push("CAST(").bind(number).push(" AS bigint)"),
+        IndexKey::Name(name) => sql.push("CAST(").bind(name).push(" AS text)"),
+        IndexKey::Number(number) => sql.push("CAST(").bind(number).push(" AS bigint)"),
     };
     sql.push(format!(
         "), false, false, '') AS text) END AS xml

@@ -16,12 +16,13 @@ use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 
 use crate::backend::connection::BackendConnection;
+use crate::backend::sealed::Sealed;
 use crate::search::{
-    Batch, Bind, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
+    Bind, DocumentBatch, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
     SearchEngine, SearchError, SearchValues, Sql,
 };
-use lookup::By;
-use words::Words;
+use lookup::IndexKey;
+use words::PostgresWords;
 
 /// Full-text search on PostgreSQL, with `tsvector` and a GIN index. Needs no extension.
 ///
@@ -45,12 +46,14 @@ use words::Words;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PostgresFts;
 
+impl Sealed for PostgresFts {}
+
 impl SearchAdapter for PostgresFts {
     type Backend = Pg;
 }
 
 impl SearchValues for Pg {
-    type Words = Words;
+    type Words = PostgresWords;
 
     const ONE_OF: (&'static str, &'static str) = (" = ANY (", ")");
 
@@ -83,7 +86,7 @@ impl SearchEngine for Pg {
     where
         C: BackendConnection<Backend = Self>,
     {
-        let found = lookup::find(conn, By::Name(name))?;
+        let found = lookup::find(conn, IndexKey::Name(name))?;
         Ok(found.and_then(|found| found.index).map(|(_, row)| row))
     }
 
@@ -91,7 +94,7 @@ impl SearchEngine for Pg {
     where
         C: BackendConnection<Backend = Self>,
     {
-        let found = lookup::find(conn, By::Number(number))?;
+        let found = lookup::find(conn, IndexKey::Number(number))?;
         Ok(found.and_then(|found| found.index).map(|(name, _)| name))
     }
 
@@ -123,7 +126,7 @@ impl SearchEngine for Pg {
         waiting
     }
 
-    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
+    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
         vec![write::write(entry, documents, guard)]
     }
 

@@ -4,7 +4,7 @@ mod mending;
 
 use std::iter;
 
-use crate::search::{Entry, WatchedTable};
+use crate::search::{Entry, FollowedTable};
 
 /// The oid of the type that trigger functions return.
 const TRIGGER: &str = "CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)";
@@ -125,7 +125,7 @@ pub(super) fn table_oid(table: &str) -> String {
 /// that of its documents. See [`owners`](crate::postgres::owners) for why the server's functions
 /// are too, and why types are written out.
 #[derive(Clone)]
-pub(super) struct Names {
+pub(super) struct SqlNames {
     /// The notes as SQL, without their schema, and in other forms.
     notes: String,
     notes_name: String,
@@ -145,9 +145,9 @@ pub(super) struct Names {
     columns: String,
 }
 
-impl Names {
+impl SqlNames {
     pub(super) fn of(entry: &Entry) -> Option<Self> {
-        let WatchedTable {
+        let FollowedTable {
             table,
             key,
             columns,

@@ -9,13 +9,13 @@ use std::borrow::Cow;
 use diesel::QueryResult;
 use diesel::pg::Pg;
 
-use super::lookup::{self, By};
+use super::lookup::{self, IndexKey};
 use super::tables::{lock, lock_key, quoted};
 use super::write;
 use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
 use crate::search::{
-    BATCH, Entry, Guard, Noted, Patience, Refreshed, SearchEngine, SearchError, Sql, WatchedTable,
+    BATCH, Entry, FollowedTable, Guard, Noted, Patience, Refreshed, SearchEngine, SearchError, Sql,
     integer, text,
 };
 
@@ -29,7 +29,7 @@ const MOST_SWEPT: usize = 10_000;
 /// The rows of an index: those of the table with the triggers. In this connection another table,
 /// such as a temporary one, may hide it.
 struct RowSource<'e> {
-    watched: &'e WatchedTable,
+    watched: &'e FollowedTable,
     /// The quoted name of the table.
     followed: Cow<'e, str>,
 }
@@ -97,7 +97,7 @@ where
     if patience == Patience::Try {
         return Ok(None);
     }
-    let found = lookup::find(conn, By::Number(entry.number))?;
+    let found = lookup::find(conn, IndexKey::Number(entry.number))?;
     let index = found.and_then(|found| found.index);
     Ok(index.and_then(|(_, row)| row.home.followed).map(Cow::Owned))
 }
@@ -188,7 +188,7 @@ where
 /// are equal, because documents are identified by the text: `A` and `a`, or 1.0 and 1.00, may be
 /// equal.
 fn take(entry: &Entry, source: &RowSource<'_>) -> Sql<'static> {
-    let (WatchedTable { key, columns, .. }, table) = (source.watched, &source.followed);
+    let (FollowedTable { key, columns, .. }, table) = (source.watched, &source.followed);
     let (notes, key) = (entry.notes(), quoted(key));
     let fields = entry.definition.fields().zip(columns);
     let pairs: Vec<String> = fields

@@ -2,7 +2,7 @@
 
 use diesel::pg::Pg;
 
-use super::lookup::{self, By};
+use super::lookup::{self, IndexKey};
 use crate::backend::connection::BackendConnection;
 use crate::search::{CATALOGUE, Entry, Kind, SearchError, Sql};
 
@@ -16,7 +16,7 @@ where
     C: BackendConnection<Backend = Pg>,
 {
     // Look first: for an existing table, CREATE would send a notice.
-    if let Some(found) = lookup::find(conn, By::Name(""))? {
+    if let Some(found) = lookup::find(conn, IndexKey::Name(""))? {
         return Ok(found.catalogue);
     }
     let create = Sql::once(format!(
@@ -31,7 +31,7 @@ where
     // Two sessions that create a table at once fail each other in spite of IF NOT EXISTS.
     conn.atomically(&[&lock_number(0), &create])?;
     // Another session may have created it meanwhile.
-    let found = lookup::find(conn, By::Name(""))?;
+    let found = lookup::find(conn, IndexKey::Name(""))?;
     found
         .map(|found| found.catalogue)
         .ok_or_else(|| SearchError::Unreadable {

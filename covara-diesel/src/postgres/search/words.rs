@@ -29,13 +29,13 @@ fn label(slot: usize) -> char {
 
 /// A writer of the text of a `tsvector`.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct PostgresWords {
     slot: usize,
     /// The last position in that field.
     position: u32,
 }
 
-impl Words {
+impl PostgresWords {
     fn next(&mut self, slot: usize) -> u32 {
         if self.slot != slot {
             *self = Self { slot, position: 0 };
@@ -45,7 +45,7 @@ impl Words {
     }
 }
 
-impl WordSink for Words {
+impl WordSink for PostgresWords {
     const PER_FIELD: bool = false;
 
     /// Words are letters, digits and marks, so they need no quotes.

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::search::{Batch, Bind, ColumnValue, Document, Entry, Guard, Kind, Sql};
+use crate::search::{Bind, Document, DocumentBatch, Entry, FieldValue, Guard, Kind, Sql};
 
 /// Writes documents from one array per column, so that the statement is the same for any number of
 /// them.
-pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Sql<'d> {
+pub(super) fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Sql<'d> {
     match guard {
         Guard::None => insert(entry, documents),
         Guard::Older => update(entry, documents),
@@ -14,7 +14,7 @@ pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> S
 }
 
 /// Inserts documents, or replaces existing ones.
-fn insert<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
+fn insert<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
     let mut sql = Sql::new();
     sql.push(format!(
         "INSERT INTO {} AS d (id, version, words, source{}) \
@@ -34,7 +34,7 @@ fn insert<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
 
 /// Rewrites documents that were written by an older definition. A document that was deleted since
 /// it was read stays deleted.
-fn update<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
+fn update<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
     let version = entry.definition.row_version();
     let columns = entry.definition.columns();
     let columns = columns.map(|(number, ..)| format!(", c{number} = v.c{number}"));
@@ -51,7 +51,7 @@ fn update<'d>(entry: &Entry, documents: Batch<'d>) -> Sql<'d> {
 }
 
 /// Pushes the documents as rows `v`.
-fn push_rows<'d>(entry: &Entry, documents: Batch<'d>, sql: &mut Sql<'d>) {
+fn push_rows<'d>(entry: &Entry, documents: DocumentBatch<'d>, sql: &mut Sql<'d>) {
     let texts = |text: fn(Document<'d>) -> Option<&'d str>| {
         let texts = documents.iter().map(text);
         Bind::Texts(texts.map(|text| text.map(Cow::Borrowed)).collect())
@@ -71,13 +71,13 @@ fn push_rows<'d>(entry: &Entry, documents: Batch<'d>, sql: &mut Sql<'d>) {
 }
 
 /// Returns the values of one column.
-fn column<'d>(documents: Batch<'d>, at: usize, kind: Kind) -> Bind<'d> {
+fn column<'d>(documents: DocumentBatch<'d>, at: usize, kind: Kind) -> Bind<'d> {
     let values = documents.iter().map(|document| document.columns().nth(at));
     match kind {
         Kind::Text | Kind::Keyword => Bind::Texts(
             values
                 .map(|value| match value {
-                    Some(ColumnValue::Text(text)) => text.map(Cow::Borrowed),
+                    Some(FieldValue::Text(text)) => text.map(Cow::Borrowed),
                     _ => None,
                 })
                 .collect(),
@@ -85,7 +85,7 @@ fn column<'d>(documents: Batch<'d>, at: usize, kind: Kind) -> Bind<'d> {
         Kind::Float => Bind::Doubles(
             values
                 .map(|value| match value {
-                    Some(ColumnValue::Double(number)) => *number,
+                    Some(FieldValue::Double(number)) => *number,
                     _ => None,
                 })
                 .collect(),
@@ -93,7 +93,7 @@ fn column<'d>(documents: Batch<'d>, at: usize, kind: Kind) -> Bind<'d> {
         Kind::Integer | Kind::Boolean | Kind::Date => Bind::Integers(
             values
                 .map(|value| match value {
-                    Some(ColumnValue::Integer(number)) => *number,
+                    Some(FieldValue::Integer(number)) => *number,
                     _ => None,
                 })
                 .collect(),

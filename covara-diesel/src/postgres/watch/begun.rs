@@ -10,20 +10,20 @@ use diesel::connection::DebugQuery;
 
 /// The transaction of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Begun {
-    open: Option<By>,
+pub(super) struct OpenTransaction {
+    open: Option<BegunBy>,
     /// Whether Diesel has announced that the next statement begins one.
     is_next_counted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+enum BegunBy {
     /// Diesel counts the transaction, and r2d2 asks Diesel.
     Diesel,
     Sql,
 }
 
-impl Begun {
+impl OpenTransaction {
     pub(super) fn counts(&mut self) {
         self.is_next_counted = true;
     }
@@ -35,24 +35,24 @@ impl Begun {
 
     /// Returns whether a transaction is open that Diesel does not count.
     pub(super) fn is_uncounted(&self) -> bool {
-        self.open == Some(By::Sql)
+        self.open == Some(BegunBy::Sql)
     }
 
     /// Applies the changes of a statement that succeeded or failed.
     pub(super) fn apply(&mut self, changes: &[Change], succeeded: bool) {
         let begins = match std::mem::take(&mut self.is_next_counted) {
-            true => By::Diesel,
-            false => By::Sql,
+            true => BegunBy::Diesel,
+            false => BegunBy::Sql,
         };
         for change in changes {
             match change {
                 // The only statement with which Diesel begins a transaction.
-                Change::Begins if !succeeded && begins == By::Diesel => {}
+                Change::Begins if !succeeded && begins == BegunBy::Diesel => {}
                 Change::Begins => self.open = self.open.or(Some(begins)),
                 // A failed script may not have reached this statement.
-                Change::Ends if succeeded || self.open == Some(By::Diesel) => self.open = None,
+                Change::Ends if succeeded || self.open == Some(BegunBy::Diesel) => self.open = None,
                 Change::Ends => {}
-                Change::EndsAndBegins => self.open = Some(By::Sql),
+                Change::EndsAndBegins => self.open = Some(BegunBy::Sql),
             }
         }
     }
@@ -68,16 +68,16 @@ pub(super) enum Change {
 
 /// Returns the effects of a query's statements on transactions, in their order.
 pub(super) fn changes(query: &dyn DebugQuery) -> Vec<Change> {
-    let mut sql = Sql(String::new());
+    let mut sql = QuerySql(String::new());
     // Writing ends with an error where the values begin.
     let _ = write!(sql, "{query}");
     of_script(&sql.0)
 }
 
 /// A buffer for the SQL of a query, without the values that Diesel shows after it.
-struct Sql(String);
+struct QuerySql(String);
 
-impl Write for Sql {
+impl Write for QuerySql {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         if part == " -- binds: " {
             return Err(fmt::Error);

@@ -31,12 +31,12 @@ use diesel::connection::DebugQuery;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
-use self::begun::Begun;
+use self::begun::OpenTransaction;
 pub(super) use self::events::{Events, hand_over};
 use self::observer::Observer;
 pub(super) use self::observer::set_quiet;
 use self::socket::Socket;
-use self::threads::Run;
+use self::threads::StatementRun;
 use self::watchdog::WATCHDOG;
 
 /// Extra time to wait beyond the server's own time-out, so that the server's error arrives if there
@@ -81,7 +81,7 @@ pub(super) struct Watch {
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    waiting: Option<Waiting>,
+    waiting: Option<RunningStatement>,
     /// Whether the running statement is inside another one, which continues afterwards.
     is_nested: bool,
     /// Number of the last statement.
@@ -89,7 +89,7 @@ struct State {
     /// When the last answered statement began, or the connection was made.
     last_good: Instant,
     is_read_only: bool,
-    begun: Begun,
+    begun: OpenTransaction,
 }
 
 /// The purpose of the next statement.
@@ -102,8 +102,8 @@ pub(super) enum Phase {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    run: Run,
+struct RunningStatement {
+    run: StatementRun,
     since: Instant,
     /// When the connection is closed.
     end: Option<Instant>,
@@ -133,7 +133,7 @@ pub(super) fn watch(
             statements: 0,
             last_good: Instant::now(),
             is_read_only: false,
-            begun: Begun::default(),
+            begun: OpenTransaction::default(),
         }),
     });
     if !WATCHDOG.add(&watch) {
@@ -199,8 +199,8 @@ impl Watch {
             ),
         };
         state.statements += 1;
-        state.waiting = Some(Waiting {
-            run: Run::begin(),
+        state.waiting = Some(RunningStatement {
+            run: StatementRun::begin(),
             since,
             end,
             ask,

@@ -61,14 +61,14 @@ impl Thread {
 
 /// A statement on the thread that runs it.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct StatementRun {
     thread: Arc<Thread>,
     number: u64,
     /// The statement around it: an observer may run one on another connection.
     outer: u64,
 }
 
-impl Run {
+impl StatementRun {
     pub(super) fn begin() -> Self {
         let thread = Thread::this();
         let number = STATEMENTS.fetch_add(1, Ordering::Relaxed) + 1;

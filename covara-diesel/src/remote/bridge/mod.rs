@@ -36,13 +36,16 @@ use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
 use super::error::unsupported;
-use super::value::{Rows, Statement};
+use super::value::{ResultRows, Statement};
 use crate::backend::connection::{BackendConnection, Begun};
+use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{change_depth, transaction_depth};
 use crate::sqlite::BUSY_TIMEOUT;
 
 /// A protocol to a remote server that speaks SQLite's SQL.
-pub trait Driver: Sized + Send + 'static {
+///
+/// This trait is sealed: only this crate can implement it.
+pub trait Driver: Sealed + Sized + Send + 'static {
     /// Maximum number of bind parameters of one statement.
     const BIND_LIMIT: usize;
     /// Rows that a seed buffers per chunk.
@@ -55,7 +58,7 @@ pub trait Driver: Sized + Send + 'static {
 
     /// Runs a statement and returns its rows. `real` tells which columns are read as floating-point
     /// numbers; columns beyond its end have an unknown type.
-    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows>;
+    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<ResultRows>;
 
     /// Runs a statement and returns the number of rows it changed.
     fn execute(&mut self, statement: &Statement) -> QueryResult<usize>;
@@ -289,10 +292,16 @@ impl<D: Driver> LoadConnection for RemoteConnection<D> {
 }
 
 /// An iterator over the rows of an answer.
-#[expect(missing_debug_implementations, reason = "Diesel's own has none")]
 pub struct RemoteCursor<'conn, 'query> {
     rows: Cursor<'conn, 'query>,
     reading: Reading,
+}
+
+/// Shows nothing, as Diesel's own cursor cannot be shown.
+impl fmt::Debug for RemoteCursor<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteCursor").finish_non_exhaustive()
+    }
 }
 
 impl<'conn, 'query> Iterator for RemoteCursor<'conn, 'query> {
@@ -306,7 +315,7 @@ impl<'conn, 'query> Iterator for RemoteCursor<'conn, 'query> {
 impl Drop for RemoteCursor<'_, '_> {
     fn drop(&mut self) {
         // An answer may be large, so it is freed before the next one arrives.
-        self.reading.set(Rows::default());
+        self.reading.set(ResultRows::default());
     }
 }
 
@@ -328,6 +337,8 @@ impl<D: Driver> MigrationConnection for RemoteConnection<D> {
     }
 }
 
+impl<D: Driver> Sealed for RemoteConnection<D> {}
+
 impl<D: Driver> BackendConnection for RemoteConnection<D> {
     type Batch = RemoteBatch;
 
@@ -346,7 +357,7 @@ impl<D: Driver> BackendConnection for RemoteConnection<D> {
     /// Every transaction of a remote connection takes the write lock when it begins.
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
         let wait = wait.max(*self.driver.lock_wait());
-        let waiting = Waiting::new(self, wait);
+        let waiting = ChangedLockWait::new(self, wait);
         RemoteTransactions::begin_transaction(waiting.conn).map(|()| Begun::default())
     }
 
@@ -371,7 +382,7 @@ impl<D: Driver> BackendConnection for RemoteConnection<D> {
         if transaction_depth(self)? > 0 {
             return self.atomically(statements);
         }
-        let waiting = Waiting::new(self, Duration::ZERO);
+        let waiting = ChangedLockWait::new(self, Duration::ZERO);
         let limited = Limited::new(waiting.conn, QUICK_ANSWER);
         limited.0.atomically(statements)
     }
@@ -434,19 +445,19 @@ const BRIEF_ANSWER: Duration = Duration::from_secs(2);
 const QUICK_ANSWER: Duration = Duration::from_secs(1);
 
 /// A changed lock wait, restored on drop, because an observer may panic.
-struct Waiting<'c, D: Driver> {
+struct ChangedLockWait<'c, D: Driver> {
     conn: &'c mut RemoteConnection<D>,
     previous: Duration,
 }
 
-impl<'c, D: Driver> Waiting<'c, D> {
+impl<'c, D: Driver> ChangedLockWait<'c, D> {
     fn new(conn: &'c mut RemoteConnection<D>, wait: Duration) -> Self {
         let previous = std::mem::replace(conn.driver.lock_wait(), wait);
         Self { conn, previous }
     }
 }
 
-impl<D: Driver> Drop for Waiting<'_, D> {
+impl<D: Driver> Drop for ChangedLockWait<'_, D> {
     fn drop(&mut self) {
         *self.conn.driver.lock_wait() = self.previous;
     }

@@ -20,7 +20,9 @@ use diesel::sql_types::{BigInt, Binary, Untyped};
 use diesel::sqlite::{Sqlite, SqliteQueryBuilder, SqliteType, SqliteValue};
 
 use crate::remote::sql::Facts;
-use crate::remote::value::{Cell, Cells, Column, MOST_BINDS, Rows, Statement, Value, most_binds};
+use crate::remote::value::{
+    AnswerCell, AnswerCells, BoundValue, ColumnPlace, MOST_BINDS, ResultRows, Statement, most_binds,
+};
 
 type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
 
@@ -50,12 +52,12 @@ pub(super) struct Private {
 
 /// The answer being read, shared with the SQL function.
 #[derive(Clone, Default)]
-pub(super) struct Reading(Arc<Mutex<Place>>);
+pub(super) struct Reading(Arc<Mutex<ReadingPosition>>);
 
 /// A position in an answer.
 #[derive(Default)]
-struct Place {
-    rows: Arc<Rows>,
+struct ReadingPosition {
+    rows: Arc<ResultRows>,
     /// Index of the next value in the list, or end of the last one in the answer's text.
     next: usize,
     column: usize,
@@ -66,19 +68,19 @@ impl Reading {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = Arc::clone(&place.rows);
         let cell = match &rows.cells {
-            Cells::Listed(_) => {
+            AnswerCells::Listed(_) => {
                 let index = place.next;
                 place.next += 1;
-                Found::Listed(index)
+                CellSource::Listed(index)
             }
-            Cells::InBody(cells) => {
-                let column = Column {
+            AnswerCells::InBody(cells) => {
+                let column = ColumnPlace {
                     is_first: place.column == 0,
                     is_real: cells.real.get(place.column).copied().unwrap_or(false),
                 };
                 place.column = (place.column + 1) % rows.columns.len().max(1);
                 let found = (cells.read)(&rows.body, place.next, column);
-                Found::Read(found.map(|(cell, end)| {
+                CellSource::Read(found.map(|(cell, end)| {
                     place.next = end;
                     cell
                 }))
@@ -87,12 +89,12 @@ impl Reading {
         NextCell { rows, cell }
     }
 
-    pub(super) fn set(&self, rows: Rows) {
+    pub(super) fn set(&self, rows: ResultRows) {
         let next = match &rows.cells {
-            Cells::Listed(_) => 0,
-            Cells::InBody(cells) => cells.start,
+            AnswerCells::Listed(_) => 0,
+            AnswerCells::InBody(cells) => cells.start,
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Place {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ReadingPosition {
             rows: Arc::new(rows),
             next,
             column: 0,
@@ -101,22 +103,22 @@ impl Reading {
 }
 
 struct NextCell {
-    rows: Arc<Rows>,
-    cell: Found,
+    rows: Arc<ResultRows>,
+    cell: CellSource,
 }
 
-enum Found {
+enum CellSource {
     /// At this index in the list.
     Listed(usize),
-    Read(Option<Cell>),
+    Read(Option<AnswerCell>),
 }
 
 impl NextCell {
-    fn cell(&self) -> Option<&Cell> {
+    fn cell(&self) -> Option<&AnswerCell> {
         match (&self.cell, &self.rows.cells) {
-            (Found::Listed(index), Cells::Listed(cells)) => cells.get(*index),
-            (Found::Read(cell), _) => cell.as_ref(),
-            (Found::Listed(_), Cells::InBody(_)) => None,
+            (CellSource::Listed(index), AnswerCells::Listed(cells)) => cells.get(*index),
+            (CellSource::Read(cell), _) => cell.as_ref(),
+            (CellSource::Listed(_), AnswerCells::InBody(_)) => None,
         }
     }
 }
@@ -131,12 +133,12 @@ impl ToSql<Binary, Sqlite> for NextCell {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         match self.cell() {
             None => return Err("the answer has no more values".into()),
-            Some(Cell::Null) => return Ok(IsNull::Yes),
-            Some(Cell::Integer(number)) => out.set_value(*number),
-            Some(Cell::Real(number)) => out.set_value(*number),
-            Some(Cell::Slice(range)) => out.set_value(self.rows.text(range)),
-            Some(Cell::Text(text)) => out.set_value(&**text),
-            Some(Cell::Blob(bytes)) => out.set_value(&**bytes),
+            Some(AnswerCell::Null) => return Ok(IsNull::Yes),
+            Some(AnswerCell::Integer(number)) => out.set_value(*number),
+            Some(AnswerCell::Real(number)) => out.set_value(*number),
+            Some(AnswerCell::Slice(range)) => out.set_value(self.rows.text(range)),
+            Some(AnswerCell::Text(text)) => out.set_value(&**text),
+            Some(AnswerCell::Blob(bytes)) => out.set_value(&**bytes),
         }
         Ok(IsNull::No)
     }
@@ -146,22 +148,22 @@ impl ToSql<Binary, Sqlite> for NextCell {
 ///
 /// It is prepared each time, because its column names come from the server, which names a column
 /// without an alias by its text. Caching it would keep every literal that was ever selected.
-struct Answer {
+struct AnswerQuery {
     sql: String,
     rows: i64,
 }
 
-impl QueryId for Answer {
+impl QueryId for AnswerQuery {
     type QueryId = ();
 
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl Query for Answer {
+impl Query for AnswerQuery {
     type SqlType = Untyped;
 }
 
-impl QueryFragment<Sqlite> for Answer {
+impl QueryFragment<Sqlite> for AnswerQuery {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
         out.push_sql(&self.sql);
@@ -287,7 +289,7 @@ impl Private {
 
     /// Returns the values of a query's `count` placeholders, with NULL where nothing is bound, as
     /// in SQLite.
-    fn arguments<T>(&mut self, source: &T, count: usize) -> QueryResult<Vec<Value>>
+    fn arguments<T>(&mut self, source: &T, count: usize) -> QueryResult<Vec<BoundValue>>
     where
         T: QueryFragment<Sqlite> + ?Sized,
     {
@@ -306,13 +308,13 @@ impl Private {
         for row in self.conn.load(shown)?.take(count + 1) {
             let row = row?;
             let value = row.get(0).and_then(|field| field.value().map(value_of));
-            values.push(value.unwrap_or(Value::Null));
+            values.push(value.unwrap_or(BoundValue::Null));
         }
         if !is_marked {
             return Ok(values);
         }
         match values.pop() {
-            Some(Value::Blob(bytes)) if bytes == mark => {}
+            Some(BoundValue::Blob(bytes)) if bytes == mark => {}
             // Fewer binds than placeholders, or more.
             _ => {
                 let bound = count_binds(source)?;
@@ -320,7 +322,7 @@ impl Private {
                     return Err(too_many_binds());
                 }
                 values.truncate(bound);
-                values.resize(count, Value::Null);
+                values.resize(count, BoundValue::Null);
             }
         }
         Ok(values)
@@ -329,7 +331,7 @@ impl Private {
     /// Returns a cursor over an answer.
     pub(super) fn rows<'conn, 'query>(
         &'conn mut self,
-        rows: Rows,
+        rows: ResultRows,
     ) -> QueryResult<Cursor<'conn, 'query>> {
         let count = rows.count();
         let mut sql = String::from("SELECT ");
@@ -351,7 +353,7 @@ impl Private {
         }
         sql.push_str(" LIMIT ");
         self.reading.set(rows);
-        self.conn.load(Answer {
+        self.conn.load(AnswerQuery {
             sql,
             rows: i64::try_from(count).unwrap_or(i64::MAX),
         })
@@ -363,15 +365,15 @@ impl Private {
     }
 }
 
-fn value_of(mut value: SqliteValue<'_, '_, '_>) -> Value {
+fn value_of(mut value: SqliteValue<'_, '_, '_>) -> BoundValue {
     match value.value_type() {
-        Some(SqliteType::Text) => Value::Text(value.read_text().to_owned()),
-        Some(SqliteType::Binary) => Value::Blob(value.read_blob().to_owned()),
-        Some(SqliteType::Double | SqliteType::Float) => Value::Real(value.read_double()),
+        Some(SqliteType::Text) => BoundValue::Text(value.read_text().to_owned()),
+        Some(SqliteType::Binary) => BoundValue::Blob(value.read_blob().to_owned()),
+        Some(SqliteType::Double | SqliteType::Float) => BoundValue::Real(value.read_double()),
         Some(SqliteType::Integer | SqliteType::SmallInt | SqliteType::Long) => {
-            Value::Integer(value.read_long())
+            BoundValue::Integer(value.read_long())
         }
-        None => Value::Null,
+        None => BoundValue::Null,
     }
 }
 

@@ -9,8 +9,9 @@ use diesel::sqlite::Sqlite;
 
 use super::{Driver, RemoteConnection};
 use crate::backend::error::Source;
+use crate::backend::sealed::Sealed;
 use crate::remote::error::unsupported;
-use crate::remote::value::{Rows, Statement};
+use crate::remote::value::{ResultRows, Statement};
 
 /// Returns the statements of a migration.
 pub(super) fn statements_of(migration: &dyn Migration<Sqlite>) -> Result<Vec<Statement>, Source> {
@@ -24,6 +25,8 @@ struct Recorder {
     lock_wait: Duration,
 }
 
+impl Sealed for Recorder {}
+
 impl Driver for Recorder {
     const BIND_LIMIT: usize = 0;
     const CHUNK_ROWS: usize = 0;
@@ -36,7 +39,7 @@ impl Driver for Recorder {
         })
     }
 
-    fn query(&mut self, _: &Statement, _: &[bool]) -> QueryResult<Rows> {
+    fn query(&mut self, _: &Statement, _: &[bool]) -> QueryResult<ResultRows> {
         Err(unsupported(
             "a migration here is one batch, which reads nothing",
         ))

@@ -15,7 +15,9 @@ use super::check;
 use crate::remote::error::{malformed, not_of_protocol, unsendable};
 use crate::remote::grid::Grid;
 use crate::remote::sql::rewrite_placeholders;
-use crate::remote::value::{Cell, Cells, Column, InBody, Rows, Statement, Value, range_in};
+use crate::remote::value::{
+    AnswerCell, AnswerCells, BoundValue, ColumnPlace, InBody, ResultRows, Statement, range_in,
+};
 
 /// JSON numbers become doubles on the way; beyond this, several whole numbers share one double.
 const MOST_EXACT: u64 = (1 << 53) - 1;
@@ -41,7 +43,8 @@ impl<'a> Query<'a> {
     /// integers sent as JSON numbers as floating-point numbers, which divide and print differently
     /// and lose digits beyond 2⁵³. The plus keeps a CAST from applying its affinity to comparisons.
     pub(super) fn new(statement: &'a Statement) -> QueryResult<Self> {
-        let infinite = |value: &Value| matches!(value, Value::Real(number) if !number.is_finite());
+        let infinite =
+            |value: &BoundValue| matches!(value, BoundValue::Real(number) if !number.is_finite());
         if statement.arguments.iter().any(infinite) {
             return Err(unsendable("D1's protocol cannot carry infinity"));
         }
@@ -51,8 +54,8 @@ impl<'a> Query<'a> {
             Cow::Owned(rewrite_placeholders(&statement.sql, |position| {
                 let number = position.saturating_add(1);
                 match statement.arguments.get(position) {
-                    Some(Value::Integer(_)) => format!("(+CAST(?{number} AS INTEGER))"),
-                    Some(Value::Blob(_)) => format!("unhex(?{number})"),
+                    Some(BoundValue::Integer(_)) => format!("(+CAST(?{number} AS INTEGER))"),
+                    Some(BoundValue::Blob(_)) => format!("unhex(?{number})"),
                     _ => format!("?{number}"),
                 }
             }))
@@ -73,22 +76,24 @@ impl<'a> Query<'a> {
     }
 }
 
-struct Parameter<'a>(&'a Value);
+struct Parameter<'a>(&'a BoundValue);
 
 impl Serialize for Parameter<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Value::Null => serializer.serialize_unit(),
-            Value::Integer(number) => serializer.collect_str(number),
-            Value::Real(number) => serializer.serialize_f64(*number),
-            Value::Text(text) => serializer.serialize_str(text),
-            Value::Blob(bytes) => serializer.serialize_str(&data_encoding::HEXUPPER.encode(bytes)),
+            BoundValue::Null => serializer.serialize_unit(),
+            BoundValue::Integer(number) => serializer.collect_str(number),
+            BoundValue::Real(number) => serializer.serialize_f64(*number),
+            BoundValue::Text(text) => serializer.serialize_str(text),
+            BoundValue::Blob(bytes) => {
+                serializer.serialize_str(&data_encoding::HEXUPPER.encode(bytes))
+            }
         }
     }
 }
 
 #[derive(serde::Deserialize)]
-pub(super) struct Reply<'a> {
+pub(super) struct ApiReply<'a> {
     pub(super) success: bool,
     #[serde(default)]
     pub(super) errors: Vec<ServerError>,
@@ -135,7 +140,7 @@ pub(super) enum Received<'a> {
 }
 
 /// With equal sizes, a list of one is converted in place to a list of the other.
-const _: () = assert!(size_of::<Received<'_>>() == size_of::<Cell>());
+const _: () = assert!(size_of::<Received<'_>>() == size_of::<AnswerCell>());
 
 impl StatementResult<'_> {
     /// Returns whether the statement changed anything, including rows changed by triggers.
@@ -157,15 +162,15 @@ impl StatementResult<'_> {
     }
 
     /// Returns the rows, whose text is `body`. `real` tells which columns contain doubles.
-    pub(super) fn rows(self, body: &str, real: &[bool]) -> QueryResult<Rows> {
+    pub(super) fn rows(self, body: &str, real: &[bool]) -> QueryResult<ResultRows> {
         let Table { columns, rows } = self.results;
         let cells = match range_in(body, rows.get()) {
             Some(range) if range.len() > MOST_LISTED => {
-                Cells::InBody(in_body(range, rows, columns.len(), real)?)
+                AnswerCells::InBody(in_body(range, rows, columns.len(), real)?)
             }
-            _ => Cells::Listed(listed(rows, columns.len(), real, body)?),
+            _ => AnswerCells::Listed(listed(rows, columns.len(), real, body)?),
         };
-        Ok(Rows {
+        Ok(ResultRows {
             body: String::new(),
             columns,
             cells,
@@ -177,7 +182,12 @@ impl StatementResult<'_> {
 /// but takes up to 12 times the space.
 const MOST_LISTED: usize = 1 << 20;
 
-fn listed(rows: &RawValue, width: usize, real: &[bool], body: &str) -> QueryResult<Vec<Cell>> {
+fn listed(
+    rows: &RawValue,
+    width: usize,
+    real: &[bool],
+    body: &str,
+) -> QueryResult<Vec<AnswerCell>> {
     let grid: Grid<Received<'_>> =
         serde_json::from_str(rows.get()).map_err(|error| not_of_protocol(&error))?;
     let cells = grid.into_cells(width)?.into_iter().enumerate();
@@ -205,7 +215,7 @@ fn in_body(
 
 /// Returns the value after the one that ends at `at`: after the bracket that begins its row, or
 /// after a comma.
-fn next_cell(body: &str, at: usize, column: Column) -> Option<(Cell, usize)> {
+fn next_cell(body: &str, at: usize, column: ColumnPlace) -> Option<(AnswerCell, usize)> {
     let before = if column.is_first { '[' } else { ',' };
     let start = at + body.get(at..)?.find(before)? + 1;
     let mut values = serde_json::Deserializer::from_str(body.get(start..)?).into_iter();
@@ -213,22 +223,26 @@ fn next_cell(body: &str, at: usize, column: Column) -> Option<(Cell, usize)> {
     Some((cell, start + values.byte_offset()))
 }
 
-pub(super) fn cell_of(received: Received<'_>, is_real: bool, body: &str) -> QueryResult<Cell> {
+pub(super) fn cell_of(
+    received: Received<'_>,
+    is_real: bool,
+    body: &str,
+) -> QueryResult<AnswerCell> {
     Ok(match received {
-        Received::Null => Cell::Null,
+        Received::Null => AnswerCell::Null,
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³")]
-        Received::Integer(number) if is_real => Cell::Real(number as f64),
-        Received::Integer(number) => Cell::Integer(number),
-        Received::Rounded(number) if is_real => Cell::Real(number),
+        Received::Integer(number) if is_real => AnswerCell::Real(number as f64),
+        Received::Integer(number) => AnswerCell::Integer(number),
+        Received::Rounded(number) if is_real => AnswerCell::Real(number),
         Received::Rounded(_) => {
             return Err(malformed(
                 "a whole number beyond 2⁵³ may have been rounded by D1: read it as text, by \
                  CAST(… AS TEXT), or as a floating-point number",
             ));
         }
-        Received::Real(number) => Cell::Real(number),
-        Received::Text(text) => Cell::of_text(text, body),
-        Received::Blob(bytes) => Cell::Blob(bytes),
+        Received::Real(number) => AnswerCell::Real(number),
+        Received::Text(text) => AnswerCell::of_text(text, body),
+        Received::Blob(bytes) => AnswerCell::Blob(bytes),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::remote::error::{malformed, not_of_protocol};
 
 /// Counts the rows of `width` values in `text`, and checks that all of them can be read.
 pub(super) fn rows(text: &str, width: usize, real: &[bool]) -> QueryResult<usize> {
-    let mut check = Check {
+    let mut check = RowsCheck {
         width,
         real,
         rows: 0,
@@ -26,7 +26,7 @@ pub(super) fn rows(text: &str, width: usize, real: &[bool]) -> QueryResult<usize
     }
 }
 
-struct Check<'c> {
+struct RowsCheck<'c> {
     width: usize,
     real: &'c [bool],
     rows: usize,
@@ -34,7 +34,7 @@ struct Check<'c> {
     error: Option<Error>,
 }
 
-impl<'de> Visitor<'de> for &mut Check<'_> {
+impl<'de> Visitor<'de> for &mut RowsCheck<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,16 +42,16 @@ impl<'de> Visitor<'de> for &mut Check<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        while rows.next_element_seed(RowOf(self))?.is_some() {
+        while rows.next_element_seed(RowCheck(self))?.is_some() {
             self.rows += 1;
         }
         Ok(())
     }
 }
 
-struct RowOf<'r, 'c>(&'r mut Check<'c>);
+struct RowCheck<'r, 'c>(&'r mut RowsCheck<'c>);
 
-impl<'de> DeserializeSeed<'de> for RowOf<'_, '_> {
+impl<'de> DeserializeSeed<'de> for RowCheck<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -59,7 +59,7 @@ impl<'de> DeserializeSeed<'de> for RowOf<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for RowOf<'_, '_> {
+impl<'de> Visitor<'de> for RowCheck<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

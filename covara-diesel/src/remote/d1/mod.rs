@@ -6,6 +6,7 @@ pub(crate) mod pool;
 mod url;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
@@ -14,9 +15,10 @@ use super::bridge::{Driver, RemoteConnection};
 use super::error::{malformed, not_of_protocol, statement_error, unsupported};
 use super::http::Http;
 use super::sql::{Done, statements};
-use super::value::{Rows, Statement};
-use api::{Query, Reply, Request, StatementResult};
-use url::Target;
+use super::value::{ResultRows, Statement};
+use crate::backend::sealed::Sealed;
+use api::{ApiReply, Query, Request, StatementResult};
+use url::D1Url;
 
 /// A connection to a Cloudflare D1 database over its REST API, on Diesel's `Sqlite` backend.
 ///
@@ -98,7 +100,6 @@ use url::Target;
 pub type D1Connection = RemoteConnection<D1>;
 
 /// The protocol of Cloudflare D1.
-#[expect(missing_debug_implementations, reason = "it holds a token")]
 pub struct D1 {
     http: Http,
     endpoint: String,
@@ -125,7 +126,7 @@ impl D1 {
         let answer = self
             .http
             .post(&self.endpoint, &body, repeatable, deadline)?;
-        let reply: Result<Reply<'_>, _> = serde_json::from_str(&answer.body);
+        let reply: Result<ApiReply<'_>, _> = serde_json::from_str(&answer.body);
         let result = match reply {
             Ok(reply) if answer.status == 200 && reply.success => {
                 let results = reply.result.ok_or_else(|| malformed("no result"))?;
@@ -140,7 +141,7 @@ impl D1 {
 
     /// Returns the error of a failed request. SQL errors are recognized by their code or text; all
     /// others are the API's.
-    fn refusal(&self, status: u16, reply: &Reply<'_>) -> Error {
+    fn refusal(&self, status: u16, reply: &ApiReply<'_>) -> Error {
         const OF_A_STATEMENT: i64 = 7500;
         match reply.errors.first() {
             Some(error) if error.code == OF_A_STATEMENT || error.message.contains("SQLITE_") => {
@@ -171,6 +172,15 @@ fn alone(statement: &Statement) -> QueryResult<Cow<'_, Statement>> {
     }
 }
 
+/// Shows nothing: it holds a token.
+impl fmt::Debug for D1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("D1").finish_non_exhaustive()
+    }
+}
+
+impl Sealed for D1 {}
+
 impl Driver for D1 {
     /// <https://developers.cloudflare.com/d1/platform/limits/>.
     const BIND_LIMIT: usize = 100;
@@ -178,7 +188,7 @@ impl Driver for D1 {
     const NO_TRANSACTIONS: Option<&'static str> = Some(NO_TRANSACTIONS);
 
     fn open(url: &str) -> ConnectionResult<Self> {
-        let target = Target::of(url)?;
+        let target = D1Url::of(url)?;
         let http = Http::new(&target.authority, target.options, target.token.as_deref())?;
         Ok(Self {
             http,
@@ -187,7 +197,7 @@ impl Driver for D1 {
         })
     }
 
-    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<Rows> {
+    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<ResultRows> {
         let statement = &*alone(statement)?;
         let request = Request::One(Query::new(statement)?);
         Done::default().then(&statement.facts)?;

@@ -3,7 +3,7 @@
 use diesel::result::ConnectionResult;
 
 use crate::remote::bridge::bad_url;
-use crate::remote::url::{Options, Parts, check_encrypted, from_env, token_or_env};
+use crate::remote::url::{HttpOptions, Parts, check_encrypted, from_env, token_or_env};
 
 /// Cloudflare's API: <https://developers.cloudflare.com/api/>.
 const API: &str = "https://api.cloudflare.com/client/v4";
@@ -13,15 +13,15 @@ const TOKEN_VARIABLES: [&str; 2] = ["CLOUDFLARE_API_TOKEN", "D1_TOKEN"];
 const API_VARIABLE: &str = "CLOUDFLARE_API_BASE_URL";
 
 /// The contents of a URL.
-pub(super) struct Target {
+pub(super) struct D1Url {
     /// The URL that statements are sent to.
     pub(super) endpoint: String,
     pub(super) authority: String,
     pub(super) token: Option<String>,
-    pub(super) options: Options,
+    pub(super) options: HttpOptions,
 }
 
-impl Target {
+impl D1Url {
     pub(super) fn of(url: &str) -> ConnectionResult<Self> {
         let parts = Parts::of(url)?;
         if parts.scheme != "d1" {
@@ -41,7 +41,7 @@ impl Target {
                 "a D1 database is named by d1://ACCOUNT/DATABASE, the ids of both",
             ));
         }
-        let mut options = Options::default();
+        let mut options = HttpOptions::default();
         let (mut token, mut base) = (None, from_env(API_VARIABLE));
         for (name, value) in &parts.parameters {
             match (name.as_str(), value.as_str()) {
@@ -54,7 +54,7 @@ impl Target {
                 _ => {
                     return Err(bad_url(format!(
                         "a parameter of the URL is none of those of D1: token, base_url, {}",
-                        Options::NAMES
+                        HttpOptions::NAMES
                     )));
                 }
             }

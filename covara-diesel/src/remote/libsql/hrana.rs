@@ -13,7 +13,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::numbers::with_exact_numbers;
 use crate::remote::error::{malformed, unsendable};
 use crate::remote::grid::Grid;
-use crate::remote::value::{Cell, Statement, Value};
+use crate::remote::value::{AnswerCell, BoundValue, Statement};
 
 /// A request on one stream. Its parts are run in order.
 #[derive(serde::Serialize)]
@@ -62,22 +62,23 @@ impl Condition {
 #[derive(serde::Serialize)]
 pub(super) struct Stmt<'a> {
     pub(super) sql: Cow<'a, str>,
-    pub(super) args: Arguments<'a>,
+    pub(super) args: StmtArgs<'a>,
     pub(super) want_rows: bool,
 }
 
-pub(super) struct Arguments<'a>(Cow<'a, [Value]>);
+pub(super) struct StmtArgs<'a>(Cow<'a, [BoundValue]>);
 
 impl<'a> Stmt<'a> {
     pub(super) fn new(statement: &'a Statement, want_rows: bool) -> QueryResult<Self> {
-        let infinite = |value: &Value| matches!(value, Value::Real(number) if !number.is_finite());
+        let infinite =
+            |value: &BoundValue| matches!(value, BoundValue::Real(number) if !number.is_finite());
         if statement.arguments.iter().any(infinite) {
             return Err(unsendable("libSQL's protocol cannot carry infinity"));
         }
         let (sql, arguments) = with_exact_numbers(statement);
         Ok(Self {
             sql,
-            args: Arguments(arguments),
+            args: StmtArgs(arguments),
             want_rows,
         })
     }
@@ -85,38 +86,38 @@ impl<'a> Stmt<'a> {
     pub(super) fn of_text(sql: &'a str) -> Self {
         Self {
             sql: Cow::Borrowed(sql),
-            args: Arguments(Cow::Borrowed(&[])),
+            args: StmtArgs(Cow::Borrowed(&[])),
             want_rows: false,
         }
     }
 }
 
-impl Serialize for Arguments<'_> {
+impl Serialize for StmtArgs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(Argument))
     }
 }
 
-struct Argument<'a>(&'a Value);
+struct Argument<'a>(&'a BoundValue);
 
 impl Serialize for Argument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self.0 {
-            Value::Null => map.serialize_entry("type", "null")?,
-            Value::Integer(number) => {
+            BoundValue::Null => map.serialize_entry("type", "null")?,
+            BoundValue::Integer(number) => {
                 map.serialize_entry("type", "integer")?;
                 map.serialize_entry("value", &Digits(*number))?;
             }
-            Value::Real(number) => {
+            BoundValue::Real(number) => {
                 map.serialize_entry("type", "float")?;
                 map.serialize_entry("value", number)?;
             }
-            Value::Text(text) => {
+            BoundValue::Text(text) => {
                 map.serialize_entry("type", "text")?;
                 map.serialize_entry("value", text)?;
             }
-            Value::Blob(bytes) => {
+            BoundValue::Blob(bytes) => {
                 map.serialize_entry("type", "blob")?;
                 map.serialize_entry("base64", &BASE64_NOPAD.encode(bytes))?;
             }
@@ -135,21 +136,21 @@ impl Serialize for Digits {
 }
 
 #[derive(serde::Deserialize)]
-pub(super) struct Reply<'a> {
+pub(super) struct PipelineReply<'a> {
     #[serde(borrow)]
     pub(super) baton: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) base_url: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    pub(super) results: Vec<Outcome<'a>>,
+    pub(super) results: Vec<StreamResult<'a>>,
 }
 
 /// Extracts the baton of an answer whose rest may be broken or of another form. `Some(None)` if the
 /// answer says that there is none.
 pub(super) fn baton(answer: &[u8]) -> Option<Option<String>> {
-    struct Head(Option<Option<String>>);
+    struct BatonVisitor(Option<Option<String>>);
 
-    impl<'de> Visitor<'de> for &mut Head {
+    impl<'de> Visitor<'de> for &mut BatonVisitor {
         type Value = ();
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,7 +169,7 @@ pub(super) fn baton(answer: &[u8]) -> Option<Option<String>> {
         }
     }
 
-    let mut head = Head(None);
+    let mut head = BatonVisitor(None);
     // An error in the rest has been reported already.
     let _ = serde_json::Deserializer::from_slice(answer).deserialize_map(&mut head);
     head.0
@@ -184,7 +185,7 @@ pub(super) struct ServerError {
 /// The result of one part of a pipeline, with the fields of all kinds. A tagged enumeration would
 /// be parsed twice.
 #[derive(serde::Deserialize)]
-pub(super) struct Outcome<'a> {
+pub(super) struct StreamResult<'a> {
     #[serde(borrow)]
     pub(super) response: Option<Response<'a>>,
     pub(super) error: Option<ServerError>,
@@ -231,24 +232,24 @@ pub(super) enum Received<'a> {
 }
 
 /// With equal sizes, a list of one is converted in place to a list of the other.
-const _: () = assert!(size_of::<Received<'_>>() == size_of::<Cell>());
+const _: () = assert!(size_of::<Received<'_>>() == size_of::<AnswerCell>());
 
 impl StmtResult<'_> {
     /// Returns the columns' names and the rows, which refer to the text `body`.
-    pub(super) fn parts(self, body: &str) -> QueryResult<(Vec<String>, Vec<Cell>)> {
+    pub(super) fn parts(self, body: &str) -> QueryResult<(Vec<String>, Vec<AnswerCell>)> {
         let cells = self.rows.into_cells(self.cols.len())?;
         let cells = cells.into_iter().map(|cell| {
             Ok(match cell {
-                Received::Null => Cell::Null,
-                Received::Integer(number) => Cell::Integer(number),
-                Received::Real(number) => Cell::Real(number),
+                Received::Null => AnswerCell::Null,
+                Received::Integer(number) => AnswerCell::Integer(number),
+                Received::Real(number) => AnswerCell::Real(number),
                 Received::Infinite => {
                     return Err(malformed(
                         "a number is infinite, and libSQL's protocol does not tell which way",
                     ));
                 }
-                Received::Blob(bytes) => Cell::Blob(bytes),
-                Received::Text(text) => Cell::of_text(text, body),
+                Received::Blob(bytes) => AnswerCell::Blob(bytes),
+                Received::Text(text) => AnswerCell::of_text(text, body),
             })
         });
         let cells = cells.collect::<QueryResult<_>>()?;
@@ -271,7 +272,7 @@ enum Type {
 
 #[derive(Clone, Copy, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Key {
+enum ValueKey {
     Type,
     Value,
     Base64,
@@ -350,9 +351,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Received<'a> {
                 let mut value = Raw::Nothing;
                 while let Some(key) = map.next_key()? {
                     match key {
-                        Key::Type => kind = Some(map.next_value()?),
-                        Key::Value | Key::Base64 => value = map.next_value()?,
-                        Key::Other => {
+                        ValueKey::Type => kind = Some(map.next_value()?),
+                        ValueKey::Value | ValueKey::Base64 => value = map.next_value()?,
+                        ValueKey::Other => {
                             map.next_value::<de::IgnoredAny>()?;
                         }
                     }

@@ -7,6 +7,7 @@ mod stream;
 mod transaction;
 mod url;
 
+use std::fmt;
 use std::slice;
 use std::time::{Duration, Instant};
 
@@ -15,13 +16,14 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 use super::bridge::{Driver, RemoteConnection};
 use super::error::malformed;
 use super::sql::{Done, Ending};
-use super::value::{Cells, Rows, Statement};
+use super::value::{AnswerCells, ResultRows, Statement};
 use crate::backend::connection::Begun;
 use crate::backend::error::ErrorKind;
+use crate::backend::sealed::Sealed;
 use hrana::{Batch, Condition, Request, Step, Stmt};
-use stream::{Answer, Client};
-use transaction::{Over, Transaction, endings};
-use url::Target;
+use stream::{Client, PipelineAnswer};
+use transaction::{Over, StreamTransaction, endings};
+use url::LibsqlUrl;
 
 /// A connection to a libSQL server, such as Turso, over HTTP (Hrana 3), on Diesel's `Sqlite`
 /// backend.
@@ -105,10 +107,9 @@ use url::Target;
 pub type LibsqlConnection = RemoteConnection<Libsql>;
 
 /// The protocol of libSQL servers, Hrana 3 over HTTP.
-#[expect(missing_debug_implementations, reason = "it holds a token")]
 pub struct Libsql {
     client: Client,
-    transaction: Transaction,
+    transaction: StreamTransaction,
     /// Whether the transaction was begun to read.
     is_reading: bool,
     lock_wait: Duration,
@@ -173,7 +174,7 @@ fn chain<'a>(stmts: Vec<Stmt<'a>>, in_transaction: bool) -> Request<'a> {
 impl Libsql {
     /// Runs statements in the open transaction or, outside of any, each by itself, and returns the
     /// answer, in which all have succeeded.
-    fn run(&mut self, statements: &[Statement], want_rows: bool) -> QueryResult<Answer> {
+    fn run(&mut self, statements: &[Statement], want_rows: bool) -> QueryResult<PipelineAnswer> {
         let count = statements.len();
         let stmts = || -> QueryResult<Vec<Stmt<'_>>> {
             let all = statements.iter();
@@ -181,26 +182,26 @@ impl Libsql {
         };
         let repeatable = statements.iter().all(|one| one.facts.only_reads);
         let mut done = match self.transaction {
-            Transaction::Over(over) => return Err(over.error()),
-            Transaction::Open(done) => done,
-            Transaction::None => Done::default(),
+            StreamTransaction::Over(over) => return Err(over.error()),
+            StreamTransaction::Open(done) => done,
+            StreamTransaction::None => Done::default(),
         };
         for statement in statements {
             done.then(&statement.facts)?;
         }
         match self.transaction {
-            Transaction::Over(over) => Err(over.error()),
-            Transaction::Open(_) => {
+            StreamTransaction::Over(over) => Err(over.error()),
+            StreamTransaction::Open(_) => {
                 let deadline = self.client.deadline();
                 let requests = [chain(stmts()?, true), Request::GetAutocommit];
                 let answer = self.client.send(&requests, repeatable, deadline);
                 let answer = self.checked(answer, &endings(statements))?;
-                if let Transaction::Open(before) = &mut self.transaction {
+                if let StreamTransaction::Open(before) = &mut self.transaction {
                     *before = done;
                 }
                 Ok(answer)
             }
-            Transaction::None => {
+            StreamTransaction::None => {
                 let requests = [
                     chain(stmts()?, false),
                     Request::GetAutocommit,
@@ -227,7 +228,11 @@ impl Libsql {
     /// Sends a request, and repeats it as long as the first statement finds the database locked and
     /// so has done nothing. The time of the statement limits this, unless the caller explicitly
     /// requested a longer wait.
-    fn unlocked(&mut self, requests: &[Request<'_>], repeatable: bool) -> QueryResult<Answer> {
+    fn unlocked(
+        &mut self,
+        requests: &[Request<'_>],
+        repeatable: bool,
+    ) -> QueryResult<PipelineAnswer> {
         let begun = Instant::now();
         let first = self.client.deadline();
         let is_asked_for = self.lock_wait > LOCK_WAIT;
@@ -252,9 +257,9 @@ impl Libsql {
     /// open.
     fn checked(
         &mut self,
-        answer: QueryResult<Answer>,
+        answer: QueryResult<PipelineAnswer>,
         endings: &[Option<Ending>],
-    ) -> QueryResult<Answer> {
+    ) -> QueryResult<PipelineAnswer> {
         let judged = answer.and_then(|answer| Ok((answer.is_autocommit()?, answer)));
         let (has_ended, answer) = match judged {
             Ok(judged) => judged,
@@ -277,9 +282,18 @@ impl Libsql {
 
     fn end(&mut self, over: Over) {
         self.client.close();
-        self.transaction = Transaction::Over(over);
+        self.transaction = StreamTransaction::Over(over);
     }
 }
+
+/// Shows nothing: it holds a token.
+impl fmt::Debug for Libsql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Libsql").finish_non_exhaustive()
+    }
+}
+
+impl Sealed for Libsql {}
 
 impl Driver for Libsql {
     const BIND_LIMIT: usize = 32_766;
@@ -288,22 +302,22 @@ impl Driver for Libsql {
 
     fn open(url: &str) -> ConnectionResult<Self> {
         Ok(Self {
-            client: Client::new(Target::of(url)?)?,
-            transaction: Transaction::None,
+            client: Client::new(LibsqlUrl::of(url)?)?,
+            transaction: StreamTransaction::None,
             is_reading: false,
             lock_wait: LOCK_WAIT,
         })
     }
 
-    fn query(&mut self, statement: &Statement, _: &[bool]) -> QueryResult<Rows> {
+    fn query(&mut self, statement: &Statement, _: &[bool]) -> QueryResult<ResultRows> {
         let answer = self.run(slice::from_ref(statement), true)?;
         let (body, mut results) = answer.into_results();
         let last = results.pop().ok_or_else(|| malformed("no result"))?;
         let (columns, cells) = last.rows;
-        Ok(Rows {
+        Ok(ResultRows {
             body,
             columns,
-            cells: Cells::Listed(cells),
+            cells: AnswerCells::Listed(cells),
         })
     }
 
@@ -345,7 +359,7 @@ impl Driver for Libsql {
     }
 
     fn begin(&mut self, sql: &str) -> QueryResult<()> {
-        if let Transaction::Over(over) = self.transaction {
+        if let StreamTransaction::Over(over) = self.transaction {
             return Err(over.error());
         }
         let requests = [
@@ -364,7 +378,7 @@ impl Driver for Libsql {
         });
         match begun {
             Ok(()) => {
-                self.transaction = Transaction::Open(Done::default());
+                self.transaction = StreamTransaction::Open(Done::default());
                 self.is_reading = sql == BEGIN_TO_READ;
             }
             Err(_) => self.client.close(),
@@ -377,10 +391,10 @@ impl Driver for Libsql {
     }
 
     fn commit(&mut self) -> QueryResult<()> {
-        match std::mem::replace(&mut self.transaction, Transaction::None) {
-            Transaction::None => Err(Error::NotInTransaction),
-            Transaction::Over(over) => Err(over.error()),
-            Transaction::Open(_) => {
+        match std::mem::replace(&mut self.transaction, StreamTransaction::None) {
+            StreamTransaction::None => Err(Error::NotInTransaction),
+            StreamTransaction::Over(over) => Err(over.error()),
+            StreamTransaction::Open(_) => {
                 let deadline = self.client.deadline();
                 let commit = chain(vec![Stmt::of_text("COMMIT")], true);
                 let requests = [commit, Request::Close];
@@ -394,15 +408,17 @@ impl Driver for Libsql {
     fn rollback(&mut self) -> QueryResult<()> {
         // If the server does not receive the request, it closes the idle stream by itself.
         self.client.close();
-        match std::mem::replace(&mut self.transaction, Transaction::None) {
+        match std::mem::replace(&mut self.transaction, StreamTransaction::None) {
             // These are the expected states.
-            Transaction::None | Transaction::Open(_) | Transaction::Over(Over::Lost) => Ok(()),
-            Transaction::Over(over) => Err(over.error()),
+            StreamTransaction::None
+            | StreamTransaction::Open(_)
+            | StreamTransaction::Over(Over::Lost) => Ok(()),
+            StreamTransaction::Over(over) => Err(over.error()),
         }
     }
 
     fn abandon(&mut self) {
-        if let Transaction::Open(_) = self.transaction {
+        if let StreamTransaction::Open(_) = self.transaction {
             self.end(Over::Lost);
         }
     }

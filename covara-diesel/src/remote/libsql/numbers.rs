@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use crate::remote::sql::rewrite_placeholders;
-use crate::remote::value::{Statement, Value};
+use crate::remote::value::{BoundValue, Statement};
 
 /// Returns the statement with floating-point numbers that arrive unchanged. Servers round the last
 /// digit of long ones, so these are sent as whole numbers and powers of two.
-pub(super) fn with_exact_numbers(statement: &Statement) -> (Cow<'_, str>, Cow<'_, [Value]>) {
-    let is_long = |value: &Value| matches!(value, Value::Real(number) if !is_short(*number));
+pub(super) fn with_exact_numbers(statement: &Statement) -> (Cow<'_, str>, Cow<'_, [BoundValue]>) {
+    let is_long =
+        |value: &BoundValue| matches!(value, BoundValue::Real(number) if !is_short(*number));
     if !statement.arguments.iter().any(is_long) {
         return (
             Cow::Borrowed(&statement.sql),
@@ -18,11 +19,11 @@ pub(super) fn with_exact_numbers(statement: &Statement) -> (Cow<'_, str>, Cow<'_
     let mut arguments = statement.arguments.clone();
     let mut factors = vec![String::new(); arguments.len()];
     for (argument, factors) in arguments.iter_mut().zip(&mut factors) {
-        if let Value::Real(number) = *argument
+        if let BoundValue::Real(number) = *argument
             && !is_short(number)
         {
             let (whole, exponent) = whole_and_exponent(number);
-            *argument = Value::Integer(whole);
+            *argument = BoundValue::Integer(whole);
             *factors = power_of_two(exponent);
         }
     }

@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionResult, Error, QueryResult};
 
-use super::hrana::{Pipeline, Reply, Request, ServerError, baton};
+use super::hrana::{Pipeline, PipelineReply, Request, ServerError, baton};
 use super::transaction::{Over, TRANSACTION_LOST};
-use super::url::Target;
+use super::url::LibsqlUrl;
 use crate::remote::error::{malformed, not_of_protocol, not_sent, statement_error};
 use crate::remote::http::Http;
-use crate::remote::url::{Options, Parts, check_encrypted, host};
-use crate::remote::value::Cell;
+use crate::remote::url::{HttpOptions, Parts, check_encrypted, host};
+use crate::remote::value::AnswerCell;
 
 pub(super) struct Client {
     http: Http,
     base: String,
-    options: Options,
+    options: HttpOptions,
     /// Other hosts that a server may send a transaction to.
     base_hosts: Vec<String>,
     stream: Option<Stream>,
@@ -36,7 +36,7 @@ struct Broken {
 }
 
 impl Client {
-    pub(super) fn new(target: Target) -> ConnectionResult<Self> {
+    pub(super) fn new(target: LibsqlUrl) -> ConnectionResult<Self> {
         let http = Http::new(
             &target.authority,
             target.options.clone(),
@@ -79,7 +79,7 @@ impl Client {
         requests: &[Request<'_>],
         repeatable: bool,
         deadline: Instant,
-    ) -> QueryResult<Answer> {
+    ) -> QueryResult<PipelineAnswer> {
         let stream = self.stream.take();
         match self.exchange(stream.as_ref(), requests, repeatable, deadline) {
             Ok((answer, next)) => {
@@ -103,7 +103,7 @@ impl Client {
         requests: &[Request<'_>],
         repeatable: bool,
         deadline: Instant,
-    ) -> Result<(Answer, Option<Stream>), Broken> {
+    ) -> Result<(PipelineAnswer, Option<Stream>), Broken> {
         let before = stream.and_then(|stream| stream.base.as_deref());
         let pipeline = Pipeline {
             baton: stream.map(|stream| stream.baton.as_str()),
@@ -131,7 +131,7 @@ impl Client {
         if reply.status != 200 {
             return Err(unseen(self.refusal(reply.status, &reply.body)));
         }
-        let read = Answer::read(&reply.body, requests.len(), &self.http)
+        let read = PipelineAnswer::read(&reply.body, requests.len(), &self.http)
             .and_then(|(read, next)| Ok((read, self.next(next, before)?)));
         match read {
             Ok((mut answer, next)) => {
@@ -223,12 +223,12 @@ fn error_of(error: &ServerError, http: &Http) -> Error {
 
 /// The result of a statement.
 pub(super) struct Ran {
-    pub(super) rows: (Vec<String>, Vec<Cell>),
+    pub(super) rows: (Vec<String>, Vec<AnswerCell>),
     pub(super) changed: usize,
 }
 
 /// The answer to a pipeline.
-pub(super) struct Answer {
+pub(super) struct PipelineAnswer {
     body: String,
     /// The results of the batch's statements, up to the first that did not run.
     results: Vec<Ran>,
@@ -236,10 +236,10 @@ pub(super) struct Answer {
     autocommit: Option<bool>,
 }
 
-impl Answer {
+impl PipelineAnswer {
     /// Parses the answer that came by `http`. The caller adds its text.
     fn read(body: &str, requests: usize, http: &Http) -> QueryResult<(Self, Option<Stream>)> {
-        let reply: Reply<'_> =
+        let reply: PipelineReply<'_> =
             serde_json::from_str(body).map_err(|error| not_of_protocol(&error))?;
         if reply.results.len() != requests {
             return Err(malformed("not one result for each request"));

@@ -5,7 +5,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use crate::remote::sql::{Done, Ending};
 use crate::remote::value::Statement;
 
-pub(super) enum Transaction {
+pub(super) enum StreamTransaction {
     None,
     /// On the client's stream.
     Open(Done),

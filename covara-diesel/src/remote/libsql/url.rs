@@ -3,15 +3,15 @@
 use diesel::result::ConnectionResult;
 
 use crate::remote::bridge::bad_url;
-use crate::remote::url::{Options, Parts, check_encrypted, host, token_or_env};
+use crate::remote::url::{HttpOptions, Parts, check_encrypted, host, token_or_env};
 
 /// The contents of a URL.
-pub(super) struct Target {
+pub(super) struct LibsqlUrl {
     /// `https://host:port/path`, without a slash at the end.
     pub(super) base: String,
     pub(super) authority: String,
     pub(super) token: Option<String>,
-    pub(super) options: Options,
+    pub(super) options: HttpOptions,
     /// Other hosts that a server may send a transaction to, token included.
     pub(super) base_hosts: Vec<String>,
 }
@@ -19,10 +19,10 @@ pub(super) struct Target {
 /// Environment variables that may hold the token: libSQL's own name and Turso's.
 const TOKEN_VARIABLES: [&str; 2] = ["LIBSQL_AUTH_TOKEN", "TURSO_AUTH_TOKEN"];
 
-impl Target {
+impl LibsqlUrl {
     pub(super) fn of(url: &str) -> ConnectionResult<Self> {
         let parts = Parts::of(url)?;
-        let mut options = Options::default();
+        let mut options = HttpOptions::default();
         let mut token = None;
         let mut encrypted = true;
         let mut base_hosts = Vec::new();
@@ -51,7 +51,7 @@ impl Target {
                     return Err(bad_url(format!(
                         "a parameter of the URL is none of those of libSQL: authToken, tls, \
                          base_hosts, {}",
-                        Options::NAMES
+                        HttpOptions::NAMES
                     )));
                 }
             }

@@ -63,7 +63,7 @@ impl Facts {
         let mut first = None;
         let mut ended = false;
         let mut is_one = true;
-        let mut words = Words::default();
+        let mut words = Keywords::default();
         let mut called = None;
         for (kind, range) in Tokens::new(sql) {
             let text = &sql[range];
@@ -162,7 +162,7 @@ impl Counter {
 
 /// The words that matter at any position.
 #[derive(Default)]
-struct Words {
+struct Keywords {
     writes: bool,
     values: bool,
     /// Whether a word may keep an INSERT from inserting.
@@ -170,7 +170,7 @@ struct Words {
     to: bool,
 }
 
-impl Words {
+impl Keywords {
     fn add(&mut self, word: &str) {
         let is = |keywords: &[&str]| {
             keywords

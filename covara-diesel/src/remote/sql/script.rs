@@ -5,7 +5,7 @@ use super::tokens::{Kind, MARK, Tokens};
 /// A state in recognizing the definition of a trigger, whose body contains semicolons: `[EXPLAIN
 /// [QUERY PLAN]] CREATE [TEMP | TEMPORARY] TRIGGER`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Head {
+enum TriggerHead {
     Start,
     Explain,
     Query,
@@ -16,7 +16,7 @@ enum Head {
     Other,
 }
 
-impl Head {
+impl TriggerHead {
     /// Returns the state after the statement's next token, given if it is a word.
     fn after(self, word: Option<&str>) -> Self {
         let is = |keyword: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(keyword));
@@ -45,18 +45,20 @@ enum Last {
 pub(in crate::remote) fn statements(script: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
-    let mut head = Head::Start;
+    let mut head = TriggerHead::Start;
     // The last two tokens: only «; END ;» ends a trigger.
     let mut last = [Last::Other; 2];
     for (kind, range) in Tokens::new(script) {
         let this = match kind {
             Kind::Space => continue,
-            Kind::Semicolon if head != Head::Trigger || last == [Last::Semicolon, Last::End] => {
-                if head != Head::Start {
+            Kind::Semicolon
+                if head != TriggerHead::Trigger || last == [Last::Semicolon, Last::End] =>
+            {
+                if head != TriggerHead::Start {
                     found.push(without_margin(&script[start..range.end]));
                 }
                 start = range.end;
-                head = Head::Start;
+                head = TriggerHead::Start;
                 last = [Last::Other; 2];
                 continue;
             }
@@ -77,7 +79,7 @@ pub(in crate::remote) fn statements(script: &str) -> Vec<&str> {
         };
         last = [last[1], this];
     }
-    if head != Head::Start {
+    if head != TriggerHead::Start {
         found.push(without_margin(&script[start..]));
     }
     found

@@ -9,7 +9,7 @@ fn refusal<T>(result: ConnectionResult<T>) -> String {
 
 #[test]
 fn options_are_read_up_to_their_limits() {
-    let mut options = Options::default();
+    let mut options = HttpOptions::default();
     for (name, value) in [
         ("connect_timeout", "0.001"),
         ("request_timeout", "1e9"),
@@ -19,7 +19,7 @@ fn options_are_read_up_to_their_limits() {
         ("sslrootcert", "/a b"),
     ] {
         assert!(options.take(name, value).unwrap(), "{name}");
-        assert!(Options::NAMES.contains(name));
+        assert!(HttpOptions::NAMES.contains(name));
     }
     assert_eq!(options.connect_timeout, Duration::from_millis(1));
     assert_eq!(options.request_timeout, Duration::from_secs(1_000_000_000));
@@ -112,7 +112,7 @@ fn this_machine_is_known_by_its_names_only() {
 
 #[test]
 fn unencrypted_http_is_for_this_machine_or_by_wish() {
-    let mut options = Options::default();
+    let mut options = HttpOptions::default();
     check_encrypted("https://example.com", &options).unwrap();
     check_encrypted("http://[::1]:80/a", &options).unwrap();
     refusal(check_encrypted("http://example.com", &options));

@@ -14,19 +14,19 @@ const BYTES: usize = 46;
 pub(super) struct Stems {
     stemmer: Stemmer,
     stemmed: usize,
-    places: Vec<Place>,
+    places: Vec<CachedStem>,
 }
 
 /// A slot that holds a word followed by its stem. Each word can be in one slot only, where it
 /// replaces the previous word.
 #[derive(Clone, Copy)]
-struct Place {
+struct CachedStem {
     word: u8,
     stem: u8,
     bytes: [u8; BYTES],
 }
 
-impl Place {
+impl CachedStem {
     const EMPTY: Self = Self {
         word: 0,
         stem: 0,
@@ -73,7 +73,7 @@ impl Stems {
                 *word = self.made(word);
                 return;
             }
-            self.places = vec![Place::EMPTY; PLACES];
+            self.places = vec![CachedStem::EMPTY; PLACES];
         }
         let number = place_of(word);
         let kept = self.places.get(number);
@@ -83,7 +83,9 @@ impl Stems {
             return;
         }
         let stem = self.made(word);
-        if let (Some(new), Some(place)) = (Place::new(word, &stem), self.places.get_mut(number)) {
+        if let (Some(new), Some(place)) =
+            (CachedStem::new(word, &stem), self.places.get_mut(number))
+        {
             *place = new;
         }
         *word = stem;

@@ -18,8 +18,8 @@ use culprit::another_try;
 
 use super::error::SeedError;
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
-use super::report::{Report, SeedProgress, SeedSummary, TableSummary};
-use super::target::{Target, unquoted};
+use super::report::{ProgressReport, SeedProgress, SeedSummary, TableSummary};
+use super::target::{SeedTarget, unquoted};
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::engine::Engine;
 use crate::backend::row::{SeedRow, TableRow};
@@ -29,12 +29,12 @@ use crate::seed::engine::{SeedEngine, SeedWay, Stage};
 /// A seed inside its transaction.
 pub(crate) struct Run<'c, 'a, C: BackendConnection> {
     conn: &'c mut C,
-    progress: Option<Report<'a>>,
+    progress: Option<ProgressReport<'a>>,
     chunk_rows: usize,
     /// The quoted names of the tables that are still to come.
     later: VecDeque<String>,
     summary: SeedSummary,
-    finished: Vec<Target>,
+    finished: Vec<SeedTarget>,
     /// The batches for a connection without transactions.
     batches: Option<Batches<C::Batch>>,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Run<'c, 'a, C: BackendConnection> {
 impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
     pub(super) fn new(
         conn: &'c mut C,
-        progress: Option<Report<'a>>,
+        progress: Option<ProgressReport<'a>>,
         chunk_rows: Option<NonZeroUsize>,
         tables: impl Iterator<Item = String>,
     ) -> Self {
@@ -64,13 +64,13 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
 
     pub(crate) fn table<T: SeedRow<C::Backend>>(
         &mut self,
-        target: Target,
+        target: SeedTarget,
         write: impl FnOnce(&mut TableRun<'_, 'c, 'a, C, T>) -> Result<(), SeedError>,
     ) -> Result<(), SeedError> {
         self.later.pop_front();
         let mut table = TableRun::new(self, target)?;
         if let Err(error) = write(&mut table).and_then(|()| table.finish()) {
-            let Target { table, .. } = table.target;
+            let SeedTarget { table, .. } = table.target;
             let error = self.wrong_order(&table, error);
             return Err(self.with_what_is_kept(error));
         }
@@ -153,7 +153,7 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
 /// The progress of one table.
 pub(crate) struct TableRun<'t, 'c, 'a, C: BackendConnection<Backend: SeedEngine>, T: TableRow> {
     run: &'t mut Run<'c, 'a, C>,
-    target: Target,
+    target: SeedTarget,
     done: usize,
     inserted: usize,
     progress: SeedProgress,
@@ -173,7 +173,7 @@ where
     C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
-    fn new(run: &'t mut Run<'c, 'a, C>, target: Target) -> Result<Self, SeedError> {
+    fn new(run: &'t mut Run<'c, 'a, C>, target: SeedTarget) -> Result<Self, SeedError> {
         let limit = run.conn.most_binds();
         let most = limit / target.columns.len().max(1);
         let table = target.name();
@@ -239,7 +239,7 @@ where
             let Some(first) = rows.first() else {
                 return Ok(());
             };
-            let Target { table, columns } = &self.target;
+            let SeedTarget { table, columns } = &self.target;
             let way = C::Backend::way::<C, T>(self.run.conn, table, columns, first);
             let way = way.map_err(|source| self.refused(&rows, source))?;
             self.way = Some(match way {
@@ -337,7 +337,7 @@ where
 /// Executes one statement, in a savepoint if its failure would end the transaction.
 fn execute<'r, C, T, M, const N: usize>(
     conn: &mut C,
-    target: &Target,
+    target: &SeedTarget,
     rows: &[T::Row<'r>],
 ) -> QueryResult<usize>
 where

@@ -9,7 +9,7 @@ use super::tables;
 use super::write::word_columns;
 use crate::backend::connection::BackendConnection;
 use crate::search::{
-    Batch, ColumnValue, Documents, Entry, Guard, SearchEngine, Sql, batches, integer,
+    DocumentBatch, Documents, Entry, FieldValue, Guard, SearchEngine, Sql, batches, integer,
 };
 
 /// The number of bytes of words that FTS5 can flush without a noticeable cost.
@@ -61,7 +61,12 @@ where
 /// Before a statement with several rows FTS5 flushes its buffered words. With many words, that
 /// costs more than a statement per document; over a network, it always costs less than a round trip
 /// per document.
-fn new_words<C>(conn: &mut C, entry: &Entry, documents: Batch<'_>, first: i64) -> QueryResult<()>
+fn new_words<C>(
+    conn: &mut C,
+    entry: &Entry,
+    documents: DocumentBatch<'_>,
+    first: i64,
+) -> QueryResult<()>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
@@ -72,7 +77,7 @@ where
     let head = NewWords::head(entry);
     let keys: Vec<i64> = (first..).take(documents.len()).collect();
     let mut keys = keys.as_slice();
-    let insert = |documents: Batch<'_>| {
+    let insert = |documents: DocumentBatch<'_>| {
         let (now, later) = keys.split_at(documents.len());
         keys = later;
         conn.execute_returning_count(&NewWords {
@@ -97,7 +102,7 @@ struct NewRows<'d> {
     head: &'d str,
     /// The SQL of the version, between id and source.
     between: &'d str,
-    documents: Batch<'d>,
+    documents: DocumentBatch<'d>,
 }
 
 impl NewRows<'_> {
@@ -122,11 +127,11 @@ impl QueryFragment<Sqlite> for NewRows<'_> {
             for value in document.columns() {
                 out.push_sql(", ");
                 match value {
-                    ColumnValue::Text(text) => push_text(&mut out, text)?,
-                    ColumnValue::Integer(number) => {
+                    FieldValue::Text(text) => push_text(&mut out, text)?,
+                    FieldValue::Integer(number) => {
                         out.push_bind_param::<Nullable<BigInt>, _>(number)?;
                     }
-                    ColumnValue::Double(number) => {
+                    FieldValue::Double(number) => {
                         out.push_bind_param::<Nullable<Double>, _>(number)?;
                     }
                 }
@@ -141,7 +146,7 @@ impl QueryFragment<Sqlite> for NewRows<'_> {
 struct NewWords<'d> {
     head: &'d str,
     keys: &'d [i64],
-    documents: Batch<'d>,
+    documents: DocumentBatch<'d>,
 }
 
 impl NewWords<'_> {

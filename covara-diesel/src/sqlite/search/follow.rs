@@ -10,7 +10,7 @@ use diesel::sqlite::Sqlite;
 
 use super::tables::{self, quoted};
 use crate::backend::connection::BackendConnection;
-use crate::search::{Cause, Entry, Mending, Sql, WatchedTable, integer, text};
+use crate::search::{Cause, Entry, FollowedTable, Mending, Sql, integer, text};
 use crate::sqlite::name;
 
 /// D1 sends numbers as doubles, which are exact up to 53 bits.
@@ -18,8 +18,8 @@ const NUMBER: &str = "random() & 9007199254740991";
 
 /// The expected text of notes and triggers in `sqlite_master`.
 struct Wanted {
-    notes: Made,
-    triggers: [(String, Made); 3],
+    notes: KeptSql,
+    triggers: [(String, KeptSql); 3],
 }
 
 /// Returns the names of the triggers with their events.
@@ -33,7 +33,7 @@ impl Wanted {
     /// text that identifies the document: `A` and `a`, or 1 and 1.0, may be equal keys.
     ///
     /// `columns` are stored in a comment, so that a replaced column is noticed.
-    fn of(entry: &Entry, watched: &WatchedTable, columns: &str) -> Self {
+    fn of(entry: &Entry, watched: &FollowedTable, columns: &str) -> Self {
         let (table, key) = (&watched.table, quoted(&watched.key));
         let notes = entry.notes_name();
         // SQLite's conflict clause of the writing statement does not override an upsert.
@@ -83,13 +83,13 @@ fn columns_in(made: &str) -> Option<&str> {
 }
 
 /// An object whose statement SQLite stores, without the schema.
-struct Made {
+struct KeptSql {
     kept: String,
     create: Sql<'static>,
 }
 
-fn made(what: &str, name: &str, rest: &str) -> Made {
-    Made {
+fn made(what: &str, name: &str, rest: &str) -> KeptSql {
+    KeptSql {
         kept: format!("CREATE {what} {name}{rest}"),
         create: Sql::once(format!("CREATE {what} main.{name}{rest}")),
     }
@@ -116,7 +116,7 @@ pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
 
 /// The objects found for a followed table.
 #[derive(Default)]
-struct Found {
+struct FollowedState {
     /// The position of the table in `sqlite_master`.
     table: Option<i64>,
     /// The names and positions of its columns.
@@ -129,9 +129,9 @@ struct Found {
     moved: bool,
 }
 
-impl Found {
+impl FollowedState {
     /// Returns the positions of the key and the fields among the table's columns.
-    fn columns(&self, watched: &WatchedTable) -> String {
+    fn columns(&self, watched: &FollowedTable) -> String {
         let names = iter::once(&watched.key).chain(&watched.columns);
         let places = names.map(|name| {
             let mut columns = self.columns.iter();
@@ -187,7 +187,7 @@ where
     Ok(Some(Mending { cause, statements }))
 }
 
-fn find<C>(conn: &mut C, entry: &Entry, watched: &WatchedTable) -> QueryResult<Found>
+fn find<C>(conn: &mut C, entry: &Entry, watched: &FollowedTable) -> QueryResult<FollowedState>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
@@ -205,7 +205,7 @@ where
     sql.bind(table.clone()).push("))");
     sql.push(" UNION ALL SELECT 'column', name, cid, NULL, NULL FROM pragma_table_info(");
     sql.bind(table).push(", 'main')");
-    let mut found = Found::default();
+    let mut found = FollowedState::default();
     for row in conn.load(sql)? {
         let row = row?;
         let (Some(kind), Some(name), Some(place)) =

@@ -16,8 +16,9 @@ use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::backend::connection::BackendConnection;
+use crate::backend::sealed::Sealed;
 use crate::search::{
-    Batch, Bind, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
+    Bind, DocumentBatch, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
     SearchAdapter, SearchEngine, SearchError, SearchValues, Sql, WordSink,
 };
 
@@ -43,6 +44,8 @@ use crate::search::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SqliteFts;
 
+impl Sealed for SqliteFts {}
+
 impl SearchAdapter for SqliteFts {
     type Backend = Sqlite;
 }
@@ -52,12 +55,12 @@ const GAP: &str = "\u{e000}";
 
 /// A writer that separates each field's words by spaces.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct SqliteWords {
     /// The field of the previous word.
     slot: Option<usize>,
 }
 
-impl WordSink for Words {
+impl WordSink for SqliteWords {
     const PER_FIELD: bool = true;
 
     fn word(&mut self, slot: usize, word: &str, to: &mut String) {
@@ -74,7 +77,7 @@ impl WordSink for Words {
 }
 
 impl SearchValues for Sqlite {
-    type Words = Words;
+    type Words = SqliteWords;
 
     const ONE_OF: (&'static str, &'static str) = list::ONE_OF;
 
@@ -157,7 +160,7 @@ impl SearchEngine for Sqlite {
         write::batch(entry, waiting, bind_limit)
     }
 
-    fn write<'d>(entry: &Entry, documents: Batch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
+    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
         write::write(entry, documents, guard.into())
     }
 

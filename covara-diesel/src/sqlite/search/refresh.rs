@@ -15,7 +15,7 @@ use super::tables::{self, quoted};
 use super::write::{Only, delete, write};
 use crate::backend::connection::BackendConnection;
 use crate::search::{
-    BATCH, Entry, Noted, Patience, Refreshed, SearchError, Sql, WatchedTable, batches,
+    BATCH, Entry, FollowedTable, Noted, Patience, Refreshed, SearchError, Sql, batches,
 };
 
 /// The notes that were read: the position and number of each, and the same by the id of its row.
@@ -141,7 +141,7 @@ where
     let Some(watched) = &entry.definition.table else {
         return Ok((notes, Noted::default()));
     };
-    let WatchedTable { key, columns, .. } = watched;
+    let FollowedTable { key, columns, .. } = watched;
     let (table, key) = (tables::followed(watched), quoted(key));
     let fields = entry.definition.fields().zip(columns);
     let pairs: Vec<String> = fields

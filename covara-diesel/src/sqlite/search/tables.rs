@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 
 use crate::backend::connection::{BackendConnection, message};
 use crate::search::definition::MOST_SEARCHED;
-use crate::search::{CATALOGUE, Entry, EntryRow, Home, Kind, Sql, WatchedTable, integer, text};
+use crate::search::{CATALOGUE, Entry, EntryRow, FollowedTable, Home, Kind, Sql, integer, text};
 use crate::sqlite::name;
 
 /// The prefix of table names. Without it, a temporary table of the same name would take precedence
@@ -26,7 +26,7 @@ pub(super) fn words(entry: &Entry) -> String {
 }
 
 /// Returns the name of the followed table as SQL.
-pub(super) fn followed(watched: &WatchedTable) -> String {
+pub(super) fn followed(watched: &FollowedTable) -> String {
     match name::parts(&watched.table) {
         (None, table) => name::quoted(Some("main"), &table),
         (Some(_), _) => watched.table.clone(),

@@ -3,7 +3,7 @@
 use super::list;
 use super::refresh::Notes;
 use super::tables;
-use crate::search::{Batch, Bind, Entry, Guard, Sql};
+use crate::search::{Bind, DocumentBatch, Entry, Guard, Sql};
 
 /// A condition that selects which of a statement's documents are written.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,11 @@ pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
 /// Returns the statements that write documents. A document keeps its key when it is written again.
 /// The rows of the full-text table are inserted in the order of their keys, because FTS5 flushes
 /// its buffered words whenever a key is lower than the previous one.
-pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Vec<Sql<'d>> {
+pub(super) fn write<'d>(
+    entry: &Entry,
+    documents: DocumentBatch<'d>,
+    only: Only<'_>,
+) -> Vec<Sql<'d>> {
     let rows = rows(entry, documents, only);
     let words = words(entry, documents, only);
     match only {
@@ -53,7 +57,7 @@ pub(super) fn write<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> 
     }
 }
 
-fn rows<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
+fn rows<'d>(entry: &Entry, documents: DocumentBatch<'d>, only: Only<'_>) -> Sql<'d> {
     let table = entry.documents();
     let version = entry.definition.row_version();
     let mut sql = Sql::new();
@@ -93,7 +97,7 @@ pub(super) fn word_columns(entry: &Entry) -> String {
     slots.map(|slot| format!(", t{slot}")).collect()
 }
 
-fn words<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
+fn words<'d>(entry: &Entry, documents: DocumentBatch<'d>, only: Only<'_>) -> Sql<'d> {
     let table = entry.documents();
     let slots = entry.definition.searched().count();
     let names = word_columns(entry);
@@ -126,7 +130,7 @@ fn words<'d>(entry: &Entry, documents: Batch<'d>, only: Only<'_>) -> Sql<'d> {
 }
 
 /// Appends the condition, on rows `v` whose first column is the id.
-fn push_only(entry: &Entry, only: Only<'_>, documents: Batch<'_>, sql: &mut Sql<'_>) {
+fn push_only(entry: &Entry, only: Only<'_>, documents: DocumentBatch<'_>, sql: &mut Sql<'_>) {
     match only {
         Only::All => {
             sql.push("true");

@@ -1,9 +1,9 @@
 //! The SQL that makes an index follow a table.
 
-use super::{NUMBER, Names, ON_ROW, ON_TRUNCATE, TRIGGER, literal};
+use super::{NUMBER, ON_ROW, ON_TRUNCATE, SqlNames, TRIGGER, literal};
 use crate::search::CATALOGUE;
 
-impl Names {
+impl SqlNames {
     /// Returns the same names with the variable `root_` of [`declare_root`](Self::declare_root).
     fn of_root(&self) -> Self {
         Self {

@@ -74,7 +74,7 @@ fn what_begins_and_ends_transactions_is_told_from_what_looks_like_it() {
 #[test]
 fn in_doubt_it_is_open() {
     let of = |steps: &[(&str, bool)]| {
-        let mut begun = Begun::default();
+        let mut begun = OpenTransaction::default();
         for (sql, succeeded) in steps {
             match *sql {
                 "counts" => begun.counts(),

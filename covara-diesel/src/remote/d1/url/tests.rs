@@ -8,7 +8,7 @@ fn statements_go_to_the_database_of_the_account() {
         "d1://Acc-1_/db-2_/",
         "d1://Acc-1_//db-2_",
     ] {
-        let target = Target::of(&format!("{url}?{at}")).unwrap();
+        let target = D1Url::of(&format!("{url}?{at}")).unwrap();
         let end = "/accounts/Acc-1_/d1/database/db-2_/raw";
         assert_eq!(target.endpoint, format!("https://example.com/v4{end}"));
         assert_eq!(target.authority, "example.com");
@@ -33,7 +33,7 @@ fn what_names_no_database_is_refused_without_its_token() {
         "d1://a/b?token=secret&base_url=https://h?x=y",
         "d1://a/b?token=secret&base_url=h",
     ] {
-        let error = Target::of(url).err().unwrap().to_string();
+        let error = D1Url::of(url).err().unwrap().to_string();
         assert!(!error.contains("secret"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ fn servers_are_reached_as_the_url_says() {
         ("https://h/a/b?authToken=y&authToken=x", "https://h/a/b"),
         ("http://h?allow_plain_http=true&authToken=x", "http://h"),
     ] {
-        let target = Target::of(url).unwrap();
+        let target = LibsqlUrl::of(url).unwrap();
         assert_eq!(target.base, base);
         assert_eq!(target.token.as_deref(), Some("x"));
     }
@@ -34,7 +34,7 @@ fn what_is_no_libsql_url_is_refused_without_its_token() {
         "libsql://h?authtoken=secret",
         "libsql://h?connect_timeout=0&authToken=secret",
     ] {
-        let error = Target::of(url).err().unwrap().to_string();
+        let error = LibsqlUrl::of(url).err().unwrap().to_string();
         assert!(!error.contains("secret"), "{error}");
     }
 }

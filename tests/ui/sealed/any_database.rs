@@ -1,0 +1,17 @@
+use covara_diesel::{AnyDatabase, Typed};
+use diesel::SqliteConnection;
+
+struct Wrapper(SqliteConnection);
+
+impl AnyDatabase for Wrapper {
+    type Sqlite = SqliteConnection;
+    type Libsql = SqliteConnection;
+    type D1 = SqliteConnection;
+    type Postgres = SqliteConnection;
+
+    fn typed(&mut self) -> Typed<'_, Self> {
+        Typed::Sqlite(&mut self.0)
+    }
+}
+
+fn main() {}
