@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -124,11 +125,11 @@ impl AuthError {
 pub struct RowError {
     table: &'static str,
     key: Vec<String>,
-    reason: &'static str,
+    reason: Cow<'static, str>,
 }
 
 impl RowError {
-    pub(super) fn new(table: &'static str, key: &[&str], reason: &'static str) -> Self {
+    pub(super) fn new(table: &'static str, key: &[&str], reason: Cow<'static, str>) -> Self {
         Self {
             table,
             key: key.iter().map(|&part| part.to_owned()).collect(),
@@ -150,8 +151,8 @@ impl RowError {
 
     /// What is wrong with the row.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
-        self.reason
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 

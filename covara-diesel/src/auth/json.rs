@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::ser::Formatter;
 
 use super::error::AuthError;
-use super::statement::Fault;
 use crate::surrogates::without_lone_surrogates;
+
+type Fault = &'static str;
 
 /// How deep data may be nested. `serde_json` reads, writes and compares recursively: in a
 /// debug build a level takes about 2.7 KiB of stack, so that this is 1.4 of the 2 MiB that a

@@ -252,9 +252,7 @@ impl VerificationTokenStore {
 /// Reads only that there is a row.
 struct Nothing;
 
-impl<DB: Engine> Reader<DB> for Nothing {
-    type Output = ();
-
+impl<DB: Engine> Reader<DB, ()> for Nothing {
     fn read<'r>(&self, _: &impl Row<'r, DB>) {}
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use covara_derive::any_database;
 use serde::de::DeserializeOwned;
 
-use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, ListReader};
+use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, Read, SessionReader};
 use super::{Session, SessionStore};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::SessionId;
@@ -29,7 +29,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
         C: DatabaseConnection,
     {
         let now = self.clock.now();
-        let rows = all(conn, List, [moment(now)], ListReader::new());
+        let rows = all(conn, List, [moment(now)], SessionReader(None));
         Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
 
@@ -56,21 +56,18 @@ impl<T: DeserializeOwned> SessionStore<T> {
     {
         let now = self.clock.now();
         let values = [Bind::key(user_id.as_ref()), moment(now)];
-        let rows = all(conn, ListForUser, values, ListReader::new());
+        let rows = all(conn, ListForUser, values, SessionReader(None));
         Ok(self.young(rows.map_err(AuthError::of::<C::Backend>)?, now))
     }
 
     /// Only those that are not too old.
-    fn young(
-        &self,
-        mut rows: Vec<Result<Session<T>, RowError>>,
-        now: DateTime<Utc>,
-    ) -> Vec<Result<Session<T>, RowError>> {
-        rows.retain(|row| match row {
+    fn young(&self, rows: Vec<Read<T>>, now: DateTime<Utc>) -> Vec<Result<Session<T>, RowError>> {
+        let rows = rows.into_iter().map(|(_, row)| row);
+        rows.filter(|row| match row {
             Ok(session) => self.is_young(session.created_at, now),
             Err(_) => true,
-        });
-        rows
+        })
+        .collect()
     }
 }
 

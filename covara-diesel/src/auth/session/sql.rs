@@ -1,29 +1,28 @@
 //! The statements on sessions, and how their rows are read.
 
-use std::marker::PhantomData;
-
 use diesel::row::Row;
 use serde::de::DeserializeOwned;
 
 use super::Session;
+use super::ids::Stored;
 use crate::auth::error::RowError;
 use crate::auth::json;
 use crate::auth::secret::SessionId;
-use crate::auth::statement::{Fault, Reader, nullable_text, statements, text, time};
+use crate::auth::statement::{
+    All, Fault, Reader, auth_sessions, nullable_text, statements, text, time,
+};
 use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_sessions";
 
 statements! {
-    Create = [
-        "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
-    ] [", "] [", "] [", "] [", "] [")"];
+    Create = ["INSERT INTO auth_sessions (", All(auth_sessions::table), ") VALUES ("]
+        [", "] [", "] [", "] [", "] [")"];
 
     /// A session that is there keeps the time at which it was made. Its end moves forward
     /// only, and one that has ended stays so.
-    Save = [
-        "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
-    ] [", "] [", "] [", "] [", "] [
+    Save = ["INSERT INTO auth_sessions (", All(auth_sessions::table), ") VALUES ("]
+        [", "] [", "] [", "] [", "] [
         ") ON CONFLICT (id) DO UPDATE SET \"userId\" = excluded.\"userId\", \
          data = excluded.data, \"expiresAt\" = CASE WHEN auth_sessions.\"expiresAt\" > "
     ] [
@@ -32,9 +31,8 @@ statements! {
     ];
 
     /// Like `Save`, but never past the time at which the session is too old.
-    SaveCapped = [
-        "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
-    ] [", "] [", "] [", "] [", "] [
+    SaveCapped = ["INSERT INTO auth_sessions (", All(auth_sessions::table), ") VALUES ("]
+        [", "] [", "] [", "] [", "] [
         ") ON CONFLICT (id) DO UPDATE SET \"userId\" = excluded.\"userId\", \
          data = excluded.data, \"expiresAt\" = CASE WHEN auth_sessions.\"expiresAt\" > "
     ] [" AND auth_sessions.\"createdAt\" > "] [
@@ -58,26 +56,19 @@ statements! {
     Hash = ["UPDATE auth_sessions SET id = "] [" WHERE id = "] [" AND \"expiresAt\" > "]
         [" AND NOT EXISTS (SELECT 1 FROM auth_sessions AS hashed WHERE hashed.id = "] [")"];
 
-    Find = [
-        "SELECT \"userId\", \"createdAt\", \"expiresAt\", data FROM auth_sessions WHERE id = "
-    ] [" AND \"expiresAt\" > "] [""];
+    Find = ["SELECT ", All(auth_sessions::table), " FROM auth_sessions WHERE id = "]
+        [" AND \"expiresAt\" > "] [""];
 
     /// By either of two ids, in one statement: in between two, another request may rewrite
     /// the id.
-    FindEither = [
-        "SELECT \"userId\", \"createdAt\", \"expiresAt\", data, id FROM auth_sessions \
-         WHERE id IN ("
-    ] [", "] [") AND \"expiresAt\" > "] [""];
+    FindEither = ["SELECT ", All(auth_sessions::table), " FROM auth_sessions WHERE id IN ("] [", "]
+        [") AND \"expiresAt\" > "] [""];
 
-    List = [
-        "SELECT \"userId\", \"createdAt\", \"expiresAt\", data, id FROM auth_sessions \
-         WHERE \"expiresAt\" > "
-    ] [" ORDER BY \"createdAt\" DESC, id"];
+    List = ["SELECT ", All(auth_sessions::table), " FROM auth_sessions WHERE \"expiresAt\" > "]
+        [" ORDER BY \"createdAt\" DESC, id"];
 
-    ListForUser = [
-        "SELECT \"userId\", \"createdAt\", \"expiresAt\", data, id FROM auth_sessions \
-         WHERE \"userId\" = "
-    ] [" AND \"expiresAt\" > "] [" ORDER BY \"createdAt\" DESC, id"];
+    ListForUser = ["SELECT ", All(auth_sessions::table), " FROM auth_sessions WHERE \"userId\" = "]
+        [" AND \"expiresAt\" > "] [" ORDER BY \"createdAt\" DESC, id"];
 
     /// The last condition leaves out a session that was made for a shorter time than it would
     /// now be extended by: one that was extended before has grown older than that.
@@ -99,7 +90,7 @@ statements! {
         [" AND \"createdAt\" > "] [""];
 
     Rename = ["UPDATE auth_sessions SET id = "] [" WHERE id = "] [" AND \"expiresAt\" > "]
-        [" AND \"createdAt\" > "] [" RETURNING \"userId\", \"createdAt\", \"expiresAt\", data"];
+        [" AND \"createdAt\" > "] [" RETURNING ", All(auth_sessions::table)];
 
     Delete = ["DELETE FROM auth_sessions WHERE id IN ("] [", "] [")"];
 
@@ -112,78 +103,39 @@ statements! {
     ] [" ORDER BY \"expiresAt\" LIMIT "] [DB::BATCH.1];
 }
 
-/// Reads user, start, end and data of a session whose id is known.
-pub(super) struct FoundReader<'a, T> {
-    /// As its user knows it.
-    cookie: &'a str,
-    /// As the table has it.
-    stored: &'a str,
-    data: PhantomData<fn() -> T>,
-}
+/// Reads sessions. One that was looked for gets its cookie as its id, others what the table has.
+pub(super) struct SessionReader<'a>(pub(super) Option<&'a Stored<'a>>);
 
-impl<'a, T> FoundReader<'a, T> {
-    pub(super) fn new(cookie: &'a str, stored: &'a str) -> Self {
-        Self {
-            cookie,
-            stored,
-            data: PhantomData,
+/// Whether the id stands in the table as it is written today, and the session.
+pub(super) type Read<T> = (bool, Result<Session<T>, RowError>);
+
+impl<T: DeserializeOwned, DB: Engine> Reader<DB, Read<T>> for SessionReader<'_> {
+    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Read<T> {
+        if let Some(wanted) = self.0 {
+            let is_settled = text(row, auth_sessions::id, |id| id == wanted.id).unwrap_or(false);
+            return (is_settled, session(row, wanted.plain, &wanted.id));
         }
-    }
-}
-
-impl<T: DeserializeOwned, DB: Engine> Reader<DB> for FoundReader<'_, T> {
-    type Output = Result<Session<T>, RowError>;
-
-    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
-        session(row, || SessionId::from(self.cookie))
-            .map_err(|reason| RowError::new(TABLE, &[self.stored], reason))
-    }
-}
-
-/// The same for a session that may stand under its cookie or the hash of it; says whether it
-/// is the hash.
-pub(super) struct EitherReader<'a, T>(pub(super) FoundReader<'a, T>);
-
-impl<T: DeserializeOwned, DB: Engine> Reader<DB> for EitherReader<'_, T> {
-    type Output = (bool, Result<Session<T>, RowError>);
-
-    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
-        let is_stored = text(row, 4, "", |id| id == self.0.stored).unwrap_or(false);
-        (is_stored, self.0.read(row))
-    }
-}
-
-/// Reads sessions with the ids that the table has.
-pub(super) struct ListReader<T>(PhantomData<fn() -> T>);
-
-impl<T> ListReader<T> {
-    pub(super) fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T: DeserializeOwned, DB: Engine> Reader<DB> for ListReader<T> {
-    type Output = Result<Session<T>, RowError>;
-
-    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
-        let id = text(row, 4, "the id is not text", str::to_owned)
-            .map_err(|reason| RowError::new(TABLE, &[], reason))?;
-        session(row, || SessionId::from(id.as_str()))
-            .map_err(|reason| RowError::new(TABLE, &[&id], reason))
+        let id = text(row, auth_sessions::id, str::to_owned);
+        let id = id.map_err(|reason| RowError::new(TABLE, &[], reason));
+        (true, id.and_then(|id| session(row, &id, &id)))
     }
 }
 
 fn session<'r, DB: Engine, T: DeserializeOwned>(
     row: &impl Row<'r, DB>,
-    id: impl FnOnce() -> SessionId,
-) -> Result<Session<T>, Fault> {
-    Ok(Session {
-        user_id: text(row, 0, "userId is not text", str::to_owned)?,
-        created_at: time(row, 1, "createdAt is no time in range")?,
-        expires_at: time(row, 2, "expiresAt is no time in range")?,
-        data: nullable_text(row, 3, "data is not text", json::read)?
-            .transpose()?
-            .flatten(),
-        id: id(),
-    })
+    id: &str,
+    stored: &str,
+) -> Result<Session<T>, RowError> {
+    let session = || -> Result<Session<T>, Fault> {
+        Ok(Session {
+            user_id: text(row, auth_sessions::user_id, str::to_owned)?,
+            created_at: time(row, auth_sessions::created_at)?,
+            expires_at: time(row, auth_sessions::expires_at)?,
+            data: nullable_text(row, auth_sessions::data, json::read)?
+                .transpose()?
+                .flatten(),
+            id: SessionId::from(id),
+        })
+    };
+    session().map_err(|reason| RowError::new(TABLE, &[stored], reason))
 }
