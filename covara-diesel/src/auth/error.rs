@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -93,11 +94,11 @@ impl From<Error> for AuthError {
 pub struct RowError {
     table: &'static str,
     key: Vec<String>,
-    reason: &'static str,
+    reason: Cow<'static, str>,
 }
 
 impl RowError {
-    pub(super) fn new(table: &'static str, key: &[&str], reason: &'static str) -> Self {
+    pub(super) fn new(table: &'static str, key: &[&str], reason: Cow<'static, str>) -> Self {
         Self {
             table,
             key: key.iter().map(|&part| part.to_owned()).collect(),
@@ -119,8 +120,8 @@ impl RowError {
 
     /// Returns what is wrong with the row.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
-        self.reason
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 

@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::ser::Formatter;
 
 use super::error::AuthError;
-use super::statement::RowFault;
 use crate::surrogates::without_lone_surrogates;
+
+type RowFault = &'static str;
 
 /// The maximum nesting depth of data. `serde_json` reads, writes and compares recursively. In a
 /// debug build a level takes about 2.7 KiB of stack, so this depth takes 1.4 MiB of a thread's

@@ -1,18 +1,26 @@
 //! Statements that are written once for both engines and cached by their type.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_source::{Column, Table};
 use diesel::row::{Field, Row};
 use diesel::sql_types::Untyped;
-use serde::de::DeserializeOwned;
 
 use super::error::AuthError;
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
+use crate::backend::table::Columns;
 use crate::backend::values::{Hidden, JsonText, Values};
+
+// Both engines name the columns alike.
+#[cfg(not(feature = "sqlite"))]
+pub(super) use crate::schema::postgres::{auth_accounts, auth_api_keys, auth_sessions};
+#[cfg(feature = "sqlite")]
+pub(super) use crate::schema::sqlite::{auth_accounts, auth_api_keys, auth_sessions};
 
 /// The SQL of a statement.
 ///
@@ -20,7 +28,32 @@ use crate::backend::values::{Hidden, JsonText, Values};
 /// building or comparing SQL.
 pub(super) trait StatementSql<DB: Engine>: 'static {
     /// The texts between which the binds go. Each text is the concatenation of its pieces.
-    const SQL: &'static [&'static [&'static str]];
+    const SQL: &'static [&'static [&'static dyn Piece<DB>]];
+}
+
+/// A piece of a statement's text.
+pub(super) trait Piece<DB: Engine> {
+    fn push(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>;
+}
+
+impl<DB: Engine> Piece<DB> for &'static str {
+    fn push(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        out.push_sql(self);
+        Ok(())
+    }
+}
+
+/// The columns of a table, in the order of its `table!`: that in which an insert binds values.
+pub(super) struct All<T>(pub(super) T);
+
+impl<DB: Engine, T: Table<AllColumns: Columns>> Piece<DB> for All<T> {
+    fn push(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        for (place, name) in <T::AllColumns as Columns>::NAMES.iter().enumerate() {
+            out.push_sql(if place == 0 { "" } else { ", " });
+            out.push_identifier(name)?;
+        }
+        Ok(())
+    }
 }
 
 /// Defines statements: `[…] […]` are texts with a bind in between, and `DB` is the engine.
@@ -31,7 +64,8 @@ macro_rules! statements {
             pub(super) struct $name;
 
             impl<DB: $crate::backend::engine::Engine> $crate::auth::statement::StatementSql<DB> for $name {
-                const SQL: &'static [&'static [&'static str]] = &[$(&[$($piece),+]),+];
+                const SQL: &'static [&'static [&'static dyn $crate::auth::statement::Piece<DB>]] =
+                    &[$(&[$(&$piece),+]),+];
             }
         )+
     };
@@ -112,7 +146,7 @@ impl<DB: Engine, S: StatementSql<DB>, const N: usize> QueryFragment<DB> for Boun
         let mut values = self.values.iter();
         for text in S::SQL {
             for piece in *text {
-                out.push_sql(piece);
+                piece.push(&mut out)?;
             }
             match values.next() {
                 Some(Bind::Text(text) | Bind::Key(text)) => DB::push_text(&mut out, text)?,
@@ -127,10 +161,8 @@ impl<DB: Engine, S: StatementSql<DB>, const N: usize> QueryFragment<DB> for Boun
 }
 
 /// A decoder of rows.
-pub(super) trait Reader<DB: Engine> {
-    type Output;
-
-    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output;
+pub(super) trait Reader<DB: Engine, T> {
+    fn read<'r>(&self, row: &impl Row<'r, DB>) -> T;
 }
 
 /// Runs a statement and returns the number of rows it wrote.
@@ -168,16 +200,15 @@ where
 
 /// Runs a query that returns at most one row. Do not use it for a statement that writes: SQLite
 /// would stop it before it completes.
-pub(super) fn first<C, S, R, const N: usize>(
+pub(super) fn first<C, S, T, const N: usize>(
     conn: &mut C,
     statement: S,
     values: [Bind<'_, C::Backend>; N],
-    reader: R,
-) -> QueryResult<Option<R::Output>>
+    reader: impl Reader<C::Backend, T>,
+) -> QueryResult<Option<T>>
 where
     C: BackendConnection,
     S: StatementSql<C::Backend>,
-    R: Reader<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
         return Ok(None);
@@ -187,16 +218,15 @@ where
 }
 
 /// Runs a statement to completion and returns its rows.
-pub(super) fn all<C, S, R, const N: usize>(
+pub(super) fn all<C, S, T, const N: usize>(
     conn: &mut C,
     statement: S,
     values: [Bind<'_, C::Backend>; N],
-    reader: R,
-) -> QueryResult<Vec<R::Output>>
+    reader: impl Reader<C::Backend, T>,
+) -> QueryResult<Vec<T>>
 where
     C: BackendConnection,
     S: StatementSql<C::Backend>,
-    R: Reader<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
         return Ok(Vec::new());
@@ -206,66 +236,78 @@ where
         .collect()
 }
 
-/// The description of what is wrong with a row.
-pub(super) type RowFault = &'static str;
+/// What is wrong with a row.
+pub(super) type RowFault = Cow<'static, str>;
 
-/// Reads a column; NULL is read as `None`.
-fn nullable<'r, DB: Engine, T>(
+/// A column of a table of which statements read [`All`].
+pub(super) trait StoreColumn: Column<Table: Table<AllColumns: Columns>> {}
+
+impl<C: Column<Table: Table<AllColumns: Columns>>> StoreColumn for C {}
+
+/// Reads a column. If `read` makes nothing of its value, the column is `wrong`.
+fn column<'r, DB: Engine, C: StoreColumn, T>(
     row: &impl Row<'r, DB>,
-    column: usize,
-    wrong: RowFault,
-    read: impl FnOnce(DB::RawValue<'_>) -> Option<T>,
-) -> Result<Option<T>, RowFault> {
-    let field = row.get(column).ok_or(wrong)?;
-    match field.value() {
-        Some(value) => read(value).map(Some).ok_or(wrong),
-        None => Ok(None),
-    }
+    _: C,
+    wrong: &str,
+    read: impl FnOnce(Option<DB::RawValue<'_>>) -> Option<T>,
+) -> Result<T, RowFault> {
+    let mut names = <<C::Table as Table>::AllColumns as Columns>::NAMES.iter();
+    let place = names.position(|name| *name == C::NAME);
+    let field = place.and_then(|place| row.get(place));
+    let value = field.and_then(|field| read(field.value()));
+    value.ok_or_else(|| format!("{} {wrong}", C::NAME).into())
 }
+
+/// Reads a value, or NULL as `None`.
+fn nullable<V, T>(value: Option<V>, read: impl FnOnce(V) -> Option<T>) -> Option<Option<T>> {
+    value.map_or(Some(None), |value| read(value).map(Some))
+}
+
+const NOT_TEXT: &str = "is not text";
+const NO_TIME: &str = "is not a time in range";
 
 pub(super) fn nullable_text<'r, DB: Engine, T>(
     row: &impl Row<'r, DB>,
-    column: usize,
-    wrong: RowFault,
+    of: impl StoreColumn,
     read: impl FnOnce(&str) -> T,
 ) -> Result<Option<T>, RowFault> {
-    nullable(row, column, wrong, |value| DB::read_text(value, read))
+    column(row, of, NOT_TEXT, |value| {
+        nullable(value, |value| DB::read_text(value, read))
+    })
 }
 
 pub(super) fn text<'r, DB: Engine, T>(
     row: &impl Row<'r, DB>,
-    column: usize,
-    wrong: RowFault,
+    of: impl StoreColumn,
     read: impl FnOnce(&str) -> T,
 ) -> Result<T, RowFault> {
-    nullable_text(row, column, wrong, read)?.ok_or(wrong)
+    column(row, of, NOT_TEXT, |value| DB::read_text(value?, read))
 }
 
 pub(super) fn nullable_time<'r, DB: Engine>(
     row: &impl Row<'r, DB>,
-    column: usize,
-    wrong: RowFault,
+    of: impl StoreColumn,
 ) -> Result<Option<DateTime<Utc>>, RowFault> {
-    nullable(row, column, wrong, DB::read_time)
+    column(row, of, NO_TIME, |value| nullable(value, DB::read_time))
 }
 
 pub(super) fn time<'r, DB: Engine>(
     row: &impl Row<'r, DB>,
-    column: usize,
-    wrong: RowFault,
+    of: impl StoreColumn,
 ) -> Result<DateTime<Utc>, RowFault> {
-    nullable_time(row, column, wrong)?.ok_or(wrong)
+    column(row, of, NO_TIME, |value| DB::read_time(value?))
 }
 
-/// Reads a column that is JSONB on PostgreSQL.
-pub(super) fn nullable_json<'r, DB: Engine, T: DeserializeOwned>(
+/// Reads a column that is JSONB on PostgreSQL. JSON's `null` is `None`, too.
+pub(super) fn strings<'r, DB: Engine>(
     row: &impl Row<'r, DB>,
-    column: usize,
-    wrong: RowFault,
-) -> Result<Option<T>, RowFault> {
-    nullable(row, column, wrong, |value| {
-        DB::read_json(value, |json| serde_json::from_str(json).ok()).flatten()
-    })
+    of: impl StoreColumn,
+) -> Result<Option<Vec<String>>, RowFault> {
+    let read = |json: &str| serde_json::from_str::<Option<_>>(json).ok();
+    let strings = column(row, of, "is not a JSON array of strings", |value| {
+        nullable(value, |value| DB::read_json(value, read).flatten())
+    });
+    Ok(strings?.flatten())
 }
 
 /// Converts a time for the database. Also returns the time as it will be read back.

@@ -251,9 +251,7 @@ impl VerificationTokenStore {
 /// A reader that decodes nothing of the row.
 struct Nothing;
 
-impl<DB: Engine> Reader<DB> for Nothing {
-    type Output = ();
-
+impl<DB: Engine> Reader<DB, ()> for Nothing {
     fn read<'r>(&self, _: &impl Row<'r, DB>) {}
 }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use diesel::QueryableByName;
-use diesel::expression::Expression;
 use diesel::query_source::{Column, Table};
 use diesel::sql_types::{Bool, Integer, Nullable, Text};
 
@@ -128,25 +127,26 @@ where
 }
 
 /// The columns of a `table!`.
-pub(crate) trait Columns<DB> {
-    fn describe() -> Vec<ColumnLayout>;
+pub(crate) trait Columns {
+    const NAMES: &'static [&'static str];
+}
+
+/// What the types of all columns are called by the engine `DB`, and whether they hold NULL.
+pub(crate) trait ColumnTypes<DB>: Columns {
+    const TYPES: &'static [(&'static str, bool)];
 }
 
 macro_rules! columns_of_tuples {
     ($(($($column:ident),+)),+ $(,)?) => {$(
-        impl<DB, $($column),+> Columns<DB> for ($($column,)+)
-        where
-            $($column: Column, <$column as Expression>::SqlType: TypeName<DB>,)+
-        {
-            fn describe() -> Vec<ColumnLayout> {
-                vec![$(ColumnLayout {
-                    name: $column::NAME.to_owned(),
-                    kind: <<$column as Expression>::SqlType as TypeName<DB>>::NAME.to_owned(),
-                    not_null: !<<$column as Expression>::SqlType as TypeName<DB>>::NULLABLE,
-                    has_default: false,
-                    key_position: 0,
-                }),+]
-            }
+        impl<$($column: Column),+> Columns for ($($column,)+) {
+            const NAMES: &'static [&'static str] = &[$($column::NAME),+];
+        }
+
+        impl<DB, $($column: Column<SqlType: TypeName<DB>>),+> ColumnTypes<DB> for ($($column,)+) {
+            const TYPES: &'static [(&'static str, bool)] = &[$((
+                <$column::SqlType as TypeName<DB>>::NAME,
+                <$column::SqlType as TypeName<DB>>::NULLABLE,
+            )),+];
         }
     )+};
 }
@@ -160,18 +160,23 @@ columns_of_tuples!(
 /// Describes a `table!` for the engine `DB`. `key` names the columns of its primary key.
 pub(crate) fn of_table<DB, T>(name: &str, key: &[&str]) -> TableLayout
 where
-    T: Table,
-    T::AllColumns: Columns<DB>,
+    T: Table<AllColumns: ColumnTypes<DB>>,
 {
-    let mut columns = <T::AllColumns as Columns<DB>>::describe();
-    for (position, name) in (1..).zip(key) {
-        for column in columns.iter_mut().filter(|column| column.name == *name) {
-            column.key_position = position;
-        }
-    }
+    let names = <T::AllColumns as Columns>::NAMES.iter();
+    let columns = names.zip(<T::AllColumns as ColumnTypes<DB>>::TYPES);
+    let columns = columns.map(|(name, (kind, nullable))| ColumnLayout {
+        name: (*name).to_owned(),
+        kind: (*kind).to_owned(),
+        not_null: !nullable,
+        has_default: false,
+        key_position: (1..)
+            .zip(key)
+            .find(|(_, key)| *key == name)
+            .map_or(0, |(at, _)| at),
+    });
     TableLayout {
         name: name.to_owned(),
-        columns,
+        columns: columns.collect(),
     }
 }
 

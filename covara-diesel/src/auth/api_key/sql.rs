@@ -9,35 +9,28 @@ use super::hash::{Hash, StoredHash, pretend, sha256_matches};
 use crate::auth::error::RowError;
 use crate::auth::secret::same;
 use crate::auth::statement::{
-    Reader, RowFault, nullable_json, nullable_time, statements, text, time,
+    All, Reader, RowFault, auth_api_keys, nullable_time, statements, strings, text, time,
 };
 use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_api_keys";
+/// The columns of a new key, in the order of [`NewRow::values`](super::new_row::NewRow::values).
+const WRITTEN: &str =
+    "id, \"userId\", name, \"keyHash\", \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\"";
 
 statements! {
-    Create = [
-        "INSERT INTO auth_api_keys \
-         (id, \"userId\", name, \"keyHash\", \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\") \
-         VALUES ("
-    ] [", "] [", "] [", "] [", "] [", "] [", "] [", "] [")"];
+    Create = ["INSERT INTO auth_api_keys (", WRITTEN, ") VALUES ("]
+        [", "] [", "] [", "] [", "] [", "] [", "] [", "] [")"];
 
-    Find = [
-        "SELECT \"userId\", name, \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\", \
-         \"lastUsedAt\", \"revokedAt\", id FROM auth_api_keys WHERE id = "
-    ] [""];
+    Find = ["SELECT ", All(auth_api_keys::table), " FROM auth_api_keys WHERE id = "] [""];
 
     /// Selects the row with this id, or else its neighbour. Either way there is a row to read and
     /// compare, so the time taken does not reveal whether the id exists.
-    Check = [
-        "SELECT \"userId\", name, \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\", \
-         \"lastUsedAt\", \"revokedAt\", id, \"keyHash\" FROM auth_api_keys WHERE id >= "
-    ] [" ORDER BY id LIMIT 1"];
+    Check = ["SELECT ", All(auth_api_keys::table), " FROM auth_api_keys WHERE id >= "]
+        [" ORDER BY id LIMIT 1"];
 
-    ListForUser = [
-        "SELECT \"userId\", name, \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\", \
-         \"lastUsedAt\", \"revokedAt\", id FROM auth_api_keys WHERE \"userId\" = "
-    ] [" ORDER BY \"createdAt\" DESC, id"];
+    ListForUser = ["SELECT ", All(auth_api_keys::table), " FROM auth_api_keys WHERE \"userId\" = "]
+        [" ORDER BY \"createdAt\" DESC, id"];
 
     Stamp = ["UPDATE auth_api_keys SET \"lastUsedAt\" = "] [" WHERE id = "] [
         " AND \"revokedAt\" IS NULL AND (\"lastUsedAt\" IS NULL OR \"lastUsedAt\" <= "
@@ -57,44 +50,33 @@ statements! {
 
     /// Like `Create`, but only if the key to be replaced is not revoked. It locks that key's row,
     /// so that nobody revokes the key in between.
-    Replace = [
-        "INSERT INTO auth_api_keys \
-         (id, \"userId\", name, \"keyHash\", \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\") \
-         SELECT "
-    ] [", "] [", "] [", "] [", "] [", "] [", "] [", "] [" FROM auth_api_keys WHERE id = "] [
-        " AND \"revokedAt\" IS NULL AND \"keyHash\" NOT LIKE 'revoked$%'", DB::FOR_UPDATE
-    ];
+    Replace = ["INSERT INTO auth_api_keys (", WRITTEN, ") SELECT "]
+        [", "] [", "] [", "] [", "] [", "] [", "] [", "] [" FROM auth_api_keys WHERE id = "]
+        [" AND \"revokedAt\" IS NULL AND \"keyHash\" NOT LIKE 'revoked$%'", DB::FOR_UPDATE];
 
     Delete = ["DELETE FROM auth_api_keys WHERE id = "] [""];
 
     DeleteForUser = ["DELETE FROM auth_api_keys WHERE \"userId\" = "] [""];
 }
 
-/// A reader of a whole row without its hash.
+/// Reads a row without its hash.
 pub(super) struct KeyReader;
 
-impl<DB: Engine> Reader<DB> for KeyReader {
-    type Output = Result<ApiKey, RowError>;
-
-    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
-        let id = text(row, 8, "the id is not text", str::to_owned)
+impl<DB: Engine> Reader<DB, Result<ApiKey, RowError>> for KeyReader {
+    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Result<ApiKey, RowError> {
+        let id = text(row, auth_api_keys::id, str::to_owned)
             .map_err(|reason| RowError::new(TABLE, &[], reason))?;
         let key = || -> Result<ApiKey, RowFault> {
             Ok(ApiKey {
                 id: id.clone(),
-                user_id: text(row, 0, "userId is not text", str::to_owned)?,
-                name: text(row, 1, "name is not text", str::to_owned)?,
-                key_prefix: text(row, 2, "keyPrefix is not text", str::to_owned)?,
-                scopes: nullable_json::<_, Option<_>>(
-                    row,
-                    3,
-                    "scopes is not a JSON array of strings",
-                )?
-                .flatten(),
-                created_at: time(row, 4, "createdAt is not a time in range")?,
-                expires_at: nullable_time(row, 5, "expiresAt is not a time in range")?,
-                last_used_at: nullable_time(row, 6, "lastUsedAt is not a time in range")?,
-                revoked_at: nullable_time(row, 7, "revokedAt is not a time in range")?,
+                user_id: text(row, auth_api_keys::user_id, str::to_owned)?,
+                name: text(row, auth_api_keys::name, str::to_owned)?,
+                key_prefix: text(row, auth_api_keys::key_prefix, str::to_owned)?,
+                scopes: strings(row, auth_api_keys::scopes)?,
+                created_at: time(row, auth_api_keys::created_at)?,
+                expires_at: nullable_time(row, auth_api_keys::expires_at)?,
+                last_used_at: nullable_time(row, auth_api_keys::last_used_at)?,
+                revoked_at: nullable_time(row, auth_api_keys::revoked_at)?,
             })
         };
         key().map_err(|reason| RowError::new(TABLE, &[&id], reason))
@@ -126,17 +108,17 @@ pub(super) struct KeyChecker<'a> {
     pub(super) key: &'a str,
 }
 
-impl<DB: Engine> Reader<DB> for KeyChecker<'_> {
-    type Output = Checked;
-
+impl<DB: Engine> Reader<DB, Checked> for KeyChecker<'_> {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Checked {
-        let is_own = text(row, 8, "", |id| same(id.as_bytes(), self.id.as_bytes()));
+        let is_own = text(row, auth_api_keys::id, |id| {
+            same(id.as_bytes(), self.id.as_bytes())
+        });
         let is_own = is_own.unwrap_or(false);
         let found = |revoked| StoredKey {
             key: KeyReader.read(row),
             revoked,
         };
-        let compared = text(row, 9, "", |text| {
+        let compared = text(row, auth_api_keys::key_hash, |text| {
             let StoredHash { revoked, hash } = StoredHash::of(text);
             let matches = match hash {
                 Hash::Sha256(hash) => sha256_matches(hash, self.key),

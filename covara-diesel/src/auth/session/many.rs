@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use covara_derive::any_database;
 use serde::de::DeserializeOwned;
 
-use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, ListReader};
+use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, Read, SessionReader};
 use super::{Session, SessionStore};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::SessionId;
@@ -30,7 +30,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
         C: BackendConnection,
     {
         let now = self.clock.now();
-        let rows = all(conn, List, [moment(now)], ListReader::new());
+        let rows = all(conn, List, [moment(now)], SessionReader(None));
         Ok(self.retain_within_max_age(rows?, now))
     }
 
@@ -58,21 +58,22 @@ impl<T: DeserializeOwned> SessionStore<T> {
     {
         let now = self.clock.now();
         let values = [Bind::key(user_id.as_ref()), moment(now)];
-        let rows = all(conn, ListForUser, values, ListReader::new());
+        let rows = all(conn, ListForUser, values, SessionReader(None));
         Ok(self.retain_within_max_age(rows?, now))
     }
 
     /// Removes the sessions that exceed the maximum age. Errors are kept.
     fn retain_within_max_age(
         &self,
-        mut rows: Vec<Result<Session<T>, RowError>>,
+        rows: Vec<Read<T>>,
         now: DateTime<Utc>,
     ) -> Vec<Result<Session<T>, RowError>> {
-        rows.retain(|row| match row {
+        let rows = rows.into_iter().map(|(_, row)| row);
+        rows.filter(|row| match row {
             Ok(session) => self.is_within_max_age(session.created_at, now),
             Err(_) => true,
-        });
-        rows
+        })
+        .collect()
     }
 }
 

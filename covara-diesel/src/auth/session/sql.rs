@@ -1,29 +1,28 @@
 //! The SQL statements on sessions and the decoding of their rows.
 
-use std::marker::PhantomData;
-
 use diesel::row::Row;
 use serde::de::DeserializeOwned;
 
 use super::Session;
+use super::ids::StoredIds;
 use crate::auth::error::RowError;
 use crate::auth::json;
 use crate::auth::secret::SessionId;
-use crate::auth::statement::{Reader, RowFault, nullable_text, statements, text, time};
+use crate::auth::statement::{
+    All, Reader, RowFault, auth_sessions, nullable_text, statements, text, time,
+};
 use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_sessions";
 
 statements! {
-    Create = [
-        "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
-    ] [", "] [", "] [", "] [", "] [")"];
+    Create = ["INSERT INTO auth_sessions (", All(auth_sessions::table), ") VALUES ("]
+        [", "] [", "] [", "] [", "] [")"];
 
     /// An existing session keeps its creation time. Its expiry only moves forward, and an expired
     /// session stays expired.
-    Save = [
-        "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
-    ] [", "] [", "] [", "] [", "] [
+    Save = ["INSERT INTO auth_sessions (", All(auth_sessions::table), ") VALUES ("]
+        [", "] [", "] [", "] [", "] [
         ") ON CONFLICT (id) DO UPDATE SET \"userId\" = excluded.\"userId\", \
          data = excluded.data, \"expiresAt\" = CASE WHEN auth_sessions.\"expiresAt\" > "
     ] [
@@ -32,9 +31,8 @@ statements! {
     ];
 
     /// Like `Save`, but never past the session's maximum age.
-    SaveCapped = [
-        "INSERT INTO auth_sessions (id, \"userId\", \"createdAt\", \"expiresAt\", data) VALUES ("
-    ] [", "] [", "] [", "] [", "] [
+    SaveCapped = ["INSERT INTO auth_sessions (", All(auth_sessions::table), ") VALUES ("]
+        [", "] [", "] [", "] [", "] [
         ") ON CONFLICT (id) DO UPDATE SET \"userId\" = excluded.\"userId\", \
          data = excluded.data, \"expiresAt\" = CASE WHEN auth_sessions.\"expiresAt\" > "
     ] [" AND auth_sessions.\"createdAt\" > "] [
@@ -59,26 +57,19 @@ statements! {
     Hash = ["UPDATE auth_sessions SET id = "] [" WHERE id = "] [" AND \"expiresAt\" > "]
         [" AND NOT EXISTS (SELECT 1 FROM auth_sessions AS hashed WHERE hashed.id = "] [")"];
 
-    Find = [
-        "SELECT \"userId\", \"createdAt\", \"expiresAt\", data FROM auth_sessions WHERE id = "
-    ] [" AND \"expiresAt\" > "] [""];
+    Find = ["SELECT ", All(auth_sessions::table), " FROM auth_sessions WHERE id = "]
+        [" AND \"expiresAt\" > "] [""];
 
     /// Searches for either of two ids in one statement, because between two statements another
     /// request may rewrite the id.
-    FindEither = [
-        "SELECT \"userId\", \"createdAt\", \"expiresAt\", data, id FROM auth_sessions \
-         WHERE id IN ("
-    ] [", "] [") AND \"expiresAt\" > "] [""];
+    FindEither = ["SELECT ", All(auth_sessions::table), " FROM auth_sessions WHERE id IN ("] [", "]
+        [") AND \"expiresAt\" > "] [""];
 
-    List = [
-        "SELECT \"userId\", \"createdAt\", \"expiresAt\", data, id FROM auth_sessions \
-         WHERE \"expiresAt\" > "
-    ] [" ORDER BY \"createdAt\" DESC, id"];
+    List = ["SELECT ", All(auth_sessions::table), " FROM auth_sessions WHERE \"expiresAt\" > "]
+        [" ORDER BY \"createdAt\" DESC, id"];
 
-    ListForUser = [
-        "SELECT \"userId\", \"createdAt\", \"expiresAt\", data, id FROM auth_sessions \
-         WHERE \"userId\" = "
-    ] [" AND \"expiresAt\" > "] [" ORDER BY \"createdAt\" DESC, id"];
+    ListForUser = ["SELECT ", All(auth_sessions::table), " FROM auth_sessions WHERE \"userId\" = "]
+        [" AND \"expiresAt\" > "] [" ORDER BY \"createdAt\" DESC, id"];
 
     /// The last condition excludes a session whose lifetime is shorter than the extension. A
     /// session extended before has a span at least that long.
@@ -100,7 +91,7 @@ statements! {
         [" AND \"createdAt\" > "] [""];
 
     Rename = ["UPDATE auth_sessions SET id = "] [" WHERE id = "] [" AND \"expiresAt\" > "]
-        [" AND \"createdAt\" > "] [" RETURNING \"userId\", \"createdAt\", \"expiresAt\", data"];
+        [" AND \"createdAt\" > "] [" RETURNING ", All(auth_sessions::table)];
 
     Delete = ["DELETE FROM auth_sessions WHERE id IN ("] [", "] [")"];
 
@@ -113,78 +104,39 @@ statements! {
     ] [" ORDER BY \"expiresAt\" LIMIT "] [DB::BATCH.1];
 }
 
-/// A reader of the user, start, end and data of a session whose id is known.
-pub(super) struct FoundReader<'a, T> {
-    /// The id in the user's cookie.
-    cookie: &'a str,
-    /// The id in the table.
-    stored: &'a str,
-    data: PhantomData<fn() -> T>,
-}
+/// Reads sessions. One that was looked for gets its cookie as its id, others what the table has.
+pub(super) struct SessionReader<'a>(pub(super) Option<&'a StoredIds<'a>>);
 
-impl<'a, T> FoundReader<'a, T> {
-    pub(super) fn new(cookie: &'a str, stored: &'a str) -> Self {
-        Self {
-            cookie,
-            stored,
-            data: PhantomData,
+/// Whether the id stands in the table as it is written today, and the session.
+pub(super) type Read<T> = (bool, Result<Session<T>, RowError>);
+
+impl<T: DeserializeOwned, DB: Engine> Reader<DB, Read<T>> for SessionReader<'_> {
+    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Read<T> {
+        if let Some(wanted) = self.0 {
+            let is_settled = text(row, auth_sessions::id, |id| id == wanted.id).unwrap_or(false);
+            return (is_settled, session(row, wanted.plain, &wanted.id));
         }
-    }
-}
-
-impl<T: DeserializeOwned, DB: Engine> Reader<DB> for FoundReader<'_, T> {
-    type Output = Result<Session<T>, RowError>;
-
-    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
-        session(row, || SessionId::from(self.cookie))
-            .map_err(|reason| RowError::new(TABLE, &[self.stored], reason))
-    }
-}
-
-/// Like [`FoundReader`], for a session stored under its cookie or the hash of it. Also returns
-/// whether it is stored under the hash.
-pub(super) struct EitherReader<'a, T>(pub(super) FoundReader<'a, T>);
-
-impl<T: DeserializeOwned, DB: Engine> Reader<DB> for EitherReader<'_, T> {
-    type Output = (bool, Result<Session<T>, RowError>);
-
-    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
-        let is_stored = text(row, 4, "", |id| id == self.0.stored).unwrap_or(false);
-        (is_stored, self.0.read(row))
-    }
-}
-
-/// A reader of sessions with the ids stored in the table.
-pub(super) struct ListReader<T>(PhantomData<fn() -> T>);
-
-impl<T> ListReader<T> {
-    pub(super) fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T: DeserializeOwned, DB: Engine> Reader<DB> for ListReader<T> {
-    type Output = Result<Session<T>, RowError>;
-
-    fn read<'r>(&self, row: &impl Row<'r, DB>) -> Self::Output {
-        let id = text(row, 4, "the id is not text", str::to_owned)
-            .map_err(|reason| RowError::new(TABLE, &[], reason))?;
-        session(row, || SessionId::from(id.as_str()))
-            .map_err(|reason| RowError::new(TABLE, &[&id], reason))
+        let id = text(row, auth_sessions::id, str::to_owned);
+        let id = id.map_err(|reason| RowError::new(TABLE, &[], reason));
+        (true, id.and_then(|id| session(row, &id, &id)))
     }
 }
 
 fn session<'r, DB: Engine, T: DeserializeOwned>(
     row: &impl Row<'r, DB>,
-    id: impl FnOnce() -> SessionId,
-) -> Result<Session<T>, RowFault> {
-    Ok(Session {
-        user_id: text(row, 0, "userId is not text", str::to_owned)?,
-        created_at: time(row, 1, "createdAt is not a time in range")?,
-        expires_at: time(row, 2, "expiresAt is not a time in range")?,
-        data: nullable_text(row, 3, "data is not text", json::read)?
-            .transpose()?
-            .flatten(),
-        id: id(),
-    })
+    id: &str,
+    stored: &str,
+) -> Result<Session<T>, RowError> {
+    let session = || -> Result<Session<T>, RowFault> {
+        Ok(Session {
+            user_id: text(row, auth_sessions::user_id, str::to_owned)?,
+            created_at: time(row, auth_sessions::created_at)?,
+            expires_at: time(row, auth_sessions::expires_at)?,
+            data: nullable_text(row, auth_sessions::data, json::read)?
+                .transpose()?
+                .flatten(),
+            id: SessionId::from(id),
+        })
+    };
+    session().map_err(|reason| RowError::new(TABLE, &[stored], reason))
 }

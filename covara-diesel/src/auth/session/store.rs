@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::ids::{SessionIds, StoredIds};
 use super::sql::{
-    Create, Delete, EitherReader, Find, FindEither, FoundReader, Hash, Rename, Rotate, Save,
-    SaveCapped, Update, UpdateCapped,
+    Create, Delete, Find, FindEither, Hash, Rename, Rotate, Save, SaveCapped, SessionReader,
+    Update, UpdateCapped,
 };
 use super::{NewSession, Session, SessionStore};
 use crate::auth::clock;
@@ -102,24 +102,19 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     where
         C: BackendConnection,
     {
-        let reader = FoundReader::new(id.plain, &id.id);
-        let (is_settled, session) = if self.ids == SessionIds::Migrating {
+        let reader = SessionReader(Some(id));
+        let found = if self.ids == SessionIds::Migrating {
             let values = [Bind::key(&id.id), Bind::key(id.plain), moment(now)];
-            let rows = all(conn, FindEither, values, EitherReader(reader));
-            let rows = rows?;
-            match rows.into_iter().max_by_key(|(is_settled, _)| *is_settled) {
-                Some((is_settled, session)) => (is_settled, session?),
-                None => return Ok(None),
-            }
+            let rows = all(conn, FindEither, values, reader);
+            rows.map(|rows| rows.into_iter().max_by_key(|(is_settled, _)| *is_settled))
         } else {
-            let found = first(conn, Find, [Bind::key(&id.id), moment(now)], reader);
-            match found? {
-                Some(session) => (true, session?),
-                None => return Ok(None),
-            }
+            first(conn, Find, [Bind::key(&id.id), moment(now)], reader)
+        };
+        let Some((is_settled, session)) = found? else {
+            return Ok(None);
         };
         let found = FoundSession {
-            session,
+            session: session?,
             is_settled,
         };
         Ok(self
@@ -282,8 +277,9 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
             moment(now),
             moment(self.oldest(now)),
         ];
-        all(conn, Rename, values, FoundReader::new(new.plain, &new.id))?
+        all(conn, Rename, values, SessionReader(Some(&new)))?
             .pop()
+            .map(|(_, session)| session)
             .transpose()
             .map_err(AuthError::from)
     }
