@@ -1,11 +1,13 @@
 use frostem::Algorithm;
+use serde::{Deserialize, Serialize};
 
 /// Whose grammar brings a word's forms together: `running`, `runs` and `run` in English.
 ///
 /// The stems are those of [Snowball](https://snowballstem.org/), made in this library, so that
 /// both engines have the same. No word is left out as too common. A word that a stemmer cannot
 /// take is found as it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Language {
     /// No language: words are found as they are written. For names, codes, and texts of many
@@ -90,13 +92,6 @@ impl Language {
             .iter()
             .find(|(language, ..)| *language == self)
             .map_or("unstemmed", |(_, name, _)| name)
-    }
-
-    pub(in crate::search) fn named(name: &str) -> Option<Self> {
-        LANGUAGES
-            .iter()
-            .find(|(_, known, _)| *known == name)
-            .map(|(language, ..)| *language)
     }
 
     pub(super) fn algorithm(self) -> Option<Algorithm> {
