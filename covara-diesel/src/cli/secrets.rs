@@ -1,5 +1,6 @@
 //! Keeps passwords out of what is said about arguments.
 
+use crate::pool::connection_string::Url;
 use crate::pool::{PoolDriver, UnknownUrl};
 
 /// `text` without what may hold a password in the arguments it quotes: a misplaced database
@@ -13,7 +14,7 @@ pub(super) fn without(text: &str) -> String {
             _ => &argument,
         };
         if may_hold_a_password(value) {
-            let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
+            let scheme = Url::of_server(value).map_or("", |url| url.scheme);
             text = text.replace(value, &format!("{scheme}:…"));
         }
     }

@@ -37,6 +37,7 @@ use super::error::unsupported;
 use super::value::{Rows, Statement};
 use crate::backend::connection::{BatchError, Begun, DatabaseConnection};
 use crate::backend::transaction::{change_depth, transaction_depth};
+use crate::pool::connection_string::Url;
 use crate::sqlite::BUSY_TIMEOUT;
 
 /// A protocol to a remote server that speaks SQLite's SQL.
@@ -507,12 +508,13 @@ impl<D: Driver> Drop for Limited<'_, D> {
 
 /// The URL as far as it can be shown: without parameters, and without a user where none belongs.
 fn without_secrets(url: &str) -> String {
-    let place = url.split(['?', '#']).next().unwrap_or_default();
-    match (place.split_once("://"), place.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
-        (Some(_), None) => place.to_owned(),
-        // No URL: it may be anything.
-        (None, _) => String::new(),
+    // What is no URL may be anything.
+    let Some(url) = Url::of_server(url.split('#').next().unwrap_or_default()) else {
+        return String::new();
+    };
+    match url.base.rsplit_once('@') {
+        Some((_, rest)) => format!("{}://{rest}", url.scheme),
+        None => url.base.to_owned(),
     }
 }
 
