@@ -1,5 +1,6 @@
 //! Removes passwords from messages about arguments.
 
+use crate::pool::connection_string::Url;
 use crate::pool::{PoolDriver, UnknownUrlError};
 
 /// Removes from `text` the quoted arguments that may contain a password, such as a misplaced
@@ -13,7 +14,7 @@ pub(super) fn without(text: &str) -> String {
             _ => &argument,
         };
         if may_hold_a_password(value) {
-            let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
+            let scheme = Url::of_server(value).map_or("", |url| url.scheme);
             text = text.replace(value, &format!("{scheme}:…"));
         }
     }

@@ -1,95 +1,144 @@
-//! PostgreSQL connection strings, in both of libpq's forms.
+//! Takes connection strings apart: URLs, and libpq's `key=value` form.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use super::parameters::{self, pairs};
-use super::url::host;
+/// A URL in its parts, percent-encoded as they stand there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Url<'a> {
+    pub(crate) scheme: &'a str,
+    /// What follows the scheme's `//`: a user perhaps, host and port. `None` if no `//` does.
+    pub(crate) authority: Option<&'a str>,
+    /// With the slash it begins with, or empty.
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    /// Everything before the query.
+    pub(crate) base: &'a str,
+}
 
-/// Returns a PostgreSQL connection string without the parameter `driver`, as libpq expects it.
-pub(crate) fn without_driver(url: &str) -> Cow<'_, str> {
-    match of_scheme(url) {
-        Some(_) => query_without(url, "driver"),
-        None => pairs_without(url, "driver"),
+impl<'a> Url<'a> {
+    pub(crate) fn of(text: &'a str) -> Option<Self> {
+        let (scheme, _) = text.split_once(':').filter(|(name, _)| is_scheme(name))?;
+        // libpq takes a `#` as it takes a letter.
+        let text = match is_postgres(scheme) {
+            true => text,
+            false => text.split('#').next().unwrap_or(text),
+        };
+        let rest = &text[scheme.len() + 1..];
+        let (authority, rest) = match rest.strip_prefix("//") {
+            Some(rest) => {
+                let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+                (Some(authority), rest)
+            }
+            None => (None, rest),
+        };
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (rest, None),
+        };
+        Some(Self {
+            scheme,
+            authority,
+            path,
+            query,
+            base: &text[..text.len() - query.map_or(0, |query| query.len() + 1)],
+        })
+    }
+
+    /// A URL with an authority, as those of servers have.
+    pub(crate) fn of_server(text: &'a str) -> Option<Self> {
+        Self::of(text).filter(|url| url.authority.is_some())
+    }
+
+    /// A URL that libpq takes.
+    pub(crate) fn of_postgres(text: &'a str) -> Option<Self> {
+        Self::of_server(text).filter(|url| is_postgres(url.scheme))
+    }
+
+    /// The hosts with their ports, without a user.
+    pub(crate) fn hosts(self) -> &'a str {
+        let authority = self.authority.unwrap_or_default();
+        authority.rsplit('@').next().unwrap_or(authority)
+    }
+
+    /// The parameters of the query and their values.
+    pub(crate) fn parameters(self) -> impl DoubleEndedIterator<Item = (&'a str, Option<&'a str>)> {
+        let pairs = self.query.unwrap_or_default().split('&');
+        let pairs = pairs.filter(|pair| !pair.is_empty());
+        pairs.map(|pair| match pair.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (pair, None),
+        })
+    }
+
+    /// The last value of a parameter.
+    pub(crate) fn parameter(self, name: &str) -> Option<&'a str> {
+        let mut parameters = self.parameters().rev();
+        parameters.find_map(|(key, value)| value.filter(|_| key == name))
     }
 }
 
-/// Returns a parameter of a PostgreSQL connection string.
-pub(crate) fn parameter<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    match of_scheme(url) {
-        Some(rest) => parameters::of_query(rest, name),
-        None => parameters::pair(url, name),
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
+}
+
+fn is_postgres(scheme: &str) -> bool {
+    matches!(scheme, "postgres" | "postgresql")
+}
+
+/// The path or `file:` URL behind `sqlite:`.
+pub(crate) fn without_sqlite(given: &str) -> &str {
+    let rest = given.strip_prefix("sqlite://");
+    rest.or_else(|| given.strip_prefix("sqlite:"))
+        .unwrap_or(given)
+}
+
+/// The last value of a parameter of a PostgreSQL connection string, as libpq takes it; that of a
+/// URL is percent-encoded.
+pub(crate) fn parameter<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    match Url::of_postgres(text) {
+        Some(url) => url.parameter(name).map(Into::into),
+        None => pairs(text)
+            .filter(|(key, ..)| *key == name)
+            .last()
+            .map(|(_, value, _)| value.into()),
     }
 }
 
-/// Counts the hosts that a PostgreSQL connection string names, or else the environment. libpq tries
-/// them one after the other.
-pub(crate) fn host_count(url: &str) -> usize {
-    let authority = || {
-        let hosts = host(of_scheme(url)?);
-        (!hosts.is_empty()).then(|| hosts.into())
-    };
-    let hosts = parameter(url, "hostaddr")
-        .or_else(|| parameter(url, "host"))
-        .or_else(authority)
-        .or_else(|| from_env("PGHOSTADDR"))
-        .or_else(|| from_env("PGHOST"));
-    hosts.map_or(1, |hosts| hosts.split(',').count())
-}
-
-/// Returns a parameter of a PostgreSQL connection string, or else the environment variable that
-/// libpq reads instead.
-#[cfg(feature = "postgres")]
-pub(crate) fn parameter_or_env<'a>(
-    url: &'a str,
-    name: &str,
-    variable: &str,
-) -> Option<Cow<'a, str>> {
-    parameter(url, name).or_else(|| from_env(variable))
-}
-
-fn from_env(variable: &str) -> Option<Cow<'static, str>> {
-    let value = std::env::var(variable).ok()?;
-    (!value.is_empty()).then(|| value.into())
-}
-
-/// Returns the rest of a PostgreSQL URL after `://`.
-fn of_scheme(url: &str) -> Option<&str> {
-    match url.split_once("://") {
-        Some(("postgres" | "postgresql", rest)) => Some(rest),
-        _ => None,
-    }
-}
-
-/// Returns the URL without a query parameter.
-fn query_without<'a>(url: &'a str, name: &str) -> Cow<'a, str> {
-    let Some((before, query)) = url.split_once('?') else {
-        return url.into();
-    };
-    let is_it = |pair: &&str| pair.split('=').next() == Some(name);
-    if !query.split('&').any(|pair| is_it(&pair)) {
-        return url.into();
-    }
-    let kept: Vec<&str> = query.split('&').filter(|pair| !is_it(pair)).collect();
-    if kept.is_empty() {
-        before.into()
-    } else {
-        format!("{before}?{}", kept.join("&")).into()
-    }
-}
-
-/// Returns a connection string of the `key=value` form without a parameter.
-fn pairs_without<'a>(text: &'a str, name: &str) -> Cow<'a, str> {
-    let mut kept = String::new();
-    let mut end = 0;
-    for pair in pairs(text).filter(|pair| pair.key == name) {
-        kept.push_str(&text[end..pair.start]);
-        end = pair.end;
-    }
-    if end == 0 {
-        return text.into();
-    }
-    kept.push_str(&text[end..]);
-    kept.into()
+/// The keys and values of the `key=value` form, and where each pair stands.
+///
+/// Splits as libpq does: spaces may surround `=`, a value in quotes may hold spaces, and a
+/// backslash takes the next character as it is. What is no pair ends it; libpq says so.
+pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, String, Range<usize>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find(|c: char| !c.is_ascii_whitespace())?;
+        let equals = start + text[start..].find('=')?;
+        let value = equals + 1;
+        let value = value + text[value..].find(|c: char| !c.is_ascii_whitespace())?;
+        let quoted = text[value..].starts_with('\'');
+        let mut read = String::new();
+        let mut characters = text[value..].char_indices().skip(usize::from(quoted));
+        at = text.len();
+        while let Some((offset, character)) = characters.next() {
+            match character {
+                '\\' => read.extend(characters.next().map(|(_, next)| next)),
+                '\'' if quoted => {
+                    at = value + offset + 1;
+                    break;
+                }
+                space if !quoted && space.is_ascii_whitespace() => {
+                    at = value + offset;
+                    break;
+                }
+                other => read.push(other),
+            }
+        }
+        Some((text[start..equals].trim_end(), read, start..at))
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 /// Removes the parameter `driver` from a PostgreSQL connection string.
 pub fn without_driver(url: &str) -> String {
-    super::connection_string::without_driver(url).into_owned()
+    super::libpq::without_driver(url).into_owned()
 }
 
 /// Returns a parameter of a PostgreSQL connection string.
@@ -12,5 +12,5 @@ pub fn parameter(url: &str, name: &str) -> Option<String> {
 
 /// Counts the hosts of a PostgreSQL connection string.
 pub fn host_count(url: &str) -> usize {
-    super::connection_string::host_count(url)
+    super::libpq::host_count(url)
 }

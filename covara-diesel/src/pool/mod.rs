@@ -1,20 +1,20 @@
 //! Connection pools with recommended settings, on r2d2.
 
 mod config;
-#[cfg(any(feature = "postgres", feature = "_fuzz"))]
-mod connection_string;
+pub(crate) mod connection_string;
 mod error;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
-mod parameters;
+#[cfg(any(feature = "postgres", feature = "_fuzz"))]
+mod libpq;
 mod prepared;
 mod url;
 mod wrapping;
 
 pub use config::{PoolConfig, PoolDriver, UnknownDriverError, recommended_pool_config};
-#[cfg(feature = "postgres")]
-pub(crate) use connection_string::{host_count, parameter, parameter_or_env, without_driver};
 pub use error::PoolError;
+#[cfg(feature = "postgres")]
+pub(crate) use libpq::{host_count, parameter_or_env, without_driver};
 pub(crate) use prepared::PreparedPool;
 pub use url::UnknownUrlError;
 #[doc(hidden)]

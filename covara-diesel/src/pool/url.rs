@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::config::PoolDriver;
-use super::parameters;
+use super::connection_string::{Url, parameter, without_sqlite};
 
 /// Keywords before the first `=` by which libpq's `key=value` form is recognized: those of
 /// <https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS>, and our own.
@@ -131,35 +131,26 @@ impl PoolDriver {
         if url.is_empty() {
             return Err(UnknownUrlError::Empty);
         }
-        if is_pairs(url) {
+        let postgres = Url::of_postgres(url);
+        if postgres.is_some() || is_pairs(url) {
+            let hosts = || postgres.map(|url| url.hosts().into());
             return of_server(
-                parameters::pair(url, "host"),
-                parameters::pair(url, "driver"),
+                parameter(url, "host").or_else(hosts),
+                parameter(url, "driver"),
             );
         }
-        let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme))
-        else {
+        // One letter is a drive of Windows.
+        let Some(parts) = Url::of(url).filter(|parts| parts.scheme.len() > 1) else {
             return path(url);
         };
-        match scheme {
-            "sqlite" => path(rest.strip_prefix("//").unwrap_or(rest)),
+        match parts.scheme {
+            "sqlite" => path(without_sqlite(url)),
             "file" => Ok(Self::Sqlite),
             "libsql" => Ok(Self::Libsql),
             "d1" => Ok(Self::D1),
-            "http" | "https"
-                if parameters::of_query(rest, "driver").as_deref() == Some("libsql") =>
-            {
-                Ok(Self::Libsql)
-            }
-            "postgres" | "postgresql" => match rest.strip_prefix("//") {
-                Some(rest) => {
-                    let parameter = parameters::of_query(rest, "host");
-                    let host = parameter.unwrap_or_else(|| host(rest).into());
-                    of_server(Some(host), parameters::of_query(rest, "driver"))
-                }
-                None => Err(UnknownUrlError::NoScheme),
-            },
-            _ => Err(UnknownUrlError::Scheme {
+            "http" | "https" if parts.parameter("driver") == Some("libsql") => Ok(Self::Libsql),
+            "postgres" | "postgresql" => Err(UnknownUrlError::NoScheme),
+            scheme => Err(UnknownUrlError::Scheme {
                 scheme: scheme.to_owned(),
             }),
         }
@@ -180,21 +171,6 @@ fn path(url: &str) -> Result<PoolDriver, UnknownUrlError> {
     } else {
         Err(UnknownUrlError::NoScheme)
     }
-}
-
-/// Returns whether the text is a URL scheme. A single letter is a Windows drive instead.
-fn is_scheme(text: &str) -> bool {
-    text.len() > 1
-        && text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
-}
-
-/// Returns the hosts, with their ports, from the text after the scheme's `//`.
-pub(super) fn host(rest: &str) -> &str {
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    authority.rsplit('@').next().unwrap_or(authority)
 }
 
 fn of_server(

@@ -1,5 +1,6 @@
 //! Pools of PostgreSQL connections.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::probe;
 use super::startup::Startup;
 use super::watch::{self, Events, Limits, Phase};
 use crate::backend::dialect::Dialect;
+use crate::pool::connection_string::{Url, parameter};
 use crate::pool::{
     PoolConfig, PoolDriver, PoolError, PreparedPool, host_count, parameter_or_env,
     recommended_pool_config, without_driver,
@@ -189,32 +191,26 @@ pub(super) fn connection_string(
     timeout: Option<Duration>,
 ) -> Result<String, PoolError> {
     let given = &*without_driver(given);
-    let uri = match given.split_once("://") {
-        Some(("postgres" | "postgresql", _)) => true,
-        // A value of the `key=value` form may contain anything.
-        Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+    let invalid = |problem: &str| PoolError::Connect {
+        source: ConnectionError::InvalidConnectionUrl(problem.to_owned()),
+    };
+    match Url::of_server(given) {
+        Some(url) if Url::of_postgres(given).is_none() => {
             return Err(PoolError::UnsupportedScheme {
-                scheme: scheme.to_owned(),
+                scheme: url.scheme.to_owned(),
                 dialect: Dialect::Postgres,
                 expected: "postgres:// or postgresql://",
             });
         }
-        _ => false,
-    };
-    if !uri && !given.contains('=') {
-        return Err(PoolError::Connect {
-            source: ConnectionError::InvalidConnectionUrl(
-                "neither a postgres:// URL nor key=value pairs".to_owned(),
-            ),
-        });
-    }
-    if uri && misplaced_at(given) {
-        return Err(PoolError::Connect {
-            source: ConnectionError::InvalidConnectionUrl(
-                "`@`, `/` and `?` in a user name or password must be percent-encoded, as %40, %2F, %3F"
-                    .to_owned(),
-            ),
-        });
+        Some(url) if misplaced_at(url) => {
+            return Err(invalid(
+                "`@`, `/` and `?` in a user name or password must be percent-encoded, as %40, %2F, %3F",
+            ));
+        }
+        None if !given.contains('=') => {
+            return Err(invalid("neither a postgres:// URL nor key=value pairs"));
+        }
+        _ => {}
     }
     let is_given = parameter_or_env(given, "connect_timeout", "PGCONNECT_TIMEOUT").is_some();
     let Some(timeout) = timeout.filter(|_| !is_given) else {
@@ -232,38 +228,30 @@ pub(super) fn connection_string(
 
 /// Returns the connection string with one more parameter; `value` is one word.
 pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
-    let uri = given.starts_with("postgres://") || given.starts_with("postgresql://");
-    let value = if uri {
-        value.replace('=', "%3D")
-    } else {
-        value.to_owned()
+    let url = Url::of_postgres(given);
+    let value = match url {
+        Some(_) => value.replace('=', "%3D"),
+        None => value.to_owned(),
     };
-    let separator = match (uri, without_user(given).contains('?')) {
-        (true, true) if given.ends_with(['?', '&']) => "",
-        (true, true) => "&",
-        (true, false) => "?",
-        (false, _) => " ",
+    let separator = match url.map(|url| url.query.is_some()) {
+        Some(true) if given.ends_with(['?', '&']) => "",
+        Some(true) => "&",
+        Some(false) => "?",
+        None => " ",
     };
     format!("{given}{separator}{name}={value}")
 }
 
-/// Returns the URL from its host on. As in libpq, the user information ends at the first `@` before
-/// any `/`.
-fn without_user(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    match rest.find(['@', '/']) {
-        Some(at) if rest[at..].starts_with('@') => &rest[at + 1..],
-        _ => rest,
-    }
-}
-
-/// Returns whether libpq would take part of a password for host, port or database, and print it.
-fn misplaced_at(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let from_host = without_user(url);
-    let user = &rest[..rest.len() - from_host.len()];
-    let host_and_path = from_host.split('?').next().unwrap_or(from_host);
-    user.contains('?') || host_and_path.contains('@')
+/// Whether libpq would take part of a password for host, port or database, and say so. As it has
+/// it, the user information ends at the first `@` that stands before any `/`.
+fn misplaced_at(url: Url<'_>) -> bool {
+    let authority = url.authority.unwrap_or_default();
+    let query = url.query.unwrap_or_default();
+    let (value, _) = query.split_once('/').unwrap_or((query, ""));
+    let in_value = url.path.is_empty() && value.contains('@');
+    authority.matches('@').count() > 1
+        || url.path.contains('@')
+        || !authority.contains('@') && in_value
 }
 
 /// Classifies a failure to connect by libpq's message, the only information available.
@@ -303,27 +291,16 @@ fn quotes_secrets(text: &str, url: &str) -> bool {
         "conninfo",
     ];
     unparsed.iter().any(|words| text.contains(words))
-        || passwords(url).any(|password| text.contains(password))
+        || passwords(url).any(|password| text.contains(&*password))
 }
 
-/// Returns the parts of a connection string that may be a password, as written there.
-fn passwords(url: &str) -> impl Iterator<Item = &str> {
-    let in_authority = url
-        .split_once("://")
-        .and_then(|(_, rest)| rest.split_once('@'))
-        .and_then(|(user, _)| user.split_once(':'))
-        .map(|(_, password)| password);
-    let as_parameter = url.split("password").skip(1).filter_map(|rest| {
-        let value = rest.trim_start().strip_prefix('=')?.trim_start();
-        match value.strip_prefix('\'') {
-            Some(quoted) => quoted.split('\'').next(),
-            None => value.split(['&', ' ']).next(),
-        }
-    });
-    in_authority
-        .into_iter()
-        .chain(as_parameter)
-        .filter(|password| !password.is_empty())
+/// The passwords in a connection string, as they stand there.
+fn passwords(url: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let user = Url::of_postgres(url).and_then(|url| url.authority?.rsplit_once('@'));
+    let of_user = user.and_then(|(user, _)| Some(user.split_once(':')?.1.into()));
+    let as_parameters = ["password", "sslpassword"].map(|name| parameter(url, name));
+    let passwords = std::iter::once(of_user).chain(as_parameters).flatten();
+    passwords.filter(|password| !password.is_empty())
 }
 
 struct Customizer {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::pool::with_parameter;
-use crate::pool::{PoolConfig, parameter, parameter_or_env};
+use crate::pool::connection_string::{Url, parameter};
+use crate::pool::{PoolConfig, parameter_or_env};
 
 /// Seconds between keepalives, and the number of unanswered ones after which the connection has
 /// failed.
@@ -118,8 +119,7 @@ impl Startup {
         if self.options.is_empty() {
             return url;
         }
-        let is_uri = given.starts_with("postgres://") || given.starts_with("postgresql://");
-        let value = if is_uri {
+        let value = if Url::of_postgres(given).is_some() {
             let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
             let users = match parameter(given, "options") {
                 Some(encoded) => encoded,

@@ -7,6 +7,7 @@ use diesel::result::ConnectionResult;
 use percent_encoding::percent_decode_str;
 
 use super::bridge::bad_url;
+use crate::pool::connection_string::Url;
 
 /// The options in a remote URL.
 #[derive(Debug, Clone)]
@@ -87,36 +88,23 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn of(url: &'a str) -> ConnectionResult<Self> {
-        let (scheme, rest) = url
-            .split_once("://")
-            .ok_or_else(|| bad_url("the URL has no scheme"))?;
-        let rest = rest.split('#').next().unwrap_or_default();
-        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, path) = match place.find('/') {
-            Some(slash) => place.split_at(slash),
-            None => (place, ""),
-        };
+        let url = Url::of_server(url).ok_or_else(|| bad_url("the URL has no scheme"))?;
+        let authority = url.authority.unwrap_or_default();
         if authority.is_empty() || authority.contains('@') {
             return Err(bad_url(
                 "the URL names no host, or a user before it: a token goes into a parameter",
             ));
         }
-        let parameters = query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                // A text without a name may be a token, so it is not repeated.
-                let (name, value) = pair
-                    .split_once('=')
-                    .ok_or_else(|| bad_url("a parameter of the URL has no value"))?;
-                Ok((decoded(name)?, decoded(value)?))
-            })
-            .collect::<ConnectionResult<_>>()?;
+        let parameters = url.parameters().map(|(name, value)| {
+            // What has no name may be a token: it is not repeated.
+            let value = value.ok_or_else(|| bad_url("a parameter of the URL has no value"))?;
+            Ok((decoded(name)?, decoded(value)?))
+        });
         Ok(Self {
-            scheme,
+            scheme: url.scheme,
             authority,
-            path,
-            parameters,
+            path: url.path,
+            parameters: parameters.collect::<ConnectionResult<_>>()?,
         })
     }
 }
@@ -128,13 +116,13 @@ fn decoded(text: &str) -> ConnectionResult<String> {
         .map_err(|_| bad_url("a parameter is not UTF-8"))
 }
 
-/// Rejects unencrypted HTTP to other machines, where anybody on the way could read the token.
-pub(super) fn check_encrypted(url: &str, options: &HttpOptions) -> ConnectionResult<()> {
-    let Some(rest) = url.strip_prefix("http://") else {
-        return Ok(());
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    if options.plain_http || is_loopback(authority) {
+/// Refuses unencrypted HTTP to other machines, where anybody on the way reads the token.
+pub(super) fn check_encrypted(
+    scheme: &str,
+    authority: &str,
+    options: &HttpOptions,
+) -> ConnectionResult<()> {
+    if scheme != "http" || options.plain_http || is_loopback(authority) {
         return Ok(());
     }
     Err(bad_url(

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 
 use super::analysis::{Analyzer, Language, WORDS};
 use super::error::SearchError;
@@ -18,7 +18,8 @@ const ROWS_OF_A_WORDS_VERSION: i64 = 1 << 16;
 const LONGEST_NAME: usize = 100;
 
 /// The kind of value that a field holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum FieldKind {
     /// Prose: a text, or a list of texts. It is searched, but cannot be filtered or sorted by.
@@ -36,32 +37,9 @@ pub enum FieldKind {
     Date,
 }
 
-impl FieldKind {
-    const ALL: [(Self, &'static str); 6] = [
-        (Self::Text, "text"),
-        (Self::Keyword, "keyword"),
-        (Self::Integer, "integer"),
-        (Self::Float, "float"),
-        (Self::Boolean, "boolean"),
-        (Self::Date, "date"),
-    ];
-
-    fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("text", |(_, name)| name)
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found.map(|(kind, _)| *kind)
-    }
-}
-
 impl Display for FieldKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        self.serialize(f)
     }
 }
 
@@ -181,28 +159,6 @@ impl Field {
     pub(super) fn analyzer_key(&self) -> (Language, bool) {
         (self.language, self.accents)
     }
-
-    fn to_json(&self, name: &str) -> Value {
-        json!({
-            "name": name,
-            "kind": self.kind.name(),
-            "language": self.language.name(),
-            "accents": self.accents,
-            "weight": self.weight,
-            "searched": self.searched,
-        })
-    }
-
-    fn from_json(value: &Value) -> Option<(String, Self)> {
-        let field = Self {
-            kind: FieldKind::named(value.get("kind")?.as_str()?)?,
-            language: Language::named(value.get("language")?.as_str()?)?,
-            accents: value.get("accents")?.as_bool()?,
-            weight: value.get("weight")?.as_f64()?,
-            searched: value.get("searched")?.as_bool()?,
-        };
-        Some((value.get("name")?.as_str()?.to_owned(), field))
-    }
 }
 
 /// The fields of an index. Other fields of a document are kept only in its source.
@@ -235,7 +191,7 @@ impl Default for IndexDefinition {
 }
 
 /// The table that an index follows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FollowedTable {
     /// The table's name as SQL.
     pub(crate) table: String,
@@ -243,6 +199,31 @@ pub(crate) struct FollowedTable {
     pub(crate) key: String,
     /// The name of each field's column, unquoted.
     pub(crate) columns: Vec<String>,
+}
+
+/// A definition in the catalogue. Its form must never change: statements compare it letter for
+/// letter.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: i64,
+    fields: Vec<StoredField>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<FollowedTable>,
+    /// `None` for version 1, which wrote none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    becoming: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredField {
+    name: String,
+    kind: FieldKind,
+    language: Language,
+    accents: bool,
+    weight: f64,
+    searched: bool,
 }
 
 impl IndexDefinition {
@@ -376,51 +357,43 @@ impl IndexDefinition {
     }
 
     pub(super) fn to_json(&self) -> String {
-        let fields = self.fields.iter();
-        let fields: Vec<Value> = fields.map(|(name, field)| field.to_json(name)).collect();
-        let mut definition = Map::new();
-        definition.insert("version".to_owned(), self.version.into());
-        definition.insert("fields".to_owned(), fields.into());
-        if let Some(watched) = &self.table {
-            let table = json!({
-                "table": watched.table,
-                "key": watched.key,
-                "columns": watched.columns,
-            });
-            definition.insert("table".to_owned(), table);
-        }
-        // A definition that version 1 wrote stays the same, letter for letter.
-        if self.words > 1 {
-            definition.insert("words".to_owned(), self.words.into());
-        }
-        if let Some(becoming) = self.becoming {
-            definition.insert("becoming".to_owned(), becoming.into());
-        }
-        Value::Object(definition).to_string()
+        let fields = self.fields.iter().map(|(name, field)| StoredField {
+            name: name.clone(),
+            kind: field.kind,
+            language: field.language,
+            accents: field.accents,
+            weight: field.weight,
+            searched: field.searched,
+        });
+        let stored = Stored {
+            version: self.version,
+            fields: fields.collect(),
+            table: self.table.clone(),
+            words: (self.words > 1).then_some(self.words),
+            becoming: self.becoming,
+        };
+        // It cannot fail: no part of it is a map.
+        serde_json::to_string(&stored).unwrap_or_default()
     }
 
     pub(super) fn from_json(text: &str) -> Option<Self> {
-        let value: Value = serde_json::from_str(text).ok()?;
-        let fields = value.get("fields")?.as_array()?;
-        let table = match value.get("table") {
-            Some(table) => Some(FollowedTable {
-                table: table.get("table")?.as_str()?.to_owned(),
-                key: table.get("key")?.as_str()?.to_owned(),
-                columns: table
-                    .get("columns")?
-                    .as_array()?
-                    .iter()
-                    .map(|column| column.as_str().map(str::to_owned))
-                    .collect::<Option<_>>()?,
-            }),
-            None => None,
-        };
+        let stored: Stored = serde_json::from_str(text).ok()?;
+        let fields = stored.fields.into_iter().map(|stored| {
+            let field = Field {
+                kind: stored.kind,
+                language: stored.language,
+                accents: stored.accents,
+                weight: stored.weight,
+                searched: stored.searched,
+            };
+            (stored.name, field)
+        });
         Some(Self {
-            fields: fields.iter().map(Field::from_json).collect::<Option<_>>()?,
-            version: value.get("version")?.as_i64()?,
-            table,
-            words: value.get("words").map_or(Some(1), Value::as_i64)?,
-            becoming: value.get("becoming").and_then(Value::as_i64),
+            fields: fields.collect(),
+            version: stored.version,
+            table: stored.table,
+            words: stored.words.unwrap_or(1),
+            becoming: stored.becoming,
         })
     }
 }

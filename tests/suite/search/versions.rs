@@ -252,3 +252,38 @@ fn a_word_that_an_older_stemmer_panicked_on_is_found() {
     assert_eq!(found(&mut conn, "ΙΣΑΙΣΑ"), ["1"]);
     assert_eq!(found(&mut conn, "θάλασσα"), ["2"]);
 }
+
+/// Statements compare the whole text, and later versions read it.
+#[test]
+fn a_definition_is_kept_letter_for_letter() {
+    let all = Language::all().fold(IndexDefinition::new(), |definition, language| {
+        definition.field(language.name(), Field::text().language(language))
+    });
+    let tag = Field::keyword().keep_accents().weight(0.1).unsearched();
+    let all = all.field("tag", tag).field("score", Field::float());
+    let (_db, mut conn) = index_of(&all);
+    let languages: String = Language::all()
+        .map(|language| {
+            let name = language.name();
+            format!(
+                r#"{{"name":"{name}","kind":"text","language":"{name}","accents":false,"weight":1.0,"searched":true}},"#
+            )
+        })
+        .collect();
+    let others = concat!(
+        r#"{"name":"tag","kind":"keyword","language":"unstemmed","accents":true,"weight":0.1,"searched":false},"#,
+        r#"{"name":"score","kind":"float","language":"unstemmed","accents":false,"weight":1.0,"searched":false}"#,
+    );
+    let kept = format!(r#"{{"version":1,"fields":[{languages}{others}],"words":2}}"#);
+    let is_kept = format!("__covara_search_indexes WHERE definition = '{kept}'");
+    assert_eq!(count(&mut conn, &is_kept), 1, "{kept}");
+    assert_eq!(Fts.definition(&mut conn, "docs").unwrap(), Some(all));
+
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(CREATE).unwrap();
+    Fts.follow::<_, Post>(&mut conn).unwrap();
+    let is_kept = r#"__covara_search_indexes WHERE definition LIKE '%}],"table":{"table":"%posts%",
+        "key":"id","columns":["title","text body","author","stars","published"]},"words":2}'"#;
+    assert_eq!(count(&mut conn, &is_kept.replace("\n        ", "")), 1);
+}

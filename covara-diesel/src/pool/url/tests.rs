@@ -14,7 +14,7 @@ fn drivers_are_told_by_scheme_host_and_parameter() {
         ("file:app.db?mode=ro", Sqlite),
         ("libsql://host", Libsql),
         ("http://host?driver=libsql", Libsql),
-        ("https://host/path?a=b&driver=libsql", Libsql),
+        ("https://host/path?a=b&driver=libsql#c", Libsql),
         ("d1://a/b", D1),
         ("postgres://h/db", Postgres),
         ("postgresql://", Postgres),

@@ -40,6 +40,7 @@ use super::value::{ResultRows, Statement};
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{change_depth, transaction_depth};
+use crate::pool::connection_string::Url;
 use crate::sqlite::BUSY_TIMEOUT;
 
 /// A protocol to a remote server that speaks SQLite's SQL.
@@ -481,12 +482,13 @@ impl<D: Driver> Drop for Limited<'_, D> {
 
 /// Returns the part of the URL that can be shown: without parameters, and without a user.
 fn without_secrets(url: &str) -> String {
-    let place = url.split(['?', '#']).next().unwrap_or_default();
-    match (place.split_once("://"), place.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
-        (Some(_), None) => place.to_owned(),
-        // The text is not a URL, so it may contain anything.
-        (None, _) => String::new(),
+    // What is no URL may be anything.
+    let Some(url) = Url::of_server(url.split('#').next().unwrap_or_default()) else {
+        return String::new();
+    };
+    match url.base.rsplit_once('@') {
+        Some((_, rest)) => format!("{}://{rest}", url.scheme),
+        None => url.base.to_owned(),
     }
 }
 

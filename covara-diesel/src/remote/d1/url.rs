@@ -65,7 +65,7 @@ impl D1Url {
         if !["http", "https"].contains(&parts.scheme) || !parts.parameters.is_empty() {
             return Err(bad_url("base_url is no plain https:// or http:// URL"));
         }
-        check_encrypted(base, &options)?;
+        check_encrypted(parts.scheme, parts.authority, &options)?;
         Ok(Self {
             endpoint: format!("{base}/accounts/{account}/d1/database/{database}/raw"),
             authority: parts.authority.to_owned(),

@@ -1,4 +1,7 @@
 //! Floating-point numbers sent to a libSQL server.
+//!
+//! No option of serde_json helps: it writes each number exactly, and the server's own JSON reader
+//! rounds the last digit of long ones.
 
 use std::borrow::Cow;
 

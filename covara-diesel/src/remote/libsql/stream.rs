@@ -183,7 +183,8 @@ impl Client {
                     || self.base_hosts.iter().any(|other| is_next(other))
             }
         };
-        is_plain && stays_encrypted && is_allowed && check_encrypted(base, &self.options).is_ok()
+        let is_encrypted = check_encrypted(next.scheme, next.authority, &self.options).is_ok();
+        is_plain && stays_encrypted && is_allowed && is_encrypted
     }
 
     fn refusal(&self, status: u16, body: &str) -> Error {

@@ -68,7 +68,7 @@ impl LibsqlUrl {
         };
         let path = parts.path.trim_end_matches('/');
         let base = format!("{scheme}://{}{path}", parts.authority);
-        check_encrypted(&base, &options)?;
+        check_encrypted(scheme, parts.authority, &options)?;
         Ok(Self {
             base,
             authority: parts.authority.to_owned(),

@@ -113,13 +113,14 @@ fn this_machine_is_known_by_its_names_only() {
 #[test]
 fn unencrypted_http_is_for_this_machine_or_by_wish() {
     let mut options = HttpOptions::default();
-    check_encrypted("https://example.com", &options).unwrap();
-    check_encrypted("http://[::1]:80/a", &options).unwrap();
-    refusal(check_encrypted("http://example.com", &options));
+    check_encrypted("https", "example.com", &options).unwrap();
+    check_encrypted("http", "[::1]:80", &options).unwrap();
+    refusal(check_encrypted("http", "example.com", &options));
     refusal(check_encrypted(
-        "http://127.0.0.1:80@example.com/",
+        "http",
+        "127.0.0.1:80@example.com",
         &options,
     ));
     options.plain_http = true;
-    check_encrypted("http://example.com", &options).unwrap();
+    check_encrypted("http", "example.com", &options).unwrap();
 }

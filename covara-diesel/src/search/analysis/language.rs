@@ -1,4 +1,5 @@
 use frostem::Algorithm;
+use serde::{Deserialize, Serialize};
 
 /// The language whose grammar determines the stem of a word: in English, `running`, `runs` and
 /// `run` have the same one.
@@ -6,7 +7,8 @@ use frostem::Algorithm;
 /// The stems are those of [Snowball](https://snowballstem.org/), computed by this library, so both
 /// engines use the same. No word is omitted as too common. A word that a stemmer cannot process is
 /// indexed as it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Language {
     /// No language: words are searched as they are written. Suitable for names, codes, and texts in
@@ -91,13 +93,6 @@ impl Language {
             .iter()
             .find(|(language, ..)| *language == self)
             .map_or("unstemmed", |(_, name, _)| name)
-    }
-
-    pub(in crate::search) fn named(name: &str) -> Option<Self> {
-        LANGUAGES
-            .iter()
-            .find(|(_, known, _)| *known == name)
-            .map(|(language, ..)| *language)
     }
 
     pub(super) fn algorithm(self) -> Option<Algorithm> {

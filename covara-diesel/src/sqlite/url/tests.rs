@@ -38,10 +38,31 @@ fn the_path_of_a_url_is_decoded() {
         ("file:///a", "/a"),
         ("file://localhost/a", "/a"),
         ("file:/a#?b", "/a"),
+        ("file://ada:hunter2@h", ""),
+        ("file:a%00b", "a"),
         ("file:%", "%"),
         ("file:", ""),
     ] {
         assert_eq!(file_path(url), PathBuf::from(path), "{url}");
+    }
+}
+
+#[test]
+fn sqlite_makes_a_file_unless_a_parameter_forbids_it() {
+    for url in [
+        "a?mode=ro",
+        "file:a",
+        "file:a?mode=rwc&cache=private",
+        "file:a#?mode=ro",
+    ] {
+        assert!(may_create(url), "{url}");
+    }
+    for url in [
+        "file:a?mode=ro",
+        "file:a?cache=private&mode=rw#x",
+        "file:a?vfs=memdb",
+    ] {
+        assert!(!may_create(url), "{url}");
     }
 }
 
