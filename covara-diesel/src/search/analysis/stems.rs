@@ -11,6 +11,8 @@ const PLACES: usize = 1 << 15;
 /// The bytes of a slot for a word and its stem.
 const BYTES: usize = 46;
 
+/// A bounded `HashMap<Box<str>, Box<str>>` in place of the places takes 1.3 to 1.5 times the CPU
+/// time on English prose, and 2.2 to 2.5 times on 20,000 words as frequent as in prose.
 pub(super) struct Stems {
     stemmer: Stemmer,
     stemmed: usize,
