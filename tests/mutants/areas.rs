@@ -183,7 +183,12 @@ pub const AREAS: &[Area] = &[
     Area {
         name: "postgres",
         paths: &["covara-diesel/src/postgres/"],
-        proofs: &[(POSTGRES, ALL), (PGBOUNCER, ALL), (PGLITE, ALL)],
+        proofs: &[
+            (UNIT, &["postgres::"]),
+            (POSTGRES, ALL),
+            (PGBOUNCER, ALL),
+            (PGLITE, ALL),
+        ],
     },
     Area {
         name: "sqlite",

@@ -1,7 +1,7 @@
 //! Files for tables with types that only PostgreSQL has.
 
 use covara_diesel::fixture::FixtureSource;
-use covara_diesel::{Seed, SeedError};
+use covara_diesel::{ErrorKind, Seed, SeedError};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -117,6 +117,32 @@ fn what_the_server_cannot_read_is_named_by_its_line() {
         assert!(text.contains(said), "{text}");
     }
     assert_eq!(count(&mut conn, "app.things"), 0);
+}
+
+/// Words of the server's that a value or a name holds say nothing of the database.
+#[test]
+fn values_in_the_servers_words_are_refused_as_rows() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute("CREATE TYPE mood AS ENUM ('happy'); CREATE TABLE moods (mood mood)")
+        .unwrap();
+    for value in [
+        "could not write: No space left on device",
+        "canceling statement due to lock timeout",
+        "deadlock detected",
+        "attempt to write a readonly database",
+        "cannot execute INSERT in a read-only transaction",
+        "terminating connection due to administrator command",
+    ] {
+        let csv = format!("mood\nhappy\n{value}\n");
+        let source = FixtureSource::reader("x.csv", csv.as_bytes());
+        let error = Seed::new()
+            .fixture("moods", source)
+            .run(&mut conn)
+            .unwrap_err();
+        assert!(matches!(error, SeedError::Row { row: 2, .. }), "{error:?}");
+        assert_eq!(error.kind(), Some(ErrorKind::Other), "{error:?}");
+    }
 }
 
 /// Without a struct, rows for an empty table go by COPY through the stage.

@@ -180,3 +180,58 @@ fn partitions_that_were_only_used_are_as_they_were() {
     }
     assert_eq!(found(conn, "one"), ["1"]);
 }
+
+#[test]
+fn late_partitions_of_a_followed_partition_are_noted() {
+    let below = "
+        CREATE TABLE world (id BIGINT NOT NULL, name TEXT NOT NULL) PARTITION BY RANGE (id);
+        CREATE TABLE places PARTITION OF world (PRIMARY KEY (id)) FOR VALUES FROM (0) TO (1000)
+            PARTITION BY RANGE (id);
+        CREATE TABLE places_1 PARTITION OF places FOR VALUES FROM (0) TO (100);
+        INSERT INTO world VALUES (1, 'one')";
+    let attached = "
+        CREATE TABLE world (id BIGINT NOT NULL, name TEXT NOT NULL) PARTITION BY RANGE (id);
+        ALTER TABLE world ATTACH PARTITION places FOR VALUES FROM (0) TO (1000)";
+    for (create, later) in [(below, ""), (PARTITIONED, attached)] {
+        let (_db, mut conn) = followed(create);
+        let conn = &mut conn;
+        if !later.is_empty() {
+            run(conn, later);
+        }
+        run(conn, NEW);
+        assert_eq!(found(conn, "gone"), ["301"], "{later}");
+        // A row that moves to the late partition.
+        run(
+            conn,
+            "UPDATE places SET id = 302, name = 'moved' WHERE id = 1",
+        );
+        assert_eq!(found(conn, "moved"), ["302"], "{later}");
+        assert_eq!(found(conn, "one"), [""; 0], "{later}");
+    }
+}
+
+#[test]
+fn serializable_writes_to_a_late_partition_do_not_exclude_each_other() {
+    let (db, mut conn) = followed(PARTITIONED);
+    let conn = &mut conn;
+    run(
+        conn,
+        "CREATE TABLE places_3 PARTITION OF places FOR VALUES FROM (300) TO (400)",
+    );
+    for ids in [[301, 302], [303, 304]] {
+        let mut writers = [db.connect_directly(), db.connect_directly()];
+        for (writer, id) in writers.iter_mut().zip(ids) {
+            run(
+                writer,
+                &format!(
+                    "BEGIN ISOLATION LEVEL SERIALIZABLE; INSERT INTO places VALUES ({id}, 'both')"
+                ),
+            );
+        }
+        for writer in &mut writers {
+            run(writer, "COMMIT");
+        }
+    }
+    assert_eq!(found(conn, "both"), ["301", "302", "303", "304"]);
+    assert_mended(conn, "the late partition");
+}

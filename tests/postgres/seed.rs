@@ -1,6 +1,6 @@
 //! What PostgreSQL's roles, types and time limits do to a seed.
 
-use covara_diesel::{SeedError, Seedable};
+use covara_diesel::{ErrorKind, Seed, SeedError, Seedable};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use support::numbers::{self, Number};
@@ -196,4 +196,58 @@ fn a_statement_the_server_cancels_is_no_fault_of_a_row() {
     let error = Number::seed(&mut conn, &rows).unwrap_err();
     assert!(matches!(error, SeedError::Interrupted { .. }), "{error:?}");
     assert_eq!(count(&mut conn, "numbers"), 0);
+}
+
+#[test]
+fn a_lost_connection_a_deadlock_and_a_conflict_have_kinds_of_their_own() {
+    let db = TestDb::new();
+    db.connect().batch_execute(numbers::CREATE).unwrap();
+    // Ended by the server in the middle of the rows.
+    for rows in [4, 20_000] {
+        let mut conn = db.connect_directly();
+        let mut killer = db.connect_directly();
+        let pid = number(&mut conn, "SELECT pg_backend_pid()::bigint AS n");
+        let rows = numbers::up_to(rows).inspect(|row| {
+            if row.id == 3 {
+                let kill = format!("SELECT pg_terminate_backend({pid}, 5000)");
+                killer.batch_execute(&kill).unwrap();
+            }
+        });
+        let error = Seed::new().rows(rows).run(&mut conn).unwrap_err();
+        assert_eq!(error.kind(), Some(ErrorKind::ConnectionLost), "{error:?}");
+    }
+    // Raised by a trigger with the server's own code and words.
+    for (code, words, kind) in [
+        (
+            "40001",
+            "could not serialize access due to concurrent update",
+            ErrorKind::Conflict,
+        ),
+        ("40P01", "deadlock detected", ErrorKind::Conflict),
+        (
+            "57014",
+            "canceling statement due to user request",
+            ErrorKind::Cancelled,
+        ),
+        (
+            "55P03",
+            "canceling statement due to lock timeout",
+            ErrorKind::Locked,
+        ),
+    ] {
+        let db = TestDb::new();
+        let mut conn = db.connect_directly();
+        conn.batch_execute(numbers::CREATE).unwrap();
+        conn.batch_execute(&format!(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION '{words}' USING ERRCODE = '{code}'; END $$;
+             CREATE TRIGGER fail BEFORE INSERT ON numbers FOR EACH ROW EXECUTE FUNCTION fail()"
+        ))
+        .unwrap();
+        let error = Seed::new()
+            .rows(numbers::up_to(3))
+            .run(&mut conn)
+            .unwrap_err();
+        assert_eq!(error.kind(), Some(kind), "{error:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use covara_diesel::{INTERNAL_TABLE_NAMES, MigrateError, auto_migrate};
+use covara_diesel::{ErrorKind, INTERNAL_TABLE_NAMES, MigrateError, auto_migrate};
 use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use support::workers;
@@ -122,6 +122,24 @@ fn eight_threads_boot_at_once() {
         assert_eq!(applied, 4);
         assert_migrated_once(&mut db.connect());
     }
+}
+
+/// A constraint may be named in the words of a time-out, and nothing waited.
+#[test]
+fn the_names_of_constraints_are_no_words_of_the_database() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE __covara_migrations (version TEXT PRIMARY KEY, name TEXT NOT NULL,
+             applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+             CONSTRAINT \"database is locked, readonly database, lock timeout\"
+                 CHECK (version <> '20261122000003'))",
+    )
+    .unwrap();
+    let error = auto_migrate(&mut conn).unwrap_err();
+    assert!(matches!(error, MigrateError::Migration { .. }), "{error:?}");
+    assert_eq!(error.kind(), Some(ErrorKind::Other));
+    assert!(chain(&error).contains("lock timeout"), "{}", chain(&error));
 }
 
 #[test]

@@ -296,7 +296,11 @@ fn search_and_follow_work_on_an_any_connection() {
     assert_eq!(search::reindex(&mut conn, "people").unwrap().documents, 0);
     // A typed connection is one of these, too.
     let mut typed = db.connect();
+    rename(&mut conn, 2, "Grace Hopper").unwrap();
+    assert_eq!(Fts.refresh(&mut typed, "people").unwrap(), 1);
+    assert_eq!(Fts.refresh(&mut conn, "people").unwrap(), 0);
     assert!(Fts.delete_index(&mut typed, "people").unwrap());
+    assert!(!Fts.delete_index(&mut conn, "people").unwrap());
 }
 
 #[test]

@@ -134,17 +134,12 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
     /// other writers for a short time only, and if it fails, an open transaction continues as if
     /// the write had not been tried. It is called after a read in the same transaction.
     ///
-    /// Default: like any other statement.
-    ///
     /// # Errors
     ///
     /// The database's own, including that a lock was not free in that time.
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
     where
-        T: QueryFragment<Self::Backend> + QueryId,
-    {
-        self.execute_returning_count(statement)
-    }
+        T: QueryFragment<Self::Backend> + QueryId;
 
     /// Makes statements wait at least `wait` for locks, if the connection would wait less.
     ///

@@ -117,7 +117,8 @@ pub enum ErrorKind {
     /// The server cancelled the statement: at its time-out, by an administrator, or for the
     /// recovery of a standby.
     Cancelled,
-    /// The connection was lost. A write or a commit may have been done or not.
+    /// The connection was lost, before or now, or a transaction on it could not be ended. A write or
+    /// a commit may have been done or not.
     ConnectionLost,
     /// Prepared statements of other clients are in this session: a transaction pooler or PGlite is
     /// in between.
@@ -141,30 +142,46 @@ impl ErrorKind {
                 // The words name constraints, which are the user's.
                 _ => Self::Other,
             },
+            // Diesel gives a connection up that has failed to roll back, as a lost one does.
+            Error::BrokenTransactionManager => Self::ConnectionLost,
             _ => Self::Other,
         }
     }
 
-    /// The kind by the words of SQLite or PostgreSQL, none of which both use.
+    /// Returns the kind that SQLite's or PostgreSQL's words say, none of which both use. A message
+    /// that quotes a value or a name is none of these, whatever it quotes.
     pub(crate) fn of_words(words: &str) -> Self {
-        let has = |piece| words.contains(piece);
-        if (words.starts_with("database") && has("is locked"))
-            || has("lock timeout")
-            || has("could not obtain lock on")
-        {
-            Self::Locked
-        } else if has("readonly database") || has("read-only transaction") {
-            Self::ReadOnly
-        } else if has("database or disk is full") || has("No space left on device") {
-            Self::DiskFull
-        } else if has("prepared statement \"__diesel_stmt") {
-            Self::SharedSession
-        } else if has("deadlock detected") {
-            Self::Conflict
-        } else if has("canceling statement due to") {
-            Self::Cancelled
-        } else {
-            Self::Other
+        let begins = |beginning| words.starts_with(beginning);
+        match words {
+            "database is locked"
+            | "database table is locked"
+            | "canceling statement due to lock timeout" => Self::Locked,
+            "attempt to write a readonly database" => Self::ReadOnly,
+            "database or disk is full" => Self::DiskFull,
+            "deadlock detected" => Self::Conflict,
+            _ if begins("database table is locked: ")
+                || begins("database schema is locked: ")
+                || begins("could not obtain lock on ") =>
+            {
+                Self::Locked
+            }
+            _ if begins("cannot execute ") && words.ends_with(" in a read-only transaction") => {
+                Self::ReadOnly
+            }
+            _ if begins("could not ") && words.ends_with(": No space left on device") => {
+                Self::DiskFull
+            }
+            _ if begins("prepared statement \"__diesel_stmt") => Self::SharedSession,
+            _ if begins("could not serialize access due to ") => Self::Conflict,
+            _ if begins("terminating connection due to ")
+                || begins("server closed the connection unexpectedly")
+                || begins("SSL connection has been closed unexpectedly")
+                || begins("no connection to the server") =>
+            {
+                Self::ConnectionLost
+            }
+            _ if begins("canceling statement due to ") => Self::Cancelled,
+            _ => Self::Other,
         }
     }
 
@@ -187,6 +204,59 @@ impl ErrorKind {
                  in between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
             }
             Self::Other => "the database rejected the statement",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_read_from_whole_messages() {
+        for (words, kind) in [
+            ("database is locked", ErrorKind::Locked),
+            ("database table is locked: users", ErrorKind::Locked),
+            (
+                "could not obtain lock on row in relation \"a\"",
+                ErrorKind::Locked,
+            ),
+            (
+                "cannot execute CREATE TABLE in a read-only transaction",
+                ErrorKind::ReadOnly,
+            ),
+            (
+                "could not extend file \"base/1/2\": No space left on device",
+                ErrorKind::DiskFull,
+            ),
+            (
+                "prepared statement \"__diesel_stmt_3\" already exists",
+                ErrorKind::SharedSession,
+            ),
+            (
+                "could not serialize access due to concurrent update",
+                ErrorKind::Conflict,
+            ),
+            (
+                "terminating connection due to administrator command",
+                ErrorKind::ConnectionLost,
+            ),
+            (
+                "canceling statement due to statement timeout",
+                ErrorKind::Cancelled,
+            ),
+            ("database year is locked", ErrorKind::Other),
+            (
+                "CHECK constraint failed: database is locked",
+                ErrorKind::Other,
+            ),
+            (
+                "invalid input value for enum a: \": No space left on device\"",
+                ErrorKind::Other,
+            ),
+            ("", ErrorKind::Other),
+        ] {
+            assert_eq!(ErrorKind::of_words(words), kind, "{words}");
         }
     }
 }

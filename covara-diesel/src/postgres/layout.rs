@@ -13,7 +13,7 @@ use crate::migrate::engine::Inspection;
 
 /// A line in the body of a search index's trigger function, by which a boot recognizes functions
 /// that earlier versions created.
-pub(super) const FUNCTION_VERSION: &str = "-- version 4";
+pub(super) const FUNCTION_VERSION: &str = "-- version 5";
 
 impl TypeName<Pg> for Text {
     const NAME: &'static str = "text";

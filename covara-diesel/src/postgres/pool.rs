@@ -122,6 +122,7 @@ pub(crate) fn prepare(
     // A pool hides why it cannot connect, and reports it only after its time-out, so connect first.
     let mut first = probe::connect(url, driver, config.connection_wait(), &startup)?;
     let limits = Arc::new(limits(url, &config));
+    // Without a watch the first connection works, too; the pool's own are opened after it.
     let _watch = watch::watch(
         &mut first,
         &limits,
@@ -176,7 +177,8 @@ pub(crate) fn connect(url: &str) -> Result<PgConnection, PoolError> {
     let startup = Startup::new(url, &config);
     let mut conn = probe::connect(url, driver, config.connection_wait(), &startup)?;
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
-    watch::watch(
+    // Without a watch the connection works, too.
+    let _watch = watch::watch(
         &mut conn,
         &Arc::new(limits(url, &config)),
         startup.tcp_user_timeout(),
@@ -324,7 +326,8 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customizer {
         if !self.statement_cache {
             conn.set_prepared_statement_cache_size(CacheSize::Disabled);
         }
-        let watch = watch::watch(conn, &self.limits, self.tcp_user_timeout, Phase::SettingUp);
+        let watch = watch::watch(conn, &self.limits, self.tcp_user_timeout, Phase::SettingUp)
+            .map_err(|error| diesel::r2d2::Error::ConnectionError(error.into()))?;
         if let Some(sql) = &self.on_connect {
             conn.batch_execute(sql)
                 .map_err(diesel::r2d2::Error::QueryError)?;

@@ -23,7 +23,8 @@ pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel curr
 /// was detached, changed and attached again.
 ///
 /// A part attached later may be gone when `follow` examines the table. So the first write to it
-/// leaves a mark among the notes: its number, negated.
+/// leaves a mark among the notes: its number, negated. A serializable transaction leaves one with
+/// each write, because looking for it would make others that write fail.
 ///
 /// The function writes to the notes by name, so it first checks that they still have that name.
 /// Keys are compared as texts, because a type's `=` need not be found here, and without a cast,
@@ -31,12 +32,12 @@ pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel curr
 /// collation of a column `A` and `a` may be equal.
 const BODY: &str = "
 -- Keeps an index of covara-diesel current.
--- version 4
+-- version 5
 -- table %1$s
 -- parts %12$s
 -- columns %11$s
 BEGIN
-    IF (TG_RELID IN (%2$s) OR pg_partition_root(TG_RELID) = %1$s)
+    IF (TG_RELID IN (%2$s) OR %1$s IN (SELECT pg_partition_ancestors(TG_RELID)))
         AND has_schema_privilege(%5$s::oid, 'USAGE')
         AND has_table_privilege(%6$s::oid, 'INSERT')
     THEN
@@ -65,11 +66,15 @@ BEGIN
             THEN
                 INSERT INTO %7$s (key) VALUES (OLD.%8$s);
             END IF;
-            IF TG_RELID NOT IN (%2$s) AND has_table_privilege(%6$s::oid, 'SELECT') THEN
-                IF NOT EXISTS (
-                    SELECT FROM %7$s AS m WHERE m.number = - TG_RELID::bigint
-                ) THEN
+            IF TG_RELID NOT IN (%2$s) THEN
+                IF current_setting('transaction_isolation') = 'serializable' THEN
                     INSERT INTO %7$s (number) VALUES (- TG_RELID::bigint);
+                ELSIF has_table_privilege(%6$s::oid, 'SELECT') THEN
+                    IF NOT EXISTS (
+                        SELECT FROM %7$s AS m WHERE m.number = - TG_RELID::bigint
+                    ) THEN
+                        INSERT INTO %7$s (number) VALUES (- TG_RELID::bigint);
+                    END IF;
                 END IF;
             END IF;
         END IF;

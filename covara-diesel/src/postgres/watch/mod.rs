@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::ConnectionError;
 use diesel::connection::DebugQuery;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
@@ -118,13 +119,13 @@ pub(super) fn watch(
     limits: &Arc<Limits>,
     tcp_user_timeout: Option<u32>,
     phase: Phase,
-) -> Option<Arc<Watch>> {
-    let socket = socket::find(conn, tcp_user_timeout);
-    if socket.is_none() {
-        log::debug!("the socket of a connection was not found: waiting on it is not bounded");
-    }
+) -> Result<Option<Arc<Watch>>, Ambiguous> {
+    let Some(socket) = socket::find(conn, tcp_user_timeout)? else {
+        log::debug!("the system shows no sockets: waiting on a connection is not bounded");
+        return Ok(None);
+    };
     let watch = Arc::new(Watch {
-        socket: socket?,
+        socket,
         limits: Arc::clone(limits),
         state: Mutex::new(State {
             phase,
@@ -137,10 +138,22 @@ pub(super) fn watch(
         }),
     });
     if !WATCHDOG.add(&watch) {
-        return None;
+        return Ok(None);
     }
     conn.set_instrumentation(Observer::new(Arc::clone(&watch)));
-    Some(watch)
+    Ok(Some(watch))
+}
+
+/// The socket of a connection could not be told from others.
+#[derive(Debug)]
+pub(super) struct Ambiguous;
+
+impl From<Ambiguous> for ConnectionError {
+    fn from(_: Ambiguous) -> Self {
+        Self::BadConnection(
+            "the socket of the connection could not be told from others in time".to_owned(),
+        )
+    }
 }
 
 impl Watch {

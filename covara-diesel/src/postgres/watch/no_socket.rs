@@ -2,6 +2,7 @@ use std::fmt;
 
 use diesel::PgConnection;
 
+use super::Ambiguous;
 use super::alive::Peer;
 
 /// The socket of a connection, which cannot be found on this system.
@@ -24,6 +25,6 @@ impl fmt::Display for Socket {
     }
 }
 
-pub(super) fn find(_: &mut PgConnection, _: Option<u32>) -> Option<Socket> {
-    None
+pub(super) fn find(_: &mut PgConnection, _: Option<u32>) -> Result<Option<Socket>, Ambiguous> {
+    Ok(None)
 }

@@ -1,7 +1,8 @@
 //! Finds the socket of a connection among those of the process, because Diesel does not expose it.
 //!
 //! Each filter here surely passes the connection's own socket. So if one socket is left, it is the
-//! right one, and if several are left, none is taken.
+//! right one, and if several are left, none is taken: the connection is closed, and the pool tries
+//! again, because one that is not watched could wait without bound, or keep a transaction open.
 
 use std::fmt;
 use std::fs;
@@ -20,6 +21,7 @@ use rustix::io::ioctl_fionread;
 use rustix::net::sockopt::{socket_type, tcp_user_timeout};
 use rustix::net::{Shutdown, SocketAddrUnix, SocketType, getpeername, shutdown};
 
+use super::Ambiguous;
 use super::alive::Peer;
 
 /// Sockets known to belong to other connections, by their names in the kernel.
@@ -34,8 +36,7 @@ const MANY_ROWS: &str = "SELECT n FROM pg_catalog.generate_series(1, 12000) AS n
 const ROUNDS: usize = 2;
 /// Bytes that then wait in the socket, and in that of no other connection being made.
 const WAITING: u64 = 32 * 1024;
-/// How long the rows may take to arrive, even on a busy machine. A connection whose socket is not
-/// found is waited for without a bound.
+/// How long the rows may take to arrive, even on a busy machine.
 const ARRIVAL: Duration = Duration::from_secs(5);
 /// How long one other connection may take to find its own socket.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -76,23 +77,35 @@ impl fmt::Display for Socket {
     }
 }
 
-/// Finds the socket of a connection that runs no statement, if it can be identified.
-pub(super) fn find(conn: &mut PgConnection, tcp_user_timeout: Option<u32>) -> Option<Socket> {
-    // Two threads that search at the same time would see each other's rows.
-    let _turn = turn()?;
-    let mut found = candidates(tcp_user_timeout, &known());
-    for _ in 0..ROUNDS {
-        if found.len() > 1 {
-            found = with_rows(conn, found)?;
+/// Finds the socket of a connection that runs no statement; `None` if the system does not show the
+/// sockets of the process.
+pub(super) fn find(
+    conn: &mut PgConnection,
+    tcp_user_timeout: Option<u32>,
+) -> Result<Option<Socket>, Ambiguous> {
+    let mut found = candidates(tcp_user_timeout);
+    if found.is_empty() {
+        return Ok(None);
+    }
+    // Searching by rows waits for a server, and behind a pooler for a session.
+    if found.len() > 1 {
+        // Two threads that search at the same time would see each other's rows. If another one
+        // does not get on, no rows of its server arrive.
+        let _turn = turn();
+        found = candidates(tcp_user_timeout);
+        for _ in 0..ROUNDS {
+            if found.len() > 1 {
+                found = with_rows(conn, found).ok_or(Ambiguous)?;
+            }
         }
     }
-    let [one] = <[Candidate; 1]>::try_from(found).ok()?;
+    let [one] = <[Candidate; 1]>::try_from(found).map_err(|_| Ambiguous)?;
     known().push(one.name.clone());
-    Some(Socket {
+    Ok(Some(Socket {
         fd: one.fd,
         name: one.name,
         peer: one.peer,
-    })
+    }))
 }
 
 fn known() -> MutexGuard<'static, Vec<PathBuf>> {
@@ -132,16 +145,25 @@ struct Candidate {
     peer: Option<Peer>,
 }
 
-/// Returns the sockets that may belong to a new connection.
-fn candidates(tcp_user_timeout: Option<u32>, known: &[PathBuf]) -> Vec<Candidate> {
+/// Returns the sockets that may belong to a new connection, each once. Other threads may hold
+/// duplicates of them, too.
+fn candidates(tcp_user_timeout: Option<u32>) -> Vec<Candidate> {
+    // Two threads that look at the same time would duplicate each other's duplicates.
+    let known = known();
     let entries = fs::read_dir("/proc/self/fd")
         .into_iter()
         .flatten()
         .flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers
-        .filter_map(|number| candidate(number, tcp_user_timeout, known))
-        .collect()
+    let mut found: Vec<Candidate> = Vec::new();
+    for number in numbers {
+        if let Some(new) = candidate(number, tcp_user_timeout, &known)
+            && found.iter().all(|one| one.name != new.name)
+        {
+            found.push(new);
+        }
+    }
+    found
 }
 
 fn candidate(number: RawFd, timeout: Option<u32>, known: &[PathBuf]) -> Option<Candidate> {
