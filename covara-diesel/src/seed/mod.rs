@@ -85,6 +85,8 @@ pub(crate) use error::outside;
 #[cfg(feature = "fixtures")]
 pub(crate) use rows::Rows;
 pub(crate) use rows::{AnyRows, Prepared};
+#[cfg(feature = "fixtures")]
+pub(crate) use run::RowPositions;
 pub(crate) use run::Run;
 #[cfg(feature = "fixtures")]
 pub(crate) use target::Target;

@@ -44,7 +44,7 @@ where
         Ok(Prepared {
             target: Target::of::<C, T>()?,
             write: Box::new(move |run, target| {
-                run.table::<T>(target, |table| table.write_slice(self.0))
+                run.table::<T>(target, None, |table| table.write_slice(self.0))
             }),
         })
     }
@@ -62,7 +62,7 @@ where
         Ok(Prepared {
             target: Target::of::<C, I::Item>()?,
             write: Box::new(move |run, target| {
-                run.table::<I::Item>(target, |table| table.write_iter(self.0))
+                run.table::<I::Item>(target, None, |table| table.write_iter(self.0))
             }),
         })
     }

@@ -76,15 +76,18 @@ impl Batch {
 
     /// Finds the first statement that fails, and the row in it. Servers do not report it, so parts
     /// of the batch are sent and always rolled back.
-    fn culprit<D: Driver>(&self, driver: &mut D, rows: &[usize]) -> Option<(usize, usize)> {
+    fn culprit<D: Driver>(&self, driver: &mut D, rows: &[usize]) -> Option<(usize, Option<usize>)> {
         let all: Vec<&Statement> = self.statements.iter().collect();
         let statement = first_failing(driver, &[], &all)?;
         let count = rows.get(statement).copied().unwrap_or(1);
+        if count == 1 {
+            return Some((statement, Some(0)));
+        }
         let row = rows_apart(all.get(statement)?, count).and_then(|single| {
             let single: Vec<&Statement> = single.iter().collect();
             first_failing(driver, &all[..statement], &single)
         });
-        Some((statement, row.unwrap_or(0)))
+        Some((statement, row))
     }
 }
 
