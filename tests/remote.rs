@@ -23,6 +23,7 @@ mod remote {
     mod returned;
     mod scripts;
     mod secrets;
+    mod seed_positions;
     mod seeds;
     mod streams;
     mod tls;

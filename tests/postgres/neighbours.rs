@@ -97,7 +97,7 @@ fn boots_beside_a_program_that_takes_no_lock_succeed() {
                         }
                         _ => {
                             let options =
-                                MigrateOptions::default().lock_timeout(Duration::from_mins(2));
+                                MigrateOptions::default().lock_timeout(Duration::from_secs(120));
                             let booted = migrate_internal(&mut conn, &options);
                             assert!(booted.is_ok(), "round {round}: {booted:?}");
                         }

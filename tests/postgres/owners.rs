@@ -1,10 +1,14 @@
 //! Internal tables that another role made before this library did.
 
+use covara_diesel::migrate::status;
 use covara_diesel::{Boot, Dialect, MigrateError, MigrateOptions, auto_migrate, migrate_internal};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use serde_json::{Value, json};
 use support::boot;
 use support::postgres::TestDb;
+
+use crate::suite::command::covara;
 
 /// A database with three roles of its own, in which everybody may create tables.
 pub(super) struct Roles {
@@ -215,4 +219,64 @@ fn the_doctor_reports_strangers_tables() {
         finding.text.contains("belongs to the role") && finding.text.contains(&roles.mallory)
     });
     assert!(is_reported, "{:?}", report.findings);
+}
+
+#[test]
+fn the_command_tells() {
+    let mut roles = Roles::new();
+    roles.plant();
+    let url = roles.db.url();
+    let run = |arguments: &[&str]| covara(&[arguments, &["--database-url", &url]].concat());
+    let named = ["table auth_sessions", "role", roles.mallory.as_str()];
+    for looking in ["--dry-run", "--status"] {
+        for form in [&["migrate", looking][..], &["migrate", looking, "--quiet"]] {
+            let ran = run(form);
+            assert_eq!(ran.code, Some(1), "{}", ran.all());
+            for part in named {
+                assert!(ran.err.contains(part), "{part}: {}", ran.all());
+            }
+        }
+        let ran = run(&["migrate", looking, "--json"]);
+        assert_eq!(ran.code, Some(1), "{}", ran.all());
+        assert_eq!(ran.json()["ok"], false, "{}", ran.all());
+        let error: Value = serde_json::from_str(&ran.err).unwrap();
+        assert_eq!(error["exit_code"], 1);
+    }
+    // As the migration then does.
+    let ran = run(&["migrate"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.all());
+    assert!(ran.err.contains(&roles.mallory), "{}", ran.all());
+
+    let theirs = json!({ "table": "auth_sessions", "owner": roles.mallory });
+    for looking in [
+        &["doctor", "--json"][..],
+        &["migrate", "--status", "--json"],
+        &["migrate", "--dry-run", "--json"],
+    ] {
+        let ran = run(looking);
+        let strangers = ran.json()["strangers"].as_array().cloned();
+        let strangers = strangers.unwrap_or_default();
+        assert_eq!(strangers.len(), 5, "{}", ran.all());
+        assert!(strangers.contains(&theirs), "{}", ran.all());
+    }
+}
+
+#[test]
+fn the_status_tells() {
+    let mut roles = Roles::new();
+    roles.be_app();
+    assert!(!status(&mut roles.conn).unwrap().would_fail());
+    roles.be_mallory();
+    roles
+        .conn
+        .batch_execute("CREATE TABLE __covara_search_indexes (name TEXT)")
+        .unwrap();
+    roles.be_app();
+    let found = status(&mut roles.conn).unwrap();
+    // None of the internal tables.
+    assert_eq!(found.misfits().count(), 0);
+    let theirs = ("__covara_search_indexes".to_owned(), roles.mallory.clone());
+    assert_eq!(found.strangers, [theirs]);
+    assert!(found.would_fail());
+    roles.is_refused();
 }

@@ -4,7 +4,7 @@ use covara_diesel::migrate::{MigrationStatus, TableFit, status};
 use covara_diesel::{INTERNAL_TABLE_NAMES, MigrateError, auto_migrate};
 use diesel::connection::SimpleConnection;
 
-use crate::backend::{self, TestDb};
+use crate::backend::{self, Conn, TestDb};
 
 fn pending(status: &MigrationStatus) -> Vec<&str> {
     status
@@ -37,6 +37,7 @@ fn an_empty_database_has_everything_pending_and_stays_empty() {
             .all(|table| table.fit == TableFit::Missing)
     );
     assert!(misfits(&found).is_empty(), "they are still to be made");
+    assert!(!found.would_fail());
     assert!(backend::tables(&mut conn).is_empty());
 }
 
@@ -49,6 +50,7 @@ fn what_is_pending_is_what_a_migration_then_runs() {
     assert!(pending(&found).is_empty());
     assert!(found.tables.iter().all(|table| table.fit == TableFit::Fits));
     assert!(found.unknown.is_empty());
+    assert!(!found.would_fail());
 
     conn.batch_execute(
         "DELETE FROM __covara_migrations WHERE version <> '20261122000002';
@@ -79,6 +81,7 @@ fn a_misfit_names_all_its_columns_and_the_migration_fails_with_the_first() {
     .unwrap();
     let found = status(&mut conn).unwrap();
     assert_eq!(misfits(&found), ["auth_verification_tokens"]);
+    assert!(found.would_fail());
     let TableFit::Mismatch { columns } = &found.tables[3].fit else {
         panic!("{found:?}");
     };
@@ -107,19 +110,46 @@ fn a_misfit_names_all_its_columns_and_the_migration_fails_with_the_first() {
 }
 
 #[test]
-fn a_lost_table_is_a_misfit_only_when_nothing_is_pending() {
+fn a_lost_table_is_a_misfit_unless_a_migration_is_pending_that_makes_it() {
     let db = TestDb::new();
     let mut conn = db.connect();
     auto_migrate(&mut conn).unwrap();
-    conn.batch_execute("DROP TABLE auth_api_keys").unwrap();
-    let found = status(&mut conn).unwrap();
-    assert_eq!(misfits(&found), ["auth_api_keys"]);
-    assert!(matches!(
-        auto_migrate(&mut conn),
-        Err(MigrateError::MissingTable { .. })
-    ));
-    conn.batch_execute("DELETE FROM __covara_migrations WHERE version = '20261122000003'")
-        .unwrap();
-    assert!(misfits(&status(&mut conn).unwrap()).is_empty());
-    auto_migrate(&mut conn).unwrap();
+    let versions = migrations(&mut conn);
+    for (table, version) in INTERNAL_TABLE_NAMES.iter().zip(&versions) {
+        conn.batch_execute(&format!("DROP TABLE {table}")).unwrap();
+        let found = status(&mut conn).unwrap();
+        assert_eq!(misfits(&found), [*table]);
+        assert!(found.would_fail());
+        assert!(matches!(
+            auto_migrate(&mut conn),
+            Err(MigrateError::MissingTable { .. })
+        ));
+        // Another migration does not make it.
+        for other in versions.iter().filter(|other| *other != version) {
+            forget(&mut conn, other);
+            let found = status(&mut conn).unwrap();
+            assert_eq!(misfits(&found), [*table], "{other}");
+            let error = auto_migrate(&mut conn).unwrap_err();
+            assert!(
+                matches!(&error, MigrateError::MissingTable { table: missing } if missing == table),
+                "{error:?}"
+            );
+        }
+        forget(&mut conn, version);
+        let found = status(&mut conn).unwrap();
+        assert!(misfits(&found).is_empty(), "{found:?}");
+        assert!(!found.would_fail());
+        auto_migrate(&mut conn).unwrap();
+    }
+}
+
+/// The versions of the migrations, each of which makes the table of the same place.
+fn migrations(conn: &mut Conn) -> Vec<String> {
+    let states = status(conn).unwrap().migrations;
+    states.into_iter().map(|state| state.version).collect()
+}
+
+fn forget(conn: &mut Conn, version: &str) {
+    let sql = format!("DELETE FROM __covara_migrations WHERE version = '{version}'");
+    conn.batch_execute(&sql).unwrap();
 }

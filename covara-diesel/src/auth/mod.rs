@@ -25,8 +25,8 @@
 //! use diesel::SqliteConnection;
 //!
 //! static SESSIONS: SessionStore = SessionStore::new()
-//!     .lifetime(Duration::from_hours(14 * 24)) // after the last request
-//!     .max_age(Duration::from_hours(90 * 24)); // then sign in again
+//!     .lifetime(Duration::from_secs(14 * 24 * 60 * 60)) // after the last request
+//!     .max_age(Duration::from_secs(90 * 24 * 60 * 60)); // then sign in again
 //! static TOKENS: VerificationTokenStore = VerificationTokenStore::new();
 //!
 //! /// Somebody asks for a link to sign in by.

@@ -36,7 +36,7 @@ pub enum Purpose {
     ///
     /// const INVITATION: Purpose = Purpose::Custom {
     ///     name: "invitation",
-    ///     lifetime: Duration::from_hours(7 * 24),
+    ///     lifetime: Duration::from_secs(7 * 24 * 60 * 60),
     /// };
     /// ```
     Custom {

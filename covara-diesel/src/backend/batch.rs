@@ -48,8 +48,9 @@ pub trait Batch<C: BackendConnection>: Sized {
 /// Why a batch failed.
 #[derive(Debug)]
 pub struct BatchError {
-    /// Position of the statement in the batch and of the row in the statement, from 0.
-    pub at: Option<(usize, usize)>,
+    /// Position of the statement in the batch and, if it is known, of the row in the statement,
+    /// from 0.
+    pub at: Option<(usize, Option<usize>)>,
     /// The database's own error.
     pub source: Error,
 }

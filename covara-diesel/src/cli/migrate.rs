@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::arguments;
 use super::database::{BackendFunctions, Opened};
 use super::outcome::{Failure, Outcome};
+use crate::backend::table::what;
 use crate::migrate::{MigrationState, MigrationStatus, TableFit};
 
 pub(super) fn run(
@@ -75,24 +76,21 @@ fn show(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     for table in &status.tables {
         text.push_str(&format!("table {}: {}\n", table.name, table.fit));
     }
+    let complaint = (!status.strangers.is_empty()).then(|| strangers(status));
+    let json = json!({
+        "command": "migrate --status",
+        "ok": complaint.is_none(),
+    });
     Outcome {
         text,
-        json: with_status(
-            json!({ "command": "migrate --status", "ok": true }),
-            status,
-            missing_file,
-        ),
-        complaint: None,
+        json: with_status(json, status, missing_file),
+        complaint,
     }
 }
 
 /// Shows what a migration would do, for `--dry-run`.
 fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     let pending: Vec<_> = status.pending().collect();
-    let misfits: Vec<_> = status
-        .misfits()
-        .map(|table| format!("table {}: {}", table.name, table.fit))
-        .collect();
     let mut text = String::new();
     if let Some(path) = &missing_file {
         text.push_str(&format!(
@@ -111,11 +109,10 @@ fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
         ));
     }
     text.push_str("nothing was changed\n");
-    let complaint = (!misfits.is_empty()).then(|| {
+    let complaint = status.would_fail().then(|| {
         format!(
-            "the migration would fail and change nothing: {}; rename, alter or restore the tables \
-             that do not fit",
-            misfits.join("; ")
+            "the migration would fail and change nothing: {}",
+            reasons(status).join("; ")
         )
     });
     let json = json!({
@@ -130,6 +127,36 @@ fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     }
 }
 
+/// Returns why the migration would fail.
+fn reasons(status: &MigrationStatus) -> Vec<String> {
+    let mut reasons: Vec<_> = status
+        .misfits()
+        .map(|table| format!("table {}: {}", table.name, table.fit))
+        .collect();
+    if !reasons.is_empty() {
+        reasons.push("rename, alter or restore the tables that do not fit".to_owned());
+    }
+    if !status.strangers.is_empty() {
+        reasons.push(strangers(status));
+    }
+    reasons
+}
+
+/// Says which tables and functions belong to roles that are not trusted.
+fn strangers(status: &MigrationStatus) -> String {
+    let strangers: Vec<_> = status
+        .strangers
+        .iter()
+        .map(|(table, owner)| format!("{} (role {owner})", what(table)))
+        .collect();
+    format!(
+        "any role may create objects in this schema, and these belong to roles that are not \
+         trusted: {}; drop them or change their owner, and REVOKE CREATE ON SCHEMA … FROM PUBLIC \
+         (until then the history may not be read, and all migrations are shown as pending)",
+        strangers.join(", ")
+    )
+}
+
 fn with_status(mut json: Value, status: &MigrationStatus, missing_file: Option<PathBuf>) -> Value {
     if let Value::Object(fields) = &mut json {
         fields.insert("dialect".to_owned(), json!(status.dialect.to_string()));
@@ -142,7 +169,7 @@ fn with_status(mut json: Value, status: &MigrationStatus, missing_file: Option<P
     json
 }
 
-/// Returns migrations, unknown versions and tables as fields of a JSON object.
+/// Returns migrations, unknown versions, tables and strangers as fields of a JSON object.
 pub(super) fn status_fields(status: &MigrationStatus) -> serde_json::Map<String, Value> {
     let mut fields = serde_json::Map::new();
     let states = status.migrations.iter().map(|state| {
@@ -153,6 +180,9 @@ pub(super) fn status_fields(status: &MigrationStatus) -> serde_json::Map<String,
     fields.insert("migrations".to_owned(), states.collect());
     fields.insert("unknown_versions".to_owned(), json!(status.unknown));
     fields.insert("tables".to_owned(), tables(status));
+    let strangers = status.strangers.iter();
+    let strangers = strangers.map(|(table, owner)| json!({ "table": table, "owner": owner }));
+    fields.insert("strangers".to_owned(), strangers.collect());
     fields
 }
 

@@ -244,16 +244,24 @@ fn look_at_settings(report: &mut Report) {
             "fsync or full_page_writes is off: a crash of the machine can destroy the database",
         ));
     }
-    let english = report.setting("lc_messages").is_none_or(|locale| {
-        let language = locale.split(['_', '.']).next().unwrap_or(locale);
-        ["", "C", "POSIX", "en", "English"].contains(&language)
-    });
-    if !english {
+    if !report.setting("lc_messages").is_none_or(is_english) {
         findings.push(Finding::hint(
             "lc_messages is not English: some failures are reported less precisely",
         ));
     }
     report.findings.extend(findings);
+}
+
+/// Returns whether a server with this locale writes its messages in English.
+fn is_english(locale: &str) -> bool {
+    // Whatever follows, such as in `en_US.UTF-8`, `en@quot`, `en-US` and `English, Australia`.
+    let end = locale.find(|letter: char| !letter.is_ascii_alphanumeric());
+    let language = &locale[..end.unwrap_or(locale.len())];
+    let english = ["C", "POSIX", "en", "English"];
+    locale.is_empty()
+        || english
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(language))
 }
 
 fn look_at_what_is_between(report: &mut Report) {
@@ -274,4 +282,49 @@ fn look_at_what_is_between(report: &mut Report) {
         Pooler::NothingSeen => return,
     };
     report.findings.push(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_is_recognized_in_whatever_way_a_locale_is_written() {
+        for locale in [
+            "",
+            "C",
+            "C.UTF-8",
+            "C.utf8",
+            "POSIX",
+            "en",
+            "en_US",
+            "en_US.UTF-8",
+            "en_US.utf8",
+            "en_GB@quot",
+            "en@boldquot",
+            "en-US",
+            "en-US-u-va-posix",
+            "EN-us",
+            "English",
+            "English_United States.1252",
+            "english-uk",
+            "English, Australia",
+        ] {
+            assert!(is_english(locale), "{locale:?}");
+        }
+        for locale in [
+            "de_DE.UTF-8",
+            "de-DE",
+            "de@euro",
+            "de",
+            "enm",
+            "es-US",
+            "German_Germany.1252",
+            "_en",
+            "-C",
+            "fr_EN",
+        ] {
+            assert!(!is_english(locale), "{locale:?}");
+        }
+    }
 }

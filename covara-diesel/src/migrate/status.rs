@@ -27,7 +27,8 @@ pub struct MigrationStatus {
     /// version has migrated the database.
     pub unknown: Vec<String>,
     /// Tables and functions that are not trusted, with the roles that own them; only on PostgreSQL.
-    /// Their contents are not read. See
+    /// Their contents are not read. If there are any, the history may not be read either, and all
+    /// migrations then count as pending. See
     /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner).
     pub strangers: Vec<(String, String)>,
 }
@@ -38,13 +39,23 @@ impl MigrationStatus {
         self.migrations.iter().filter(|state| !state.applied)
     }
 
-    /// Returns the tables with which [`auto_migrate`](crate::auto_migrate) would fail: those that
-    /// do not fit, and, if nothing is pending, those that are missing.
+    /// Returns whether [`auto_migrate`](crate::auto_migrate) would fail with these tables: there are
+    /// [`misfits`](Self::misfits) or [`strangers`](Self::strangers).
+    ///
+    /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner) can accept strangers,
+    /// but `auto_migrate` does not use it.
+    pub fn would_fail(&self) -> bool {
+        self.misfits().next().is_some() || !self.strangers.is_empty()
+    }
+
+    /// Returns the internal tables that the code cannot work with: those that do not fit, and those
+    /// that are missing and that no pending migration creates.
     pub fn misfits(&self) -> impl Iterator<Item = &TableState> {
-        let complete = self.pending().next().is_none();
-        self.tables.iter().filter(move |state| match &state.fit {
+        self.tables.iter().filter(|state| match &state.fit {
             TableFit::Fits => false,
-            TableFit::Missing => complete,
+            TableFit::Missing => !self
+                .pending()
+                .any(|migration| migration.creates(&state.name)),
             TableFit::Mismatch { .. } => true,
         })
     }
@@ -60,6 +71,15 @@ pub struct MigrationState {
     pub name: String,
     /// Whether the database has applied it.
     pub applied: bool,
+}
+
+impl MigrationState {
+    /// Returns whether the migration creates this table, which its name says.
+    fn creates(&self, table: &str) -> bool {
+        self.name
+            .strip_suffix(table)
+            .is_some_and(|name| name.ends_with("_create_"))
+    }
 }
 
 /// One of the internal tables.

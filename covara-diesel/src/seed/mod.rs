@@ -85,6 +85,8 @@ pub use crate::backend::row::{ColumnVisitor, FitsColumn, SameTable, TableRow};
 #[cfg(feature = "fixtures")]
 pub(crate) use rows::SeedRows;
 pub(crate) use rows::{AnyRows, PreparedTable};
+#[cfg(feature = "fixtures")]
+pub(crate) use run::RowPositions;
 pub(crate) use run::Run;
 #[cfg(feature = "fixtures")]
 pub(crate) use target::SeedTarget;

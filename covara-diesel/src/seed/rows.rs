@@ -47,7 +47,7 @@ where
         Ok(PreparedTable {
             target: SeedTarget::of::<C, T>()?,
             write: Box::new(move |run, target| {
-                run.table::<T>(target, |table| table.write_slice(self.0))
+                run.table::<T>(target, None, |table| table.write_slice(self.0))
             }),
         })
     }
@@ -65,7 +65,7 @@ where
         Ok(PreparedTable {
             target: SeedTarget::of::<C, I::Item>()?,
             write: Box::new(move |run, target| {
-                run.table::<I::Item>(target, |table| table.write_iter(self.0))
+                run.table::<I::Item>(target, None, |table| table.write_iter(self.0))
             }),
         })
     }

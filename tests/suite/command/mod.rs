@@ -216,6 +216,7 @@ fn status_lists_each_migration() {
         json["unknown_versions"],
         serde_json::json!(["29991231000000"])
     );
+    assert_eq!(json["strangers"], serde_json::json!([]));
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl NewApiKey {
 /// ```
 /// # use std::time::Duration;
 /// # use covara_diesel::auth::ApiKeyChanges;
-/// let changes = ApiKeyChanges::new().lifetime(Duration::from_hours(90 * 24));
+/// let changes = ApiKeyChanges::new().lifetime(Duration::from_secs(90 * 24 * 60 * 60));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiKeyChanges {

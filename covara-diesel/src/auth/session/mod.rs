@@ -274,7 +274,7 @@ impl<T> SessionStore<T> {
     /// let sessions = SessionStore::new().clock(move || *hand.lock().expect("no panic"));
     ///
     /// let session = sessions.create(&mut conn, NewSession::new("ada"))?;
-    /// *now.lock().expect("no panic") += Duration::from_hours(24 * 365);
+    /// *now.lock().expect("no panic") += Duration::from_secs(365 * 24 * 60 * 60);
     /// assert!(sessions.find(&mut conn, &session.id)?.is_none());
     /// # Ok(())
     /// # }

@@ -68,14 +68,22 @@ impl RemoteBatch {
 
     /// Finds the first statement that fails, and the row in it, by sending parts that are always
     /// taken back, as D1 does not tell. Observers are not told of that.
-    fn culprit<D: Driver>(&self, driver: &mut D) -> Option<(usize, usize)> {
+    fn culprit<D: Driver>(&self, driver: &mut D) -> Option<(usize, Option<usize>)> {
         let all: Vec<&Statement> = self.statements.iter().collect();
         let at = first_failing(driver, &[], &all)?;
+        if self
+            .rows
+            .get(at)?
+            .as_ref()
+            .is_none_or(|(rows, _)| *rows == 1)
+        {
+            return Some((at, Some(0)));
+        }
         let row = self.rows_apart(at).and_then(|rows| {
             let rows: Vec<&Statement> = rows.iter().collect();
             first_failing(driver, &all[..at], &rows)
         });
-        Some((at, row.unwrap_or(0)))
+        Some((at, row))
     }
 
     /// Returns an insert for each row of the statement.

@@ -55,9 +55,12 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             Ok(changed) => {
                 batches.sent += usize::from(!batches.statements.is_empty());
                 let mut first = batches.tables.len();
-                for ((table, _, rows), changed) in batches.statements.drain(..).zip(changed) {
+                for ((table, row, rows), changed) in batches.statements.drain(..).zip(changed) {
                     batches.inserted[table] += changed;
                     batches.kept[table] += rows;
+                    if let Some(positions) = &self.positions[table] {
+                        positions.forget_before(row + rows);
+                    }
                     first = first.min(table);
                 }
                 self.report_batch(first);
@@ -102,26 +105,35 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             Ok(error) => return error,
             Err(source) => source,
         };
-        let found = self
-            .batches
-            .as_ref()
-            .zip(at)
-            .and_then(|(batches, (at, row))| {
-                let (table, first, _) = batches.statements.get(at)?;
-                Some((batches.tables.get(*table)?.clone(), first + row))
-            });
-        match found {
-            None => source.into(),
-            Some((sql_name, row)) => {
-                let error = SeedError::Row {
-                    table: unquoted(&sql_name),
-                    row,
-                    position: None,
-                    source,
-                };
-                self.wrong_order(&sql_name, error)
-            }
-        }
+        let found = self.batches.as_ref().zip(at);
+        let found = found.and_then(|(batches, (at, row))| {
+            let (table, first, rows) = *batches.statements.get(at)?;
+            Some((batches.tables.get(table..)?, table, first, rows, row))
+        });
+        let Some(([sql_name, begun @ ..], position, first, rows, row)) = found else {
+            return source.into();
+        };
+        let (sql_name, table) = (sql_name.clone(), unquoted(sql_name));
+        let error = match row {
+            Some(row) => SeedError::Row {
+                table,
+                row: first + row,
+                position: None,
+                source,
+            },
+            None => SeedError::Rows {
+                table,
+                first,
+                last: first + rows - 1,
+                position: None,
+                source,
+            },
+        };
+        // A table without rows has an empty name.
+        let begun = begun.iter().filter(|table| !table.is_empty());
+        let later = begun.chain(&self.later).cloned().collect();
+        let error = self.wrong_order(&sql_name, later, error);
+        self.located(position, error)
     }
 
     /// Fills in the counts that are known only after the last batch was sent.
@@ -146,6 +158,7 @@ where
 {
     /// Adds a statement to the batch, and sends the batch if it is large enough.
     pub(super) fn gather<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
+        let position = self.run.summary.tables.len();
         let Some(batches) = &mut self.run.batches else {
             return Ok(());
         };
@@ -161,9 +174,8 @@ where
                 position: None,
                 source,
             };
-            return Err(error);
+            return Err(self.run.located(position, error));
         }
-        let position = self.run.summary.tables.len();
         if batches.tables.len() <= position {
             batches.tables.resize(position + 1, String::new());
             batches.inserted.resize(position + 1, 0);

@@ -11,9 +11,12 @@ const CHUNK_BYTES: usize = 4 << 20;
 
 impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// Returns the maximum number of rows taken from a stream before the database has accepted
-    /// them.
+    /// them. With batches only their size is limited.
     pub(crate) fn rows_in_flight(&self) -> usize {
-        self.chunk_rows.saturating_mul(STAGE_CHUNKS + 1)
+        match self.batches {
+            Some(_) => usize::MAX,
+            None => self.chunk_rows.saturating_mul(STAGE_CHUNKS + 1),
+        }
     }
 }
 

@@ -4,10 +4,12 @@ mod batches;
 mod culprit;
 #[cfg(feature = "fixtures")]
 mod files;
+mod positions;
 mod stage;
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 
 use diesel::QueryResult;
 use diesel::connection::TransactionManager;
@@ -15,6 +17,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 use batches::Batches;
 use culprit::another_try;
+pub(crate) use positions::RowPositions;
 
 use super::error::SeedError;
 use super::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
@@ -35,6 +38,8 @@ pub(crate) struct Run<'c, 'a, C: BackendConnection> {
     later: VecDeque<String>,
     summary: SeedSummary,
     finished: Vec<SeedTarget>,
+    /// The positions of the rows of each table begun so far, if they come from a file.
+    positions: Vec<Option<Rc<dyn RowPositions>>>,
     /// The batches for a connection without transactions.
     batches: Option<Batches<C::Batch>>,
 }
@@ -58,6 +63,7 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
             later: tables.collect(),
             summary: SeedSummary::default(),
             finished: Vec::new(),
+            positions: Vec::new(),
             batches,
         }
     }
@@ -65,14 +71,20 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
     pub(crate) fn table<T: SeedRow<C::Backend>>(
         &mut self,
         target: SeedTarget,
+        positions: Option<Rc<dyn RowPositions>>,
         write: impl FnOnce(&mut TableRun<'_, 'c, 'a, C, T>) -> Result<(), SeedError>,
     ) -> Result<(), SeedError> {
         self.later.pop_front();
+        self.positions.push(positions);
         let mut table = TableRun::new(self, target)?;
         if let Err(error) = write(&mut table).and_then(|()| table.finish()) {
             let SeedTarget { table, .. } = table.target;
-            let error = self.wrong_order(&table, error);
-            return Err(self.with_what_is_kept(error));
+            if self.batches.is_some() {
+                return Err(self.with_what_is_kept(error));
+            }
+            let later = self.later.drain(..).collect();
+            let error = self.wrong_order(&table, later, error);
+            return Err(self.located(self.summary.tables.len(), error));
         }
         let TableRun {
             target,
@@ -90,12 +102,22 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
         if done > 0 {
             self.finished.push(target);
         }
+        if self.batches.is_none() {
+            // The database has accepted the rows.
+            self.positions.pop();
+            self.positions.push(None);
+        }
         Ok(())
     }
 
-    /// Turns the error into one that says so, if a row refers to a table that this seed fills
-    /// later.
-    fn wrong_order(&mut self, sql_name: &str, error: SeedError) -> SeedError {
+    /// Turns the error into one that says so, if a row of the table refers to one of the tables that
+    /// this seed fills later.
+    fn wrong_order(
+        &mut self,
+        sql_name: &str,
+        mut later: Vec<String>,
+        error: SeedError,
+    ) -> SeedError {
         let SeedError::Row {
             table,
             row,
@@ -106,9 +128,8 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
             return error;
         };
         let constraint = information.constraint_name();
-        self.later.retain(|later| later != sql_name);
-        let later = self.later.make_contiguous();
-        let ask = |conn: &mut C| C::Backend::referenced_among(conn, sql_name, constraint, later);
+        later.retain(|later| later != sql_name);
+        let ask = |conn: &mut C| C::Backend::referenced_among(conn, sql_name, constraint, &later);
         let first = match &self.batches {
             Some(_) => ask(self.conn),
             // In a savepoint, so that the first error can still be reported if this query fails.
