@@ -106,6 +106,8 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
     let printed = stderr
         .and_then(|thread| thread.join().ok())
         .unwrap_or_default();
+    // Tests that had not begun have no event at all.
+    let is_cut_short = !running.is_empty();
     // A test that ended the program has no event of its own.
     for test in running {
         outcomes.push(Outcome {
@@ -124,6 +126,7 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         });
     }
     let failure = match status {
+        Ok(status) if is_cut_short => Some(format!("ended before its tests: {status}")),
         Ok(status) if status.success() => None,
         Ok(_) if outcomes.iter().any(|outcome| !outcome.passed) => None,
         Ok(status) => Some(format!("{status}\n{printed}")),

@@ -164,7 +164,11 @@ fn jobs(programs: &[Program], plan: &Plan, everything: bool) -> Vec<Job> {
         jobs.push(whole("fuzz targets", fuzz));
         let mut plain = cargo("plain cargo test", &["test", "--quiet"]);
         // With fewer features it would put other programs where the tests look for theirs.
-        plain.command.env("CARGO_TARGET_DIR", "target/plain");
+        // Its whole path, as the tests of mistakes run in a folder of their own.
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        plain
+            .command
+            .env("CARGO_TARGET_DIR", root.join("target/plain"));
         jobs.push(plain);
         jobs.push(cargo(
             "wide tables",

@@ -107,6 +107,11 @@ fn a_misfit_names_all_its_columns_and_the_migration_fails_with_the_first() {
     assert_eq!(column, columns[0].column);
     assert_eq!(expected, columns[0].expected);
     assert_eq!(found, columns[0].found);
+    assert!(
+        expected.ends_with(" PRIMARY KEY (position 2)"),
+        "{expected}"
+    );
+    assert!(!found.contains("PRIMARY KEY"), "{found}");
 }
 
 #[test]

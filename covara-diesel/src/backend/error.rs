@@ -42,10 +42,13 @@ pub struct DatabaseError {
 }
 
 impl DatabaseError {
-    /// A failure whose cause is known by its words only.
-    pub(crate) fn from_words(words: &str, source: Source) -> Self {
-        let kind = ErrorKind::of_words(words);
+    pub(crate) fn from_kind(kind: ErrorKind, source: Source) -> Self {
         Self { kind, source }
+    }
+
+    /// A failure whose cause is known by its words only.
+    pub(crate) fn from_words(words: &str) -> Self {
+        Self::from_kind(ErrorKind::of_words(words), words.into())
     }
 
     /// A failure that is none of the known kinds, unless Diesel handed it out.
@@ -107,15 +110,14 @@ impl StdError for DatabaseError {
 pub enum ErrorKind {
     /// Another writer kept its lock for longer than the busy or lock time-out.
     Locked,
-    /// Transactions at the same time excluded each other: a deadlock or a serialization failure.
-    /// The same transaction can succeed at the next try.
+    /// Transactions at the same time excluded each other: a deadlock, a serialization failure, or a
+    /// standby's recovery. The same transaction can succeed at the next try.
     Conflict,
     /// The database, or this transaction, accepts no writes.
     ReadOnly,
     /// The disk of the database is full.
     DiskFull,
-    /// The server cancelled the statement: at its time-out, by an administrator, or for the
-    /// recovery of a standby.
+    /// The server cancelled the statement, at its time-out or by an administrator.
     Cancelled,
     /// The connection was lost, before or now, or a transaction on it could not be ended. A write or
     /// a commit may have been done or not.
@@ -168,7 +170,9 @@ impl ErrorKind {
             _ if begins("cannot execute ") && words.ends_with(" in a read-only transaction") => {
                 Self::ReadOnly
             }
-            _ if begins("could not ") && words.ends_with(": No space left on device") => {
+            _ if begins("could not extend file ")
+                || begins("could not ") && words.ends_with(": No space left on device") =>
+            {
                 Self::DiskFull
             }
             _ if begins("prepared statement \"__diesel_stmt") => Self::SharedSession,

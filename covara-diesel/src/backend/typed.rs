@@ -29,7 +29,7 @@ pub trait AsTyped: Sealed + Sized {
 /// A connection with its type, as [`AsTyped::typed`] finds it.
 #[derive(Debug)]
 pub enum Typed<'c, D: AsTyped> {
-    /// SQLite in a file or in memory.
+    /// SQLite in a file or in memory, or a connection over HTTP whose type was known before.
     Sqlite(&'c mut D::Sqlite),
     /// libSQL over HTTP.
     Libsql(&'c mut D::Libsql),

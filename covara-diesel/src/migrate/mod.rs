@@ -42,7 +42,7 @@ pub use status::{MigrationState, MigrationStatus, TableFit, TableState, status};
 pub use crate::backend::table::ColumnMismatch;
 
 use crate::backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
-use engine::MigrateDatabase;
+pub use engine::MigrateDatabase;
 
 /// Options of [`migrate_internal`] and [`Boot`].
 ///

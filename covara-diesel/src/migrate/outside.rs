@@ -9,7 +9,7 @@ use super::MigrateOptions;
 use super::application::{history, run_and_record};
 use super::engine::MigrateEngine;
 use super::error::MigrateError;
-use super::runner::{failure, version};
+use super::runner::{failure, version, words_of};
 use crate::backend::connection::{BackendConnection, SessionLock};
 use crate::backend::transaction::undo;
 
@@ -50,9 +50,9 @@ pub(super) fn run_outside_transaction<C: BackendConnection<Backend: MigrateEngin
     }
     let run = run_and_record(conn, migration);
     run.map_err(|source| MigrateError::Unprotected {
+        source: words_of(&*source, &name).into(),
         version,
         name,
-        source,
     })?;
     locked.unlock().map_err(failed)?;
     Ok(true)

@@ -162,7 +162,8 @@ fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
     let covered = C::Backend::covered_indexes(conn).map_err(|error| failure(error, options))?;
     // The number of statements up to the end of each migration.
     let mut ends = Vec::new();
-    let blame = |migration: &dyn Migration<C::Backend>, error: &(dyn StdError + Send + Sync)| {
+    let blame = |migration: &dyn Migration<C::Backend>,
+                 error: &(dyn StdError + Send + Sync + 'static)| {
         let name = migration.name().to_string();
         migration_failure(error, version(migration), name, options)
     };
@@ -301,25 +302,36 @@ fn check_present_tables<DB: MigrateEngine>(state: &Inspection) -> Result<(), Mig
 
 /// Returns the failure of the migration `name`; Diesel wraps it in a text that repeats the name.
 pub(super) fn migration_failure(
-    source: &(dyn StdError + Send + Sync),
+    source: &(dyn StdError + Send + Sync + 'static),
     version: String,
     name: String,
     options: &MigrateOptions,
 ) -> MigrateError {
-    let text = source.to_string();
-    let prefix = format!("Failed to run {name} with: ");
-    let words = text.strip_prefix(&prefix).unwrap_or(&text);
-    let error = DatabaseError::from_words(words, words.into());
+    let words = words_of(source, &name);
+    let error = match source.downcast_ref::<Error>() {
+        Some(error) => DatabaseError::from_kind(ErrorKind::of(error), words.into()),
+        None => DatabaseError::from_words(&words),
+    };
     match error.kind() {
         ErrorKind::Locked
         | ErrorKind::ReadOnly
         | ErrorKind::DiskFull
-        | ErrorKind::SharedSession => outside(error, options),
+        | ErrorKind::SharedSession
+        | ErrorKind::ConnectionLost => outside(error, options),
         _ => MigrateError::Migration {
             version,
             name,
-            source: words.into(),
+            source: error.into_source(),
         },
+    }
+}
+
+/// Returns the database's words for the failure of the migration `name`.
+pub(super) fn words_of(source: &(dyn StdError + Send + Sync + 'static), name: &str) -> String {
+    let text = source.to_string();
+    match text.strip_prefix(&format!("Failed to run {name} with: ")) {
+        Some(words) => words.to_owned(),
+        None => text,
     }
 }
 

@@ -22,7 +22,8 @@ pub enum SeedError {
         source: Error,
     },
 
-    /// The database rejected a statement of several rows, each of which it accepts alone.
+    /// The database rejected a statement of several rows, each of which it accepts alone, or the
+    /// row could not be found.
     #[error(
         "rows {first} to {last} of {table}{} were refused; nothing was kept",
         at(position)

@@ -93,8 +93,9 @@ pub(crate) use target::SeedTarget;
 
 use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
-use crate::seed::engine::{SeedDatabase, SeedEngine};
 use crate::with_typed;
+pub use engine::SeedDatabase;
+use engine::SeedEngine;
 use report::ProgressReport;
 use rows::{SliceRows, StreamedRows};
 

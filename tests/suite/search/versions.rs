@@ -283,7 +283,12 @@ fn a_definition_is_kept_letter_for_letter() {
     let mut conn = db.connect();
     conn.batch_execute(CREATE).unwrap();
     Fts.follow::<_, Post>(&mut conn).unwrap();
-    let is_kept = r#"__covara_search_indexes WHERE definition LIKE '%}],"table":{"table":"%posts%",
-        "key":"id","columns":["title","text body","author","stars","published"]},"words":2}'"#;
-    assert_eq!(count(&mut conn, &is_kept.replace("\n        ", "")), 1);
+    // A pattern of LIKE has 50 bytes at most on D1.
+    let kept = concat!(
+        r#""key":"id","columns":["title","text body","author","stars","published"]},"#,
+        r#""words":2}"#
+    );
+    let is_kept =
+        format!("__covara_search_indexes WHERE definition <> replace(definition, '{kept}', '')");
+    assert_eq!(count(&mut conn, &is_kept), 1);
 }

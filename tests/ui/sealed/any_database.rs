@@ -1,9 +1,9 @@
-use covara_diesel::{AnyDatabase, Typed};
+use covara_diesel::{AsTyped, Typed};
 use diesel::SqliteConnection;
 
 struct Wrapper(SqliteConnection);
 
-impl AnyDatabase for Wrapper {
+impl AsTyped for Wrapper {
     type Sqlite = SqliteConnection;
     type Libsql = SqliteConnection;
     type D1 = SqliteConnection;

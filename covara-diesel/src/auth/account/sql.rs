@@ -60,7 +60,7 @@ impl<K: TokenCipher, DB: Engine> Reader<DB, Result<Account, RowError>> for Accou
             let token = self.0.decrypt(stored, &context(column, &provider, &name));
             token
                 .map(ProviderToken::from)
-                .map_err(|_| "a token does not decrypt")
+                .map_err(|_| format!("{column} does not decrypt"))
         };
         let account = || -> Result<Account, RowFault> {
             Ok(Account {

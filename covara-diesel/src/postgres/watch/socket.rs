@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ const ROUNDS: usize = 2;
 const WAITING: u64 = 32 * 1024;
 /// How long the rows may take to arrive, even on a busy machine.
 const ARRIVAL: Duration = Duration::from_secs(5);
+/// How long to wait for rows of this connection once those of any have arrived.
+const SETTLING: Duration = Duration::from_millis(5);
 /// How long one other connection may take to find its own socket.
 const PATIENCE: Duration = Duration::from_secs(6);
 
@@ -77,26 +80,26 @@ impl fmt::Display for Socket {
     }
 }
 
-/// Finds the socket of a connection that runs no statement; `None` if the system does not show the
+/// Finds the socket of a connection that runs no statement; `None` if the system does not show all
 /// sockets of the process.
 pub(super) fn find(
     conn: &mut PgConnection,
     tcp_user_timeout: Option<u32>,
 ) -> Result<Option<Socket>, Ambiguous> {
-    let mut found = candidates(tcp_user_timeout);
-    if found.is_empty() {
+    let Some(mut found) = candidates(tcp_user_timeout) else {
         return Ok(None);
-    }
+    };
     // Searching by rows waits for a server, and behind a pooler for a session.
     if found.len() > 1 {
         // Two threads that search at the same time would see each other's rows. If another one
-        // does not get on, no rows of its server arrive.
+        // does not get on, no rows of its server arrive, and two rounds would have to meet its own.
         let _turn = turn();
-        found = candidates(tcp_user_timeout);
+        let Some(now) = candidates(tcp_user_timeout) else {
+            return Ok(None);
+        };
+        found = now;
         for _ in 0..ROUNDS {
-            if found.len() > 1 {
-                found = with_rows(conn, found).ok_or(Ambiguous)?;
-            }
+            found = with_rows(conn, found).ok_or(Ambiguous)?;
         }
     }
     let [one] = <[Candidate; 1]>::try_from(found).map_err(|_| Ambiguous)?;
@@ -145,33 +148,39 @@ struct Candidate {
     peer: Option<Peer>,
 }
 
-/// Returns the sockets that may belong to a new connection, each once. Other threads may hold
+/// Returns the sockets that may belong to a new connection, each once, or `None` if the system does
+/// not show them all, such as when the process has too many open files. Other threads may hold
 /// duplicates of them, too.
-fn candidates(tcp_user_timeout: Option<u32>) -> Vec<Candidate> {
+fn candidates(tcp_user_timeout: Option<u32>) -> Option<Vec<Candidate>> {
     // Two threads that look at the same time would duplicate each other's duplicates.
     let known = known();
-    let entries = fs::read_dir("/proc/self/fd")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let entries = fs::read_dir("/proc/self/fd").ok()?.flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let mut found: Vec<Candidate> = Vec::new();
     for number in numbers {
-        if let Some(new) = candidate(number, tcp_user_timeout, &known)
+        if let Some(new) = candidate(number, tcp_user_timeout, &known).ok()?
             && found.iter().all(|one| one.name != new.name)
         {
             found.push(new);
         }
     }
-    found
+    (!found.is_empty()).then_some(found)
 }
 
-fn candidate(number: RawFd, timeout: Option<u32>, known: &[PathBuf]) -> Option<Candidate> {
-    let name = name(number)?;
+fn candidate(
+    number: RawFd,
+    timeout: Option<u32>,
+    known: &[PathBuf],
+) -> io::Result<Option<Candidate>> {
+    let Some(name) = name(number) else {
+        return Ok(None);
+    };
     if !name.as_os_str().as_bytes().starts_with(b"socket:") || known.contains(&name) {
-        return None;
+        return Ok(None);
     }
-    let fd = duplicate(number)?;
+    let Some(fd) = duplicate(number)? else {
+        return Ok(None);
+    };
     // The number may refer to another file meanwhile.
     let now = self::name(fd.as_raw_fd());
     if now.as_ref() != Some(&name) {
@@ -179,13 +188,13 @@ fn candidate(number: RawFd, timeout: Option<u32>, known: &[PathBuf]) -> Option<C
             // Closing a duplicate would release the locks that the process holds on a file.
             std::mem::forget(fd);
         }
-        return None;
+        return Ok(None);
     }
     if !is_like_libpqs(fd.as_fd(), timeout) {
-        return None;
+        return Ok(None);
     }
     let peer = peer(fd.as_fd());
-    Some(Candidate { fd, name, peer })
+    Ok(Some(Candidate { fd, name, peer }))
 }
 
 /// Returns the kernel's name of the file behind a descriptor, such as `socket:[1234]`.
@@ -198,16 +207,21 @@ fn name(number: RawFd) -> Option<PathBuf> {
     unsafe_code,
     reason = "the descriptor is owned by libpq, which does not lend it"
 )]
-fn duplicate(number: RawFd) -> Option<OwnedFd> {
+fn duplicate(number: RawFd) -> io::Result<Option<OwnedFd>> {
     // SAFETY: the call accepts any number, returns an error for one that is not a descriptor, and
     // touches no memory of the process. Whatever the number refers to, its owner's descriptor is
     // not changed.
     let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 0) };
     if copy < 0 {
-        return None;
+        // Closed meanwhile, or the process has too many open files.
+        let error = io::Error::last_os_error();
+        return match error.raw_os_error() {
+            Some(libc::EBADF) => Ok(None),
+            _ => Err(error),
+        };
     }
     // SAFETY: the descriptor has just been created, and nothing else knows of it.
-    Some(unsafe { OwnedFd::from_raw_fd(copy) })
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(copy) }))
 }
 
 /// Returns whether a socket is connected as libpq connects one.
@@ -257,6 +271,8 @@ fn with_rows(conn: &mut PgConnection, of: Vec<Candidate>) -> Option<Vec<Candidat
     while !of.iter().any(|one| waiting(one) >= WAITING) && Instant::now() < end {
         thread::sleep(Duration::from_millis(1));
     }
+    // Those of another connection may have come first.
+    thread::sleep(SETTLING);
     let mut of = of;
     of.retain(|one| waiting(one) >= WAITING);
     for row in rows {

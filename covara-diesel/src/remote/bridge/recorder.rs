@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use diesel::connection::Connection;
+use diesel::connection::{DynInstrumentation, TransactionManagerStatus};
 use diesel::migration::Migration;
 use diesel::result::{ConnectionResult, QueryResult};
 use diesel::sqlite::Sqlite;
 
+use super::private::Private;
 use super::{Driver, RemoteConnection};
 use crate::backend::error::Source;
 use crate::backend::sealed::Sealed;
@@ -15,7 +16,13 @@ use crate::remote::value::{ResultRows, Statement};
 
 /// Returns the statements of a migration.
 pub(super) fn statements_of(migration: &dyn Migration<Sqlite>) -> Result<Vec<Statement>, Source> {
-    let mut conn = RemoteConnection::<Recorder>::establish("")?;
+    // Observers hear of the statements when they are sent.
+    let mut conn = RemoteConnection {
+        driver: Box::new(Recorder::open("")?),
+        private: Private::open()?,
+        transactions: TransactionManagerStatus::default(),
+        instrumentation: DynInstrumentation::none(),
+    };
     migration.run(&mut conn)?;
     Ok(conn.driver.statements)
 }
