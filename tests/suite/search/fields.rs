@@ -290,6 +290,21 @@ fn filters_by_every_kind_of_field() {
 }
 
 #[test]
+fn many_documents_of_any_number_of_searched_fields_are_written() {
+    // Beside these a document has an id only.
+    for fields in [9, 32] {
+        let names = (0..fields).map(|n| format!("t{n}"));
+        let definition = names.fold(IndexDefinition::new(), |definition, name| {
+            definition.field(name, Field::text())
+        });
+        let (_db, mut conn) = index_of(&definition);
+        let documents = (0..150).map(|n| (n.to_string(), json!({"t0": format!("w{n}")})));
+        assert_eq!(Fts.index_many(&mut conn, "docs", documents).unwrap(), 150);
+        assert_eq!(ids(&mut conn, &SearchQuery::new("w149")), ["149"]);
+    }
+}
+
+#[test]
 fn many_documents_of_any_number_of_columns_are_written() {
     // So many that a statement with one value more per document would have too many.
     for columns in [29, 60] {
