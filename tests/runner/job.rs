@@ -1,18 +1,16 @@
 //! One test program on one database.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::watch;
 
 /// The outcome of one test.
 pub struct Outcome {
     pub test: String,
     pub passed: bool,
-    pub ignored: bool,
     pub time: Duration,
     /// What a failed test printed.
     pub printed: String,
@@ -50,40 +48,18 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         // Only so does a stable toolchain's libtest tell how long each test took.
         .env("RUSTC_BOOTSTRAP", "1")
         // To find the names of a stack takes a second each, and some tests panic on purpose.
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => return broken(step, begun, format!("{command:?}: {error}")),
-    };
-    let stderr = child.stderr.take().map(|mut stderr| {
-        thread::spawn(move || {
-            let mut printed = String::new();
-            let _ = stderr.read_to_string(&mut printed);
-            printed
-        })
-    });
-    let (events, watched) = channel();
-    let id = child.id().to_string();
-    let watch = thread::spawn(move || end_when_stalled(&id, &watched));
+        .env("RUST_BACKTRACE", "0");
     let mut running: Vec<String> = Vec::new();
     let mut outcomes = Vec::new();
-    let stdout = child.stdout.take().map(BufReader::new);
-    for line in stdout
-        .into_iter()
-        .flat_map(BufRead::lines)
-        .map_while(Result::ok)
-    {
-        let Ok(event) = serde_json::from_str::<Value>(&line) else {
-            continue;
+    let ended = watch::run(command, |line| {
+        // A test may have printed the beginning of the line, whatever it is.
+        let event = line.find("{ \"type\"").and_then(|start| line.get(start..));
+        let Some(event) = event.and_then(|event| serde_json::from_str::<Value>(event).ok()) else {
+            return false;
         };
         if event["type"] != "test" {
-            continue;
+            return false;
         }
-        // It listens until this is over.
-        let _ = events.send(());
         let test = event["name"].as_str().unwrap_or_default().to_owned();
         match event["event"].as_str() {
             Some("started") => running.push(test),
@@ -91,21 +67,23 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
             Some(what) => {
                 running.retain(|name| *name != test);
                 outcomes.push(Outcome {
-                    passed: matches!(what, "ok" | "ignored"),
-                    ignored: what == "ignored",
+                    passed: what == "ok",
                     time: Duration::from_secs_f64(event["exec_time"].as_f64().unwrap_or_default()),
-                    printed: event["stdout"].as_str().unwrap_or_default().to_owned(),
+                    printed: match what {
+                        // A test that does not run proves nothing.
+                        "ignored" => "it is ignored".to_owned(),
+                        _ => event["stdout"].as_str().unwrap_or_default().to_owned(),
+                    },
                     test,
                 });
             }
         }
-    }
-    let status = child.wait();
-    drop(events);
-    let stalled = watch.join().unwrap_or_default();
-    let printed = stderr
-        .and_then(|thread| thread.join().ok())
-        .unwrap_or_default();
+        true
+    });
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => return broken(step, begun, error.to_string()),
+    };
     // Tests that had not begun have no event at all.
     let is_cut_short = !running.is_empty();
     // A test that ended the program has no event of its own.
@@ -113,24 +91,16 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         outcomes.push(Outcome {
             test,
             passed: false,
-            ignored: false,
             time: Duration::ZERO,
-            printed: if stalled {
-                format!(
-                    "no test of the program ended within {} s",
-                    STALLED.as_secs()
-                )
-            } else {
-                printed.clone()
-            },
+            printed: ended.printed.clone(),
         });
     }
-    let failure = match status {
-        Ok(status) if is_cut_short => Some(format!("ended before its tests: {status}")),
-        Ok(status) if status.success() => None,
-        Ok(_) if outcomes.iter().any(|outcome| !outcome.passed) => None,
-        Ok(status) => Some(format!("{status}\n{printed}")),
-        Err(error) => Some(error.to_string()),
+    let failure = match &ended.fault {
+        Some(fault) => Some(format!("{fault}\n{}", ended.printed)),
+        None if is_cut_short => Some(format!("ended before its tests: {}", ended.status)),
+        None if ended.status.success() => None,
+        None if outcomes.iter().any(|outcome| !outcome.passed) => None,
+        None => Some(format!("{}\n{}", ended.status, ended.printed)),
     };
     Finished {
         step,
@@ -156,41 +126,28 @@ pub fn copy(command: &Command) -> Command {
     copy
 }
 
-/// How long a program may go on without that a test begins or ends. The slowest take a minute on
-/// an idle machine.
-const STALLED: Duration = Duration::from_secs(600);
-
-/// Kills a program whose tests do not end. Returns whether it did.
-fn end_when_stalled(id: &str, events: &Receiver<()>) -> bool {
-    loop {
-        match events.recv_timeout(STALLED) {
-            Ok(()) => {}
-            Err(RecvTimeoutError::Disconnected) => return false,
-            Err(RecvTimeoutError::Timeout) => {
-                // It fails only when the program has ended.
-                let _ = Command::new("kill").args(["-KILL", id]).status();
-                return true;
-            }
-        }
-    }
-}
-
 /// Runs a command that counts as one test.
-pub fn run_whole(step: String, mut command: Command) -> Finished {
+pub fn run_whole(step: String, command: Command) -> Finished {
     let begun = Instant::now();
-    let output = match command.stdin(Stdio::null()).output() {
-        Ok(output) => output,
-        Err(error) => return broken(step, begun, format!("{command:?}: {error}")),
+    let mut lines = String::new();
+    let ended = watch::run(command, |line| {
+        lines.push_str(line);
+        true
+    });
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => return broken(step, begun, error.to_string()),
     };
-    let printed = [output.stdout, output.stderr].concat();
-    let failure = (!output.status.success())
-        .then(|| format!("{}\n{}", output.status, String::from_utf8_lossy(&printed)));
+    let fault = match &ended.fault {
+        Some(fault) => Some(fault.clone()),
+        None => (!ended.status.success()).then(|| ended.status.to_string()),
+    };
     Finished {
         step,
         time: begun.elapsed(),
         outcomes: Vec::new(),
         again: None,
-        failure,
+        failure: fault.map(|fault| format!("{fault}\n{lines}{}", ended.printed)),
     }
 }
 

@@ -7,6 +7,8 @@ mod needs;
 mod plan;
 mod programs;
 mod report;
+mod sources;
+mod watch;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -61,7 +63,11 @@ fn main() -> ExitCode {
 fn run(everything: bool) -> Result<bool, String> {
     let programs = programs::build(FEATURES)?;
     let plan = Plan::new(&programs, everything)?;
-    let faults = plan.faults();
+    let mut faults = plan.faults();
+    faults.extend(sources::forgotten(&programs).map_err(|error| error.to_string())?);
+    if !faults.is_empty() {
+        return Err(faults.join("\ntests/run: "));
+    }
 
     let tests = Instant::now();
     let mut finished = in_lanes(jobs(&programs, &plan, everything));
@@ -78,9 +84,6 @@ fn run(everything: bool) -> Result<bool, String> {
     print!("{}", report::slowest(&finished));
     println!("How long each test took: {SECONDS}");
     print!("{}", report::steps(&before(), &finished, tests));
-    for fault in &faults {
-        eprintln!("tests/run: {fault}");
-    }
     let failed: Vec<&str> = finished
         .iter()
         .filter(|job| job.failed())
@@ -89,7 +92,7 @@ fn run(everything: bool) -> Result<bool, String> {
     if !failed.is_empty() {
         println!("\nFAILED: {}", failed.join(", "));
     }
-    Ok(failed.is_empty() && faults.is_empty())
+    Ok(failed.is_empty())
 }
 
 /// Most failed tests that are tried again.

@@ -68,10 +68,7 @@ pub fn steps(before: &[(&str, Duration)], finished: &[Finished], tests: Duration
     }
     line(tests, "all tests, several programs at a time:", "");
     for job in finished {
-        let passed = job
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.passed && !outcome.ignored);
+        let passed = job.outcomes.iter().filter(|outcome| outcome.passed);
         let count = match passed.count() {
             0 => String::new(),
             passed => format!(": {passed} passed"),
@@ -154,7 +151,6 @@ fn cell(plan: &Plan, finished: &[Finished], database: &Database, test: &str) -> 
                     .find(|outcome| outcome.test.strip_prefix("suite::") == Some(test))
             });
             match outcome {
-                Some(outcome) if outcome.ignored => "ignored",
                 Some(outcome) if outcome.passed => "ok",
                 Some(_) => "FAILED",
                 None => "not run",

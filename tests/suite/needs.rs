@@ -5,8 +5,8 @@
 
 use Need::{
     Clients, Command, ExactNumbers, File, Interleaved, LocalEngine, Locks, LostConnection,
-    LostServer, OtherProcess, OwnSession, PlainDoctor, PoolSettings, RawBegin, ReadOnly,
-    RefusedLine, Transactions, Waiting,
+    LostServer, NumbersAsTimes, OtherProcess, OwnSession, PlainDoctor, PoolSettings, RawBegin,
+    ReadOnly, RefusedLine, Transactions, Waiting,
 };
 
 /// Something that not every database has.
@@ -30,6 +30,8 @@ pub enum Need {
     LostConnection,
     /// A server that can be lost.
     LostServer,
+    /// Internal tables whose times are numbers.
+    NumbersAsTimes,
     /// Other processes that see the same database.
     OtherProcess,
     /// A session of the client's own, for what cannot be in a transaction.
@@ -84,6 +86,8 @@ const OVER_HTTP: &[(Need, &str)] = &[
     (PlainDoctor, "the doctor does not take its URL"),
 ];
 
+const POSTGRES: &[(Need, &str)] = &[(NumbersAsTimes, "its times are of a type of their own")];
+
 pub const DATABASES: &[Database] = &[
     Database {
         name: "PostgreSQL",
@@ -92,7 +96,7 @@ pub const DATABASES: &[Database] = &[
         // Many of its tests wait for time-outs.
         threads: 6,
         later: &[READING],
-        lacks: &[],
+        lacks: &[POSTGRES],
     },
     Database {
         name: "libSQL",
@@ -148,27 +152,30 @@ pub const DATABASES: &[Database] = &[
         row: Some("pglite"),
         threads: 2,
         later: &[DEEP, ENGINE],
-        lacks: &[&[
-            (
-                Interleaved,
-                "while one client has a transaction, all others wait, for any time",
-            ),
-            (
-                Clients,
-                "PGlite's server mixes up the messages of three clients that work at once",
-            ),
-            (
-                Locks,
-                "while one client has a transaction, all others wait, for any time",
-            ),
-            (LostConnection, "all clients are one session"),
-            (LostServer, "all clients are one session"),
-            (
-                PlainDoctor,
-                "the doctor tells of PGlite, as `postgres::pglite` wants",
-            ),
-            (ReadOnly, "a session that is read-only is everybody's"),
-        ]],
+        lacks: &[
+            POSTGRES,
+            &[
+                (
+                    Interleaved,
+                    "while one client has a transaction, all others wait, for any time",
+                ),
+                (
+                    Clients,
+                    "PGlite's server mixes up the messages of three clients that work at once",
+                ),
+                (
+                    Locks,
+                    "while one client has a transaction, all others wait, for any time",
+                ),
+                (LostConnection, "all clients are one session"),
+                (LostServer, "all clients are one session"),
+                (
+                    PlainDoctor,
+                    "the doctor tells of PGlite, as `postgres::pglite` wants",
+                ),
+                (ReadOnly, "a session that is read-only is everybody's"),
+            ],
+        ],
     },
     Database {
         name: "PgBouncer",
@@ -176,19 +183,22 @@ pub const DATABASES: &[Database] = &[
         row: Some("pgbouncer"),
         threads: 3,
         later: &[DEEP, ENGINE],
-        lacks: &[&[
-            (OwnSession, "the pooler lends its sessions by transaction"),
-            (Locks, "the setting of a session is other clients' too"),
-            (
-                LostServer,
-                "the pooler puts a new session in the place of one that is lost",
-            ),
-            (
-                PlainDoctor,
-                "the doctor warns of the pooler, as `postgres::poolers` wants",
-            ),
-            (ReadOnly, "the setting of a session is other clients' too"),
-        ]],
+        lacks: &[
+            POSTGRES,
+            &[
+                (OwnSession, "the pooler lends its sessions by transaction"),
+                (Locks, "the setting of a session is other clients' too"),
+                (
+                    LostServer,
+                    "the pooler puts a new session in the place of one that is lost",
+                ),
+                (
+                    PlainDoctor,
+                    "the doctor warns of the pooler, as `postgres::poolers` wants",
+                ),
+                (ReadOnly, "the setting of a session is other clients' too"),
+            ],
+        ],
     },
     Database {
         name: "SQLite memory",
@@ -246,6 +256,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("transactions::", &[Transactions]),
     ("transactions::left_open::", &[Interleaved]),
     ("transactions::unknown::", &[RawBegin]),
+    (
+        "times_with_a_fraction_are_read_rounded_down",
+        &[NumbersAsTimes],
+    ),
     ("unwritable::", &[LocalEngine]),
     (
         "a_dry_run_reports_what_would_run_and_changes_nothing",

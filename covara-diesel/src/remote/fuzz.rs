@@ -7,6 +7,11 @@ pub fn statements(script: &str) -> Vec<&str> {
     sql::statements(script)
 }
 
+/// Returns whether a statement may be sent twice, because it changes nothing.
+pub fn only_reads(statement: &str) -> bool {
+    sql::Facts::of(statement).only_reads
+}
+
 /// Replaces each placeholder with the result of `rewrite` for its position.
 pub fn rewrite_placeholders(statement: &str, rewrite: impl FnMut(usize) -> String) -> String {
     sql::rewrite_placeholders(statement, rewrite)

@@ -58,6 +58,7 @@ fn prepared(conn: &Connection, script: &str) -> Option<usize> {
 
 pub(crate) fn statement(data: &[u8]) {
     let Some(sql) = text(data) else { return };
+    let only_reads = library::only_reads(sql);
     let mut rewritten = 0;
     let numbered = library::rewrite_placeholders(sql, |position| {
         rewritten = rewritten.max(position.saturating_add(1));
@@ -71,6 +72,8 @@ pub(crate) fn statement(data: &[u8]) {
         let Ok(statement) = conn.prepare(sql) else {
             return;
         };
+        // Or it would be done twice when its answer is lost.
+        assert!(!only_reads || statement.readonly(), "{sql}");
         let count = statement.parameter_count();
         assert_eq!(rewritten, count, "{numbered}");
         let again = conn.prepare(&numbered).expect("the same statement");

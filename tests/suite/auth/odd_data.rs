@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::migrated;
+use crate::backend::Conn;
 use crate::backend::schema::auth_sessions::dsl;
-use crate::backend::{self, Conn};
 
 /// A session whose data are these very characters.
 fn written(conn: &mut Conn, data: &str) -> Session {
@@ -132,10 +132,6 @@ fn one_bad_row_affects_no_other() {
 
 #[test]
 fn times_with_a_fraction_are_read_rounded_down() {
-    if backend::TIME != "INTEGER" {
-        // PostgreSQL's are times.
-        return;
-    }
     let (_db, mut conn) = migrated();
     let store = AccountStore::new();
     let account = Account::new("ada", "oauth", "google", "1");
