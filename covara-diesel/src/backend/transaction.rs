@@ -12,7 +12,7 @@ use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::typed::AsTyped;
 use crate::with_typed;
 
-/// How often an operation is tried that a panic of an observer interrupts.
+/// Number of attempts at an operation that a panicking observer interrupts.
 const TRIES: usize = 3;
 
 /// Runs `work` in a transaction that may read and then write, on any kind of connection.

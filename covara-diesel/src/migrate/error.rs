@@ -18,7 +18,7 @@ pub enum MigrateError {
          or holds a transaction open on the tables; try again when it has ended"
     )]
     LockTimeout {
-        /// How long the migrator waited.
+        /// The time that the migrator waited.
         waited: Duration,
         /// The database's own error.
         source: Source,

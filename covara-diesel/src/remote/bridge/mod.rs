@@ -440,7 +440,7 @@ impl<D: Driver> BackendConnection for RemoteConnection<D> {
     }
 }
 
-/// How long to wait for the answer to an optional write.
+/// The wait for the answer to an optional write.
 const BRIEF_ANSWER: Duration = Duration::from_secs(2);
 /// The same if the answer is not worth waiting for: a few times a round trip around the world.
 const QUICK_ANSWER: Duration = Duration::from_secs(1);
