@@ -39,6 +39,8 @@ const TRIES: usize = 3;
 /// continues after the failure. Run a statement that may fail in a nested transaction inside
 /// `work`: then only that part is rolled back, on every database.
 ///
+/// The [guide](crate::guide) has an example with store calls and writes of your own.
+///
 /// # Errors
 ///
 /// Those of `work`, and the database's own in beginning and committing. On PostgreSQL, that a

@@ -8,7 +8,8 @@
 //! `__diesel_schema_migrations`, so an application runs, reverts and redoes its own migrations with
 //! `diesel_migrations` in the same database, whatever version numbers either uses. [`Boot`] runs
 //! the application's migrations under the same lock; Diesel's harness takes none. On PostgreSQL
-//! everything lives in the first schema of the `search_path`.
+//! everything lives in the first schema of the `search_path`. For migrations of both dialects with
+//! [`open`](crate::open), see the [guide](crate::guide#own-migrations-with-open).
 //!
 //! Triggers of search indexes that an earlier version created are replaced, as far as the
 //! connection's role is allowed to; [`SearchAdapter::follow`](crate::search::SearchAdapter::follow)
