@@ -45,7 +45,7 @@ pub trait Batch<C: BackendConnection>: Sized {
     fn send(self, conn: &mut C) -> Result<Vec<usize>, BatchError>;
 }
 
-/// Why a batch failed.
+/// The error of a batch.
 #[derive(Debug)]
 pub struct BatchError {
     /// Position of the statement in the batch and, if it is known, of the row in the statement,

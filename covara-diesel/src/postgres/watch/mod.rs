@@ -47,7 +47,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// may be silent.
 const LEAST_ASK: Duration = Duration::from_secs(1);
 const MOST_ASK: Duration = Duration::from_secs(5);
-/// When to check an overdue statement again whose thread does something else.
+/// The pause before an overdue statement is checked again whose thread does something else.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Shortest limit of a check-out test, enough for a distant server.
 const SHORTEST_TEST: Duration = Duration::from_millis(50);
@@ -106,9 +106,9 @@ pub(super) enum Phase {
 struct RunningStatement {
     run: StatementRun,
     since: Instant,
-    /// When the connection is closed.
+    /// The time at which the connection is closed.
     end: Option<Instant>,
-    /// When the server is checked.
+    /// The time at which the server is checked.
     ask: Option<Instant>,
 }
 
