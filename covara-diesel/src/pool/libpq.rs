@@ -13,7 +13,6 @@ pub(crate) fn without_driver(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns the number of hosts that a PostgreSQL connection string names, or else the environment.
-
 /// libpq tries one after the other.
 pub(crate) fn host_count(text: &str) -> usize {
     let authority = || {

@@ -245,7 +245,6 @@ pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
 }
 
 /// Returns whether libpq would take part of a password for host, port or database, and print it in
-
 /// an error. To libpq, the user information ends at the first `@` that stands before any `/`.
 fn misplaced_at(url: Url<'_>) -> bool {
     let authority = url.authority.unwrap_or_default();

@@ -20,7 +20,6 @@ use crate::search::{
 };
 
 /// Milliseconds that a search waits for a lock that is held only briefly, such as by another
-
 /// connection that writes one of the documents.
 const MOMENT: &str = "50";
 
