@@ -153,6 +153,7 @@ mod suite {
     mod status;
     mod transactions {
         mod left_open;
+        mod observers;
         mod panics;
         mod pooled;
         mod write;

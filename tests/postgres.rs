@@ -226,10 +226,13 @@ mod postgres {
     mod restarts;
     mod search;
     mod search_beside;
+    mod search_damage;
     mod search_follow;
+    mod search_functions;
     mod search_lookup;
     mod search_owners;
     mod search_partitions;
+    mod search_roles;
     mod search_shadows;
     mod seed;
     mod seed_model;

@@ -23,7 +23,7 @@ pub(crate) struct Field<'i> {
     pub(crate) member: Member,
     pub(crate) ty: &'i Type,
     pub(crate) kind: Kind,
-    /// Whether values in files are parsed by the type's `FromStr`.
+    /// `true` if values in files are parsed by the type's `FromStr`.
     pub(crate) from_str: bool,
 }
 

@@ -32,6 +32,8 @@ pub mod cli;
 pub mod doctor;
 #[cfg(feature = "fixtures")]
 pub mod fixture;
+#[cfg(all(feature = "auth", feature = "sqlite"))]
+pub mod guide;
 pub mod migrate;
 pub mod pool;
 #[cfg(feature = "postgres")]

@@ -9,10 +9,10 @@ use crate::seed::SeedProgress;
 /// Spinner, table, rows, speed and time.
 const TEMPLATE: &str = "{spinner} {prefix}: {human_pos} rows, {speed} rows/s, {elapsed_precise}";
 
-/// How often the time on a bar is redrawn while no rows arrive.
+/// The interval at which the time on a bar is redrawn while no rows arrive.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How often a line is written if there is no terminal, so as not to fill logs.
+/// The interval between lines where there is no terminal, long enough not to fill logs.
 const LINE: Duration = Duration::from_secs(1);
 
 /// Shows progress on standard error, for [`Seed::progress`](crate::Seed::progress).

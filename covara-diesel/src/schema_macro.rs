@@ -5,7 +5,8 @@
 /// `schema::sqlite` and `schema::postgres` are generated with it. Call it in your own schema module
 /// when a table of yours joins with one of the internal tables: the orphan rule forbids
 /// `allow_tables_to_appear_in_same_query!` on another crate's tables once Diesel's `postgres`
-/// feature is on. The macro emits tables only.
+/// feature is on. The macro emits tables only. The
+/// [guide](crate::guide#joins-with-the-internal-tables) joins on both backends.
 ///
 /// ```
 /// mod schema {

@@ -1,4 +1,4 @@
-//! Followed tables in what only PostgreSQL has: partitions, roles, replication, dumps.
+//! Followed tables in what only PostgreSQL has: partitions, replication, dumps, many sessions.
 
 use std::process::{Command, Stdio};
 
@@ -12,7 +12,7 @@ use support::postgres::TestDb;
 
 use crate::suite::number;
 
-const PLAIN: &str = "CREATE TABLE places (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
+pub(super) const PLAIN: &str = "CREATE TABLE places (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
 const PARTITIONED: &str = "
     CREATE TABLE places (id INTEGER PRIMARY KEY, name TEXT NOT NULL) PARTITION BY RANGE (id);
     CREATE TABLE places_1 PARTITION OF places FOR VALUES FROM (0) TO (100);
@@ -20,7 +20,7 @@ const PARTITIONED: &str = "
     ALTER TABLE places_2 DROP COLUMN gone;
     ALTER TABLE places ATTACH PARTITION places_2 FOR VALUES FROM (100) TO (200)";
 
-fn followed(create: &str) -> (TestDb, PgConnection) {
+pub(super) fn followed(create: &str) -> (TestDb, PgConnection) {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(create).unwrap();
@@ -29,23 +29,23 @@ fn followed(create: &str) -> (TestDb, PgConnection) {
     (db, conn)
 }
 
-fn follow(conn: &mut PgConnection) -> Followed {
+pub(super) fn follow(conn: &mut PgConnection) -> Followed {
     PostgresFts.follow::<_, Place>(conn).unwrap()
 }
 
-fn search(conn: &mut PgConnection, words: &str) -> SearchResult {
+pub(super) fn search(conn: &mut PgConnection, words: &str) -> SearchResult {
     let query = SearchQuery::new(words);
     PostgresFts.search(conn, "places", &query).unwrap()
 }
 
-fn found(conn: &mut PgConnection, words: &str) -> Vec<String> {
+pub(super) fn found(conn: &mut PgConnection, words: &str) -> Vec<String> {
     let hits = search(conn, words).hits.into_iter();
     let mut ids: Vec<String> = hits.map(|hit| hit.id).collect();
     ids.sort();
     ids
 }
 
-fn run(conn: &mut PgConnection, sql: &str) {
+pub(super) fn run(conn: &mut PgConnection, sql: &str) {
     conn.batch_execute(sql).expect(sql);
 }
 
@@ -224,262 +224,7 @@ fn restored_rows_are_found() {
 }
 
 #[test]
-fn no_write_fails_whatever_has_become_of_key_notes_and_rights() {
-    for damage in [
-        "ALTER TABLE places ALTER id TYPE BIGINT",
-        "ALTER TABLE places ALTER id TYPE NUMERIC",
-        "ALTER TABLE places RENAME id TO number; ALTER TABLE places ADD id BIGINT",
-        "DROP TABLE __covara_search_1_notes",
-        "ALTER TABLE __covara_search_1_notes RENAME TO moved",
-        "ALTER TABLE __covara_search_1_notes RENAME TO moved;
-         CREATE TABLE __covara_search_1_notes (other TEXT NOT NULL)",
-        "REVOKE ALL ON __covara_search_1_notes FROM CURRENT_USER",
-    ] {
-        let (db, mut conn) = followed(PLAIN);
-        let conn = &mut conn;
-        // The superuser, who may do anything, must not be the owner.
-        let role = role(conn, "owner");
-        run(
-            conn,
-            &format!(
-                "ALTER TABLE places OWNER TO {role}; ALTER TABLE __covara_search_1 OWNER TO {role};
-                 ALTER TABLE __covara_search_1_notes OWNER TO {role};
-                 ALTER FUNCTION __covara_search_1_notes_write() OWNER TO {role};"
-            ),
-        );
-        let mut other = db.connect();
-        run(&mut other, &format!("SET ROLE {role}"));
-        run(&mut other, "INSERT INTO places VALUES (1, 'before')");
-        run(&mut other, damage);
-        run(
-            &mut other,
-            "INSERT INTO places VALUES (2, 'after'); UPDATE places SET name = 'changed' WHERE name = 'before'",
-        );
-        run(
-            &mut other,
-            "INSERT INTO places VALUES (3, 'third'), (4, 'fourth');
-             DELETE FROM places WHERE name = 'fourth'",
-        );
-        run(&mut other, "TRUNCATE places");
-        drop(other);
-        leave(conn, &role);
-    }
-}
-
-#[test]
-fn no_write_fails_after_the_schema_was_renamed() {
-    let db = TestDb::new();
-    let mut conn = db.connect_directly();
-    let conn = &mut conn;
-    run(
-        conn,
-        &format!("CREATE SCHEMA \"100% a'b\"; SET search_path = \"100% a'b\"; {PLAIN}"),
-    );
-    assert_eq!(follow(conn), Followed::Created);
-    run(conn, "INSERT INTO places VALUES (1, 'before')");
-    assert_eq!(found(conn, "before"), ["1"]);
-    for later in [
-        "ALTER SCHEMA \"100% a'b\" RENAME TO moved",
-        "CREATE SCHEMA other; ALTER TABLE moved.__covara_search_1_notes SET SCHEMA other",
-    ] {
-        run(conn, &format!("{later}; SET search_path = moved"));
-        run(
-            conn,
-            "INSERT INTO places VALUES (2, 'after'); UPDATE places SET name = 'changed' WHERE id = 1;
-             DELETE FROM places WHERE id = 2; TRUNCATE places; INSERT INTO places VALUES (1, 'before')",
-        );
-        assert_eq!(found(conn, "before"), ["1"], "a search does not fail");
-        assert!(follow(conn).cause().is_some());
-        assert_eq!(follow(conn), Followed::Unchanged);
-        run(conn, "INSERT INTO places VALUES (3, 'third')");
-        assert_eq!(found(conn, "third"), ["3"]);
-        run(conn, "DELETE FROM places WHERE id = 3");
-    }
-    run(conn, "DROP SCHEMA other CASCADE; DROP SCHEMA moved CASCADE");
-}
-
-/// A role of this test's own, with no rights.
-fn role(conn: &mut PgConnection, what: &str) -> String {
-    let pid = std::process::id();
-    let database = number(
-        conn,
-        "SELECT oid::bigint AS n FROM pg_database WHERE datname = current_database()",
-    );
-    let role = format!("{what}_{pid}_{database}");
-    run(
-        conn,
-        &format!("CREATE ROLE {role}; GRANT ALL ON SCHEMA public TO {role}"),
-    );
-    role
-}
-
-fn leave(conn: &mut PgConnection, role: &str) {
-    run(
-        conn,
-        &format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"),
-    );
-}
-
-#[test]
-fn a_role_without_rights_gains_none_by_the_trigger_function() {
-    let (db, mut conn) = followed(PLAIN);
-    let conn = &mut conn;
-    run(conn, "CREATE TABLE secrets (id INTEGER, name TEXT)");
-    let role = role(conn, "hostile");
-    let mut other = db.connect();
-    let other = &mut other;
-    run(other, &format!("SET ROLE {role}"));
-    let function = "public.__covara_search_1_notes_write";
-    let refused = |conn: &mut PgConnection, sql: &str| {
-        let error = conn.batch_execute(sql).expect_err(sql).to_string();
-        assert!(error.contains("permission denied"), "{sql}: {error}");
-    };
-    for table in ["TEMP TABLE mine", "TABLE mine"] {
-        run(other, &format!("CREATE {table} (id INTEGER, name TEXT)"));
-        refused(
-            other,
-            &format!(
-                "CREATE TRIGGER forge AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION \
-                 {function}('secrets (name) VALUES (''forged'') --')"
-            ),
-        );
-        run(other, "DROP TABLE mine");
-    }
-    refused(other, &format!("SELECT {function}()"));
-    refused(
-        other,
-        "INSERT INTO __covara_search_1_notes (key) VALUES (1)",
-    );
-    refused(other, "SELECT FROM __covara_search_1_notes");
-
-    // Names that shadow what the function uses, in schemas that are looked in before others.
-    run(
-        conn,
-        &format!(
-            "GRANT INSERT, UPDATE, SELECT ON places TO {role}; GRANT CREATE ON DATABASE \
-                  {} TO {role}",
-            db.url().rsplit('/').next().unwrap()
-        ),
-    );
-    run(
-        other,
-        "CREATE SCHEMA shadow;
-         CREATE TABLE shadow.__covara_search_1_notes (key INTEGER, number BIGINT);
-         CREATE TEMP TABLE __covara_search_1_notes (key INTEGER, number BIGINT);
-         CREATE TEMP TABLE pg_attribute (attrelid OID, attname NAME, atttypid OID, attisdropped BOOL);
-         CREATE FUNCTION shadow.has_table_privilege(OID, TEXT) RETURNS BOOL LANGUAGE plpgsql AS
-             'BEGIN INSERT INTO public.secrets VALUES (1, current_user); RETURN true; END';
-         CREATE FUNCTION shadow.pg_partition_root(OID) RETURNS REGCLASS LANGUAGE plpgsql AS
-             'BEGIN INSERT INTO public.secrets VALUES (1, current_user); RETURN NULL; END';
-         SET search_path = shadow, public, pg_catalog;
-         INSERT INTO places VALUES (1, 'written'); UPDATE places SET name = 'again' WHERE id = 1",
-    );
-    assert_eq!(number(conn, "SELECT count(*) AS n FROM secrets"), 0);
-    assert_eq!(
-        number(
-            conn,
-            "SELECT count(*) AS n FROM shadow.__covara_search_1_notes"
-        ),
-        0
-    );
-    assert_eq!(found(conn, "again"), ["1"]);
-    // Even somebody who may execute it gets nothing out of it.
-    run(
-        conn,
-        &format!("GRANT EXECUTE ON FUNCTION {function}() TO {role}"),
-    );
-    run(
-        other,
-        &format!(
-            "CREATE TABLE shadow.mine (id INTEGER, name TEXT);
-             CREATE TRIGGER forge AFTER INSERT ON shadow.mine FOR EACH ROW EXECUTE FUNCTION
-                 {function}('secrets (name) VALUES (''forged'') --');
-             INSERT INTO shadow.mine VALUES (5, 'forged')"
-        ),
-    );
-    assert_eq!(number(conn, "SELECT count(*) AS n FROM secrets"), 0);
-    assert_eq!(
-        number(conn, "SELECT count(*) AS n FROM __covara_search_1_notes"),
-        0
-    );
-    run(other, "RESET ROLE");
-    leave(conn, &role);
-}
-
-#[test]
-fn a_role_that_may_only_select_goes_on_finding() {
-    let (db, mut conn) = followed(PLAIN);
-    let conn = &mut conn;
-    run(conn, "INSERT INTO places VALUES (1, 'indexed')");
-    assert_eq!(found(conn, "indexed"), ["1"]);
-    let role = role(conn, "reader");
-    let tables = [
-        "__covara_search_indexes, __covara_search_1",
-        "ALL TABLES IN SCHEMA public",
-    ];
-    for tables in tables {
-        run(conn, "INSERT INTO places VALUES (2, 'indexed')");
-        run(conn, &format!("GRANT SELECT ON {tables} TO {role}"));
-        let mut other = db.connect();
-        let other = &mut other;
-        run(other, &format!("SET ROLE {role}"));
-        assert_eq!(found(other, "indexed"), ["1"]);
-        // A failed statement would spoil this.
-        other
-            .transaction(|conn| {
-                assert_eq!(found(conn, "indexed"), ["1"]);
-                conn.batch_execute("SELECT 1")
-            })
-            .unwrap();
-        run(other, "RESET ROLE");
-        run(conn, "DELETE FROM places WHERE id = 2");
-    }
-    // With a right too few for all of it.
-    run(
-        conn,
-        &format!(
-            "GRANT DELETE ON __covara_search_1_notes TO {role}; INSERT INTO places VALUES (3, 'indexed')"
-        ),
-    );
-    let mut other = db.connect();
-    run(&mut other, &format!("SET ROLE {role}"));
-    other
-        .transaction(|conn| {
-            assert_eq!(found(conn, "indexed"), ["1"]);
-            conn.batch_execute("SELECT 1")
-        })
-        .unwrap();
-    drop(other);
-    assert_eq!(found(conn, "indexed"), ["1", "3"]);
-    leave(conn, &role);
-}
-
-#[test]
-fn a_role_that_does_not_see_all_rows_removes_no_document() {
-    let (db, mut conn) = followed(PLAIN);
-    let conn = &mut conn;
-    let role = role(conn, "tenant");
-    run(
-        conn,
-        &format!(
-            "GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};
-             INSERT INTO places VALUES (1, 'visible'), (2, 'hidden');
-             ALTER TABLE places ENABLE ROW LEVEL SECURITY;
-             CREATE POLICY own ON places USING (id = 1)"
-        ),
-    );
-    assert_eq!(found(conn, "hidden"), ["2"]);
-    run(conn, "UPDATE places SET name = name");
-    let mut other = db.connect();
-    run(&mut other, &format!("SET ROLE {role}"));
-    assert_eq!(found(&mut other, "hidden"), ["2"]);
-    drop(other);
-    assert_eq!(found(conn, "hidden"), ["2"]);
-    leave(conn, &role);
-}
-
-#[test]
-fn a_search_waits_for_nobody() {
+fn a_search_never_waits_for_locks() {
     let (db, mut conn) = followed(PLAIN);
     let conn = &mut conn;
     run(conn, "INSERT INTO places VALUES (1, 'one')");
@@ -521,48 +266,9 @@ fn a_search_waits_for_nobody() {
     }
 }
 
-#[test]
-fn a_column_that_is_dropped_and_added_again_or_has_another_type_is_another() {
-    for (change, later) in [
-        (
-            "ALTER TABLE places DROP id; ALTER TABLE places ADD id INTEGER;
-             ALTER TABLE places DISABLE TRIGGER ALL; UPDATE places SET id = 7;
-             ALTER TABLE places ENABLE ALWAYS TRIGGER __covara_search_1_notes_row;
-             ALTER TABLE places ENABLE ALWAYS TRIGGER __covara_search_1_notes_truncate",
-            ("one", ["7"]),
-        ),
-        (
-            "ALTER TABLE places DROP name; ALTER TABLE places ADD name TEXT DEFAULT 'new'",
-            ("new", ["1"]),
-        ),
-        (
-            "ALTER TABLE places ALTER name TYPE VARCHAR USING 'new'",
-            ("new", ["1"]),
-        ),
-        (
-            "ALTER TABLE places ALTER id TYPE BIGINT USING id + 7",
-            ("one", ["8"]),
-        ),
-    ] {
-        let (_db, mut conn) = followed(PLAIN);
-        let conn = &mut conn;
-        run(conn, "INSERT INTO places VALUES (1, 'one')");
-        assert_eq!(found(conn, "one"), ["1"]);
-        run(conn, change);
-        assert_eq!(follow(conn), Followed::Mended(Cause::Columns), "{change}");
-        assert_eq!(follow(conn), Followed::Unchanged, "{change}");
-        let (words, ids) = later;
-        assert_eq!(found(conn, words), ids, "{change}");
-        assert_eq!(
-            number(conn, "SELECT count(*) AS n FROM __covara_search_1"),
-            1
-        );
-    }
-}
-
 /// As at a first boot of many processes.
 #[test]
-fn many_that_follow_at_once_all_succeed() {
+fn concurrent_follows_all_succeed() {
     for _ in 0..6 {
         let db = TestDb::new();
         run(&mut db.connect(), PLAIN);
@@ -584,37 +290,4 @@ fn many_that_follow_at_once_all_succeed() {
         });
         assert_eq!(found(&mut db.connect(), "one"), ["1"]);
     }
-}
-
-/// Its rows cannot be indexed by a role that may not read them: it finds what is indexed.
-#[test]
-fn a_search_by_a_role_without_rights_on_the_schema_spoils_no_transaction() {
-    let db = TestDb::new();
-    let mut conn = db.connect();
-    let conn = &mut conn;
-    run(conn, "CREATE SCHEMA app");
-    run(conn, "SET search_path = public, app");
-    run(conn, &PLAIN.replace("places", "app.places"));
-    run(conn, "INSERT INTO app.places VALUES (1, 'one')");
-    assert_eq!(follow(conn), Followed::Created);
-    let role = role(conn, "reader");
-    run(
-        conn,
-        &format!("GRANT SELECT, DELETE, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}"),
-    );
-    run(conn, "INSERT INTO app.places VALUES (2, 'two')");
-    run(conn, &format!("SET ROLE {role}"));
-    conn.transaction(|conn| {
-        assert_eq!(found(conn, "one"), ["1"]);
-        assert_eq!(found(conn, "two"), [""; 0]);
-        assert_eq!(
-            number(conn, "SELECT count(*) AS n FROM __covara_search_1"),
-            1
-        );
-        QueryResult::Ok(())
-    })
-    .unwrap();
-    run(conn, "RESET ROLE");
-    assert_eq!(found(conn, "two"), ["2"]);
-    run(conn, &format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }

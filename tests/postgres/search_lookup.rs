@@ -14,7 +14,7 @@ use super::search_owners::{PLACES, fields, follow, found, run};
 use crate::suite::number;
 
 #[test]
-fn a_boot_in_a_transaction_leaves_it_usable_whatever_has_become_of_an_index() {
+fn a_boot_in_a_transaction_leaves_it_usable_if_an_index_is_damaged() {
     for damage in [
         "DROP TABLE __covara_search_indexes",
         "DROP TABLE __covara_search_1",

@@ -2,7 +2,7 @@
 
 use covara_diesel::search::{
     self, Cause, Field, Followed, IndexDefinition, PostgresFts, SearchAdapter, SearchError,
-    SearchQuery, Searchable,
+    SearchQuery,
 };
 use covara_diesel::{auto_migrate, doctor};
 use diesel::connection::SimpleConnection;
@@ -15,9 +15,8 @@ use crate::suite::number;
 
 pub(super) const PLACES: &str = "CREATE TABLE places (id BIGINT PRIMARY KEY, name TEXT NOT NULL)";
 
-/// Makes `evil()`, which notes who runs it where the roll-back of a failed statement does not
-/// reach.
-const EVIL: &str = "
+/// Creates `evil()`, which counts its runs in a sequence, because a roll-back does not undo that.
+pub(super) const EVIL: &str = "
     CREATE FUNCTION public.evil() RETURNS boolean LANGUAGE plpgsql AS $$
         BEGIN PERFORM nextval('public.evil_runs'); RETURN true; END $$;
     CREATE FUNCTION public.evil_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -25,7 +24,7 @@ const EVIL: &str = "
     CREATE SEQUENCE public.evil_runs;
     GRANT ALL ON SEQUENCE public.evil_runs TO PUBLIC";
 
-const CATALOGUE: &str = "
+pub(super) const CATALOGUE: &str = "
     CREATE TABLE public.__covara_search_indexes (
         number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name TEXT NOT NULL UNIQUE,
         definition TEXT NOT NULL, ready BIGINT NOT NULL DEFAULT 0, reindexed TEXT
@@ -36,7 +35,7 @@ pub(super) fn run(conn: &mut PgConnection, sql: &str) {
     conn.batch_execute(sql).expect(sql);
 }
 
-fn evil_runs(conn: &mut PgConnection) -> i64 {
+pub(super) fn evil_runs(conn: &mut PgConnection) -> i64 {
     number(
         conn,
         "SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS n FROM public.evil_runs",
@@ -52,7 +51,7 @@ pub(super) fn fields() -> IndexDefinition {
 }
 
 /// Has the application own the database, so that superusers trust its tables.
-fn own(roles: &mut Roles) {
+pub(super) fn own(roles: &mut Roles) {
     roles.be("");
     let url = roles.db.url();
     let database = url.rsplit('/').next().unwrap();
@@ -69,7 +68,7 @@ pub(super) fn found(conn: &mut PgConnection, words: &str) -> Vec<String> {
 
 type Call = fn(&mut PgConnection) -> Result<(), SearchError>;
 
-/// Everything that can be asked of an index.
+/// Every call on an index.
 const CALLS: [(&str, Call); 15] = [
     ("create_index", |conn| {
         PostgresFts
@@ -121,7 +120,7 @@ const CALLS: [(&str, Call); 15] = [
     }),
 ];
 
-/// Whatever is asked, by the application and by a superuser, outside and inside of a
+/// Asserts that each call, by the application and by a superuser, outside and inside of a
 /// transaction, is refused with an error that names the owner of `what`.
 fn all_is_refused(roles: &mut Roles, what: &str, calls: &[(&str, Call)]) {
     let expected = format!("{what} belongs to the role {}", roles.mallory);
@@ -341,141 +340,6 @@ fn a_stranger_cannot_give_a_followed_table_a_function() {
         0
     );
     run(&mut roles.conn, &format!("DROP SCHEMA {app} CASCADE"));
-}
-
-/// Functions and operators that fit what the library asks better than the server's own do.
-#[test]
-fn a_strangers_functions_do_not_stand_in_for_the_servers() {
-    let mut roles = Roles::new();
-    own(&mut roles);
-    run(&mut roles.conn, PLACES);
-    follow(&mut roles.conn).unwrap();
-    auto_migrate(&mut roles.conn).unwrap();
-    roles.be_mallory();
-    run(&mut roles.conn, EVIL);
-    let functions = [
-        ("array_position", "smallint[], smallint", "integer"),
-        ("array_position", "name[], name", "integer"),
-        ("format", "text, name", "text"),
-        ("format", "text, name, text", "text"),
-        ("has_schema_privilege", "text, oid, text", "boolean"),
-        ("has_table_privilege", "regclass, text", "boolean"),
-        ("concat", "text, bigint, text", "text"),
-        ("evil_equal", "oid, integer", "boolean"),
-        ("evil_equal", "oid, regclass", "boolean"),
-        ("evil_equal", "name, text", "boolean"),
-        ("evil_equal", "text[], text[]", "boolean"),
-        ("evil_equal", "name, name[]", "boolean"),
-        ("evil_like", "name, name", "boolean"),
-        ("evil_concat", "text, bigint", "text"),
-    ];
-    for (name, arguments, result) in functions {
-        run(
-            &mut roles.conn,
-            &format!(
-                "CREATE FUNCTION public.{name}({arguments}) RETURNS {result} LANGUAGE plpgsql AS
-                     'BEGIN PERFORM public.evil(); RETURN NULL; END'"
-            ),
-        );
-        let operator = match name {
-            "evil_equal" => "=",
-            "evil_like" => "~~",
-            "evil_concat" => "||",
-            _ => continue,
-        };
-        let (left, right) = arguments.split_once(", ").unwrap();
-        for operator in [operator, if operator == "=" { "<>" } else { "!~~" }] {
-            run(
-                &mut roles.conn,
-                &format!(
-                    "CREATE OPERATOR public.{operator}
-                         (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.{name})"
-                ),
-            );
-        }
-    }
-    for superuser in [true, false] {
-        if superuser {
-            roles.be("");
-        } else {
-            roles.be_app();
-        }
-        auto_migrate(&mut roles.conn).unwrap();
-        let _ = covara_diesel::migrate::status(&mut roles.conn).unwrap();
-        assert_eq!(follow(&mut roles.conn).unwrap(), Followed::Unchanged);
-        run(
-            &mut roles.conn,
-            "INSERT INTO places VALUES (1, 'one'); DROP TABLE __covara_search_1_notes",
-        );
-        assert!(follow(&mut roles.conn).unwrap().cause().is_some());
-        assert_eq!(found(&mut roles.conn, "one"), ["1"]);
-        run(&mut roles.conn, "TRUNCATE places");
-        assert_eq!(found(&mut roles.conn, "one"), [""; 0]);
-    }
-    let _ = doctor::postgres(roles.db.url()).unwrap();
-    roles.be("");
-    assert_eq!(evil_runs(&mut roles.conn), 0);
-}
-
-mod named {
-    diesel::table! {
-        named (id) {
-            id -> Text,
-            name -> Text,
-        }
-    }
-}
-
-#[derive(Searchable)]
-#[diesel(table_name = named::named)]
-struct Named {
-    #[searchable(id)]
-    id: String,
-    #[searchable(text)]
-    name: String,
-}
-
-/// `varchar` and an enum have no `=` of their own, so that one fits better than the server's.
-#[test]
-fn a_strangers_equality_of_keys_is_not_asked() {
-    for key in ["varchar", "own_key"] {
-        let mut roles = Roles::new();
-        own(&mut roles);
-        run(
-            &mut roles.conn,
-            &format!(
-                "CREATE TYPE own_key AS ENUM ('a', 'b', 'c');
-                 CREATE TABLE named (id {key} PRIMARY KEY, name TEXT NOT NULL);
-                 INSERT INTO named VALUES ('a', 'one')"
-            ),
-        );
-        roles.be_mallory();
-        run(&mut roles.conn, EVIL);
-        run(
-            &mut roles.conn,
-            &format!(
-                "CREATE FUNCTION public.evil_equal({key}, {key}) RETURNS boolean LANGUAGE plpgsql
-                     AS 'BEGIN RETURN public.evil(); END';
-                 CREATE OPERATOR public.=
-                     (LEFTARG = {key}, RIGHTARG = {key}, FUNCTION = public.evil_equal)"
-            ),
-        );
-        roles.be("");
-        let conn = &mut roles.conn;
-        PostgresFts.follow::<_, Named>(conn).unwrap();
-        run(
-            conn,
-            "INSERT INTO named VALUES ('b', 'two'); DELETE FROM named WHERE id::text = 'a'",
-        );
-        let hits = |conn: &mut PgConnection, words| {
-            let hits = PostgresFts.search(conn, "named", &SearchQuery::new(words));
-            hits.unwrap().total
-        };
-        assert_eq!((hits(conn, "one"), hits(conn, "two")), (0, 1), "{key}");
-        run(conn, "UPDATE named SET id = 'c'");
-        assert_eq!(hits(conn, "two"), 1, "{key}");
-        assert_eq!(evil_runs(conn), 0, "{key}");
-    }
 }
 
 #[test]

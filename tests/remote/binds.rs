@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Binary, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use support::{d1, sqld};
 
-use super::user_code::{Transcript, assert_same, on_a_file};
+use super::transcript::{Transcript, assert_same, on_a_file};
 
 #[derive(Debug, Clone, Copy)]
 enum Bind {

@@ -8,7 +8,9 @@ use diesel::sql_types::{Double, Text};
 use diesel::sqlite::Sqlite;
 use support::{d1, sqld};
 
-use super::user_code::{CREATE, Transcript, assert_same, on_a_file, samples};
+use super::transcript::{Transcript, assert_same, on_a_file};
+use super::user_code::CREATE;
+use super::user_code::samples::samples;
 
 /// Beyond the doubles' exact numbers, and numbers that are none.
 fn extremes<C>(conn: &mut C) -> QueryResult<Transcript>

@@ -16,7 +16,7 @@ use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 use support::{d1, sqld};
 
-use super::user_code::{Transcript, assert_same, on_a_file};
+use super::transcript::{Transcript, assert_same, on_a_file};
 use updates::Save;
 
 diesel::table! {

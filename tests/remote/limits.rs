@@ -20,7 +20,7 @@ use diesel::sqlite::Sqlite;
 use support::{d1, sqld};
 
 use super::forms::{CREATE, NewUser, User, WholeUser, users};
-use super::user_code::on_a_file;
+use super::transcript::on_a_file;
 
 fn libsql() -> (sqld::TestDb, LibsqlConnection) {
     let db = sqld::TestDb::new();

@@ -110,7 +110,7 @@ fn a_large_answer_of_d1_equals_that_of_a_file() {
     let db = d1::TestDb::new();
     let mut conn = D1Connection::establish(&db.url()).unwrap();
     let found = large(&mut conn).unwrap();
-    let expected = super::user_code::on_a_file(large).unwrap();
+    let expected = super::transcript::on_a_file(large).unwrap();
     assert!(found == expected);
     assert_eq!(found.len(), 30_000);
     // What D1 rounds is an error in an answer of any size.

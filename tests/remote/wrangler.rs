@@ -78,7 +78,7 @@ fn a_database_that_wrangler_migrated_is_adopted() {
 }
 
 #[test]
-fn wrangler_finds_done_what_the_library_has_done() {
+fn wrangler_sees_the_librarys_migrations_as_applied() {
     let directory = exported();
     let state = directory.path().join("state");
     let db = TestDb::of_wrangler(&state);

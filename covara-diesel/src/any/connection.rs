@@ -9,7 +9,7 @@ use crate::backend::typed::{AsTyped, Typed};
 
 /// A Diesel connection whose database is decided when the program runs.
 ///
-/// It runs your own queries, [`transaction`](diesel::Connection::transaction) and functions over
+/// Runs your own queries, [`transaction`](diesel::Connection::transaction) and functions over
 /// `&mut AnyConnection`. Every function of this library accepts it like a typed connection.
 ///
 /// ```

@@ -10,7 +10,7 @@ use crate::seed::engine::{SeedDatabase, SeedEngine};
 ///
 /// Bounds functions of your own that are compiled for each type of connection, and whose own queries
 /// it takes. See [`AnyDatabase`] for functions that take [`AnyConnection`](crate::AnyConnection), too.
-/// It is implemented for every typed connection of this library, and for no other.
+/// Implemented for every typed connection of this library, and for no other.
 ///
 /// ```
 /// use covara_diesel::{DatabaseConnection, auto_migrate};

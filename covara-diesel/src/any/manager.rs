@@ -9,7 +9,7 @@ pub type AnyManager = WrappingManager<AnyConnection>;
 
 /// A connection of an [`AnyPool`](super::AnyPool).
 ///
-/// It is a Diesel connection, and derefs to [`AnyConnection`].
+/// A Diesel connection that derefs to [`AnyConnection`].
 pub type AnyPooledConnection = PooledConnection<AnyManager>;
 
 impl AsTyped for AnyPooledConnection {

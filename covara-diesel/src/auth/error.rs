@@ -18,14 +18,14 @@ pub enum AuthError {
     Row(#[from] RowError),
 
     /// A time is outside the range of the database or of chrono.
-    #[error("{what} lies beyond the times that the database holds")]
+    #[error("{what} is outside the range of times that the database can store")]
     TimeOutOfRange {
         /// The name of the time.
         what: &'static str,
     },
 
     /// A text contains a NUL character, which PostgreSQL cannot store.
-    #[error("{what} holds a NUL character, which the database cannot store")]
+    #[error("{what} contains a NUL character, which the database cannot store")]
     Nul {
         /// The name of the text.
         what: &'static str,
@@ -53,7 +53,7 @@ pub enum AuthError {
     },
 
     /// The operating system's random generator failed.
-    #[error("the operating system gave no random bytes")]
+    #[error("the operating system's random generator failed")]
     Randomness {
         /// The error of the operating system.
         source: getrandom::Error,

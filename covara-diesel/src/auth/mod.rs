@@ -3,7 +3,9 @@
 //! There is one store per table: [`SessionStore`], [`AccountStore`], [`ApiKeyStore`] and
 //! [`VerificationTokenStore`]. A store holds only options and is cheap to create. Every method
 //! takes the connection, SQLite or PostgreSQL, plain or pooled, and takes part in the transaction
-//! that is open on it: if that rolls back, the method's changes are undone.
+//! that is open on it: if that rolls back, the method's changes are undone. The
+//! [guide](crate::guide) has an example with writes of your own, one of a join with your tables, and
+//! one of calls from async code.
 //!
 //! The tables are those of Covara (TypeScript), row for row, so both can serve one database at
 //! once; [`sharing`] explains how. A row that another program wrote wrongly causes an error for

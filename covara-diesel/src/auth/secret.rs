@@ -77,8 +77,8 @@ secret! {
 secret! {
     /// A verification token in plain text, to be sent to its recipient.
     ///
-    /// It is 43 characters of base64url. Its 256 bits come from the operating system's random
-    /// generator.
+    /// Consists of 43 characters of base64url, whose 256 bits come from the operating system's
+    /// random generator.
     VerificationToken
 }
 

@@ -236,7 +236,7 @@ where
         .collect()
 }
 
-/// What is wrong with a row.
+/// The reason why a row cannot be read.
 pub(super) type RowFault = Cow<'static, str>;
 
 /// A column of a table of which statements read [`All`].

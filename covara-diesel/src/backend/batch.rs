@@ -30,10 +30,10 @@ pub trait Batch<C: BackendConnection>: Sized {
     /// Adds the statements of a migration.
     fn add_migration(&mut self, migration: &dyn Migration<C::Backend>) -> Result<(), Source>;
 
-    /// How many statements there are.
+    /// Returns the number of statements.
     fn statements(&self) -> usize;
 
-    /// About how large the statements are, in bytes.
+    /// Returns the approximate size of the statements, in bytes.
     fn bytes(&self) -> usize;
 
     /// Executes the statements and returns how many rows each changed.
@@ -45,7 +45,7 @@ pub trait Batch<C: BackendConnection>: Sized {
     fn send(self, conn: &mut C) -> Result<Vec<usize>, BatchError>;
 }
 
-/// Why a batch failed.
+/// The error of a batch.
 #[derive(Debug)]
 pub struct BatchError {
     /// Position of the statement in the batch and, if it is known, of the row in the statement,

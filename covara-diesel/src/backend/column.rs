@@ -23,11 +23,11 @@ pub struct TableColumn {
     pub name: String,
     /// The type of its values.
     pub kind: ColumnKind,
-    /// Whether it accepts NULL.
+    /// `true` if the column accepts NULL.
     pub nullable: bool,
-    /// Whether an insert may leave it out.
+    /// `true` if an insert may leave the column out.
     pub optional: bool,
-    /// Whether the database computes it, so that an insert must leave it out.
+    /// `true` if the database computes the column, so that an insert must leave it out.
     pub generated: bool,
 }
 

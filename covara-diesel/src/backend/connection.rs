@@ -14,15 +14,15 @@ use crate::backend::engine::Engine;
 use crate::backend::sealed::Sealed;
 use crate::backend::transaction::{Transaction, count_nothing, transaction_depth};
 
-/// How a transaction was begun, which ending it depends on.
+/// The way in which a transaction was begun, on which ending it depends.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Begun {
     /// The lock wait to restore afterwards, if beginning the transaction raised it.
     pub(crate) lock_wait: Option<String>,
-    /// Whether it is a savepoint in a transaction that the caller began with SQL, so that Diesel
-    /// does not know of it.
+    /// `true` for a savepoint in a transaction that the caller began with SQL, so that Diesel does
+    /// not know of that transaction.
     pub(crate) in_unknown: bool,
 }
 
@@ -352,8 +352,7 @@ where
     }
 }
 
-/// How long an optional write waits for a lock. A request that takes this much longer is not
-/// noticed.
+/// The wait of an optional write for a lock. Nobody notices that a request takes this much longer.
 pub(crate) const BRIEF_WAIT: Duration = Duration::from_millis(100);
 
 /// Returns the database's own message for an error, or an empty text if there is none.

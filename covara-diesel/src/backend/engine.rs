@@ -1,4 +1,4 @@
-//! What tells the two Diesel backends apart: `Sqlite` and `Pg` answer in their modules.
+//! The differences between Diesel's two backends, which `Sqlite` and `Pg` define in their modules.
 
 use diesel::backend::Backend;
 
@@ -18,7 +18,7 @@ pub trait Engine: Backend<QueryBuilder: Default> + Values + Sealed + Sized + 'st
     #[doc(hidden)]
     const BIND_LIMIT: usize;
 
-    /// Whether a failing statement aborts its transaction.
+    /// `true` if a failing statement aborts its transaction.
     #[doc(hidden)]
     const ERROR_ENDS_TRANSACTION: bool;
 

@@ -13,7 +13,8 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 /// [`AuthError`](crate::auth::AuthError), [`SeedError`](crate::SeedError),
 /// [`SearchError`](crate::search::SearchError) and [`MigrateError`](crate::migrate::MigrateError)
 /// each carry one in their variant `Database`. `Display` gives the advice of the
-/// [`kind`](Self::kind); the database's own words are those of [`source`](StdError::source).
+/// [`kind`](Self::kind); the database's own words are those of [`source`](StdError::source). The
+/// [guide](crate::guide#errors-with-thiserror-and-anyhow) shows errors of your own around it.
 ///
 /// # Example
 ///
@@ -195,7 +196,9 @@ impl ErrorKind {
                 "another writer kept the database locked; try again, or raise the busy or lock \
                  time-out"
             }
-            Self::Conflict => "another transaction was in the way; try the transaction again",
+            Self::Conflict => {
+                "another transaction conflicted with this one; try the transaction again"
+            }
             Self::ReadOnly => {
                 "the database is read-only: give write access to its file, or connect to a \
                  writable server"

@@ -26,7 +26,7 @@ pub trait TableRow: Sized {
     where
         Self: 'r;
 
-    /// Whether the type determines the table and the columns.
+    /// `true` if the type determines the table and the columns.
     #[doc(hidden)]
     const STATIC: bool = true;
 

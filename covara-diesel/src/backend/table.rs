@@ -131,7 +131,7 @@ pub(crate) trait Columns {
     const NAMES: &'static [&'static str];
 }
 
-/// What the types of all columns are called by the engine `DB`, and whether they hold NULL.
+/// The engine `DB`'s names for the types of all columns, each with whether the column holds NULL.
 pub(crate) trait ColumnTypes<DB>: Columns {
     const TYPES: &'static [(&'static str, bool)];
 }

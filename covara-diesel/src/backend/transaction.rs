@@ -12,7 +12,7 @@ use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::typed::AsTyped;
 use crate::with_typed;
 
-/// How often an operation is tried that a panic of an observer interrupts.
+/// Number of attempts at an operation that a panicking observer interrupts.
 const TRIES: usize = 3;
 
 /// Runs `work` in a transaction that may read and then write, on any kind of connection.
@@ -38,6 +38,8 @@ const TRIES: usize = 3;
 /// PostgreSQL rolls back a whole transaction in which one statement has failed, even if `work`
 /// continues after the failure. Run a statement that may fail in a nested transaction inside
 /// `work`: then only that part is rolled back, on every database.
+///
+/// The [guide](crate::guide) has an example with store calls and writes of your own.
 ///
 /// # Errors
 ///

@@ -83,7 +83,7 @@ fn of_table(TableState { name, fit, .. }: &TableState) -> Finding {
     Finding::problem(match fit {
         TableFit::Missing => format!(
             "table {name} is missing although its migration is recorded in \
-             __covara_migrations: restore it, or delete that row to have it made again"
+             __covara_migrations: restore it, or delete that row to have it created again"
         ),
         _ => format!("table {name} {fit}; rename or alter the table"),
     })

@@ -107,13 +107,13 @@ pub enum Pooler {
     /// transaction mode, Neon's `-pooler` endpoints or Hyperdrive. Prepared statements,
     /// `SET`, session locks and `LISTEN` do not work through it.
     TransactionPooler {
-        /// How it was detected.
+        /// The observation that shows it.
         evidence: String,
     },
     /// A pooler or proxy that gave each connection a session of its own during the examination: a
     /// pooler in session mode, or a busy one in transaction mode.
     Proxy {
-        /// How it was detected.
+        /// The observation that shows it.
         evidence: String,
     },
     /// PGlite, whose clients all share one session.
@@ -137,13 +137,13 @@ impl fmt::Display for Pooler {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// How serious the finding is.
+    /// The severity of the finding.
     pub severity: Severity,
     /// A description of the finding, and what to do.
     pub text: String,
 }
 
-/// How serious a [`Finding`] is.
+/// The severity of a [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {

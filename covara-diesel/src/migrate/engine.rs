@@ -1,4 +1,4 @@
-//! What the migrator asks of a backend.
+//! The questions that the migrator asks of a backend.
 
 use diesel::QueryResult;
 use diesel_migrations::EmbeddedMigrations;

@@ -18,7 +18,7 @@ pub enum MigrateError {
          or holds a transaction open on the tables; try again when it has ended"
     )]
     LockTimeout {
-        /// How long the migrator waited.
+        /// The time that the migrator waited.
         waited: Duration,
         /// The database's own error.
         source: Source,
@@ -93,7 +93,7 @@ pub enum MigrateError {
     /// A table that should exist according to the history is missing.
     #[error(
         "table {table} is missing although its migration is recorded in \
-         __covara_migrations: restore it, or delete that row to have it made again"
+         __covara_migrations: restore it, or delete that row to have it created again"
     )]
     MissingTable {
         /// Name of the table.

@@ -4,11 +4,12 @@
 //! pending, it costs one query (on SQLite two) and takes no lock. Otherwise it takes the migration
 //! lock, reads the history and runs the pending migrations, all in one transaction.
 //!
-//! It keeps its own history in `__covara_migrations` and never touches
+//! The history is kept in a table of its own, `__covara_migrations`. This library never touches
 //! `__diesel_schema_migrations`, so an application runs, reverts and redoes its own migrations with
 //! `diesel_migrations` in the same database, whatever version numbers either uses. [`Boot`] runs
 //! the application's migrations under the same lock; Diesel's harness takes none. On PostgreSQL
-//! everything lives in the first schema of the `search_path`.
+//! everything lives in the first schema of the `search_path`. For migrations of both dialects with
+//! [`open`](crate::open), see the [guide](crate::guide#own-migrations-with-open).
 //!
 //! Triggers of search indexes that an earlier version created are replaced, as far as the
 //! connection's role is allowed to; [`SearchAdapter::follow`](crate::search::SearchAdapter::follow)

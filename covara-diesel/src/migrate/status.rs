@@ -69,7 +69,7 @@ pub struct MigrationState {
     pub version: String,
     /// The name of its directory.
     pub name: String,
-    /// Whether the database has applied it.
+    /// `true` if the database has applied it.
     pub applied: bool,
 }
 
@@ -88,11 +88,11 @@ impl MigrationState {
 pub struct TableState {
     /// Name of the table.
     pub name: String,
-    /// Whether the code can work with it.
+    /// The result of comparing it with what the code expects.
     pub fit: TableFit,
 }
 
-/// Whether the code can work with a table.
+/// The result of comparing a table with what the code expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableFit {

@@ -119,28 +119,28 @@ pub struct PoolConfig {
     pub max_size: u32,
     /// Connections kept open while idle; the rest open on demand. At most `max_size`.
     pub min_idle: u32,
-    /// How long a connection may stay idle before it is closed; `None`: forever.
+    /// The time that a connection may stay idle before it is closed; `None`: forever.
     pub idle_timeout: Option<Duration>,
-    /// How long to wait for a connection, including the time to establish a new one; `None`: 30 s.
+    /// The wait for a connection, including the time to establish a new one; `None`: 30 s.
     /// To wait without limit, use [`Duration::MAX`].
     pub connection_timeout: Option<Duration>,
-    /// How long a connection may live; `None`: forever.
+    /// The longest life of a connection; `None`: forever.
     pub max_lifetime: Option<Duration>,
-    /// Whether a connection runs `SELECT 1` before it is handed out. This costs a round trip, and
+    /// `true` if a connection runs `SELECT 1` before it is handed out. This costs a round trip, and
     /// keeps the user from getting a connection that the server has closed, or that the pool closed
     /// because it was returned inside a transaction.
     pub test_on_check_out: bool,
-    /// How long a statement waits for another writer before it fails, on SQLite.
+    /// The time that a statement waits for another writer before it fails, on SQLite.
     pub busy_timeout: Duration,
-    /// Whether connections keep prepared statements. Off behind a transaction pooler, or a server
+    /// `true` if connections keep prepared statements. Off behind a transaction pooler, or a server
     /// that shares one session among its clients.
     pub statement_cache: bool,
-    /// How long a connection may take to answer the test at check-out before it is discarded and
+    /// The time a connection may take to answer the test at check-out before it is discarded and
     /// the next one is tried; at most half of the connection time-out, so that there is time to
     /// connect again. `None`: half of the connection time-out. PostgreSQL on Linux only. The
     /// recommended settings have 5 s, a hundred times a round trip around the world.
     pub check_out_timeout: Option<Duration>,
-    /// How long a statement may run on PostgreSQL; `None`: the server decides.
+    /// The time that a statement may run on PostgreSQL; `None`: the server decides.
     ///
     /// With `Postgres` the pool sends it to the server as `statement_timeout` when connecting,
     /// unless the server's configuration, the database, the role, the URL's `options` or
@@ -151,7 +151,7 @@ pub struct PoolConfig {
     /// The recommended settings have an hour: longer than seeds and migrations spend on one
     /// statement, so that no index on a large table fails. For a web server, choose seconds.
     pub statement_timeout: Option<Duration>,
-    /// How long a statement waits for a lock on PostgreSQL; `None`: the server decides. It is sent
+    /// The time a statement waits for a lock on PostgreSQL; `None`: the server decides. It is sent
     /// to the server like [`statement_timeout`](Self::statement_timeout), and has no effect if that
     /// is not sent.
     ///
@@ -159,13 +159,13 @@ pub struct PoolConfig {
     /// another process. For a web server, choose seconds. Migrations of this library wait as long
     /// as their own options say.
     pub lock_timeout: Option<Duration>,
-    /// How long a transaction on PostgreSQL may be idle before the server closes its connection and
+    /// The time a transaction on PostgreSQL may be idle before the server closes its connection and
     /// so releases its locks; `None`: the server decides. It is sent to the server like
     /// [`statement_timeout`](Self::statement_timeout), and has no effect if that is not sent.
     ///
     /// The recommended settings have an hour, because a seed may have to wait for its rows.
     pub idle_in_transaction_timeout: Option<Duration>,
-    /// How long a statement waits for an answer before the connection checks whether the server is
+    /// The time a statement waits for an answer before the connection checks whether the server is
     /// still alive; `None`: it never checks.
     ///
     /// If the server is alive, the statement goes on waiting. If the server is stopped or hangs,
@@ -173,13 +173,13 @@ pub struct PoolConfig {
     /// is closed and the statement ends with an error. PostgreSQL on Linux only. The recommended
     /// settings have 30 s.
     pub silence_timeout: Option<Duration>,
-    /// How long a TCP connection to PostgreSQL may be silent before the operating system probes
+    /// The time a TCP connection to PostgreSQL may be silent before the operating system probes
     /// whether the other end is there, up to three times, every 10 s. `None`: the system's own
     /// settings (Linux: 2 hours). At most 32,767 s. The URL's `keepalives…` parameters take
     /// precedence. The recommended settings have 30 s, less than the time after which routers and
     /// load balancers forget a connection.
     pub keepalive: Option<Duration>,
-    /// How long data sent over PostgreSQL's TCP connections may stay unacknowledged before the
+    /// The time that data sent to PostgreSQL over TCP may stay unacknowledged before the
     /// connection fails; `None`: the system's own setting (Linux: about 15 minutes). The URL's
     /// parameter `tcp_user_timeout` takes precedence. The recommended settings have 30 s.
     ///
@@ -189,7 +189,7 @@ pub struct PoolConfig {
     /// SQL that each new connection executes before it is used, such as `SET search_path = app` or
     /// `PRAGMA cache_size = -65536`; `None`: none. If it fails, the pool cannot be opened.
     ///
-    /// It is an error where a connection has no session of its own. With `Neon` and `Hyperdrive`,
+    /// Not allowed where a connection has no session of its own. With `Neon` and `Hyperdrive`,
     /// or behind another transaction pooler, its settings would reach the sessions of others;
     /// libSQL and D1 have no sessions.
     pub on_connect: Option<String>,
@@ -347,7 +347,7 @@ pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
     }
 }
 
-/// How long to wait for a connection if no time-out is set. In the recommended settings those are
+/// The wait for a connection if no time-out is set. In the recommended settings those are
 /// D1 and PGlite, where requests queue, but no queue is worth an endless wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest wait. r2d2 adds it to `Instant::now()`, so it must not overflow.

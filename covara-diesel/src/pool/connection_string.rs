@@ -7,7 +7,7 @@ use std::ops::Range;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Url<'a> {
     pub(crate) scheme: &'a str,
-    /// What follows the scheme's `//`: a user perhaps, host and port. `None` if no `//` does.
+    /// The part after the scheme's `//`: perhaps a user, then host and port. `None` without a `//`.
     pub(crate) authority: Option<&'a str>,
     /// With the slash it begins with, or empty.
     pub(crate) path: &'a str,

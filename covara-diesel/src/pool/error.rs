@@ -6,7 +6,7 @@ use diesel::ConnectionError;
 
 use super::url::UnknownUrlError;
 
-/// Why a database could not be opened. No text here holds a password.
+/// The error of opening a database. No text contains a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PoolError {
@@ -131,7 +131,7 @@ pub enum PoolError {
 
     /// All connections of the pool stayed in use for the whole connection time-out.
     #[error(
-        "all {max_size} connections of the pool were in use for {waited:?}; give them back \
+        "all {max_size} connections of the pool were in use for {waited:?}; return them \
          sooner, or raise max_size"
     )]
     Exhausted {

@@ -12,8 +12,8 @@ pub(crate) fn without_driver(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// How many hosts a PostgreSQL connection string names, or else the environment; libpq tries one
-/// after the other.
+/// Returns the number of hosts that a PostgreSQL connection string names, or else the environment.
+/// libpq tries one after the other.
 pub(crate) fn host_count(text: &str) -> usize {
     let authority = || {
         let hosts = Url::of_postgres(text)?.hosts();

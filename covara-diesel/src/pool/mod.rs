@@ -1,4 +1,8 @@
 //! Connection pools with recommended settings, on r2d2.
+//!
+//! The [guide](crate::guide) shows how to use a pool in [async
+//! code](crate::guide#spawn_blocking-in-axum-and-actix) and how to log [slow
+//! queries](crate::guide#slow-query-logs).
 
 mod config;
 pub(crate) mod connection_string;

@@ -244,8 +244,8 @@ pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
     format!("{given}{separator}{name}={value}")
 }
 
-/// Whether libpq would take part of a password for host, port or database, and say so. As it has
-/// it, the user information ends at the first `@` that stands before any `/`.
+/// Returns whether libpq would take part of a password for host, port or database, and print it in
+/// an error. To libpq, the user information ends at the first `@` that stands before any `/`.
 fn misplaced_at(url: Url<'_>) -> bool {
     let authority = url.authority.unwrap_or_default();
     let query = url.query.unwrap_or_default();

@@ -26,8 +26,8 @@ use crate::pool::PoolDriver;
 /// Number of rounds. Most poolers assign the session that came back last, so that the first round
 /// detects them. Further rounds detect a pooler that rotates sessions or serves other clients too.
 const ROUNDS: usize = 8;
-/// How long to wait for the second connection. A server that answers at all needs milliseconds, or
-/// a second if it is far away.
+/// The wait for the second connection. A server that answers at all needs milliseconds, or a second
+/// if it is far away.
 const LOOK: Duration = Duration::from_secs(3);
 
 /// Detects what is in between, and returns a finding if the test was incomplete.

@@ -26,7 +26,7 @@ pub(super) struct Startup {
     tcp_user_timeout: Option<u32>,
     /// Settings for the server, in the form `-c name=value`.
     options: String,
-    /// Whether the URL or the environment names a service, which then provides the parameters.
+    /// `true` if the URL or the environment names a service, which then provides the parameters.
     is_service: bool,
 }
 

@@ -64,7 +64,7 @@ pub(super) struct Http {
     authority: String,
     options: HttpOptions,
     authorization: Option<String>,
-    /// How long a statement may take, if less than in the options.
+    /// The time that a statement may take, if less than in the options.
     limit: Option<Duration>,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct HttpOptions {
     pub(super) statement_timeout: Duration,
     /// Largest answer that is read, in bytes.
     pub(super) most_bytes: u64,
-    /// Whether unencrypted HTTP is accepted to other machines.
+    /// `true` if unencrypted HTTP to other machines is accepted.
     pub(super) plain_http: bool,
     /// Certificates to trust instead of the well-known ones, in PEM.
     pub(super) root_certificates: Option<PathBuf>,

@@ -156,7 +156,7 @@ pub(super) struct InBody {
     /// Position of the first row.
     pub(super) start: usize,
     pub(super) rows: usize,
-    /// Whether each column contains floating-point numbers.
+    /// For each column, `true` if it contains floating-point numbers.
     pub(super) real: Vec<bool>,
     pub(super) read: CellReader,
 }

@@ -16,7 +16,7 @@ use crate::backend::sealed::Sealed;
 
 /// Full-text search in your application's database.
 ///
-/// It is implemented by [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts).
+/// Implemented by [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts).
 /// Neither holds any state. Every method takes part in the transaction that is open on the
 /// connection: if that rolls back, the method's changes are undone.
 ///
@@ -291,7 +291,7 @@ pub trait SearchAdapter: Sealed {
     /// Indexes all rows of the table an index follows again, removes documents that have no row,
     /// and returns how many rows were indexed.
     ///
-    /// It is needed only after writes that bypassed the triggers and that [`follow`](Self::follow)
+    /// Needed only after writes that bypassed the triggers and that [`follow`](Self::follow)
     /// cannot detect, such as an `UPDATE` while they were disabled and then enabled again in their
     /// former mode. If the process is stopped meanwhile, the next search indexes the remaining
     /// rows.

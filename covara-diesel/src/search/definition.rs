@@ -254,7 +254,7 @@ impl IndexDefinition {
     }
 
     /// Returns the version of the index's words, which identifies the stemmers that produced them.
-    /// It is 1 if an earlier version of this library produced them, with rust-stemmers.
+    /// Version 1 is that of earlier versions of this library, which used rust-stemmers.
     #[must_use]
     pub fn words_version(&self) -> i64 {
         self.words

@@ -13,7 +13,7 @@ use crate::backend::typed::area_database;
 
 /// An engine with full-text search, implemented for `Sqlite` and `Pg` in their modules.
 ///
-/// It builds statements, and the search executes them.
+/// Builds the statements that the search executes.
 pub trait SearchEngine: SearchValues {
     /// Returns the catalogue's row with that name, or `None` if there is no such row or no
     /// catalogue.
@@ -143,7 +143,7 @@ pub enum Guard {
     Older,
 }
 
-/// Whether to wait for other writers.
+/// The choice between waiting for other writers and not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     /// Wait as long as the connection waits for any lock.

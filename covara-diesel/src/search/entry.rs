@@ -29,11 +29,11 @@ pub(crate) struct Home {
 pub struct EntryRow {
     pub(crate) number: i64,
     pub(crate) definition: String,
-    /// Whether its tables have been created.
+    /// `true` if its tables have been created.
     pub(crate) ready: bool,
     /// The id up to which its documents have been indexed again, while that is in progress.
     pub(crate) reindexed: Option<String>,
-    /// Whether the connection may index noted rows, as far as is known.
+    /// `true` if the connection may index noted rows, as far as is known.
     pub(crate) may_refresh: bool,
     /// The operator that compares keys of the followed table, as SQL.
     pub(crate) equals: &'static str,

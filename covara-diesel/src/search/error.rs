@@ -74,8 +74,8 @@ pub enum SearchError {
     /// An earlier version of this library created the index, with other words, and it could not be
     /// brought up to date. A search would miss documents.
     #[error(
-        "the index {index} was made by an earlier version of covara-diesel and must be brought up \
-         to date before it is searched: call create_index, follow or search::reindex on a \
+        "the index {index} was created by an earlier version of covara-diesel and must be brought \
+         up to date before it is searched: call create_index, follow or search::reindex on a \
          connection that may write"
     )]
     Outdated {
@@ -165,7 +165,7 @@ pub enum SearchError {
     Cursor,
 
     /// The database contains data that this library did not write.
-    #[error("the database holds {what} that cannot be read; another program wrote it")]
+    #[error("the database contains {what} that cannot be read; another program wrote it")]
     Unreadable {
         /// A description of the data.
         what: String,
@@ -178,8 +178,8 @@ pub enum SearchError {
     /// Trusted are the connection's own role, roles that it is a member of, the owners of the
     /// schema and of the database, and superusers.
     #[error(
-        "{} belongs to the role {owner}, and everybody may create such in its schema, so anybody \
-         may have made it: drop it or change its owner, or make this role a member of {owner}; and \
+        "{} belongs to the role {owner}, and any role may create objects in its schema, so anybody \
+         may have created it: drop it or change its owner, or make this role a member of {owner}; and \
          REVOKE CREATE ON SCHEMA … FROM PUBLIC",
         what(table)
     )]

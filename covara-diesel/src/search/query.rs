@@ -30,7 +30,7 @@ pub struct SearchQuery {
     /// The text that the user typed. A document is found if it contains all the words, each in one
     /// of the [`fields`](method@Self::fields). Without a word nothing is found.
     pub query: String,
-    /// Whether `"…"`, `…*` and `-…` are operators; see [`syntax`](method@Self::syntax).
+    /// `true` if `"…"`, `…*` and `-…` are operators; see [`syntax`](method@Self::syntax).
     pub syntax: bool,
     /// The fields to search. Default, an empty list: all searched fields.
     pub fields: Vec<String>,
@@ -364,7 +364,7 @@ pub struct SearchResult {
     /// The number of matching documents on all pages, but at most
     /// [`SearchQuery::bound`](method@SearchQuery::bound).
     pub total: usize,
-    /// Whether there may be more than `total`, because the bound was reached.
+    /// `true` if there may be more than `total`, because the bound was reached.
     pub more: bool,
     /// The cursor for the next page, if this one is full.
     pub cursor: Option<String>,

@@ -28,7 +28,7 @@ pub(crate) struct Noted {
     pub(crate) documents: Documents,
     /// The ids of rows that no longer exist or cannot be indexed.
     pub(crate) gone: Vec<String>,
-    /// Whether to look for documents whose rows were removed without a note.
+    /// `true` to look for documents whose rows were removed without a note.
     pub(crate) sweep: bool,
 }
 

@@ -47,8 +47,8 @@ impl Reindexed {
 /// [`add_fields`](super::SearchAdapter::add_fields), or if an earlier version of this library,
 /// whose stemmers produced other words, created the index.
 ///
-/// It writes batches of up to 1,024 documents or 4 MiB, each all or nothing, and stores its
-/// progress in the database. If it is stopped at any time, any process can continue from there.
+/// Documents are written in batches of up to 1,024 or 4 MiB, each all or nothing, and the progress
+/// is stored in the database. If the process is stopped at any time, any process can continue there.
 /// Searches and writes continue meanwhile, and several processes may run it at once.
 ///
 /// A document that cannot be indexed again does not stop the others: a value that does not fit its

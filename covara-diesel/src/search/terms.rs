@@ -11,7 +11,7 @@ const MOST_WORDS: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Clause<'q> {
     text: &'q str,
-    /// Whether its last word is only the beginning of a word.
+    /// `true` if its last word is only the beginning of a word.
     prefix: bool,
     excluded: bool,
 }
@@ -98,7 +98,7 @@ pub(crate) struct Phrase {
     pub(crate) slots: Vec<usize>,
     /// The words, at least one. They consist of letters, digits and marks.
     pub(crate) words: Vec<String>,
-    /// Whether the last word is only the beginning of a word.
+    /// `true` if the last word is only the beginning of a word.
     pub(crate) prefix: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::backend::engine::Engine;
 
 /// A writer of a document's words in the form that the engine takes, one field after another.
 pub trait WordSink: Default {
-    /// Whether each field's words are a separate text.
+    /// `true` if each field's words are a separate text.
     const PER_FIELD: bool;
 
     /// Writes the next word of a searched field, given by its number among the searched fields.

@@ -1,4 +1,4 @@
-//! What a seed asks of a backend.
+//! The questions that a seed asks of a backend.
 
 use diesel::QueryResult;
 use diesel::result::Error;
@@ -9,7 +9,7 @@ use crate::backend::engine::Engine;
 use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::backend::typed::area_database;
 
-/// How a seed inserts rows into a table.
+/// A way of inserting a seed's rows into a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeedWay {
     /// The statement skips rows that conflict.

@@ -59,7 +59,7 @@ impl<T: TableRow> Seedable for T {}
 /// A [`Seedable`] for every backend that a connection can have: a [`SeedRow`] for the backend of a
 /// typed connection, or for both backends if the backend is decided at run time.
 ///
-/// It is implemented for every type with the needed `SeedRow` implementations.
+/// Implemented for every type with the needed `SeedRow` implementations.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be seeded on a `{D}`",
     note = "derive it with `#[derive(Seedable)]`; a field's type must be storable in its column on each backend the connection can have"

@@ -31,7 +31,7 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Handle {
     open: Mutex<Option<OpenDatabase>>,
-    /// Whether Diesel counts the open transaction.
+    /// `true` if Diesel counts the open transaction.
     is_counted: AtomicBool,
 }
 

@@ -11,7 +11,8 @@ use support::boot;
 use support::numbers::{self, Number};
 
 use super::super::{chain, count, number};
-use super::panics::{depth, jobs, panics_at};
+use super::observers::{jobs, panics_at};
+use super::panics::depth;
 use crate::backend::{self, Conn, Fts, TestDb};
 
 type Work = (&'static str, fn(&mut Conn));

@@ -48,7 +48,7 @@ pub(super) fn pretend(key: &str) {
 
 /// A hash as it is stored.
 pub(super) struct StoredHash<'a> {
-    /// Whether the key was revoked, regardless of the row's columns.
+    /// `true` if the hash itself is marked as revoked, regardless of the row's columns.
     pub(super) revoked: bool,
     pub(super) hash: Hash<'a>,
 }

@@ -12,7 +12,7 @@ const SECRET_BYTES: usize = 24;
 
 /// Returns the id in a key, `[prefix_]<id>.<secret>`, or `None` when the text is not a key.
 ///
-/// It reads from the end, because a prefix may contain dots and underscores while the id and the
+/// Reads from the end, because a prefix may contain dots and underscores while the id and the
 /// secret contain neither.
 pub(super) fn id_of(key: &str) -> Option<&str> {
     let (head, secret) = key.rsplit_once('.')?;

@@ -96,7 +96,7 @@ pub(super) enum Checked {
 /// The decoded row of a key.
 pub(super) struct StoredKey {
     pub(super) key: Result<ApiKey, RowError>,
-    /// Whether the stored hash is marked as revoked.
+    /// `true` if the stored hash is marked as revoked.
     pub(super) revoked: bool,
 }
 

@@ -107,7 +107,7 @@ statements! {
 /// Reads sessions. One that was looked for gets its cookie as its id, others what the table has.
 pub(super) struct SessionReader<'a>(pub(super) Option<&'a StoredIds<'a>>);
 
-/// Whether the id stands in the table as it is written today, and the session.
+/// The session, after a flag that is `true` if the table holds its id in the form written today.
 pub(super) type Read<T> = (bool, Result<Session<T>, RowError>);
 
 impl<T: DeserializeOwned, DB: Engine> Reader<DB, Read<T>> for SessionReader<'_> {

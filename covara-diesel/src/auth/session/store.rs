@@ -45,7 +45,7 @@ struct PreparedSession<DB: Engine, T> {
 /// A session that was found.
 pub(super) struct FoundSession<T> {
     pub(super) session: Session<T>,
-    /// Whether the table holds its id in the form that is written today.
+    /// `true` if the table holds its id in the form that is written today.
     pub(super) is_settled: bool,
 }
 
@@ -126,8 +126,8 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// existing session is updated only if the new one is later, because another request may have
     /// extended the session meanwhile. The creation time is kept.
     ///
-    /// It restores a session that was deleted meanwhile, but not one that has expired: that one
-    /// keeps its expiry. No session expires later than [`max_age`](Self::max_age) allows. To write
+    /// A session that was deleted meanwhile is restored. One that has expired is not: it keeps its
+    /// expiry. No session expires later than [`max_age`](Self::max_age) allows. To write
     /// the changes of a request, use [`update`](Self::update).
     ///
     /// # Errors

@@ -151,7 +151,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     }
 }
 
-/// Whether a write must succeed or is optional.
+/// The choice between a write that must succeed and an optional one.
 #[derive(Clone, Copy)]
 enum IsNeeded {
     Yes,

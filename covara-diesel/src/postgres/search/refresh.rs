@@ -19,8 +19,8 @@ use crate::search::{
     integer, text,
 };
 
-/// How long a search waits, in milliseconds, for a lock that is held only briefly, such as by
-/// another connection that writes one of the documents.
+/// Milliseconds that a search waits for a lock that is held only briefly, such as by another
+/// connection that writes one of the documents.
 const MOMENT: &str = "50";
 
 /// Maximum number of documents without a row that one search removes.

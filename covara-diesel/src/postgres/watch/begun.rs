@@ -12,7 +12,7 @@ use diesel::connection::DebugQuery;
 #[derive(Debug, Default)]
 pub(super) struct OpenTransaction {
     open: Option<BegunBy>,
-    /// Whether Diesel has announced that the next statement begins one.
+    /// `true` if Diesel has announced that the next statement begins one.
     is_next_counted: bool,
 }
 

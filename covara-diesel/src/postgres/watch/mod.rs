@@ -43,11 +43,11 @@ use self::watchdog::WATCHDOG;
 /// Extra time to wait beyond the server's own time-out, so that the server's error arrives if there
 /// is one.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a server has to answer when it is checked: as long as it may be silent, within these
-/// bounds.
+/// Bounds of the time in which a checked server must answer, which is otherwise the time that it
+/// may be silent.
 const LEAST_ASK: Duration = Duration::from_secs(1);
 const MOST_ASK: Duration = Duration::from_secs(5);
-/// When to check an overdue statement again whose thread does something else.
+/// The pause before an overdue statement is checked again whose thread does something else.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Shortest limit of a check-out test, enough for a distant server.
 const SHORTEST_TEST: Duration = Duration::from_millis(50);
@@ -61,11 +61,11 @@ pub(super) struct Limits {
     pub(super) check_out: Option<Duration>,
     /// Limit for a statement.
     pub(super) statement: Option<Duration>,
-    /// How long to wait for any answer before the server is checked.
+    /// The wait for any answer before the server is checked.
     pub(super) silence: Option<Duration>,
     /// Maximum number of connections of the pool.
     pub(super) max_size: u32,
-    /// Whether a connection that turns out to be read-only is discarded.
+    /// `true` if a connection that turns out to be read-only is discarded.
     pub(super) wants_writable: bool,
     /// The time since which silent connections may be dead, because another one was.
     pub(super) suspect_since: Mutex<Option<Instant>>,
@@ -83,7 +83,7 @@ pub(super) struct Watch {
 struct State {
     phase: Phase,
     waiting: Option<RunningStatement>,
-    /// Whether the running statement is inside another one, which continues afterwards.
+    /// `true` if the running statement is inside another one, which continues afterwards.
     is_nested: bool,
     /// Number of the last statement.
     statements: u64,
@@ -106,9 +106,9 @@ pub(super) enum Phase {
 struct RunningStatement {
     run: StatementRun,
     since: Instant,
-    /// When the connection is closed.
+    /// The time at which the connection is closed.
     end: Option<Instant>,
-    /// When the server is checked.
+    /// The time at which the server is checked.
     ask: Option<Instant>,
 }
 

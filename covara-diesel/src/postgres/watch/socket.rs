@@ -37,11 +37,11 @@ const MANY_ROWS: &str = "SELECT n FROM pg_catalog.generate_series(1, 12000) AS n
 const ROUNDS: usize = 2;
 /// Bytes that then wait in the socket, and in that of no other connection being made.
 const WAITING: u64 = 32 * 1024;
-/// How long the rows may take to arrive, even on a busy machine.
+/// The longest time that the rows may take to arrive, even on a busy machine.
 const ARRIVAL: Duration = Duration::from_secs(5);
-/// How long to wait for rows of this connection once those of any have arrived.
+/// The wait for rows of this connection once those of any have arrived.
 const SETTLING: Duration = Duration::from_millis(5);
-/// How long one other connection may take to find its own socket.
+/// The longest time that one other connection may take to find its own socket.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// A duplicate of a connection's socket.

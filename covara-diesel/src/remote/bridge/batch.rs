@@ -20,7 +20,7 @@ use crate::remote::value::Statement;
 #[derive(Debug, Default)]
 pub struct RemoteBatch {
     statements: Vec<Statement>,
-    /// Of each statement that inserts rows: how many, and the SQL for one of them.
+    /// For each statement that inserts rows, their number and the SQL for one of them.
     rows: Vec<Option<(usize, Arc<str>)>>,
     bytes: usize,
 }

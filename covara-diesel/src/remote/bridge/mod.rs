@@ -6,7 +6,10 @@
 //! `i-implement-a-third-party-backend-and-opt-into-breaking-changes`. They may change in any
 //! release, which is why the workspace pins `diesel = "~2.3"`.
 
+mod backend_connection;
 mod batch;
+mod cursor;
+mod driver;
 mod private;
 mod recorder;
 mod save_changes;
@@ -19,79 +22,25 @@ use std::time::Duration;
 use diesel::connection::{CacheSize, Connection};
 use diesel::connection::{
     ConnectionSealed, DebugQuery, DynInstrumentation, Instrumentation, InstrumentationEvent,
-    LoadConnection, MultiConnectionHelper, SimpleConnection, StrQueryHelper,
-    TransactionDepthChange, TransactionManager, TransactionManagerStatus,
+    MultiConnectionHelper, SimpleConnection, StrQueryHelper, TransactionManager,
+    TransactionManagerStatus,
 };
-use diesel::expression::QueryMetadata;
 use diesel::migration::MigrationConnection;
-use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::r2d2::R2D2Connection;
 use diesel::result::{ConnectionResult, QueryResult};
-use diesel::sqlite::{Sqlite, SqliteType};
+use diesel::sqlite::Sqlite;
 use diesel::{ConnectionError, RunQueryDsl};
 
-pub(super) use batch::RemoteBatch;
-use batch::Together;
-use private::{Cursor, CursorRow, Private, Reading, default_instrumentation};
+pub use cursor::RemoteCursor;
+pub use driver::Driver;
+use private::{Private, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
-use super::error::unsupported;
-use super::value::{ResultRows, Statement};
-use crate::backend::connection::{BackendConnection, Begun};
+use super::value::Statement;
+use crate::backend::connection::BackendConnection;
 use crate::backend::sealed::Sealed;
-use crate::backend::transaction::{change_depth, transaction_depth};
 use crate::pool::connection_string::Url;
-use crate::sqlite::BUSY_TIMEOUT;
-
-/// A protocol to a remote server that speaks SQLite's SQL.
-///
-/// This trait is sealed: only this crate can implement it.
-pub trait Driver: Sealed + Sized + Send + 'static {
-    /// Maximum number of bind parameters of one statement.
-    const BIND_LIMIT: usize;
-    /// Rows that a seed buffers per chunk.
-    const CHUNK_ROWS: usize;
-    /// The reason why `transaction()` is rejected, if it is.
-    const NO_TRANSACTIONS: Option<&'static str>;
-
-    /// Parses the URL and sends nothing.
-    fn open(url: &str) -> ConnectionResult<Self>;
-
-    /// Runs a statement and returns its rows. `real` tells which columns are read as floating-point
-    /// numbers; columns beyond its end have an unknown type.
-    fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<ResultRows>;
-
-    /// Runs a statement and returns the number of rows it changed.
-    fn execute(&mut self, statement: &Statement) -> QueryResult<usize>;
-
-    /// Runs statements in order, all or none, outside of a transaction.
-    fn atomically(&mut self, statements: &[Statement]) -> QueryResult<Vec<usize>>;
-
-    /// Runs the statements of a script in order, up to the first that fails.
-    fn script(&mut self, sql: &str) -> QueryResult<()>;
-
-    /// Begins a transaction, outside of any other.
-    fn begin(&mut self, sql: &str) -> QueryResult<()>;
-
-    /// Returns whether the open transaction may write without waiting for others.
-    fn has_lock(&self) -> bool;
-
-    /// Commits the transaction. The transaction ends even on error.
-    fn commit(&mut self) -> QueryResult<()>;
-
-    /// Rolls the transaction back. The transaction ends even on error. An error means that it had
-    /// been ended before, by the caller's SQL.
-    fn rollback(&mut self) -> QueryResult<()>;
-
-    /// Rolls the transaction back before its end. Every further statement in it is an error.
-    fn abandon(&mut self);
-
-    /// Limits how long statements may take; `None` restores the limit of the URL.
-    fn limit(&mut self, limit: Option<Duration>);
-
-    /// Returns how long a statement is tried again that the server found locked.
-    fn lock_wait(&mut self) -> &mut Duration;
-}
 
 /// A connection to a remote server, on Diesel's `Sqlite` backend.
 ///
@@ -262,64 +211,6 @@ impl<D: Driver> Connection for RemoteConnection<D> {
     fn set_prepared_statement_cache_size(&mut self, _: CacheSize) {}
 }
 
-impl<D: Driver> LoadConnection for RemoteConnection<D> {
-    type Cursor<'conn, 'query> = RemoteCursor<'conn, 'query>;
-    type Row<'conn, 'query> = CursorRow<'conn, 'query>;
-
-    fn load<'conn, 'query, T>(
-        &'conn mut self,
-        source: T,
-    ) -> QueryResult<RemoteCursor<'conn, 'query>>
-    where
-        T: Query + QueryFragment<Sqlite> + QueryId + 'query,
-        Sqlite: QueryMetadata<T::SqlType>,
-    {
-        let mut types = Vec::new();
-        <Sqlite as QueryMetadata<T::SqlType>>::row_metadata(&mut (), &mut types);
-        let real: Vec<bool> = types
-            .iter()
-            .map(|kind| matches!(kind, Some(SqliteType::Double | SqliteType::Float)))
-            .collect();
-        let rows = self.observed(&source, |conn| {
-            let statement = conn.private.statement(&source)?;
-            conn.driver.query(&statement, &real)
-        })?;
-        let reading = self.private.reading();
-        Ok(RemoteCursor {
-            rows: self.private.rows(rows)?,
-            reading,
-        })
-    }
-}
-
-/// An iterator over the rows of an answer.
-pub struct RemoteCursor<'conn, 'query> {
-    rows: Cursor<'conn, 'query>,
-    reading: Reading,
-}
-
-/// Shows nothing, as Diesel's own cursor cannot be shown.
-impl fmt::Debug for RemoteCursor<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteCursor").finish_non_exhaustive()
-    }
-}
-
-impl<'conn, 'query> Iterator for RemoteCursor<'conn, 'query> {
-    type Item = QueryResult<CursorRow<'conn, 'query>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.rows.next()
-    }
-}
-
-impl Drop for RemoteCursor<'_, '_> {
-    fn drop(&mut self) {
-        // An answer may be large, so it is freed before the next one arrives.
-        self.reading.set(ResultRows::default());
-    }
-}
-
 impl<D: Driver> R2D2Connection for RemoteConnection<D> {
     /// Does nothing and costs nothing: every request is independent, so nothing can be lost between
     /// two of them that a round trip would detect.
@@ -339,146 +230,6 @@ impl<D: Driver> MigrationConnection for RemoteConnection<D> {
 }
 
 impl<D: Driver> Sealed for RemoteConnection<D> {}
-
-impl<D: Driver> BackendConnection for RemoteConnection<D> {
-    type Batch = RemoteBatch;
-
-    fn most_binds(&self) -> usize {
-        D::BIND_LIMIT
-    }
-
-    fn chunk_rows(&self) -> Option<usize> {
-        Some(D::CHUNK_ROWS)
-    }
-
-    fn new_batch(&self) -> Option<RemoteBatch> {
-        D::NO_TRANSACTIONS.map(|_| RemoteBatch::default())
-    }
-
-    /// Every transaction of a remote connection takes the write lock when it begins.
-    fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
-        let wait = wait.max(*self.driver.lock_wait());
-        let waiting = ChangedLockWait::new(self, wait);
-        RemoteTransactions::begin_transaction(waiting.conn).map(|()| Begun::default())
-    }
-
-    fn begin_waiting(&mut self) -> QueryResult<Begun> {
-        match *self.driver.lock_wait() {
-            Duration::ZERO => self.begin_write(BUSY_TIMEOUT),
-            wait => self.begin_write(wait),
-        }
-    }
-
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
-        self.begin_write(wait)
-    }
-
-    /// Does not wait for locks: a transaction has its lock. Outside of one the server may delay the
-    /// answer until other writers are done. What it does after the client has given up waiting, it
-    /// does completely.
-    fn try_atomically(
-        &mut self,
-        statements: &[&dyn QueryFragment<Sqlite>],
-    ) -> QueryResult<Vec<usize>> {
-        if transaction_depth(self)? > 0 {
-            return self.atomically(statements);
-        }
-        let waiting = ChangedLockWait::new(self, Duration::ZERO);
-        let limited = Limited::new(waiting.conn, QUICK_ANSWER);
-        limited.0.atomically(statements)
-    }
-
-    /// Writes only without waiting long. A transaction has its lock, unless it was begun to read:
-    /// there a write would wait for other writers, and make the server end another transaction that
-    /// takes long. Outside of a transaction the server may delay an answer until other writers are
-    /// done.
-    fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
-    where
-        T: QueryFragment<Self::Backend> + QueryId,
-    {
-        if transaction_depth(self)? > 0 {
-            return match self.driver.has_lock() {
-                true => self.execute_returning_count(statement),
-                false => Err(unsupported("the transaction only reads")),
-            };
-        }
-        let limited = Limited::new(self, BRIEF_ANSWER);
-        limited.0.execute_returning_count(statement)
-    }
-
-    fn restore_lock_wait(&mut self, _: &Begun) -> QueryResult<()> {
-        Ok(())
-    }
-
-    /// Rolling back to a savepoint that no longer exists would abandon the whole transaction.
-    fn count_released(&mut self, _: bool) -> bool {
-        change_depth(
-            &mut self.transactions,
-            TransactionDepthChange::DecreaseDepth,
-        )
-        .is_ok()
-    }
-
-    fn atomically(&mut self, statements: &[&dyn QueryFragment<Sqlite>]) -> QueryResult<Vec<usize>> {
-        let sources = statements;
-        let statements: Vec<Statement> = sources
-            .iter()
-            .map(|source| self.statement(*source))
-            .collect::<QueryResult<_>>()?;
-        if statements.iter().any(|one| one.facts.ending.is_some()) {
-            return Err(unsupported(
-                "a batch is one transaction, which COMMIT and ROLLBACK in it would end before \
-                 its end: leave them out",
-            ));
-        }
-        if transaction_depth(self)? > 0 {
-            return self.in_savepoint(&statements, sources);
-        }
-        self.watched(&Together(&statements), |conn| {
-            conn.driver.atomically(&statements)
-        })
-    }
-}
-
-/// How long to wait for the answer to an optional write.
-const BRIEF_ANSWER: Duration = Duration::from_secs(2);
-/// The same if the answer is not worth waiting for: a few times a round trip around the world.
-const QUICK_ANSWER: Duration = Duration::from_secs(1);
-
-/// A changed lock wait, restored on drop, because an observer may panic.
-struct ChangedLockWait<'c, D: Driver> {
-    conn: &'c mut RemoteConnection<D>,
-    previous: Duration,
-}
-
-impl<'c, D: Driver> ChangedLockWait<'c, D> {
-    fn new(conn: &'c mut RemoteConnection<D>, wait: Duration) -> Self {
-        let previous = std::mem::replace(conn.driver.lock_wait(), wait);
-        Self { conn, previous }
-    }
-}
-
-impl<D: Driver> Drop for ChangedLockWait<'_, D> {
-    fn drop(&mut self) {
-        *self.conn.driver.lock_wait() = self.previous;
-    }
-}
-
-/// A short limit on waiting for answers, removed on drop.
-struct Limited<'c, D: Driver>(&'c mut RemoteConnection<D>);
-
-impl<'c, D: Driver> Limited<'c, D> {
-    fn new(conn: &'c mut RemoteConnection<D>, limit: Duration) -> Self {
-        conn.driver.limit(Some(limit));
-        Self(conn)
-    }
-}
-
-impl<D: Driver> Drop for Limited<'_, D> {
-    fn drop(&mut self) {
-        self.0.driver.limit(None);
-    }
-}
 
 /// Returns the part of the URL that can be shown: without parameters, and without a user.
 fn without_secrets(url: &str) -> String {

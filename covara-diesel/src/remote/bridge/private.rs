@@ -146,8 +146,8 @@ impl ToSql<Binary, Sqlite> for NextCell {
 
 /// The query that returns an answer's rows.
 ///
-/// It is prepared each time, because its column names come from the server, which names a column
-/// without an alias by its text. Caching it would keep every literal that was ever selected.
+/// Prepared each time, because its column names come from the server, which names a column without
+/// an alias by its text. Caching it would keep every literal that was ever selected.
 struct AnswerQuery {
     sql: String,
     rows: i64,

@@ -110,7 +110,7 @@ pub type LibsqlConnection = RemoteConnection<Libsql>;
 pub struct Libsql {
     client: Client,
     transaction: StreamTransaction,
-    /// Whether the transaction was begun to read.
+    /// `true` if the transaction was begun to read.
     is_reading: bool,
     lock_wait: Duration,
 }

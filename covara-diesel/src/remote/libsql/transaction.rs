@@ -16,9 +16,9 @@ pub(super) enum StreamTransaction {
 /// The reason why a transaction ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Over {
-    /// It was ended by the server or lost on the way.
+    /// Ended by the server, or lost on the way.
     Lost,
-    /// It was ended by a statement of the caller's.
+    /// Ended by a statement of the caller's.
     ByHand(Ending),
     /// The answer to such a statement was lost.
     Unknown,

@@ -10,21 +10,21 @@ use crate::remote::error::unsupported;
 pub(in crate::remote) struct Facts {
     /// Number of values that its placeholders stand for, which is the highest placeholder number.
     pub(in crate::remote) placeholders: usize,
-    /// Whether some placeholders have names.
+    /// `true` if some placeholders have names.
     pub(in crate::remote) has_names: bool,
-    /// Whether it is certainly one statement that changes nothing, so that it may be sent twice.
+    /// `true` if it is certainly one statement that changes nothing, so that it may be sent twice.
     pub(in crate::remote) only_reads: bool,
-    /// How it ends a transaction, if it does.
+    /// The way in which it ends a transaction, if it does.
     pub(in crate::remote) ending: Option<Ending>,
-    /// Whether it is an INSERT, UPDATE or DELETE.
+    /// `true` for an INSERT, UPDATE or DELETE.
     pub(in crate::remote) writes: bool,
-    /// Whether it inserts a row if it does not fail.
+    /// `true` if it inserts a row whenever it does not fail.
     pub(in crate::remote) inserts: bool,
     /// The function with which it asks about earlier statements on the connection.
     asks: Option<Counter>,
 }
 
-/// How a statement ends a transaction.
+/// A way of ending a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::remote) enum Ending {
     Commit,
@@ -165,7 +165,7 @@ impl Counter {
 struct Keywords {
     writes: bool,
     values: bool,
-    /// Whether a word may keep an INSERT from inserting.
+    /// `true` if a word may keep an INSERT from inserting.
     perhaps: bool,
     to: bool,
 }

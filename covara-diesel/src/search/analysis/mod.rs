@@ -32,7 +32,7 @@ pub(super) struct Word<'a> {
 pub(super) struct Analyzer {
     stems: Option<RefCell<Stems>>,
     fold: bool,
-    /// Whether the stemmer does not handle accents, so that they must be removed first.
+    /// `true` if the stemmer does not handle accents, so that they must be removed first.
     plain_stems: bool,
 }
 

@@ -96,8 +96,7 @@ where
 
 /// A statement that inserts the documents that do not exist yet.
 ///
-/// It does not use [`Sql`], which stores its pieces in lists, because it is built for each
-/// document.
+/// Built for each document, and therefore without [`Sql`], which stores its pieces in lists.
 struct NewRows<'d> {
     head: &'d str,
     /// The SQL of the version, between id and source.

@@ -125,7 +125,7 @@ struct FollowedState {
     notes: Option<(i64, String)>,
     /// The names of the triggers, and the statements that created them.
     triggers: Vec<(String, String)>,
-    /// Whether a trigger is on another table, because the followed table was renamed.
+    /// `true` if a trigger is on another table, because the followed table was renamed.
     moved: bool,
 }
 
