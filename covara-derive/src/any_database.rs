@@ -49,7 +49,7 @@ fn split(mut public: ImplItemFn) -> syn::Result<(ImplItemFn, ImplItemFn)> {
     };
     let name = format_ident!("{}_typed", public.sig.ident);
     let call: TokenStream = quote! {
-        crate::with_typed!(#conn, |#conn| self.#name(#conn, #(#others),*))
+        crate::backend::typed::with_typed!(#conn, |#conn| self.#name(#conn, #(#others),*))
     };
     let mut typed = public.clone();
     typed.attrs.clear();

@@ -30,6 +30,7 @@ mod backend;
 #[doc(hidden)]
 pub mod cli;
 pub mod doctor;
+mod drivers;
 #[cfg(feature = "fixtures")]
 pub mod fixture;
 pub mod migrate;
@@ -38,7 +39,7 @@ pub mod pool;
 mod postgres;
 #[cfg(feature = "progress")]
 mod progress_bar;
-#[cfg(any(feature = "libsql", feature = "d1"))]
+#[cfg(feature = "_http")]
 pub mod remote;
 pub mod schema;
 mod schema_macro;

@@ -149,6 +149,7 @@ pub const AREAS: &[Area] = &[
     Area {
         name: "pool",
         paths: &[
+            "covara-diesel/src/drivers.rs",
             "covara-diesel/src/pool/",
             "covara-diesel/src/sqlite/pool.rs",
             "covara-diesel/src/sqlite/url.rs",

@@ -9,8 +9,7 @@ use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::result::Error;
 
 use crate::backend::connection::{BackendConnection, Begun};
-use crate::backend::typed::AsTyped;
-use crate::with_typed;
+use crate::backend::typed::{AsTyped, with_typed};
 
 /// How often an operation is tried that a panic of an observer interrupts.
 const TRIES: usize = 3;

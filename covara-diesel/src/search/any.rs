@@ -14,7 +14,7 @@ use super::follow::Followed;
 use super::query::{SearchQuery, SearchResult};
 use super::searchable::Searchable;
 use crate::backend::sealed::Sealed;
-use crate::with_typed;
+use crate::backend::typed::with_typed;
 
 /// Full-text search on any database: on an [`AnyConnection`](crate::AnyConnection), and on any
 /// typed connection.
@@ -257,8 +257,8 @@ impl Fts {
     where
         C: SearchDatabase,
         T: Searchable,
-        T::Table: QueryFragment<<C::Sqlite as Connection>::Backend>
-            + QueryFragment<<C::Postgres as Connection>::Backend>,
+        T::Table: QueryFragment<C::SqliteBackend>
+            + QueryFragment<C::PostgresBackend>,
     {
         with_typed!(conn, |conn| of(conn).follow::<_, T>(conn))
     }

@@ -11,7 +11,7 @@ use super::error::SearchError;
 use super::sql::Sql;
 use super::write::statements;
 use crate::backend::connection::BackendConnection;
-use crate::with_typed;
+use crate::backend::typed::with_typed;
 
 /// The maximum number of documents processed at a time.
 const MOST: usize = 1_024;
