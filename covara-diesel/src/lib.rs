@@ -33,6 +33,9 @@ pub mod doctor;
 mod drivers;
 #[cfg(feature = "fixtures")]
 pub mod fixture;
+#[cfg(not(feature = "fixtures"))]
+#[path = "no_fixture.rs"]
+mod fixture;
 pub mod migrate;
 pub mod pool;
 #[cfg(feature = "postgres")]
