@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::catalogue::{self, atomically};
 use super::document::Documents;
-use super::engine::{Guard, SearchDatabase, SearchEngine};
+use super::engine::{Guard, IndexEngine, SearchDatabase, SearchEngine};
 use super::entry::{Entry, text};
 use super::error::SearchError;
 use super::sql::Sql;
