@@ -36,6 +36,7 @@ pub mod fixture;
 #[cfg(not(feature = "fixtures"))]
 #[path = "no_fixture.rs"]
 mod fixture;
+mod internal_tables;
 pub mod migrate;
 pub mod pool;
 #[cfg(feature = "postgres")]
@@ -45,7 +46,6 @@ mod progress_bar;
 #[cfg(feature = "_http")]
 pub mod remote;
 pub mod schema;
-mod schema_macro;
 #[cfg(feature = "search")]
 pub mod search;
 #[cfg(not(feature = "search"))]
@@ -70,13 +70,14 @@ pub use any::{AnyConnection, AnyDatabase, AnyPool, DatabaseConnection, open};
 pub use backend::batch::{Batch, BatchError, NoBatch, PooledBatch};
 #[doc(hidden)]
 pub use backend::connection::{BackendConnection, Begun, SessionLock};
-pub use backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
+pub use backend::dialect::Dialect;
 #[doc(hidden)]
 pub use backend::engine::Engine;
 pub use backend::error::{DatabaseError, ErrorKind};
 pub use backend::transaction::write_transaction;
 pub use backend::typed::{AsTyped, Typed};
 pub use covara_derive::Seedable;
+pub use internal_tables::INTERNAL_TABLE_NAMES;
 pub use migrate::{
     Boot, BootSummary, MigrateError, MigrateOptions, MigrationSummary, auto_migrate,
     migrate_internal,

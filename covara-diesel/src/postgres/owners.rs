@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
 use crate::backend::connection::BackendConnection;
-use crate::backend::table::Stranger;
+use crate::backend::table::{Stranger, quoted_names};
 
 /// Returns a condition for whether the role `r` of `pg_roles` could do harm in that schema anyway,
 /// or has granted its rights to this role.
@@ -99,9 +99,7 @@ pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
              SELECT CAST(t.relname AS text) AS name, t.relowner AS owner, t.relnamespace AS schema
              FROM pg_catalog.pg_class AS t
              WHERE t.relkind IN ('r', 'p', 'v', 'm', 'f') AND (
-                 t.relname IN ('auth_sessions', 'auth_accounts', 'auth_api_keys',
-                               'auth_verification_tokens', '__covara_migrations',
-                               '__diesel_schema_migrations')
+                 t.relname IN ({}, '__covara_migrations', '__diesel_schema_migrations')
                  OR t.relname >= '__covara_search_' AND t.relname < '__covara_search`'
              )
              UNION ALL
@@ -112,6 +110,7 @@ pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
          WHERE o.schema = {CURRENT_SCHEMA} AND r.rolname <> current_user
              AND NOT pg_catalog.has_schema_privilege('public', o.schema, 'CREATE')
              AND NOT {} ORDER BY 1",
+        quoted_names(),
         is_trusted("o.schema")
     ))
     .load::<Row>(conn)?;

@@ -11,7 +11,7 @@ use diesel::pg::Pg;
 
 use super::names::{FUNCTION_TITLE, SqlNames, table_oid};
 use crate::backend::connection::BackendConnection;
-use crate::postgres::layout::FUNCTION_VERSION;
+use crate::postgres::migrate::FUNCTION_VERSION;
 use crate::search::{Cause, Entry, FollowEngine, Mending, Sql, integer, text};
 
 impl FollowEngine for Pg {
