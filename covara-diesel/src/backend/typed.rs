@@ -97,6 +97,10 @@ macro_rules! declare_with_typed {
     };
 }
 connections!(declare_with_typed, $);
+#[expect(
+    clippy::single_component_path_imports,
+    reason = "gives the macro a path inside this crate"
+)]
 pub(crate) use with_typed;
 
 /// Declares a trait that every connection has whose backend, whichever it turns out to be, has the
