@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::visit_mut::VisitMut;
-use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, TraitBound, Visibility, parse_quote};
+use syn::{
+    FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, Signature, TraitBound, Visibility, parse_quote,
+};
 
 /// Splits each public method over `C: BackendConnection` in two: a private one with its body, and
 /// a public one over `C: AsTyped`, which calls the private one with the typed connection.
@@ -31,25 +33,28 @@ fn is_over_connections(method: &ImplItemFn) -> bool {
             .any(|parameter| parameter.ident == "C")
 }
 
-fn split(mut public: ImplItemFn) -> syn::Result<(ImplItemFn, ImplItemFn)> {
+/// Returns the name of the connection, the first argument, and those of the others.
+pub(crate) fn arguments(signature: &Signature) -> syn::Result<(&Pat, Vec<&Pat>)> {
     let mut arguments = Vec::new();
-    for argument in public.sig.inputs.iter().skip(1) {
+    for argument in signature.inputs.iter().skip(1) {
         match argument {
             FnArg::Typed(argument) if matches!(&*argument.pat, Pat::Ident(_)) => {
-                arguments.push(&argument.pat);
+                arguments.push(&*argument.pat);
             }
             other => return Err(syn::Error::new_spanned(other, "expected a name")),
         }
     }
-    let Some((conn, others)) = arguments.split_first() else {
-        return Err(syn::Error::new_spanned(
-            &public.sig,
-            "expected a connection",
-        ));
-    };
+    match arguments.split_first() {
+        Some((conn, others)) => Ok((conn, others.to_vec())),
+        None => Err(syn::Error::new_spanned(signature, "expected a connection")),
+    }
+}
+
+fn split(mut public: ImplItemFn) -> syn::Result<(ImplItemFn, ImplItemFn)> {
+    let (conn, others) = arguments(&public.sig)?;
     let name = format_ident!("{}_typed", public.sig.ident);
     let call: TokenStream = quote! {
-        crate::with_typed!(#conn, |#conn| self.#name(#conn, #(#others),*))
+        crate::backend::typed::with_typed!(#conn, |#conn| self.#name(#conn, #(#others),*))
     };
     let mut typed = public.clone();
     typed.attrs.clear();

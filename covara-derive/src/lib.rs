@@ -1,6 +1,7 @@
 //! Derive macros of [covara-diesel](https://docs.rs/covara-diesel), which re-exports and documents
 //! them.
 
+mod any_adapter;
 mod any_database;
 mod attr;
 mod expand;
@@ -10,7 +11,7 @@ mod model;
 mod searchable;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, ItemImpl, parse_macro_input};
+use syn::{DeriveInput, Ident, ItemImpl, ItemTrait, parse_macro_input};
 
 /// Makes a struct seedable: `Seed` and `Struct::seed` insert rows of it and skip existing ones.
 ///
@@ -45,6 +46,17 @@ pub fn derive_seedable(input: TokenStream) -> TokenStream {
 pub fn any_database(_: TokenStream, item: TokenStream) -> TokenStream {
     let methods = parse_macro_input!(item as ItemImpl);
     any_database::expand(methods)
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}
+
+/// Used only inside covara-diesel; see the module.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn any_adapter(adapter: TokenStream, item: TokenStream) -> TokenStream {
+    let adapter = parse_macro_input!(adapter as Ident);
+    let methods = parse_macro_input!(item as ItemTrait);
+    any_adapter::expand(&adapter, &methods)
         .unwrap_or_else(|error| error.to_compile_error())
         .into()
 }

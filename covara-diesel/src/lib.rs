@@ -30,20 +30,24 @@ mod backend;
 #[doc(hidden)]
 pub mod cli;
 pub mod doctor;
+mod drivers;
 #[cfg(feature = "fixtures")]
 pub mod fixture;
+#[cfg(not(feature = "fixtures"))]
+#[path = "no_fixture.rs"]
+mod fixture;
 #[cfg(all(feature = "auth", feature = "sqlite"))]
 pub mod guide;
+mod internal_tables;
 pub mod migrate;
 pub mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "progress")]
 mod progress_bar;
-#[cfg(any(feature = "libsql", feature = "d1"))]
+#[cfg(feature = "_http")]
 pub mod remote;
 pub mod schema;
-mod schema_macro;
 #[cfg(feature = "search")]
 pub mod search;
 #[cfg(not(feature = "search"))]
@@ -68,13 +72,14 @@ pub use any::{AnyConnection, AnyDatabase, AnyPool, DatabaseConnection, open};
 pub use backend::batch::{Batch, BatchError, NoBatch, PooledBatch};
 #[doc(hidden)]
 pub use backend::connection::{BackendConnection, Begun, SessionLock};
-pub use backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
+pub use backend::dialect::Dialect;
 #[doc(hidden)]
 pub use backend::engine::Engine;
 pub use backend::error::{DatabaseError, ErrorKind};
 pub use backend::transaction::write_transaction;
 pub use backend::typed::{AsTyped, Typed};
 pub use covara_derive::Seedable;
+pub use internal_tables::INTERNAL_TABLE_NAMES;
 pub use migrate::{
     Boot, BootSummary, MigrateError, MigrateOptions, MigrationSummary, auto_migrate,
     migrate_internal,

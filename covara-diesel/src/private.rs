@@ -1,21 +1,5 @@
 //! Items that the derives' output uses. They are not public API.
 
-/// Emits the part of a derive's output that reads fixture files.
-#[cfg(feature = "fixtures")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __fixture_row {
-    ($($tokens:tt)*) => { $($tokens)* };
-}
-
-/// Discards the part of a derive's output that reads fixture files.
-#[cfg(not(feature = "fixtures"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __fixture_row {
-    ($($tokens:tt)*) => {};
-}
-
 pub use {diesel, serde_json};
 
 pub use crate::__fixture_row as fixture_row;

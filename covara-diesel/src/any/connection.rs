@@ -6,127 +6,131 @@ use super::backends;
 use crate::backend::dialect::Dialect;
 use crate::backend::sealed::Sealed;
 use crate::backend::typed::{AsTyped, Typed};
+use crate::drivers::connections;
 
-/// A Diesel connection whose database is decided when the program runs.
-///
-/// Runs your own queries, [`transaction`](diesel::Connection::transaction) and functions over
-/// `&mut AnyConnection`. Every function of this library accepts it like a typed connection.
-///
-/// ```
-/// use covara_diesel::auth::{AuthError, NewSession, SessionStore};
-/// use covara_diesel::{AnyConnection, auto_migrate, open};
-/// use diesel::connection::SimpleConnection;
-/// use diesel::prelude::*;
-///
-/// diesel::table! {
-///     users (id) { id -> BigInt, name -> Text, }
-/// }
-///
-/// /// Works on every database.
-/// fn sign_up(conn: &mut AnyConnection, id: i64, name: &str) -> Result<String, AuthError> {
-///     conn.transaction(|conn| {
-///         diesel::insert_into(users::table)
-///             .values((users::id.eq(id), users::name.eq(name)))
-///             .execute(conn)?;
-///         let session = SessionStore::new().create(conn, NewSession::new(id.to_string()))?;
-///         Ok(session.id.expose().to_owned())
-///     })
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut conn = open(":memory:")?.get()?;
-/// auto_migrate(&mut conn)?;
-/// conn.batch_execute("CREATE TABLE users (id BIGINT PRIMARY KEY, name TEXT NOT NULL)")?;
-/// sign_up(&mut conn, 1, "ada")?;
-/// let name: String = users::table.find(1).select(users::name).first(&mut conn)?;
-/// assert_eq!(name, "ada");
-///
-/// // SQL that only one database understands.
-/// if let AnyConnection::Sqlite(sqlite) = &mut *conn {
-///     sqlite.batch_execute("PRAGMA optimize")?;
-/// }
-/// # Ok(())
-/// # }
-/// ```
-///
-/// A query must compile for every database whose feature is enabled. There is no `as_returning()`:
-/// write `returning(table::all_columns)`. There is no `on_conflict`, because Diesel's derive leaves
-/// it out: write such a query with `sql_query`. A query for one database only runs on the
-/// connection inside, reached by `match` or by [`with_typed!`](crate::with_typed). Columns may have
-/// the types `SmallInt`, `Integer`, `BigInt`, `Float`, `Double`, `Text`, `Binary`, `Bool`, `Date`,
-/// `Time` and `Timestamp`. A Rust type of your own implements `ToSql` and `FromSql` for every
-/// backend that supports the type it wraps, `impl<DB: Backend> ToSql<Text, DB> for Role where str:
-/// ToSql<Text, DB>`, as Diesel's documentation shows.
-///
-/// On D1 `transaction` returns an error, because the API of D1 has no transactions.
-///
-/// `establish` tries one database after the other and may take a URL for another database's. Open a
-/// pool with [`open`](crate::open) instead, or wrap a typed connection:
-/// `AnyConnection::Sqlite(conn)`.
-#[derive(diesel::MultiConnection)]
-#[non_exhaustive]
-pub enum AnyConnection {
-    /// SQLite in a file or in memory.
-    #[cfg(feature = "sqlite")]
-    Sqlite(diesel::SqliteConnection),
-    /// libSQL over HTTP.
-    #[cfg(feature = "libsql")]
-    Libsql(crate::remote::LibsqlConnection),
-    /// D1 over HTTP.
-    #[cfg(feature = "d1")]
-    D1(crate::remote::D1Connection),
-    /// PostgreSQL.
-    #[cfg(feature = "postgres")]
-    Postgres(diesel::PgConnection),
-}
-
-impl AnyConnection {
-    /// Returns the SQL dialect of the connection.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => Dialect::Postgres,
-            #[cfg(feature = "sqlite")]
-            _ => Dialect::Sqlite,
+macro_rules! declare_any_connection {
+    ($($dialect:ident, $backend:ident { $(
+        $(#[$doc:meta])*
+        $variant:ident {
+            feature: $feature:literal,
+            database: $database:literal,
+            connection: $connection:ty,
+            $($_rest:tt)*
         }
-    }
-}
+    )* })*) => {
+        /// A Diesel connection whose database is decided when the program runs.
+        ///
+        /// Runs your own queries, [`transaction`](diesel::Connection::transaction) and functions over
+        /// `&mut AnyConnection`. Every function of this library accepts it like a typed connection.
+        ///
+        /// ```
+        /// use covara_diesel::auth::{AuthError, NewSession, SessionStore};
+        /// use covara_diesel::{AnyConnection, auto_migrate, open};
+        /// use diesel::connection::SimpleConnection;
+        /// use diesel::prelude::*;
+        ///
+        /// diesel::table! {
+        ///     users (id) { id -> BigInt, name -> Text, }
+        /// }
+        ///
+        /// /// Works on every database.
+        /// fn sign_up(conn: &mut AnyConnection, id: i64, name: &str) -> Result<String, AuthError> {
+        ///     conn.transaction(|conn| {
+        ///         diesel::insert_into(users::table)
+        ///             .values((users::id.eq(id), users::name.eq(name)))
+        ///             .execute(conn)?;
+        ///         let session = SessionStore::new().create(conn, NewSession::new(id.to_string()))?;
+        ///         Ok(session.id.expose().to_owned())
+        ///     })
+        /// }
+        ///
+        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+        /// let mut conn = open(":memory:")?.get()?;
+        /// auto_migrate(&mut conn)?;
+        /// conn.batch_execute("CREATE TABLE users (id BIGINT PRIMARY KEY, name TEXT NOT NULL)")?;
+        /// sign_up(&mut conn, 1, "ada")?;
+        /// let name: String = users::table.find(1).select(users::name).first(&mut conn)?;
+        /// assert_eq!(name, "ada");
+        ///
+        /// // SQL that only one database understands.
+        /// if let AnyConnection::Sqlite(sqlite) = &mut *conn {
+        ///     sqlite.batch_execute("PRAGMA optimize")?;
+        /// }
+        /// # Ok(())
+        /// # }
+        /// ```
+        ///
+        /// A query must compile for every database whose feature is enabled. There is no
+        /// `as_returning()`: write `returning(table::all_columns)`. There is no `on_conflict`,
+        /// because Diesel's derive leaves it out: write such a query with `sql_query`. A query for
+        /// one database only runs on the connection inside, reached by `match` or by
+        /// [`with_typed!`](crate::with_typed). Columns may have the types `SmallInt`, `Integer`,
+        /// `BigInt`, `Float`, `Double`, `Text`, `Binary`, `Bool`, `Date`, `Time` and `Timestamp`. A
+        /// Rust type of your own implements `ToSql` and `FromSql` for every backend that supports
+        /// the type it wraps, `impl<DB: Backend> ToSql<Text, DB> for Role where str: ToSql<Text,
+        /// DB>`, as Diesel's documentation shows.
+        ///
+        /// On D1 `transaction` returns an error, because the API of D1 has no transactions.
+        ///
+        /// `establish` tries one database after the other and may take a URL for another
+        /// database's. Open a pool with [`open`](crate::open) instead, or wrap a typed connection:
+        /// `AnyConnection::Sqlite(conn)`.
+        #[derive(diesel::MultiConnection)]
+        #[non_exhaustive]
+        pub enum AnyConnection {
+            $($(
+                $(#[$doc])*
+                #[cfg(feature = $feature)]
+                $variant($connection),
+            )*)*
+        }
 
-/// Shows the kind of connection.
-impl fmt::Debug for AnyConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => "Sqlite(..)",
-            #[cfg(feature = "libsql")]
-            Self::Libsql(_) => "Libsql(..)",
-            #[cfg(feature = "d1")]
-            Self::D1(_) => "D1(..)",
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => "Postgres(..)",
-        })
-    }
+        impl AnyConnection {
+            /// Returns the SQL dialect of the connection.
+            #[must_use]
+            pub fn dialect(&self) -> Dialect {
+                match self {
+                    $($(
+                        #[cfg(feature = $feature)]
+                        Self::$variant(_) => Dialect::$dialect,
+                    )*)*
+                }
+            }
+        }
+
+        /// Shows the kind of connection.
+        impl fmt::Debug for AnyConnection {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $($(
+                        #[cfg(feature = $feature)]
+                        Self::$variant(_) => concat!(stringify!($variant), "(..)"),
+                    )*)*
+                })
+            }
+        }
+
+        impl AsTyped for AnyConnection {
+            type SqliteBackend = <backends::Sqlite as diesel::Connection>::Backend;
+            type PostgresBackend = <backends::Postgres as diesel::Connection>::Backend;
+            $($(
+                #[cfg(feature = $feature)]
+                type $variant = $connection;
+                #[cfg(not(feature = $feature))]
+                type $variant = backends::$dialect;
+            )*)*
+
+            fn typed(&mut self) -> Typed<'_, Self> {
+                match self {
+                    $($(
+                        #[cfg(feature = $feature)]
+                        Self::$variant(conn) => Typed::$variant(conn),
+                    )*)*
+                }
+            }
+        }
+    };
 }
+connections!(declare_any_connection);
 
 impl Sealed for AnyConnection {}
-
-impl AsTyped for AnyConnection {
-    type Sqlite = backends::Sqlite;
-    type Libsql = backends::Libsql;
-    type D1 = backends::D1;
-    type Postgres = backends::Postgres;
-
-    fn typed(&mut self) -> Typed<'_, Self> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(conn) => Typed::Sqlite(conn),
-            #[cfg(feature = "libsql")]
-            Self::Libsql(conn) => Typed::Libsql(conn),
-            #[cfg(feature = "d1")]
-            Self::D1(conn) => Typed::D1(conn),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(conn) => Typed::Postgres(conn),
-        }
-    }
-}

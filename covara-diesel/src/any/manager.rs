@@ -2,6 +2,7 @@ use r2d2::PooledConnection;
 
 use super::AnyConnection;
 use crate::backend::typed::{AsTyped, Typed};
+use crate::drivers::connections;
 use crate::pool::WrappingManager;
 
 /// A manager that opens and checks the connections of an [`AnyPool`](super::AnyPool).
@@ -12,18 +13,21 @@ pub type AnyManager = WrappingManager<AnyConnection>;
 /// A Diesel connection that derefs to [`AnyConnection`].
 pub type AnyPooledConnection = PooledConnection<AnyManager>;
 
-impl AsTyped for AnyPooledConnection {
-    type Sqlite = <AnyConnection as AsTyped>::Sqlite;
-    type Libsql = <AnyConnection as AsTyped>::Libsql;
-    type D1 = <AnyConnection as AsTyped>::D1;
-    type Postgres = <AnyConnection as AsTyped>::Postgres;
+macro_rules! type_pooled_connection {
+    ($($dialect:ident, $backend:ident { $(
+        $(#[$doc:meta])* $variant:ident { $($_rest:tt)* }
+    )* })*) => {
+        impl AsTyped for AnyPooledConnection {
+            type SqliteBackend = <AnyConnection as AsTyped>::SqliteBackend;
+            type PostgresBackend = <AnyConnection as AsTyped>::PostgresBackend;
+            $($(type $variant = <AnyConnection as AsTyped>::$variant;)*)*
 
-    fn typed(&mut self) -> Typed<'_, Self> {
-        match (**self).typed() {
-            Typed::Sqlite(conn) => Typed::Sqlite(conn),
-            Typed::Libsql(conn) => Typed::Libsql(conn),
-            Typed::D1(conn) => Typed::D1(conn),
-            Typed::Postgres(conn) => Typed::Postgres(conn),
+            fn typed(&mut self) -> Typed<'_, Self> {
+                match (**self).typed() {
+                    $($(Typed::$variant(conn) => Typed::$variant(conn),)*)*
+                }
+            }
         }
-    }
+    };
 }
+connections!(type_pooled_connection);

@@ -17,19 +17,7 @@
 //! # }
 //! ```
 //!
-//! | URL | driver |
-//! |---|---|
-//! | a path, `:memory:`, `sqlite:`, `file:` | `Sqlite` |
-//! | `libsql://`, `http://…?driver=libsql` | `Libsql` |
-//! | `d1://` | `D1` |
-//! | `postgres://`, `postgresql://`, libpq's `key=value` form | `Postgres` |
-//! | the same with a host such as `ep-x-pooler.….neon.tech` | `Neon` |
-//! | the same with a host `….hyperdrive.local` | `Hyperdrive` |
-//! | the same with the parameter `driver=hyperdrive` (`neon`, `pglite`, `postgres`) | that one |
-//!
-//! The parameter `driver` is removed before libpq sees the URL. Use it for a transaction pooler or
-//! PGlite, which no host name reveals. Opening the pool tests for both, but the test may miss a
-//! busy pooler.
+//! [`PoolDriver`](crate::pool::PoolDriver) lists the URLs of each driver.
 //!
 //! An [`AnyConnection`] is a Diesel connection: it runs your own queries and transactions.
 
@@ -37,6 +25,7 @@ mod backends;
 mod connection;
 mod database;
 mod manager;
+mod openers;
 mod pool;
 
 pub use connection::{AnyConnection, MultiBackend as AnyBackend};

@@ -1,13 +1,13 @@
 use r2d2::{Pool, State};
 
-use super::backends::{D1, LIBSQL, POSTGRES, SQLITE};
+use super::openers::opener;
 use super::{AnyManager, AnyPooledConnection};
 use crate::backend::dialect::Dialect;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 
 /// Opens the database that a URL names, with the pool recommended for its driver.
 ///
-/// See [`any`](crate::any) for the URLs it accepts.
+/// See [`PoolDriver`] for the URLs it accepts.
 ///
 /// # Errors
 ///
@@ -61,15 +61,11 @@ pub fn open_with(
     let driver = PoolDriver::from_url(url)?;
     let mut config = recommended_pool_config(driver);
     change(&mut config);
-    let (open, database, feature) = match driver {
-        PoolDriver::Sqlite => (SQLITE, "SQLite", "sqlite"),
-        PoolDriver::Libsql => (LIBSQL, "libSQL", "libsql"),
-        PoolDriver::D1 => (D1, "D1", "d1"),
-        PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite => {
-            (POSTGRES, "PostgreSQL", "postgres")
-        }
-    };
-    let open = open.ok_or(PoolError::FeatureOff { database, feature })?;
+    let connection = driver.row().connection;
+    let open = opener(connection).ok_or(PoolError::FeatureOff {
+        database: connection.database(),
+        feature: connection.feature(),
+    })?;
     let pool = open(url, driver, &config)?;
     Ok(AnyPool {
         pool,
@@ -118,13 +114,7 @@ impl AnyPool {
     /// Returns the dialect of the pool's connections.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        match self.driver {
-            PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1 => Dialect::Sqlite,
-            PoolDriver::Postgres
-            | PoolDriver::Neon
-            | PoolDriver::Hyperdrive
-            | PoolDriver::Pglite => Dialect::Postgres,
-        }
+        self.driver.row().connection.dialect()
     }
 
     /// Returns the maximum number of connections.

@@ -9,8 +9,7 @@ use super::session::SessionStore;
 use super::statement::{Bind, StatementSql, execute, moment, statements};
 use super::verification_token::VerificationTokenStore;
 use crate::backend::connection::BackendConnection;
-use crate::backend::typed::AsTyped;
-use crate::with_typed;
+use crate::backend::typed::{AsTyped, with_typed};
 
 /// The most rows that one statement removes, so that other writers do not wait for long.
 const BATCH: usize = 1_000;

@@ -1,16 +1,6 @@
-//! The two SQL dialects and what they have in common.
+//! The two SQL dialects.
 
 use std::fmt;
-
-/// The four tables that this library keeps, in the order in which they are created.
-///
-/// They are the tables of Covara's TypeScript framework, column for column.
-pub const INTERNAL_TABLE_NAMES: [&str; 4] = [
-    "auth_sessions",
-    "auth_accounts",
-    "auth_api_keys",
-    "auth_verification_tokens",
-];
 
 /// The SQL dialect of a connection, always inferred from the connection's type.
 ///

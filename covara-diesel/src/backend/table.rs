@@ -6,6 +6,8 @@ use diesel::QueryableByName;
 use diesel::query_source::{Column, Table};
 use diesel::sql_types::{Bool, Integer, Nullable, Text};
 
+use crate::internal_tables::INTERNAL_TABLE_NAMES;
+
 /// A column on which the code and the real table disagree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -137,25 +139,33 @@ pub(crate) trait ColumnTypes<DB>: Columns {
 }
 
 macro_rules! columns_of_tuples {
-    ($(($($column:ident),+)),+ $(,)?) => {$(
-        impl<$($column: Column),+> Columns for ($($column,)+) {
-            const NAMES: &'static [&'static str] = &[$($column::NAME),+];
+    () => {};
+    ($first:ident $($rest:ident)*) => {
+        impl<$first: Column, $($rest: Column),*> Columns for ($first, $($rest,)*) {
+            const NAMES: &'static [&'static str] = &[$first::NAME, $($rest::NAME),*];
         }
 
-        impl<DB, $($column: Column<SqlType: TypeName<DB>>),+> ColumnTypes<DB> for ($($column,)+) {
-            const TYPES: &'static [(&'static str, bool)] = &[$((
-                <$column::SqlType as TypeName<DB>>::NAME,
-                <$column::SqlType as TypeName<DB>>::NULLABLE,
-            )),+];
+        impl<DB, $first, $($rest),*> ColumnTypes<DB> for ($first, $($rest,)*)
+        where
+            $first: Column<SqlType: TypeName<DB>>,
+            $($rest: Column<SqlType: TypeName<DB>>,)*
+        {
+            const TYPES: &'static [(&'static str, bool)] = &[
+                (
+                    <$first::SqlType as TypeName<DB>>::NAME,
+                    <$first::SqlType as TypeName<DB>>::NULLABLE,
+                ),
+                $((
+                    <$rest::SqlType as TypeName<DB>>::NAME,
+                    <$rest::SqlType as TypeName<DB>>::NULLABLE,
+                ),)*
+            ];
         }
-    )+};
+
+        columns_of_tuples!($($rest)*);
+    };
 }
-columns_of_tuples!(
-    (A, B, C),
-    (A, B, C, D, E),
-    (A, B, C, D, E, F, G, H, I, J),
-    (A, B, C, D, E, F, G, H, I, J, K),
-);
+columns_of_tuples!(A B C D E F G H I J K L M N O P);
 
 /// Describes a `table!` for the engine `DB`. `key` names the columns of its primary key.
 pub(crate) fn of_table<DB, T>(name: &str, key: &[&str]) -> TableLayout
@@ -180,33 +190,12 @@ where
     }
 }
 
-/// Describes the internal tables of a schema module for the engine `$engine`.
-macro_rules! expected_tables {
-    ($engine:ty, $schema:path) => {{
-        use $crate::backend::table::of_table;
-        use $schema::{auth_accounts, auth_api_keys, auth_sessions, auth_verification_tokens};
-
-        [
-            of_table::<$engine, auth_sessions::table>("auth_sessions", &[auth_sessions::id::NAME]),
-            of_table::<$engine, auth_accounts::table>(
-                "auth_accounts",
-                &[
-                    auth_accounts::provider::NAME,
-                    auth_accounts::provider_account_id::NAME,
-                ],
-            ),
-            of_table::<$engine, auth_api_keys::table>("auth_api_keys", &[auth_api_keys::id::NAME]),
-            of_table::<$engine, auth_verification_tokens::table>(
-                "auth_verification_tokens",
-                &[
-                    auth_verification_tokens::identifier::NAME,
-                    auth_verification_tokens::token::NAME,
-                ],
-            ),
-        ]
-    }};
+/// Returns the names of the internal tables as a list of SQL strings.
+pub(crate) fn quoted_names() -> String {
+    INTERNAL_TABLE_NAMES
+        .map(|name| format!("'{name}'"))
+        .join(", ")
 }
-pub(crate) use expected_tables;
 
 /// A column of an internal table or of the history, as the catalogue query returns it.
 #[derive(QueryableByName)]

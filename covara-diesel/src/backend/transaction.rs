@@ -1,16 +1,20 @@
 //! Transactions that end with the function that began them, in a panic too.
 
+#[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
+mod depth;
+#[cfg(feature = "postgres")]
+mod resume;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use diesel::QueryResult;
 use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
-#[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
-use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::result::Error;
 
 use crate::backend::connection::{BackendConnection, Begun};
-use crate::backend::typed::AsTyped;
-use crate::with_typed;
+use crate::backend::typed::{AsTyped, with_typed};
+#[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
+pub(crate) use depth::change_depth;
 
 /// Number of attempts at an operation that a panicking observer interrupts.
 const TRIES: usize = 3;
@@ -113,23 +117,6 @@ impl<'c, C: AsTyped> Transaction<'c, C> {
         // If a panic of an observer interrupts `begin`, `begin` itself undoes what it began.
         let begun = Some(begin(conn)?);
         Ok(Self { conn, outer, begun })
-    }
-
-    /// Takes over a transaction that has just been begun.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn resume(conn: &'c mut C, begun: Begun) -> QueryResult<Self> {
-        let depth = with_typed!(&mut *conn, |conn| transaction_depth(conn))?;
-        Ok(Self {
-            outer: depth.saturating_sub(1),
-            begun: Some(begun),
-            conn,
-        })
-    }
-
-    /// Leaves the transaction open for another owner to end.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn leave_open(mut self) -> Begun {
-        self.begun.take().unwrap_or_default()
     }
 
     pub(crate) fn conn(&mut self) -> &mut C {
@@ -293,18 +280,6 @@ where
         lock_wait: None,
         in_unknown: true,
     })
-}
-
-/// Changes the transaction depth by one, without telling the database.
-#[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
-pub(crate) fn change_depth(
-    status: &mut TransactionManagerStatus,
-    by: TransactionDepthChange,
-) -> QueryResult<()> {
-    match status {
-        TransactionManagerStatus::Valid(status) => status.change_transaction_depth(by),
-        TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
-    }
 }
 
 /// Resets the transaction depth to 0. Diesel itself decrements it only with a `COMMIT` or

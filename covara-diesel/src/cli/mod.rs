@@ -27,7 +27,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::pool::PoolDriver;
+use crate::backend::dialect::Dialect;
+use crate::drivers::{Driver, PoolDriver, Route};
 use arguments::{Arguments, Command};
 use backends::{POSTGRES, SQLITE};
 use database::BackendFunctions;
@@ -89,15 +90,20 @@ fn version() -> String {
 
 /// Returns the backend of a database URL.
 fn backend(url: &str) -> Result<BackendFunctions, Failure> {
-    let (backend, name, feature) = match PoolDriver::from_url(url).map_err(Failure::usage)? {
-        PoolDriver::Sqlite => (SQLITE, "SQLite", "sqlite"),
-        PoolDriver::Libsql | PoolDriver::D1 => {
-            return Err(Failure::usage(
-                "the command takes no libsql:// and d1:// URLs; give a path, sqlite:, file:, \
-                 postgres:// or postgresql://",
-            ));
-        }
-        _ => (POSTGRES, "PostgreSQL", "postgres"),
+    let driver = PoolDriver::from_url(url).map_err(Failure::usage)?;
+    let Driver {
+        connection, route, ..
+    } = driver.row();
+    let (name, feature) = (connection.database(), connection.feature());
+    if route == Route::Http {
+        return Err(Failure::usage(format!(
+            "the command takes no URL of {name}; give a path, sqlite:, file:, postgres:// or \
+             postgresql://"
+        )));
+    }
+    let backend = match connection.dialect() {
+        Dialect::Sqlite => SQLITE,
+        Dialect::Postgres => POSTGRES,
     };
     backend.ok_or_else(|| {
         Failure::usage(format!(

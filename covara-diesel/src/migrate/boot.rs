@@ -11,7 +11,7 @@ use super::runner::migrate;
 use super::{MigrateOptions, MigrationSummary};
 use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
-use crate::with_typed;
+use crate::backend::typed::with_typed;
 
 /// Brings the library's tables and the application's own up to date, safely from any number of
 /// processes at once.

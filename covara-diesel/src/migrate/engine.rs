@@ -33,7 +33,7 @@ pub trait MigrateEngine: Engine {
 
     /// Returns the internal tables as the code expects them.
     #[doc(hidden)]
-    fn expected_tables() -> [TableLayout; 4];
+    fn expected_tables() -> Vec<TableLayout>;
 
     /// Reads history and tables: one query on PostgreSQL, two in-process ones on SQLite. Tables
     /// owned by `trusted` roles are not reported as strangers.

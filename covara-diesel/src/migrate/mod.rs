@@ -42,7 +42,8 @@ pub use status::{MigrationState, MigrationStatus, TableFit, TableState, status};
 
 pub use crate::backend::table::ColumnMismatch;
 
-use crate::backend::dialect::{Dialect, INTERNAL_TABLE_NAMES};
+use crate::backend::dialect::Dialect;
+use crate::internal_tables::INTERNAL_TABLE_NAMES;
 pub use engine::MigrateDatabase;
 
 /// Options of [`migrate_internal`] and [`Boot`].
@@ -116,7 +117,7 @@ pub struct MigrationSummary {
     /// The dialect inferred from the connection.
     pub dialect: Dialect,
     /// The internal tables, all of which exist and have been checked.
-    pub tables: [&'static str; 4],
+    pub tables: [&'static str; INTERNAL_TABLE_NAMES.len()],
     /// Versions that this run applied; empty if nothing was pending.
     pub applied: Vec<String>,
 }

@@ -16,7 +16,7 @@ use crate::backend::engine::Engine;
 use crate::backend::error::{DatabaseError, ErrorKind, Source};
 use crate::backend::table::Stranger;
 use crate::backend::transaction::Transaction;
-use crate::with_typed;
+use crate::backend::typed::with_typed;
 
 /// The same text is valid in both dialects. Diesel keeps PostgreSQL sessions in UTC.
 const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS __covara_migrations (

@@ -10,7 +10,7 @@ use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
 use crate::backend::table::{ColumnMismatch, TableLayout};
-use crate::with_typed;
+use crate::backend::typed::with_typed;
 
 /// The migrations that a database has, and whether its internal tables fit the code.
 #[derive(Debug, Clone, PartialEq, Eq)]

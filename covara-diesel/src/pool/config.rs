@@ -8,51 +8,11 @@ use std::time::Duration;
 use r2d2::{ManageConnection, Pool};
 
 use super::error::PoolError;
-
-/// The drivers of Covara's database layer.
-///
-/// [`FromStr`] also accepts Covara's own names, such as `"postgres-js"` and `"better-sqlite3"`.
-///
-/// ```
-/// use covara_diesel::pool::PoolDriver;
-///
-/// assert_eq!("postgres-js".parse(), Ok(PoolDriver::Postgres));
-/// assert!("oracle".parse::<PoolDriver>().is_err());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum PoolDriver {
-    /// SQLite in a local file or in memory.
-    Sqlite,
-    /// libSQL / Turso over HTTP.
-    Libsql,
-    /// Cloudflare D1 over HTTP.
-    D1,
-    /// PostgreSQL, connected to directly.
-    Postgres,
-    /// Neon, by its pooled endpoint or over HTTP.
-    Neon,
-    /// Cloudflare Hyperdrive, a transaction pooler.
-    Hyperdrive,
-    /// PGlite over its socket server.
-    Pglite,
-}
-
-/// Each driver with the names that parse as it. The first one is its own.
-const NAMES: [(PoolDriver, &[&str]); 7] = [
-    (PoolDriver::Sqlite, &["sqlite", "better-sqlite3"]),
-    (PoolDriver::Libsql, &["libsql"]),
-    (PoolDriver::D1, &["d1"]),
-    (PoolDriver::Postgres, &["postgres", "postgres-js"]),
-    (PoolDriver::Neon, &["neon"]),
-    (PoolDriver::Hyperdrive, &["hyperdrive"]),
-    (PoolDriver::Pglite, &["pglite"]),
-];
+use crate::drivers::{Driver, PoolDriver, Route};
 
 impl fmt::Display for PoolDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = NAMES.iter().find(|(driver, _)| driver == self);
-        f.write_str(names.map_or("", |(_, names)| names[0]))
+        f.write_str(self.row().names[0])
     }
 }
 
@@ -60,10 +20,9 @@ impl FromStr for PoolDriver {
     type Err = UnknownDriverError;
 
     fn from_str(name: &str) -> Result<Self, UnknownDriverError> {
-        NAMES
-            .iter()
-            .find(|(_, names)| names.contains(&name))
-            .map(|(driver, _)| *driver)
+        let mut drivers = Self::ALL.iter().copied();
+        drivers
+            .find(|driver| driver.row().names.contains(&name))
             .ok_or_else(|| UnknownDriverError {
                 name: name.to_owned(),
             })
@@ -78,9 +37,9 @@ pub struct UnknownDriverError {
 
 impl fmt::Display for UnknownDriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known: Vec<_> = NAMES
-            .iter()
-            .flat_map(|(_, names)| *names)
+        let drivers = PoolDriver::ALL.iter();
+        let known: Vec<_> = drivers
+            .flat_map(|driver| driver.row().names)
             .copied()
             .collect();
         write!(
@@ -248,100 +207,48 @@ impl fmt::Debug for PoolConfig {
 ///
 /// Without a connection time-out, a pool waits at most 30 s for a connection.
 ///
-/// | driver | max size | idle time-out | connection time-out |
-/// |---|---|---|---|
-/// | `Sqlite` | 4 | none | 30 s |
-/// | `Libsql` | 1 | none | 10 s |
-/// | `D1` | 1 | none | none |
-/// | `Postgres` | 10 | 20 s | 10 s |
-/// | `Neon` | 1 | none | 10 s |
-/// | `Hyperdrive` | 5 | 10 s | 10 s |
-/// | `Pglite` | 1 | none | none |
+/// The sizes and time-outs of each are in the table at [`PoolDriver`].
 ///
 /// The source is Covara's own table of recommended sizes, except for `Sqlite`, which was measured
 /// (`cargo bench --bench pool`).
 #[must_use]
 pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
+    let Driver {
+        route,
+        max_size,
+        idle_timeout,
+        connection_timeout,
+        notes,
+        ..
+    } = driver.row();
     let seconds = |seconds| Some(Duration::from_secs(seconds));
-    let (max_size, idle_timeout, connection_timeout, notes) = match driver {
-        PoolDriver::Sqlite => (
-            4,
-            None,
-            seconds(30),
-            "One writer at a time and readers beside it (WAL): more connections speed up \
-             reading and make writers wait longer for each other. An in-memory database \
-             gets exactly one connection.",
-        ),
-        PoolDriver::Libsql => (
-            1,
-            None,
-            seconds(10),
-            "Requests over HTTP are multiplexed by the server; one connection is one stream.",
-        ),
-        PoolDriver::D1 => (
-            1,
-            None,
-            None,
-            "Requests over HTTP without a session; the platform queues them.",
-        ),
-        PoolDriver::Postgres => (
-            10,
-            seconds(20),
-            seconds(10),
-            "A tenth of a default server's 100 connections, given back when idle.",
-        ),
-        PoolDriver::Neon => (
-            1,
-            None,
-            seconds(10),
-            "Neon pools on its side. Prepared statements are off, as its pooler hands each \
-             transaction to another session.",
-        ),
-        PoolDriver::Hyperdrive => (
-            5,
-            seconds(10),
-            seconds(10),
-            "Hyperdrive pools by transaction, so prepared statements are off; a few \
-             connections suffice and idle ones are given back soon.",
-        ),
-        PoolDriver::Pglite => (
-            1,
-            None,
-            None,
-            "PGlite is one session shared by all clients: one connection, prepared \
-             statements off.",
-        ),
+    let is_socket = match route {
+        Route::Session | Route::Pooler | Route::SharedSession => true,
+        Route::Local | Route::Http => false,
     };
-    let is_postgres = matches!(
-        driver,
-        PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite
-    );
-    let of_postgres = |time| seconds(time).filter(|_| is_postgres);
+    let of_socket = |time| seconds(time).filter(|_| is_socket);
+    let of_session = |time| seconds(time).filter(|_| route == Route::Session);
     PoolConfig {
         max_size,
         min_idle: 0,
         idle_timeout,
         connection_timeout,
-        max_lifetime: match driver {
+        max_lifetime: match route {
             // r2d2's own default. Behind a load balancer, old connections must be closed.
-            PoolDriver::Postgres | PoolDriver::Neon | PoolDriver::Hyperdrive => seconds(30 * 60),
-            _ => None,
+            Route::Session | Route::Pooler => seconds(30 * 60),
+            Route::Local | Route::Http | Route::SharedSession => None,
         },
-        test_on_check_out: is_postgres,
+        test_on_check_out: is_socket,
         // The default of better-sqlite3, which Covara uses.
         busy_timeout: Duration::from_secs(5),
-        statement_cache: !matches!(
-            driver,
-            PoolDriver::Neon | PoolDriver::Hyperdrive | PoolDriver::Pglite
-        ),
-        check_out_timeout: of_postgres(5),
-        statement_timeout: of_postgres(60 * 60),
-        lock_timeout: of_postgres(10 * 60).filter(|_| driver == PoolDriver::Postgres),
-        idle_in_transaction_timeout: of_postgres(60 * 60)
-            .filter(|_| driver == PoolDriver::Postgres),
-        silence_timeout: of_postgres(30),
-        keepalive: of_postgres(30),
-        tcp_user_timeout: of_postgres(30),
+        statement_cache: !matches!(route, Route::Pooler | Route::SharedSession),
+        check_out_timeout: of_socket(5),
+        statement_timeout: of_socket(60 * 60),
+        lock_timeout: of_session(10 * 60),
+        idle_in_transaction_timeout: of_session(60 * 60),
+        silence_timeout: of_socket(30),
+        keepalive: of_socket(30),
+        tcp_user_timeout: of_socket(30),
         on_connect: None,
         notes,
     }

@@ -1,8 +1,13 @@
 //! Connection strings of PostgreSQL, in both of libpq's forms.
 
+#[cfg(feature = "postgres")]
+mod environment;
+
 use std::borrow::Cow;
 
 use super::connection_string::{Url, pairs, parameter};
+#[cfg(feature = "postgres")]
+pub(crate) use environment::parameter_or_env;
 
 /// A PostgreSQL connection string as libpq takes it, without the parameter `driver`.
 pub(crate) fn without_driver(text: &str) -> Cow<'_, str> {
@@ -25,17 +30,6 @@ pub(crate) fn host_count(text: &str) -> usize {
         .or_else(|| from_env("PGHOSTADDR"))
         .or_else(|| from_env("PGHOST"));
     hosts.map_or(1, |hosts| hosts.split(',').count())
-}
-
-/// A parameter of a PostgreSQL connection string, or else the environment variable that libpq
-/// reads in its place.
-#[cfg(feature = "postgres")]
-pub(crate) fn parameter_or_env<'a>(
-    url: &'a str,
-    name: &str,
-    variable: &str,
-) -> Option<Cow<'a, str>> {
-    parameter(url, name).or_else(|| from_env(variable))
 }
 
 fn from_env(variable: &str) -> Option<Cow<'static, str>> {

@@ -15,7 +15,7 @@ mod prepared;
 mod url;
 mod wrapping;
 
-pub use config::{PoolConfig, PoolDriver, UnknownDriverError, recommended_pool_config};
+pub use config::{PoolConfig, UnknownDriverError, recommended_pool_config};
 pub use error::PoolError;
 #[cfg(feature = "postgres")]
 pub(crate) use libpq::{host_count, parameter_or_env, without_driver};
@@ -24,11 +24,5 @@ pub use url::UnknownUrlError;
 #[doc(hidden)]
 pub use wrapping::WrappingManager;
 
-#[cfg(feature = "postgres")]
-pub use crate::postgres::pool::{postgres, postgres_with};
-#[cfg(feature = "d1")]
-pub use crate::remote::d1::pool::{d1, d1_with};
-#[cfg(feature = "libsql")]
-pub use crate::remote::libsql::pool::{libsql, libsql_with};
-#[cfg(feature = "sqlite")]
-pub use crate::sqlite::pool::{sqlite, sqlite_with};
+pub use crate::drivers::PoolDriver;
+pub use crate::drivers::pools::*;

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::config::PoolDriver;
 use super::connection_string::{Url, parameter, without_sqlite};
+use crate::backend::dialect::Dialect;
+use crate::drivers::{PoolDriver, Urls};
 
 /// Keywords before the first `=` by which libpq's `key=value` form is recognized: those of
 /// <https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS>, and our own.
@@ -68,16 +69,13 @@ const LIBPQ_KEYWORDS: [&str; 53] = [
 #[non_exhaustive]
 pub enum UnknownUrlError {
     /// The text is empty.
-    #[error(
-        "the database URL is empty; give a path, :memory:, libsql://, d1://, sqlite:, file:, \
-         postgres:// or postgresql://"
-    )]
+    #[error("the database URL is empty; give {}", known_urls())]
     Empty,
 
     /// The scheme belongs to no driver.
     #[error(
-        "{scheme:?} is not a known scheme; give a path, :memory:, libsql://, d1://, sqlite:, file:, \
-         postgres:// or postgresql:// (a file of that name is ./{scheme}:…)"
+        "{scheme:?} is not a known scheme; give {} (a file of that name is ./{scheme}:…)",
+        known_urls()
     )]
     Scheme {
         /// The text before the first colon.
@@ -93,8 +91,8 @@ pub enum UnknownUrlError {
 
     /// The parameter `driver` of a PostgreSQL URL names none of PostgreSQL's drivers.
     #[error(
-        "the parameter driver of the database URL is none of postgres, neon, hyperdrive and \
-         pglite, the drivers of a postgres:// URL"
+        "the parameter driver of the database URL is none of {}, the drivers of a postgres:// URL",
+        drivers_of_servers()
     )]
     Driver,
 }
@@ -102,13 +100,9 @@ pub enum UnknownUrlError {
 impl PoolDriver {
     /// Returns the driver for a database URL, by its scheme, host and parameters.
     ///
-    /// A path, `sqlite:` and `file:` are [`Sqlite`](Self::Sqlite), `libsql://` and
-    /// `http://…?driver=libsql` are [`Libsql`](Self::Libsql), `d1://` is [`D1`](Self::D1).
-    /// `postgres://`, `postgresql://` and libpq's `key=value` form are
-    /// [`Postgres`](Self::Postgres), unless the host is one of [`Neon`](Self::Neon) (`…-pooler.…`,
-    /// as Neon names its pooled endpoints) or [`Hyperdrive`](Self::Hyperdrive)
-    /// (`….hyperdrive.local`). For servers that no host name reveals, such as PgBouncer or PGlite,
-    /// use a parameter: `driver=hyperdrive` suits every transaction pooler.
+    /// The table at [`PoolDriver`] lists them. For servers that no host name reveals, such as
+    /// PgBouncer or PGlite, use the parameter `driver`: `driver=hyperdrive` suits every transaction
+    /// pooler.
     /// [`doctor::postgres`](crate::doctor) detects them by asking the server.
     ///
     /// # Errors
@@ -146,15 +140,26 @@ impl PoolDriver {
         match parts.scheme {
             "sqlite" => path(without_sqlite(url)),
             "file" => Ok(Self::Sqlite),
-            "libsql" => Ok(Self::Libsql),
-            "d1" => Ok(Self::D1),
-            "http" | "https" if parts.parameter("driver") == Some("libsql") => Ok(Self::Libsql),
             "postgres" | "postgresql" => Err(UnknownUrlError::NoScheme),
-            scheme => Err(UnknownUrlError::Scheme {
+            scheme => of_scheme(parts).ok_or_else(|| UnknownUrlError::Scheme {
                 scheme: scheme.to_owned(),
             }),
         }
     }
+}
+
+/// Returns the driver of a URL's scheme.
+fn of_scheme(url: Url<'_>) -> Option<PoolDriver> {
+    let is_http = matches!(url.scheme, "http" | "https");
+    let mut drivers = PoolDriver::ALL.iter().copied();
+    drivers.find(|driver| match driver.row().urls {
+        Urls::Schemes(schemes) => schemes.contains(&url.scheme),
+        Urls::SchemeOrHttp(scheme) => {
+            let named = || url.parameter("driver") == Some(driver.row().names[0]);
+            url.scheme == scheme || is_http && named()
+        }
+        Urls::Path | Urls::Host(_) | Urls::Parameter => false,
+    })
 }
 
 /// Returns whether the text is in libpq's `key=value` form.
@@ -177,28 +182,59 @@ fn of_server(
     hosts: Option<Cow<'_, str>>,
     driver: Option<Cow<'_, str>>,
 ) -> Result<PoolDriver, UnknownUrlError> {
-    match driver.map(|name| name.parse()) {
-        None => Ok(hosts.map_or(PoolDriver::Postgres, |hosts| of_hosts(&hosts))),
-        Some(Ok(PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1) | Err(_)) => {
-            Err(UnknownUrlError::Driver)
-        }
-        Some(Ok(driver)) => Ok(driver),
-    }
+    let Some(name) = driver else {
+        return Ok(hosts.map_or(PoolDriver::Postgres, |hosts| of_hosts(&hosts)));
+    };
+    let named = name.parse::<PoolDriver>().ok();
+    named
+        .filter(|driver| is_of_server(*driver))
+        .ok_or(UnknownUrlError::Driver)
+}
+
+/// Returns whether the parameter `driver` of a PostgreSQL URL may name the driver.
+fn is_of_server(driver: PoolDriver) -> bool {
+    driver.row().connection.dialect() == Dialect::Postgres
 }
 
 /// Returns the driver for the named hosts. One pooler among several hosts is enough.
 fn of_hosts(hosts: &str) -> PoolDriver {
-    for host in hosts.to_ascii_lowercase().split(',') {
-        let name = host.split(':').next().unwrap_or(host);
-        let first = name.split('.').next().unwrap_or(name);
-        if first.len() < name.len() && first.ends_with("-pooler") {
-            return PoolDriver::Neon;
-        }
-        if name.ends_with(".hyperdrive.local") {
-            return PoolDriver::Hyperdrive;
-        }
-    }
-    PoolDriver::Postgres
+    let hosts = hosts.to_ascii_lowercase();
+    let mut names = hosts
+        .split(',')
+        .map(|host| host.split(':').next().unwrap_or(host));
+    let of_host = |name: &str| {
+        let mut drivers = PoolDriver::ALL.iter().copied();
+        drivers.find(|driver| matches!(driver.row().urls, Urls::Host(is_its) if is_its(name)))
+    };
+    names.find_map(of_host).unwrap_or(PoolDriver::Postgres)
+}
+
+/// Lists the forms of URLs.
+fn known_urls() -> String {
+    let schemes = PoolDriver::ALL
+        .iter()
+        .flat_map(|driver| match driver.row().urls {
+            Urls::Path => ["a path", ":memory:", "sqlite:", "file:"]
+                .map(str::to_owned)
+                .to_vec(),
+            Urls::Schemes(schemes) => schemes.iter().map(|name| format!("{name}://")).collect(),
+            Urls::SchemeOrHttp(scheme) => vec![format!("{scheme}://")],
+            Urls::Host(_) | Urls::Parameter => Vec::new(),
+        });
+    list(schemes.collect(), "or")
+}
+
+/// Lists the drivers that the parameter `driver` of a PostgreSQL URL may name.
+fn drivers_of_servers() -> String {
+    let drivers = PoolDriver::ALL.iter().copied();
+    let names = drivers.filter(|driver| is_of_server(*driver));
+    list(names.map(|driver| driver.to_string()).collect(), "and")
+}
+
+/// Joins words by commas, and the last two by a conjunction.
+fn list(mut words: Vec<String>, conjunction: &str) -> String {
+    let last = words.pop().unwrap_or_default();
+    format!("{} {conjunction} {last}", words.join(", "))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ mod copy;
 mod describe;
 mod engine;
 mod history;
-mod layout;
 mod migrate;
 pub(crate) mod owners;
 pub(crate) mod pool;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
 use crate::backend::connection::BackendConnection;
-use crate::backend::table::Stranger;
+use crate::backend::table::{Stranger, quoted_names};
 
 /// Returns a condition for whether the role `r` of `pg_roles` could do harm in that schema anyway,
 /// or has granted its rights to this role.
@@ -17,7 +17,7 @@ use crate::backend::table::Stranger;
 /// all functions are named with their schema, and both sides of an operator have exactly the types
 /// of the server's own operator. Of several matching operators PostgreSQL calls the exact match,
 /// whoever owns it.
-fn is_trusted(schema: &str) -> String {
+pub(super) fn is_trusted(schema: &str) -> String {
     format!(
         "(r.rolsuper
     OR r.oid IN (
@@ -45,23 +45,6 @@ pub(super) fn suspect(owner: &str, schema: &str) -> String {
         "CASE WHEN pg_catalog.pg_get_userbyid({owner}) <> current_user
              AND pg_catalog.has_schema_privilege('public', {schema}, 'CREATE')
          THEN CAST(pg_catalog.pg_get_userbyid({owner}) AS text) END"
-    )
-}
-
-/// Returns the same expression without the roles that are trusted. The condition for these is
-/// passed to `query_to_xml` as text, because planning it takes longest and it is hardly ever
-/// evaluated.
-#[cfg(feature = "search")]
-pub(super) fn stranger(owner: &str, schema: &str) -> String {
-    format!(
-        "CASE WHEN pg_catalog.pg_get_userbyid({owner}) <> current_user
-             AND pg_catalog.has_schema_privilege('public', {schema}, 'CREATE')
-             AND pg_catalog.strpos(CAST(pg_catalog.query_to_xml(pg_catalog.format(
-                 'SELECT 1 AS trusted FROM pg_catalog.pg_roles AS r WHERE r.oid = %1$L AND {}',
-                 {owner}, {schema}
-             ), false, false, '') AS text), '<trusted>') = 0
-         THEN CAST(pg_catalog.pg_get_userbyid({owner}) AS text) END",
-        is_trusted("%2$L")
     )
 }
 
@@ -116,9 +99,7 @@ pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
              SELECT CAST(t.relname AS text) AS name, t.relowner AS owner, t.relnamespace AS schema
              FROM pg_catalog.pg_class AS t
              WHERE t.relkind IN ('r', 'p', 'v', 'm', 'f') AND (
-                 t.relname IN ('auth_sessions', 'auth_accounts', 'auth_api_keys',
-                               'auth_verification_tokens', '__covara_migrations',
-                               '__diesel_schema_migrations')
+                 t.relname IN ({}, '__covara_migrations', '__diesel_schema_migrations')
                  OR t.relname >= '__covara_search_' AND t.relname < '__covara_search`'
              )
              UNION ALL
@@ -129,6 +110,7 @@ pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
          WHERE o.schema = {CURRENT_SCHEMA} AND r.rolname <> current_user
              AND NOT pg_catalog.has_schema_privilege('public', o.schema, 'CREATE')
              AND NOT {} ORDER BY 1",
+        quoted_names(),
         is_trusted("o.schema")
     ))
     .load::<Row>(conn)?;

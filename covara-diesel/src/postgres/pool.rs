@@ -15,6 +15,7 @@ use super::probe;
 use super::startup::Startup;
 use super::watch::{self, Events, Limits, Phase};
 use crate::backend::dialect::Dialect;
+use crate::drivers::{ConnectionType, Driver, Route};
 use crate::pool::connection_string::{Url, parameter};
 use crate::pool::{
     PoolConfig, PoolDriver, PoolError, PreparedPool, host_count, parameter_or_env,
@@ -104,18 +105,18 @@ pub(crate) fn prepare(
     config: &PoolConfig,
 ) -> Result<PreparedPool<PgConnection>, PoolError> {
     config.check()?;
-    match driver {
-        PoolDriver::Sqlite | PoolDriver::Libsql | PoolDriver::D1 => {
-            return Err(PoolError::InvalidConfig {
-                problem: "the driver is one of SQLite, not of PostgreSQL",
-            });
-        }
-        PoolDriver::Neon | PoolDriver::Hyperdrive if config.on_connect.is_some() => {
-            return Err(PoolError::InvalidConfig {
-                problem: "on_connect needs a session, which a transaction pooler shares",
-            });
-        }
-        _ => {}
+    let Driver {
+        connection, route, ..
+    } = driver.row();
+    if connection != ConnectionType::Postgres {
+        return Err(PoolError::InvalidConfig {
+            problem: "the driver is none of those that connect to PostgreSQL by a socket",
+        });
+    }
+    if route == Route::Pooler && config.on_connect.is_some() {
+        return Err(PoolError::InvalidConfig {
+            problem: "on_connect needs a session, which a transaction pooler shares",
+        });
     }
     let mut config = config.clone();
     let mut startup = Startup::new(url, &config);

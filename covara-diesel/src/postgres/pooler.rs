@@ -21,7 +21,7 @@ use diesel::sql_types::{Nullable, Text};
 use super::pool::{connect, with_parameter};
 use crate::doctor::findings::with_causes;
 use crate::doctor::{Finding, Pooler};
-use crate::pool::PoolDriver;
+use crate::drivers::{PoolDriver, Route};
 
 /// Number of rounds. Most poolers assign the session that came back last, so that the first round
 /// detects them. Further rounds detect a pooler that rotates sessions or serves other clients too.
@@ -45,7 +45,7 @@ pub(crate) fn look(
         Ok(shared) => (shared, None),
         Err(reason) => (None, Some(Finding::hint(reason))),
     };
-    let by_name = matches!(driver, PoolDriver::Neon | PoolDriver::Hyperdrive)
+    let by_name = (driver.row().route == Route::Pooler)
         .then(|| format!("the host is one of {driver}'s pooler"));
     let pooler = if let Some(evidence) = shared.or(by_name) {
         Pooler::TransactionPooler { evidence }

@@ -11,6 +11,7 @@ use diesel::sql_types::Text;
 use super::pool::{connection_string, explain};
 use super::pooler;
 use super::startup::Startup;
+use crate::drivers::Route;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, without_driver};
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -127,7 +128,7 @@ pub(super) fn adapt(
 /// when connecting if a connection with them could not be opened.
 fn pooler(conn: &mut PgConnection, url: &str, startup: &mut Startup) -> Option<String> {
     match PoolDriver::from_url(url) {
-        Ok(driver @ (PoolDriver::Neon | PoolDriver::Hyperdrive)) => {
+        Ok(driver) if driver.row().route == Route::Pooler => {
             Some(format!("the URL is one of {driver}"))
         }
         _ => {

@@ -1,7 +1,10 @@
 //! The operations on an index.
 
+use covara_derive::any_adapter;
+use diesel::query_builder::QueryFragment;
 use serde::Serialize;
 
+use super::any::Fts;
 use super::definition::{IndexDefinition, check_name};
 use super::engine::SearchEngine;
 use super::entry::Entry;
@@ -13,16 +16,19 @@ use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
 use crate::backend::connection::BackendConnection;
 use crate::backend::sealed::Sealed;
+use crate::backend::typed::AsTyped;
 
 /// Full-text search in your application's database.
 ///
-/// Implemented by [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts).
-/// Neither holds any state. Every method takes part in the transaction that is open on the
-/// connection: if that rolls back, the method's changes are undone.
+/// Implemented by [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts), and
+/// [`Fts`] has the same methods for any connection. None holds any state. Every method takes
+/// part in the transaction that is open on the connection: if that rolls back, the method's changes
+/// are undone.
 ///
 /// See the [module](super) for an example, and for which documents are found and in which order.
 ///
 /// This trait is sealed: only this crate can implement it.
+#[any_adapter(Fts)]
 pub trait SearchAdapter: Sealed {
     /// The backend of the connections it works on.
     type Backend: SearchEngine;
@@ -264,7 +270,8 @@ pub trait SearchAdapter: Sealed {
     where
         C: BackendConnection<Backend = Self::Backend>,
         T: Searchable,
-        T::Table: diesel::query_builder::QueryFragment<Self::Backend>,
+        T::Table: QueryFragment<<C as AsTyped>::SqliteBackend>
+            + QueryFragment<<C as AsTyped>::PostgresBackend>,
     {
         follow::follow::<C, T>(conn)
     }

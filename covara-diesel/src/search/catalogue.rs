@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::query_builder::QueryFragment;
 
 use super::definition::IndexDefinition;
-use super::engine::SearchEngine;
+use super::engine::{FollowEngine, IndexEngine, SearchEngine};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::reindex::{self, Reindexed};

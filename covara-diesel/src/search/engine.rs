@@ -11,10 +11,22 @@ use super::values::SearchValues;
 use crate::backend::connection::BackendConnection;
 use crate::backend::typed::area_database;
 
-/// An engine with full-text search, implemented for `Sqlite` and `Pg` in their modules.
+/// An engine with full-text search: `Sqlite` and `Pg`, which implement each part in the file of that
+/// name.
 ///
 /// Builds the statements that the search executes.
-pub trait SearchEngine: SearchValues {
+pub trait SearchEngine:
+    IndexEngine + WriteEngine + ReadEngine + FollowEngine + RefreshEngine
+{
+}
+
+impl<DB> SearchEngine for DB where
+    DB: IndexEngine + WriteEngine + ReadEngine + FollowEngine + RefreshEngine
+{
+}
+
+/// Creates, changes and removes indexes.
+pub trait IndexEngine: SearchValues {
     /// Returns the catalogue's row with that name, or `None` if there is no such row or no
     /// catalogue.
     #[doc(hidden)]
@@ -60,7 +72,10 @@ pub trait SearchEngine: SearchValues {
 
     #[doc(hidden)]
     fn remove(entry: &Entry) -> Vec<Sql<'static>>;
+}
 
+/// Writes documents.
+pub trait WriteEngine: SearchValues {
     /// Returns how many of the `waiting` documents the next [`write`](Self::write) takes.
     #[doc(hidden)]
     fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize;
@@ -89,7 +104,10 @@ pub trait SearchEngine: SearchValues {
     /// Returns statements that remove documents; the last statement counts them.
     #[doc(hidden)]
     fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>>;
+}
 
+/// Finds documents.
+pub trait ReadEngine: SearchValues {
     /// Returns a query for one page: id, score, source, the number of matches if it comes at no
     /// extra cost, and, for the cursor, the values of the fields in the sort order.
     #[doc(hidden)]
@@ -97,7 +115,10 @@ pub trait SearchEngine: SearchValues {
 
     #[doc(hidden)]
     fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
+}
 
+/// Keeps notes of the writes to a table.
+pub trait FollowEngine: SearchValues {
     /// Returns whether a table of that name exists, given as SQL.
     #[doc(hidden)]
     fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
@@ -122,7 +143,10 @@ pub trait SearchEngine: SearchValues {
     /// row.
     #[doc(hidden)]
     fn note_all(entry: &Entry) -> Vec<Sql<'static>>;
+}
 
+/// Indexes the noted rows.
+pub trait RefreshEngine: SearchValues {
     /// Processes up to `BATCH` notes in one transaction.
     #[doc(hidden)]
     fn refresh<C>(
@@ -192,7 +216,7 @@ pub enum Cause {
 }
 
 /// Splits the documents into one batch per statement.
-pub(crate) fn batches<'d, DB: SearchEngine>(
+pub(crate) fn batches<'d, DB: WriteEngine>(
     entry: &Entry,
     documents: DocumentBatch<'d>,
     bind_limit: usize,

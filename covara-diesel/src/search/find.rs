@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::catalogue;
 use super::definition::FieldKind;
 use super::document::check_id;
-use super::engine::SearchEngine;
+use super::engine::{ReadEngine, SearchEngine};
 use super::entry::{Entry, double, integer, text, with_text};
 use super::error::SearchError;
 use super::highlight::highlights;

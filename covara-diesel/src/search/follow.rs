@@ -4,7 +4,7 @@ use diesel::query_builder::{QueryBuilder, QueryFragment};
 
 use super::catalogue::{self, atomically};
 use super::definition::{FollowedTable, check_name};
-use super::engine::{Cause, SearchEngine};
+use super::engine::{Cause, FollowEngine, IndexEngine, SearchEngine};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::refresh;

@@ -275,7 +275,10 @@ pub(crate) use document::Documents;
 pub(crate) use document::{DocumentBatch, FieldValue};
 #[cfg(feature = "sqlite")]
 pub(crate) use engine::batches;
-pub(crate) use engine::{Guard, Mending, Patience, Refreshed};
+pub(crate) use engine::{
+    FollowEngine, Guard, IndexEngine, Mending, Patience, ReadEngine, RefreshEngine, Refreshed,
+    WriteEngine,
+};
 pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, integer, text};
 pub(crate) use follow::mend_outdated;
 pub(crate) use plan::Plan;

@@ -7,7 +7,7 @@ use diesel::row::Row;
 use serde_json::Value;
 
 use super::document::{Documents, check_id};
-use super::engine::{Patience, SearchEngine};
+use super::engine::{Patience, RefreshEngine, SearchEngine};
 use super::entry::{Entry, integer, text};
 use super::error::SearchError;
 use super::sql::Sql;

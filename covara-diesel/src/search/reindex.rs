@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use super::catalogue::{self, atomically};
 use super::document::Documents;
-use super::engine::{Guard, SearchDatabase, SearchEngine};
+use super::engine::{Guard, IndexEngine, SearchDatabase, SearchEngine};
 use super::entry::{Entry, text};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::write::statements;
 use crate::backend::connection::BackendConnection;
-use crate::with_typed;
+use crate::backend::typed::with_typed;
 
 /// The maximum number of documents processed at a time.
 const MOST: usize = 1_024;

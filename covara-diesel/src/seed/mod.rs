@@ -93,7 +93,7 @@ pub(crate) use target::SeedTarget;
 
 use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
-use crate::with_typed;
+use crate::backend::typed::with_typed;
 pub use engine::SeedDatabase;
 use engine::SeedEngine;
 use report::ProgressReport;

@@ -1,7 +1,5 @@
 //! The traits that `#[derive(Seedable)]` implements.
 
-use diesel::Connection;
-
 use super::{Seed, SeedError, SeedSummary};
 use crate::backend::row::{SeedRow, TableRow};
 use crate::seed::engine::SeedDatabase;
@@ -65,12 +63,12 @@ impl<T: TableRow> Seedable for T {}
     note = "derive it with `#[derive(Seedable)]`; a field's type must be storable in its column on each backend the connection can have"
 )]
 pub trait AnySeedRow<D: SeedDatabase>:
-    SeedRow<<D::Sqlite as Connection>::Backend> + SeedRow<<D::Postgres as Connection>::Backend>
+    SeedRow<D::SqliteBackend> + SeedRow<D::PostgresBackend>
 {
 }
 
 #[diagnostic::do_not_recommend]
 impl<D: SeedDatabase, T> AnySeedRow<D> for T where
-    T: SeedRow<<D::Sqlite as Connection>::Backend> + SeedRow<<D::Postgres as Connection>::Backend>
+    T: SeedRow<D::SqliteBackend> + SeedRow<D::PostgresBackend>
 {
 }

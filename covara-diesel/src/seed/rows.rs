@@ -5,6 +5,7 @@ use super::run::Run;
 use super::target::SeedTarget;
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
+use crate::drivers::connections;
 use crate::seed::engine::{SeedDatabase, SeedEngine};
 
 /// The rows of one table, for one type of connection.
@@ -21,19 +22,23 @@ pub(crate) struct PreparedTable<'a, C: BackendConnection> {
 
 type Write<'a, C> = Box<dyn FnOnce(&mut Run<'_, 'a, C>, SeedTarget) -> Result<(), SeedError> + 'a>;
 
-/// The rows of one table, for each type that a connection can have at run time.
-pub(crate) trait AnyRows<'a, D: SeedDatabase>:
-    SeedRows<'a, D::Sqlite> + SeedRows<'a, D::Libsql> + SeedRows<'a, D::D1> + SeedRows<'a, D::Postgres>
-{
-}
+macro_rules! declare_any_rows {
+    ($($dialect:ident, $backend:ident { $(
+        $(#[$doc:meta])* $variant:ident { $($_rest:tt)* }
+    )* })*) => {
+        /// The rows of one table, for each type that a connection can have at run time.
+        pub(crate) trait AnyRows<'a, D: SeedDatabase>:
+            $($(SeedRows<'a, D::$variant> +)*)*
+        {
+        }
 
-impl<'a, D: SeedDatabase, R> AnyRows<'a, D> for R where
-    R: SeedRows<'a, D::Sqlite>
-        + SeedRows<'a, D::Libsql>
-        + SeedRows<'a, D::D1>
-        + SeedRows<'a, D::Postgres>
-{
+        impl<'a, D: SeedDatabase, R> AnyRows<'a, D> for R where
+            R: $($(SeedRows<'a, D::$variant> +)*)*
+        {
+        }
+    };
 }
+connections!(declare_any_rows);
 
 /// Rows in memory.
 pub(super) struct SliceRows<'a, T>(pub(super) &'a [T]);

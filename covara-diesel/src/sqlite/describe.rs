@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, TimestamptzSqlite};
 use diesel::sqlite::Sqlite;
 
-use super::layout::affinity;
+use super::migrate::affinity;
 use super::name;
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,

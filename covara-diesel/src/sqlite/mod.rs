@@ -7,7 +7,6 @@ mod engine;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod handle;
-mod layout;
 mod migrate;
 mod name;
 pub(crate) mod pool;

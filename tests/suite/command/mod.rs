@@ -120,7 +120,7 @@ fn wrong_usage_ends_with_2() {
         (vec!["doctor", "--database-url", ""], "URL is empty"),
         (
             vec!["doctor", "--database-url", "mysql://localhost/app"],
-            "sqlite:, file:, postgres:// or postgresql://",
+            "sqlite:, file:, libsql://, d1://, postgres:// or postgresql://",
         ),
     ] {
         let ran = covara(&arguments);

@@ -1,9 +1,12 @@
 use covara_diesel::{AsTyped, Typed};
 use diesel::SqliteConnection;
+use diesel::sqlite::Sqlite;
 
 struct Wrapper(SqliteConnection);
 
 impl AsTyped for Wrapper {
+    type SqliteBackend = Sqlite;
+    type PostgresBackend = Sqlite;
     type Sqlite = SqliteConnection;
     type Libsql = SqliteConnection;
     type D1 = SqliteConnection;

@@ -4,7 +4,7 @@ use crate::postgres::pool::connect;
 
 /// A backend that opens one connection without prepared statements, so that it works behind any
 /// pooler.
-pub(crate) const BACKEND: BackendFunctions = BackendFunctions {
+pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
     open: |url| Ok(Box::new(connect(url)?)),
     open_existing: |url| Ok(Box::new(connect(url)?)),
     open_to_read: |url| {
@@ -14,4 +14,4 @@ pub(crate) const BACKEND: BackendFunctions = BackendFunctions {
         })
     },
     examine: |url| doctor::postgres(url),
-};
+});

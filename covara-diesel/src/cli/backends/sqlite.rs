@@ -1,9 +1,9 @@
-use crate::cli::database::{BackendFunctions, Database, Opened};
+use crate::cli::database::{BackendFunctions, Database, MigrationFiles, Opened};
 use crate::doctor;
 use crate::pool::{self, PoolDriver, PoolError, recommended_pool_config};
 use crate::sqlite::pool::{check_exists, open_to_read};
 
-pub(crate) const BACKEND: BackendFunctions = BackendFunctions {
+pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
     open,
     open_existing: |url| {
         check_exists(url.as_ref())?;
@@ -25,7 +25,9 @@ pub(crate) const BACKEND: BackendFunctions = BackendFunctions {
         Err(error) => Err(error),
     },
     examine: |url| doctor::sqlite(url),
-};
+});
+
+pub(crate) const FILES: Option<MigrationFiles> = Some(crate::migrate::sqlite_files);
 
 /// Opens a pool of one connection, as the command needs no more.
 fn open(url: &str) -> Result<Box<dyn Database>, PoolError> {

@@ -11,58 +11,69 @@ use diesel::pg::Pg;
 
 use super::names::{FUNCTION_TITLE, SqlNames, table_oid};
 use crate::backend::connection::BackendConnection;
-use crate::postgres::layout::FUNCTION_VERSION;
-use crate::search::{Cause, Entry, Mending, Sql, integer, text};
+use crate::postgres::migrate::FUNCTION_VERSION;
+use crate::search::{Cause, Entry, FollowEngine, Mending, Sql, integer, text};
 
-/// Restricts the trigger function. That of an index whose table is gone cannot be replaced.
-pub(super) fn protect(entry: &Entry) -> Vec<Sql<'static>> {
-    let function = format!("{}_write()", entry.notes());
-    vec![Sql::once(format!(
-        "REVOKE ALL ON FUNCTION {function} FROM PUBLIC"
-    ))]
-}
+impl FollowEngine for Pg {
+    fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let table = table_oid(table);
+        let mut rows = conn.load(Sql::once(format!("SELECT 1 WHERE {table} IS NOT NULL")))?;
+        Ok(rows.next().transpose()?.is_some())
+    }
 
-pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-    let names = SqlNames::of(entry);
-    names
-        .map(|names| Sql::once(names.noting()))
-        .into_iter()
-        .collect()
-}
+    fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let Some(names) = SqlNames::of(entry) else {
+            return Ok(None);
+        };
+        let found = Sql::once(format!(
+            "SELECT f.prosrc, ({}),
+                 CAST(CASE WHEN {} AND ({}) THEN 1 ELSE 0 END AS bigint), ({}), ({})
+             FROM (SELECT {} AS oid) AS w
+             LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = w.oid",
+            names.wanted_body(),
+            names.function_fits(),
+            names.notes_fit(),
+            names.missing_triggers(),
+            names.marks(),
+            names.function_oid,
+        ));
+        let mut rows = conn.load(found)?;
+        let Some(row) = rows.next().transpose()? else {
+            return Ok(None);
+        };
+        let (body, wanted) = (text(&row, 0), text(&row, 1));
+        let fits = integer(&row, 2) == Some(1) && integer(&row, 3) == Some(0);
+        let marked = integer(&row, 4) > Some(0);
+        let cause = match (body, wanted) {
+            (Some(body), Some(wanted)) if fits && body == wanted && !marked => return Ok(None),
+            (Some(body), Some(wanted)) if fits && body == wanted => Cause::Partitions,
+            (body, wanted) => cause(&body.unwrap_or_default(), &wanted.unwrap_or_default()),
+        };
+        let statements = vec![Sql::once(names.mending())];
+        Ok(Some(Mending { cause, statements }))
+    }
 
-pub(super) fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    let Some(names) = SqlNames::of(entry) else {
-        return Ok(None);
-    };
-    let found = Sql::once(format!(
-        "SELECT f.prosrc, ({}),
-             CAST(CASE WHEN {} AND ({}) THEN 1 ELSE 0 END AS bigint), ({}), ({})
-         FROM (SELECT {} AS oid) AS w
-         LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = w.oid",
-        names.wanted_body(),
-        names.function_fits(),
-        names.notes_fit(),
-        names.missing_triggers(),
-        names.marks(),
-        names.function_oid,
-    ));
-    let mut rows = conn.load(found)?;
-    let Some(row) = rows.next().transpose()? else {
-        return Ok(None);
-    };
-    let (body, wanted) = (text(&row, 0), text(&row, 1));
-    let fits = integer(&row, 2) == Some(1) && integer(&row, 3) == Some(0);
-    let marked = integer(&row, 4) > Some(0);
-    let cause = match (body, wanted) {
-        (Some(body), Some(wanted)) if fits && body == wanted && !marked => return Ok(None),
-        (Some(body), Some(wanted)) if fits && body == wanted => Cause::Partitions,
-        (body, wanted) => cause(&body.unwrap_or_default(), &wanted.unwrap_or_default()),
-    };
-    let statements = vec![Sql::once(names.mending())];
-    Ok(Some(Mending { cause, statements }))
+    /// Restricts the trigger function. That of an index whose table is gone cannot be replaced.
+    fn protect(entry: &Entry) -> Vec<Sql<'static>> {
+        let function = format!("{}_write()", entry.notes());
+        vec![Sql::once(format!(
+            "REVOKE ALL ON FUNCTION {function} FROM PUBLIC"
+        ))]
+    }
+
+    fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
+        let names = SqlNames::of(entry);
+        names
+            .map(|names| Sql::once(names.noting()))
+            .into_iter()
+            .collect()
+    }
 }
 
 /// Determines the cause by comparing what the function says about the table with the wanted body.
@@ -89,13 +100,4 @@ fn cause(body: &str, wanted: &str) -> Cause {
     } else {
         Cause::Triggers
     }
-}
-
-pub(super) fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    let table = table_oid(table);
-    let mut rows = conn.load(Sql::once(format!("SELECT 1 WHERE {table} IS NOT NULL")))?;
-    Ok(rows.next().transpose()?.is_some())
 }

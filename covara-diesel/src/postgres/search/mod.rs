@@ -15,13 +15,8 @@ use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
 
-use crate::backend::connection::BackendConnection;
 use crate::backend::sealed::Sealed;
-use crate::search::{
-    Bind, DocumentBatch, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed, SearchAdapter,
-    SearchEngine, SearchError, SearchValues, Sql,
-};
-use lookup::IndexKey;
+use crate::search::{Bind, SearchAdapter, SearchValues};
 use words::PostgresWords;
 
 /// Full-text search on PostgreSQL, with `tsvector` and a GIN index. Needs no extension.
@@ -78,97 +73,6 @@ impl SearchValues for Pg {
 
     fn read_double(value: PgValue<'_>) -> Option<f64> {
         FromSql::<Double, Pg>::from_sql(value).ok()
-    }
-}
-
-impl SearchEngine for Pg {
-    fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        let found = lookup::find(conn, IndexKey::Name(name))?;
-        Ok(found.and_then(|found| found.index).map(|(_, row)| row))
-    }
-
-    fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        let found = lookup::find(conn, IndexKey::Number(number))?;
-        Ok(found.and_then(|found| found.index).map(|(name, _)| name))
-    }
-
-    fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        tables::create_catalogue(conn)
-    }
-
-    fn lock(entry: &Entry) -> Option<Sql<'static>> {
-        Some(tables::lock(entry))
-    }
-
-    fn create(entry: &Entry, _: bool) -> Vec<Sql<'static>> {
-        tables::create(entry)
-    }
-
-    fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
-        tables::extend(entry, first)
-    }
-
-    fn remove(entry: &Entry) -> Vec<Sql<'static>> {
-        tables::remove(entry)
-    }
-
-    /// A statement takes its rows as one array per column, so their number does not change its SQL.
-    fn batch(_: &Entry, waiting: usize, _: usize) -> usize {
-        waiting
-    }
-
-    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
-        vec![write::write(entry, documents, guard)]
-    }
-
-    fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>> {
-        vec![write::delete(entry, ids)]
-    }
-
-    fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
-        read::page(entry, plan)
-    }
-
-    fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
-        read::count(entry, plan)
-    }
-
-    fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        follow::has_table(conn, table)
-    }
-
-    fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        follow::examine(conn, entry)
-    }
-
-    fn protect(entry: &Entry) -> Vec<Sql<'static>> {
-        follow::protect(entry)
-    }
-
-    fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-        follow::note_all(entry)
-    }
-
-    fn refresh<C>(conn: &mut C, entry: &Entry, patience: Patience) -> Result<Refreshed, SearchError>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        refresh::refresh(conn, entry, patience)
     }
 }
 

@@ -4,6 +4,7 @@ mod mending;
 
 use std::iter;
 
+use crate::postgres::migrate::FUNCTION_VERSION;
 use crate::search::{Entry, FollowedTable};
 
 /// The oid of the type that trigger functions return.
@@ -12,7 +13,7 @@ const TRIGGER: &str = "CAST(CAST('pg_catalog.trigger' AS regtype) AS oid)";
 /// A line in the body of the function, in every version.
 pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel current.";
 
-/// The function's body, for `format()`. Its arguments are: 1 the table, 2 the table and its parts,
+/// The function's body after title and version, for `format()`. Its arguments are: 1 the table, 2 the table and its parts,
 /// 3 the key's name, 4 its type, 5 the schema of the notes, 6 the notes, 7 their name as SQL, 8 the
 /// key as SQL, 9 the name of the schema, 10 that of the notes, 11 the columns, 12 the parts with
 /// what distinguishes them from later ones.
@@ -31,8 +32,6 @@ pub(super) const FUNCTION_TITLE: &str = "-- Keeps an index of covara-diesel curr
 /// which the type's owner may have created. They are compared by their bytes, because under the
 /// collation of a column `A` and `a` may be equal.
 const BODY: &str = "
--- Keeps an index of covara-diesel current.
--- version 5
 -- table %1$s
 -- parts %12$s
 -- columns %11$s
@@ -231,7 +230,7 @@ impl SqlNames {
              WHERE a.attrelid = {root}
                  AND a.attname = CAST({key_literal} AS name) AND NOT a.attisdropped
                  AND n.oid = {notes_oid}",
-            body = literal(BODY),
+            body = literal(&format!("\n{FUNCTION_TITLE}\n{FUNCTION_VERSION}{BODY}")),
             parts = self.parts(),
         )
     }

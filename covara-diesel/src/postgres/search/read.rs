@@ -3,40 +3,50 @@
 use diesel::pg::Pg;
 
 use super::words::prefix;
-use crate::search::{Entry, Phrase, Plan, Sql};
+use crate::search::{Entry, Phrase, Plan, ReadEngine, Sql};
 
 /// The influence of a document's length: its rank is divided by 1 + its logarithm,
 /// <https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING>.
 const BY_LENGTH: &str = "1";
 
-/// Returns the query for a page. From the inside out: the matches with their scores, the page of
-/// them, and, for the rows of the page only, the documents' sources, which are long.
-pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
-    let documents = entry.documents();
-    let mut sql = Sql::new();
-    // After a cursor, not all matches are left to count.
-    let total = if plan.has_cursor() {
-        "CAST(NULL AS bigint)"
-    } else {
-        "count(*) OVER ()"
-    };
-    sql.push(format!(
-        "SELECT p.id, p.score, d.source, p.total{} \
-         FROM (SELECT m.id, m.score, {total} AS total{} FROM (SELECT d.id AS id, ",
-        plan.sort_names("p."),
-        plan.sort_names("m."),
-    ));
-    push_score(plan, &mut sql);
-    sql.push(format!(" AS score{}", plan.sort_columns()));
-    push_from(entry, plan, &mut sql);
-    sql.push(") AS m");
-    plan.push_after(&mut sql);
-    sql.push(plan.order_by("m.")).push(" LIMIT ");
-    sql.bind(plan.size).push(" OFFSET ");
-    sql.bind(plan.from);
-    sql.push(format!(") AS p JOIN {documents} AS d ON d.id = p.id"));
-    sql.push(plan.order_by("p."));
-    sql
+impl ReadEngine for Pg {
+    /// Returns the query for a page. From the inside out: the matches with their scores, the page of
+    /// them, and, for the rows of the page only, the documents' sources, which are long.
+    fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+        let documents = entry.documents();
+        let mut sql = Sql::new();
+        // After a cursor, not all matches are left to count.
+        let total = if plan.has_cursor() {
+            "CAST(NULL AS bigint)"
+        } else {
+            "count(*) OVER ()"
+        };
+        sql.push(format!(
+            "SELECT p.id, p.score, d.source, p.total{} \
+             FROM (SELECT m.id, m.score, {total} AS total{} FROM (SELECT d.id AS id, ",
+            plan.sort_names("p."),
+            plan.sort_names("m."),
+        ));
+        push_score(plan, &mut sql);
+        sql.push(format!(" AS score{}", plan.sort_columns()));
+        push_from(entry, plan, &mut sql);
+        sql.push(") AS m");
+        plan.push_after(&mut sql);
+        sql.push(plan.order_by("m.")).push(" LIMIT ");
+        sql.bind(plan.size).push(" OFFSET ");
+        sql.bind(plan.from);
+        sql.push(format!(") AS p JOIN {documents} AS d ON d.id = p.id"));
+        sql.push(plan.order_by("p."));
+        sql
+    }
+
+    fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+        let mut sql = Sql::new();
+        sql.push("SELECT count(*) FROM (SELECT");
+        push_from(entry, plan, &mut sql);
+        sql.push(") AS n");
+        sql
+    }
 }
 
 /// Pushes ` FROM … WHERE …` of the matches, up to the bound.
@@ -51,14 +61,6 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     if let Some(bound) = plan.bound {
         sql.push(" LIMIT ").bind(bound);
     }
-}
-
-pub(super) fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
-    let mut sql = Sql::new();
-    sql.push("SELECT count(*) FROM (SELECT");
-    push_from(entry, plan, &mut sql);
-    sql.push(") AS n");
-    sql
 }
 
 /// Pushes the score. Each of four fields has a label with its own weight; further fields are ranked

@@ -15,8 +15,8 @@ use super::write;
 use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
 use crate::search::{
-    BATCH, Entry, FollowedTable, Guard, Noted, Patience, Refreshed, SearchEngine, SearchError, Sql,
-    integer, text,
+    BATCH, Entry, FollowedTable, Guard, Noted, Patience, RefreshEngine, Refreshed, SearchError,
+    Sql, WriteEngine, integer, text,
 };
 
 /// Milliseconds that a search waits for a lock that is held only briefly, such as by another
@@ -34,51 +34,49 @@ struct RowSource<'e> {
     followed: Cow<'e, str>,
 }
 
-pub(super) fn refresh<C>(
-    conn: &mut C,
-    entry: &Entry,
-    patience: Patience,
-) -> Result<Refreshed, SearchError>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    let source = match (&entry.definition.table, followed(conn, entry, patience)?) {
-        (Some(watched), Some(followed)) => RowSource { watched, followed },
-        _ if patience == Patience::Try => return Ok(Refreshed::default()),
-        _ => {
-            return Err(SearchError::FollowsNothing {
-                index: entry.name.clone(),
-            });
-        }
-    };
-    let source = &source;
-    if !has_notes(conn, entry, source)? {
-        return Ok(Refreshed::default());
-    }
-    let begin = |conn: &mut C| conn.begin_read_committed();
-    let mut transaction = Transaction::begin(conn, begin)?;
-    let is_nested = transaction.is_savepoint();
-    let work = |conn: &mut C| -> QueryResult<_> {
-        let Some(previous) = take_lock(conn, entry, patience)? else {
-            return Ok(None);
+impl RefreshEngine for Pg {
+    fn refresh<C>(conn: &mut C, entry: &Entry, patience: Patience) -> Result<Refreshed, SearchError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let source = match (&entry.definition.table, followed(conn, entry, patience)?) {
+            (Some(watched), Some(followed)) => RowSource { watched, followed },
+            _ if patience == Patience::Try => return Ok(Refreshed::default()),
+            _ => {
+                return Err(SearchError::FollowsNothing {
+                    index: entry.name.clone(),
+                });
+            }
         };
-        let refreshed = index_noted(conn, entry, source, patience)?;
-        if patience == Patience::Try && is_nested {
-            // Releasing a savepoint keeps the settings made in it.
-            let mut restore = Sql::new();
-            restore.push("SELECT set_config('lock_timeout', ");
-            restore.bind(previous).push(", true)");
-            conn.execute_returning_count(&restore)?;
+        let source = &source;
+        if !has_notes(conn, entry, source)? {
+            return Ok(Refreshed::default());
         }
-        Ok(Some(refreshed))
-    };
-    let refreshed = work(transaction.conn())?;
-    // If nothing was to be done, rolling back releases the lock for others.
-    let Some(refreshed) = refreshed.filter(|refreshed| refreshed.notes > 0) else {
-        return Ok(Refreshed::default());
-    };
-    transaction.commit()?;
-    Ok(refreshed)
+        let begin = |conn: &mut C| conn.begin_read_committed();
+        let mut transaction = Transaction::begin(conn, begin)?;
+        let is_nested = transaction.is_savepoint();
+        let work = |conn: &mut C| -> QueryResult<_> {
+            let Some(previous) = take_lock(conn, entry, patience)? else {
+                return Ok(None);
+            };
+            let refreshed = index_noted(conn, entry, source, patience)?;
+            if patience == Patience::Try && is_nested {
+                // Releasing a savepoint keeps the settings made in it.
+                let mut restore = Sql::new();
+                restore.push("SELECT set_config('lock_timeout', ");
+                restore.bind(previous).push(", true)");
+                conn.execute_returning_count(&restore)?;
+            }
+            Ok(Some(refreshed))
+        };
+        let refreshed = work(transaction.conn())?;
+        // If nothing was to be done, rolling back releases the lock for others.
+        let Some(refreshed) = refreshed.filter(|refreshed| refreshed.notes > 0) else {
+            return Ok(Refreshed::default());
+        };
+        transaction.commit()?;
+        Ok(refreshed)
+    }
 }
 
 /// Returns the table with the triggers. Another process may have created them since the index was

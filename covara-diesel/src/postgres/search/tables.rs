@@ -4,39 +4,101 @@ use diesel::pg::Pg;
 
 use super::lookup::{self, IndexKey};
 use crate::backend::connection::BackendConnection;
-use crate::search::{CATALOGUE, Entry, Kind, SearchError, Sql};
+use crate::search::{CATALOGUE, Entry, EntryRow, IndexEngine, Kind, SearchError, Sql};
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The second
 /// half is the number of the index, or 0 for the catalogue.
 const LOCKS: i32 = i32::from_be_bytes(*b"csea");
 
-/// Creates the catalogue in the current schema, unless there is one, and returns its quoted name.
-pub(super) fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    // Look first: for an existing table, CREATE would send a notice.
-    if let Some(found) = lookup::find(conn, IndexKey::Name(""))? {
-        return Ok(found.catalogue);
+impl IndexEngine for Pg {
+    fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let found = lookup::find(conn, IndexKey::Name(name))?;
+        Ok(found.and_then(|found| found.index).map(|(_, row)| row))
     }
-    let create = Sql::once(format!(
-        "CREATE TABLE IF NOT EXISTS {CATALOGUE} (
-             number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-             name TEXT NOT NULL UNIQUE,
-             definition TEXT NOT NULL,
-             ready BIGINT NOT NULL DEFAULT 0,
-             reindexed TEXT
-         )"
-    ));
-    // Two sessions that create a table at once fail each other in spite of IF NOT EXISTS.
-    conn.atomically(&[&lock_number(0), &create])?;
-    // Another session may have created it meanwhile.
-    let found = lookup::find(conn, IndexKey::Name(""))?;
-    found
-        .map(|found| found.catalogue)
-        .ok_or_else(|| SearchError::Unreadable {
-            what: format!("no table {CATALOGUE} in the schemas of the search_path"),
-        })
+
+    fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let found = lookup::find(conn, IndexKey::Number(number))?;
+        Ok(found.and_then(|found| found.index).map(|(name, _)| name))
+    }
+
+    /// Creates the catalogue in the current schema, unless there is one, and returns its quoted name.
+    fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        // Look first: for an existing table, CREATE would send a notice.
+        if let Some(found) = lookup::find(conn, IndexKey::Name(""))? {
+            return Ok(found.catalogue);
+        }
+        let create = Sql::once(format!(
+            "CREATE TABLE IF NOT EXISTS {CATALOGUE} (
+                 number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                 name TEXT NOT NULL UNIQUE,
+                 definition TEXT NOT NULL,
+                 ready BIGINT NOT NULL DEFAULT 0,
+                 reindexed TEXT
+             )"
+        ));
+        // Two sessions that create a table at once fail each other in spite of IF NOT EXISTS.
+        conn.atomically(&[&lock_number(0), &create])?;
+        // Another session may have created it meanwhile.
+        let found = lookup::find(conn, IndexKey::Name(""))?;
+        found
+            .map(|found| found.catalogue)
+            .ok_or_else(|| SearchError::Unreadable {
+                what: format!("no table {CATALOGUE} in the schemas of the search_path"),
+            })
+    }
+
+    fn lock(entry: &Entry) -> Option<Sql<'static>> {
+        Some(lock(entry))
+    }
+
+    fn create(entry: &Entry, _: bool) -> Vec<Sql<'static>> {
+        let columns = entry.definition.columns();
+        let columns =
+            columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
+        let table = entry.documents();
+        vec![
+            Sql::once(format!(
+                "CREATE TABLE {table} (
+                     id TEXT COLLATE \"C\" PRIMARY KEY,
+                     version BIGINT NOT NULL,
+                     words TSVECTOR NOT NULL{},
+                     source TEXT NOT NULL
+                 )",
+                columns.collect::<String>()
+            )),
+            Sql::once(format!(
+                "CREATE INDEX {} ON {table} USING gin (words)",
+                entry.words()
+            )),
+        ]
+    }
+
+    fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
+        entry.add_columns(first, column)
+    }
+
+    fn remove(entry: &Entry) -> Vec<Sql<'static>> {
+        let mut statements = vec![lock(entry)];
+        if entry.definition.table.is_some() {
+            // Together with the triggers that call it.
+            statements.push(Sql::once(format!(
+                "DROP FUNCTION IF EXISTS {}_write() CASCADE",
+                entry.notes()
+            )));
+            statements.push(Sql::once(format!("DROP TABLE IF EXISTS {}", entry.notes())));
+        }
+        statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
+        statements
+    }
 }
 
 /// Pushes the arguments of the locking functions.
@@ -66,45 +128,6 @@ fn column(number: usize, kind: Kind) -> String {
         Kind::Float => "DOUBLE PRECISION",
     };
     format!("c{number} {sql_type}")
-}
-
-pub(super) fn create(entry: &Entry) -> Vec<Sql<'static>> {
-    let columns = entry.definition.columns();
-    let columns = columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
-    let table = entry.documents();
-    vec![
-        Sql::once(format!(
-            "CREATE TABLE {table} (
-                 id TEXT COLLATE \"C\" PRIMARY KEY,
-                 version BIGINT NOT NULL,
-                 words TSVECTOR NOT NULL{},
-                 source TEXT NOT NULL
-             )",
-            columns.collect::<String>()
-        )),
-        Sql::once(format!(
-            "CREATE INDEX {} ON {table} USING gin (words)",
-            entry.words()
-        )),
-    ]
-}
-
-pub(super) fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
-    entry.add_columns(first, column)
-}
-
-pub(super) fn remove(entry: &Entry) -> Vec<Sql<'static>> {
-    let mut statements = vec![lock(entry)];
-    if entry.definition.table.is_some() {
-        // Together with the triggers that call it.
-        statements.push(Sql::once(format!(
-            "DROP FUNCTION IF EXISTS {}_write() CASCADE",
-            entry.notes()
-        )));
-        statements.push(Sql::once(format!("DROP TABLE IF EXISTS {}", entry.notes())));
-    }
-    statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
-    statements
 }
 
 pub(super) fn quoted(name: &str) -> String {

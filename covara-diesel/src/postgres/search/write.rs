@@ -2,14 +2,27 @@
 
 use std::borrow::Cow;
 
-use crate::search::{Bind, Document, DocumentBatch, Entry, FieldValue, Guard, Kind, Sql};
+use diesel::pg::Pg;
 
-/// Writes documents from one array per column, so that the statement is the same for any number of
-/// them.
-pub(super) fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Sql<'d> {
-    match guard {
-        Guard::None => insert(entry, documents),
-        Guard::Older => update(entry, documents),
+use crate::search::{
+    Bind, Document, DocumentBatch, Entry, FieldValue, Guard, Kind, Sql, WriteEngine,
+};
+
+impl WriteEngine for Pg {
+    /// A statement takes its rows as one array per column, so their number does not change its SQL.
+    fn batch(_: &Entry, waiting: usize, _: usize) -> usize {
+        waiting
+    }
+
+    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
+        vec![match guard {
+            Guard::None => insert(entry, documents),
+            Guard::Older => update(entry, documents),
+        }]
+    }
+
+    fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>> {
+        vec![delete(entry, ids)]
     }
 }
 

@@ -12,16 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The numbers of the system calls `poll` and `ppoll`.
-#[cfg(target_arch = "x86_64")]
-const CALLS: [Option<u64>; 2] = [Some(7), Some(271)];
-#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-const CALLS: [Option<u64>; 2] = [None, Some(73)];
-#[cfg(not(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "riscv64"
-)))]
-const CALLS: [Option<u64>; 2] = [None, None];
+const CALLS: [Option<u64>; 2] = if cfg!(target_arch = "x86_64") {
+    [Some(7), Some(271)]
+} else if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
+    [None, Some(73)]
+} else {
+    [None, None]
+};
 
 /// The last statement's number; numbers start at 1.
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);

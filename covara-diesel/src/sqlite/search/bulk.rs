@@ -9,7 +9,7 @@ use super::tables;
 use super::write::word_columns;
 use crate::backend::connection::BackendConnection;
 use crate::search::{
-    DocumentBatch, Documents, Entry, FieldValue, Guard, SearchEngine, Sql, batches, integer,
+    DocumentBatch, Documents, Entry, FieldValue, Guard, Sql, WriteEngine, batches, integer,
 };
 
 /// The number of bytes of words that FTS5 can flush without a noticeable cost.

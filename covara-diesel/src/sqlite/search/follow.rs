@@ -10,7 +10,7 @@ use diesel::sqlite::Sqlite;
 
 use super::tables::{self, quoted};
 use crate::backend::connection::BackendConnection;
-use crate::search::{Cause, Entry, FollowedTable, Mending, Sql, integer, text};
+use crate::search::{Cause, Entry, FollowEngine, FollowedTable, Mending, Sql, integer, text};
 use crate::sqlite::name;
 
 /// D1 sends numbers as doubles, which are exact up to 53 bits.
@@ -95,25 +95,6 @@ fn made(what: &str, name: &str, rest: &str) -> KeptSql {
     }
 }
 
-/// Returns statements that note every row, and that documents may have no row.
-pub(super) fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-    let Some(watched) = &entry.definition.table else {
-        return Vec::new();
-    };
-    let (table, key) = (tables::followed(watched), quoted(&watched.key));
-    let notes = entry.notes();
-    vec![
-        Sql::once(format!(
-            "INSERT INTO {notes} (key, document, number) \
-             SELECT {key}, CAST({key} AS TEXT), {NUMBER} FROM {table} WHERE {key} IS NOT NULL \
-             ON CONFLICT (key, document) DO UPDATE SET number = excluded.number"
-        )),
-        Sql::once(format!(
-            "INSERT INTO {notes} (key, number) VALUES (NULL, {NUMBER})"
-        )),
-    ]
-}
-
 /// The objects found for a followed table.
 #[derive(Default)]
 struct FollowedState {
@@ -150,41 +131,75 @@ impl FollowedState {
     }
 }
 
-/// Compares the table, notes and triggers with the expected ones. Tables are listed in
-/// `sqlite_master` in the order of their creation, and dumps and VACUUM keep that order. A table
-/// that is newer than its notes is therefore not the one they refer to, even if the triggers were
-/// created again.
-pub(super) fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    let Some(watched) = &entry.definition.table else {
-        return Ok(None);
-    };
-    let found = find(conn, entry, watched)?;
-    let columns = found.columns(watched);
-    let wanted = Wanted::of(entry, watched, &columns);
-    let cause = match &found.notes {
-        Some((place, _)) if found.moved || found.table > Some(*place) => Cause::Table,
-        Some((_, made)) => match columns_in(made) {
-            None if made.contains("AUTOINCREMENT") || made.contains("key UNIQUE") => Cause::Version,
-            Some(followed) if followed != columns => Cause::Columns,
-            _ if *made == wanted.notes.kept && found.has_triggers(&wanted) => return Ok(None),
-            _ => Cause::Triggers,
-        },
-        None => Cause::Triggers,
-    };
-    let notes = entry.notes();
-    let drop_triggers = wanted.triggers.iter();
-    let mut statements: Vec<Sql<'static>> = drop_triggers
-        .map(|(name, _)| Sql::once(format!("DROP TRIGGER IF EXISTS main.{name}")))
-        .collect();
-    statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
-    statements.push(wanted.notes.create);
-    let triggers = wanted.triggers.into_iter();
-    statements.extend(triggers.map(|(_, trigger)| trigger.create));
-    statements.extend(note_all(entry));
-    Ok(Some(Mending { cause, statements }))
+impl FollowEngine for Sqlite {
+    fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let (_, table) = name::parts(table);
+        let mut sql = Sql::new();
+        sql.push("SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(");
+        sql.bind(table).push(")");
+        let mut rows = conn.load(sql)?;
+        Ok(rows.next().transpose()?.is_some())
+    }
+
+    /// Compares the table, notes and triggers with the expected ones. Tables are listed in
+    /// `sqlite_master` in the order of their creation, and dumps and VACUUM keep that order. A table
+    /// that is newer than its notes is therefore not the one they refer to, even if the triggers were
+    /// created again.
+    fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let Some(watched) = &entry.definition.table else {
+            return Ok(None);
+        };
+        let found = find(conn, entry, watched)?;
+        let columns = found.columns(watched);
+        let wanted = Wanted::of(entry, watched, &columns);
+        let cause = match &found.notes {
+            Some((place, _)) if found.moved || found.table > Some(*place) => Cause::Table,
+            Some((_, made)) => match columns_in(made) {
+                None if made.contains("AUTOINCREMENT") || made.contains("key UNIQUE") => {
+                    Cause::Version
+                }
+                Some(followed) if followed != columns => Cause::Columns,
+                _ if *made == wanted.notes.kept && found.has_triggers(&wanted) => return Ok(None),
+                _ => Cause::Triggers,
+            },
+            None => Cause::Triggers,
+        };
+        let notes = entry.notes();
+        let drop_triggers = wanted.triggers.iter();
+        let mut statements: Vec<Sql<'static>> = drop_triggers
+            .map(|(name, _)| Sql::once(format!("DROP TRIGGER IF EXISTS main.{name}")))
+            .collect();
+        statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
+        statements.push(wanted.notes.create);
+        let triggers = wanted.triggers.into_iter();
+        statements.extend(triggers.map(|(_, trigger)| trigger.create));
+        statements.extend(Self::note_all(entry));
+        Ok(Some(Mending { cause, statements }))
+    }
+
+    fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
+        let Some(watched) = &entry.definition.table else {
+            return Vec::new();
+        };
+        let (table, key) = (tables::followed(watched), quoted(&watched.key));
+        let notes = entry.notes();
+        vec![
+            Sql::once(format!(
+                "INSERT INTO {notes} (key, document, number) \
+                 SELECT {key}, CAST({key} AS TEXT), {NUMBER} FROM {table} WHERE {key} IS NOT NULL \
+                 ON CONFLICT (key, document) DO UPDATE SET number = excluded.number"
+            )),
+            Sql::once(format!(
+                "INSERT INTO {notes} (key, number) VALUES (NULL, {NUMBER})"
+            )),
+        ]
+    }
 }
 
 fn find<C>(conn: &mut C, entry: &Entry, watched: &FollowedTable) -> QueryResult<FollowedState>
@@ -226,17 +241,4 @@ where
         }
     }
     Ok(found)
-}
-
-/// Returns whether a table of that quoted name exists.
-pub(super) fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    let (_, table) = name::parts(table);
-    let mut sql = Sql::new();
-    sql.push("SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(");
-    sql.bind(table).push(")");
-    let mut rows = conn.load(sql)?;
-    Ok(rows.next().transpose()?.is_some())
 }

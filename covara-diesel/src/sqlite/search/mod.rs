@@ -15,12 +15,8 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
-use crate::backend::connection::BackendConnection;
 use crate::backend::sealed::Sealed;
-use crate::search::{
-    Bind, DocumentBatch, Documents, Entry, EntryRow, Guard, Mending, Patience, Plan, Refreshed,
-    SearchAdapter, SearchEngine, SearchError, SearchValues, Sql, WordSink,
-};
+use crate::search::{Bind, SearchAdapter, SearchValues, WordSink};
 
 /// Full-text search on SQLite, by FTS5. It needs SQLite 3.43 or later.
 ///
@@ -106,105 +102,5 @@ impl SearchValues for Sqlite {
             Some(SqliteType::Double | SqliteType::Long)
         );
         number.then(|| value.read_double())
-    }
-}
-
-impl SearchEngine for Sqlite {
-    fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        tables::read_entry(conn, name).map_err(SearchError::from)
-    }
-
-    fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        tables::name_of(conn, number).map_err(SearchError::from)
-    }
-
-    fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        tables::create_catalogue(conn)?;
-        Ok(tables::catalogue())
-    }
-
-    /// SQLite allows only one writer at a time.
-    fn lock(_: &Entry) -> Option<Sql<'static>> {
-        None
-    }
-
-    fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>> {
-        tables::create(entry, remote)
-    }
-
-    fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
-        tables::extend(entry, first)
-    }
-
-    fn make_room<C>(conn: &mut C, entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        tables::make_room(conn, entry)
-    }
-
-    fn remove(entry: &Entry) -> Vec<Sql<'static>> {
-        tables::remove(entry)
-    }
-
-    fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
-        write::batch(entry, waiting, bind_limit)
-    }
-
-    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
-        write::write(entry, documents, guard.into())
-    }
-
-    fn write_many<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        bulk::write(conn, entry, documents)
-    }
-
-    fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>> {
-        write::delete(entry, ids, write::Only::All)
-    }
-
-    fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
-        read::page(entry, plan)
-    }
-
-    fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
-        read::count(entry, plan)
-    }
-
-    fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        follow::has_table(conn, table)
-    }
-
-    fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        follow::examine(conn, entry)
-    }
-
-    fn note_all(entry: &Entry) -> Vec<Sql<'static>> {
-        follow::note_all(entry)
-    }
-
-    fn refresh<C>(conn: &mut C, entry: &Entry, patience: Patience) -> Result<Refreshed, SearchError>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        refresh::refresh(conn, entry, patience)
     }
 }

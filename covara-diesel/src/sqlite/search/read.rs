@@ -4,37 +4,52 @@ use diesel::sqlite::Sqlite;
 
 use super::matching::expression;
 use super::tables;
-use crate::search::{Entry, Plan, Sql};
+use crate::search::{Entry, Plan, ReadEngine, Sql};
 
-/// Returns the query for a page. From the inside out, it selects the matches with their scores,
-/// then the page, and then the documents' sources, which are long, for the page's rows only.
-pub(super) fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
-    let documents = entry.documents();
-    let (columns, names) = (plan.sort_columns(), plan.sort_names("m."));
-    let mut sql = Sql::new();
-    sql.push(format!(
-        "SELECT p.id, p.score, d.source, NULL{} FROM (SELECT m.key, m.id, m.score{names} \
-         FROM (SELECT f.key AS key, d.id AS id, f.score AS score{columns} FROM (",
-        plan.sort_names("p.")
-    ));
-    sql.append(matches(entry, plan));
-    sql.push(format!(
-        ") AS f CROSS JOIN {documents} AS d ON d.key = f.key"
-    ));
-    if plan.bound.is_none() && plan.has_filters() {
-        sql.push(" WHERE true");
-        plan.push_filters::<Sqlite>(&mut sql);
+impl ReadEngine for Sqlite {
+    /// Returns the query for a page. From the inside out, it selects the matches with their scores,
+    /// then the page, and then the documents' sources, which are long, for the page's rows only.
+    fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+        let documents = entry.documents();
+        let (columns, names) = (plan.sort_columns(), plan.sort_names("m."));
+        let mut sql = Sql::new();
+        sql.push(format!(
+            "SELECT p.id, p.score, d.source, NULL{} FROM (SELECT m.key, m.id, m.score{names} \
+             FROM (SELECT f.key AS key, d.id AS id, f.score AS score{columns} FROM (",
+            plan.sort_names("p.")
+        ));
+        sql.append(matches(entry, plan));
+        sql.push(format!(
+            ") AS f CROSS JOIN {documents} AS d ON d.key = f.key"
+        ));
+        if plan.bound.is_none() && plan.has_filters() {
+            sql.push(" WHERE true");
+            plan.push_filters::<Sqlite>(&mut sql);
+        }
+        sql.push(") AS m");
+        plan.push_after(&mut sql);
+        sql.push(plan.order_by("m."));
+        push_number(" LIMIT ", plan.size, &mut sql);
+        push_number(" OFFSET ", plan.from, &mut sql);
+        sql.push(format!(
+            ") AS p CROSS JOIN {documents} AS d ON d.key = p.key"
+        ));
+        sql.push(plan.order_by("p."));
+        sql
     }
-    sql.push(") AS m");
-    plan.push_after(&mut sql);
-    sql.push(plan.order_by("m."));
-    push_number(" LIMIT ", plan.size, &mut sql);
-    push_number(" OFFSET ", plan.from, &mut sql);
-    sql.push(format!(
-        ") AS p CROSS JOIN {documents} AS d ON d.key = p.key"
-    ));
-    sql.push(plan.order_by("p."));
-    sql
+
+    fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
+        let mut sql = Sql::new();
+        if plan.bound.is_some() {
+            sql.push("SELECT count(*) FROM (SELECT 1");
+            push_from(entry, plan, true, &mut sql);
+            sql.push(")");
+        } else {
+            sql.push("SELECT count(*)");
+            push_from(entry, plan, true, &mut sql);
+        }
+        sql
+    }
 }
 
 /// Appends a number as a cast bind. With a bare parameter SQLite would plan the query for its
@@ -97,17 +112,4 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sq
         sql.push(format!(" ORDER BY {words}.rowid DESC"));
         push_number(" LIMIT ", bound, sql);
     }
-}
-
-pub(super) fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
-    let mut sql = Sql::new();
-    if plan.bound.is_some() {
-        sql.push("SELECT count(*) FROM (SELECT 1");
-        push_from(entry, plan, true, &mut sql);
-        sql.push(")");
-    } else {
-        sql.push("SELECT count(*)");
-        push_from(entry, plan, true, &mut sql);
-    }
-    sql
 }

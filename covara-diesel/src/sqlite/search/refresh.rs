@@ -15,7 +15,8 @@ use super::tables::{self, quoted};
 use super::write::{Only, delete, write};
 use crate::backend::connection::BackendConnection;
 use crate::search::{
-    BATCH, Entry, FollowedTable, Noted, Patience, Refreshed, SearchError, Sql, batches,
+    BATCH, Entry, FollowedTable, Noted, Patience, RefreshEngine, Refreshed, SearchError, Sql,
+    batches,
 };
 
 /// The notes that were read: the position and number of each, and the same by the id of its row.
@@ -73,43 +74,42 @@ fn push_current(column: &str, entry: &Entry, notes: Vec<Value>, sql: &mut Sql<'_
     ));
 }
 
-pub(super) fn refresh<C>(
-    conn: &mut C,
-    entry: &Entry,
-    patience: Patience,
-) -> Result<Refreshed, SearchError>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    if !has_notes(conn, entry)? {
-        return Ok(Refreshed::default());
+impl RefreshEngine for Sqlite {
+    fn refresh<C>(conn: &mut C, entry: &Entry, patience: Patience) -> Result<Refreshed, SearchError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        if !has_notes(conn, entry)? {
+            return Ok(Refreshed::default());
+        }
+        let (notes, noted) = read(conn, entry)?;
+        let bind_limit = conn.most_binds();
+        let only = Only::Noted(&notes);
+        let documents = batches::<Self>(entry, noted.documents.all(), bind_limit);
+        let mut statements: Vec<Sql<'_>> =
+            documents.flat_map(|now| write(entry, now, only)).collect();
+        let gone = noted.gone();
+        // The guard takes one bind.
+        for ids in gone.chunks(bind_limit.saturating_sub(1).clamp(1, BATCH)) {
+            statements.extend(delete(entry, ids, only));
+        }
+        if noted.sweep {
+            statements.extend(sweep(entry));
+        }
+        statements.push(notes.forget(entry));
+        let statements: Vec<&dyn QueryFragment<Self>> = statements
+            .iter()
+            .map(|statement| statement as &dyn QueryFragment<Self>)
+            .collect();
+        match patience {
+            Patience::Wait => conn.atomically(&statements),
+            Patience::Try => conn.try_atomically(&statements),
+        }?;
+        Ok(Refreshed {
+            notes: notes.all.len(),
+            rows: noted.rows(),
+        })
     }
-    let (notes, noted) = read(conn, entry)?;
-    let bind_limit = conn.most_binds();
-    let only = Only::Noted(&notes);
-    let documents = batches::<Sqlite>(entry, noted.documents.all(), bind_limit);
-    let mut statements: Vec<Sql<'_>> = documents.flat_map(|now| write(entry, now, only)).collect();
-    let gone = noted.gone();
-    // The guard takes one bind.
-    for ids in gone.chunks(bind_limit.saturating_sub(1).clamp(1, BATCH)) {
-        statements.extend(delete(entry, ids, only));
-    }
-    if noted.sweep {
-        statements.extend(sweep(entry));
-    }
-    statements.push(notes.forget(entry));
-    let statements: Vec<&dyn QueryFragment<Sqlite>> = statements
-        .iter()
-        .map(|statement| statement as &dyn QueryFragment<Sqlite>)
-        .collect();
-    match patience {
-        Patience::Wait => conn.atomically(&statements),
-        Patience::Try => conn.try_atomically(&statements),
-    }?;
-    Ok(Refreshed {
-        notes: notes.all.len(),
-        rows: noted.rows(),
-    })
 }
 
 /// Returns whether there are notes. Most searches find none, so this is cheaper than reading them.

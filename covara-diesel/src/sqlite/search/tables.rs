@@ -8,7 +8,10 @@ use diesel::sqlite::Sqlite;
 
 use crate::backend::connection::{BackendConnection, message};
 use crate::search::definition::MOST_SEARCHED;
-use crate::search::{CATALOGUE, Entry, EntryRow, FollowedTable, Home, Kind, Sql, integer, text};
+use crate::search::{
+    CATALOGUE, Entry, EntryRow, FollowedTable, Home, IndexEngine, Kind, SearchError, Sql, integer,
+    text,
+};
 use crate::sqlite::name;
 
 /// The prefix of table names. Without it, a temporary table of the same name would take precedence
@@ -33,20 +36,124 @@ pub(super) fn followed(watched: &FollowedTable) -> String {
     }
 }
 
-pub(super) fn read_entry<C>(conn: &mut C, name: &str) -> QueryResult<Option<EntryRow>>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    let mut sql = Sql::new();
-    sql.push(format!(
-        "SELECT number, definition, ready, reindexed FROM {} WHERE name = ",
-        catalogue()
-    ));
-    sql.bind(name);
-    match entry(conn, sql) {
-        // On SQLite a failed statement does not end the transaction.
-        Err(error) if is_missing_catalogue(&error) => Ok(None),
-        found => found,
+impl IndexEngine for Sqlite {
+    fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let mut sql = Sql::new();
+        sql.push(format!(
+            "SELECT number, definition, ready, reindexed FROM {} WHERE name = ",
+            catalogue()
+        ));
+        sql.bind(name);
+        match entry(conn, sql) {
+            // On SQLite a failed statement does not end the transaction.
+            Err(error) if is_missing_catalogue(&error) => Ok(None),
+            found => Ok(found?),
+        }
+    }
+
+    fn name_of<C>(conn: &mut C, number: i64) -> Result<Option<String>, SearchError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let mut sql = Sql::once(format!("SELECT name FROM {} WHERE number = ", catalogue()));
+        sql.bind(number);
+        let row = match conn.load(sql) {
+            Ok(mut rows) => rows.next().transpose(),
+            Err(error) => Err(error),
+        };
+        match row {
+            Ok(row) => Ok(row.and_then(|row| text(&row, 0))),
+            Err(error) if is_missing_catalogue(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Creates the catalogue. Numbers are never reused: a process that has just read the number of a
+    /// deleted index must not find another index's tables.
+    fn create_catalogue<C>(conn: &mut C) -> Result<String, SearchError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let create = Sql::once(format!(
+            "CREATE TABLE IF NOT EXISTS {} (
+                 number INTEGER PRIMARY KEY AUTOINCREMENT,
+                 name TEXT NOT NULL UNIQUE,
+                 definition TEXT NOT NULL,
+                 ready INTEGER NOT NULL DEFAULT 0,
+                 reindexed TEXT
+             )",
+            catalogue()
+        ));
+        conn.atomically(&[&create])?;
+        Ok(catalogue())
+    }
+
+    /// SQLite allows only one writer at a time.
+    fn lock(_: &Entry) -> Option<Sql<'static>> {
+        None
+    }
+
+    fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>> {
+        let columns = entry.definition.columns();
+        let columns =
+            columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
+        let documents = Sql::once(format!(
+            "CREATE TABLE {} (
+                 key INTEGER PRIMARY KEY,
+                 id TEXT NOT NULL UNIQUE,
+                 version INTEGER NOT NULL{},
+                 source TEXT NOT NULL
+             )",
+            entry.documents(),
+            columns.collect::<String>()
+        ));
+        // Over a network, indexing all documents again would take long.
+        let few = entry.definition.searched().count() <= ROOM && !remote;
+        iter::once(documents)
+            .chain(create_words(entry, if few { ROOM } else { MOST_SEARCHED }))
+            .collect()
+    }
+
+    fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
+        entry.add_columns(first, column)
+    }
+
+    fn make_room<C>(conn: &mut C, entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        if entry.definition.searched().count() <= ROOM || conn.is_remote() {
+            return Ok(Vec::new());
+        }
+        let mut rows = conn.load(Sql::once(format!(
+            "SELECT count(*) FROM pragma_table_info('{}', 'main')",
+            entry.words()
+        )))?;
+        let room = rows.next().transpose()?.and_then(|row| integer(&row, 0));
+        if room != i64::try_from(ROOM).ok() {
+            return Ok(Vec::new());
+        }
+        let remove = Sql::once(format!("DROP TABLE {}", words(entry)));
+        let create = create_words(entry, MOST_SEARCHED);
+        Ok(iter::once(remove).chain(create).collect())
+    }
+
+    fn remove(entry: &Entry) -> Vec<Sql<'static>> {
+        let mut statements = Vec::new();
+        if entry.definition.table.is_some() {
+            for event in ["insert", "update", "delete"] {
+                let trigger = format!("{}_{event}", entry.notes());
+                statements.push(Sql::once(format!("DROP TRIGGER IF EXISTS {trigger}")));
+            }
+            let notes = entry.notes();
+            statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
+        }
+        statements.push(Sql::once(format!("DROP TABLE {}", words(entry))));
+        statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
+        statements
     }
 }
 
@@ -80,45 +187,9 @@ where
     })
 }
 
-pub(super) fn name_of<C>(conn: &mut C, number: i64) -> QueryResult<Option<String>>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    let mut sql = Sql::once(format!("SELECT name FROM {} WHERE number = ", catalogue()));
-    sql.bind(number);
-    let row = match conn.load(sql) {
-        Ok(mut rows) => rows.next().transpose(),
-        Err(error) => Err(error),
-    };
-    match row {
-        Ok(row) => Ok(row.and_then(|row| text(&row, 0))),
-        Err(error) if is_missing_catalogue(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 fn is_missing_catalogue(error: &Error) -> bool {
     let message = message(error);
     message.contains("no such table") && message.contains(CATALOGUE)
-}
-
-/// Creates the catalogue. Numbers are never reused: a process that has just read the number of a
-/// deleted index must not find another index's tables.
-pub(super) fn create_catalogue<C>(conn: &mut C) -> QueryResult<()>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    let create = Sql::once(format!(
-        "CREATE TABLE IF NOT EXISTS {} (
-             number INTEGER PRIMARY KEY AUTOINCREMENT,
-             name TEXT NOT NULL UNIQUE,
-             definition TEXT NOT NULL,
-             ready INTEGER NOT NULL DEFAULT 0,
-             reindexed TEXT
-         )",
-        catalogue()
-    ));
-    conn.atomically(&[&create]).map(drop)
 }
 
 /// The bytes of words that FTS5 buffers before it flushes them. Its default of 1 MiB causes more
@@ -139,26 +210,6 @@ fn column(number: usize, kind: Kind) -> String {
 /// words take a sixth longer to write.
 const ROOM: usize = 8;
 
-pub(super) fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>> {
-    let columns = entry.definition.columns();
-    let columns = columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
-    let documents = Sql::once(format!(
-        "CREATE TABLE {} (
-             key INTEGER PRIMARY KEY,
-             id TEXT NOT NULL UNIQUE,
-             version INTEGER NOT NULL{},
-             source TEXT NOT NULL
-         )",
-        entry.documents(),
-        columns.collect::<String>()
-    ));
-    // Over a network, indexing all documents again would take long.
-    let few = entry.definition.searched().count() <= ROOM && !remote;
-    iter::once(documents)
-        .chain(create_words(entry, if few { ROOM } else { MOST_SEARCHED }))
-        .collect()
-}
-
 /// Returns the statements that create the full-text table. The table stores no text, only
 /// positions: its words are not those of the documents. It cannot be given columns later.
 ///
@@ -175,45 +226,6 @@ fn create_words(entry: &Entry, room: usize) -> [Sql<'static>; 2] {
             "INSERT INTO {table} ({words}, rank) VALUES ('hashsize', {GATHERED})"
         )),
     ]
-}
-
-pub(super) fn make_room<C>(conn: &mut C, entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    if entry.definition.searched().count() <= ROOM || conn.is_remote() {
-        return Ok(Vec::new());
-    }
-    let mut rows = conn.load(Sql::once(format!(
-        "SELECT count(*) FROM pragma_table_info('{}', 'main')",
-        entry.words()
-    )))?;
-    let room = rows.next().transpose()?.and_then(|row| integer(&row, 0));
-    if room != i64::try_from(ROOM).ok() {
-        return Ok(Vec::new());
-    }
-    let remove = Sql::once(format!("DROP TABLE {}", words(entry)));
-    let create = create_words(entry, MOST_SEARCHED);
-    Ok(iter::once(remove).chain(create).collect())
-}
-
-pub(super) fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
-    entry.add_columns(first, column)
-}
-
-pub(super) fn remove(entry: &Entry) -> Vec<Sql<'static>> {
-    let mut statements = Vec::new();
-    if entry.definition.table.is_some() {
-        for event in ["insert", "update", "delete"] {
-            let trigger = format!("{}_{event}", entry.notes());
-            statements.push(Sql::once(format!("DROP TRIGGER IF EXISTS {trigger}")));
-        }
-        let notes = entry.notes();
-        statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
-    }
-    statements.push(Sql::once(format!("DROP TABLE {}", words(entry))));
-    statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
-    statements
 }
 
 pub(super) fn quoted(name: &str) -> String {

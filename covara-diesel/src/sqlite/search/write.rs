@@ -1,9 +1,12 @@
 //! Writing of documents and their words.
 
-use super::list;
+use diesel::QueryResult;
+use diesel::sqlite::Sqlite;
+
 use super::refresh::Notes;
-use super::tables;
-use crate::search::{Bind, DocumentBatch, Entry, Guard, Sql};
+use super::{bulk, list, tables};
+use crate::backend::connection::BackendConnection;
+use crate::search::{Bind, DocumentBatch, Documents, Entry, Guard, Sql, WriteEngine};
 
 /// A condition that selects which of a statement's documents are written.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +32,32 @@ impl From<&Guard> for Only<'_> {
 /// statement.
 const SIZES: [usize; 6] = [1_024, 256, 64, 16, 4, 1];
 
-pub(super) fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
-    // The id and the source also take a bind each.
-    let columns = entry.definition.columns().count() + 2;
-    let words = entry.definition.searched().count() + 1;
-    // The guard takes one bind.
-    let most = bind_limit.saturating_sub(1) / columns.max(words);
-    let sizes = SIZES.iter();
-    let fits = |size: &&usize| **size <= waiting.min(most);
-    sizes.copied().find(|size| fits(&size)).unwrap_or(1)
+impl WriteEngine for Sqlite {
+    fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
+        // The id and the source also take a bind each.
+        let columns = entry.definition.columns().count() + 2;
+        let words = entry.definition.searched().count() + 1;
+        // The guard takes one bind.
+        let most = bind_limit.saturating_sub(1) / columns.max(words);
+        let sizes = SIZES.iter();
+        let fits = |size: &&usize| **size <= waiting.min(most);
+        sizes.copied().find(|size| fits(&size)).unwrap_or(1)
+    }
+
+    fn write<'d>(entry: &Entry, documents: DocumentBatch<'d>, guard: &Guard) -> Vec<Sql<'d>> {
+        write(entry, documents, guard.into())
+    }
+
+    fn write_many<C>(conn: &mut C, entry: &Entry, documents: &mut Documents) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        bulk::write(conn, entry, documents)
+    }
+
+    fn delete<'d>(entry: &Entry, ids: &'d [&'d str]) -> Vec<Sql<'d>> {
+        delete(entry, ids, Only::All)
+    }
 }
 
 /// Returns the statements that write documents. A document keeps its key when it is written again.

@@ -1,4 +1,24 @@
-//! The single source of the internal tables' `table!` modules.
+//! The single source of the internal tables: their names, indexes, columns and keys.
+
+/// The four tables that this library keeps, in the order in which they are created.
+///
+/// They are the tables of Covara's TypeScript framework, column for column.
+pub const INTERNAL_TABLE_NAMES: [&str; 4] = [
+    "auth_sessions",
+    "auth_accounts",
+    "auth_api_keys",
+    "auth_verification_tokens",
+];
+
+/// The indexes that the migrations create: name, table and column. PostgreSQL has the names in
+/// lower case.
+pub(crate) const INTERNAL_INDEXES: [(&str, &str, &str); 5] = [
+    ("auth_session_userId_idx", "auth_sessions", "userId"),
+    ("auth_session_expiresAt_idx", "auth_sessions", "expiresAt"),
+    ("auth_account_userId_idx", "auth_accounts", "userId"),
+    ("auth_api_key_userId_idx", "auth_api_keys", "userId"),
+    ("auth_api_key_prefix_idx", "auth_api_keys", "keyPrefix"),
+];
 
 /// Expands to the `table!` modules of the four internal tables in the calling module.
 ///
@@ -139,3 +159,31 @@ macro_rules! __internal_tables {
         }
     };
 }
+
+/// Describes the internal tables of a schema module for the engine `$engine`.
+macro_rules! expected_tables {
+    ($engine:ty, $schema:path) => {{
+        use $crate::backend::table::of_table;
+        use $schema::{auth_accounts, auth_api_keys, auth_sessions, auth_verification_tokens};
+
+        vec![
+            of_table::<$engine, auth_sessions::table>("auth_sessions", &[auth_sessions::id::NAME]),
+            of_table::<$engine, auth_accounts::table>(
+                "auth_accounts",
+                &[
+                    auth_accounts::provider::NAME,
+                    auth_accounts::provider_account_id::NAME,
+                ],
+            ),
+            of_table::<$engine, auth_api_keys::table>("auth_api_keys", &[auth_api_keys::id::NAME]),
+            of_table::<$engine, auth_verification_tokens::table>(
+                "auth_verification_tokens",
+                &[
+                    auth_verification_tokens::identifier::NAME,
+                    auth_verification_tokens::token::NAME,
+                ],
+            ),
+        ]
+    }};
+}
+pub(crate) use expected_tables;
