@@ -19,6 +19,8 @@ mod report;
 mod switches;
 mod tree;
 mod trial;
+#[path = "../runner/watch.rs"]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
