@@ -61,26 +61,30 @@ impl Purpose {
         }
     }
 
-    /// Returns the name, which is part of the tokens. The library's names must never change, just
-    /// like custom ones.
-    fn name(self) -> &'static str {
+    /// Returns the two parts of the name, which is part of the tokens. The library's names must never
+    /// change, just like custom ones.
+    fn name(self) -> [&'static str; 2] {
         match self {
-            // A custom purpose differs from the library's own purpose of the same name.
-            Self::Custom {
-                name: "email-verification",
-                ..
-            } => "\0custom email-verification",
-            Self::Custom {
-                name: "magic-link", ..
-            } => "\0custom magic-link",
-            Self::Custom {
-                name: "password-reset",
-                ..
-            } => "\0custom password-reset",
-            Self::EmailVerification => "email-verification",
-            Self::MagicLink => "magic-link",
-            Self::PasswordReset => "password-reset",
-            Self::Custom { name, .. } => name,
+            Self::EmailVerification => ["", "email-verification"],
+            Self::MagicLink => ["", "magic-link"],
+            Self::PasswordReset => ["", "password-reset"],
+            Self::Custom { name, .. } => {
+                let own = [
+                    Self::EmailVerification,
+                    Self::MagicLink,
+                    Self::PasswordReset,
+                ];
+                // A custom purpose differs from the library's own purpose of the same name.
+                let is_taken = own.iter().any(|own| own.name() == ["", name]);
+                [
+                    if is_taken || name.starts_with(RESERVED) {
+                        CUSTOM
+                    } else {
+                        ""
+                    },
+                    name,
+                ]
+            }
         }
     }
 
@@ -118,14 +122,17 @@ impl Purpose {
     }
 }
 
-/// A name that no purpose can have, as it contains NUL.
-const MARK: &str = "\0a purpose follows";
+/// The beginning of names that no purpose has by itself.
+const RESERVED: char = '\0';
+const CUSTOM: &str = "\0custom ";
+const MARK: [&str; 2] = ["", "\0a purpose follows"];
 
-fn part<const N: usize>(random: &[u8], name: &str) -> [u8; N] {
+fn part<const N: usize>(random: &[u8], name: [&str; 2]) -> [u8; N] {
     let digest = Sha256::new()
         .chain_update("auth_verification_tokens purpose\0")
         .chain_update(random)
-        .chain_update(name)
+        .chain_update(name[0])
+        .chain_update(name[1])
         .finalize();
     let mut part = [0; N];
     part.copy_from_slice(&digest[..N]);

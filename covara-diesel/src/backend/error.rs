@@ -105,7 +105,9 @@ impl StdError for DatabaseError {
 ///
 /// Diesel hands out neither SQLite's result codes nor most of PostgreSQL's SQLSTATEs, so most
 /// kinds are read from the database's words. A PostgreSQL server whose `lc_messages` is not English
-/// gives [`Other`](Self::Other) for those.
+/// gives [`Other`](Self::Other) for those. A trigger or function of yours that raises an error in
+/// exactly such words, as `RAISE(ABORT, 'database is locked')` does, gives its kind: raise words of
+/// your own, and never a text that a client sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

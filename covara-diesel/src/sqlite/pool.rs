@@ -32,6 +32,11 @@ use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparedPool, recommended_p
 /// mode once, before the pool opens. Each connection sets, in this order, `busy_timeout` (5 s),
 /// `foreign_keys = ON` and `synchronous = NORMAL`.
 ///
+/// Do not delete, rename or replace the file while a pool has it open: SQLite goes on with the old
+/// file, and what is then written is lost with it
+/// (<https://sqlite.org/howtocorrupt.html>, 1.4 and 4.2). To restore a backup, drop the pool first,
+/// or copy the rows with SQLite's backup API.
+///
 /// If a connection is returned while a transaction begun by SQL, with `batch_execute("BEGIN")`, is
 /// still open, the pool rolls it back and logs a warning with the crate `log`. To do so, the pool
 /// installs its own instrumentation on each connection, which forwards all events to Diesel's

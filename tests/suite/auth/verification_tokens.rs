@@ -226,6 +226,33 @@ fn tokens_of_other_programs_are_valid_for_the_unmarked_purpose_only() {
 }
 
 #[test]
+fn custom_purposes_of_different_names_are_different() {
+    let (_db, mut conn) = migrated();
+    let store = VerificationTokenStore::new();
+    let purpose = |name| Purpose::Custom {
+        name,
+        lifetime: HOUR,
+    };
+    let names = [
+        "password-reset",
+        "\0custom password-reset",
+        "\0custom \0custom password-reset",
+        "\0a purpose follows",
+        "custom password-reset",
+        "",
+    ];
+    for issued in names {
+        let token = store.issue(&mut conn, "ada", purpose(issued)).unwrap();
+        for asked in names {
+            let is_valid = store
+                .check(&mut conn, "ada", purpose(asked), &token)
+                .unwrap();
+            assert_eq!(is_valid, issued == asked, "{issued:?}, {asked:?}");
+        }
+    }
+}
+
+#[test]
 fn a_custom_purpose_never_equals_a_built_in_one() {
     let (_db, mut conn) = migrated();
     let store = VerificationTokenStore::new();
