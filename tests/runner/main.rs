@@ -25,7 +25,7 @@ use programs::Program;
 
 const FEATURES: &str = "sqlite,postgres,libsql,d1";
 /// Programs that run at once: some wait for time-outs or servers while others compute.
-const LANES: usize = 3;
+const LANES: usize = 4;
 /// Which test passed on which database.
 const TABLE: &str = "target/tests/by-database.txt";
 /// How long each test took.
@@ -148,7 +148,7 @@ fn before() -> Vec<(&'static str, Duration)> {
 /// Compiles what must not compile, with an own copy of what it depends on.
 const MISTAKES: &str = "mistakes in derives";
 /// The longest, so that none of them is alone at the end.
-const FIRST: [&str; 3] = [MISTAKES, "PostgreSQL", "remote"];
+const FIRST: [&str; 5] = [MISTAKES, "PostgreSQL", "remote", "PgBouncer", "D1"];
 
 fn jobs(programs: &[Program], plan: &Plan, everything: bool) -> Vec<Job> {
     let mut jobs = vec![
