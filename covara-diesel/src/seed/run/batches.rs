@@ -4,7 +4,7 @@
 use diesel::QueryResult;
 use diesel::result::Error;
 
-use super::references::{is_foreign_key, violated};
+use super::violations::{is_foreign_key, violated};
 use super::{DeferralOf, Run, TableRun};
 use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::BackendConnection;

@@ -2,8 +2,8 @@
 
 use diesel::result::Error;
 
-use super::references::{details, is_foreign_key, violated};
 use super::statements::execute;
+use super::violations::{details, is_foreign_key, violated};
 use super::{TableRun, Writer, nested};
 use crate::backend::connection::BackendConnection;
 use crate::backend::error::ErrorKind;

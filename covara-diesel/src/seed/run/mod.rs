@@ -8,6 +8,7 @@ mod positions;
 mod references;
 mod stage;
 mod statements;
+mod violations;
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;

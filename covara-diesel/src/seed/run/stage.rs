@@ -4,8 +4,8 @@ use diesel::QueryResult;
 use diesel::result::Error;
 
 use super::culprit::another_try;
-use super::references::{is_foreign_key, violated};
 use super::statements::execute;
+use super::violations::{is_foreign_key, violated};
 use super::{BulkOf, StageOf, TableRun, Writer, nested};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
