@@ -105,6 +105,7 @@ mod suite {
     }
     mod seed;
     mod seed_errors;
+    mod seed_references;
     mod status;
     mod values;
 

@@ -150,6 +150,8 @@ mod suite {
     mod seed;
     mod seed_errors;
     pub(crate) mod seed_model;
+    mod seed_references;
+    mod seed_references_nested;
     mod status;
     mod transactions {
         mod left_open;

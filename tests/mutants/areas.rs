@@ -59,6 +59,7 @@ pub const AREAS: &[Area] = &[
         name: "seed",
         paths: &[
             "covara-diesel/src/seed/",
+            "covara-diesel/src/sqlite/deferral.rs",
             "covara-diesel/src/sqlite/seed.rs",
             "covara-diesel/src/sqlite/describe.rs",
             "covara-diesel/src/postgres/copy.rs",

@@ -285,7 +285,7 @@ CREATE TABLE trees (id INTEGER PRIMARY KEY, owner BIGINT REFERENCES streets (id)
 fn orphaned(tables: &[(&str, usize)]) -> SeedError {
     let mut seed = Seed::new();
     for (at, (table, count)) in tables.iter().enumerate() {
-        let owner = move |id| (at == 0 && id == 4).then_some(404);
+        let owner = move |id| (at == 0 && id == 4).then_some(4_900);
         seed = seed.fixture(*table, file(&format!("{table}.csv"), *count, owner));
     }
     let (_db, mut conn) = connect(FAMILY);
@@ -300,15 +300,11 @@ fn the_foreign_keys_of_another_table_of_the_batch_do_not_matter() {
 }
 
 #[test]
-fn a_table_that_should_come_first_is_named_wherever_it_is() {
+fn a_table_of_a_later_batch_that_should_come_first_is_named() {
+    // Not yet begun and being written when the batch is sent.
     for tables in [
-        // Not yet begun, being written and written completely, when the batch is sent.
         &[("houses", 9), ("trees", MANY), ("owners", 9)][..],
         &[("houses", 9), ("owners", MANY)],
-        &[("houses", 9), ("owners", 9), ("streets", MANY)],
-        // Sent at the end.
-        &[("houses", 9), ("owners", 9)],
-        &[("houses", 9), ("trees", 9), ("owners", 9)],
     ] {
         let error = orphaned(tables);
         let SeedError::TableOrder {
@@ -332,4 +328,52 @@ fn a_table_that_should_come_first_is_named_wherever_it_is() {
             "{tables:?}"
         );
     }
+}
+
+#[test]
+fn a_row_that_refers_to_nothing_in_its_batch_is_named() {
+    for tables in [
+        // Written completely when the batch is sent.
+        &[("houses", 9), ("owners", 9), ("streets", MANY)][..],
+        // Sent at the end.
+        &[("houses", 9), ("owners", 9)],
+        &[("houses", 9), ("trees", 9), ("owners", 9)],
+    ] {
+        let error = orphaned(tables);
+        assert!(
+            is_at(&error, "houses", 4, Some("houses.csv")),
+            "{tables:?}: {error:?}"
+        );
+    }
+}
+
+/// One batch is all that D1 checks at once.
+#[test]
+fn a_row_that_refers_to_a_later_batch_is_an_error_that_says_so() {
+    let (_db, mut conn) = connect(
+        "CREATE TABLE rows (id INTEGER PRIMARY KEY, owner BIGINT REFERENCES rows, text TEXT)",
+    );
+    let seed = |conn: &mut D1Connection, owner: usize| {
+        let owner = move |id| (id == 4).then_some(owner);
+        Seed::new()
+            .fixture("rows", file("rows.csv", MANY, owner))
+            .run(conn)
+    };
+    let error = seed(&mut conn, MANY).unwrap_err();
+    let SeedError::RowOrder {
+        row: 4,
+        position: Some(position),
+        ..
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(position.line, line(4));
+    let text = error.to_string();
+    assert!(
+        text.contains("move the row that it refers to before it"),
+        "{text}"
+    );
+    // In the same batch, and in an earlier one.
+    assert_eq!(seed(&mut conn, 1_000).unwrap().inserted(), MANY);
 }

@@ -22,6 +22,8 @@ mod seed;
 mod seed_errors;
 mod seed_large;
 pub(crate) mod seed_model;
+mod seed_references;
+mod seed_references_nested;
 mod status;
 mod transactions;
 mod unwritable;

@@ -253,6 +253,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("search::transactions::", &[Transactions]),
     ("seed_large::", &[File]),
     ("seed_model::", &[Transactions]),
+    ("seed_references_nested::", &[Transactions]),
     ("transactions::", &[Transactions]),
     ("transactions::left_open::", &[Interleaved]),
     ("transactions::unknown::", &[RawBegin]),

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::migration::Migration;
 use diesel::query_builder::QueryFragment;
 use diesel::r2d2::R2D2Connection;
-use diesel::result::Error;
+use diesel::result::{DatabaseErrorKind, Error};
 use r2d2::{ManageConnection, PooledConnection};
 
 use crate::backend::connection::BackendConnection;
@@ -17,9 +17,9 @@ pub trait Batch<C: BackendConnection>: Sized {
     where
         T: QueryFragment<C::Backend>;
 
-    /// Adds an insert of `rows` rows. `one` inserts the first of them alone: by its SQL a refused
+    /// Adds an insert of several rows. `one` inserts the first of them alone: by its SQL a refused
     /// row is found.
-    fn add_rows<T, S>(&mut self, conn: &mut C, insert: &T, one: &S, rows: usize) -> QueryResult<()>
+    fn add_rows<T, S>(&mut self, conn: &mut C, insert: &T, one: &S) -> QueryResult<()>
     where
         T: QueryFragment<C::Backend>,
         S: QueryFragment<C::Backend>;
@@ -40,17 +40,66 @@ pub trait Batch<C: BackendConnection>: Sized {
     ///
     /// # Errors
     ///
-    /// The database's own, with the statement and the row that it is about, as far as that can
-    /// be found out; then nothing has changed.
-    fn send(self, conn: &mut C) -> Result<Vec<usize>, BatchError>;
+    /// The database's own, with the statement that it is about, as far as that can be found out;
+    /// then nothing has changed.
+    fn send(self, conn: &mut C) -> Result<Vec<usize>, BatchError> {
+        self.try_send(conn).map_err(|source| {
+            let at = is_of_a_statement(&source)
+                .then(|| self.first(conn, Probe::Fails))
+                .flatten();
+            BatchError { at, source }
+        })
+    }
+
+    /// Makes the statements execute after `begin`, which defers the checks of foreign keys, and
+    /// fail if the SQL condition `is_violated` holds at their end.
+    fn defer(&mut self, begin: &str, is_violated: &str) -> QueryResult<()>;
+
+    /// Executes the statements and returns how many rows each changed.
+    ///
+    /// # Errors
+    ///
+    /// The database's own; then nothing has changed.
+    fn try_send(&self, conn: &mut C) -> QueryResult<Vec<usize>>;
+
+    /// Returns the first statement after which the probe succeeds, if that can be found out.
+    /// Nothing that it executes is kept.
+    fn first(&self, conn: &mut C, probe: Probe<'_>) -> Option<usize>;
+
+    /// Returns the first of the `rows` rows that a statement inserts after which the probe
+    /// succeeds, from 0, if that can be found out. Nothing that it executes is kept.
+    fn first_row(&self, conn: &mut C, at: usize, rows: usize, probe: Probe<'_>) -> Option<usize>;
+
+    /// Returns the value, a text, that an SQL expression has after all statements, if that can be
+    /// found out. Nothing that it executes is kept.
+    fn answer(&self, conn: &mut C, expression: &str) -> Option<String>;
+}
+
+/// What a search among the statements of a batch looks for.
+#[derive(Debug, Clone, Copy)]
+pub enum Probe<'s> {
+    /// That the database rejects one of them.
+    Fails,
+    /// That this SQL condition holds after them.
+    Holds(&'s str),
+}
+
+/// Returns whether the database itself rejected a statement.
+pub(crate) fn is_of_a_statement(error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(kind, _) => !matches!(
+            kind,
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
+        ),
+        _ => false,
+    }
 }
 
 /// The error of a batch.
 #[derive(Debug)]
 pub struct BatchError {
-    /// Position of the statement in the batch and, if it is known, of the row in the statement,
-    /// from 0.
-    pub at: Option<(usize, Option<usize>)>,
+    /// Position of the statement in the batch, from 0, if it is known.
+    pub at: Option<usize>,
     /// The database's own error.
     pub source: Error,
 }
@@ -67,7 +116,7 @@ impl<C: BackendConnection> Batch<C> for NoBatch {
         match *self {}
     }
 
-    fn add_rows<T, S>(&mut self, _: &mut C, _: &T, _: &S, _: usize) -> QueryResult<()>
+    fn add_rows<T, S>(&mut self, _: &mut C, _: &T, _: &S) -> QueryResult<()>
     where
         T: QueryFragment<C::Backend>,
         S: QueryFragment<C::Backend>,
@@ -91,8 +140,24 @@ impl<C: BackendConnection> Batch<C> for NoBatch {
         match *self {}
     }
 
-    fn send(self, _: &mut C) -> Result<Vec<usize>, BatchError> {
-        match self {}
+    fn defer(&mut self, _: &str, _: &str) -> QueryResult<()> {
+        match *self {}
+    }
+
+    fn try_send(&self, _: &mut C) -> QueryResult<Vec<usize>> {
+        match *self {}
+    }
+
+    fn first(&self, _: &mut C, _: Probe<'_>) -> Option<usize> {
+        match *self {}
+    }
+
+    fn first_row(&self, _: &mut C, _: usize, _: usize, _: Probe<'_>) -> Option<usize> {
+        match *self {}
+    }
+
+    fn answer(&self, _: &mut C, _: &str) -> Option<String> {
+        match *self {}
     }
 }
 
@@ -118,13 +183,12 @@ where
         conn: &mut PooledConnection<M>,
         insert: &T,
         one: &S,
-        rows: usize,
     ) -> QueryResult<()>
     where
         T: QueryFragment<<PooledConnection<M> as diesel::Connection>::Backend>,
         S: QueryFragment<<PooledConnection<M> as diesel::Connection>::Backend>,
     {
-        self.0.add_rows(&mut **conn, insert, one, rows)
+        self.0.add_rows(&mut **conn, insert, one)
     }
 
     fn add_script(&mut self, sql: &str) -> QueryResult<()> {
@@ -146,7 +210,29 @@ where
         self.0.bytes()
     }
 
-    fn send(self, conn: &mut PooledConnection<M>) -> Result<Vec<usize>, BatchError> {
-        self.0.send(&mut **conn)
+    fn defer(&mut self, begin: &str, is_violated: &str) -> QueryResult<()> {
+        self.0.defer(begin, is_violated)
+    }
+
+    fn try_send(&self, conn: &mut PooledConnection<M>) -> QueryResult<Vec<usize>> {
+        self.0.try_send(&mut **conn)
+    }
+
+    fn first(&self, conn: &mut PooledConnection<M>, probe: Probe<'_>) -> Option<usize> {
+        self.0.first(&mut **conn, probe)
+    }
+
+    fn first_row(
+        &self,
+        conn: &mut PooledConnection<M>,
+        at: usize,
+        rows: usize,
+        probe: Probe<'_>,
+    ) -> Option<usize> {
+        self.0.first_row(&mut **conn, at, rows, probe)
+    }
+
+    fn answer(&self, conn: &mut PooledConnection<M>, expression: &str) -> Option<String> {
+        self.0.answer(&mut **conn, expression)
     }
 }

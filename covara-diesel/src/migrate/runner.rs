@@ -176,7 +176,7 @@ fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
         added.map_err(|error| failure(error, options))?;
     }
     let changed = batch.send(conn).map_err(|BatchError { at, source }| {
-        let at = at.map(|(statement, _)| ends.partition_point(|end| *end <= statement));
+        let at = at.map(|statement| ends.partition_point(|end| *end <= statement));
         match at.and_then(|position| pending.get(position)) {
             Some(migration) => blame(*migration, &source),
             None => failure(source, options),

@@ -2,7 +2,7 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Json, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Json, Jsonb, Nullable, Text, Timestamptz};
 
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
@@ -99,34 +99,4 @@ where
             visitor.column::<Nullable<Text>, Option<String>>(const { &None })
         }
     })
-}
-
-#[derive(QueryableByName)]
-struct Referenced {
-    #[diesel(sql_type = Text)]
-    name: String,
-}
-
-const REFERENCED: &str = "
-SELECT other.name FROM unnest($2) WITH ORDINALITY AS other (name, position)
-JOIN pg_catalog.pg_constraint AS k ON k.confrelid = to_regclass(other.name)
-WHERE k.contype = 'f' AND k.conrelid = to_regclass($1) AND k.conname = COALESCE($3, k.conname)
-ORDER BY other.position LIMIT 1";
-
-pub(super) fn referenced_among<C>(
-    conn: &mut C,
-    table: &str,
-    constraint: Option<&str>,
-    others: &[String],
-) -> QueryResult<Option<String>>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    let found = diesel::sql_query(REFERENCED)
-        .bind::<Text, _>(table)
-        .bind::<Array<Text>, _>(others)
-        .bind::<Nullable<Text>, _>(constraint)
-        .get_result::<Referenced>(conn)
-        .optional()?;
-    Ok(found.map(|referenced| referenced.name))
 }

@@ -2,74 +2,39 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Oid, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Oid, Text};
 
-use super::{copy, describe, sequences, stage};
+use super::copy::{self, BinaryCopy};
+use super::{describe, sequences};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
-use crate::seed::engine::{SeedEngine, SeedWay, Stage};
+use crate::seed::deferral::{Dangling, Deferral};
+use crate::seed::engine::{ForeignKey, Forward, Insertion, SeedEngine, SeedWay};
 
 impl SeedEngine for Pg {
     /// Explicit ids are intended even if a column is `GENERATED ALWAYS AS IDENTITY`.
     const OVERRIDE: &'static str = " OVERRIDING SYSTEM VALUE";
     const CHUNK_ROWS: usize = 8192;
+
+    type Bulk = BinaryCopy;
+    type Deferral = NoDeferral;
+
+    fn forward() -> Forward<NoDeferral, BinaryCopy> {
+        Forward::Staged(BinaryCopy)
+    }
+
     fn way<C, T>(
         conn: &mut C,
         table: &str,
         columns: &[String],
         row: &T::Row<'_>,
-    ) -> QueryResult<SeedWay>
+    ) -> QueryResult<SeedWay<BinaryCopy>>
     where
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>,
     {
         way::<C, T>(conn, table, columns, row)
-    }
-
-    fn bulk_load<C, T>(
-        conn: &mut C,
-        first: Option<usize>,
-        rows: &[T::Row<'_>],
-    ) -> QueryResult<usize>
-    where
-        C: BackendConnection<Backend = Self>,
-        T: SeedRow<Self>,
-    {
-        copy::rows::<C, T>(conn, first, rows)
-    }
-
-    fn open_stage<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Stage>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        stage::open(conn, table, columns)
-    }
-
-    fn insert_staged<C>(
-        conn: &mut C,
-        stage: &Stage,
-        numbers: Option<(usize, usize)>,
-        ignore: bool,
-    ) -> QueryResult<usize>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        stage::insert(conn, stage, numbers, ignore)
-    }
-
-    fn clear_stage<C>(conn: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        stage::clear(conn)
-    }
-
-    fn close_stage<C>(conn: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        stage::close(conn)
     }
 
     fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
@@ -86,16 +51,11 @@ impl SeedEngine for Pg {
         describe::visit_value(value, visitor)
     }
 
-    fn referenced_among<C>(
-        conn: &mut C,
-        table: &str,
-        constraint: Option<&str>,
-        others: &[String],
-    ) -> QueryResult<Option<String>>
+    fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
     where
         C: BackendConnection<Backend = Self>,
     {
-        describe::referenced_among(conn, table, constraint, others)
+        foreign_keys(conn, tables)
     }
 
     fn finish<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
@@ -124,12 +84,12 @@ struct Look {
 ///
 /// COPY is not used either if a column's real type differs from the declared type of the rows: an
 /// insert converts values, COPY takes the bytes as they are. Type 0 is a user-defined type.
-pub(super) fn way<C, T>(
+fn way<C, T>(
     conn: &mut C,
     table: &str,
     columns: &[String],
     row: &T::Row<'_>,
-) -> QueryResult<SeedWay>
+) -> QueryResult<SeedWay<BinaryCopy>>
 where
     C: BackendConnection<Backend = Pg>,
     T: SeedRow<Pg>,
@@ -167,12 +127,146 @@ where
         takes_copy,
     }) = look
     else {
-        return Ok(SeedWay::Ignore);
+        return Ok(SeedWay::Insert(Insertion::Ignore));
     };
     Ok(match (has_rows, takes_copy && copy::can_copy(conn)) {
-        (false, true) => SeedWay::BulkFirst,
-        (true, true) => SeedWay::Stage,
-        (false, false) => SeedWay::PlainFirst,
-        (true, false) => SeedWay::Ignore,
+        (false, true) => SeedWay::BulkFirst(BinaryCopy),
+        (true, true) => SeedWay::Stage(BinaryCopy),
+        (false, false) => SeedWay::Insert(Insertion::PlainFirst),
+        (true, false) => SeedWay::Insert(Insertion::Ignore),
     })
+}
+
+#[derive(QueryableByName)]
+struct KeyRow {
+    #[diesel(sql_type = BigInt)]
+    child: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    position: Option<i64>,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    sql_name: String,
+    #[diesel(sql_type = Text)]
+    parent: String,
+    #[diesel(sql_type = Array<Text>)]
+    columns: Vec<String>,
+    #[diesel(sql_type = Array<Text>)]
+    parent_columns: Vec<String>,
+    #[diesel(sql_type = Bool)]
+    is_deferrable: bool,
+    #[diesel(sql_type = Bool)]
+    may_outlast: bool,
+}
+
+/// Lists the foreign keys of tables. Left out are those that a foreign key to a partitioned table
+/// has on the same table for each of the partitions.
+const FOREIGN_KEYS: &str = "
+SELECT child.position - 1 AS child,
+       (SELECT max(other.position) - 1 FROM unnest($1) WITH ORDINALITY AS other (name, position)
+        WHERE to_regclass(other.name) = k.confrelid) AS position,
+       k.conname::text AS name, format('%I.%I', n.nspname, k.conname) AS sql_name,
+       k.confrelid::regclass::text AS parent, k.condeferrable AS is_deferrable,
+       k.condeferred AS may_outlast,
+       (SELECT array_agg(quote_ident(a.attname) ORDER BY c.position)
+        FROM unnest(k.conkey) WITH ORDINALITY AS c (attnum, position)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.attnum
+       ) AS columns,
+       (SELECT array_agg(quote_ident(a.attname) ORDER BY c.position)
+        FROM unnest(k.confkey) WITH ORDINALITY AS c (attnum, position)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = c.attnum
+       ) AS parent_columns
+FROM unnest($1) WITH ORDINALITY AS child (name, position)
+JOIN pg_catalog.pg_constraint AS k ON k.conrelid = to_regclass(child.name) AND k.contype = 'f'
+JOIN pg_catalog.pg_namespace AS n ON n.oid = k.connamespace
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS whole
+                  WHERE whole.oid = k.conparentid AND whole.conrelid = k.conrelid)
+ORDER BY child.position, k.oid";
+
+fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let found = diesel::sql_query(FOREIGN_KEYS)
+        .bind::<Array<Text>, _>(tables)
+        .load::<KeyRow>(conn)?;
+    let mut all = vec![Vec::new(); tables.len()];
+    for row in found {
+        let child = usize::try_from(row.child).ok();
+        if let Some(keys) = child.and_then(|child| all.get_mut(child)) {
+            keys.push(ForeignKey {
+                name: Some(row.name),
+                sql_name: row.sql_name,
+                columns: row.columns,
+                parent: row.parent,
+                parent_columns: row.parent_columns,
+                position: row.position.and_then(|position| position.try_into().ok()),
+                is_deferrable: row.is_deferrable,
+                may_outlast: row.may_outlast,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// PostgreSQL defers foreign keys one by one, and only those declared DEFERRABLE: there is none.
+#[derive(Debug, Clone, Copy)]
+pub enum NoDeferral {}
+
+impl Deferral<Pg> for NoDeferral {
+    fn begin(self) -> &'static str {
+        match self {}
+    }
+
+    fn dangling<C, T>(
+        self,
+        _: &mut C,
+        _: &str,
+        _: &[String],
+        _: &[ForeignKey],
+        _: &[T::Row<'_>],
+        _: bool,
+    ) -> QueryResult<Vec<Dangling>>
+    where
+        C: BackendConnection<Backend = Pg>,
+        T: SeedRow<Pg>,
+    {
+        match self {}
+    }
+
+    fn unsatisfied<C>(self, _: &mut C, _: &ForeignKey, _: &[&str]) -> QueryResult<Vec<usize>>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        match self {}
+    }
+
+    fn is_stored<C>(self, _: &mut C, _: &str, _: &ForeignKey, _: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        match self {}
+    }
+
+    fn end<C>(self, _: &mut C, _: &[String]) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        match self {}
+    }
+
+    fn cancel<C>(self, _: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        match self {}
+    }
+
+    fn dangling_values(self, _: &str, _: &ForeignKey) -> String {
+        match self {}
+    }
+
+    fn condition(self, _: &str, _: &ForeignKey, _: &str) -> String {
+        match self {}
+    }
 }

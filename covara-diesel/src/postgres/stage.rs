@@ -6,13 +6,17 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
+use super::copy;
 use crate::backend::connection::BackendConnection;
-use crate::seed::engine::Stage;
+use crate::seed::SeedRow;
+use crate::seed::bulk::Stage;
+use crate::seed::engine::ForeignKey;
 
 /// Name of the table. `ROW_NUMBER` is the column that keeps the order of the rows.
 pub(super) const TABLE: &str = "pg_temp.__covara_seed";
+const NAME: &str = "__covara_seed";
 const ROW_NUMBER: &str = "__covara_row";
 
 #[derive(QueryableByName)]
@@ -67,88 +71,181 @@ SELECT string_agg(format('ALTER COLUMN %I SET NOT NULL', c.attname), ', ') AS ac
 FROM pg_catalog.pg_attribute AS c
 WHERE c.attrelid = $1::regclass AND c.attname = ANY($2) AND c.attnotnull";
 
-/// Creates the temporary table for `columns` of `table` (quoted).
-pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Stage>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    let quoted: Vec<String> = columns
-        .iter()
-        .map(|column| format!("\"{}\"", column.replace('"', "\"\"")))
-        .collect();
-    let list = quoted.join(", ");
-    conn.batch_execute(&format!(
-        "CREATE TEMPORARY TABLE {TABLE} ON COMMIT DROP AS
-         SELECT NULL::bigint AS {ROW_NUMBER}, {list} FROM {table} WITH NO DATA"
-    ))?;
-    let indexes = diesel::sql_query(UNIQUE_INDEXES)
-        .bind::<Text, _>(table)
-        .bind::<Array<Text>, _>(columns)
-        .load::<UniqueIndex>(conn)?;
-    if !indexes.is_empty() {
-        // A row that is filtered out is not checked by the table's constraints, so the stage must
-        // reject what the table would reject.
-        let required = diesel::sql_query(REQUIRED_COLUMNS)
+/// A temporary table for the rows of one table.
+#[derive(Debug)]
+pub struct SeedStage {
+    /// The quoted name of the table that the rows are for.
+    table: String,
+    /// The seeded columns, quoted and separated by commas.
+    columns: String,
+    /// SQL that leaves out rows that already exist.
+    filter: String,
+}
+
+impl SeedStage {
+    /// Creates the temporary table for `columns` of `table` (quoted).
+    pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Self>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        let quoted: Vec<String> = columns
+            .iter()
+            .map(|column| format!("\"{}\"", column.replace('"', "\"\"")))
+            .collect();
+        let list = quoted.join(", ");
+        conn.batch_execute(&format!(
+            "CREATE TEMPORARY TABLE {TABLE} ON COMMIT DROP AS
+             SELECT NULL::bigint AS {ROW_NUMBER}, {list} FROM {table} WITH NO DATA"
+        ))?;
+        let indexes = diesel::sql_query(UNIQUE_INDEXES)
             .bind::<Text, _>(table)
             .bind::<Array<Text>, _>(columns)
-            .get_result::<RequiredColumns>(conn)?;
-        if let Some(actions) = required.actions {
-            conn.batch_execute(&format!("ALTER TABLE {TABLE} {actions}"))?;
+            .load::<UniqueIndex>(conn)?;
+        if !indexes.is_empty() {
+            // A row that is filtered out is not checked by the table's constraints, so the stage
+            // must reject what the table would reject.
+            let required = diesel::sql_query(REQUIRED_COLUMNS)
+                .bind::<Text, _>(table)
+                .bind::<Array<Text>, _>(columns)
+                .get_result::<RequiredColumns>(conn)?;
+            if let Some(actions) = required.actions {
+                conn.batch_execute(&format!("ALTER TABLE {TABLE} {actions}"))?;
+            }
         }
-    }
-    let filter = indexes
-        .into_iter()
-        .map(|UniqueIndex { condition }| {
-            format!(" AND NOT EXISTS (SELECT FROM {table} AS present WHERE {condition})")
+        let filter = indexes
+            .into_iter()
+            .map(|UniqueIndex { condition }| {
+                format!(" AND NOT EXISTS (SELECT FROM {table} AS present WHERE {condition})")
+            })
+            .collect();
+        Ok(Self {
+            table: table.to_owned(),
+            columns: list,
+            filter,
         })
-        .collect();
-    Ok(Stage {
-        table: table.to_owned(),
-        columns: list,
-        filter,
-    })
+    }
 }
 
-/// Inserts the rows of the stage in order: all of them, or those in the given range of numbers.
-pub(super) fn insert<C>(
+impl Stage<Pg> for SeedStage {
+    const TABLE: &'static str = TABLE;
+
+    fn load<C, T>(&self, conn: &mut C, first: usize, rows: &[T::Row<'_>]) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Pg>,
+        T: SeedRow<Pg>,
+    {
+        copy::copy_rows::<C, T>(conn, Some(first), rows).map(drop)
+    }
+
+    fn number_from<C>(&self, conn: &mut C, first: usize) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        conn.batch_execute(&format!(
+            "ALTER TABLE {TABLE} ALTER COLUMN {ROW_NUMBER} SET NOT NULL,
+                 ALTER COLUMN {ROW_NUMBER}
+                     ADD GENERATED BY DEFAULT AS IDENTITY (START WITH {first})"
+        ))
+    }
+
+    fn is_filtered(&self) -> bool {
+        !self.filter.is_empty()
+    }
+
+    fn insert<C>(
+        &self,
+        conn: &mut C,
+        numbers: Option<(usize, usize)>,
+        ignore: bool,
+    ) -> QueryResult<usize>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        let Self {
+            table,
+            columns,
+            filter,
+        } = self;
+        let range = numbers.map_or_else(
+            || "true".to_owned(),
+            |(first, last)| format!("{ROW_NUMBER} BETWEEN {first} AND {last}"),
+        );
+        let conflict = if ignore { "ON CONFLICT DO NOTHING" } else { "" };
+        diesel::sql_query(format!(
+            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+             SELECT {columns} FROM {TABLE} AS new WHERE {range}{filter}
+             ORDER BY {ROW_NUMBER} {conflict}"
+        ))
+        .execute(conn)
+    }
+
+    fn row<C>(&self, conn: &mut C, key: &ForeignKey, details: &str) -> QueryResult<Option<usize>>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        row(conn, NAME, &self.filter, key, details)
+    }
+
+    fn clear<C>(&self, conn: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        conn.batch_execute(&format!("TRUNCATE {TABLE}"))
+    }
+
+    /// The next table of the seed has other columns.
+    fn close<C>(self, conn: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        conn.batch_execute(&format!("DROP TABLE {TABLE}"))
+    }
+
+    fn keep<C>(self, conn: &mut C, position: usize) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Pg>,
+    {
+        let name = kept_name(position);
+        conn.batch_execute(&format!("ALTER TABLE {TABLE} RENAME TO {name}"))
+    }
+}
+
+/// Returns the name of a stage that is kept until the end of the seed.
+pub(super) fn kept_name(position: usize) -> String {
+    format!("{NAME}_{position}")
+}
+
+#[derive(QueryableByName)]
+struct FirstRow {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    number: Option<i64>,
+}
+
+/// Returns the first row of the stage `name` with the values that the details of an error about a
+/// foreign key name: `Key (a, b)=(1, 2) is not present in table …`, in the server's language.
+pub(super) fn row<C>(
     conn: &mut C,
-    stage: &Stage,
-    numbers: Option<(usize, usize)>,
-    ignore: bool,
-) -> QueryResult<usize>
+    name: &str,
+    filter: &str,
+    key: &ForeignKey,
+    details: &str,
+) -> QueryResult<Option<usize>>
 where
     C: BackendConnection<Backend = Pg>,
 {
-    let Stage {
-        table,
-        columns,
-        filter,
-    } = stage;
-    let range = numbers.map_or_else(
-        || "true".to_owned(),
-        |(first, last)| format!("{ROW_NUMBER} BETWEEN {first} AND {last}"),
-    );
-    let conflict = if ignore { "ON CONFLICT DO NOTHING" } else { "" };
-    diesel::sql_query(format!(
-        "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
-         SELECT {columns} FROM {TABLE} AS new WHERE {range}{filter}
-         ORDER BY {ROW_NUMBER} {conflict}"
+    let columns: Vec<String> = key.columns.iter().map(|it| format!("new.{it}")).collect();
+    let no_null: Vec<String> = columns
+        .iter()
+        .map(|it| format!("{it} IS NOT NULL"))
+        .collect();
+    let places = vec!["%s"; columns.len()].join(", ");
+    let first = diesel::sql_query(format!(
+        "SELECT min({ROW_NUMBER}) AS number FROM pg_temp.{name} AS new
+         WHERE {} AND strpos($1, format(')=({places})', {})) > 0{filter}",
+        no_null.join(" AND "),
+        columns.join(", ")
     ))
-    .execute(conn)
-}
-
-/// Empties the stage for more rows.
-pub(super) fn clear<C>(conn: &mut C) -> QueryResult<()>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    conn.batch_execute(&format!("TRUNCATE {TABLE}"))
-}
-
-/// Drops the temporary table, because the next table of the seed has other columns.
-pub(super) fn close<C>(conn: &mut C) -> QueryResult<()>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    conn.batch_execute(&format!("DROP TABLE {TABLE}"))
+    .bind::<Text, _>(details)
+    .get_result::<FirstRow>(conn)?;
+    Ok(first.number.and_then(|number| number.try_into().ok()))
 }

@@ -1,42 +1,67 @@
 //! The questions that a seed asks of a backend.
 
 use diesel::QueryResult;
-use diesel::result::Error;
 
+use super::bulk::BulkLoader;
+use super::deferral::Deferral;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::backend::typed::area_database;
 
-/// A way of inserting a seed's rows into a table.
+/// A way of beginning to insert a seed's rows into a table.
+#[derive(Debug, Clone, Copy)]
+pub enum SeedWay<B> {
+    /// Statements of several rows each.
+    Insert(Insertion),
+    /// The engine's bulk loader until the first conflict, then `Stage`.
+    BulkFirst(B),
+    /// A staging table for many rows, `Insertion::Ignore` for few.
+    Stage(B),
+}
+
+/// A way in which a statement inserts its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SeedWay {
+pub enum Insertion {
     /// The statement skips rows that conflict.
     Ignore,
     /// Like `Ignore`. The effects of a failing statement are undone by the seed's roll-back.
     IgnoreOrFail,
     /// Plain inserts until the first conflict, then `Ignore`.
     PlainFirst,
-    /// The engine's bulk loader until the first conflict, then `Stage`.
-    BulkFirst,
-    /// A staging table for many rows, `Ignore` for few.
-    Stage,
 }
 
-/// A temporary table in which rows wait to be compared with existing ones.
-#[derive(Debug)]
-pub struct Stage {
-    /// The quoted name of the target table.
-    pub table: String,
-    /// The seeded columns, quoted and separated by commas.
-    pub columns: String,
-    /// SQL that leaves out rows that already exist.
-    pub filter: String,
+/// The way in which rows may refer to rows that the seed writes after them.
+#[derive(Debug, Clone, Copy)]
+pub enum Forward<D, B> {
+    /// All foreign keys are checked at the end of the transaction.
+    Deferred(D),
+    /// The rows of a table are collected in a stage and inserted by one statement, at whose end its
+    /// foreign keys are checked. Those that are deferrable can also wait for the end of the seed.
+    Staged(B),
 }
 
-fn no_bulk_loader() -> Error {
-    Error::QueryBuilderError("this engine has no bulk loader".into())
+/// A foreign key of a table that is seeded.
+#[derive(Debug, Clone)]
+pub struct ForeignKey {
+    /// Its name as the database's errors have it; `None` if they have none.
+    pub name: Option<String>,
+    /// Its name in SQL.
+    pub sql_name: String,
+    /// Its columns, quoted.
+    pub columns: Vec<String>,
+    /// The quoted name of the table that it refers to.
+    pub parent: String,
+    /// The columns that it refers to, quoted.
+    pub parent_columns: Vec<String>,
+    /// The last position in the seed of the table that it refers to, if the seed fills that table.
+    pub position: Option<usize>,
+    /// True if the check can be deferred.
+    pub is_deferrable: bool,
+    /// True if its own declaration may defer the check, also beyond the end of the seed where the
+    /// seed is part of a transaction of the caller's.
+    pub may_outlast: bool,
 }
 
 /// A backend whose tables this library seeds: `Sqlite` and `Pg`.
@@ -54,6 +79,18 @@ pub trait SeedEngine: Engine {
     #[doc(hidden)]
     const CHUNK_ROWS: usize;
 
+    /// The engine's bulk loader.
+    #[doc(hidden)]
+    type Bulk: BulkLoader<Self>;
+
+    /// The engine's means to defer the checks of all foreign keys.
+    #[doc(hidden)]
+    type Deferral: Deferral<Self>;
+
+    /// Returns how rows may refer to rows that come after them.
+    #[doc(hidden)]
+    fn forward() -> Forward<Self::Deferral, Self::Bulk>;
+
     /// Returns the best way to insert rows like `row` into `columns` of `table` (quoted). Called
     /// once, before the first row.
     #[doc(hidden)]
@@ -62,64 +99,10 @@ pub trait SeedEngine: Engine {
         table: &str,
         columns: &[String],
         row: &T::Row<'_>,
-    ) -> QueryResult<SeedWay>
+    ) -> QueryResult<SeedWay<Self::Bulk>>
     where
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>;
-
-    /// Loads rows without checking for conflicts and returns how many were loaded. They go into the
-    /// table or, numbered from `first`, into the open stage. Called only after
-    /// [`SeedWay::BulkFirst`] or [`SeedWay::Stage`], like the methods for the stage.
-    #[doc(hidden)]
-    fn bulk_load<C, T>(_: &mut C, _first: Option<usize>, _: &[T::Row<'_>]) -> QueryResult<usize>
-    where
-        C: BackendConnection<Backend = Self>,
-        T: SeedRow<Self>,
-    {
-        Err(no_bulk_loader())
-    }
-
-    /// Opens the stage for some columns of `table` (quoted).
-    #[doc(hidden)]
-    fn open_stage<C>(_: &mut C, _table: &str, _columns: &[String]) -> QueryResult<Stage>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        Err(no_bulk_loader())
-    }
-
-    /// Inserts the staged rows in order: all of them, or those in the given range of numbers. With
-    /// `ignore`, rows that conflict are skipped; without it, they fail.
-    #[doc(hidden)]
-    fn insert_staged<C>(
-        _: &mut C,
-        _: &Stage,
-        _numbers: Option<(usize, usize)>,
-        _ignore: bool,
-    ) -> QueryResult<usize>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        Err(no_bulk_loader())
-    }
-
-    /// Empties the stage.
-    #[doc(hidden)]
-    fn clear_stage<C>(_: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        Err(no_bulk_loader())
-    }
-
-    /// Drops the stage.
-    #[doc(hidden)]
-    fn close_stage<C>(_: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Self>,
-    {
-        Err(no_bulk_loader())
-    }
 
     /// Describes the columns of a table by its unquoted name, optionally `schema.table`. Returns
     /// `None` if there is no such table.
@@ -134,15 +117,9 @@ pub trait SeedEngine: Engine {
     where
         V: ColumnVisitor<'b, Self>;
 
-    /// Returns the first of `others` (quoted) that the named foreign key of `table` (quoted) refers
-    /// to. If the database does not report the name, any of its foreign keys counts.
+    /// Returns the foreign keys of each of the tables (quoted) of a seed.
     #[doc(hidden)]
-    fn referenced_among<C>(
-        conn: &mut C,
-        table: &str,
-        constraint: Option<&str>,
-        others: &[String],
-    ) -> QueryResult<Option<String>>
+    fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
     where
         C: BackendConnection<Backend = Self>;
 

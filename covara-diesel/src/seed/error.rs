@@ -43,7 +43,8 @@ pub enum SeedError {
     },
 
     /// A row refers to a row that does not exist, and its table refers to a table that the same
-    /// seed fills later.
+    /// seed fills later: only where the database cannot check at the end, which is on PostgreSQL
+    /// for a foreign key that is not deferrable, and over Cloudflare D1 from one batch to the next.
     #[error(
         "row {row} of {table}{} refers to a row that is not there; {table} refers to {first}, \
          which comes later in this seed: seed {first} before {table}; nothing was kept",
@@ -63,11 +64,53 @@ pub enum SeedError {
         source: Error,
     },
 
+    /// A row refers to a row that is not there before it, and the database checks the reference at
+    /// once: only on PostgreSQL, where the tables refer to each other by a foreign key that is not
+    /// deferrable.
+    #[error(
+        "row {row} of {table}{} refers to a row that is not there before it, and the foreign \
+         key {constraint} is checked at once: make it DEFERRABLE; nothing was kept",
+        at(position)
+    )]
+    #[non_exhaustive]
+    NotDeferrable {
+        /// Name of the table.
+        table: String,
+        /// Position of the row among those given for this table, from 1.
+        row: usize,
+        /// Position of the row in its file, if it came from one.
+        position: Option<FixturePosition>,
+        /// Name of the foreign key.
+        constraint: Box<str>,
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// A row refers to a row of its own table that is neither before it nor in the same batch: only
+    /// over Cloudflare D1, where a seed above 4 MiB is several batches.
+    #[error(
+        "row {row} of {table}{} refers to a row of {table} that is not there, neither before it \
+         nor in the same batch of 4 MiB: move the row that it refers to before it; nothing was \
+         kept",
+        at(position)
+    )]
+    #[non_exhaustive]
+    RowOrder {
+        /// Name of the table.
+        table: String,
+        /// Position of the row among those given for this table, from 1.
+        row: usize,
+        /// Position of the row in its file, if it came from one.
+        position: Option<FixturePosition>,
+        /// The database's own error.
+        source: Error,
+    },
+
     /// A later part of a seed failed that could not be one transaction: only over Cloudflare D1,
     /// and above 4 MiB. Running the same seed again writes what is missing.
     #[error(
         "the first {rows} rows are kept, as the seed is too large for one batch of this \
-         database; run it again when the cause is fixed, the rest was not written"
+         database; run it again when the cause is fixed, which writes what is missing"
     )]
     Partial {
         /// Rows that were written.
@@ -140,7 +183,9 @@ impl SeedError {
             | Self::Sequence { source: error, .. } => Some(error.kind()),
             Self::Row { source, .. }
             | Self::Rows { source, .. }
-            | Self::TableOrder { source, .. } => Some(ErrorKind::of(source)),
+            | Self::TableOrder { source, .. }
+            | Self::NotDeferrable { source, .. }
+            | Self::RowOrder { source, .. } => Some(ErrorKind::of(source)),
             Self::Partial { source, .. } => source.kind(),
             Self::Fixture(_) | Self::TooManyColumns { .. } | Self::ColumnTwice { .. } => None,
         }

@@ -40,6 +40,13 @@ impl Conflicts for Refused {
     const CLAUSE: &'static str = "";
 }
 
+/// A row for the engine's stage, which has no constraints to conflict with.
+pub(super) struct Staging;
+
+impl Conflicts for Staging {
+    const CLAUSE: &'static str = "";
+}
+
 /// `INSERT INTO table (columns) VALUES (…), …` for exactly `N` rows.
 pub(super) struct Insert<'s, 'r, T: TableRow + 'r, M, const N: usize> {
     target: &'s SeedTarget,
@@ -88,18 +95,36 @@ where
         out.push_sql(")");
         out.push_sql(DB::OVERRIDE);
         out.push_sql(" VALUES ");
-        for (position, row) in self.rows.iter().enumerate() {
-            out.push_sql(if position == 0 { "(" } else { ", (" });
-            let mut binds = Binds {
-                out: out.reborrow(),
-                first: true,
-            };
-            T::visit(row, &mut binds)?;
-            out.push_sql(")");
-        }
+        push_rows::<DB, T>(out.reborrow(), self.rows, false)?;
         out.push_sql(M::CLAUSE);
         Ok(())
     }
+}
+
+/// Adds the values of rows, `(…), (…)`. With `numbered`, the position of a row comes before its
+/// values.
+pub(crate) fn push_rows<'b, DB, T>(
+    mut out: AstPass<'_, 'b, DB>,
+    rows: &'b [T::Row<'_>],
+    numbered: bool,
+) -> QueryResult<()>
+where
+    DB: SeedEngine,
+    T: SeedRow<DB>,
+{
+    for (position, row) in rows.iter().enumerate() {
+        out.push_sql(if position == 0 { "(" } else { ", (" });
+        if numbered {
+            out.push_sql(&position.to_string());
+        }
+        let mut binds = Binds {
+            out: out.reborrow(),
+            first: !numbered,
+        };
+        T::visit(row, &mut binds)?;
+        out.push_sql(")");
+    }
+    Ok(())
 }
 
 struct Binds<'a, 'b, DB: SeedEngine> {

@@ -44,7 +44,11 @@
 //!   effect; one on NOT NULL keeps its meaning.)
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's, the seed
 //!   is a savepoint.
-//! - Rows and tables are inserted in the order given, so parents come before children.
+//! - Rows and tables are inserted in the order given. A row may refer to a row of the same seed
+//!   that comes after it, also in another table. On PostgreSQL a foreign key to a table that comes
+//!   later must be DEFERRABLE for that, and one to the row's own table takes the right to create
+//!   temporary tables; over Cloudflare D1 both rows must be in one batch of 4 MiB. Rows that come
+//!   after those that they refer to are faster.
 //! - NOT NULL, CHECK, type and foreign-key violations are errors that name table and row. SQLite
 //!   checks foreign keys if `PRAGMA foreign_keys` is on, as it is in our pools and in the bundled
 //!   SQLite.
@@ -53,24 +57,28 @@
 //!   never back. For that, the role needs `SELECT` and `UPDATE` on the sequence, and `SELECT` on
 //!   the table.
 //! - Memory does not grow with the number of rows, nor, for rows from files, with their length up
-//!   to 4 MiB.
+//!   to 4 MiB. On SQLite a row that waits for one that it refers to takes some 60 bytes.
 //! - Seeds of one table may run at the same time. On PostgreSQL give them their rows in the same
 //!   order, or the server may end one of them as a deadlock.
 //! - A text with a NUL character is stored on SQLite. PostgreSQL cannot store one, so there it is
 //!   an error that names the row. NaN becomes NULL on SQLite, which has no NaN.
 
+pub(crate) mod bulk;
+pub(crate) mod deferral;
 pub(crate) mod engine;
 mod error;
 mod fixture_error;
-mod insert;
+pub(crate) mod insert;
 mod report;
 mod row;
 mod rows;
 mod run;
 pub(crate) mod target;
 
+use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::time::Duration;
 
 pub use error::SeedError;
@@ -92,10 +100,11 @@ pub(crate) use run::Run;
 pub(crate) use target::SeedTarget;
 
 use crate::backend::connection::BackendConnection;
-use crate::backend::transaction::Transaction;
+use crate::backend::transaction::{Transaction, insist};
 use crate::backend::typed::with_typed;
+use deferral::Deferral;
 pub use engine::SeedDatabase;
-use engine::SeedEngine;
+use engine::{Forward, SeedEngine};
 use report::ProgressReport;
 use rows::{SliceRows, StreamedRows};
 
@@ -214,24 +223,60 @@ fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
     options: SeedOptions<'a>,
     prepare: impl FnOnce(&mut C) -> Result<Vec<PreparedTable<'a, C>>, SeedError>,
 ) -> Result<SeedSummary, SeedError> {
+    let is_deferred = Rc::new(Cell::new(false));
     if !conn.is_transactional() {
-        return write(conn, options, prepare);
+        return write(conn, options, prepare, false, is_deferred);
     }
+    let undeferred = Undeferred {
+        conn,
+        is_deferred: Rc::clone(&is_deferred),
+    };
     let begin = |conn: &mut C| conn.begin_write(options.lock_timeout);
-    let mut transaction = Transaction::begin(conn, begin)?;
-    let summary = write(transaction.conn(), options, prepare)?;
+    let mut transaction = Transaction::begin(&mut *undeferred.conn, begin)?;
+    let is_savepoint = transaction.is_savepoint();
+    let conn = transaction.conn();
+    let summary = write(conn, options, prepare, is_savepoint, is_deferred)?;
     transaction.commit()?;
     Ok(summary)
+}
+
+/// Ends the deferral of foreign keys after the seed's transaction. If the seed has failed, a
+/// transaction around it would keep the deferral.
+struct Undeferred<'c, C: BackendConnection<Backend: SeedEngine>> {
+    conn: &'c mut C,
+    is_deferred: Rc<Cell<bool>>,
+}
+
+impl<C: BackendConnection<Backend: SeedEngine>> Drop for Undeferred<'_, C> {
+    fn drop(&mut self) {
+        if !self.is_deferred.get() {
+            return;
+        }
+        if let Forward::Deferred(by) = C::Backend::forward() {
+            // If an error or panic led here, it is already being reported.
+            insist(self.conn, |conn| by.cancel(conn));
+        }
+    }
 }
 
 fn write<'a, C: BackendConnection<Backend: SeedEngine>>(
     conn: &mut C,
     options: SeedOptions<'a>,
     prepare: impl FnOnce(&mut C) -> Result<Vec<PreparedTable<'a, C>>, SeedError>,
+    is_savepoint: bool,
+    is_deferred: Rc<Cell<bool>>,
 ) -> Result<SeedSummary, SeedError> {
     let tables = prepare(conn)?;
     let names = tables.iter().map(|table| table.target.table.clone());
-    let mut run = Run::new(conn, options.progress, options.chunk_rows, names);
+    let names = names.collect();
+    let mut run = Run::new(
+        conn,
+        options.progress,
+        options.chunk_rows,
+        names,
+        is_savepoint,
+        is_deferred,
+    );
     for PreparedTable { target, write } in tables {
         write(&mut run, target)?;
     }

@@ -9,13 +9,13 @@ use crate::drivers::connections;
 use crate::seed::engine::{SeedDatabase, SeedEngine};
 
 /// The rows of one table, for one type of connection.
-pub(crate) trait SeedRows<'a, C: BackendConnection> {
+pub(crate) trait SeedRows<'a, C: BackendConnection<Backend: SeedEngine>> {
     /// Determines the table and columns, before the first row of any table is written.
     fn prepare(self: Box<Self>, conn: &mut C) -> Result<PreparedTable<'a, C>, SeedError>;
 }
 
 /// A table whose rows can be written.
-pub(crate) struct PreparedTable<'a, C: BackendConnection> {
+pub(crate) struct PreparedTable<'a, C: BackendConnection<Backend: SeedEngine>> {
     pub(crate) target: SeedTarget,
     pub(crate) write: Write<'a, C>,
 }

@@ -119,34 +119,3 @@ where
         ColumnValue::Other(text, _) => visitor.column::<Nullable<Text>, _>(text),
     })
 }
-
-#[derive(QueryableByName)]
-struct ForeignKey {
-    #[diesel(sql_type = Text)]
-    parent: String,
-}
-
-pub(super) fn referenced_among<C>(
-    conn: &mut C,
-    table: &str,
-    constraint: Option<&str>,
-    others: &[String],
-) -> QueryResult<Option<String>>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    // SQLite does not report the names of foreign keys.
-    let _ = constraint;
-    let (schema, table) = name::parts(table);
-    let keys = diesel::sql_query("SELECT \"table\" AS parent FROM pragma_foreign_key_list(?1, ?2)")
-        .bind::<Text, _>(&table)
-        .bind::<Nullable<Text>, _>(&schema)
-        .load::<ForeignKey>(conn)?;
-    // A foreign key refers to a table in its own schema.
-    let first = others.iter().find(|other| {
-        let (other_schema, other) = name::parts(other);
-        let same_table = |key: &ForeignKey| other.eq_ignore_ascii_case(&key.parent);
-        other_schema == schema && keys.iter().any(same_table)
-    });
-    Ok(first.cloned())
-}

@@ -2,6 +2,7 @@
 
 mod checkin;
 mod connection;
+mod deferral;
 mod describe;
 mod engine;
 #[cfg(feature = "_fuzz")]

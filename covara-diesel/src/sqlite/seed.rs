@@ -4,21 +4,31 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 
+use super::deferral::{self, DeferForeignKeys};
 use super::{describe, name};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
-use crate::seed::engine::{SeedEngine, SeedWay};
+use crate::seed::bulk::{BulkLoader, Stage};
+use crate::seed::engine::{ForeignKey, Forward, Insertion, SeedEngine, SeedWay};
 
 impl SeedEngine for Sqlite {
     const OVERRIDE: &'static str = "";
     const CHUNK_ROWS: usize = 256;
+
+    type Bulk = NoBulk;
+    type Deferral = DeferForeignKeys;
+
+    fn forward() -> Forward<DeferForeignKeys, NoBulk> {
+        Forward::Deferred(DeferForeignKeys)
+    }
+
     fn way<C, T>(
         conn: &mut C,
         table: &str,
         _columns: &[String],
         _row: &T::Row<'_>,
-    ) -> QueryResult<SeedWay>
+    ) -> QueryResult<SeedWay<NoBulk>>
     where
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>,
@@ -40,16 +50,11 @@ impl SeedEngine for Sqlite {
         describe::visit_value(value, visitor)
     }
 
-    fn referenced_among<C>(
-        conn: &mut C,
-        table: &str,
-        constraint: Option<&str>,
-        others: &[String],
-    ) -> QueryResult<Option<String>>
+    fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
     where
         C: BackendConnection<Backend = Self>,
     {
-        describe::referenced_among(conn, table, constraint, others)
+        deferral::foreign_keys(conn, tables)
     }
 
     /// SQLite advances its sequences itself.
@@ -58,6 +63,101 @@ impl SeedEngine for Sqlite {
         C: BackendConnection<Backend = Self>,
     {
         Ok(())
+    }
+}
+
+/// SQLite has no bulk loader and no stage: there is none.
+#[derive(Debug, Clone, Copy)]
+pub enum NoBulk {}
+
+impl BulkLoader<Sqlite> for NoBulk {
+    type Stage = Self;
+
+    fn load<C, T>(self, _: &mut C, _: &[T::Row<'_>]) -> QueryResult<usize>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+        T: SeedRow<Sqlite>,
+    {
+        match self {}
+    }
+
+    fn open<C>(self, _: &mut C, _: &str, _: &[String]) -> QueryResult<Self>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match self {}
+    }
+
+    fn kept_row<C>(self, _: &mut C, _: usize, _: &ForeignKey, _: &str) -> QueryResult<Option<usize>>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match self {}
+    }
+
+    fn drop_kept<C>(self, _: &mut C, _: usize) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match self {}
+    }
+}
+
+impl Stage<Sqlite> for NoBulk {
+    const TABLE: &'static str = "";
+
+    fn load<C, T>(&self, _: &mut C, _: usize, _: &[T::Row<'_>]) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+        T: SeedRow<Sqlite>,
+    {
+        match *self {}
+    }
+
+    fn number_from<C>(&self, _: &mut C, _: usize) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match *self {}
+    }
+
+    fn is_filtered(&self) -> bool {
+        match *self {}
+    }
+
+    fn insert<C>(&self, _: &mut C, _: Option<(usize, usize)>, _: bool) -> QueryResult<usize>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match *self {}
+    }
+
+    fn row<C>(&self, _: &mut C, _: &ForeignKey, _: &str) -> QueryResult<Option<usize>>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match *self {}
+    }
+
+    fn clear<C>(&self, _: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match *self {}
+    }
+
+    fn close<C>(self, _: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match self {}
+    }
+
+    fn keep<C>(self, _: &mut C, _: usize) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        match self {}
     }
 }
 
@@ -72,12 +172,12 @@ struct Clauses {
 /// also replace the conflict clauses of NOT NULL columns (`NOT NULL ON CONFLICT REPLACE`) and those
 /// inside triggers, so it is not used for a table that has such clauses or triggers, nor for a
 /// table in another schema, which is described elsewhere.
-pub(super) fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay>
+fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay<NoBulk>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
     let (None, name) = name::parts(table) else {
-        return Ok(SeedWay::Ignore);
+        return Ok(SeedWay::Insert(Insertion::Ignore));
     };
     let clauses = diesel::sql_query(
         "SELECT EXISTS (
@@ -89,9 +189,9 @@ where
     )
     .bind::<Text, _>(&name)
     .get_result::<Clauses>(conn)?;
-    Ok(if clauses.possible {
-        SeedWay::Ignore
+    Ok(SeedWay::Insert(if clauses.possible {
+        Insertion::Ignore
     } else {
-        SeedWay::IgnoreOrFail
-    })
+        Insertion::IgnoreOrFail
+    }))
 }

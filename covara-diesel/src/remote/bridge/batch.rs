@@ -1,27 +1,34 @@
 //! Batches of statements that are sent together.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, iter};
 
+use data_encoding::HEXUPPER;
 use diesel::connection::DebugQuery;
 use diesel::migration::Migration;
 use diesel::query_builder::{QueryBuilder, QueryFragment};
-use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+use diesel::result::{Error, QueryResult};
 use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 
 use super::recorder::statements_of;
 use super::{Driver, RemoteConnection};
-use crate::backend::batch::{Batch, BatchError};
+use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::message;
 use crate::backend::error::Source;
+use crate::remote::error::statement_error;
 use crate::remote::value::Statement;
 
 /// Statements for a database over HTTP that has no transactions.
 #[derive(Debug, Default)]
 pub struct RemoteBatch {
+    /// A statement before all others, which defers the checks of foreign keys.
+    head: Option<Statement>,
+    /// A statement after all others, which fails if a foreign key is violated. D1 does not answer
+    /// if it finds that out itself, at the end of the transaction.
+    check: Option<Statement>,
     statements: Vec<Statement>,
-    /// For each statement that inserts rows, their number and the SQL for one of them.
-    rows: Vec<Option<(usize, Arc<str>)>>,
+    /// Of each statement that inserts rows: the SQL for one of them.
+    ones: Vec<Option<Arc<str>>>,
     bytes: usize,
 }
 
@@ -50,52 +57,61 @@ impl DebugQuery for Together<'_> {}
 /// produces.
 const TAKE_BACK: &str = "SELECT json_extract('{}', 'covara_take_back')";
 const TAKEN_BACK: &str = "covara_take_back";
+/// The message if a foreign key is violated.
+const VIOLATED: &str = "covara_violated";
+/// The message if the condition looked for holds.
+const FOUND: &str = "covara_found";
 
 impl RemoteBatch {
-    fn push(&mut self, statement: Statement, rows: Option<(usize, Arc<str>)>) {
+    fn push(&mut self, statement: Statement, one: Option<Arc<str>>) {
         self.bytes += statement.bytes();
         self.statements.push(statement);
-        self.rows.push(rows);
+        self.ones.push(one);
     }
 
     /// The SQL for one row, which is the same for each statement of a table.
     fn shared(&self, sql: String) -> Arc<str> {
-        match self.rows.last() {
-            Some(Some((_, last))) if **last == *sql => Arc::clone(last),
+        match self.ones.last() {
+            Some(Some(last)) if **last == *sql => Arc::clone(last),
             _ => sql.into(),
         }
     }
 
-    /// Finds the first statement that fails, and the row in it, by sending parts that are always
-    /// taken back, as D1 does not tell. Observers are not told of that.
-    fn culprit<D: Driver>(&self, driver: &mut D) -> Option<(usize, Option<usize>)> {
-        let all: Vec<&Statement> = self.statements.iter().collect();
-        let at = first_failing(driver, &[], &all)?;
-        if self
-            .rows
-            .get(at)?
-            .as_ref()
-            .is_none_or(|(rows, _)| *rows == 1)
-        {
-            return Some((at, Some(0)));
-        }
-        let row = self.rows_apart(at).and_then(|rows| {
-            let rows: Vec<&Statement> = rows.iter().collect();
-            first_failing(driver, &all[..at], &rows)
-        });
-        Some((at, row))
-    }
-
-    /// Returns an insert for each row of the statement.
-    fn rows_apart(&self, at: usize) -> Option<Vec<Statement>> {
+    /// Returns an insert for each of the `rows` rows of the statement.
+    fn rows_apart(&self, at: usize, rows: usize) -> Option<Vec<Statement>> {
         let arguments = &self.statements.get(at)?.arguments;
-        let (rows, sql) = self.rows.get(at)?.as_ref()?;
-        let width = arguments.len().checked_div(*rows)?;
+        let sql = self.ones.get(at)?.as_ref()?;
+        let width = arguments.len().checked_div(rows)?;
         (width > 0 && width * rows == arguments.len()).then(|| {
             let rows = arguments.chunks_exact(width);
             rows.map(|row| Statement::new(&**sql, row.to_vec()))
                 .collect()
         })
+    }
+
+    /// Finds the first of `statements` after which the probe succeeds, by sending parts that are
+    /// always taken back, as D1 does not tell. Observers are not told of that. The first `before`
+    /// statements of the batch come before.
+    fn search<D: Driver>(
+        &self,
+        driver: &mut D,
+        before: usize,
+        statements: &[Statement],
+        probe: Probe<'_>,
+    ) -> Option<usize> {
+        let before: Vec<&Statement> = self.head.iter().chain(&self.statements[..before]).collect();
+        let (mut first, mut end) = (0, statements.len());
+        // The first statement looked for is one of first..end, if any.
+        while first < end {
+            let middle = first + (end - first) / 2;
+            let tried = before.iter().copied().chain(&statements[..=middle]);
+            if succeeds(driver, tried, probe).ok()? {
+                end = middle;
+            } else {
+                first = middle + 1;
+            }
+        }
+        (first < statements.len()).then_some(first)
     }
 }
 
@@ -113,7 +129,6 @@ impl<D: Driver> Batch<RemoteConnection<D>> for RemoteBatch {
         conn: &mut RemoteConnection<D>,
         insert: &T,
         one: &S,
-        rows: usize,
     ) -> QueryResult<()>
     where
         T: QueryFragment<Sqlite>,
@@ -122,7 +137,7 @@ impl<D: Driver> Batch<RemoteConnection<D>> for RemoteBatch {
         let mut sql = SqliteQueryBuilder::new();
         one.to_sql(&mut sql, &Sqlite)?;
         let one = self.shared(sql.finish());
-        self.push(conn.statement(insert)?, Some((rows, one)));
+        self.push(conn.statement(insert)?, Some(one));
         Ok(())
     }
 
@@ -146,63 +161,94 @@ impl<D: Driver> Batch<RemoteConnection<D>> for RemoteBatch {
         self.bytes
     }
 
-    fn send(self, conn: &mut RemoteConnection<D>) -> Result<Vec<usize>, BatchError> {
+    fn defer(&mut self, begin: &str, is_violated: &str) -> QueryResult<()> {
+        self.head = Statement::all_of(begin)?.into_iter().next();
+        let check = format!("SELECT json_extract('{{}}', '{VIOLATED}') WHERE {is_violated}");
+        self.check = Some(Statement::new(check, Vec::new()));
+        Ok(())
+    }
+
+    fn try_send(&self, conn: &mut RemoteConnection<D>) -> QueryResult<Vec<usize>> {
         if self.statements.is_empty() {
             return Ok(Vec::new());
         }
-        let sent = conn.watched(&Together(&self.statements), |conn| {
-            conn.driver.atomically(&self.statements)
-        });
-        sent.map_err(|source| {
-            let at = is_of_a_statement(&source)
-                .then(|| self.culprit(&mut *conn.driver))
-                .flatten();
-            BatchError { at, source }
-        })
+        let (Some(head), Some(check)) = (&self.head, &self.check) else {
+            return conn.watched(&Together(&self.statements), |conn| {
+                conn.driver.atomically(&self.statements)
+            });
+        };
+        let all = iter::once(head).chain(&self.statements);
+        let all: Vec<Statement> = all.chain(iter::once(check)).cloned().collect();
+        let mut changed = conn.watched(&Together(&all), |conn| {
+            conn.driver.atomically(&all).map_err(|error| {
+                if message(&error).contains(VIOLATED) {
+                    statement_error("FOREIGN KEY constraint failed")
+                } else {
+                    error
+                }
+            })
+        })?;
+        changed.pop();
+        Ok(changed.into_iter().skip(1).collect())
     }
-}
 
-fn first_failing<D: Driver>(
-    driver: &mut D,
-    before: &[&Statement],
-    statements: &[&Statement],
-) -> Option<usize> {
-    let (mut first, mut end) = (0, statements.len());
-    // The first failing statement is one of first..end, if any.
-    while first < end {
-        let middle = first + (end - first) / 2;
-        let tried = before.iter().chain(&statements[..=middle]).copied();
-        if fails(driver, tried).ok()? {
-            end = middle;
-        } else {
-            first = middle + 1;
+    fn first(&self, conn: &mut RemoteConnection<D>, probe: Probe<'_>) -> Option<usize> {
+        self.search(&mut *conn.driver, 0, &self.statements, probe)
+    }
+
+    fn first_row(
+        &self,
+        conn: &mut RemoteConnection<D>,
+        at: usize,
+        rows: usize,
+        probe: Probe<'_>,
+    ) -> Option<usize> {
+        if rows == 1 {
+            return Some(0);
         }
+        let rows = self.rows_apart(at, rows)?;
+        self.search(&mut *conn.driver, at, &rows, probe)
     }
-    (first < statements.len()).then_some(first)
+
+    fn answer(&self, conn: &mut RemoteConnection<D>, expression: &str) -> Option<String> {
+        // In hexadecimal digits, as the message quotes the text.
+        let question = format!(
+            "SELECT json_extract('{{}}', '{TAKEN_BACK}<' || hex(coalesce({expression}, '')) || '>')"
+        );
+        let mut asked: Vec<Statement> = self.head.iter().chain(&self.statements).cloned().collect();
+        asked.push(Statement::new(question, Vec::new()));
+        let error = conn.driver.atomically(&asked).err()?;
+        let text = message(&error);
+        let (_, text) = text.split_once(&format!("{TAKEN_BACK}<"))?;
+        let (digits, _) = text.split_once('>')?;
+        let bytes = HEXUPPER.decode(digits.as_bytes()).ok()?;
+        String::from_utf8(bytes).ok()
+    }
 }
 
-fn fails<'s, D: Driver>(
+/// Returns whether the probe succeeds after the statements.
+fn succeeds<'s, D: Driver>(
     driver: &mut D,
     statements: impl Iterator<Item = &'s Statement>,
+    probe: Probe<'_>,
 ) -> QueryResult<bool> {
     let mut tried: Vec<Statement> = statements.cloned().collect();
-    tried.push(Statement::new(TAKE_BACK, Vec::new()));
+    let (last, is_found): (_, fn(&Error) -> bool) = match probe {
+        Probe::Fails => (TAKE_BACK.to_owned(), is_of_a_statement),
+        Probe::Holds(condition) => (
+            format!(
+                "SELECT json_extract('{{}}', CASE WHEN {condition} THEN '{FOUND}' \
+                 ELSE '{TAKEN_BACK}' END)"
+            ),
+            |error| message(error).contains(FOUND),
+        ),
+    };
+    tried.push(Statement::new(last, Vec::new()));
     match driver.atomically(&tried) {
         Err(error) if message(&error).contains(TAKEN_BACK) => Ok(false),
-        Err(error) if is_of_a_statement(&error) => Ok(true),
+        Err(error) if is_found(&error) => Ok(true),
         Err(error) => Err(error),
         // Nothing was rolled back, so the search stops.
         Ok(_) => Err(Error::RollbackTransaction),
-    }
-}
-
-/// Returns whether the database itself rejected a statement.
-fn is_of_a_statement(error: &Error) -> bool {
-    match error {
-        Error::DatabaseError(kind, _) => !matches!(
-            kind,
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
-        ),
-        _ => false,
     }
 }

@@ -1,11 +1,16 @@
 //! Seeds over a connection without transactions: rows are gathered into batches, each of which is
 //! written completely or not at all.
 
-use super::{Run, TableRun};
-use crate::backend::batch::{Batch, BatchError};
+use diesel::QueryResult;
+use diesel::result::Error;
+
+use super::violations::{is_foreign_key, violated};
+use super::{DeferralOf, Run, TableRun};
+use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
-use crate::seed::engine::SeedEngine;
+use crate::seed::deferral::Deferral;
+use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::{SeedError, known};
 use crate::seed::insert::{Ignored, Insert};
 use crate::seed::report::{SeedProgress, TableSummary};
@@ -17,8 +22,10 @@ use crate::seed::target::unquoted;
 const MOST_BYTES: usize = 4 << 20;
 
 /// The batch that is being gathered, and what its statements are about.
-pub(super) struct Batches<B> {
+pub(super) struct Batches<B, D> {
     batch: B,
+    /// The way in which each batch defers its foreign keys, once a row referred to a later one.
+    deferral: Option<D>,
     /// For each statement: its table's position in the seed, its first row and the number of its
     /// rows.
     statements: Vec<(usize, usize, usize)>,
@@ -31,10 +38,11 @@ pub(super) struct Batches<B> {
     sent: usize,
 }
 
-impl<B> Batches<B> {
+impl<B, D> Batches<B, D> {
     pub(super) fn new(batch: B) -> Self {
         Self {
             batch,
+            deferral: None,
             statements: Vec::new(),
             tables: Vec::new(),
             inserted: Vec::new(),
@@ -45,13 +53,17 @@ impl<B> Batches<B> {
 }
 
 impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
-    /// Sends the gathered statements.
-    pub(super) fn send(&mut self) -> Result<(), SeedError> {
+    /// Sends the gathered statements. `last`: no row comes after them.
+    pub(super) fn send(&mut self, last: bool) -> Result<(), SeedError> {
         let (Some(batches), Some(next)) = (&mut self.batches, self.conn.new_batch()) else {
             return Ok(());
         };
-        let batch = std::mem::replace(&mut batches.batch, next);
-        match batch.send(self.conn) {
+        let mut batch = std::mem::replace(&mut batches.batch, next);
+        let changed = self.try_send(&mut batch);
+        let Some(batches) = &mut self.batches else {
+            return Ok(());
+        };
+        match changed {
             Ok(changed) => {
                 batches.sent += usize::from(!batches.statements.is_empty());
                 let mut first = batches.tables.len();
@@ -67,10 +79,61 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                 Ok(())
             }
             Err(error) => {
-                let error = self.refused_in_batch(error);
+                let error = self.refused_in_batch(&mut batch, error, last);
                 Err(self.with_what_is_kept(error))
             }
         }
+    }
+
+    /// Sends a batch, and once more with its foreign keys deferred if a row refers to nothing that
+    /// a later row of the batch may be.
+    fn try_send(&mut self, batch: &mut C::Batch) -> QueryResult<Vec<usize>> {
+        if let Some(by) = self.batches.as_ref().and_then(|batches| batches.deferral) {
+            self.defer(batch, by)?;
+            return batch.try_send(self.conn);
+        }
+        let changed = batch.try_send(self.conn);
+        match (changed, C::Backend::forward()) {
+            (Err(error), Forward::Deferred(by)) if is_foreign_key(&error) => {
+                let tables = self.tables_of_batch();
+                let mut tables = tables.into_iter();
+                if !tables.any(|table| violated(&self.patient_keys(table), &error).is_some()) {
+                    return Err(error);
+                }
+                if let Some(batches) = &mut self.batches {
+                    batches.deferral = Some(by);
+                }
+                self.defer(batch, by)?;
+                batch.try_send(self.conn)
+            }
+            (changed, _) => changed,
+        }
+    }
+
+    /// Defers the foreign keys of a batch to its end.
+    fn defer(&mut self, batch: &mut C::Batch, by: DeferralOf<C>) -> QueryResult<()> {
+        let mut violations = Vec::new();
+        for table in self.tables_of_batch() {
+            let sql_name = self.tables[table].clone();
+            let keys = self.foreign_keys(table).iter();
+            violations.extend(
+                keys.map(|key| format!("{} IS NOT NULL", by.dangling_values(&sql_name, key))),
+            );
+        }
+        let is_violated = match violations.is_empty() {
+            true => "false".to_owned(),
+            false => violations.join(" OR "),
+        };
+        batch.defer(by.begin(), &is_violated)
+    }
+
+    /// Returns the positions of the tables that have rows in the batch.
+    fn tables_of_batch(&self) -> Vec<usize> {
+        let batches = self.batches.as_ref();
+        let statements = batches.map_or(&[][..], |batches| &batches.statements);
+        let mut tables: Vec<usize> = statements.iter().map(|(table, ..)| *table).collect();
+        tables.dedup();
+        tables
     }
 
     /// Reports the progress of the tables with rows in a batch, `first` and those after it.
@@ -100,40 +163,118 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         }
     }
 
-    fn refused_in_batch(&mut self, BatchError { at, source }: BatchError) -> SeedError {
+    fn refused_in_batch(&mut self, batch: &mut C::Batch, source: Error, last: bool) -> SeedError {
         let source = match known(source) {
             Ok(error) => return error,
+            Err(source) if !is_of_a_statement(&source) => return source.into(),
             Err(source) => source,
         };
-        let found = self.batches.as_ref().zip(at);
-        let found = found.and_then(|(batches, (at, row))| {
-            let (table, first, rows) = *batches.statements.get(at)?;
-            Some((batches.tables.get(table..)?, table, first, rows, row))
-        });
-        let Some(([sql_name, begun @ ..], position, first, rows, row)) = found else {
+        let deferral = self.batches.as_ref().and_then(|batches| batches.deferral);
+        if let Some(by) = deferral
+            && is_foreign_key(&source)
+        {
+            return self.dangling_in_batch(batch, by, source, last);
+        }
+        if let Forward::Deferred(by) = C::Backend::forward()
+            && !is_foreign_key(&source)
+            && let Err(error) = self.defer(batch, by)
+        {
+            return error.into();
+        }
+        let Some(at) = batch.first(self.conn, Probe::Fails) else {
             return source.into();
         };
-        let (sql_name, table) = (sql_name.clone(), unquoted(sql_name));
-        let error = match row {
+        let Some(&(table, first, rows)) = self.statement(at) else {
+            return source.into();
+        };
+        let name = unquoted(&self.tables[table]);
+        let error = match batch.first_row(self.conn, at, rows, Probe::Fails) {
             Some(row) => SeedError::Row {
-                table,
+                table: name,
                 row: first + row,
                 position: None,
                 source,
             },
             None => SeedError::Rows {
-                table,
+                table: name,
                 first,
                 last: first + rows - 1,
                 position: None,
                 source,
             },
         };
-        // A table without rows has an empty name.
-        let begun = begun.iter().filter(|table| !table.is_empty());
-        let later = begun.chain(&self.later).cloned().collect();
-        let error = self.wrong_order(&sql_name, later, error);
-        self.located(position, error)
+        self.located(table, error)
+    }
+
+    /// Returns what a statement of the batch is about.
+    fn statement(&self, at: usize) -> Option<&(usize, usize, usize)> {
+        self.batches.as_ref()?.statements.get(at)
+    }
+
+    /// Finds the first row that refers to nothing at the end of the batch.
+    fn dangling_in_batch(
+        &mut self,
+        batch: &C::Batch,
+        by: DeferralOf<C>,
+        source: Error,
+        last: bool,
+    ) -> SeedError {
+        let mut found: Option<((usize, usize), usize, Option<usize>)> = None;
+        for table in self.tables_of_batch() {
+            let sql_name = self.tables[table].clone();
+            for key in self.foreign_keys(table).to_vec() {
+                let values = batch.answer(self.conn, &by.dangling_values(&sql_name, &key));
+                let Some(values) = values.filter(|values| !values.is_empty()) else {
+                    continue;
+                };
+                let condition = by.condition(&sql_name, &key, &values);
+                let holds = Probe::Holds(&condition);
+                let Some(at) = batch.first(self.conn, holds) else {
+                    continue;
+                };
+                let Some(&(of, _, rows)) = self.statement(at) else {
+                    continue;
+                };
+                let row = batch.first_row(self.conn, at, rows, holds);
+                let Some(row) = row.filter(|_| of == table) else {
+                    continue;
+                };
+                let position = key.position.filter(|_| key.is_forward(self.position()));
+                if found.is_none_or(|(first, ..)| (at, row) < first) {
+                    found = Some(((at, row), table, position));
+                }
+            }
+        }
+        let Some(((at, row), table, parent)) = found else {
+            return source.into();
+        };
+        let Some((_, first, _)) = self.statement(at) else {
+            return source.into();
+        };
+        let (row, position) = (first + row, None);
+        let name = unquoted(&self.tables[table]);
+        let error = match parent.filter(|_| !last) {
+            Some(parent) if self.tables[parent] == self.tables[table] => SeedError::RowOrder {
+                table: name,
+                row,
+                position,
+                source,
+            },
+            Some(parent) => SeedError::TableOrder {
+                table: name,
+                row,
+                position,
+                first: unquoted(&self.tables[parent]),
+                source,
+            },
+            None => SeedError::Row {
+                table: name,
+                row,
+                position,
+                source,
+            },
+        };
+        self.located(table, error)
     }
 
     /// Fills in the counts that are known only after the last batch was sent.
@@ -164,7 +305,7 @@ where
         };
         let insert = Insert::<T, Ignored, N>::new(&self.target, rows);
         let one = Insert::<T, Ignored, 1>::new(&self.target, &rows[..1]);
-        let added = batches.batch.add_rows(self.run.conn, &insert, &one, N);
+        let added = batches.batch.add_rows(self.run.conn, &insert, &one);
         if let Err(source) = added {
             let table = self.progress.table.clone();
             let error = SeedError::Rows {
@@ -186,7 +327,7 @@ where
         let is_full = batches.batch.bytes() >= MOST_BYTES;
         self.advance(N, 0);
         if is_full {
-            self.run.send()?;
+            self.run.send(false)?;
         }
         Ok(())
     }

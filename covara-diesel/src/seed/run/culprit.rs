@@ -2,12 +2,15 @@
 
 use diesel::result::Error;
 
-use super::{TableRun, execute, nested};
+use super::statements::execute;
+use super::violations::{details, is_foreign_key, violated};
+use super::{TableRun, Writer, nested};
 use crate::backend::connection::BackendConnection;
 use crate::backend::error::ErrorKind;
 use crate::backend::row::SeedRow;
 use crate::backend::transaction::transaction_depth;
-use crate::seed::engine::SeedEngine;
+use crate::seed::bulk::Stage;
+use crate::seed::engine::{ForeignKey, SeedEngine};
 use crate::seed::error::{SeedError, known};
 use crate::seed::insert::Ignored;
 
@@ -25,21 +28,34 @@ where
             }
             Err(source) => source,
         };
+        let position = self.run.position();
+        let patient = self.run.patient_keys(position);
         let table = self.progress.table.clone();
-        let done = self.done;
+        // The rows of a stage come before these.
+        let staged = match &self.writer {
+            Writer::Staged(staged) => staged.rows(),
+            _ => 0,
+        };
+        let done = self.done + staged;
         let target = &self.target;
-        let mut culprit = None;
+        let (mut culprit, mut waiting) = (None, None);
         // Always rolled back, so that nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
             for (row, position) in rows.chunks(1).zip(done + 1..) {
                 if let Err(error) = execute::<C, T, Ignored, 1>(conn, target, row) {
+                    // Later rows may satisfy it, so the culprit is another row if there is one.
+                    if violated(&patient, &error).is_some() {
+                        waiting.get_or_insert((position, error));
+                        continue;
+                    }
                     culprit = Some((position, error));
                     break;
                 }
             }
             Err::<(), _>(Error::RollbackTransaction)
         });
-        match (culprit, search) {
+        let culprit = culprit.or(waiting.filter(|_| is_foreign_key(&source)));
+        let error = match (culprit, search) {
             (Some((row, source)), _) if concerns_rows(&source) => SeedError::Row {
                 table,
                 row,
@@ -53,11 +69,12 @@ where
                 position: None,
                 source,
             },
-            _ => self.interrupted(source),
-        }
+            _ => return self.interrupted(source),
+        };
+        self.run.judged(position, error, false)
     }
 
-    /// Finds the staged row that made a statement fail, by repeatedly halving the range.
+    /// Finds the staged row that made a statement fail.
     pub(super) fn refused_staged(&mut self, source: Error) -> SeedError {
         let source = match known(source) {
             Ok(error) => return error,
@@ -66,21 +83,60 @@ where
             }
             Err(source) => source,
         };
-        let Some(stage) = &self.stage else {
-            return self.interrupted(source);
+        let position = self.run.position();
+        let patient = self.run.patient_keys(position);
+        let is_whole = matches!(&self.writer, Writer::Staged(staged) if staged.is_whole());
+        let row = match is_foreign_key(&source) && !patient.is_empty() {
+            // Parts of the rows would be refused because they refer to others.
+            true => self.staged_row(&source),
+            false => None,
         };
+        let error = match row {
+            Some(row) => SeedError::Row {
+                table: self.progress.table.clone(),
+                row,
+                position: None,
+                source,
+            },
+            None => match self.halved(&patient, source) {
+                Ok(error) => error,
+                Err(source) => return self.interrupted(source),
+            },
+        };
+        self.run.judged(position, error, is_whole)
+    }
+
+    /// Returns the staged row with the values that the violation of a foreign key is about.
+    fn staged_row(&mut self, source: &Error) -> Option<usize> {
+        let details = details(source)?;
+        let position = self.run.position();
+        let key = violated(self.run.foreign_keys(position), source)?.clone();
+        let Writer::Staged(staged) = &self.writer else {
+            return None;
+        };
+        let stage = staged.stage();
+        let row = nested(self.run.conn, |conn| stage.row(conn, &key, &details));
+        row.ok().flatten()
+    }
+
+    /// Finds the staged row by repeatedly halving the range.
+    fn halved(&mut self, patient: &[ForeignKey], source: Error) -> Result<SeedError, Error> {
+        let Writer::Staged(staged) = &self.writer else {
+            return Err(source);
+        };
+        let stage = staged.stage();
         let table = self.progress.table.clone();
-        let (mut first, mut last) = (self.done + 1, self.done + self.staged);
+        let (mut first, mut last) = (self.done + 1, self.done + staged.rows());
         let mut culprit = None;
         // Always rolled back, so that nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
             while first <= last {
                 let middle = first + (last - first) / 2;
-                let half = |conn: &mut C| {
-                    C::Backend::insert_staged(conn, stage, Some((first, middle)), true)
-                };
+                let half = |conn: &mut C| stage.insert(conn, Some((first, middle)), true);
                 match nested(conn, half) {
                     Ok(_) => first = middle + 1,
+                    // Rows refer to later ones, which comes after all other checks.
+                    Err(error) if violated(patient, &error).is_some() => first = middle + 1,
                     Err(error) if first == middle => {
                         culprit = Some(error);
                         break;
@@ -91,20 +147,22 @@ where
             Err::<(), _>(Error::RollbackTransaction)
         });
         match (culprit, search) {
-            (Some(source), _) if concerns_rows(&source) => SeedError::Row {
+            (Some(source), _) if concerns_rows(&source) => Ok(SeedError::Row {
                 table,
                 row: first,
                 position: None,
                 source,
-            },
-            (None, Err(Error::RollbackTransaction)) if concerns_rows(&source) => SeedError::Rows {
-                table,
-                first: self.done + 1,
-                last: self.done + self.staged,
-                position: None,
-                source,
-            },
-            _ => self.interrupted(source),
+            }),
+            (None, Err(Error::RollbackTransaction)) if concerns_rows(&source) => {
+                Ok(SeedError::Rows {
+                    table,
+                    first: self.done + 1,
+                    last: self.done + staged.rows(),
+                    position: None,
+                    source,
+                })
+            }
+            _ => Err(source),
         }
     }
 

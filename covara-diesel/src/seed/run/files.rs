@@ -15,6 +15,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     pub(crate) fn rows_in_flight(&self) -> usize {
         match self.batches {
             Some(_) => usize::MAX,
+            None if self.references.is_waiting() => usize::MAX,
             None => self.chunk_rows.saturating_mul(STAGE_CHUNKS + 1),
         }
     }

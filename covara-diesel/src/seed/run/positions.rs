@@ -2,6 +2,7 @@
 
 use super::Run;
 use crate::backend::connection::BackendConnection;
+use crate::seed::engine::SeedEngine;
 use crate::seed::error::SeedError;
 use crate::seed::fixture_error::FixturePosition;
 
@@ -12,16 +13,20 @@ pub(crate) trait RowPositions {
 
     /// Forgets the rows before this one, which the database has accepted.
     fn forget_before(&self, row: usize);
+
+    /// Forgets no more rows by itself, because the database may reject any of them at the end.
+    fn keep(&self);
 }
 
-impl<C: BackendConnection> Run<'_, '_, C> {
+impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// Fills in the position in its file of the row that an error names. `table` is the position
     /// in the seed of the table that has the row.
     pub(super) fn located(&self, table: usize, mut error: SeedError) -> SeedError {
         let found = match &mut error {
-            SeedError::Row { row, position, .. } | SeedError::TableOrder { row, position, .. } => {
-                Some((*row, position))
-            }
+            SeedError::Row { row, position, .. }
+            | SeedError::TableOrder { row, position, .. }
+            | SeedError::NotDeferrable { row, position, .. }
+            | SeedError::RowOrder { row, position, .. } => Some((*row, position)),
             SeedError::Rows {
                 first, position, ..
             } => Some((*first, position)),

@@ -1,95 +1,284 @@
 //! Rows inserted through the engine's stage.
 
+use diesel::QueryResult;
+use diesel::result::Error;
+
 use super::culprit::another_try;
-use super::{TableRun, nested};
+use super::statements::execute;
+use super::violations::{is_foreign_key, violated};
+use super::{BulkOf, StageOf, TableRun, Writer, nested};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
-use crate::seed::engine::{SeedEngine, SeedWay};
+use crate::seed::bulk::{BulkLoader, Stage};
+use crate::seed::engine::{Insertion, SeedEngine};
 use crate::seed::error::SeedError;
+use crate::seed::insert::Staging;
+use crate::seed::target::SeedTarget;
 
 /// Chunks that wait in a stage before they are inserted. A join with the table pays off the more,
 /// the more rows take part. By default these are a million rows, which wait on the server.
 pub(super) const STAGE_CHUNKS: usize = 128;
+
+/// An open stage.
+pub(super) struct Staged<S> {
+    stage: S,
+    /// Number of rows in the stage.
+    rows: usize,
+    filled: Filled,
+    /// True if all rows wait for the last one, because some refer to later ones.
+    is_whole: bool,
+}
+
+/// The ways of rows into the stage.
+#[derive(Clone, Copy)]
+enum Filled {
+    ByLoader,
+    ByStatements,
+}
+
+impl<S> Staged<S> {
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn stage(&self) -> &S {
+        &self.stage
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+}
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
     C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
-    pub(super) fn stage_all(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
-        let conn = &mut *self.run.conn;
-        if self.stage.is_none() {
-            let open = |conn: &mut C| {
-                C::Backend::open_stage(conn, &self.target.table, &self.target.columns)
-            };
-            match nested(conn, open) {
-                Ok(stage) => self.stage = Some(stage),
-                // A role may lack the right to create temporary tables.
-                Err(error) if another_try(conn, &error) => {
-                    self.way = Some(SeedWay::Ignore);
-                    return self.insert_all(rows);
-                }
-                Err(error) => return Err(self.refused(rows, error)),
+    fn create_stage(&mut self, bulk: BulkOf<C>) -> QueryResult<StageOf<C>> {
+        let SeedTarget { table, columns } = &self.target;
+        nested(self.run.conn, |conn| bulk.open(conn, table, columns))
+    }
+
+    /// Opens the stage, and stages the rows of a full chunk.
+    pub(super) fn open_stage(
+        &mut self,
+        bulk: BulkOf<C>,
+        rows: &[T::Row<'_>],
+    ) -> Result<(), SeedError> {
+        match self.create_stage(bulk) {
+            Ok(stage) => {
+                self.writer = Writer::Staged(Staged {
+                    stage,
+                    rows: 0,
+                    filled: Filled::ByLoader,
+                    is_whole: false,
+                });
+                self.stage_all(rows)
             }
+            // A role may lack the right to create temporary tables.
+            Err(error) if another_try(self.run.conn, &error) => {
+                self.writer = Writer::Statements(Insertion::Ignore);
+                self.insert_all(rows)
+            }
+            Err(error) => Err(self.refused(rows, error)),
         }
-        let first = self.done + self.staged + 1;
-        let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, Some(first), rows);
-        match nested(conn, load) {
-            Ok(_) => self.staged += rows.len(),
-            // COPY rejects one of the values. The rows before come first, to keep the order.
-            Err(error) if another_try(conn, &error) => {
-                self.insert_staged()?;
-                self.way = Some(SeedWay::Ignore);
-                return self.insert_all(rows);
+    }
+
+    /// Opens the stage for all rows that are still to come, because one of `rows`, which were
+    /// refused for it, refers to a later one.
+    pub(super) fn open_whole_stage(
+        &mut self,
+        bulk: BulkOf<C>,
+        rows: &[T::Row<'_>],
+        source: Error,
+    ) -> Result<(), SeedError> {
+        let Ok(stage) = self.create_stage(bulk) else {
+            return Err(self.refused(rows, source));
+        };
+        let filled = match self.writer {
+            Writer::BeforeStage(_) => Filled::ByLoader,
+            _ => {
+                let numbered = stage.number_from(self.run.conn, self.done + 1);
+                numbered.map_err(|source| self.interrupted(source))?;
+                Filled::ByStatements
             }
-            Err(error) => return Err(self.interrupted(error)),
+        };
+        self.writer = Writer::Staged(Staged {
+            stage,
+            rows: 0,
+            filled,
+            is_whole: true,
+        });
+        self.run.keep_positions();
+        Ok(())
+    }
+
+    pub(super) fn stage_all(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
+        let Writer::Staged(staged) = &mut self.writer else {
+            return Ok(());
+        };
+        let conn = &mut *self.run.conn;
+        let first = self.done + staged.rows + 1;
+        match staged.filled {
+            Filled::ByLoader => {
+                let stage = &staged.stage;
+                let load = |conn: &mut C| stage.load::<C, T>(conn, first, rows);
+                match nested(conn, load) {
+                    Ok(()) => staged.rows += rows.len(),
+                    Err(error) if another_try(conn, &error) => return self.unloadable(rows),
+                    Err(error) => return Err(self.interrupted(error)),
+                }
+            }
+            Filled::ByStatements => self.insert_into_stage(rows)?,
         }
         self.report();
-        if self.staged >= STAGE_CHUNKS.saturating_mul(self.run.chunk_rows) {
-            self.insert_staged()?;
+        match &self.writer {
+            Writer::Staged(staged)
+                if !staged.is_whole
+                    && staged.rows >= STAGE_CHUNKS.saturating_mul(self.run.chunk_rows) =>
+            {
+                self.insert_staged(false)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes rows of which the bulk loader rejects a value. The rows before come first, to keep
+    /// the order.
+    fn unloadable(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
+        if matches!(&self.writer, Writer::Staged(staged) if !staged.is_whole) {
+            self.insert_staged(false)?;
+        }
+        match std::mem::replace(&mut self.writer, Writer::Statements(Insertion::Ignore)) {
+            Writer::Staged(staged) if staged.is_whole => {
+                let first = self.done + staged.rows + 1;
+                let numbered = staged.stage.number_from(self.run.conn, first);
+                self.writer = Writer::Staged(Staged {
+                    filled: Filled::ByStatements,
+                    ..staged
+                });
+                numbered.map_err(|source| self.interrupted(source))?;
+                self.stage_all(rows)
+            }
+            Writer::Staged(staged) => {
+                let closed = staged.stage.close(self.run.conn);
+                closed.map_err(|source| self.interrupted(source))?;
+                self.insert_all(rows)
+            }
+            _ => self.insert_all(rows),
+        }
+    }
+
+    fn insert_into_stage(&mut self, mut rest: &[T::Row<'_>]) -> Result<(), SeedError> {
+        let target = SeedTarget {
+            table: <StageOf<C> as Stage<C::Backend>>::TABLE.to_owned(),
+            columns: self.target.columns.clone(),
+        };
+        while !rest.is_empty() {
+            let conn = &mut *self.run.conn;
+            let (taken, inserted) = match rest.len().min(self.most) {
+                256.. => (
+                    256,
+                    execute::<C, T, Staging, 256>(conn, &target, &rest[..256]),
+                ),
+                16.. => (16, execute::<C, T, Staging, 16>(conn, &target, &rest[..16])),
+                _ => (1, execute::<C, T, Staging, 1>(conn, &target, &rest[..1])),
+            };
+            let (rows, others) = rest.split_at(taken);
+            rest = others;
+            if let Err(source) = inserted {
+                return Err(self.refused(rows, source));
+            }
+            if let Writer::Staged(staged) = &mut self.writer {
+                staged.rows += taken;
+            }
         }
         Ok(())
     }
 
-    pub(super) fn insert_staged(&mut self) -> Result<(), SeedError> {
-        let Some(stage) = self.stage.as_ref().filter(|_| self.staged > 0) else {
-            return Ok(());
-        };
-        let conn = &mut *self.run.conn;
-        let insert =
-            |ignore| move |conn: &mut C| C::Backend::insert_staged(conn, stage, None, ignore);
-        // Without a filter, conflicts are to be expected.
-        let ignore = stage.filter.is_empty();
-        let mut inserted = nested(conn, insert(ignore));
-        if let Err(error) = &inserted {
-            // Rows of the input may conflict with each other or with those of another writer.
-            if !ignore && another_try(conn, error) {
-                inserted = nested(conn, insert(true));
+    /// Inserts the staged rows. Unless they are the `last` ones, rows that refer to later ones make
+    /// all of them wait.
+    pub(super) fn insert_staged(&mut self, last: bool) -> Result<(), SeedError> {
+        loop {
+            let Writer::Staged(staged) = &mut self.writer else {
+                return Ok(());
+            };
+            if staged.rows == 0 {
+                return Ok(());
             }
-        }
-        let cleared = inserted.and_then(|inserted| {
-            C::Backend::clear_stage(conn)?;
-            Ok(inserted)
-        });
-        match cleared {
-            Ok(inserted) => {
-                self.inserted += inserted;
-                self.done += self.staged;
-                self.staged = 0;
-                Ok(())
+            let conn = &mut *self.run.conn;
+            let stage = &staged.stage;
+            // Without a filter, conflicts are to be expected.
+            let ignore = !stage.is_filtered();
+            let mut inserted = nested(conn, |conn| stage.insert(conn, None, ignore));
+            if let Err(error) = &inserted {
+                // Rows of the input may conflict with each other or with those of another writer.
+                if !ignore && !is_foreign_key(error) && another_try(conn, error) {
+                    inserted = nested(conn, |conn| stage.insert(conn, None, true));
+                }
             }
-            Err(source) => Err(self.refused_staged(source)),
+            let source = match inserted {
+                Ok(inserted) => return self.empty_stage(inserted),
+                Err(source) => source,
+            };
+            let table = self.run.position();
+            let patient = match is_foreign_key(&source) {
+                true => self.run.patient_keys(table),
+                false => Vec::new(),
+            };
+            let Some(key) = violated(&patient, &source) else {
+                return Err(self.refused_staged(source));
+            };
+            if !last {
+                if let Writer::Staged(staged) = &mut self.writer {
+                    staged.is_whole = true;
+                }
+                self.run.keep_positions();
+                return Ok(());
+            }
+            let is_new = key.is_deferrable && {
+                let deferred = self.run.defer_constraint(table, key);
+                deferred.map_err(|source| self.interrupted(source))?
+            };
+            if !is_new {
+                if let Writer::Staged(staged) = &mut self.writer {
+                    staged.is_whole = true;
+                }
+                return Err(self.refused_staged(source));
+            }
         }
     }
 
-    /// Inserts the rows that are still staged, and drops the stage.
-    pub(super) fn finish(&mut self) -> Result<(), SeedError> {
-        self.insert_staged()?;
-        match self.stage.take() {
-            Some(_) => {
-                C::Backend::close_stage(self.run.conn).map_err(|source| self.interrupted(source))
-            }
-            None => Ok(()),
+    /// Counts the rows of the stage as written.
+    fn empty_stage(&mut self, inserted: usize) -> Result<(), SeedError> {
+        let keep = self.run.keeps_stage(self.run.position());
+        let Writer::Staged(staged) = &mut self.writer else {
+            return Ok(());
+        };
+        self.inserted += inserted;
+        self.done += std::mem::take(&mut staged.rows);
+        if keep {
+            return Ok(());
         }
+        let cleared = staged.stage.clear(self.run.conn);
+        cleared.map_err(|source| self.interrupted(source))
+    }
+
+    /// Inserts the rows that are still staged, and drops the stage, unless the end of the seed
+    /// needs it.
+    pub(super) fn finish(&mut self) -> Result<(), SeedError> {
+        self.insert_staged(true)?;
+        let Writer::Staged(staged) = std::mem::replace(&mut self.writer, Writer::Unchosen) else {
+            return Ok(());
+        };
+        let table = self.run.position();
+        let ended = if self.run.keeps_stage(table) {
+            self.run.kept_stage(table);
+            staged.stage.keep(self.run.conn, table)
+        } else {
+            staged.stage.close(self.run.conn)
+        };
+        ended.map_err(|source| self.interrupted(source))
     }
 }

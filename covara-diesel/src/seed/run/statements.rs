@@ -1,0 +1,142 @@
+//! Rows inserted by statements or by the bulk loader.
+
+use diesel::QueryResult;
+
+use super::culprit::another_try;
+use super::{BulkOf, TableRun, Writer, nested};
+use crate::backend::connection::BackendConnection;
+use crate::backend::engine::Engine;
+use crate::backend::row::SeedRow;
+use crate::seed::bulk::BulkLoader;
+use crate::seed::engine::{Insertion, SeedEngine, SeedWay};
+use crate::seed::error::SeedError;
+use crate::seed::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
+use crate::seed::target::SeedTarget;
+
+impl<C, T> TableRun<'_, '_, '_, C, T>
+where
+    C: BackendConnection<Backend: SeedEngine>,
+    T: SeedRow<C::Backend>,
+{
+    pub(super) fn choose_writer(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
+        let Some(first) = rows.first() else {
+            return Ok(());
+        };
+        let SeedTarget { table, columns } = &self.target;
+        let way = C::Backend::way::<C, T>(self.run.conn, table, columns, first);
+        self.writer = match way.map_err(|source| self.refused(rows, source))? {
+            SeedWay::Insert(insertion) => Writer::Statements(insertion),
+            // Diesel's COPY identifies its columns by type alone, unless it fills a stage.
+            SeedWay::BulkFirst(bulk) if !T::STATIC => Writer::BeforeStage(bulk),
+            SeedWay::BulkFirst(bulk) => Writer::Bulk(bulk),
+            SeedWay::Stage(bulk) => Writer::BeforeStage(bulk),
+        };
+        Ok(())
+    }
+
+    /// Loads the rows by the bulk loader.
+    pub(super) fn load_all(
+        &mut self,
+        bulk: BulkOf<C>,
+        rows: &[T::Row<'_>],
+        full: bool,
+    ) -> Result<(), SeedError> {
+        match nested(self.run.conn, |conn| bulk.load::<C, T>(conn, rows)) {
+            Ok(inserted) => {
+                self.advance(rows.len(), inserted);
+                Ok(())
+            }
+            // Whatever the reason, the other ways skip the row or report the error better.
+            Err(error) if another_try(self.run.conn, &error) => {
+                self.writer = Writer::BeforeStage(bulk);
+                if full {
+                    self.open_stage(bulk, rows)
+                } else {
+                    self.insert_all(rows)
+                }
+            }
+            Err(error) => Err(self.refused(rows, error)),
+        }
+    }
+
+    /// Inserts the rows in statements of a few sizes only, so that each is prepared once per
+    /// connection.
+    pub(super) fn insert_all(&mut self, mut rest: &[T::Row<'_>]) -> Result<(), SeedError> {
+        while !rest.is_empty() {
+            // A row that refers to a later one has opened it.
+            if matches!(self.writer, Writer::Staged(_)) {
+                return self.stage_all(rest);
+            }
+            let taken = match rest.len().min(self.most) {
+                1024.. => self.statement::<1024>(rest)?,
+                256.. => self.statement::<256>(rest)?,
+                64.. => self.statement::<64>(rest)?,
+                16.. => self.statement::<16>(rest)?,
+                4.. => self.statement::<4>(rest)?,
+                _ => self.statement::<1>(rest)?,
+            };
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
+    /// Inserts the first `N` rows, and returns how many rows were written: none of them if they
+    /// are to be written in another way.
+    fn statement<const N: usize>(&mut self, rest: &[T::Row<'_>]) -> Result<usize, SeedError> {
+        let rows = &rest[..N];
+        if matches!(self.writer, Writer::Batches) {
+            self.gather::<N>(rows)?;
+            return Ok(N);
+        }
+        match self.insert::<N>(rows) {
+            Ok(inserted) => {
+                self.note_dangling(rows, inserted)?;
+                self.advance(N, inserted);
+                Ok(N)
+            }
+            Err(source) => {
+                self.let_references_wait(rows, source)?;
+                Ok(0)
+            }
+        }
+    }
+
+    fn insert<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> QueryResult<usize> {
+        let conn = &mut *self.run.conn;
+        let target = &self.target;
+        match self.writer {
+            Writer::Statements(Insertion::IgnoreOrFail) => {
+                execute::<C, T, IgnoredOrFail, N>(conn, target, rows)
+            }
+            Writer::Statements(Insertion::PlainFirst) => {
+                match execute::<C, T, Refused, N>(conn, target, rows) {
+                    Err(error) if another_try(conn, &error) => {
+                        self.writer = Writer::Statements(Insertion::Ignore);
+                        execute::<C, T, Ignored, N>(conn, target, rows)
+                    }
+                    result => result,
+                }
+            }
+            _ => execute::<C, T, Ignored, N>(conn, target, rows),
+        }
+    }
+}
+
+/// Executes one statement, in a savepoint if its failure would end the transaction.
+pub(super) fn execute<'r, C, T, M, const N: usize>(
+    conn: &mut C,
+    target: &SeedTarget,
+    rows: &[T::Row<'r>],
+) -> QueryResult<usize>
+where
+    C: BackendConnection<Backend: SeedEngine>,
+    T: SeedRow<C::Backend> + 'r,
+    M: Conflicts,
+{
+    let insert = Insert::<T, M, N>::new(target, rows);
+    if C::Backend::ERROR_ENDS_TRANSACTION {
+        nested(conn, |conn| conn.execute_returning_count(&insert))
+    } else {
+        conn.execute_returning_count(&insert)
+    }
+}

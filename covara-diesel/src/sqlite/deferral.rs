@@ -1,0 +1,374 @@
+//! The foreign keys of a seed's tables, deferred to the end of its transaction.
+
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+use diesel::sqlite::Sqlite;
+
+use super::name;
+use crate::backend::connection::BackendConnection;
+use crate::backend::row::{SeedRow, TableRow};
+use crate::seed::deferral::{Dangling, Deferral};
+use crate::seed::engine::ForeignKey;
+use crate::seed::insert::push_rows;
+
+/// `PRAGMA defer_foreign_keys` (<https://sqlite.org/pragma.html#pragma_defer_foreign_keys>), which
+/// `COMMIT` and `ROLLBACK` switch off. Switching it off by hand forgets the violations.
+///
+/// It must be switched off by hand all the same, even after the end of the transaction: a statement
+/// that was prepared while it was on is prepared again only then. Before, a single row that it
+/// inserts and that violates a foreign key is an error and stays in the table.
+#[derive(Debug, Clone, Copy)]
+pub struct DeferForeignKeys;
+
+/// Separates the values of rows in a text that the database returns.
+const SEPARATOR: char = '\u{1f}';
+
+/// Values that such a text has at most.
+const VALUES: usize = 100;
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    yes: bool,
+}
+
+#[derive(QueryableByName)]
+struct Unsatisfied {
+    #[diesel(sql_type = BigInt)]
+    position: i64,
+}
+
+impl Deferral<Sqlite> for DeferForeignKeys {
+    fn begin(self) -> &'static str {
+        "PRAGMA defer_foreign_keys = ON"
+    }
+
+    fn dangling<C, T>(
+        self,
+        conn: &mut C,
+        table: &str,
+        columns: &[String],
+        keys: &[ForeignKey],
+        rows: &[T::Row<'_>],
+        all_inserted: bool,
+    ) -> QueryResult<Vec<Dangling>>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+        T: SeedRow<Sqlite>,
+    {
+        let quoted: Vec<String> = columns.iter().map(|it| name::quoted(None, it)).collect();
+        let is_present = match all_inserted {
+            true => String::new(),
+            false => format!(
+                " AND EXISTS (SELECT 1 FROM {table} AS present WHERE {})",
+                list(quoted.iter().enumerate(), " AND ", |(at, column)| {
+                    format!("present.{column} IS new.f{at}")
+                })
+            ),
+        };
+        let of_keys: Vec<String> = keys
+            .iter()
+            .enumerate()
+            .filter_map(|(position, key)| {
+                // A column that is not seeded has a default, which only the table knows.
+                let at = |column: &String| {
+                    let found = quoted.iter().position(|it| it.eq_ignore_ascii_case(column));
+                    found.map(|at| format!("new.f{at}"))
+                };
+                let values: Vec<String> = key.columns.iter().map(at).collect::<Option<_>>()?;
+                Some(format!(
+                    "SELECT n, {position}, {} FROM new WHERE {}{is_present}",
+                    as_text(&values),
+                    refers_to_nothing(key, &values)
+                ))
+            })
+            .collect();
+        if of_keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = list(0..columns.len(), ", ", |at| format!("f{at}"));
+        let found = DanglingRows::<T> {
+            before: format!("WITH new (n, {names}) AS (VALUES "),
+            rows,
+            after: format!(") {} ORDER BY 1", of_keys.join(" UNION ALL ")),
+        }
+        .load::<(i64, i32, String)>(conn)?;
+        let found = found.into_iter().filter_map(|(row, key, values)| {
+            Some(Dangling {
+                row: row.try_into().ok()?,
+                key: key.try_into().ok()?,
+                values,
+            })
+        });
+        Ok(found.collect())
+    }
+
+    fn unsatisfied<C>(
+        self,
+        conn: &mut C,
+        key: &ForeignKey,
+        values: &[&str],
+    ) -> QueryResult<Vec<usize>>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        let of_rows = list(values.iter().enumerate(), ", ", |(at, values)| {
+            format!("({at}, {values})")
+        });
+        let columns: Vec<String> = (0..key.columns.len())
+            .map(|at| format!("new.f{at}"))
+            .collect();
+        let query = format!(
+            "WITH new (n, {}) AS (VALUES {of_rows}) SELECT n AS position FROM new WHERE {}",
+            list(0..key.columns.len(), ", ", |at| format!("f{at}")),
+            refers_to_nothing(key, &columns)
+        );
+        let found = diesel::sql_query(query).load::<Unsatisfied>(conn)?;
+        let found = found.into_iter();
+        Ok(found.filter_map(|it| it.position.try_into().ok()).collect())
+    }
+
+    fn is_stored<C>(
+        self,
+        conn: &mut C,
+        table: &str,
+        key: &ForeignKey,
+        values: &str,
+    ) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        let condition = self.condition(table, key, values);
+        let query = diesel::sql_query(format!("SELECT {condition} AS yes"));
+        Ok(query.get_result::<Answer>(conn)?.yes)
+    }
+
+    fn end<C>(self, conn: &mut C, tables: &[String]) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        let mut has_triggers = false;
+        for table in tables {
+            let (schema, table) = name::parts(table);
+            let master = schema.as_ref().map_or_else(String::new, |schema| {
+                format!("{}.", name::quoted(None, schema))
+            });
+            let query = format!(
+                "SELECT EXISTS (SELECT 1 FROM {master}sqlite_master
+                                WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
+                     OR EXISTS (SELECT 1 FROM sqlite_temp_master
+                                WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE) AS yes"
+            );
+            let triggers = diesel::sql_query(query).bind::<Text, _>(&table);
+            has_triggers |= triggers.get_result::<Answer>(conn)?.yes;
+            let left = diesel::sql_query(
+                "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check(?1, ?2)) AS yes",
+            )
+            .bind::<Text, _>(&table)
+            .bind::<Nullable<Text>, _>(&schema)
+            .get_result::<Answer>(conn)?;
+            if left.yes {
+                return Ok(());
+            }
+        }
+        if has_triggers {
+            // They may have violated the foreign keys of any table.
+            let left =
+                diesel::sql_query("SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check) AS yes");
+            if left.get_result::<Answer>(conn)?.yes {
+                return Ok(());
+            }
+        }
+        self.cancel(conn)
+    }
+
+    fn cancel<C>(self, conn: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        conn.batch_execute("PRAGMA defer_foreign_keys = OFF")
+    }
+
+    fn dangling_values(self, table: &str, key: &ForeignKey) -> String {
+        let columns: Vec<String> = key.columns.iter().map(|it| format!("new.{it}")).collect();
+        format!(
+            "(SELECT group_concat(v, char({})) FROM (SELECT DISTINCT {} AS v FROM {table} AS new
+              WHERE {} LIMIT {VALUES}))",
+            u32::from(SEPARATOR),
+            as_text(&columns),
+            refers_to_nothing(key, &columns)
+        )
+    }
+
+    fn condition(self, table: &str, key: &ForeignKey, values: &str) -> String {
+        let of_rows = list(values.split(SEPARATOR), ", ", |values| {
+            format!("({values})")
+        });
+        let columns = key.columns.join(", ");
+        format!("EXISTS (SELECT 1 FROM {table} WHERE ({columns}) IN (VALUES {of_rows}))")
+    }
+}
+
+fn list<I: Iterator>(items: I, between: &str, text: impl FnMut(I::Item) -> String) -> String {
+    items.map(text).collect::<Vec<_>>().join(between)
+}
+
+/// Returns an expression for values as a text that is SQL again.
+fn as_text(values: &[String]) -> String {
+    list(values.iter(), " || ', ' || ", |value| {
+        format!("quote({value})")
+    })
+}
+
+/// Returns the condition that there is no row with these values of a foreign key, none of which is
+/// NULL.
+fn refers_to_nothing(key: &ForeignKey, values: &[String]) -> String {
+    let no_null = list(values.iter(), " AND ", |value| {
+        format!("{value} IS NOT NULL")
+    });
+    let pairs = key.parent_columns.iter().zip(values);
+    let equal = list(pairs, " AND ", |(column, value)| {
+        format!("parent.{column} = {value}")
+    });
+    let parent = &key.parent;
+    format!("{no_null} AND NOT EXISTS (SELECT 1 FROM {parent} AS parent WHERE {equal})")
+}
+
+/// A query about the values of rows, as they are given to an insert.
+struct DanglingRows<'s, 'r, T: TableRow + 'r> {
+    before: String,
+    rows: &'s [T::Row<'r>],
+    after: String,
+}
+
+impl<'r, T: TableRow + 'r> QueryId for DanglingRows<'_, 'r, T> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<'r, T: SeedRow<Sqlite> + 'r> QueryFragment<Sqlite> for DanglingRows<'_, 'r, T> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(&self.before);
+        push_rows::<Sqlite, T>(out.reborrow(), self.rows, true)?;
+        out.push_sql(&self.after);
+        Ok(())
+    }
+}
+
+impl<'r, T: TableRow + 'r> Query for DanglingRows<'_, 'r, T> {
+    type SqlType = (BigInt, Integer, Text);
+}
+
+impl<'r, T: TableRow + 'r, C> RunQueryDsl<C> for DanglingRows<'_, 'r, T> {}
+
+#[derive(QueryableByName)]
+struct KeyColumn {
+    #[diesel(sql_type = Integer)]
+    id: i32,
+    #[diesel(sql_type = Text)]
+    parent: String,
+    #[diesel(sql_type = Text)]
+    own: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    referenced: Option<String>,
+    #[diesel(sql_type = Bool)]
+    may_outlast: bool,
+}
+
+#[derive(QueryableByName)]
+struct PrimaryKey {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// Returns the foreign keys of each of the tables. SQLite does not tell which of them the table
+/// itself defers, so a table that may defer any is taken to defer all.
+pub(super) fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let names: Vec<_> = tables.iter().map(|table| name::parts(table)).collect();
+    let mut all: Vec<Vec<ForeignKey>> = Vec::new();
+    for (at, table) in tables.iter().enumerate() {
+        let known = tables[..at].iter().position(|other| other == table);
+        let keys = match known.and_then(|known| all.get(known)) {
+            Some(keys) => keys.clone(),
+            None => keys_of_table(conn, &names[at], &names)?,
+        };
+        all.push(keys);
+    }
+    Ok(all)
+}
+
+type Name = (Option<String>, String);
+
+fn keys_of_table<C>(conn: &mut C, table: &Name, seeded: &[Name]) -> QueryResult<Vec<ForeignKey>>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let (schema, table) = table;
+    let master = schema.as_ref().map_or_else(String::new, |schema| {
+        format!("{}.", name::quoted(None, schema))
+    });
+    let columns = diesel::sql_query(format!(
+        "SELECT k.id AS id, k.\"table\" AS parent, k.\"from\" AS own, k.\"to\" AS referenced,
+                EXISTS (SELECT 1 FROM {master}sqlite_master
+                        WHERE type = 'table' AND name = ?1 COLLATE NOCASE
+                          AND instr(lower(sql), 'deferred') > 0) AS may_outlast
+         FROM pragma_foreign_key_list(?1, ?2) AS k ORDER BY k.id, k.seq"
+    ))
+    .bind::<Text, _>(table)
+    .bind::<Nullable<Text>, _>(schema)
+    .load::<KeyColumn>(conn)?;
+    let mut keys: Vec<(i32, bool, ForeignKey)> = Vec::new();
+    for KeyColumn {
+        id,
+        parent,
+        own,
+        referenced,
+        may_outlast,
+    } in columns
+    {
+        let is_implicit = referenced.is_none();
+        let referenced = referenced.iter().map(|it| name::quoted(None, it));
+        let own = name::quoted(None, &own);
+        match keys.last_mut() {
+            Some((last, _, key)) if *last == id => {
+                key.columns.push(own);
+                key.parent_columns.extend(referenced);
+            }
+            _ => {
+                // A foreign key refers to a table in its own schema.
+                let is_parent =
+                    |(of, name): &Name| of == schema && name.eq_ignore_ascii_case(&parent);
+                let key = ForeignKey {
+                    name: None,
+                    sql_name: String::new(),
+                    columns: vec![own],
+                    parent: name::quoted(schema.as_deref(), &parent),
+                    parent_columns: referenced.collect(),
+                    position: seeded.iter().rposition(is_parent),
+                    is_deferrable: true,
+                    may_outlast,
+                };
+                keys.push((id, is_implicit, key));
+            }
+        }
+    }
+    for (_, is_implicit, key) in &mut keys {
+        if *is_implicit {
+            let (schema, parent) = name::parts(&key.parent);
+            let columns = diesel::sql_query(
+                "SELECT name FROM pragma_table_info(?1, ?2) WHERE pk > 0 ORDER BY pk",
+            )
+            .bind::<Text, _>(&parent)
+            .bind::<Nullable<Text>, _>(&schema)
+            .load::<PrimaryKey>(conn)?;
+            let columns = columns.iter().map(|it| name::quoted(None, &it.name));
+            key.parent_columns = columns.collect();
+        }
+    }
+    Ok(keys.into_iter().map(|(_, _, key)| key).collect())
+}
