@@ -178,11 +178,11 @@ drivers! {
     /// |---|---|---|---|---|
     /// | `Sqlite` | a path, `:memory:`, `sqlite:`, `file:` | 4 | none | 30 s |
     /// | `Libsql` | `libsql://`, `http://…?driver=libsql` | 1 | none | 10 s |
-    /// | `D1` | `d1://` | 1 | none | none |
+    /// | `D1` | `d1://` | 1 | none | 30 s, r2d2's own |
     /// | `Postgres` | `postgres://`, `postgresql://`, libpq's `key=value` form | 10 | 20 s | 10 s |
-    /// | `Neon` | the same with a host such as `ep-x-pooler.….neon.tech` | 1 | none | 10 s |
+    /// | `Neon` | the same with a host whose first label ends in `-pooler` | 1 | none | 10 s |
     /// | `Hyperdrive` | the same with a host `….hyperdrive.local` | 5 | 10 s | 10 s |
-    /// | `Pglite` | the same with the parameter `driver=pglite` | 1 | none | none |
+    /// | `Pglite` | the same with the parameter `driver=pglite` | 1 | none | 30 s, r2d2's own |
     ///
     /// The sizes and time-outs are those of
     /// [`recommended_pool_config`](crate::pool::recommended_pool_config).

@@ -50,9 +50,10 @@
 //! # }
 //! ```
 //!
-//! D1 has no transactions, so there both kinds return an error. Each store method by itself is all
-//! or nothing there, and so is [`batch`](crate::remote::RemoteConnection::batch) with your own
-//! statements; a store call cannot be part of a batch.
+//! D1 has no transactions, so there `write_transaction` and `transaction` return an error. Each store
+//! method by itself is all or nothing there, and so is
+//! [`batch`](crate::remote::RemoteConnection::batch) with your own statements; a store call cannot be
+//! part of a batch.
 //!
 //! # One function for both backends
 //!
@@ -341,8 +342,9 @@
 //! # }
 //! ```
 //!
-//! The pool is the state of the application, where `AppError` also takes what the framework's join
-//! can fail with, and turns into a response:
+//! The pool is the state of the application. With `user_of` and `AppError` of the section on
+//! thiserror, where `AppError` also converts tokio's `JoinError` or actix' `BlockingError` and is
+//! turned into a response:
 //!
 //! ```text
 //! // axum: Router::new().route("/me/{cookie}", get(me)).with_state(pool)
@@ -358,7 +360,7 @@
 //! }
 //! ```
 //!
-//! - Take the connection inside the closure and let it go there: a connection that is held across an
+//! - Get the connection inside the closure and drop it there: a connection that is held across an
 //!   `.await` is one that others wait for.
 //! - At most [`max_size`](crate::AnyPool::max_size) closures work at once. Others wait for the
 //!   connection time-out, and then fail with

@@ -36,7 +36,6 @@ pub mod fixture;
 #[cfg(not(feature = "fixtures"))]
 #[path = "no_fixture.rs"]
 mod fixture;
-#[cfg(all(feature = "auth", feature = "sqlite"))]
 pub mod guide;
 mod internal_tables;
 pub mod migrate;

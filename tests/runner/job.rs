@@ -7,6 +7,12 @@ use serde_json::Value;
 
 use crate::watch;
 
+/// How long a program may go on without that a test begins or ends. The slowest test takes five
+/// minutes with `--everything`, while others run.
+const STALLED: Duration = Duration::from_secs(900);
+/// How long a whole command may take between two lines: ten minutes with `--everything`.
+const SILENT: Duration = Duration::from_secs(3600);
+
 /// The outcome of one test.
 pub struct Outcome {
     pub test: String,
@@ -51,8 +57,8 @@ pub fn run_tests(step: String, mut command: Command) -> Finished {
         .env("RUST_BACKTRACE", "0");
     let mut running: Vec<String> = Vec::new();
     let mut outcomes = Vec::new();
-    let ended = watch::run(command, |line| {
-        // A test may have printed the beginning of the line, whatever it is.
+    let ended = watch::run(command, STALLED, |line| {
+        // A test may have printed before it on the same line.
         let event = line.find("{ \"type\"").and_then(|start| line.get(start..));
         let Some(event) = event.and_then(|event| serde_json::from_str::<Value>(event).ok()) else {
             return false;
@@ -130,7 +136,7 @@ pub fn copy(command: &Command) -> Command {
 pub fn run_whole(step: String, command: Command) -> Finished {
     let begun = Instant::now();
     let mut lines = String::new();
-    let ended = watch::run(command, |line| {
+    let ended = watch::run(command, SILENT, |line| {
         lines.push_str(line);
         true
     });

@@ -1,15 +1,12 @@
-//! A program that is watched while it runs: it ends, or is ended.
+//! Runs a program and ends it if it makes no progress.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a program may go on without progress. The slowest test takes five minutes with
-/// `--everything`, while others run.
-const STALLED: Duration = Duration::from_secs(900);
 /// How long what it printed may take to arrive when it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How often to look whether it has ended.
@@ -24,9 +21,18 @@ pub struct Ended {
     pub fault: Option<String>,
 }
 
+enum Printed {
+    Line(String),
+    Error(Vec<u8>),
+}
+
 /// Runs a program and passes each line of its output to `take`, which returns whether the line is
-/// progress.
-pub fn run(mut command: Command, mut take: impl FnMut(&str) -> bool) -> std::io::Result<Ended> {
+/// progress. Without progress for `stalled` it is ended.
+pub fn run(
+    mut command: Command,
+    stalled: Duration,
+    mut take: impl FnMut(&str) -> bool,
+) -> std::io::Result<Ended> {
     // In a group of its own, to end what it started, too.
     let mut child = command
         .process_group(0)
@@ -34,44 +40,46 @@ pub fn run(mut command: Command, mut take: impl FnMut(&str) -> bool) -> std::io:
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let lines = lines(child.stdout.take());
-    let errors = lines_of_errors(child.stderr.take());
+    let (send, parts) = channel();
+    read_lines(child.stdout.take(), send.clone());
+    read_errors(child.stderr.take(), send);
+    let mut errors = Vec::new();
     let mut progress = Instant::now();
     let mut ended_at = None;
     let mut fault = None;
-    loop {
-        match lines.recv_timeout(LOOK) {
-            Ok(line) => {
+    let status = loop {
+        let mut is_closed = false;
+        match parts.recv_timeout(LOOK) {
+            Ok(Printed::Line(line)) => {
                 if take(&line) {
                     progress = Instant::now();
                 }
-                continue;
             }
-            Err(RecvTimeoutError::Disconnected) => break,
+            Ok(Printed::Error(bytes)) => errors.extend(bytes),
             Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => is_closed = true,
         }
-        if child.try_wait()?.is_some() {
+        if let Some(status) = child.try_wait()? {
+            if is_closed {
+                break status;
+            }
             let ended_at: &Instant = ended_at.get_or_insert_with(Instant::now);
             if ended_at.elapsed() > LAST_WORDS {
                 fault.get_or_insert("left a process behind that holds its output".to_owned());
                 end_group(&child);
-                break;
+                break status;
             }
-        } else if progress.elapsed() > STALLED {
-            fault = Some(format!("no progress for {} s", STALLED.as_secs()));
+        } else if progress.elapsed() > stalled {
+            fault = Some(format!("no progress for {} s", stalled.as_secs()));
             end_group(&child);
             progress = Instant::now();
+        } else if is_closed {
+            thread::sleep(LOOK);
         }
-    }
-    let status = child.wait()?;
-    let printed = errors.recv_timeout(LAST_WORDS).unwrap_or_else(|_| {
-        end_group(&child);
-        fault.get_or_insert("left a process behind that holds its errors".to_owned());
-        String::new()
-    });
+    };
     Ok(Ended {
         status,
-        printed,
+        printed: String::from_utf8_lossy(&errors).into_owned(),
         fault,
     })
 }
@@ -82,10 +90,9 @@ fn end_group(child: &Child) {
     let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
 }
 
-/// Sends each line, with its end, as it comes. Nobody waits for the thread: what holds the output
+/// Sends each line, with its end, as it comes. Nobody waits for the thread: who holds the output
 /// may live on.
-fn lines(output: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (send, lines) = channel();
+fn read_lines(output: Option<impl Read + Send + 'static>, send: Sender<Printed>) {
     thread::spawn(move || {
         let mut output = output.map(BufReader::new);
         while let Some(output) = &mut output {
@@ -94,26 +101,23 @@ fn lines(output: Option<impl Read + Send + 'static>) -> Receiver<String> {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => break,
             }
-            if send
-                .send(String::from_utf8_lossy(&line).into_owned())
-                .is_err()
-            {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            if send.send(Printed::Line(line)).is_err() {
                 break;
             }
         }
     });
-    lines
 }
 
-fn lines_of_errors(errors: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (send, printed) = channel();
+fn read_errors(errors: Option<impl Read + Send + 'static>, send: Sender<Printed>) {
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut errors) = errors {
-            // What can be read until an error is enough.
-            let _ = errors.read_to_end(&mut bytes);
+        let mut errors = errors;
+        let mut part = vec![0; 8192];
+        while let Some(errors) = &mut errors {
+            match errors.read(&mut part) {
+                Ok(read @ 1..) if send.send(Printed::Error(part[..read].to_vec())).is_ok() => {}
+                _ => break,
+            }
         }
-        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
     });
-    printed
 }

@@ -110,7 +110,7 @@ pub(crate) fn prepare(
     } = driver.row();
     if connection != ConnectionType::Postgres {
         return Err(PoolError::InvalidConfig {
-            problem: "the driver is none of those that connect to PostgreSQL by a socket",
+            problem: "this driver does not connect to PostgreSQL",
         });
     }
     if route == Route::Pooler && config.on_connect.is_some() {
