@@ -56,7 +56,6 @@ mod backend {
         "fsync",
     ];
     pub const THREE_VALUES: &str = "OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)";
-    pub const INDEX_ON_VIEW: &str = "cannot create index on relation \"auth_api_keys\"";
 
     macro_rules! spread_internal_schema {
         () => {
@@ -217,6 +216,7 @@ mod postgres {
     mod frozen;
     mod migrate;
     mod neighbours;
+    mod obstacles;
     mod open;
     mod owners;
     mod pglite;

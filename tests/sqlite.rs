@@ -55,7 +55,6 @@ mod backend {
         "fts5",
     ];
     pub const THREE_VALUES: &str = "VALUES (?, ?, ?)";
-    pub const INDEX_ON_VIEW: &str = "views may not be indexed";
 
     macro_rules! spread_internal_schema {
         () => {
@@ -234,12 +233,15 @@ mod sqlite {
     mod damaged;
     mod doctor;
     mod fixtures;
+    mod obstacles;
     mod pool;
     mod pool_values;
     mod private;
     #[cfg(unix)]
     mod private_files;
     mod public_types;
+    #[cfg(target_os = "linux")]
+    mod read_only_files;
     mod search;
     // Takes the command `sqlite3`.
     #[cfg(feature = "postgres")]

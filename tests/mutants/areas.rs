@@ -108,8 +108,10 @@ pub const AREAS: &[Area] = &[
         paths: &[
             "covara-diesel/src/migrate/",
             "covara-diesel/src/sqlite/migrate.rs",
+            "covara-diesel/src/sqlite/creatable.rs",
             "covara-diesel/src/postgres/migrate.rs",
             "covara-diesel/src/postgres/history.rs",
+            "covara-diesel/src/postgres/objects.rs",
         ],
         proofs: &[
             (
@@ -122,6 +124,8 @@ pub const AREAS: &[Area] = &[
                     "status",
                     "command::",
                     "doctor",
+                    "obstacles",
+                    "read_only_files",
                 ],
             ),
             (
@@ -137,10 +141,11 @@ pub const AREAS: &[Area] = &[
                     "neighbours",
                     "frozen",
                     "owners",
+                    "obstacles",
                 ],
             ),
-            (D1, &["migrate", "boot"]),
-            (LIBSQL, &["migrate", "boot", "harness"]),
+            (D1, &["migrate", "boot", "obstacles"]),
+            (LIBSQL, &["migrate", "boot", "harness", "obstacles"]),
             (PGBOUNCER, &["migrate", "boot", "harness"]),
             (PGLITE, &["migrate", "boot"]),
         ],

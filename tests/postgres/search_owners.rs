@@ -180,7 +180,7 @@ fn a_boot_runs_nothing_of_a_strangers_catalogue() {
         let report = doctor::postgres(roles.db.url()).unwrap();
         assert!(!report.is_healthy());
         for what in [
-            "table __covara_search_indexes",
+            "__covara_search_indexes",
             "function __covara_search_1_notes_write()",
         ] {
             let expected = format!("{what} belongs to the role {mallory}");

@@ -24,7 +24,6 @@ pub const HAS_NAN: bool = false;
 /// JSON has no infinity.
 pub const LARGEST_REAL: f64 = f64::MAX;
 pub const TEXT_HOLDS_NUL: bool = true;
-pub const INDEX_ON_VIEW: &str = "views may not be indexed";
 
 macro_rules! spread_internal_schema {
     () => {

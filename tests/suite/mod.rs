@@ -12,6 +12,7 @@ mod helpers;
 mod interop;
 mod migrate;
 mod nested;
+mod obstacles;
 mod open;
 mod open_queries;
 mod pool;

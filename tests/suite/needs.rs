@@ -235,6 +235,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("auth::transactions::", &[Transactions]),
     ("bounds::", &[LocalEngine]),
     ("command::", &[Command]),
+    ("command::dry_run::", &[OtherProcess]),
     ("doctor::", &[Command]),
     ("fixtures::described::", &[RefusedLine]),
     ("fixtures::errors::", &[RefusedLine]),

@@ -75,7 +75,7 @@ pub trait Batch<C: BackendConnection>: Sized {
     fn answer(&self, conn: &mut C, expression: &str) -> Option<String>;
 }
 
-/// What a search among the statements of a batch looks for.
+/// The target of a search among the statements of a batch.
 #[derive(Debug, Clone, Copy)]
 pub enum Probe<'s> {
     /// That the database rejects one of them.

@@ -6,7 +6,8 @@ use diesel::QueryableByName;
 use diesel::query_source::{Column, Table};
 use diesel::sql_types::{Bool, Integer, Nullable, Text};
 
-use crate::internal_tables::INTERNAL_TABLE_NAMES;
+use crate::internal_tables::{INTERNAL_INDEXES, INTERNAL_TABLE_NAMES};
+use crate::migrate::Obstacle;
 
 /// A column on which the code and the real table disagree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +32,11 @@ impl fmt::Display for ColumnMismatch {
     }
 }
 
-/// A table or function owned by a role that is not trusted.
+/// An object owned by a role that is not trusted.
 #[derive(Debug, Clone)]
 pub struct Stranger {
-    /// Name of the table, or of the function followed by `()`.
+    /// Name of the table, of the function followed by `()`, or of another object preceded by its
+    /// kind, such as `view auth_sessions`.
     pub table: String,
     /// The role that owns it.
     pub owner: String,
@@ -42,12 +44,13 @@ pub struct Stranger {
 
 /// Describes the object that a [`Stranger`] owns, as errors name it.
 pub(crate) fn what(name: &str) -> String {
-    let kind = if name.ends_with("()") {
-        "function"
+    if name.ends_with("()") {
+        format!("function {name}")
+    } else if name.starts_with("auth_") || name.starts_with("__") {
+        format!("table {name}")
     } else {
-        "table"
-    };
-    format!("{kind} {name}")
+        name.to_owned()
+    }
 }
 
 /// A column, as far as it matters for reading and writing.
@@ -167,6 +170,12 @@ macro_rules! columns_of_tuples {
 }
 columns_of_tuples!(A B C D E F G H I J K L M N O P);
 
+/// The library's own history table.
+pub(crate) const HISTORY: &str = "__covara_migrations";
+
+/// Diesel's history table, which has the application's migrations.
+pub(crate) const DIESELS_HISTORY: &str = "__diesel_schema_migrations";
+
 /// Describes a `table!` for the engine `DB`. `key` names the columns of its primary key.
 pub(crate) fn of_table<DB, T>(name: &str, key: &[&str]) -> TableLayout
 where
@@ -188,6 +197,21 @@ where
         name: name.to_owned(),
         columns: columns.collect(),
     }
+}
+
+/// Returns the names of the indexes that the migrations create, in lower case, as a list of SQL
+/// strings.
+pub(crate) fn quoted_index_names() -> String {
+    INTERNAL_INDEXES
+        .map(|(index, _, _)| format!("'{}'", index.to_ascii_lowercase()))
+        .join(", ")
+}
+
+/// Returns these indexes as a list of SQL pairs, each with the name of its table.
+pub(crate) fn quoted_indexes_and_tables() -> String {
+    INTERNAL_INDEXES
+        .map(|(index, table, _)| format!("('{}', '{table}')", index.to_ascii_lowercase()))
+        .join(", ")
 }
 
 /// Returns the names of the internal tables as a list of SQL strings.
@@ -218,6 +242,9 @@ pub(crate) struct CatalogueRow {
     /// The table's owner, if it is another role and any role could have created the table.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) suspect: Option<String>,
+    /// The kind of the object, if the row is about an object and not about a column.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) object: Option<String>,
 }
 
 /// Removes the rows about search indexes and returns the names of outdated triggers and functions,
@@ -230,8 +257,11 @@ pub(crate) fn take_search(rows: &mut Vec<CatalogueRow>) -> (Vec<String>, Vec<Str
             outdated.push(row.table_name);
             continue;
         };
-        let mark = if row.kind == "function" { "()" } else { "" };
-        let table = format!("{}{mark}", row.table_name);
+        let table = match row.object.as_deref() {
+            Some("function") => format!("{}()", row.table_name),
+            Some(kind) if kind != "table" => format!("{kind} {}", row.table_name),
+            _ => row.table_name,
+        };
         suspects.push(Stranger { table, owner });
     }
     // The query returns one row per column.
@@ -239,28 +269,55 @@ pub(crate) fn take_search(rows: &mut Vec<CatalogueRow>) -> (Vec<String>, Vec<Str
     (outdated, suspects)
 }
 
-/// Groups rows ordered by table and column into tables. Returns these, the history that the query
-/// read beside each column of the history table, and the tables with a suspect owner.
-pub(crate) fn gather(
-    rows: Vec<CatalogueRow>,
-) -> (Vec<TableLayout>, Vec<Option<String>>, Vec<Stranger>) {
-    let mut suspects: Vec<Stranger> = Vec::new();
-    for row in &rows {
-        let is_new = suspects
-            .last()
-            .is_none_or(|last| last.table != row.table_name);
-        if let (true, Some(owner)) = (is_new, &row.suspect) {
-            suspects.push(Stranger {
-                table: row.table_name.clone(),
-                owner: owner.clone(),
-            });
-        }
-    }
-    let (history, rows): (Vec<_>, Vec<_>) = rows
-        .into_iter()
-        .partition(|row| row.table_name == "__covara_migrations");
-    let mut tables: Vec<TableLayout> = Vec::new();
+/// The rows of the catalogue query, grouped.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    /// The internal tables.
+    pub(crate) tables: Vec<TableLayout>,
+    /// The library's history table.
+    pub(crate) history: Option<TableLayout>,
+    /// The content of the history, where the query could read it.
+    pub(crate) versions: Option<String>,
+    /// Tables, and other objects but indexes, with a suspect owner.
+    pub(crate) suspects: Vec<Stranger>,
+    /// Objects that have an internal name and are not what it is meant for.
+    pub(crate) obstacles: Vec<Obstacle>,
+}
+
+/// Groups rows that are ordered by table and column.
+pub(crate) fn gather(rows: Vec<CatalogueRow>) -> Gathered {
+    let mut gathered = Gathered::default();
     for row in rows {
+        let CatalogueRow {
+            table_name: name,
+            suspect,
+            object,
+            ..
+        } = row;
+        let is_table = object.as_ref().is_none_or(|kind| kind == "table");
+        let names_index = INTERNAL_INDEXES
+            .iter()
+            .any(|(index, _, _)| index.eq_ignore_ascii_case(&name));
+        let is_index = object
+            .as_ref()
+            .is_some_and(|kind| kind.starts_with("index of "));
+        // An index, and what has the name of one, holds nothing that would be read or run.
+        if let Some(owner) = suspect.filter(|_| !names_index && !is_index) {
+            let table = match &object {
+                Some(kind) if !is_table => format!("{kind} {name}"),
+                _ => name.clone(),
+            };
+            let mut suspects = gathered.suspects.iter();
+            if suspects.all(|suspect| suspect.table != table) {
+                gathered.suspects.push(Stranger { table, owner });
+            }
+        }
+        if let Some(kind) = object {
+            if !is_table || names_index {
+                gathered.obstacles.push(Obstacle { name, kind });
+            }
+            continue;
+        }
         let column = ColumnLayout {
             name: row.column_name,
             kind: row.kind,
@@ -268,14 +325,49 @@ pub(crate) fn gather(
             has_default: row.has_default,
             key_position: row.key_position,
         };
-        match tables.last_mut() {
-            Some(table) if table.name == row.table_name => table.columns.push(column),
-            _ => tables.push(TableLayout {
-                name: row.table_name,
+        if name == HISTORY {
+            gathered.versions = gathered.versions.or(row.history);
+            let new = || TableLayout {
+                name,
+                columns: Vec::new(),
+            };
+            let history = gathered.history.get_or_insert_with(new);
+            history.columns.push(column);
+            continue;
+        }
+        match gathered.tables.last_mut() {
+            Some(table) if table.name == name => table.columns.push(column),
+            _ => gathered.tables.push(TableLayout {
+                name,
                 columns: vec![column],
             }),
         }
     }
-    let history = history.into_iter().map(|row| row.history).collect();
-    (tables, history, suspects)
+    gathered
+}
+
+/// Returns why the library cannot work with this history table.
+pub(crate) fn history_mismatches(real: &TableLayout) -> Vec<ColumnMismatch> {
+    const NEEDED: [&str; 2] = ["version", "name"];
+    let missing = NEEDED
+        .iter()
+        .filter(|name| !real.columns.iter().any(|column| column.name == **name));
+    let missing = missing.map(|name| ColumnMismatch {
+        column: (*name).to_owned(),
+        expected: "TEXT NOT NULL".to_owned(),
+        found: "missing".to_owned(),
+    });
+    let in_the_way = real.columns.iter().filter(|column| {
+        column.not_null
+            && !column.has_default
+            // SQLite numbers the rows of an `INTEGER PRIMARY KEY` itself.
+            && column.key_position == 0
+            && !NEEDED.contains(&column.name.as_str())
+    });
+    let in_the_way = in_the_way.map(|column| ColumnMismatch {
+        column: column.name.clone(),
+        expected: "absent, nullable or have a default".to_owned(),
+        found: column.describe(),
+    });
+    missing.chain(in_the_way).collect()
 }

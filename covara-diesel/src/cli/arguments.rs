@@ -13,8 +13,10 @@ No password is printed, whatever happens.";
 const MIGRATE: &str = "\
 The tables are auth_sessions, auth_accounts, auth_api_keys and auth_verification_tokens.
 Running it again does nothing. --dry-run and --status change nothing: they create neither the
-history table nor a SQLite file. --dry-run ends with 1 if the migration would fail, and --status
-if tables belong to roles that are not trusted.";
+history table nor a SQLite file. --dry-run ends with 1 if the migration would fail: if nothing
+stands in the way, it runs what is pending in a transaction and rolls back, with the lock of a
+migration, so it waits for other migrations and needs the same rights. --status only reads, and ends
+with 1 if something else has the name of an internal table or belongs to a role that is not trusted.";
 
 const SEED: &str = "\
 One transaction: all or nothing. The tables are filled in the order given, so give those that

@@ -1,5 +1,6 @@
 //! The operations of the command on a database of any backend.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use crate::any::AnyDatabase;
@@ -17,8 +18,14 @@ pub(crate) struct BackendFunctions {
     pub(crate) open_existing: fn(&str) -> Result<Box<dyn Database>, PoolError>,
     /// Opens a database for reading, and creates and changes nothing.
     pub(crate) open_to_read: fn(&str) -> Result<Opened, PoolError>,
+    /// Runs the pending migrations, if there are any, as [`open`](Self::open) and
+    /// [`Database::migrate`] would, and rolls back. Takes the connection that has read the status.
+    pub(crate) rehearse: Rehearse,
     pub(crate) examine: fn(&str) -> Result<Report, PoolError>,
 }
+
+/// A function that runs the pending migrations, if there are any, and rolls back.
+pub(crate) type Rehearse = fn(&str, Box<dyn Database>, bool) -> Result<(), Box<dyn Error>>;
 
 /// A function that returns the migrations as files.
 pub(crate) type MigrationFiles = fn() -> Result<Vec<MigrationFile>, MigrateError>;
@@ -33,6 +40,8 @@ pub(crate) struct Opened {
 pub(crate) trait Database {
     fn migrate(&mut self) -> Result<MigrationSummary, MigrateError>;
     fn status(&mut self) -> Result<MigrationStatus, MigrateError>;
+    /// Runs the pending migrations and rolls back.
+    fn rehearse(&mut self) -> Result<(), MigrateError>;
     /// Seeds each table from the file beside its name.
     fn seed(
         &mut self,
@@ -48,6 +57,10 @@ impl<C: AnyDatabase + 'static> Database for C {
 
     fn status(&mut self) -> Result<MigrationStatus, MigrateError> {
         migrate::status(self)
+    }
+
+    fn rehearse(&mut self) -> Result<(), MigrateError> {
+        migrate::rehearse(self)
     }
 
     fn seed(

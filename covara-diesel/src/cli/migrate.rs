@@ -8,6 +8,7 @@ use super::arguments;
 use super::database::{BackendFunctions, Opened};
 use super::outcome::{Failure, Outcome};
 use crate::backend::table::what;
+use crate::doctor::findings::with_causes;
 use crate::migrate::{MigrationState, MigrationStatus, TableFit};
 
 pub(super) fn run(
@@ -21,11 +22,21 @@ pub(super) fn run(
             missing_file,
         } = (backend.open_to_read)(url)?;
         let status = conn.status()?;
-        return Ok(if arguments.status {
-            show(&status, missing_file)
+        if arguments.status {
+            return Ok(show(&status, missing_file));
+        }
+        let reasons = if status.would_fail() {
+            reasons(&status)
         } else {
-            foresee(&status, missing_file)
-        });
+            let is_pending = status.pending().next().is_some();
+            let tried = (backend.rehearse)(url, conn, is_pending);
+            tried
+                .err()
+                .map(|error| with_causes(&*error))
+                .into_iter()
+                .collect()
+        };
+        return Ok(foresee(&status, missing_file, &reasons));
     }
     let mut conn = (backend.open)(url)?;
     let summary = conn.migrate()?;
@@ -76,7 +87,12 @@ fn show(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     for table in &status.tables {
         text.push_str(&format!("table {}: {}\n", table.name, table.fit));
     }
-    let complaint = (!status.strangers.is_empty()).then(|| strangers(status));
+    let obstacles = status.obstacles.iter().map(ToString::to_string);
+    let mut complaints: Vec<String> = obstacles.collect();
+    if !status.strangers.is_empty() {
+        complaints.push(strangers(status));
+    }
+    let complaint = (!complaints.is_empty()).then(|| complaints.join("; "));
     let json = json!({
         "command": "migrate --status",
         "ok": complaint.is_none(),
@@ -89,7 +105,7 @@ fn show(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
 }
 
 /// Shows what a migration would do, for `--dry-run`.
-fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
+fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>, reasons: &[String]) -> Outcome {
     let pending: Vec<_> = status.pending().collect();
     let mut text = String::new();
     if let Some(path) = &missing_file {
@@ -108,11 +124,20 @@ fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
             list(&pending)
         ));
     }
+    // What stands in the way of nothing that this command does.
+    if reasons.is_empty() {
+        for obstacle in &status.obstacles {
+            text.push_str(&format!("note: {obstacle}\n"));
+        }
+        if !status.strangers.is_empty() {
+            text.push_str(&format!("note: {}\n", strangers(status)));
+        }
+    }
     text.push_str("nothing was changed\n");
-    let complaint = status.would_fail().then(|| {
+    let complaint = (!reasons.is_empty()).then(|| {
         format!(
             "the migration would fail and change nothing: {}",
-            reasons(status).join("; ")
+            reasons.join("; ")
         )
     });
     let json = json!({
@@ -136,13 +161,18 @@ fn reasons(status: &MigrationStatus) -> Vec<String> {
     if !reasons.is_empty() {
         reasons.push("rename, alter or restore the tables that do not fit".to_owned());
     }
+    let obstacles: Vec<_> = status.blocking().map(ToString::to_string).collect();
+    if !obstacles.is_empty() {
+        reasons.extend(obstacles);
+        reasons.push("drop or rename what has the names of internal tables and indexes".to_owned());
+    }
     if !status.strangers.is_empty() {
         reasons.push(strangers(status));
     }
     reasons
 }
 
-/// Says which tables and functions belong to roles that are not trusted.
+/// Says which objects belong to roles that are not trusted.
 fn strangers(status: &MigrationStatus) -> String {
     let strangers: Vec<_> = status
         .strangers
@@ -169,7 +199,7 @@ fn with_status(mut json: Value, status: &MigrationStatus, missing_file: Option<P
     json
 }
 
-/// Returns migrations, unknown versions, tables and strangers as fields of a JSON object.
+/// Returns migrations, unknown versions, tables, strangers and obstacles as fields of a JSON object.
 pub(super) fn status_fields(status: &MigrationStatus) -> serde_json::Map<String, Value> {
     let mut fields = serde_json::Map::new();
     let states = status.migrations.iter().map(|state| {
@@ -183,6 +213,9 @@ pub(super) fn status_fields(status: &MigrationStatus) -> serde_json::Map<String,
     let strangers = status.strangers.iter();
     let strangers = strangers.map(|(table, owner)| json!({ "table": table, "owner": owner }));
     fields.insert("strangers".to_owned(), strangers.collect());
+    let obstacles = status.obstacles.iter();
+    let obstacles = obstacles.map(|one| json!({ "name": one.name, "kind": one.kind }));
+    fields.insert("obstacles".to_owned(), obstacles.collect());
     fields
 }
 

@@ -53,6 +53,13 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 
 fn of_migrations(status: &MigrationStatus) -> Vec<Finding> {
     let mut findings: Vec<Finding> = status.misfits().map(of_table).collect();
+    findings.extend(status.obstacles.iter().map(|obstacle| {
+        let text = format!("{obstacle}: drop or rename it");
+        if status.blocking().any(|blocking| blocking == obstacle) {
+            return Finding::problem(text);
+        }
+        Finding::warning(text)
+    }));
     findings.extend(status.strangers.iter().map(|(table, owner)| {
         Finding::problem(format!(
             "{} belongs to the role {owner}, and any role may create objects in its schema, so \

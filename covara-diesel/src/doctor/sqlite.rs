@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
@@ -11,7 +10,7 @@ use crate::backend::dialect::Dialect;
 use crate::backend::error::ErrorKind;
 use crate::migrate;
 use crate::pool::{PoolDriver, PoolError, recommended_pool_config};
-use crate::sqlite::pool::open_to_read;
+use crate::sqlite::pool::{open_to_read, try_to_write};
 use crate::sqlite::private_file::is_readable_by_all;
 
 /// Largest size to check. A check reads the whole file, which takes some seconds up to this size.
@@ -151,26 +150,8 @@ fn check(conn: &mut SqliteConnection, findings: &mut Vec<Finding>) {
     }
 }
 
-#[derive(QueryableByName)]
-struct UserVersion {
-    #[diesel(sql_type = BigInt)]
-    user_version: i64,
-}
-
-/// Tests writing by setting a value to itself and rolling back. Taking the lock alone would succeed
-/// on a read-only file.
 fn check_writable(conn: &mut SqliteConnection, findings: &mut Vec<Finding>) {
-    let tried = conn
-        .batch_execute("PRAGMA query_only = OFF; BEGIN IMMEDIATE")
-        .and_then(|()| {
-            let written = diesel::sql_query("PRAGMA user_version")
-                .get_result::<UserVersion>(conn)
-                .and_then(|row| {
-                    conn.batch_execute(&format!("PRAGMA user_version = {}", row.user_version))
-                });
-            conn.batch_execute("ROLLBACK").and(written)
-        });
-    let Err(error) = tried else {
+    let Err(error) = try_to_write(conn) else {
         return;
     };
     findings.push(match ErrorKind::of(&error) {

@@ -13,11 +13,8 @@ use super::runner::{failure, migration_failure, version};
 use crate::backend::batch::{Batch, BatchError};
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::error::{DatabaseError, Source};
-use crate::backend::table::Stranger;
+use crate::backend::table::DIESELS_HISTORY as HISTORY;
 use crate::backend::transaction::{Transaction, insist};
-
-/// Diesel's own history table.
-pub(super) const HISTORY: &str = "__diesel_schema_migrations";
 
 type Migrations<DB> = Vec<Box<dyn Migration<DB>>>;
 
@@ -102,10 +99,8 @@ pub(super) fn history<C: BackendConnection<Backend: MigrateEngine>>(
     options: &MigrateOptions,
 ) -> Result<Vec<String>, MigrateError> {
     let found = C::Backend::application_history(conn, &options.trusted_owners);
-    match found.map_err(|error| failure(error, options))? {
-        Ok(versions) => Ok(versions),
-        Err(Stranger { table, owner }) => Err(MigrateError::StrangersTable { table, owner }),
-    }
+    let versions = found.map_err(|error| failure(error, options))?;
+    Ok(versions?)
 }
 
 /// Runs a migration in a transaction of its own, and returns `false` if another process already

@@ -3,9 +3,10 @@
 use diesel::QueryResult;
 use diesel_migrations::EmbeddedMigrations;
 
+use super::obstacle::{InTheWay, Obstacle};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
-use crate::backend::table::{Stranger, TableLayout};
+use crate::backend::table::{ColumnMismatch, Stranger, TableLayout};
 use crate::backend::typed::area_database;
 
 /// The state of a database as the migrator sees it.
@@ -19,6 +20,10 @@ pub struct Inspection {
     pub outdated: Vec<String>,
     /// Internal tables and functions whose owner is not trusted.
     pub strangers: Vec<Stranger>,
+    /// Objects that have an internal name and are not what it is meant for.
+    pub obstacles: Vec<Obstacle>,
+    /// Why the history table cannot be used.
+    pub history_mismatches: Vec<ColumnMismatch>,
 }
 
 /// A backend whose databases this library migrates: `Sqlite` and `Pg`.
@@ -47,7 +52,7 @@ pub trait MigrateEngine: Engine {
     fn application_history<C>(
         conn: &mut C,
         trusted: &[String],
-    ) -> QueryResult<Result<Vec<String>, Stranger>>
+    ) -> QueryResult<Result<Vec<String>, InTheWay>>
     where
         C: BackendConnection<Backend = Self>;
 

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use diesel::result::Error;
 
+use super::obstacle::Obstacle;
 use crate::backend::dialect::Dialect;
 use crate::backend::error::{DatabaseError, ErrorKind, Source};
 use crate::backend::table::what;
@@ -76,7 +77,8 @@ pub enum MigrateError {
 
     /// An internal table, or a table or function of a search index, belongs to a role that is not
     /// trusted, in a schema where any role may create such objects. See
-    /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner).
+    /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner). The same is said of a
+    /// view or another object of such a name.
     #[error(
         "{} belongs to the role {owner}, and any role may create objects in its schema, so anybody \
          may have created it: drop it or change its owner, or trust that role by \
@@ -84,10 +86,19 @@ pub enum MigrateError {
         what(table)
     )]
     StrangersTable {
-        /// Name of the table, or of the function followed by `()`.
+        /// Name of the table, of the function followed by `()`, or of another object preceded by
+        /// its kind, such as `view auth_sessions`.
         table: String,
         /// The role that owns it.
         owner: String,
+    },
+
+    /// An object has the name of an internal table or index and is something else, such as a view,
+    /// or an index of another table. It was neither read nor written.
+    #[error("{obstacle}: drop or rename it, then boot again")]
+    NameTaken {
+        /// The object.
+        obstacle: Obstacle,
     },
 
     /// A table that should exist according to the history is missing.

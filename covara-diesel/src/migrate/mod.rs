@@ -16,7 +16,8 @@
 //! says when it is not.
 //!
 //! A database created by Covara (TypeScript) is adopted as it is. Then, as at each boot, the real
-//! columns are compared with what this library expects. No index is created if another one begins
+//! columns are compared with what this library expects, and a view or another object that has the name
+//! of an internal table or index is refused before anything of it is read or run. No index is created if another one begins
 //! with the same column. A program that creates the same tables at the same moment without a lock
 //! does no harm: on PostgreSQL the boot rolls back and inspects the database again.
 
@@ -27,7 +28,10 @@ mod error;
 #[cfg(feature = "sqlite")]
 mod export;
 pub(crate) mod neighbours;
+mod obstacle;
 mod outside;
+#[cfg(feature = "cli")]
+mod rehearsal;
 mod runner;
 mod status;
 
@@ -37,6 +41,10 @@ pub use boot::{Boot, BootSummary};
 pub use error::MigrateError;
 #[cfg(feature = "sqlite")]
 pub use export::sqlite_files;
+pub(crate) use obstacle::InTheWay;
+pub use obstacle::Obstacle;
+#[cfg(feature = "cli")]
+pub(crate) use rehearsal::rehearse;
 pub use runner::migrate_internal;
 pub use status::{MigrationState, MigrationStatus, TableFit, TableState, status};
 

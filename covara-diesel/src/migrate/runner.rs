@@ -9,12 +9,13 @@ use super::engine::MigrateDatabase;
 use super::engine::{Inspection, MigrateEngine};
 use super::error::MigrateError;
 use super::neighbours::{ATTEMPTS, was_made_meanwhile};
+use super::obstacle::InTheWay;
 use super::{MigrateOptions, MigrationSummary};
 use crate::backend::batch::{Batch, BatchError};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::error::{DatabaseError, ErrorKind, Source};
-use crate::backend::table::Stranger;
+use crate::backend::table::{ColumnMismatch, HISTORY};
 use crate::backend::transaction::Transaction;
 use crate::backend::typed::with_typed;
 
@@ -64,10 +65,11 @@ pub(super) fn migrate<C: BackendConnection<Backend: MigrateEngine>>(
 
     // No lock: reading committed history is enough to see that nothing is pending.
     match C::Backend::inspect(conn, &options.trusted_owners) {
-        Ok(state) if !state.strangers.is_empty() => check_owners(&state)?,
         Ok(state) => {
+            let pending = pending(&migrations, &state);
+            check_names(&state, &pending)?;
             C::Backend::mend_outdated(conn, &state.outdated);
-            if pending(&migrations, &state).is_empty() {
+            if pending.is_empty() {
                 check_tables::<C::Backend>(&state)?;
                 return Ok(MigrationSummary::new(dialect, Vec::new()));
             }
@@ -81,28 +83,41 @@ pub(super) fn migrate<C: BackendConnection<Backend: MigrateEngine>>(
         let applied = run_as_batch(conn, batch, &migrations, options)?;
         return Ok(MigrationSummary::new(dialect, applied));
     }
-    let mut attempts = 1;
-    let applied = loop {
-        match run_in_transaction(conn, &migrations, options) {
-            Err(error) if attempts < ATTEMPTS && was_made_meanwhile(&error) => attempts += 1,
-            outcome => break outcome?,
-        }
-    };
+    let applied = try_to_run(conn, &migrations, options, true)?;
     Ok(MigrationSummary::new(dialect, applied))
+}
+
+/// Runs the pending migrations in a transaction, which is committed if `keep` says so.
+pub(super) fn try_to_run<C: BackendConnection<Backend: MigrateEngine>>(
+    conn: &mut C,
+    migrations: &[Box<dyn Migration<C::Backend>>],
+    options: &MigrateOptions,
+    keep: bool,
+) -> Result<Vec<String>, MigrateError> {
+    let mut attempts = 1;
+    loop {
+        match run_in_transaction(conn, migrations, options, keep) {
+            Err(error) if attempts < ATTEMPTS && was_made_meanwhile(&error) => attempts += 1,
+            outcome => return outcome,
+        }
+    }
 }
 
 fn run_in_transaction<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
     migrations: &[Box<dyn Migration<C::Backend>>],
     options: &MigrateOptions,
+    keep: bool,
 ) -> Result<Vec<String>, MigrateError> {
     let mut transaction =
         Transaction::begin(conn, |conn| conn.begin_migration(options.lock_timeout))
             .map_err(|error| failure(error, options))?;
     let applied = run_pending(transaction.conn(), migrations, options)?;
-    transaction
-        .commit()
-        .map_err(|error| failure(error, options))?;
+    if keep {
+        transaction
+            .commit()
+            .map_err(|error| failure(error, options))?;
+    }
     Ok(applied)
 }
 
@@ -116,9 +131,12 @@ fn run_pending<C: BackendConnection<Backend: MigrateEngine>>(
         .map_err(|error| failure(error, options))?;
     let state = C::Backend::inspect(conn, &options.trusted_owners)
         .map_err(|error| failure(error, options))?;
-    check_owners(&state)?;
+    let pending = pending(migrations, &state);
+    check_names(&state, &pending)?;
+    check_history(&state)?;
     let covered = C::Backend::covered_indexes(conn).map_err(|error| failure(error, options))?;
-    for migration in pending(migrations, &state) {
+    for migration in &pending {
+        let migration = *migration;
         let version = version(migration);
         let name = migration.name().to_string();
         if let Err(error) = run_and_record(conn, migration) {
@@ -127,7 +145,7 @@ fn run_pending<C: BackendConnection<Backend: MigrateEngine>>(
         applied.push(version);
     }
     drop_indexes(conn, &covered).map_err(|error| failure(error, options))?;
-    check(conn, options)?;
+    check(conn, &pending, options)?;
     Ok(applied)
 }
 
@@ -156,9 +174,10 @@ fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
 ) -> Result<Vec<String>, MigrateError> {
     let state = C::Backend::inspect(conn, &options.trusted_owners)
         .map_err(|error| failure(error, options))?;
-    // The tables are checked before, because a batch that was sent cannot be rolled back.
-    check_present_tables::<C::Backend>(&state)?;
+    // Everything is checked before, because a batch that was sent cannot be rolled back.
     let pending = pending(migrations, &state);
+    check_names(&state, &pending)?;
+    check_present_tables::<C::Backend>(&state)?;
     let covered = C::Backend::covered_indexes(conn).map_err(|error| failure(error, options))?;
     // The number of statements up to the end of each migration.
     let mut ends = Vec::new();
@@ -187,7 +206,7 @@ fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
     let applied = pending.iter().zip(&ends);
     let applied = applied.filter(|(_, end)| is_ours(end));
     let applied = applied.map(|(migration, _)| version(*migration)).collect();
-    check(conn, options)?;
+    check(conn, &pending, options)?;
     Ok(applied)
 }
 
@@ -223,12 +242,15 @@ fn record<DB: MigrateEngine>(migration: &dyn Migration<DB>) -> String {
     )
 }
 
+/// Checks names, owners and columns after the migrations `run` have run.
 fn check<C: BackendConnection<Backend: MigrateEngine>>(
     conn: &mut C,
+    run: &[&dyn Migration<C::Backend>],
     options: &MigrateOptions,
 ) -> Result<(), MigrateError> {
     let state = C::Backend::inspect(conn, &options.trusted_owners)
         .map_err(|error| failure(error, options))?;
+    check_names(&state, run)?;
     check_tables::<C::Backend>(&state)
 }
 
@@ -273,31 +295,64 @@ fn check_tables<DB: MigrateEngine>(state: &Inspection) -> Result<(), MigrateErro
     Ok(())
 }
 
-/// Rejects tables that an untrusted role owns, before anything is read from or written to them.
-fn check_owners(state: &Inspection) -> Result<(), MigrateError> {
-    match state.strangers.first().cloned() {
-        Some(Stranger { table, owner }) => Err(MigrateError::StrangersTable { table, owner }),
+/// Rejects what an untrusted role owns or what stands in the way of the migrations `to_run`, before
+/// anything is read from it or written to it.
+fn check_names<DB: MigrateEngine>(
+    state: &Inspection,
+    to_run: &[&dyn Migration<DB>],
+) -> Result<(), MigrateError> {
+    let mut strangers = state.strangers.iter();
+    if let Some(stranger) = strangers.find(|stranger| !stranger.is_applications()) {
+        return Err(InTheWay::Stranger(stranger.clone()).into());
+    }
+    let is_pending = |table: &str| {
+        let mut names = to_run.iter().map(|migration| migration.name().to_string());
+        names.any(|name| creates(&name, table))
+    };
+    let mut obstacles = state.obstacles.iter();
+    match obstacles.find(|obstacle| obstacle.blocks(is_pending)) {
+        Some(obstacle) => Err(InTheWay::Obstacle(obstacle.clone()).into()),
         None => Ok(()),
     }
 }
 
-/// Checks the columns of the internal tables that exist. Missing tables are ignored.
+/// Returns whether the migration of this name creates the table and its indexes.
+pub(super) fn creates(migration: &str, table: &str) -> bool {
+    migration
+        .strip_suffix(table)
+        .is_some_and(|name| name.ends_with("_create_"))
+}
+
+/// Checks the columns of the internal tables that exist, and of the history. Missing tables are
+/// ignored.
 fn check_present_tables<DB: MigrateEngine>(state: &Inspection) -> Result<(), MigrateError> {
+    check_history(state)?;
     for expected in DB::expected_tables() {
         let table = expected.name.clone();
         let Some(real) = state.tables.iter().find(|real| real.name == table) else {
             continue;
         };
         if let Some(first) = expected.mismatches(real).into_iter().next() {
-            return Err(MigrateError::ColumnMismatch {
-                table,
-                column: first.column,
-                expected: first.expected,
-                found: first.found,
-            });
+            return Err(mismatch(table, first));
         }
     }
     Ok(())
+}
+
+fn check_history(state: &Inspection) -> Result<(), MigrateError> {
+    match state.history_mismatches.first().cloned() {
+        Some(first) => Err(mismatch(HISTORY.to_owned(), first)),
+        None => Ok(()),
+    }
+}
+
+fn mismatch(table: String, column: ColumnMismatch) -> MigrateError {
+    MigrateError::ColumnMismatch {
+        table,
+        column: column.column,
+        expected: column.expected,
+        found: column.found,
+    }
 }
 
 /// Returns the failure of the migration `name`; Diesel wraps it in a text that repeats the name.

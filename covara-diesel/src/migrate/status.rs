@@ -5,11 +5,12 @@ use std::fmt;
 use super::engine::MigrateDatabase;
 use super::engine::{Inspection, MigrateEngine};
 use super::error::MigrateError;
-use super::runner::{embedded, is_applied, version};
+use super::obstacle::{Obstacle, is_applications};
+use super::runner::{creates, embedded, is_applied, version};
 use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
-use crate::backend::table::{ColumnMismatch, TableLayout};
+use crate::backend::table::{ColumnMismatch, HISTORY, TableLayout};
 use crate::backend::typed::with_typed;
 
 /// The migrations that a database has, and whether its internal tables fit the code.
@@ -21,16 +22,23 @@ pub struct MigrationStatus {
     pub dialect: Dialect,
     /// The migrations of this version of the library, in the order in which they run.
     pub migrations: Vec<MigrationState>,
-    /// The internal tables, in the order in which they are created.
+    /// The internal tables, in the order in which they are created, and after them the history
+    /// `__covara_migrations` if it does not fit.
     pub tables: Vec<TableState>,
     /// Versions in the history that this version of the library does not have, because a newer
     /// version has migrated the database.
     pub unknown: Vec<String>,
-    /// Tables and functions that are not trusted, with the roles that own them; only on PostgreSQL.
-    /// Their contents are not read. If there are any, the history may not be read either, and all
-    /// migrations then count as pending. See
+    /// Objects that are not trusted, with the roles that own them; only on PostgreSQL. A table is
+    /// given by its name, a function by its name followed by `()`, another object by its name
+    /// preceded by its kind, as in `view auth_sessions`. Their contents are not read. If there are
+    /// any, the history may not be read either, and all migrations then count as pending. See
     /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner).
+    ///
+    /// `__diesel_schema_migrations` is among them, although only a [`Boot`](crate::Boot) with
+    /// migrations of the application uses it.
     pub strangers: Vec<(String, String)>,
+    /// Other objects that have the name of an internal table or index and are none.
+    pub obstacles: Vec<Obstacle>,
 }
 
 impl MigrationStatus {
@@ -40,22 +48,49 @@ impl MigrationStatus {
     }
 
     /// Returns whether [`auto_migrate`](crate::auto_migrate) would fail with these tables: there are
-    /// [`misfits`](Self::misfits) or [`strangers`](Self::strangers).
+    /// [`misfits`](Self::misfits), [`strangers`](Self::strangers) other than Diesel's history, or
+    /// obstacles that [block](Self::blocking) a migration.
+    ///
+    /// The names and columns were read, and nothing was tried. So it cannot foresee what only
+    /// writing shows: missing rights, a read-only database or file, a full disk, a lock that is not
+    /// free, a `search_path` without a schema, an event trigger that rejects statements.
+    /// `covara migrate --dry-run` runs the migrations and rolls back, and does foresee these.
     ///
     /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner) can accept strangers,
     /// but `auto_migrate` does not use it.
     pub fn would_fail(&self) -> bool {
-        self.misfits().next().is_some() || !self.strangers.is_empty()
+        let mut strangers = self.strangers.iter();
+        self.misfits().next().is_some()
+            || strangers.any(|(stranger, _)| !is_applications(stranger))
+            || self.blocking().next().is_some()
+    }
+
+    /// Returns the [`obstacles`](Self::obstacles) because of which
+    /// [`auto_migrate`](crate::auto_migrate) would fail: those that are no table where a table
+    /// should be, and those that have the name of an index which a pending migration creates.
+    pub fn blocking(&self) -> impl Iterator<Item = &Obstacle> {
+        let is_pending = |table: &str| self.pending().any(|migration| migration.creates(table));
+        self.obstacles
+            .iter()
+            .filter(move |obstacle| obstacle.blocks(is_pending))
     }
 
     /// Returns the internal tables that the code cannot work with: those that do not fit, and those
-    /// that are missing and that no pending migration creates.
+    /// that are missing and that no pending migration creates. A table is not missing where another
+    /// object has its name.
     pub fn misfits(&self) -> impl Iterator<Item = &TableState> {
         self.tables.iter().filter(|state| match &state.fit {
             TableFit::Fits => false,
-            TableFit::Missing => !self
-                .pending()
-                .any(|migration| migration.creates(&state.name)),
+            TableFit::Missing => {
+                let name = &state.name;
+                let is_made = self.pending().any(|migration| migration.creates(name));
+                let is_taken = self.obstacles.iter().any(|one| one.name == *name)
+                    || self
+                        .strangers
+                        .iter()
+                        .any(|(one, _)| one.ends_with(name.as_str()));
+                !is_made && !is_taken
+            }
             TableFit::Mismatch { .. } => true,
         })
     }
@@ -76,9 +111,7 @@ pub struct MigrationState {
 impl MigrationState {
     /// Returns whether the migration creates this table, which its name says.
     fn creates(&self, table: &str) -> bool {
-        self.name
-            .strip_suffix(table)
-            .is_some_and(|name| name.ends_with("_create_"))
+        creates(&self.name, table)
     }
 }
 
@@ -109,7 +142,8 @@ pub enum TableFit {
 
 /// Reports what [`auto_migrate`](crate::auto_migrate) would find and do.
 ///
-/// Reads only, and takes no lock: one query on PostgreSQL, two in-process ones on SQLite.
+/// Reads only, and takes no lock, so it cannot foresee everything: see
+/// [`would_fail`](MigrationStatus::would_fail). One query on PostgreSQL, two in-process ones on SQLite.
 ///
 /// # Errors
 ///
@@ -156,14 +190,24 @@ fn status_of<C: BackendConnection<Backend: MigrateEngine>>(
         .filter(|version| !states.iter().any(|state| state.version == **version))
         .cloned()
         .collect();
+    let mut tables: Vec<TableState> = C::Backend::expected_tables()
+        .iter()
+        .map(|expected| state_of(expected, &found))
+        .collect();
+    if !found.history_mismatches.is_empty() {
+        tables.push(TableState {
+            name: HISTORY.to_owned(),
+            fit: TableFit::Mismatch {
+                columns: found.history_mismatches,
+            },
+        });
+    }
     Ok(MigrationStatus {
         dialect: C::Backend::DIALECT,
         migrations: states,
-        tables: C::Backend::expected_tables()
-            .iter()
-            .map(|expected| state_of(expected, &found))
-            .collect(),
+        tables,
         unknown,
+        obstacles: found.obstacles,
         strangers: found
             .strangers
             .into_iter()

@@ -4,13 +4,12 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
+use super::objects::{hides_ours, kind_of};
 use super::owners;
 use crate::backend::connection::BackendConnection;
-use crate::backend::table::Stranger;
-
-/// The library's own history table.
-pub(super) const INTERNAL: &str = "__covara_migrations";
-const DIESELS: &str = "__diesel_schema_migrations";
+pub(super) use crate::backend::table::HISTORY as INTERNAL;
+use crate::backend::table::{DIESELS_HISTORY, Stranger};
+use crate::migrate::{InTheWay, Obstacle};
 
 #[derive(QueryableByName)]
 struct Version {
@@ -35,6 +34,8 @@ struct Table {
     /// The owner, if it is another role and any role could have created the table.
     #[diesel(sql_type = Nullable<Text>)]
     suspect: Option<String>,
+    #[diesel(sql_type = Text)]
+    kind: String,
 }
 
 /// Reads the history where Diesel's harness would create it, and not further along the search path,
@@ -42,33 +43,44 @@ struct Table {
 pub(super) fn of_application<C>(
     conn: &mut C,
     trusted: &[String],
-) -> QueryResult<Result<Vec<String>, Stranger>>
+) -> QueryResult<Result<Vec<String>, InTheWay>>
 where
     C: BackendConnection<Backend = Pg>,
 {
     let table = diesel::sql_query(format!(
         "SELECT CAST(pg_catalog.format('%I.%I', n.nspname, t.relname) AS text) AS name,
-             {} AS suspect
+             {} AS suspect, {} AS kind
          FROM pg_catalog.pg_class AS t
          JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
-         WHERE n.nspname = pg_catalog.current_schema() AND t.relname = CAST($1 AS name)
-             AND t.relkind IN ('r', 'p', 'v', 'm', 'f')",
-        owners::suspect("t.relowner", "n.oid")
+         WHERE t.relname = CAST($1 AS name)
+             AND (n.nspname = pg_catalog.current_schema() OR {})",
+        owners::suspect("t.relowner", "n.oid"),
+        kind_of("t"),
+        hides_ours("t"),
     ));
-    let table = table
-        .bind::<Text, _>(DIESELS)
-        .get_result::<Table>(conn)
-        .optional()?;
-    let Some(Table { name, suspect }) = table else {
-        return Ok(Ok(Vec::new()));
+    let found = table.bind::<Text, _>(DIESELS_HISTORY).load::<Table>(conn)?;
+    let named = |table: &Table| match &*table.kind {
+        "table" => DIESELS_HISTORY.to_owned(),
+        kind => format!("{kind} {DIESELS_HISTORY}"),
     };
-    let suspects = suspect.map(|owner| Stranger {
-        table: DIESELS.to_owned(),
-        owner,
+    let suspects = found.iter().filter_map(|table| {
+        table.suspect.as_ref().map(|owner| Stranger {
+            table: named(table),
+            owner: owner.clone(),
+        })
     });
-    let strangers = owners::strangers(conn, suspects.into_iter().collect(), trusted)?;
-    match strangers.into_iter().next() {
-        Some(stranger) => Ok(Err(stranger)),
-        None => versions(conn, &name).map(Ok),
+    let strangers = owners::strangers(conn, suspects.collect(), trusted)?;
+    if let Some(stranger) = strangers.into_iter().next() {
+        return Ok(Err(InTheWay::Stranger(stranger)));
+    }
+    if let Some(other) = found.iter().find(|table| table.kind != "table") {
+        return Ok(Err(InTheWay::Obstacle(Obstacle {
+            name: DIESELS_HISTORY.to_owned(),
+            kind: other.kind.clone(),
+        })));
+    }
+    match found.first() {
+        Some(table) => versions(conn, &table.name).map(Ok),
+        None => Ok(Ok(Vec::new())),
     }
 }

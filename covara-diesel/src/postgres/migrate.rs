@@ -5,13 +5,15 @@ use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Text, Timestamp};
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{POSTGRES_MIGRATIONS, history, owners};
+use super::{POSTGRES_MIGRATIONS, history, objects, owners};
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{
-    CatalogueRow, Stranger, TableLayout, TypeName, gather, quoted_names, take_search,
+    CatalogueRow, Gathered, Stranger, TableLayout, TypeName, gather, history_mismatches,
+    quoted_names, take_search,
 };
 use crate::internal_tables::{INTERNAL_INDEXES, expected_tables};
 use crate::migrate::engine::{Inspection, MigrateEngine};
+use crate::migrate::{InTheWay, Obstacle};
 
 static EMBEDDED: EmbeddedMigrations = POSTGRES_MIGRATIONS;
 
@@ -36,30 +38,42 @@ impl MigrateEngine for Pg {
     {
         let mut rows = diesel::sql_query(tables()).load::<CatalogueRow>(conn)?;
         let (outdated, of_search) = take_search(&mut rows);
-        let (tables, history, mut suspects) = gather(rows);
-        let is_suspect = suspects
-            .iter()
-            .any(|suspect| suspect.table == history::INTERNAL);
+        let Gathered {
+            tables,
+            history,
+            versions: xml,
+            mut suspects,
+            mut obstacles,
+        } = gather(rows);
+        let is_history = |stranger: &Stranger| stranger.table == history::INTERNAL;
+        let is_suspect = suspects.iter().any(is_history);
         suspects.extend(of_search);
         let strangers = owners::strangers(conn, suspects, trusted)?;
-        let history = if is_suspect && strangers.is_empty() {
-            Some(history::versions(conn, history::INTERNAL)?)
-        } else {
-            let xml = history.into_iter().flatten().next();
-            xml.map(|xml| versions(&xml))
+        obstacles.retain(|obstacle| !is_stranger(obstacle, &strangers));
+        let layout = history.filter(|_| !strangers.iter().any(is_history));
+        let has_versions = |table: &TableLayout| table.columns.iter().any(|c| c.name == "version");
+        let is_safe = !is_hidden(&obstacles);
+        let history = match xml {
+            Some(xml) => Some(versions(&xml)),
+            None if is_suspect && is_safe && layout.as_ref().is_some_and(has_versions) => {
+                Some(history::versions(conn, history::INTERNAL)?)
+            }
+            None => None,
         };
         Ok(Inspection {
             history,
             tables,
             outdated,
             strangers,
+            obstacles,
+            history_mismatches: layout.as_ref().map(history_mismatches).unwrap_or_default(),
         })
     }
 
     fn application_history<C>(
         conn: &mut C,
         trusted: &[String],
-    ) -> QueryResult<Result<Vec<String>, Stranger>>
+    ) -> QueryResult<Result<Vec<String>, InTheWay>>
     where
         C: BackendConnection<Backend = Self>,
     {
@@ -94,6 +108,19 @@ impl TypeName<Pg> for Jsonb {
     const NAME: &'static str = "jsonb";
 }
 
+fn is_stranger(obstacle: &Obstacle, strangers: &[Stranger]) -> bool {
+    let Obstacle { name, kind } = obstacle;
+    let named = format!("{kind} {name}");
+    strangers.iter().any(|stranger| stranger.table == named)
+}
+
+/// Returns whether the name of the history means something else than the history.
+fn is_hidden(obstacles: &[Obstacle]) -> bool {
+    obstacles
+        .iter()
+        .any(|obstacle| obstacle.name == history::INTERNAL)
+}
+
 #[derive(QueryableByName)]
 struct Index {
     #[diesel(sql_type = Text)]
@@ -109,7 +136,8 @@ struct Index {
 ///
 /// The query also returns the tables and functions of search indexes that other roles own where any
 /// role may create them, and the connection's own trigger functions that earlier versions created,
-/// or that anybody may execute.
+/// or that anybody may execute. Its last part has the objects that are no tables of ours by their
+/// names.
 fn tables() -> String {
     format!(
         "
@@ -122,7 +150,7 @@ SELECT * FROM (SELECT CAST(t.relname AS text) AS table_name, CAST(c.attname AS t
                pg_catalog.format('SELECT version FROM %I.{history}', n.nspname),
                false, false, '') AS text)
        END AS history,
-       s.suspect
+       s.suspect, CAST(NULL AS text) AS object
 FROM pg_catalog.pg_class AS t
 CROSS JOIN LATERAL (SELECT {table_suspect} AS suspect) AS s
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = current_schema
@@ -132,14 +160,14 @@ WHERE t.relkind IN ('r', 'p')
   AND t.relname IN ({names}, '{history}')
 ORDER BY t.relname, c.attnum) AS columns
 UNION ALL
-SELECT CAST(t.relname AS text), '', '', false, false, 0, NULL, s.suspect
+SELECT CAST(t.relname AS text), '', '', false, false, 0, NULL, s.suspect, {kind}
 FROM pg_catalog.pg_class AS t
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = current_schema
 CROSS JOIN LATERAL (SELECT {table_suspect} AS suspect) AS s
 WHERE t.relname >= '__covara_search_' AND t.relname < '__covara_search`'
   AND t.relkind IN ('r', 'p', 'v', 'm', 'f') AND s.suspect IS NOT NULL
 UNION ALL
-SELECT CAST(f.proname AS text), '', 'function', false, false, 0, NULL, s.suspect
+SELECT CAST(f.proname AS text), '', '', false, false, 0, NULL, s.suspect, 'function'
 FROM pg_catalog.pg_proc AS f
 JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace AND n.nspname = current_schema
 CROSS JOIN LATERAL (SELECT {function_suspect} AS suspect) AS s
@@ -156,7 +184,9 @@ WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
           pg_catalog.strpos(f.prosrc, '{version}') = 0 OR f.proacl IS NULL
           OR EXISTS (SELECT FROM pg_catalog.aclexplode(f.proacl) AS x WHERE x.grantee = '0')
       )
-  ))",
+  )){objects}",
+        kind = objects::kind_of("t"),
+        objects = objects::objects(),
         names = quoted_names(),
         history = history::INTERNAL,
         table_suspect = owners::suspect("t.relowner", "t.relnamespace"),
@@ -166,7 +196,8 @@ WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
 }
 
 /// Returns the query for indexes that another one makes superfluous. A partial or invalid index, an
-/// index on an expression and one that is not a `btree` do not count.
+/// index on an expression and one that is not a `btree` do not count. The names are given with their
+/// schema: an index of the same name in another schema of the `search_path` is another one.
 fn covered_indexes() -> String {
     let indexes = INTERNAL_INDEXES.map(|(index, table, column)| {
         let index = index.to_ascii_lowercase();
@@ -174,7 +205,8 @@ fn covered_indexes() -> String {
     });
     format!(
         "
-SELECT w.index_name FROM (VALUES {}) AS w (index_name, table_name, column_name)
+SELECT CAST(pg_catalog.format('%I.%I', n.nspname, w.index_name) AS text) AS index_name
+FROM (VALUES {}) AS w (index_name, table_name, column_name)
 JOIN pg_catalog.pg_namespace AS n ON n.nspname = current_schema
 JOIN pg_catalog.pg_class AS t ON t.relnamespace = n.oid AND CAST(t.relname AS text) = w.table_name
 JOIN pg_catalog.pg_attribute AS c ON c.attrelid = t.oid AND CAST(c.attname AS text) = w.column_name

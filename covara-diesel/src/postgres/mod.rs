@@ -6,6 +6,7 @@ mod describe;
 mod engine;
 mod history;
 mod migrate;
+mod objects;
 pub(crate) mod owners;
 pub(crate) mod pool;
 pub(crate) mod pooler;

@@ -4,6 +4,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
+use super::objects::kind_of;
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{Stranger, quoted_names};
 
@@ -48,7 +49,8 @@ pub(super) fn suspect(owner: &str, schema: &str) -> String {
     )
 }
 
-const CURRENT_SCHEMA: &str =
+/// An expression for the oid of the schema where tables are created.
+pub(super) const CURRENT_SCHEMA: &str =
     "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema)";
 
 #[derive(QueryableByName)]
@@ -96,7 +98,8 @@ pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
     }
     let rows = diesel::sql_query(format!(
         "SELECT o.name, CAST(r.rolname AS text) AS owner FROM (
-             SELECT CAST(t.relname AS text) AS name, t.relowner AS owner, t.relnamespace AS schema
+             SELECT CASE WHEN t.relkind IN ('r', 'p') THEN '' ELSE {} || ' ' END
+                 || CAST(t.relname AS text) AS name, t.relowner AS owner, t.relnamespace AS schema
              FROM pg_catalog.pg_class AS t
              WHERE t.relkind IN ('r', 'p', 'v', 'm', 'f') AND (
                  t.relname IN ({}, '__covara_migrations', '__diesel_schema_migrations')
@@ -110,6 +113,7 @@ pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
          WHERE o.schema = {CURRENT_SCHEMA} AND r.rolname <> current_user
              AND NOT pg_catalog.has_schema_privilege('public', o.schema, 'CREATE')
              AND NOT {} ORDER BY 1",
+        kind_of("t"),
         quoted_names(),
         is_trusted("o.schema")
     ))

@@ -8,10 +8,12 @@ use diesel_migrations::EmbeddedMigrations;
 use super::SQLITE_MIGRATIONS;
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{
-    CatalogueRow, Stranger, TableLayout, TypeName, gather, quoted_names, take_search,
+    CatalogueRow, DIESELS_HISTORY, Gathered, HISTORY, TableLayout, TypeName, gather,
+    history_mismatches, quoted_index_names, quoted_indexes_and_tables, quoted_names, take_search,
 };
 use crate::internal_tables::{INTERNAL_INDEXES, expected_tables};
 use crate::migrate::engine::{Inspection, MigrateEngine};
+use crate::migrate::{InTheWay, Obstacle};
 
 static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
 
@@ -28,42 +30,54 @@ impl MigrateEngine for Sqlite {
     where
         C: BackendConnection<Backend = Self>,
     {
-        let mut rows = diesel::sql_query(columns()).load::<CatalogueRow>(conn)?;
+        let mut rows = diesel::sql_query(catalogue(conn.is_remote())).load::<CatalogueRow>(conn)?;
         let (outdated, _) = take_search(&mut rows);
-        let (mut tables, history, _) = gather(rows);
+        let Gathered {
+            mut tables,
+            history: layout,
+            obstacles,
+            ..
+        } = gather(rows);
         for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
             column.kind = affinity(&column.kind).to_owned();
         }
-        if history.is_empty() {
-            return Ok(Inspection {
-                history: None,
-                tables,
-                outdated,
-                strangers: Vec::new(),
-            });
-        }
-        let versions =
-            diesel::sql_query("SELECT version FROM __covara_migrations").load::<Version>(conn)?;
+        let is_hidden = obstacles.iter().any(|obstacle| obstacle.name == HISTORY);
+        let has_versions = |table: &TableLayout| table.columns.iter().any(|c| c.name == "version");
+        let history = if layout.as_ref().is_some_and(has_versions) && !is_hidden {
+            let rows = diesel::sql_query(format!("SELECT version FROM {HISTORY}"));
+            let rows = rows.load::<Version>(conn)?;
+            Some(rows.into_iter().map(|row| row.version).collect())
+        } else {
+            None
+        };
         Ok(Inspection {
-            history: Some(versions.into_iter().map(|row| row.version).collect()),
+            history,
             tables,
             outdated,
             strangers: Vec::new(),
+            obstacles,
+            history_mismatches: layout.as_ref().map(history_mismatches).unwrap_or_default(),
         })
     }
 
     fn application_history<C>(
         conn: &mut C,
         _: &[String],
-    ) -> QueryResult<Result<Vec<String>, Stranger>>
+    ) -> QueryResult<Result<Vec<String>, InTheWay>>
     where
         C: BackendConnection<Backend = Self>,
     {
-        let found = diesel::sql_query(DIESELS_HISTORY).load::<Version>(conn)?;
+        let found = diesel::sql_query(diesels_history(conn.is_remote())).load::<Kind>(conn)?;
+        if let Some(Kind { kind }) = found.iter().find(|found| found.kind != "table") {
+            return Ok(Err(InTheWay::Obstacle(Obstacle {
+                name: DIESELS_HISTORY.to_owned(),
+                kind: kind.clone(),
+            })));
+        }
         if found.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        let versions = diesel::sql_query("SELECT version FROM __diesel_schema_migrations")
+        let versions = diesel::sql_query(format!("SELECT version FROM {DIESELS_HISTORY}"))
             .load::<Version>(conn)?;
         Ok(Ok(versions.into_iter().map(|row| row.version).collect()))
     }
@@ -99,36 +113,83 @@ struct Version {
 }
 
 #[derive(QueryableByName)]
+struct Kind {
+    #[diesel(sql_type = Text)]
+    kind: String,
+}
+
+#[derive(QueryableByName)]
 struct Index {
     #[diesel(sql_type = Text)]
     index_name: String,
 }
 
-/// Returns the query for the columns of the internal tables. A TEXT PRIMARY KEY may hold NULL in
-/// SQLite, but no program stores one.
-fn columns() -> String {
+/// Returns the query for the columns of the internal tables, and for objects that have an internal
+/// name and are something else. A TEXT PRIMARY KEY may hold NULL in SQLite, but no program stores
+/// one.
+fn catalogue(is_remote: bool) -> String {
     format!(
         "
 SELECT iif(m.name LIKE '\\_\\_covara\\_search\\_%' ESCAPE '\\', m.name, lower(m.name)) AS table_name,
-       c.name AS column_name, c.type AS kind,
+       iif(lower(m.name) = '{HISTORY}', lower(c.name), c.name) AS column_name, c.type AS kind,
        c.\"notnull\" <> 0 OR c.pk > 0 AS not_null, c.dflt_value IS NOT NULL AS has_default,
-       c.pk AS key_position, NULL AS history, NULL AS suspect
+       c.pk AS key_position, NULL AS history, NULL AS suspect,
+       NULL AS object, c.cid AS position
 FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c
 WHERE m.type = 'table' AND (
     -- For SQLite, names in capitals are the same.
-    lower(m.name) IN ({names}, '__covara_migrations')
+    lower(m.name) IN ({names}, '{HISTORY}')
     -- Notes of search indexes as earlier versions made them. Nothing here may ask for columns:
     -- D1 refuses those of its own tables.
     OR m.name LIKE '\\_\\_covara\\_search\\_%\\_notes' ESCAPE '\\'
         AND (m.sql LIKE '%AUTOINCREMENT%' OR m.sql LIKE '%key UNIQUE%')
 )
-ORDER BY m.name, c.cid",
+UNION ALL
+SELECT lower(m.name), '', '', 0, 0, 0, NULL, NULL, {KIND}, 0
+FROM sqlite_master AS m
+WHERE m.type <> 'trigger' AND (
+    lower(m.name) IN ({names}, '{HISTORY}', '{DIESELS_HISTORY}') AND m.type <> 'table'
+    OR lower(m.name) IN ({indexes})
+        AND NOT (m.type = 'index' AND (lower(m.name), lower(m.tbl_name)) IN (VALUES {pairs}))
+){temporary}
+ORDER BY 1, position",
         names = quoted_names(),
+        indexes = quoted_index_names(),
+        pairs = quoted_indexes_and_tables(),
+        temporary = if is_remote {
+            String::new()
+        } else {
+            format!(
+                "
+UNION ALL
+SELECT lower(m.name), '', '', 0, 0, 0, NULL, NULL, 'temporary ' || m.type, 0
+FROM sqlite_temp_master AS m
+WHERE m.type IN ('table', 'view')
+    AND lower(m.name) IN ({}, '{HISTORY}', '{DIESELS_HISTORY}')",
+                quoted_names()
+            )
+        },
     )
 }
 
-const DIESELS_HISTORY: &str = "SELECT name AS version FROM sqlite_master
-    WHERE type = 'table' AND name = '__diesel_schema_migrations'";
+/// The kind of an object, a row of `sqlite_master`.
+const KIND: &str = "CASE m.type WHEN 'index' THEN 'index of ' || m.tbl_name ELSE m.type END";
+
+/// Returns the query for the kind of what is named like Diesel's history. A session over HTTP has no
+/// temporary tables.
+fn diesels_history(is_remote: bool) -> String {
+    let in_file = format!(
+        "SELECT {KIND} AS kind FROM sqlite_master AS m
+         WHERE m.type <> 'trigger' AND lower(m.name) = '{DIESELS_HISTORY}'"
+    );
+    if is_remote {
+        return in_file;
+    }
+    format!(
+        "{in_file} UNION ALL SELECT 'temporary ' || m.type FROM sqlite_temp_master AS m
+         WHERE m.type IN ('table', 'view') AND lower(m.name) = '{DIESELS_HISTORY}'"
+    )
+}
 
 /// Returns the query for indexes that another one makes superfluous.
 fn covered_indexes() -> String {

@@ -2,6 +2,8 @@
 
 mod checkin;
 mod connection;
+#[cfg(feature = "cli")]
+pub(crate) mod creatable;
 mod deferral;
 mod describe;
 mod engine;

@@ -10,7 +10,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::ConnectionManager;
 use diesel::result::Error;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use r2d2::{CustomizeConnection, Pool};
 
 use super::checkin::{self, Events};
@@ -164,23 +164,89 @@ pub(crate) fn check_exists(given: &Path) -> Result<(), PoolError> {
 
 /// Opens an existing database for reading, set up like the pool's connections. Neither creates nor
 /// changes the file or its journal mode.
+///
+/// A file in WAL mode can be read only beside its `-wal` and `-shm`, which SQLite creates. Where it
+/// cannot, and there is no `-wal` with something in it, the file alone is the database and is read
+/// as one that does not change.
 pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), PoolError> {
+    let (url, path) = existing(given)?;
+    let opened = open_with(&url, &path, "PRAGMA query_only = ON");
+    let conn = match opened {
+        Err(PoolError::ReadOnly { .. } | PoolError::Setup { .. })
+            if url.starts_with("file:") && !has_wal(&path) =>
+        {
+            let unchanging = format!("{url}&immutable=1");
+            open_with(&unchanging, &path, "PRAGMA query_only = ON").or(opened)
+        }
+        opened => opened,
+    };
+    Ok((conn?, path))
+}
+
+/// Opens an existing database for writing, as a pool would, without creating the file or changing
+/// its journal mode. If a pool would have to change that, tries to write and rolls back.
+#[cfg(feature = "cli")]
+pub(crate) fn open_to_rehearse(given: &Path) -> Result<SqliteConnection, PoolError> {
+    let (url, path) = existing(given)?;
+    let mut conn = open_with(&url, &path, "")?;
+    let is_file = !is_private(&url);
+    diesel::sql_query("PRAGMA journal_mode")
+        .get_result::<JournalMode>(&mut conn)
+        .and_then(|row| match row.journal_mode.as_str() {
+            mode if is_file && mode != "wal" => try_to_write(&mut conn),
+            _ => Ok(()),
+        })
+        .map_err(|error| explain(error, path))?;
+    Ok(conn)
+}
+
+/// Returns the URL of an existing database with which SQLite does not create it, and its path.
+fn existing(given: &Path) -> Result<(String, PathBuf), PoolError> {
     check_exists(given)?;
     let url = url_of(given)?;
     let path = file_path(&url);
-    let read_url = if is_private(&url) {
-        url
-    } else {
-        without_creating(&url)
-    };
-    let mut conn = establish(&read_url, &path)?;
+    if is_private(&url) {
+        return Ok((url, path));
+    }
+    Ok((without_creating(&url), path))
+}
+
+fn open_with(url: &str, path: &Path, sql: &str) -> Result<SqliteConnection, PoolError> {
+    let mut conn = establish(url, path)?;
     let config = recommended_pool_config(PoolDriver::Sqlite);
     set_up_session(&mut conn, config.busy_timeout)
-        .and_then(|()| conn.batch_execute("PRAGMA query_only = ON"))
+        .and_then(|()| conn.batch_execute(sql))
         // This is the first read of the file.
         .and_then(|()| conn.batch_execute("PRAGMA schema_version"))
-        .map_err(|error| explain(error, path.clone()))?;
-    Ok((conn, path))
+        .map_err(|error| explain(error, path.to_owned()))?;
+    Ok(conn)
+}
+
+/// Returns whether a `-wal` holds changes that are not in the file.
+fn has_wal(path: &Path) -> bool {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    // One that cannot be examined may hold some.
+    match std::fs::metadata(wal) {
+        Ok(wal) => wal.len() > 0,
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
+}
+
+#[derive(QueryableByName)]
+struct UserVersion {
+    #[diesel(sql_type = BigInt)]
+    user_version: i64,
+}
+
+/// Tests writing by setting a value to itself and rolling back. Taking the lock alone would succeed
+/// on a read-only file.
+pub(crate) fn try_to_write(conn: &mut SqliteConnection) -> QueryResult<()> {
+    conn.batch_execute("PRAGMA query_only = OFF; BEGIN IMMEDIATE")?;
+    let written = diesel::sql_query("PRAGMA user_version")
+        .get_result::<UserVersion>(conn)
+        .and_then(|row| conn.batch_execute(&format!("PRAGMA user_version = {}", row.user_version)));
+    conn.batch_execute("ROLLBACK").and(written)
 }
 
 fn explain(source: Error, path: PathBuf) -> PoolError {

@@ -1,5 +1,6 @@
 //! The command `covara`, as a user runs it.
 
+mod dry_run;
 mod passwords;
 mod seed;
 

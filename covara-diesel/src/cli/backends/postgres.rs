@@ -13,5 +13,9 @@ pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
             missing_file: None,
         })
     },
+    rehearse: |_, mut conn, is_pending| match is_pending {
+        true => Ok(conn.rehearse()?),
+        false => Ok(()),
+    },
     examine: |url| doctor::postgres(url),
 });

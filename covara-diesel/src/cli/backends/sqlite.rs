@@ -1,7 +1,11 @@
+use std::error::Error;
+
 use crate::cli::database::{BackendFunctions, Database, MigrationFiles, Opened};
 use crate::doctor;
+use crate::migrate;
 use crate::pool::{self, PoolDriver, PoolError, recommended_pool_config};
-use crate::sqlite::pool::{check_exists, open_to_read};
+use crate::sqlite::creatable::check_creatable;
+use crate::sqlite::pool::{check_exists, open_to_read, open_to_rehearse};
 
 pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
     open,
@@ -10,13 +14,13 @@ pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
         open(url)
     },
     open_to_read: |url| match open_to_read(url.as_ref()) {
-        Ok((conn, _)) => Ok(Opened {
+        Ok((conn, ..)) => Ok(Opened {
             conn: Box::new(conn),
             missing_file: None,
         }),
         // A missing file is shown as an empty database.
         Err(PoolError::MissingFile { path }) => {
-            let (conn, _) = open_to_read(":memory:".as_ref())?;
+            let (conn, ..) = open_to_read(":memory:".as_ref())?;
             Ok(Opened {
                 conn: Box::new(conn),
                 missing_file: Some(path),
@@ -24,6 +28,7 @@ pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
         }
         Err(error) => Err(error),
     },
+    rehearse,
     examine: |url| doctor::sqlite(url),
 });
 
@@ -35,4 +40,20 @@ fn open(url: &str) -> Result<Box<dyn Database>, PoolError> {
     config.max_size = 1;
     let conn = pool::sqlite_with(url, &config)?.get();
     Ok(Box::new(conn.map_err(|source| PoolError::Pool { source })?))
+}
+
+/// Also tries what opening a pool would do to the file.
+fn rehearse(url: &str, conn: Box<dyn Database>, is_pending: bool) -> Result<(), Box<dyn Error>> {
+    // It only reads.
+    drop(conn);
+    let mut conn = match open_to_rehearse(url.as_ref()) {
+        Ok(conn) => conn,
+        // Migrations of an empty database do not depend on where it is.
+        Err(PoolError::MissingFile { path }) => return Ok(check_creatable(path)?),
+        Err(error) => return Err(error.into()),
+    };
+    if is_pending {
+        migrate::rehearse(&mut conn)?;
+    }
+    Ok(())
 }
