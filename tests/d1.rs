@@ -80,6 +80,7 @@ mod suite {
     mod helpers;
     mod interop;
     mod migrate;
+    mod obstacles;
     mod pool;
     mod search {
         mod cities;

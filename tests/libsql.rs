@@ -121,6 +121,7 @@ mod suite {
     mod interop;
     mod migrate;
     mod nested;
+    mod obstacles;
     mod open_queries;
     mod search {
         mod cities;

@@ -210,6 +210,7 @@ mod backend {
 mod postgres {
     mod auth;
     mod auth_disk_full;
+    mod connecting;
     mod doctor;
     mod failover;
     mod fixtures;

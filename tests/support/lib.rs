@@ -24,6 +24,7 @@ pub mod places;
 pub mod postgres;
 pub mod search;
 pub mod server;
+pub mod silent_proxy;
 pub mod small_disk;
 pub mod sqld;
 pub mod sqlite;

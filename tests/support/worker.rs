@@ -99,6 +99,12 @@ fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
     if job == "few-descriptors" {
         return connect_with_few_descriptors(url);
     }
+    if job == "unending-connects" {
+        return connect_with_an_unending_file(url);
+    }
+    if job == "silent-connects" {
+        return connect_to_a_silent_server(url);
+    }
     if pooled {
         let named = pool::PoolDriver::from_url(url)?;
         let driver = match named {
@@ -109,6 +115,91 @@ fn on_postgres(url: &str, pooled: bool, job: &str) -> Outcome {
         return work(&mut pool.get()?, &PostgresFts, job);
     }
     work(&mut support::postgres::connect(url)?, &PostgresFts, job)
+}
+
+/// Connects to a server that falls silent, then to one that does not, and says how many descriptors
+/// and threads are left of it.
+#[cfg(feature = "postgres")]
+fn connect_to_a_silent_server(url: &str) -> Outcome {
+    use std::time::{Duration, Instant};
+    use support::silent_proxy::SilentProxy;
+
+    let count = |of| std::fs::read_dir(of).map(Iterator::count);
+    let counts =
+        || -> std::io::Result<_> { Ok((count("/proc/self/fd")?, count("/proc/self/task")?)) };
+    let mut config = pool::recommended_pool_config(pool::PoolDriver::Postgres);
+    config.connection_timeout = Some(Duration::from_secs(2));
+    // Otherwise r2d2 keeps the threads of a pool that is gone for half a minute.
+    (config.idle_timeout, config.max_lifetime) = (None, None);
+    let proxy = SilentProxy::new(url);
+    let open = || pool::postgres_with(proxy.url(), pool::PoolDriver::Postgres, &config);
+    drop(open()?.get()?);
+    std::thread::sleep(Duration::from_secs(1));
+    let before = counts()?;
+    for ready in [1, 2] {
+        proxy.silence_after(ready);
+        open().expect_err("a server that is silent");
+        proxy.heal();
+        let pool = open()?;
+        proxy.silence_after(ready);
+        pool.get().map(drop).expect_err("a server that is silent");
+        proxy.heal();
+        while pool.get().is_err() {}
+    }
+    // What has been closed goes away later.
+    let end = Instant::now() + Duration::from_secs(20);
+    let mut after = counts()?;
+    while (after.0 > before.0 || after.1 > before.1) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+        after = counts()?;
+    }
+    Ok(format!(
+        "{} {}",
+        after.0.saturating_sub(before.0),
+        after.1.saturating_sub(before.1)
+    ))
+}
+
+/// Connects nine times with a certificate that is never read to its end, and once more when it has
+/// been, and says what came of each.
+#[cfg(feature = "postgres")]
+fn connect_with_an_unending_file(url: &str) -> Outcome {
+    use std::time::{Duration, Instant};
+
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("root.crt");
+    let made = std::process::Command::new("mkfifo").arg(&file).status()?;
+    assert!(made.success());
+    let encoded = file.display().to_string().replace('/', "%2F");
+    let unending = format!("{url}?sslmode=verify-ca&sslrootcert={encoded}");
+    let open = |url: &str| {
+        let mut config = pool::recommended_pool_config(pool::PoolDriver::Postgres);
+        config.connection_timeout = Some(Duration::from_secs(1));
+        match pool::postgres_with(url, pool::PoolDriver::Postgres, &config) {
+            Ok(_) => "connected".to_owned(),
+            Err(error) => format!("{error:?}"),
+        }
+    };
+    let mut said: Vec<_> = std::thread::scope(|scope| {
+        let opening: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&unending))).collect();
+        let said = opening.into_iter().map(|one| one.join().expect("no panic"));
+        said.collect()
+    });
+    said.push(open(&unending));
+    // Opened for both, so that this does not wait for a reader.
+    let both = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&file)?;
+    std::thread::sleep(Duration::from_millis(500));
+    drop(both);
+    let end = Instant::now() + Duration::from_secs(20);
+    let mut last = open(url);
+    while last != "connected" && Instant::now() < end {
+        last = open(url);
+    }
+    said.push(last);
+    Ok(said.join("\n"))
 }
 
 /// Tries to open a pool with 0 to 7 free descriptors, and says with which numbers it could.

@@ -1,8 +1,10 @@
 use std::fmt;
+use std::sync::Arc;
 
 use diesel::connection::Connection;
 use diesel::r2d2::{ConnectionManager, Error, R2D2Connection};
-use r2d2::{CustomizeConnection, HandleEvent, Pool};
+use r2d2::{CustomizeConnection, HandleEvent, ManageConnection, Pool};
+use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::wrapping::WrappingManager;
 use super::{PoolConfig, PoolError};
@@ -13,6 +15,8 @@ pub(crate) struct PreparedPool<C> {
     pub(crate) config: PoolConfig,
     pub(crate) customizer: Box<dyn CustomizeConnection<C, Error>>,
     pub(crate) events: Box<dyn HandleEvent>,
+    /// The threads that connect; `None` for r2d2's own.
+    pub(crate) threads: Option<Arc<ScheduledThreadPool>>,
 }
 
 /// Shows neither the URL nor the settings, which may contain secrets.
@@ -25,8 +29,7 @@ impl<C> fmt::Debug for PreparedPool<C> {
 impl<C: Connection + R2D2Connection + Send + 'static> PreparedPool<C> {
     /// Builds the pool.
     pub(crate) fn typed(self) -> Result<Pool<ConnectionManager<C>>, PoolError> {
-        self.config
-            .builder()
+        builder(&self.config, self.threads)
             .connection_customizer(self.customizer)
             .event_handler(self.events)
             .build(ConnectionManager::new(self.url))
@@ -38,10 +41,20 @@ impl<C: Connection + R2D2Connection + Send + 'static> PreparedPool<C> {
         self,
         wrap: fn(C) -> W,
     ) -> Result<Pool<WrappingManager<W>>, PoolError> {
-        self.config
-            .builder()
+        builder(&self.config, self.threads)
             .event_handler(self.events)
             .build(WrappingManager::new(self.url, self.customizer, wrap))
             .map_err(|source| PoolError::Pool { source })
+    }
+}
+
+fn builder<M: ManageConnection>(
+    config: &PoolConfig,
+    threads: Option<Arc<ScheduledThreadPool>>,
+) -> r2d2::Builder<M> {
+    let builder = config.builder();
+    match threads {
+        Some(threads) => builder.thread_pool(threads),
+        None => builder,
     }
 }

@@ -13,7 +13,7 @@ use r2d2::{CustomizeConnection, Pool};
 
 use super::probe;
 use super::startup::Startup;
-use super::watch::{self, Events, Limits, Phase};
+use super::watch::{self, Events, Limits, Phase, Workers};
 use crate::backend::dialect::Dialect;
 use crate::drivers::{ConnectionType, Driver, Route};
 use crate::pool::connection_string::{Url, parameter};
@@ -40,8 +40,13 @@ use crate::pool::{
 /// connections that do not answer. For that, the pool installs an instrumentation on each
 /// connection, which forwards all events to Diesel's default instrumentation. A connection with
 /// another instrumentation waits without a bound. So does reading the rows of `COPY … TO`, whose
-/// end Diesel reports when it begins, and so do the two settings that Diesel sends after
-/// connecting, if the server stops at that moment.
+/// end Diesel reports when it begins.
+///
+/// Connecting is bounded as well: if the server is silent after the log-in for longer than the
+/// connection time-out, or than the URL's `connect_timeout`, the connection is closed; once the pool
+/// is open, after the longer of both. The first connection is opened by a thread of its own. On
+/// systems other than Linux that thread is abandoned, and the threads of the pool that connect later
+/// may wait without a bound. With `connect_timeout=0` opening a pool has no limit.
 ///
 /// The default instrumentation is created twice for each connection: one instance receives the
 /// events of connecting, another one all other events.
@@ -137,6 +142,9 @@ pub(crate) fn prepare(
             .map_err(|source| PoolError::Setup { source })?;
     }
     drop(first);
+    let limit = probe::silence_limit(url, config.connection_wait());
+    let limit = limit.unwrap_or_default().max(config.connection_wait());
+    let (threads, workers) = Workers::start(limit, startup.tcp_user_timeout());
     let url = connection_string(url, Some(config.connection_wait()))?;
     let customizer = Customizer {
         statement_cache: config.statement_cache,
@@ -148,7 +156,8 @@ pub(crate) fn prepare(
         url: startup.url(&url),
         config,
         customizer: Box::new(customizer),
-        events: Box::new(Events::default()),
+        events: Box::new(Events::new(workers)),
+        threads: Some(threads),
     })
 }
 

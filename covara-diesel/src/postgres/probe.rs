@@ -11,10 +11,15 @@ use diesel::sql_types::Text;
 use super::pool::{connection_string, explain};
 use super::pooler;
 use super::startup::Startup;
+use super::watch;
 use crate::drivers::Route;
-use crate::pool::{PoolConfig, PoolDriver, PoolError, without_driver};
+use crate::pool::{
+    PoolConfig, PoolDriver, PoolError, host_count, parameter_or_env, without_driver,
+};
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// libpq's shortest time-out for connecting.
+const SHORTEST: Duration = Duration::from_secs(2);
 /// A new session reveals a pooler at once; see [`pooler`](super::pooler).
 const ROUNDS: usize = 2;
 
@@ -30,13 +35,33 @@ pub(super) fn connect(
     loop {
         let left = timeout.saturating_sub(begun.elapsed());
         let url = startup.url(&connection_string(given, Some(left))?);
-        match PgConnection::establish(&url) {
+        let silence = silence_limit(given, left.max(timeout.min(SHORTEST)));
+        match watch::establish(&url, silence, silence.map(|limit| longest(&url, limit))) {
             Err(error) if passes(&error, driver) && !left.is_zero() => {
                 thread::sleep(PAUSE.min(left));
             }
             result => return result.map_err(|error| explain(error, &url)),
         }
     }
+}
+
+/// Returns how long a server may be silent after the log-in: as long as the log-in may take, which
+/// the connection string or the environment may say; `None` for no limit.
+pub(super) fn silence_limit(given: &str, timeout: Duration) -> Option<Duration> {
+    let seconds = parameter_or_env(given, "connect_timeout", "PGCONNECT_TIMEOUT");
+    match seconds.and_then(|seconds| seconds.trim().parse::<i64>().ok()) {
+        None => Some(timeout),
+        // libpq waits without limit, too.
+        Some(seconds) if seconds <= 0 => None,
+        Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
+    }
+}
+
+/// Returns after how long an attempt to connect is abandoned. libpq may use its time-out for each
+/// host, and for several addresses of one.
+fn longest(url: &str, limit: Duration) -> Duration {
+    let hosts = u32::try_from(host_count(url)).unwrap_or(1);
+    limit.max(SHORTEST).saturating_mul(hosts.saturating_add(1))
 }
 
 /// Returns whether a failure to connect may pass soon. A refused connection is expected only of

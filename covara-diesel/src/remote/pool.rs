@@ -26,6 +26,7 @@ pub(crate) fn prepare<D: Driver>(
         config: config.clone(),
         customizer: Box::new(customizer),
         events: Box::new(NopEventHandler),
+        threads: None,
     })
 }
 

@@ -15,7 +15,7 @@ use crate::seed::insert::push_rows;
 /// `PRAGMA defer_foreign_keys` (<https://sqlite.org/pragma.html#pragma_defer_foreign_keys>), which
 /// `COMMIT` and `ROLLBACK` switch off. Switching it off by hand forgets the violations.
 ///
-/// Switched off by hand it must be all the same, even after the end of the transaction: a statement
+/// The seed switches it off by hand all the same, even after the end of the transaction: a statement
 /// that was prepared while it was on is prepared again only then. Before, a single row that it
 /// inserts and that violates a foreign key is an error and stays in the table.
 #[derive(Debug, Clone, Copy)]

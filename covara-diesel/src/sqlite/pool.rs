@@ -107,6 +107,7 @@ pub(crate) fn prepare(
         config,
         customizer: Box::new(customizer),
         events: Box::new(Events::default()),
+        threads: None,
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use r2d2::HandleEvent;
 use r2d2::event::{AcquireEvent, CheckinEvent, CheckoutEvent, ReleaseEvent};
 
-use super::{Phase, Watch};
+use super::{Phase, Watch, Workers};
 
 thread_local! {
     /// The connection that this thread has just set up. r2d2 reports its number next.
@@ -18,12 +18,21 @@ pub(in crate::postgres) fn hand_over(watch: Option<&Arc<Watch>>) {
 }
 
 /// A handler that tells the watches of a pool's connections when they are in use.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::postgres) struct Events {
     watches: Mutex<HashMap<u64, Weak<Watch>>>,
+    /// Watched as long as the pool exists.
+    _workers: Arc<Workers>,
 }
 
 impl Events {
+    pub(in crate::postgres) fn new(workers: Arc<Workers>) -> Self {
+        Self {
+            watches: Mutex::default(),
+            _workers: workers,
+        }
+    }
+
     fn watches(&self) -> MutexGuard<'_, HashMap<u64, Weak<Watch>>> {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,6 +6,10 @@
 //! the socket of one that takes too long. libpq then sees that the connection has ended, and Diesel
 //! returns an error.
 //!
+//! While a connection is being established, nothing announces its statements. So a thread that
+//! connects is watched itself: see [`connecting`] for single connections, and [`workers`] for the
+//! threads with which r2d2 connects.
+//!
 //! Diesel's instrumentation announces a statement, and the events of r2d2 announce a pool's
 //! check-out test. Diesel announces more than it sends, and one statement inside another: see
 //! [`threads`] and [`Watch::begin`]. If the socket cannot be found (on systems other than Linux),
@@ -13,6 +17,7 @@
 
 mod alive;
 mod begun;
+mod connecting;
 mod events;
 mod observer;
 #[cfg(target_os = "linux")]
@@ -22,6 +27,7 @@ mod socket;
 mod socket;
 mod threads;
 mod watchdog;
+mod workers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -33,12 +39,14 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use self::begun::OpenTransaction;
+pub(super) use self::connecting::establish;
 pub(super) use self::events::{Events, hand_over};
 use self::observer::Observer;
 pub(super) use self::observer::set_quiet;
 use self::socket::Socket;
 use self::threads::StatementRun;
-use self::watchdog::WATCHDOG;
+use self::watchdog::{Check, WATCHDOG};
+pub(super) use self::workers::Workers;
 
 /// Extra time to wait beyond the server's own time-out, so that the server's error arrives if there
 /// is one.
@@ -256,7 +264,7 @@ impl Watch {
     }
 
     /// Closes the connection if its statement has taken too long, and returns when to check again.
-    fn check(self: &Arc<Self>, now: Instant) -> Option<Instant> {
+    fn check_statement(self: &Arc<Self>, now: Instant) -> Option<Instant> {
         let mut state = self.state();
         let (phase, number) = (state.phase, state.statements);
         let waiting = state.waiting.as_mut()?;
@@ -325,6 +333,12 @@ impl Watch {
             "PostgreSQL at {} gave no answer within {waited:.1?}: the connection is closed",
             self.socket
         );
+    }
+}
+
+impl Check for Watch {
+    fn check(self: Arc<Self>, now: Instant) -> Option<Instant> {
+        self.check_statement(now)
     }
 }
 

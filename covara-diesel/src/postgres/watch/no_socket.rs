@@ -4,6 +4,7 @@ use diesel::PgConnection;
 
 use super::Ambiguous;
 use super::alive::Peer;
+use super::threads::{Thread, Wait};
 
 /// The socket of a connection, which cannot be found on this system.
 #[derive(Debug)]
@@ -11,6 +12,10 @@ pub(super) enum Socket {}
 
 impl Socket {
     pub(super) fn shut_down(&self) {
+        match *self {}
+    }
+
+    pub(super) fn is_like_libpqs(&self, _: Option<u32>) -> bool {
         match *self {}
     }
 
@@ -27,4 +32,8 @@ impl fmt::Display for Socket {
 
 pub(super) fn find(_: &mut PgConnection, _: Option<u32>) -> Result<Option<Socket>, Ambiguous> {
     Ok(None)
+}
+
+pub(super) fn waited_for(_: &Thread, _: &Wait) -> Option<Socket> {
+    None
 }

@@ -1,48 +1,40 @@
 //! Finds the socket of a connection among those of the process, because Diesel does not expose it.
 //!
 //! Each filter here surely passes the connection's own socket. So if one socket is left, it is the
-//! right one, and if several are left, none is taken: the connection is closed, and the pool tries
-//! again, because one that is not watched could wait without bound, or keep a transaction open.
+//! right one. If several are left, the server is asked to wait for a moment, and the kernel shows
+//! for which of them the thread that asks does so. If that fails, the connection is closed, and the
+//! pool tries again, because one that is not watched could wait without bound, or keep a
+//! transaction open.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use diesel::pg::PgRowByRowLoadingMode;
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Integer;
-use rustix::io::ioctl_fionread;
 use rustix::net::sockopt::{socket_type, tcp_user_timeout};
 use rustix::net::{Shutdown, SocketAddrUnix, SocketType, getpeername, shutdown};
 
 use super::Ambiguous;
 use super::alive::Peer;
+use super::threads::{Thread, Wait};
 
 /// Sockets known to belong to other connections, by their names in the kernel.
 static KNOWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-static TURN: Mutex<()> = Mutex::new(());
-/// Number of turns so far.
-static TURNS: AtomicUsize = AtomicUsize::new(0);
-
-/// A query whose rows do not fit into libpq's buffers: most of them wait in the socket for a while.
-const MANY_ROWS: &str = "SELECT n FROM pg_catalog.generate_series(1, 12000) AS n";
-const ROUNDS: usize = 2;
-/// Bytes that then wait in the socket, and in that of no other connection being made.
-const WAITING: u64 = 32 * 1024;
-/// The longest time that the rows may take to arrive, even on a busy machine.
-const ARRIVAL: Duration = Duration::from_secs(5);
-/// The wait for rows of this connection once those of any have arrived.
-const SETTLING: Duration = Duration::from_millis(5);
-/// The longest time that one other connection may take to find its own socket.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// Seconds for which the server is asked to wait, until the thread that asks is seen waiting.
+const WAITS: [&str; 4] = ["0.01", "0.05", "0.25", "1"];
+/// The longest time that a server may take beyond that.
+const ANSWER: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_micros(500);
 
 /// A duplicate of a connection's socket.
 #[derive(Debug)]
@@ -57,6 +49,11 @@ impl Socket {
     pub(super) fn shut_down(&self) {
         // Fails only if the connection has ended already.
         let _ = shutdown(&self.fd, Shutdown::Both);
+    }
+
+    /// Returns whether it is connected as libpq connects one with this time-out.
+    pub(super) fn is_like_libpqs(&self, tcp_user_timeout: Option<u32>) -> bool {
+        is_like_libpqs(self.fd.as_fd(), tcp_user_timeout)
     }
 
     pub(super) fn peer(&self) -> Option<&Peer> {
@@ -80,66 +77,90 @@ impl fmt::Display for Socket {
     }
 }
 
-/// Finds the socket of a connection that runs no statement; `None` if the system does not show all
-/// sockets of the process.
+/// Finds the socket of a connection that runs no statement; `None` if the system does not show it.
 pub(super) fn find(
     conn: &mut PgConnection,
     tcp_user_timeout: Option<u32>,
 ) -> Result<Option<Socket>, Ambiguous> {
-    let Some(mut found) = candidates(tcp_user_timeout) else {
+    let Some(found) = candidates(tcp_user_timeout) else {
         return Ok(None);
     };
-    // Searching by rows waits for a server, and behind a pooler for a session.
-    if found.len() > 1 {
-        // Two threads that search at the same time would see each other's rows. If another one
-        // does not get on, no rows of its server arrive, and two rounds would have to meet its own.
-        let _turn = turn();
-        let Some(now) = candidates(tcp_user_timeout) else {
-            return Ok(None);
-        };
-        found = now;
-        for _ in 0..ROUNDS {
-            found = with_rows(conn, found).ok_or(Ambiguous)?;
+    let socket = match <[Candidate; 1]>::try_from(found) {
+        Ok([one]) => Socket {
+            fd: one.fd,
+            name: one.name,
+            peer: one.peer,
+        },
+        Err(_) if !Thread::this().is_shown() => return Ok(None),
+        Err(_) => by_waiting(conn)?,
+    };
+    known().push(socket.name.clone());
+    Ok(Some(socket))
+}
+
+/// Lets a thread wait for an answer of the server, and looks which socket it waits for.
+fn by_waiting(conn: &mut PgConnection) -> Result<Socket, Ambiguous> {
+    for seconds in WAITS {
+        let conn = &mut *conn;
+        let found = thread::scope(|scope| {
+            let (sender, thread) = channel();
+            let asking = thread::Builder::new()
+                .spawn_scoped(scope, move || {
+                    // The receiver waits for it.
+                    let _ = sender.send(Thread::this());
+                    conn.batch_execute(&format!("SELECT pg_catalog.pg_sleep({seconds})"))
+                })
+                .map_err(|_| Ambiguous)?;
+            let thread = thread.recv().map_err(|_| Ambiguous)?;
+            let begun = Instant::now();
+            let mut found = None;
+            while !asking.is_finished() {
+                if found.is_none() {
+                    found = thread.wait().and_then(|wait| waited_for(&thread, &wait));
+                }
+                if let Some(socket) = &found
+                    && begun.elapsed() > ANSWER
+                {
+                    socket.shut_down();
+                }
+                thread::sleep(PAUSE);
+            }
+            match asking.join() {
+                Ok(Ok(())) => Ok(found),
+                _ => Err(Ambiguous),
+            }
+        })?;
+        if let Some(found) = found {
+            return Ok(found);
         }
     }
-    let [one] = <[Candidate; 1]>::try_from(found).map_err(|_| Ambiguous)?;
-    known().push(one.name.clone());
-    Ok(Some(Socket {
-        fd: one.fd,
-        name: one.name,
-        peer: one.peer,
-    }))
+    Err(Ambiguous)
+}
+
+/// Returns the socket for which a thread waits, if it still is in that wait.
+pub(super) fn waited_for(thread: &Thread, wait: &Wait) -> Option<Socket> {
+    let number = polled(wait)?;
+    let (fd, name) = duplicate_socket(number).ok()??;
+    // As long as the thread waits for it, the number refers to nothing else.
+    if thread.wait().as_ref() != Some(wait) {
+        return None;
+    }
+    let peer = peer(fd.as_fd());
+    Some(Socket { fd, name, peer })
+}
+
+/// Reads the number of the descriptor that a thread waits for. It is the right one if the thread
+/// still is in that wait afterwards.
+fn polled(wait: &Wait) -> Option<RawFd> {
+    // The first field of the `struct pollfd`.
+    let mut number = [0; 4];
+    let memory = File::open("/proc/self/mem").ok()?;
+    memory.read_exact_at(&mut number, wait.address).ok()?;
+    Some(RawFd::from_ne_bytes(number))
 }
 
 fn known() -> MutexGuard<'static, Vec<PathBuf>> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Waits for the others that search for their sockets, but not for one whose server has just
-/// stopped. As long as others succeed, waiting goes on, because a busy machine may need any time.
-fn turn() -> Option<MutexGuard<'static, ()>> {
-    let mut seen = TURNS.load(Ordering::Relaxed);
-    let mut end = Instant::now() + PATIENCE;
-    loop {
-        let turn = match TURN.try_lock() {
-            Ok(turn) => turn,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                let turns = TURNS.load(Ordering::Relaxed);
-                if turns != seen {
-                    seen = turns;
-                    end = Instant::now() + PATIENCE;
-                }
-                if Instant::now() >= end {
-                    return None;
-                }
-                thread::sleep(Duration::from_millis(1));
-                continue;
-            }
-        };
-        TURNS.fetch_add(1, Ordering::Relaxed);
-        return Some(turn);
-    }
 }
 
 struct Candidate {
@@ -172,29 +193,35 @@ fn candidate(
     timeout: Option<u32>,
     known: &[PathBuf],
 ) -> io::Result<Option<Candidate>> {
-    let Some(name) = name(number) else {
+    let Some((fd, name)) = duplicate_socket(number)? else {
         return Ok(None);
     };
-    if !name.as_os_str().as_bytes().starts_with(b"socket:") || known.contains(&name) {
+    if known.contains(&name) || !is_like_libpqs(fd.as_fd(), timeout) {
         return Ok(None);
     }
+    let peer = peer(fd.as_fd());
+    Ok(Some(Candidate { fd, name, peer }))
+}
+
+/// Duplicates the descriptor of that number if it is a socket, and returns the socket's name.
+fn duplicate_socket(number: RawFd) -> io::Result<Option<(OwnedFd, PathBuf)>> {
+    let is_socket = |name: &PathBuf| name.as_os_str().as_bytes().starts_with(b"socket:");
+    let Some(name) = name(number).filter(is_socket) else {
+        return Ok(None);
+    };
     let Some(fd) = duplicate(number)? else {
         return Ok(None);
     };
     // The number may refer to another file meanwhile.
     let now = self::name(fd.as_raw_fd());
-    if now.as_ref() != Some(&name) {
-        if !now.is_some_and(|now| now.as_os_str().as_bytes().starts_with(b"socket:")) {
-            // Closing a duplicate would release the locks that the process holds on a file.
-            std::mem::forget(fd);
-        }
-        return Ok(None);
+    if now.as_ref() == Some(&name) {
+        return Ok(Some((fd, name)));
     }
-    if !is_like_libpqs(fd.as_fd(), timeout) {
-        return Ok(None);
+    if !now.as_ref().is_some_and(is_socket) {
+        // Closing a duplicate would release the locks that the process holds on a file.
+        std::mem::forget(fd);
     }
-    let peer = peer(fd.as_fd());
-    Ok(Some(Candidate { fd, name, peer }))
+    Ok(None)
 }
 
 /// Returns the kernel's name of the file behind a descriptor, such as `socket:[1234]`.
@@ -250,34 +277,4 @@ fn peer(fd: BorrowedFd<'_>) -> Option<Peer> {
     let address = SocketAddrUnix::try_from(address).ok()?;
     let path = std::ffi::OsStr::from_bytes(address.path()?.to_bytes()).into();
     Some(Peer::Unix(path))
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = Integer)]
-    #[expect(dead_code, reason = "only that there are many counts")]
-    n: i32,
-}
-
-/// Returns those of the sockets in which rows wait while a query's result is unread, and in which
-/// none wait afterwards.
-fn with_rows(conn: &mut PgConnection, of: Vec<Candidate>) -> Option<Vec<Candidate>> {
-    let waiting = |one: &Candidate| ioctl_fionread(&one.fd).unwrap_or(0);
-    let mut rows = diesel::sql_query(MANY_ROWS)
-        .load_iter::<Number, PgRowByRowLoadingMode>(conn)
-        .ok()?;
-    rows.next()?.ok()?;
-    let end = Instant::now() + ARRIVAL;
-    while !of.iter().any(|one| waiting(one) >= WAITING) && Instant::now() < end {
-        thread::sleep(Duration::from_millis(1));
-    }
-    // Those of another connection may have come first.
-    thread::sleep(SETTLING);
-    let mut of = of;
-    of.retain(|one| waiting(one) >= WAITING);
-    for row in rows {
-        row.ok()?;
-    }
-    of.retain(|one| waiting(one) == 0);
-    Some(of)
 }

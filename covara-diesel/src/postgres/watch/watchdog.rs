@@ -4,10 +4,10 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use super::{Watch, earlier};
+use super::earlier;
 
-/// The thread that watches all connections of the program. It sleeps while no statement runs, and
-/// otherwise until the first limit.
+/// The thread that watches all connections of the program. It sleeps until the first limit of a
+/// running statement, or until it is time to look at the threads with which pools connect.
 pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
     watches: Mutex::default(),
     born: Instant::now(),
@@ -15,8 +15,14 @@ pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
     thread: OnceLock::new(),
 });
 
+/// Something that may wait too long.
+pub(super) trait Check: Send + Sync {
+    /// Ends a wait that takes too long, and returns when to check again.
+    fn check(self: Arc<Self>, now: Instant) -> Option<Instant>;
+}
+
 pub(super) struct Watchdog {
-    watches: Mutex<Vec<Weak<Watch>>>,
+    watches: Mutex<Vec<Weak<dyn Check>>>,
     born: Instant,
     /// When the thread checks next, in nanoseconds since `born`.
     wakes_at: AtomicU64,
@@ -25,11 +31,12 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Adds a connection to watch; `false` if there is no thread.
-    pub(super) fn add(&'static self, watch: &Arc<Watch>) -> bool {
+    /// Adds something to check; `false` if there is no thread.
+    pub(super) fn add<C: Check + 'static>(&'static self, watch: &Arc<C>) -> bool {
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.retain(|watch| watch.strong_count() > 0);
-        watches.push(Arc::downgrade(watch));
+        let watch: Weak<C> = Arc::downgrade(watch);
+        watches.push(watch);
         drop(watches);
         self.thread
             .get_or_init(|| {
@@ -59,7 +66,7 @@ impl Watchdog {
             // Whoever begins a statement during the checks wakes the thread again.
             self.wakes_at.store(u64::MAX, Ordering::SeqCst);
             let now = Instant::now();
-            let next = self.all().iter().fold(None, |next, watch| {
+            let next = self.all().into_iter().fold(None, |next, watch| {
                 // A logger that panics must not end this thread.
                 let checked = catch_unwind(AssertUnwindSafe(|| watch.check(now)));
                 earlier(next, checked.unwrap_or_default())
@@ -74,7 +81,7 @@ impl Watchdog {
         }
     }
 
-    fn all(&self) -> Vec<Arc<Watch>> {
+    fn all(&self) -> Vec<Arc<dyn Check>> {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.iter().filter_map(Weak::upgrade).collect()
     }
