@@ -25,7 +25,7 @@ use programs::Program;
 
 const FEATURES: &str = "sqlite,postgres,libsql,d1";
 /// Programs that run at once: some wait for time-outs or servers while others compute.
-const LANES: usize = 4;
+const LANES: usize = 3;
 /// Which test passed on which database.
 const TABLE: &str = "target/tests/by-database.txt";
 /// How long each test took.

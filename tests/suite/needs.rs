@@ -435,6 +435,7 @@ pub const UNBATCHED: &[&str] = &[
     "languages_whose_stems_have_not_changed_need_nothing",
     "an_interrupted_addition_of_fields_leaves_no_document_out",
     "searched_fields_can_be_added_up_to_the_last",
+    "ten_thousand_rows_may_refer_to_each_other_in_any_order",
 ];
 
 /// What is decided before a database is asked; proven with SQLite, and with `--everything` on

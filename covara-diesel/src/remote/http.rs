@@ -17,6 +17,10 @@ use super::url::{HttpOptions, is_loopback};
 
 /// The first pause before another try. Each pause is up to twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest time that an open connection is kept for the next request. Node and workerd close
+/// theirs after 5 s without one (Node's `server.keepAliveTimeout`, `pipelineTimeout` of kj's
+/// `HttpServerSettings`), and a write that is sent at that moment is lost and not sent again.
+const LONGEST_IDLE: Duration = Duration::from_secs(4);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Maximum number of tries of a request that the server did not accept, including the first.
 const TRIES: u32 = 5;
@@ -81,6 +85,7 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(options.connect_timeout))
+            .max_idle_age(LONGEST_IDLE)
             .user_agent(concat!("covara-diesel/", env!("CARGO_PKG_VERSION")))
             .no_delay(true);
         if is_loopback(authority) {
@@ -286,7 +291,7 @@ impl Http {
             403 => "does not allow this token to do that".to_owned(),
             404 => "knows no such database".to_owned(),
             429 => "takes no more requests for now".to_owned(),
-            500..=599 => "failed".to_owned(),
+            500..=599 => "failed, and may or may not have done what it was asked for".to_owned(),
             _ => "refused the request".to_owned(),
         };
         let said = said.map_or(String::new(), |said| {

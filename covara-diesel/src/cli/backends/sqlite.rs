@@ -2,7 +2,6 @@ use std::error::Error;
 
 use crate::cli::database::{BackendFunctions, Database, MigrationFiles, Opened};
 use crate::doctor;
-use crate::migrate;
 use crate::pool::{self, PoolDriver, PoolError, recommended_pool_config};
 use crate::sqlite::creatable::check_creatable;
 use crate::sqlite::pool::{check_exists, open_to_read, open_to_rehearse};
@@ -53,7 +52,7 @@ fn rehearse(url: &str, conn: Box<dyn Database>, is_pending: bool) -> Result<(), 
         Err(error) => return Err(error.into()),
     };
     if is_pending {
-        migrate::rehearse(&mut conn)?;
+        conn.rehearse()?;
     }
     Ok(())
 }
