@@ -56,6 +56,11 @@ macro_rules! on_each {
                 fn an_idle_connection_may_be_closed() {
                     connections::an_idle_connection_that_was_closed::<$remote>();
                 }
+
+                #[test]
+                fn a_write_after_a_pause_takes_a_new_connection() {
+                    connections::a_write_after_a_pause::<$remote>();
+                }
             }
         )+
     };

@@ -17,10 +17,14 @@ use super::url::{HttpOptions, is_loopback};
 
 /// The first pause before another try. Each pause is up to twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest time that an open connection is kept for the next request. Node and workerd close
-/// theirs after 5 s without one (Node's `server.keepAliveTimeout`, `pipelineTimeout` of kj's
-/// `HttpServerSettings`), and a write that is sent at that moment is lost and not sent again.
+/// The longest time without a request after which a connection is used again for what may be sent
+/// twice. Node and workerd close connections after 5 s (Node's `server.keepAliveTimeout`,
+/// `pipelineTimeout` of kj's `HttpServerSettings`).
 const LONGEST_IDLE: Duration = Duration::from_secs(4);
+/// The same for a write, which is lost if the server closes the connection at that moment. A server
+/// with one thread may be busy for seconds with other clients, and on its return it closes what was
+/// idle for 5 s before it reads.
+const LONGEST_IDLE_OF_WRITES: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Maximum number of tries of a request that the server did not accept, including the first.
 const TRIES: u32 = 5;
@@ -85,7 +89,6 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(options.connect_timeout))
-            .max_idle_age(LONGEST_IDLE)
             .user_agent(concat!("covara-diesel/", env!("CARGO_PKG_VERSION")))
             .no_delay(true);
         if is_loopback(authority) {
@@ -140,7 +143,7 @@ impl Http {
         let outcome = |tried, came| self.outcome(tried).map_err(|error| NoReply { error, came });
         loop {
             tries += 1;
-            let tried = self.try_post(url, body, deadline, &mut came);
+            let tried = self.try_post(url, body, repeatable, deadline, &mut came);
             let last = tries == TRIES;
             let pause_now = pause.mul_f64(0.5 + 0.5 * some_fraction());
             let after = match &tried {
@@ -187,6 +190,7 @@ impl Http {
         &self,
         url: &str,
         body: &[u8],
+        repeatable: bool,
         deadline: Instant,
         came: &mut Vec<u8>,
     ) -> Result<(HttpReply, Option<Duration>), PostFailure> {
@@ -204,6 +208,11 @@ impl Http {
         }
         let answer = request
             .config()
+            .max_idle_age(if repeatable {
+                LONGEST_IDLE
+            } else {
+                LONGEST_IDLE_OF_WRITES
+            })
             .timeout_global(Some(limit.max(Duration::from_millis(1))))
             .build()
             .send(body);
