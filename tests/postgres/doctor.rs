@@ -73,9 +73,29 @@ fn the_doctor_reports_the_servers_settings_and_not_diesels() {
         assert_eq!(report.setting(name), Some(value), "{name}");
     }
     assert!(texts_of(&report, Severity::Hint).contains("stricter than read committed"));
+    assert!(!texts_of(&report, Severity::Warning).contains("pg_catalog"));
     assert_eq!(report.database, name);
     let client = report.client_version.as_deref().unwrap();
     assert!(client.starts_with("libpq 1"), "{client}");
+}
+
+#[test]
+fn a_search_path_with_other_schemas_before_pg_catalog_is_a_warning() {
+    let db = TestDb::new();
+    let name = db.url().rsplit_once('/').unwrap().1.to_owned();
+    for (path, warned) in [
+        ("public, pg_catalog", true),
+        ("\"$user\", public, \"pg_catalog\"", true),
+        ("pg_catalog, public", false),
+        ("public", false),
+    ] {
+        db.connect()
+            .batch_execute(&format!("ALTER DATABASE {name} SET search_path = {path}"))
+            .unwrap();
+        let report = doctor::postgres(db.url()).unwrap();
+        let warnings = texts_of(&report, Severity::Warning);
+        assert_eq!(warnings.contains("before pg_catalog"), warned, "{path}");
+    }
 }
 
 #[test]

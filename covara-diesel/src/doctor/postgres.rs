@@ -244,12 +244,35 @@ fn look_at_settings(report: &mut Report) {
             "fsync or full_page_writes is off: a crash of the machine can destroy the database",
         ));
     }
+    if report
+        .setting("search_path")
+        .is_some_and(puts_others_before_pg_catalog)
+    {
+        findings.push(Finding::warning(
+            "search_path names other schemas before pg_catalog, so functions and operators that \
+             somebody creates there take the place of PostgreSQL's own, in your statements and in \
+             those of this library: remove pg_catalog from it, which puts it first",
+        ));
+    }
     if !report.setting("lc_messages").is_none_or(is_english) {
         findings.push(Finding::hint(
             "lc_messages is not English: some failures are reported less precisely",
         ));
     }
     report.findings.extend(findings);
+}
+
+/// Returns whether pg_catalog is named in this `search_path`, and not first. Where it is not named,
+/// PostgreSQL searches it first.
+fn puts_others_before_pg_catalog(search_path: &str) -> bool {
+    let mut schemas = search_path.split(',');
+    schemas.next();
+    schemas.any(|schema| {
+        schema
+            .trim()
+            .trim_matches('"')
+            .eq_ignore_ascii_case("pg_catalog")
+    })
 }
 
 /// Returns whether a server with this locale writes its messages in English.

@@ -113,7 +113,8 @@ pub enum SeedError {
          database; run it again when the cause is fixed, which writes what is missing"
     )]
     Partial {
-        /// Rows that were written.
+        /// Rows that were written. If the answer to the part that failed was lost or cannot be
+        /// read, its rows may have been written, too.
         rows: usize,
         /// The error of the part that failed.
         source: Box<SeedError>,
