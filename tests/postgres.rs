@@ -242,6 +242,7 @@ mod postgres {
     mod time_outs;
     mod tls;
     mod transactions;
+    mod traps;
     mod watched;
 }
 mod suite;

@@ -66,10 +66,10 @@ pub(super) fn found(conn: &mut PgConnection, words: &str) -> Vec<String> {
     found.hits.into_iter().map(|hit| hit.id).collect()
 }
 
-type Call = fn(&mut PgConnection) -> Result<(), SearchError>;
+pub(super) type Call = fn(&mut PgConnection) -> Result<(), SearchError>;
 
 /// Every call on an index.
-const CALLS: [(&str, Call); 15] = [
+pub(super) const CALLS: [(&str, Call); 15] = [
     ("create_index", |conn| {
         PostgresFts
             .create_index(conn, "places", &fields())

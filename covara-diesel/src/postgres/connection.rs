@@ -147,7 +147,7 @@ struct LockAnswer {
 /// a key of its own, so that nobody waits for this lock in a transaction.
 fn ask(conn: &mut PgConnection, function: &str) -> QueryResult<bool> {
     let key = MIGRATION_LOCK + 1;
-    let row = diesel::sql_query(format!("SELECT {function}({key}) AS answer"))
+    let row = diesel::sql_query(format!("SELECT pg_catalog.{function}({key}) AS answer"))
         .get_result::<LockAnswer>(conn)?;
     Ok(row.answer)
 }
@@ -159,7 +159,7 @@ struct LockTimeout {
 }
 
 fn lock_timeout(conn: &mut PgConnection) -> QueryResult<String> {
-    let row = diesel::sql_query("SELECT current_setting('lock_timeout') AS previous")
+    let row = diesel::sql_query("SELECT pg_catalog.current_setting('lock_timeout') AS previous")
         .get_result::<LockTimeout>(conn)?;
     Ok(row.previous)
 }
@@ -169,15 +169,15 @@ fn limit_lock_timeout(conn: &mut PgConnection) -> QueryResult<String> {
     let brief = BRIEF_WAIT.as_millis();
     // The list is evaluated from left to right.
     let row = diesel::sql_query(format!(
-        "SELECT current_setting('lock_timeout') AS previous, \
-         set_config('lock_timeout', '{brief}', true)"
+        "SELECT pg_catalog.current_setting('lock_timeout') AS previous, \
+         pg_catalog.set_config('lock_timeout', '{brief}', true)"
     ))
     .get_result::<LockTimeout>(conn)?;
     Ok(row.previous)
 }
 
 fn set_lock_timeout(conn: &mut PgConnection, value: &str) -> QueryResult<()> {
-    diesel::sql_query("SELECT set_config('lock_timeout', $1, true)")
+    diesel::sql_query("SELECT pg_catalog.set_config('lock_timeout', $1, true)")
         .bind::<Text, _>(value)
         .execute(conn)
         .map(drop)
@@ -191,5 +191,7 @@ fn milliseconds(wait: Duration) -> i32 {
 /// Takes the migration lock in the open transaction.
 fn take_lock(conn: &mut PgConnection, wait: Duration) -> QueryResult<()> {
     set_lock_timeout(conn, &milliseconds(wait).to_string())?;
-    conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+    conn.batch_execute(&format!(
+        "SELECT pg_catalog.pg_advisory_xact_lock({MIGRATION_LOCK})"
+    ))
 }

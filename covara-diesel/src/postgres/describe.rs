@@ -17,20 +17,20 @@ const COLUMNS: &str = "
 WITH RECURSIVE domains AS (
     SELECT c.attnum, c.atttypid AS type, false AS not_null, false AS has_default
     FROM pg_catalog.pg_attribute AS c
-    WHERE c.attrelid = to_regclass($1) AND c.attnum > 0 AND NOT c.attisdropped
+    WHERE c.attrelid = CAST(pg_catalog.to_regclass($1) AS oid) AND c.attnum > 0 AND NOT c.attisdropped
     UNION ALL
     SELECT d.attnum, t.typbasetype, d.not_null OR t.typnotnull,
            d.has_default OR t.typdefault IS NOT NULL
     FROM domains AS d JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype = 'd'
 )
-SELECT c.attname::text AS name, format_type(d.type, -1) AS kind,
+SELECT c.attname::text AS name, pg_catalog.format_type(d.type, -1) AS kind,
        NOT (c.attnotnull OR d.not_null) AS nullable,
        c.atthasdef OR c.attidentity <> '' OR d.has_default
            OR NOT (c.attnotnull OR d.not_null) AS optional,
        c.attgenerated <> '' AS generated
 FROM domains AS d
 JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype <> 'd'
-JOIN pg_catalog.pg_attribute AS c ON c.attrelid = to_regclass($1) AND c.attnum = d.attnum
+JOIN pg_catalog.pg_attribute AS c ON c.attrelid = CAST(pg_catalog.to_regclass($1) AS oid) AND c.attnum = d.attnum
 JOIN pg_catalog.pg_class AS r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p', 'v', 'f')
 ORDER BY c.attnum";
 

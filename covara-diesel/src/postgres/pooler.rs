@@ -67,7 +67,7 @@ struct SessionRow {
 /// time is included.
 fn session(conn: &mut PgConnection) -> QueryResult<String> {
     let row = diesel::sql_query(
-        "SELECT pg_backend_pid() || ' of ' || COALESCE((SELECT backend_start::text
+        "SELECT pg_backend_pid()::text || ' of ' || COALESCE((SELECT backend_start::text
              FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()), '') AS session",
     )
     .get_result::<SessionRow>(conn)?;

@@ -98,21 +98,25 @@ where
     let look = format!(
         "SELECT EXISTS (SELECT 1 FROM {table}) AS has_rows,
                 t.relkind IN ('r', 'p') AND NOT t.relhasrules AND NOT t.relrowsecurity
-                    AND version() NOT LIKE '%PGlite%' AND NOT EXISTS (
+                    AND pg_catalog.version() NOT LIKE '%PGlite%' AND NOT EXISTS (
                         SELECT FROM unnest($2, $3) AS given (name, type)
                         LEFT JOIN pg_catalog.pg_attribute AS c
                             ON c.attrelid = t.oid AND c.attname = given.name
                         LEFT JOIN pg_catalog.pg_type AS real ON real.oid = c.atttypid
+                        CROSS JOIN LATERAL (
+                            SELECT CASE real.typtype WHEN 'd' THEN real.typbasetype
+                                ELSE real.oid END AS oid
+                        ) AS scalar
                         WHERE NOT COALESCE(CASE
-                            WHEN given.type = 0 THEN
-                                real.typnamespace <> 'pg_catalog'::regnamespace
-                            WHEN given.type = 'text'::regtype THEN
-                                COALESCE(NULLIF(real.typbasetype, 0), real.oid)
-                                    IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
-                            ELSE COALESCE(NULLIF(real.typbasetype, 0), real.oid) = given.type
+                            WHEN given.type = CAST(0 AS oid) THEN
+                                real.typnamespace <> 'pg_catalog'::regnamespace::oid
+                            WHEN given.type = 'text'::regtype::oid THEN
+                                scalar.oid IN ('text'::regtype::oid, 'varchar'::regtype::oid,
+                                               'bpchar'::regtype::oid)
+                            ELSE scalar.oid = given.type
                         END, false)
                     ) AS takes_copy
-         FROM pg_catalog.pg_class AS t WHERE t.oid = $1::regclass"
+         FROM pg_catalog.pg_class AS t WHERE t.oid = $1::regclass::oid"
     );
     // In a savepoint: a role may have the right to insert rows but not to read them.
     let look = conn.transaction(|conn| {
@@ -163,21 +167,24 @@ struct KeyRow {
 /// has on the same table for each of the partitions.
 const FOREIGN_KEYS: &str = "
 SELECT child.position - 1 AS child,
-       (SELECT max(other.position) - 1 FROM unnest($1) WITH ORDINALITY AS other (name, position)
-        WHERE to_regclass(other.name) = k.confrelid) AS position,
-       k.conname::text AS name, format('%I.%I', n.nspname, k.conname) AS sql_name,
+       (SELECT pg_catalog.max(other.position) - 1
+        FROM pg_catalog.unnest($1) WITH ORDINALITY AS other (name, position)
+        WHERE CAST(pg_catalog.to_regclass(other.name) AS oid) = k.confrelid) AS position,
+       k.conname::text AS name,
+       pg_catalog.format('%I.%I', n.nspname, k.conname) AS sql_name,
        k.confrelid::regclass::text AS parent, k.condeferrable AS is_deferrable,
        k.condeferred AS may_outlast,
-       (SELECT array_agg(quote_ident(a.attname) ORDER BY c.position)
-        FROM unnest(k.conkey) WITH ORDINALITY AS c (attnum, position)
+       (SELECT pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) ORDER BY c.position)
+        FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS c (attnum, position)
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.attnum
        ) AS columns,
-       (SELECT array_agg(quote_ident(a.attname) ORDER BY c.position)
-        FROM unnest(k.confkey) WITH ORDINALITY AS c (attnum, position)
+       (SELECT pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) ORDER BY c.position)
+        FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS c (attnum, position)
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = c.attnum
        ) AS parent_columns
-FROM unnest($1) WITH ORDINALITY AS child (name, position)
-JOIN pg_catalog.pg_constraint AS k ON k.conrelid = to_regclass(child.name) AND k.contype = 'f'
+FROM pg_catalog.unnest($1) WITH ORDINALITY AS child (name, position)
+JOIN pg_catalog.pg_constraint AS k
+    ON k.conrelid = CAST(pg_catalog.to_regclass(child.name) AS oid) AND k.contype = 'f'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = k.connamespace
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS whole
                   WHERE whole.oid = k.conparentid AND whole.conrelid = k.conrelid)

@@ -20,10 +20,11 @@ struct Sequence {
 const SEQUENCES: &str = r#"
 WITH seeded AS MATERIALIZED (
     SELECT c.attname FROM pg_catalog.pg_attribute AS c
-    WHERE c.attrelid = $1::regclass AND c.attname = ANY($2) AND NOT c.attisdropped
-      AND c.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+    WHERE c.attrelid = CAST($1::regclass AS oid) AND c.attname = ANY($2) AND NOT c.attisdropped
+      AND c.atttypid IN ('int2'::regtype::oid, 'int4'::regtype::oid, 'int8'::regtype::oid)
 ), sequences AS MATERIALIZED (
-    SELECT pg_get_serial_sequence($1, attname) AS sequence, quote_ident(attname) AS "column"
+    SELECT pg_catalog.pg_get_serial_sequence($1, attname) AS sequence,
+           pg_catalog.quote_ident(attname) AS "column"
     FROM seeded
 )
 SELECT sequence, "column" FROM sequences WHERE sequence IS NOT NULL ORDER BY sequence"#;
@@ -44,11 +45,13 @@ where
     for Sequence { sequence, column } in sequences {
         let name = sequence.replace('\'', "''");
         conn.batch_execute(&format!(
-            "SELECT pg_advisory_xact_lock('pg_class'::regclass::int, '{name}'::regclass::oid::int);
-             SELECT setval('{name}'::regclass, LEAST(top.value, info.seqmax))
-             FROM (SELECT max({column})::bigint AS value FROM {table}) AS top,
+            "SELECT pg_catalog.pg_advisory_xact_lock(
+                 'pg_class'::regclass::int, '{name}'::regclass::oid::int
+             );
+             SELECT pg_catalog.setval('{name}'::regclass, LEAST(top.value, info.seqmax))
+             FROM (SELECT pg_catalog.max({column})::bigint AS value FROM {table}) AS top,
                   {sequence} AS state, pg_catalog.pg_sequence AS info
-             WHERE info.seqrelid = '{name}'::regclass AND info.seqincrement > 0
+             WHERE info.seqrelid = CAST('{name}'::regclass AS oid) AND info.seqincrement > 0
                AND (top.value > state.last_value
                     OR (top.value = state.last_value AND NOT state.is_called))"
         ))?;

@@ -35,29 +35,31 @@ struct UniqueIndex {
 /// and of one with CHECK constraints, which a row must satisfy even if it exists already. Conflicts
 /// with such an index, or within the input, are handled by the insert itself.
 const UNIQUE_INDEXES: &str = r#"
-SELECT string_agg(format('present.%1$I = new.%1$I', c.attname), ' AND ') AS condition
+SELECT pg_catalog.string_agg(
+           pg_catalog.format('present.%1$I OPERATOR(pg_catalog.=) new.%1$I', c.attname), ' AND '
+       ) AS condition
 FROM pg_catalog.pg_index AS i
 CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[])
     WITH ORDINALITY AS k (attnum, opclass, "collation", position)
 LEFT JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
 LEFT JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
 LEFT JOIN pg_catalog.pg_opclass AS o ON o.oid = k.opclass
-WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate
+WHERE i.indrelid = CAST($1::regclass AS oid) AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h
                   JOIN pg_catalog.pg_class AS child ON child.oid = h.inhrelid
                   WHERE h.inhparent = i.indrelid AND NOT child.relispartition)
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
-                  WHERE NOT g.tgisinternal AND g.tgtype & 7 = 7
+                  WHERE NOT g.tgisinternal AND CAST(g.tgtype AS integer) & 7 = 7
                     AND (g.tgrelid = i.indrelid OR g.tgrelid IN
-                         (SELECT relid FROM pg_catalog.pg_partition_tree(i.indrelid))))
+                         (SELECT CAST(relid AS oid) FROM pg_catalog.pg_partition_tree(i.indrelid))))
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
                   WHERE k.contype = 'c'
                     AND (k.conrelid = i.indrelid OR k.conrelid IN
-                         (SELECT relid FROM pg_catalog.pg_partition_tree(i.indrelid))))
+                         (SELECT CAST(relid AS oid) FROM pg_catalog.pg_partition_tree(i.indrelid))))
   AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
 GROUP BY i.indexrelid, i.indisprimary
-HAVING bool_and(c.attname = ANY($2) AND o.opcdefault AND k."collation" = c.attcollation
-                AND t.typnamespace = 'pg_catalog'::regnamespace)
+HAVING pg_catalog.bool_and(c.attname = ANY($2) AND o.opcdefault AND k."collation" = c.attcollation
+                AND t.typnamespace = CAST('pg_catalog'::regnamespace AS oid))
 ORDER BY i.indisprimary DESC, i.indexrelid"#;
 
 #[derive(QueryableByName)]
@@ -67,9 +69,11 @@ struct RequiredColumns {
 }
 
 const REQUIRED_COLUMNS: &str = "
-SELECT string_agg(format('ALTER COLUMN %I SET NOT NULL', c.attname), ', ') AS actions
+SELECT pg_catalog.string_agg(
+           pg_catalog.format('ALTER COLUMN %I SET NOT NULL', c.attname), ', '
+       ) AS actions
 FROM pg_catalog.pg_attribute AS c
-WHERE c.attrelid = $1::regclass AND c.attname = ANY($2) AND c.attnotnull";
+WHERE c.attrelid = CAST($1::regclass AS oid) AND c.attname = ANY($2) AND c.attnotnull";
 
 /// A temporary table for the rows of one table.
 #[derive(Debug)]
@@ -240,8 +244,8 @@ where
         .collect();
     let places = vec!["%s"; columns.len()].join(", ");
     let first = diesel::sql_query(format!(
-        "SELECT min({ROW_NUMBER}) AS number FROM pg_temp.{name} AS new
-         WHERE {} AND strpos($1, format(')=({places})', {})) > 0{filter}",
+        "SELECT pg_catalog.min({ROW_NUMBER}) AS number FROM pg_temp.{name} AS new
+         WHERE {} AND pg_catalog.strpos($1, pg_catalog.format(')=({places})', {})) > 0{filter}",
         no_null.join(" AND "),
         columns.join(", ")
     ))

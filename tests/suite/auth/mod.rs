@@ -16,7 +16,7 @@ pub(crate) mod failures;
 mod helpers;
 mod interop;
 mod lists;
-mod observed;
+pub(crate) mod observed;
 mod odd_data;
 mod properties;
 mod purge;

@@ -211,6 +211,12 @@ fn use_everything(conn: &mut Conn, said: &Said) -> Vec<String> {
     secrets
 }
 
+/// Uses every method of every store.
+#[allow(dead_code, reason = "one program needs it")]
+pub(crate) fn use_stores(conn: &mut Conn) {
+    use_everything(conn, &Said::default());
+}
+
 #[test]
 fn observers_debug_and_logs_show_no_secret() {
     let (_db, mut conn) = migrated();

@@ -129,7 +129,7 @@ fn query(by: IndexKey<'_>) -> Sql<'_> {
               JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
               WHERE a.attrelid = n.oid AND a.attname = 'key'
                   AND y.typtype = 'b' AND y.typcategory <> 'A'
-                  AND y.typnamespace <> CAST('pg_catalog' AS regnamespace)),
+                  AND y.typnamespace <> CAST(CAST('pg_catalog' AS regnamespace) AS oid)),
              CAST(w.nspname AS text), CAST(w.relname AS text)
          FROM (
              SELECT c.*, pg_catalog.substring(c.xml, '<n>([0-9]+)</n>') AS number,
