@@ -23,7 +23,11 @@ impl Shared {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("covara");
-        fs::copy(env!("CARGO_BIN_EXE_covara-command"), &program).unwrap();
+        // A process of its own: a file cannot be run while any process has it open for writing, and
+        // other tests fork this one.
+        let mut copy = Command::new("cp");
+        copy.arg(env!("CARGO_BIN_EXE_covara-command")).arg(&program);
+        assert!(copy.status().unwrap().success());
         set_mode(&program, 0o755);
         set_mode(directory.path(), 0o755);
         Self { directory, program }
@@ -144,12 +148,52 @@ fn a_file_with_a_wal_that_cannot_be_read_is_not_shown_without_it() {
     let path = shared.database("wal", true, 0o755, "");
     let wal = path.with_extension("db-wal");
     fs::write(&wal, "something").unwrap();
-    set_mode(&wal, 0o600);
+    set_mode(&wal, 0o000);
     set_mode(path.parent().unwrap(), 0o555);
     let status = shared.run(&["migrate", "--status"], &path);
-    if geteuid().is_root() {
-        assert_eq!(status.code, Some(1), "{}", status.all());
+    assert_eq!(status.code, Some(1), "{}", status.all());
+}
+
+/// A program that crashed has left half of a transaction in the file, and what to undo in the
+/// journal beside it.
+#[test]
+fn a_file_with_a_journal_that_cannot_be_applied_is_not_shown_without_it() {
+    let shared = Shared::new();
+    let path = shared.database("whole", false, 0o755, "CREATE TABLE t (a, b)");
+    set_mode(&path, 0o644);
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    conn.batch_execute(
+        "PRAGMA cache_size = 1; BEGIN;
+         INSERT INTO t SELECT value, zeroblob(1000) FROM json_each('[1,2,3,4,5,6,7,8,9]');
+         INSERT INTO t SELECT t.a, t.b FROM t, t AS u, t AS v;
+         CREATE TABLE __covara_migrations (version TEXT PRIMARY KEY, run_on TEXT)",
+    )
+    .unwrap();
+    let directory = shared.directory.path().join("crashed");
+    fs::create_dir(&directory).unwrap();
+    for name in ["app.db", "app.db-journal"] {
+        fs::copy(path.with_file_name(name), directory.join(name)).unwrap();
+        set_mode(&directory.join(name), 0o444);
     }
+    drop(conn);
+    set_mode(&directory, 0o555);
+    let status = shared.run(&["migrate", "--status"], &directory.join("app.db"));
+    assert_eq!(status.code, Some(1), "{}", status.all());
+    assert!(status.err.contains("read-only"), "{}", status.all());
+}
+
+#[test]
+fn a_dry_run_foresees_that_the_mode_of_the_url_makes_no_file() {
+    let shared = Shared::new();
+    let path = shared.directory.path().join("app.db");
+    for mode in ["ro", "rw"] {
+        let url = format!("file:{}?mode={mode}", path.display());
+        for arguments in [["migrate", "--dry-run"], ["migrate", "--quiet"]] {
+            let ran = shared.run(&arguments, Path::new(&url));
+            assert_eq!(ran.code, Some(1), "{mode}: {}", ran.all());
+        }
+    }
+    assert!(!path.exists());
 }
 
 #[test]

@@ -45,8 +45,9 @@ use crate::pool::{
 /// Connecting is bounded as well: if the server is silent after the log-in for longer than the
 /// connection time-out, or than the URL's `connect_timeout`, the connection is closed; once the pool
 /// is open, after the longer of both. The first connection is opened by a thread of its own. On
-/// systems other than Linux that thread is abandoned, and the threads of the pool that connect later
-/// may wait without a bound. With `connect_timeout=0` opening a pool has no limit.
+/// systems other than Linux that thread is abandoned, at most eight at the same time in one process,
+/// beyond which opening a pool fails; and the threads of the pool that connect later may wait
+/// without a bound. With `connect_timeout=0` opening a pool has no limit.
 ///
 /// The default instrumentation is created twice for each connection: one instance receives the
 /// events of connecting, another one all other events.

@@ -5,10 +5,15 @@ use std::path::{Path, PathBuf};
 
 use diesel::ConnectionError;
 
+use super::url::{creates, database_url};
 use crate::pool::PoolError;
 
-/// Returns an error if the directory of this missing file cannot be written.
-pub(crate) fn check_creatable(path: PathBuf) -> Result<(), PoolError> {
+/// Returns an error if the URL allows nobody to create this missing file, or if its directory cannot
+/// be written.
+pub(crate) fn check_creatable(url: &str, path: PathBuf) -> Result<(), PoolError> {
+    if !creates(&database_url(url)?) {
+        return Err(PoolError::MissingFile { path });
+    }
     // The target of a symbolic link, which does not exist yet.
     let target = match fs::read_link(&path) {
         Ok(target) => path.parent().unwrap_or(Path::new("")).join(target),

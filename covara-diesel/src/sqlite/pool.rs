@@ -167,14 +167,14 @@ pub(crate) fn check_exists(given: &Path) -> Result<(), PoolError> {
 /// changes the file or its journal mode.
 ///
 /// A file in WAL mode can be read only beside its `-wal` and `-shm`, which SQLite creates. Where it
-/// cannot, and there is no `-wal` with something in it, the file alone is the database and is read
-/// as one that does not change.
+/// cannot, and there is neither a `-wal` nor a journal with something in it, the file alone is the
+/// database and is read as one that does not change.
 pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), PoolError> {
     let (url, path) = existing(given)?;
     let opened = open_with(&url, &path, "PRAGMA query_only = ON");
     let conn = match opened {
         Err(PoolError::ReadOnly { .. } | PoolError::Setup { .. })
-            if url.starts_with("file:") && !has_wal(&path) =>
+            if url.starts_with("file:") && !has_changes_beside(&path) =>
         {
             let unchanging = format!("{url}&immutable=1");
             open_with(&unchanging, &path, "PRAGMA query_only = ON").or(opened)
@@ -223,15 +223,18 @@ fn open_with(url: &str, path: &Path, sql: &str) -> Result<SqliteConnection, Pool
     Ok(conn)
 }
 
-/// Returns whether a `-wal` holds changes that are not in the file.
-fn has_wal(path: &Path) -> bool {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    // One that cannot be examined may hold some.
-    match std::fs::metadata(wal) {
-        Ok(wal) => wal.len() > 0,
-        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-    }
+/// Returns whether a `-wal` holds changes that are not in the file, or a journal those that a
+/// program which crashed has left in it.
+fn has_changes_beside(path: &Path) -> bool {
+    ["-wal", "-journal"].iter().any(|suffix| {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(suffix);
+        // One that cannot be examined may hold some.
+        match std::fs::metadata(beside) {
+            Ok(beside) => beside.len() > 0,
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        }
+    })
 }
 
 #[derive(QueryableByName)]

@@ -58,12 +58,19 @@ fn decoded(text: &str) -> String {
     text.split('\0').next().unwrap_or_default().to_owned()
 }
 
-/// Returns whether SQLite itself would create a file that does not exist.
+/// Returns whether SQLite creates a file that does not exist.
+pub(super) fn creates(url: &str) -> bool {
+    has_no_parameter(url, |name, value| name == "mode" && value != "rwc")
+}
+
+/// Returns whether the library may create it in the place of SQLite.
 pub(super) fn may_create(url: &str) -> bool {
-    let is_other = |(name, value): (&str, Option<&str>)| {
-        value.is_some_and(|value| name == "vfs" || name == "mode" && value != "rwc")
-    };
-    file(url).is_none_or(|file| !file.parameters().any(is_other))
+    creates(url) && has_no_parameter(url, |name, _| name == "vfs")
+}
+
+fn has_no_parameter(url: &str, is: fn(&str, &str) -> bool) -> bool {
+    let is = |(name, value): (&str, Option<&str>)| value.is_some_and(|value| is(name, value));
+    file(url).is_none_or(|file| !file.parameters().any(is))
 }
 
 /// Returns the path, for error texts and for access to the file system.

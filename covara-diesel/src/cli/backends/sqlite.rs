@@ -48,7 +48,7 @@ fn rehearse(url: &str, conn: Box<dyn Database>, is_pending: bool) -> Result<(), 
     let mut conn = match open_to_rehearse(url.as_ref()) {
         Ok(conn) => conn,
         // Migrations of an empty database do not depend on where it is.
-        Err(PoolError::MissingFile { path }) => return Ok(check_creatable(path)?),
+        Err(PoolError::MissingFile { path }) => return Ok(check_creatable(url, path)?),
         Err(error) => return Err(error.into()),
     };
     if is_pending {

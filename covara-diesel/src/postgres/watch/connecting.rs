@@ -17,7 +17,8 @@ use diesel::prelude::*;
 use super::socket::{self, Socket};
 use super::threads::{Thread, Wait};
 
-/// The maximum number of threads that are abandoned at the same time.
+/// The maximum number of threads of this process that are abandoned at the same time, whatever
+/// server they connect to.
 const MOST_ABANDONED: usize = 8;
 /// The time between two looks at a thread that connects.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -26,28 +27,31 @@ static ABANDONED: AtomicUsize = AtomicUsize::new(0);
 
 /// A thread, and how long it has waited for the same answer.
 #[derive(Debug)]
-pub(super) struct Overdue {
+pub(super) struct ConnectingThread {
     thread: Arc<Thread>,
+    /// As on the sockets of its connections.
+    tcp_user_timeout: Option<u32>,
     waiting: Option<(Wait, Instant)>,
 }
 
-impl Overdue {
-    pub(super) fn new(thread: Arc<Thread>) -> Self {
+impl ConnectingThread {
+    pub(super) fn new(thread: Arc<Thread>, tcp_user_timeout: Option<u32>) -> Self {
         Self {
             thread,
+            tcp_user_timeout,
             waiting: None,
         }
     }
 
     /// Returns the socket for which the thread has waited for at least `limit`. To be called
     /// repeatedly, as a wait is noticed only then.
-    pub(super) fn socket(&mut self, limit: Duration, now: Instant) -> Option<Socket> {
+    pub(super) fn overdue_socket(&mut self, limit: Duration, now: Instant) -> Option<Socket> {
         let wait = self.thread.wait();
         match (&self.waiting, wait) {
             (Some((known, since)), Some(wait)) if *known == wait => {
                 let is_over = now.saturating_duration_since(*since) >= limit;
                 is_over
-                    .then(|| socket::waited_for(&self.thread, &wait))
+                    .then(|| socket::waited_for(&self.thread, &wait, self.tcp_user_timeout))
                     .flatten()
             }
             (_, wait) => {
@@ -91,7 +95,8 @@ pub(in crate::postgres) fn establish(
     let Ok(handle) = spawned else {
         return PgConnection::establish(url);
     };
-    let mut overdue = connecting.recv().ok().map(Overdue::new);
+    let thread = connecting.recv().ok();
+    let mut thread = thread.map(|thread| ConnectingThread::new(thread, None));
     let mut is_silent = false;
     loop {
         match established.recv_timeout(PAUSE) {
@@ -100,15 +105,19 @@ pub(in crate::postgres) fn establish(
                 let _ = handle.join();
                 return match connection {
                     Err(panic) => resume_unwind(panic),
-                    Ok(Err(_)) if is_silent => Err(late("the server was silent after the log-in")),
+                    // If the answer came just before, the connection is of no use all the same.
+                    Ok(_) if is_silent => Err(late("the server was silent after the log-in")),
                     Ok(connection) => connection,
                 };
             }
-            Err(RecvTimeoutError::Disconnected) => return Err(late("the thread has ended")),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(late("the thread that connects has ended"));
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now = Instant::now();
-        if let Some(socket) = overdue.as_mut().and_then(|one| one.socket(silence, now)) {
+        let overdue = thread.as_mut();
+        if let Some(socket) = overdue.and_then(|one| one.overdue_socket(silence, now)) {
             is_silent = true;
             socket.shut_down();
         }

@@ -15,10 +15,6 @@ impl Socket {
         match *self {}
     }
 
-    pub(super) fn is_like_libpqs(&self, _: Option<u32>) -> bool {
-        match *self {}
-    }
-
     pub(super) fn peer(&self) -> Option<&Peer> {
         match *self {}
     }
@@ -34,6 +30,6 @@ pub(super) fn find(_: &mut PgConnection, _: Option<u32>) -> Result<Option<Socket
     Ok(None)
 }
 
-pub(super) fn waited_for(_: &Thread, _: &Wait) -> Option<Socket> {
+pub(super) fn waited_for(_: &Thread, _: &Wait, _: Option<u32>) -> Option<Socket> {
     None
 }

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,12 +27,12 @@ use super::Ambiguous;
 use super::alive::Peer;
 use super::threads::{Thread, Wait};
 
-/// Sockets known to belong to other connections, by their names in the kernel.
-static KNOWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// The names in the kernel of sockets that belong to other connections.
+static KNOWN: Mutex<Vec<Weak<PathBuf>>> = Mutex::new(Vec::new());
 
 /// Seconds for which the server is asked to wait, until the thread that asks is seen waiting.
 const WAITS: [&str; 4] = ["0.01", "0.05", "0.25", "1"];
-/// The longest time that a server may take beyond that.
+/// The longest time until the answer.
 const ANSWER: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_micros(500);
 
@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_micros(500);
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
-    name: PathBuf,
+    name: Arc<PathBuf>,
     peer: Option<Peer>,
 }
 
@@ -51,19 +51,8 @@ impl Socket {
         let _ = shutdown(&self.fd, Shutdown::Both);
     }
 
-    /// Returns whether it is connected as libpq connects one with this time-out.
-    pub(super) fn is_like_libpqs(&self, tcp_user_timeout: Option<u32>) -> bool {
-        is_like_libpqs(self.fd.as_fd(), tcp_user_timeout)
-    }
-
     pub(super) fn peer(&self) -> Option<&Peer> {
         self.peer.as_ref()
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        known().retain(|name| *name != self.name);
     }
 }
 
@@ -85,21 +74,20 @@ pub(super) fn find(
     let Some(found) = candidates(tcp_user_timeout) else {
         return Ok(None);
     };
-    let socket = match <[Candidate; 1]>::try_from(found) {
-        Ok([one]) => Socket {
-            fd: one.fd,
-            name: one.name,
-            peer: one.peer,
-        },
+    let socket = match <[Socket; 1]>::try_from(found) {
+        Ok([one]) => one,
         Err(_) if !Thread::this().is_shown() => return Ok(None),
-        Err(_) => by_waiting(conn)?,
+        Err(_) => by_waiting(conn, tcp_user_timeout)?,
     };
-    known().push(socket.name.clone());
+    let mut known = known();
+    known.retain(|name| name.strong_count() > 0);
+    known.push(Arc::downgrade(&socket.name));
+    drop(known);
     Ok(Some(socket))
 }
 
 /// Lets a thread wait for an answer of the server, and looks which socket it waits for.
-fn by_waiting(conn: &mut PgConnection) -> Result<Socket, Ambiguous> {
+fn by_waiting(conn: &mut PgConnection, tcp_user_timeout: Option<u32>) -> Result<Socket, Ambiguous> {
     for seconds in WAITS {
         let conn = &mut *conn;
         let found = thread::scope(|scope| {
@@ -116,7 +104,8 @@ fn by_waiting(conn: &mut PgConnection) -> Result<Socket, Ambiguous> {
             let mut found = None;
             while !asking.is_finished() {
                 if found.is_none() {
-                    found = thread.wait().and_then(|wait| waited_for(&thread, &wait));
+                    let wait = thread.wait();
+                    found = wait.and_then(|wait| waited_for(&thread, &wait, tcp_user_timeout));
                 }
                 if let Some(socket) = &found
                     && begun.elapsed() > ANSWER
@@ -137,16 +126,15 @@ fn by_waiting(conn: &mut PgConnection) -> Result<Socket, Ambiguous> {
     Err(Ambiguous)
 }
 
-/// Returns the socket for which a thread waits, if it still is in that wait.
-pub(super) fn waited_for(thread: &Thread, wait: &Wait) -> Option<Socket> {
-    let number = polled(wait)?;
-    let (fd, name) = duplicate_socket(number).ok()??;
+/// Returns the socket of a server for which a thread waits, if it still is in that wait.
+pub(super) fn waited_for(
+    thread: &Thread,
+    wait: &Wait,
+    tcp_user_timeout: Option<u32>,
+) -> Option<Socket> {
+    let socket = candidate(polled(wait)?, tcp_user_timeout, &[]).ok()??;
     // As long as the thread waits for it, the number refers to nothing else.
-    if thread.wait().as_ref() != Some(wait) {
-        return None;
-    }
-    let peer = peer(fd.as_fd());
-    Some(Socket { fd, name, peer })
+    (thread.wait().as_ref() == Some(wait)).then_some(socket)
 }
 
 /// Reads the number of the descriptor that a thread waits for. It is the right one if the thread
@@ -159,25 +147,19 @@ fn polled(wait: &Wait) -> Option<RawFd> {
     Some(RawFd::from_ne_bytes(number))
 }
 
-fn known() -> MutexGuard<'static, Vec<PathBuf>> {
+fn known() -> MutexGuard<'static, Vec<Weak<PathBuf>>> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Candidate {
-    fd: OwnedFd,
-    name: PathBuf,
-    peer: Option<Peer>,
 }
 
 /// Returns the sockets that may belong to a new connection, each once, or `None` if the system does
 /// not show them all, such as when the process has too many open files. Other threads may hold
 /// duplicates of them, too.
-fn candidates(tcp_user_timeout: Option<u32>) -> Option<Vec<Candidate>> {
+fn candidates(tcp_user_timeout: Option<u32>) -> Option<Vec<Socket>> {
     // Two threads that look at the same time would duplicate each other's duplicates.
     let known = known();
     let entries = fs::read_dir("/proc/self/fd").ok()?.flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let mut found: Vec<Candidate> = Vec::new();
+    let mut found: Vec<Socket> = Vec::new();
     for number in numbers {
         if let Some(new) = candidate(number, tcp_user_timeout, &known).ok()?
             && found.iter().all(|one| one.name != new.name)
@@ -191,16 +173,23 @@ fn candidates(tcp_user_timeout: Option<u32>) -> Option<Vec<Candidate>> {
 fn candidate(
     number: RawFd,
     timeout: Option<u32>,
-    known: &[PathBuf],
-) -> io::Result<Option<Candidate>> {
+    known: &[Weak<PathBuf>],
+) -> io::Result<Option<Socket>> {
     let Some((fd, name)) = duplicate_socket(number)? else {
         return Ok(None);
     };
-    if known.contains(&name) || !is_like_libpqs(fd.as_fd(), timeout) {
+    let is_known = known
+        .iter()
+        .any(|known| known.upgrade().is_some_and(|known| *known == name));
+    if is_known || !is_like_libpqs(fd.as_fd(), timeout) {
         return Ok(None);
     }
     let peer = peer(fd.as_fd());
-    Ok(Some(Candidate { fd, name, peer }))
+    Ok(Some(Socket {
+        fd,
+        name: Arc::new(name),
+        peer,
+    }))
 }
 
 /// Duplicates the descriptor of that number if it is a socket, and returns the socket's name.

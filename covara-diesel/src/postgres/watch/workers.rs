@@ -1,11 +1,11 @@
 //! The threads with which r2d2 connects.
 
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use scheduled_thread_pool::ScheduledThreadPool;
 
-use super::connecting::Overdue;
+use super::connecting::ConnectingThread;
 use super::threads::Thread;
 use super::watchdog::{Check, WATCHDOG};
 
@@ -19,10 +19,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 /// looked at from time to time.
 #[derive(Debug)]
 pub(in crate::postgres) struct Workers {
-    overdue: Mutex<Vec<Overdue>>,
+    threads: Mutex<Vec<ConnectingThread>>,
     limit: Duration,
-    /// As on the pool's sockets.
-    tcp_user_timeout: Option<u32>,
 }
 
 impl Workers {
@@ -37,23 +35,18 @@ impl Workers {
             .thread_name_pattern("r2d2-worker-{}")
             .build();
         let workers = Arc::new(Self {
-            overdue: Mutex::default(),
+            threads: Mutex::default(),
             limit,
-            tcp_user_timeout,
         });
+        if !Thread::this().is_shown() {
+            return (Arc::new(threads), workers);
+        }
         let all = Arc::new(Barrier::new(THREADS));
         for _ in 0..THREADS {
             let (workers, all) = (Arc::clone(&workers), Arc::clone(&all));
             threads.execute(move || {
-                let thread = Thread::this();
-                if thread.is_shown() {
-                    let overdue = Overdue::new(thread);
-                    let mut all = workers
-                        .overdue
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner);
-                    all.push(overdue);
-                }
+                let thread = ConnectingThread::new(Thread::this(), tcp_user_timeout);
+                workers.lock().push(thread);
                 // So that each thread does this once.
                 all.wait();
             });
@@ -63,15 +56,18 @@ impl Workers {
         }
         (Arc::new(threads), workers)
     }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ConnectingThread>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Check for Workers {
     fn check(self: Arc<Self>, now: Instant) -> Option<Instant> {
-        let mut threads = self.overdue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = self.lock();
         let sockets: Vec<_> = threads
             .iter_mut()
-            .filter_map(|thread| thread.socket(self.limit, now))
-            .filter(|socket| socket.is_like_libpqs(self.tcp_user_timeout))
+            .filter_map(|thread| thread.overdue_socket(self.limit, now))
             .collect();
         drop(threads);
         for socket in sockets {
