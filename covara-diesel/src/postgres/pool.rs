@@ -47,7 +47,9 @@ use crate::pool::{
 /// is open, after the longer of both. The first connection is opened by a thread of its own. On
 /// systems other than Linux that thread is abandoned, at most eight at the same time in one process,
 /// beyond which opening a pool fails; and the threads of the pool that connect later may wait
-/// without a bound. With `connect_timeout=0` opening a pool has no limit.
+/// without a bound. Each step of opening has the whole time-out: connecting to each host, what is
+/// sent after the log-in, and each look at the server. With `connect_timeout=0` opening a pool has
+/// no limit.
 ///
 /// The default instrumentation is created twice for each connection: one instance receives the
 /// events of connecting, another one all other events.

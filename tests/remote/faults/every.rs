@@ -177,6 +177,10 @@ pub(super) fn every_fault<R: Remote>() {
                 "{name} must not look as if nothing was done: {kind:?}, {}",
                 information.message()
             );
+            assert_eq!(
+                covara_diesel::DatabaseError::from(error).kind(),
+                covara_diesel::ErrorKind::ConnectionLost
+            );
         }
         place.assert_healthy(name);
     }

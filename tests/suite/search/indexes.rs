@@ -65,6 +65,9 @@ fn names_outside_letters_digits_and_underscore_are_errors() {
     let twice = articles().field("body", Field::text());
     let error = Fts.create_index(&mut conn, "docs", &twice).unwrap_err();
     assert_eq!(error.to_string(), "the field body is defined twice");
+    let weightless = IndexDefinition::new().field("a", Field::text().weight(0.0));
+    Fts.create_index(&mut conn, "weightless", &weightless)
+        .unwrap();
     for weight in [-1.0, f64::NAN, f64::INFINITY] {
         let definition = IndexDefinition::new().field("a", Field::text().weight(weight));
         let error = Fts
