@@ -18,7 +18,9 @@ use super::url::{database_url, file_path, is_private, may_create, without_creati
 use super::{handle, private_file};
 use crate::backend::connection::message;
 use crate::backend::error::ErrorKind;
-use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparedPool, recommended_pool_config};
+use crate::pool::{
+    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, recommended_pool_config,
+};
 
 /// Opens or creates a SQLite database with the recommended settings.
 ///
@@ -80,10 +82,17 @@ pub fn sqlite_with(
     prepare(path.as_ref(), config)?.typed()
 }
 
-pub(crate) fn prepare(
-    path: &Path,
-    config: &PoolConfig,
-) -> Result<PreparedPool<SqliteConnection>, PoolError> {
+impl PreparePool for SqliteConnection {
+    fn prepare(
+        url: &str,
+        _: PoolDriver,
+        config: &PoolConfig,
+    ) -> Result<PreparedPool<Self>, PoolError> {
+        prepare(url.as_ref(), config)
+    }
+}
+
+fn prepare(path: &Path, config: &PoolConfig) -> Result<PreparedPool<SqliteConnection>, PoolError> {
     config.check()?;
     handle::prepare();
     let url = url_of(path)?;
