@@ -1,27 +1,17 @@
-//! The drivers. A new one is a row of [`connections!`], a row of [`PoolDriver`] and a line of
-//! [`pools`].
+//! The types of connections and the drivers, as plain data.
+//!
+//! A new driver is a row of [`PoolDriver`]. If it has a type of connection of its own, that is a
+//! row of [`connections!`], and a row of `AnyConnection`, which names the type.
 
 use std::time::Duration;
 
 use crate::backend::dialect::Dialect;
 
-/// The functions that open a pool of one type of connections, for [`pool`](crate::pool).
-pub(crate) mod pools {
-    #[cfg(feature = "postgres")]
-    pub use crate::postgres::pool::{postgres, postgres_with};
-    #[cfg(feature = "d1")]
-    pub use crate::remote::d1::pool::{d1, d1_with};
-    #[cfg(feature = "libsql")]
-    pub use crate::remote::libsql::pool::{libsql, libsql_with};
-    #[cfg(feature = "sqlite")]
-    pub use crate::sqlite::pool::{sqlite, sqlite_with};
-}
-
 /// Passes the types of connections to the macro `$then`.
 ///
 /// Each row is a variant of `AnyConnection` and of `Typed`, below the dialect and the backend that
-/// its connections have. `database` is its name in errors. `prepare` checks URL and settings of a
-/// pool; it is compiled only if the feature is on. An `$argument` is passed on before the rows.
+/// its connections have. `database` is its name in errors. An `$argument` is passed on before the
+/// rows.
 macro_rules! connections {
     ($then:ident $(, $argument:tt)?) => {
         $then! {
@@ -31,22 +21,16 @@ macro_rules! connections {
                 Sqlite {
                     feature: "sqlite",
                     database: "SQLite",
-                    connection: diesel::SqliteConnection,
-                    prepare: |url, _, config| crate::sqlite::pool::prepare(url.as_ref(), config),
                 }
                 /// libSQL over HTTP.
                 Libsql {
                     feature: "libsql",
                     database: "libSQL",
-                    connection: crate::remote::LibsqlConnection,
-                    prepare: |url, _, config| crate::remote::pool::prepare(url, config),
                 }
                 /// D1 over HTTP.
                 D1 {
                     feature: "d1",
                     database: "D1",
-                    connection: crate::remote::D1Connection,
-                    prepare: |url, _, config| crate::remote::pool::prepare(url, config),
                 }
             }
             Postgres, PostgresBackend {
@@ -54,8 +38,6 @@ macro_rules! connections {
                 Postgres {
                     feature: "postgres",
                     database: "PostgreSQL",
-                    connection: diesel::PgConnection,
-                    prepare: crate::postgres::pool::prepare,
                 }
             }
         }
@@ -66,7 +48,7 @@ pub(crate) use connections;
 macro_rules! declare_connection_types {
     ($($dialect:ident, $backend:ident { $(
         $(#[$doc:meta])*
-        $variant:ident { feature: $feature:literal, database: $database:literal, $($_rest:tt)* }
+        $variant:ident { feature: $feature:literal, database: $database:literal, }
     )* })*) => {
         /// A type of connection, whether its feature is on or off.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]

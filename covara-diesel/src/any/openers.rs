@@ -4,23 +4,15 @@ use r2d2::Pool;
 
 use super::{AnyConnection, AnyManager};
 use crate::drivers::{ConnectionType, connections};
-use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparedPool};
+use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparePool};
 
 /// A function that opens a pool of one type of connections.
 type OpenPool = fn(&str, PoolDriver, &PoolConfig) -> Result<Pool<AnyManager>, PoolError>;
 
-/// A function that checks the URL and the settings of a pool.
-type Prepare<C> = fn(&str, PoolDriver, &PoolConfig) -> Result<PreparedPool<C>, PoolError>;
-
 macro_rules! declare_opener {
     ($($dialect:ident, $backend:ident { $(
         $(#[$doc:meta])*
-        $variant:ident {
-            feature: $feature:literal,
-            database: $database:literal,
-            connection: $connection:ty,
-            prepare: $prepare:expr,
-        }
+        $variant:ident { feature: $feature:literal, $($_rest:tt)* }
     )* })*) => {
         /// Returns the function that opens a pool of such connections, or `None` if their feature
         /// is off.
@@ -29,8 +21,7 @@ macro_rules! declare_opener {
                 $($(
                     #[cfg(feature = $feature)]
                     ConnectionType::$variant => Some(|url, driver, config| {
-                        let prepare: Prepare<$connection> = $prepare;
-                        prepare(url, driver, config)?.wrapped(AnyConnection::$variant)
+                        PreparePool::prepare(url, driver, config)?.wrapped(AnyConnection::$variant)
                     }),
                     #[cfg(not(feature = $feature))]
                     ConnectionType::$variant => None,

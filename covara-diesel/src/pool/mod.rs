@@ -19,10 +19,15 @@ pub use config::{PoolConfig, UnknownDriverError, recommended_pool_config};
 pub use error::PoolError;
 #[cfg(feature = "postgres")]
 pub(crate) use libpq::{host_count, parameter_or_env, without_driver};
-pub(crate) use prepared::PreparedPool;
+pub(crate) use prepared::{PreparePool, PreparedPool};
 pub use url::UnknownUrlError;
 #[doc(hidden)]
 pub use wrapping::WrappingManager;
 
 pub use crate::drivers::PoolDriver;
-pub use crate::drivers::pools::*;
+#[cfg(feature = "postgres")]
+pub use crate::postgres::pool::{postgres, postgres_with};
+#[cfg(feature = "_http")]
+pub use crate::remote::pools::*;
+#[cfg(feature = "sqlite")]
+pub use crate::sqlite::pool::{sqlite, sqlite_with};

@@ -7,7 +7,17 @@ use r2d2::{CustomizeConnection, HandleEvent, ManageConnection, Pool};
 use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::wrapping::WrappingManager;
-use super::{PoolConfig, PoolError};
+use super::{PoolConfig, PoolDriver, PoolError};
+
+/// A type of connections that a pool can have.
+pub(crate) trait PreparePool: Sized {
+    /// Checks URL and settings, and prepares a pool of such connections.
+    fn prepare(
+        url: &str,
+        driver: PoolDriver,
+        config: &PoolConfig,
+    ) -> Result<PreparedPool<Self>, PoolError>;
+}
 
 /// The parts of a pool, once its URL and settings have been checked.
 pub(crate) struct PreparedPool<C> {

@@ -20,10 +20,8 @@ use diesel::result::Error;
 use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
-use super::stage::{self, SeedStage};
+use super::stage;
 use crate::backend::connection::BackendConnection;
-use crate::seed::bulk::BulkLoader;
-use crate::seed::engine::ForeignKey;
 use crate::seed::{ColumnVisitor, SeedRow};
 
 /// Bytes passed to libpq at once: enough to save calls, few enough that the server works on them
@@ -38,50 +36,6 @@ const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// Returns whether rows can be copied over this connection.
 pub(super) fn can_copy<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> bool {
     connection(conn).is_some()
-}
-
-/// `COPY` in the binary format.
-#[derive(Debug, Clone, Copy)]
-pub struct BinaryCopy;
-
-impl BulkLoader<Pg> for BinaryCopy {
-    type Stage = SeedStage;
-
-    fn load<C, T>(self, conn: &mut C, rows: &[T::Row<'_>]) -> QueryResult<usize>
-    where
-        C: BackendConnection<Backend = Pg>,
-        T: SeedRow<Pg>,
-    {
-        copy_rows::<C, T>(conn, None, rows)
-    }
-
-    fn open<C>(self, conn: &mut C, table: &str, columns: &[String]) -> QueryResult<SeedStage>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
-        SeedStage::open(conn, table, columns)
-    }
-
-    fn kept_row<C>(
-        self,
-        conn: &mut C,
-        position: usize,
-        key: &ForeignKey,
-        details: &str,
-    ) -> QueryResult<Option<usize>>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
-        stage::row(conn, &stage::kept_name(position), "", key, details)
-    }
-
-    fn drop_kept<C>(self, conn: &mut C, position: usize) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
-        let name = stage::kept_name(position);
-        conn.batch_execute(&format!("DROP TABLE pg_temp.{name}"))
-    }
 }
 
 /// Copies `rows` into the table, or into the stage with numbers from `first` on, and returns the

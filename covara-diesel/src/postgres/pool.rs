@@ -18,7 +18,7 @@ use crate::backend::dialect::Dialect;
 use crate::drivers::{ConnectionType, Driver, Route};
 use crate::pool::connection_string::{Url, parameter};
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, PreparedPool, host_count, parameter_or_env,
+    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, host_count, parameter_or_env,
     recommended_pool_config, without_driver,
 };
 
@@ -104,64 +104,67 @@ pub fn postgres_with(
     driver: PoolDriver,
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<PgConnection>>, PoolError> {
-    prepare(url.as_ref(), driver, config)?.typed()
+    PgConnection::prepare(url.as_ref(), driver, config)?.typed()
 }
 
-pub(crate) fn prepare(
-    url: &str,
-    driver: PoolDriver,
-    config: &PoolConfig,
-) -> Result<PreparedPool<PgConnection>, PoolError> {
-    config.check()?;
-    let Driver {
-        connection, route, ..
-    } = driver.row();
-    if connection != ConnectionType::Postgres {
-        return Err(PoolError::InvalidConfig {
-            problem: "this driver does not connect to PostgreSQL",
-        });
+impl PreparePool for PgConnection {
+    fn prepare(
+        url: &str,
+        driver: PoolDriver,
+        config: &PoolConfig,
+    ) -> Result<PreparedPool<Self>, PoolError> {
+        config.check()?;
+        let Driver {
+            connection, route, ..
+        } = driver.row();
+        if connection != ConnectionType::Postgres {
+            return Err(PoolError::InvalidConfig {
+                problem: "this driver does not connect to PostgreSQL",
+            });
+        }
+        if route == Route::Pooler && config.on_connect.is_some() {
+            return Err(PoolError::InvalidConfig {
+                problem: "on_connect needs a session, which a transaction pooler shares",
+            });
+        }
+        let mut config = config.clone();
+        let mut startup = Startup::new(url, &config);
+        // A pool hides why it cannot connect, and reports it only after its time-out, so connect
+        // first.
+        let mut first = probe::connect(url, driver, config.connection_wait(), &startup)?;
+        let limits = Arc::new(limits(url, &config));
+        // Without a watch the first connection works, too; the pool's own are opened after it.
+        let _watch = watch::watch(
+            &mut first,
+            &limits,
+            startup.tcp_user_timeout(),
+            Phase::SettingUp,
+        );
+        probe::adapt(&mut first, url, driver, &mut config, &mut startup)?;
+        if let Some(sql) = &config.on_connect {
+            first
+                .batch_execute(sql)
+                .map_err(|source| PoolError::Setup { source })?;
+        }
+        drop(first);
+        let limit = probe::silence_limit(url, config.connection_wait());
+        let limit = limit.unwrap_or_default().max(config.connection_wait());
+        let (threads, workers) = Workers::start(limit, startup.tcp_user_timeout());
+        let url = connection_string(url, Some(config.connection_wait()))?;
+        let customizer = Customizer {
+            statement_cache: config.statement_cache,
+            on_connect: config.on_connect.clone(),
+            limits,
+            tcp_user_timeout: startup.tcp_user_timeout(),
+        };
+        Ok(PreparedPool {
+            url: startup.url(&url),
+            config,
+            customizer: Box::new(customizer),
+            events: Box::new(Events::new(workers)),
+            threads: Some(threads),
+        })
     }
-    if route == Route::Pooler && config.on_connect.is_some() {
-        return Err(PoolError::InvalidConfig {
-            problem: "on_connect needs a session, which a transaction pooler shares",
-        });
-    }
-    let mut config = config.clone();
-    let mut startup = Startup::new(url, &config);
-    // A pool hides why it cannot connect, and reports it only after its time-out, so connect first.
-    let mut first = probe::connect(url, driver, config.connection_wait(), &startup)?;
-    let limits = Arc::new(limits(url, &config));
-    // Without a watch the first connection works, too; the pool's own are opened after it.
-    let _watch = watch::watch(
-        &mut first,
-        &limits,
-        startup.tcp_user_timeout(),
-        Phase::SettingUp,
-    );
-    probe::adapt(&mut first, url, driver, &mut config, &mut startup)?;
-    if let Some(sql) = &config.on_connect {
-        first
-            .batch_execute(sql)
-            .map_err(|source| PoolError::Setup { source })?;
-    }
-    drop(first);
-    let limit = probe::silence_limit(url, config.connection_wait());
-    let limit = limit.unwrap_or_default().max(config.connection_wait());
-    let (threads, workers) = Workers::start(limit, startup.tcp_user_timeout());
-    let url = connection_string(url, Some(config.connection_wait()))?;
-    let customizer = Customizer {
-        statement_cache: config.statement_cache,
-        on_connect: config.on_connect.clone(),
-        limits,
-        tcp_user_timeout: startup.tcp_user_timeout(),
-    };
-    Ok(PreparedPool {
-        url: startup.url(&url),
-        config,
-        customizer: Box::new(customizer),
-        events: Box::new(Events::new(workers)),
-        threads: Some(threads),
-    })
 }
 
 /// Returns whether the URL names several hosts, of which libpq takes the first that answers.

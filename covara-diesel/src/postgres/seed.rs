@@ -4,24 +4,25 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Oid, Text};
 
-use super::copy::{self, BinaryCopy};
-use super::{describe, sequences};
+use super::stage::SeedStages;
+use super::{copy, describe, sequences};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
-use crate::seed::deferral::{Dangling, Deferral};
-use crate::seed::engine::{ForeignKey, Forward, Insertion, SeedEngine, SeedWay};
+use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
+use crate::seed::foreign_key::ForeignKey;
 
 impl SeedEngine for Pg {
     /// Explicit ids are intended even if a column is `GENERATED ALWAYS AS IDENTITY`.
     const OVERRIDE: &'static str = " OVERRIDING SYSTEM VALUE";
     const CHUNK_ROWS: usize = 8192;
 
-    type Bulk = BinaryCopy;
-    type Deferral = NoDeferral;
-
-    fn forward() -> Forward<NoDeferral, BinaryCopy> {
-        Forward::Staged(BinaryCopy)
+    /// PostgreSQL defers foreign keys one by one, and only those declared DEFERRABLE.
+    fn forward<C>() -> Forward<C>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Forward::Staged(&SeedStages)
     }
 
     fn way<C, T>(
@@ -29,12 +30,24 @@ impl SeedEngine for Pg {
         table: &str,
         columns: &[String],
         row: &T::Row<'_>,
-    ) -> QueryResult<SeedWay<BinaryCopy>>
+    ) -> QueryResult<SeedWay<C>>
     where
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>,
     {
         way::<C, T>(conn, table, columns, row)
+    }
+
+    fn bulk_load<C, T>(
+        conn: &mut C,
+        first: Option<usize>,
+        rows: &[T::Row<'_>],
+    ) -> QueryResult<usize>
+    where
+        C: BackendConnection<Backend = Self>,
+        T: SeedRow<Self>,
+    {
+        copy::copy_rows::<C, T>(conn, first, rows)
     }
 
     fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>
@@ -89,7 +102,7 @@ fn way<C, T>(
     table: &str,
     columns: &[String],
     row: &T::Row<'_>,
-) -> QueryResult<SeedWay<BinaryCopy>>
+) -> QueryResult<SeedWay<C>>
 where
     C: BackendConnection<Backend = Pg>,
     T: SeedRow<Pg>,
@@ -134,8 +147,8 @@ where
         return Ok(SeedWay::Insert(Insertion::Ignore));
     };
     Ok(match (has_rows, takes_copy && copy::can_copy(conn)) {
-        (false, true) => SeedWay::BulkFirst(BinaryCopy),
-        (true, true) => SeedWay::Stage(BinaryCopy),
+        (false, true) => SeedWay::BulkFirst(&SeedStages),
+        (true, true) => SeedWay::Stage(&SeedStages),
         (false, false) => SeedWay::Insert(Insertion::PlainFirst),
         (true, false) => SeedWay::Insert(Insertion::Ignore),
     })
@@ -214,66 +227,4 @@ where
         }
     }
     Ok(all)
-}
-
-/// PostgreSQL defers foreign keys one by one, and only those declared DEFERRABLE: there is none.
-#[derive(Debug, Clone, Copy)]
-pub enum NoDeferral {}
-
-impl Deferral<Pg> for NoDeferral {
-    fn begin(self) -> &'static str {
-        match self {}
-    }
-
-    fn dangling<C, T>(
-        self,
-        _: &mut C,
-        _: &str,
-        _: &[String],
-        _: &[ForeignKey],
-        _: &[T::Row<'_>],
-        _: bool,
-    ) -> QueryResult<Vec<Dangling>>
-    where
-        C: BackendConnection<Backend = Pg>,
-        T: SeedRow<Pg>,
-    {
-        match self {}
-    }
-
-    fn unsatisfied<C>(self, _: &mut C, _: &ForeignKey, _: &[&str]) -> QueryResult<Vec<usize>>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
-        match self {}
-    }
-
-    fn is_stored<C>(self, _: &mut C, _: &str, _: &ForeignKey, _: &str) -> QueryResult<bool>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
-        match self {}
-    }
-
-    fn end<C>(self, _: &mut C, _: &[String]) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
-        match self {}
-    }
-
-    fn cancel<C>(self, _: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
-        match self {}
-    }
-
-    fn dangling_values(self, _: &str, _: &ForeignKey) -> String {
-        match self {}
-    }
-
-    fn condition(self, _: &str, _: &ForeignKey, _: &str) -> String {
-        match self {}
-    }
 }

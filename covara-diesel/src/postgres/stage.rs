@@ -8,11 +8,9 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
-use super::copy;
 use crate::backend::connection::BackendConnection;
-use crate::seed::SeedRow;
-use crate::seed::bulk::Stage;
-use crate::seed::engine::ForeignKey;
+use crate::seed::foreign_key::ForeignKey;
+use crate::seed::stage::{Stage, Stages};
 
 /// Name of the table. `ROW_NUMBER` is the column that keeps the order of the rows.
 pub(super) const TABLE: &str = "pg_temp.__covara_seed";
@@ -77,7 +75,7 @@ WHERE c.attrelid = CAST($1::regclass AS oid) AND c.attname = ANY($2) AND c.attno
 
 /// A temporary table for the rows of one table.
 #[derive(Debug)]
-pub struct SeedStage {
+struct SeedStage {
     /// The quoted name of the table that the rows are for.
     table: String,
     /// The seeded columns, quoted and separated by commas.
@@ -88,7 +86,7 @@ pub struct SeedStage {
 
 impl SeedStage {
     /// Creates the temporary table for `columns` of `table` (quoted).
-    pub(super) fn open<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Self>
+    fn open<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Self>
     where
         C: BackendConnection<Backend = Pg>,
     {
@@ -130,21 +128,12 @@ impl SeedStage {
     }
 }
 
-impl Stage<Pg> for SeedStage {
-    const TABLE: &'static str = TABLE;
-
-    fn load<C, T>(&self, conn: &mut C, first: usize, rows: &[T::Row<'_>]) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Pg>,
-        T: SeedRow<Pg>,
-    {
-        copy::copy_rows::<C, T>(conn, Some(first), rows).map(drop)
+impl<C: BackendConnection<Backend = Pg>> Stage<C> for SeedStage {
+    fn table(&self) -> &'static str {
+        TABLE
     }
 
-    fn number_from<C>(&self, conn: &mut C, first: usize) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
+    fn number_from(&self, conn: &mut C, first: usize) -> QueryResult<()> {
         conn.batch_execute(&format!(
             "ALTER TABLE {TABLE} ALTER COLUMN {ROW_NUMBER} SET NOT NULL,
                  ALTER COLUMN {ROW_NUMBER}
@@ -156,15 +145,12 @@ impl Stage<Pg> for SeedStage {
         !self.filter.is_empty()
     }
 
-    fn insert<C>(
+    fn insert(
         &self,
         conn: &mut C,
         numbers: Option<(usize, usize)>,
         ignore: bool,
-    ) -> QueryResult<usize>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
+    ) -> QueryResult<usize> {
         let Self {
             table,
             columns,
@@ -183,39 +169,57 @@ impl Stage<Pg> for SeedStage {
         .execute(conn)
     }
 
-    fn row<C>(&self, conn: &mut C, key: &ForeignKey, details: &str) -> QueryResult<Option<usize>>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
+    fn row(&self, conn: &mut C, key: &ForeignKey, details: &str) -> QueryResult<Option<usize>> {
         row(conn, NAME, &self.filter, key, details)
     }
 
-    fn clear<C>(&self, conn: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
+    fn clear(&self, conn: &mut C) -> QueryResult<()> {
         conn.batch_execute(&format!("TRUNCATE {TABLE}"))
     }
 
     /// The next table of the seed has other columns.
-    fn close<C>(self, conn: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
+    fn close(self: Box<Self>, conn: &mut C) -> QueryResult<()> {
         conn.batch_execute(&format!("DROP TABLE {TABLE}"))
     }
 
-    fn keep<C>(self, conn: &mut C, position: usize) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Pg>,
-    {
+    fn keep(self: Box<Self>, conn: &mut C, position: usize) -> QueryResult<()> {
         let name = kept_name(position);
         conn.batch_execute(&format!("ALTER TABLE {TABLE} RENAME TO {name}"))
     }
 }
 
+/// Opens the stages of PostgreSQL.
+#[derive(Debug)]
+pub(super) struct SeedStages;
+
+impl<C: BackendConnection<Backend = Pg>> Stages<C> for SeedStages {
+    fn open(
+        &self,
+        conn: &mut C,
+        table: &str,
+        columns: &[String],
+    ) -> QueryResult<Box<dyn Stage<C>>> {
+        Ok(Box::new(SeedStage::open(conn, table, columns)?))
+    }
+
+    fn kept_row(
+        &self,
+        conn: &mut C,
+        position: usize,
+        key: &ForeignKey,
+        details: &str,
+    ) -> QueryResult<Option<usize>> {
+        row(conn, &kept_name(position), "", key, details)
+    }
+
+    fn drop_kept(&self, conn: &mut C, position: usize) -> QueryResult<()> {
+        let name = kept_name(position);
+        conn.batch_execute(&format!("DROP TABLE pg_temp.{name}"))
+    }
+}
+
 /// Returns the name of a stage that is kept until the end of the seed.
-pub(super) fn kept_name(position: usize) -> String {
+fn kept_name(position: usize) -> String {
     format!("{NAME}_{position}")
 }
 
@@ -227,7 +231,7 @@ struct FirstRow {
 
 /// Returns the first row of the stage `name` with the values that the details of an error about a
 /// foreign key name: `Key (a, b)=(1, 2) is not present in table …`, in the server's language.
-pub(super) fn row<C>(
+fn row<C>(
     conn: &mut C,
     name: &str,
     filter: &str,

@@ -18,17 +18,17 @@
 mod bridge;
 mod connector;
 #[cfg(feature = "d1")]
-pub(crate) mod d1;
+mod d1;
 mod error;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod grid;
 mod http;
 #[cfg(feature = "libsql")]
-pub(crate) mod libsql;
+mod libsql;
 #[cfg(all(doctest, feature = "libsql"))]
 mod not_compiling;
-pub(crate) mod pool;
+mod pool;
 mod resolver;
 mod sql;
 mod url;
@@ -43,3 +43,11 @@ pub use d1::{D1, D1Connection};
 pub use libsql::{Libsql, LibsqlConnection};
 #[doc(hidden)]
 pub use value::{BoundValue, ResultRows, Statement};
+
+/// The functions that open pools, for [`pool`](crate::pool).
+pub(crate) mod pools {
+    #[cfg(feature = "d1")]
+    pub use super::d1::pool::{d1, d1_with};
+    #[cfg(feature = "libsql")]
+    pub use super::libsql::pool::{libsql, libsql_with};
+}

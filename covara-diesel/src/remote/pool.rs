@@ -3,31 +3,35 @@
 use r2d2::{CustomizeConnection, NopEventHandler};
 
 use super::bridge::{Driver, RemoteConnection};
-use crate::pool::{PoolConfig, PoolError, PreparedPool};
+use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool};
 
 /// Prepares a pool whose connections send nothing before the first statement.
-pub(crate) fn prepare<D: Driver>(
-    url: &str,
-    config: &PoolConfig,
-) -> Result<PreparedPool<RemoteConnection<D>>, PoolError> {
-    config.check()?;
-    if config.on_connect.is_some() {
-        return Err(PoolError::InvalidConfig {
-            problem: "on_connect needs a session, which connections over HTTP do not have",
-        });
+impl<D: Driver> PreparePool for RemoteConnection<D> {
+    fn prepare(
+        url: &str,
+        _: PoolDriver,
+        config: &PoolConfig,
+    ) -> Result<PreparedPool<Self>, PoolError> {
+        config.check()?;
+        if config.on_connect.is_some() {
+            return Err(PoolError::InvalidConfig {
+                problem: "on_connect needs a session, which connections over HTTP do not have",
+            });
+        }
+        // Opened once here, so that an error is reported at once rather than by r2d2 after a
+        // time-out.
+        D::open(url).map_err(|source| PoolError::Connect { source })?;
+        let customizer = Customizer {
+            busy_timeout: config.busy_timeout,
+        };
+        Ok(PreparedPool {
+            url: url.to_owned(),
+            config: config.clone(),
+            customizer: Box::new(customizer),
+            events: Box::new(NopEventHandler),
+            threads: None,
+        })
     }
-    // Opened once here, so that an error is reported at once rather than by r2d2 after a time-out.
-    D::open(url).map_err(|source| PoolError::Connect { source })?;
-    let customizer = Customizer {
-        busy_timeout: config.busy_timeout,
-    };
-    Ok(PreparedPool {
-        url: url.to_owned(),
-        config: config.clone(),
-        customizer: Box::new(customizer),
-        events: Box::new(NopEventHandler),
-        threads: None,
-    })
 }
 
 #[derive(Debug)]

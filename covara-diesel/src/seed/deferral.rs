@@ -1,10 +1,12 @@
 //! Foreign keys that are checked at the end of a transaction.
 
-use diesel::QueryResult;
+use std::fmt;
 
-use super::engine::{ForeignKey, SeedEngine};
+use diesel::QueryResult;
+use diesel::query_builder::QueryFragment;
+
+use super::foreign_key::ForeignKey;
 use crate::backend::connection::BackendConnection;
-use crate::backend::row::SeedRow;
 
 /// A row that refers to a row that is not there.
 #[derive(Debug)]
@@ -19,62 +21,52 @@ pub struct Dangling {
 
 /// Defers the checks of all foreign keys to the end of the transaction. The database then accepts
 /// rows that refer to nothing, so the seed finds out which rows these are.
-pub trait Deferral<DB: SeedEngine>: Copy + 'static {
+pub trait Deferral<C: BackendConnection>: fmt::Debug {
     /// Returns the SQL that defers the checks until the open transaction ends.
-    fn begin(self) -> &'static str;
+    fn begin(&self) -> &'static str;
 
-    /// Returns which of the rows, just inserted into some columns of `table` (quoted), refer to rows that are not there, in their order.
-    /// Unless `all_inserted`, some of the rows were skipped; these count only if the table has
-    /// equal ones.
-    fn dangling<C, T>(
-        self,
+    /// Returns which of the rows, just inserted into some columns of `table` (quoted), refer to
+    /// rows that are not there, in their order. Unless `all_inserted`, some of the rows were
+    /// skipped; these count only if the table has equal ones. `rows` are `(0, …), (1, …)`: their
+    /// positions and values.
+    fn dangling(
+        &self,
         conn: &mut C,
         table: &str,
         columns: &[String],
         keys: &[ForeignKey],
-        rows: &[T::Row<'_>],
+        rows: &dyn QueryFragment<C::Backend>,
         all_inserted: bool,
-    ) -> QueryResult<Vec<Dangling>>
-    where
-        C: BackendConnection<Backend = DB>,
-        T: SeedRow<DB>;
+    ) -> QueryResult<Vec<Dangling>>;
 
     /// Returns the positions of those values of a foreign key to which no row belongs yet.
-    fn unsatisfied<C>(
-        self,
+    fn unsatisfied(
+        &self,
         conn: &mut C,
         key: &ForeignKey,
         values: &[&str],
-    ) -> QueryResult<Vec<usize>>
-    where
-        C: BackendConnection<Backend = DB>;
+    ) -> QueryResult<Vec<usize>>;
 
     /// Returns whether the table has a row with these values of a foreign key.
-    fn is_stored<C>(
-        self,
+    fn is_stored(
+        &self,
         conn: &mut C,
         table: &str,
         key: &ForeignKey,
         values: &str,
-    ) -> QueryResult<bool>
-    where
-        C: BackendConnection<Backend = DB>;
+    ) -> QueryResult<bool>;
 
     /// Ends the deferral in a transaction of the caller's, unless the transaction still has
     /// violations: then its end reports them.
-    fn end<C>(self, conn: &mut C, tables: &[String]) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = DB>;
+    fn end(&self, conn: &mut C, tables: &[String]) -> QueryResult<()>;
 
     /// Ends the deferral after what was deferred has been committed or rolled back.
-    fn cancel<C>(self, conn: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = DB>;
+    fn cancel(&self, conn: &mut C) -> QueryResult<()>;
 
     /// Returns an SQL expression: some values of the foreign key in `table` to which no row belongs,
     /// as a text that [`condition`](Self::condition) takes, or NULL.
-    fn dangling_values(self, table: &str, key: &ForeignKey) -> String;
+    fn dangling_values(&self, table: &str, key: &ForeignKey) -> String;
 
     /// Returns the SQL condition that `table` has a row with any of those values.
-    fn condition(self, table: &str, key: &ForeignKey, values: &str) -> String;
+    fn condition(&self, table: &str, key: &ForeignKey, values: &str) -> String;
 }

@@ -1,9 +1,11 @@
 //! The questions that a seed asks of a backend.
 
 use diesel::QueryResult;
+use diesel::result::Error;
 
-use super::bulk::BulkLoader;
 use super::deferral::Deferral;
+use super::foreign_key::ForeignKey;
+use super::stage::Stages;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
@@ -11,14 +13,14 @@ use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::backend::typed::area_database;
 
 /// A way of beginning to insert a seed's rows into a table.
-#[derive(Debug, Clone, Copy)]
-pub enum SeedWay<B> {
+#[derive(Debug)]
+pub enum SeedWay<C: BackendConnection> {
     /// Statements of several rows each.
     Insert(Insertion),
     /// The engine's bulk loader until the first conflict, then `Stage`.
-    BulkFirst(B),
+    BulkFirst(&'static dyn Stages<C>),
     /// A staging table for many rows, `Insertion::Ignore` for few.
-    Stage(B),
+    Stage(&'static dyn Stages<C>),
 }
 
 /// A way in which a statement inserts its rows.
@@ -33,35 +35,13 @@ pub enum Insertion {
 }
 
 /// The way in which rows may refer to rows that the seed writes after them.
-#[derive(Debug, Clone, Copy)]
-pub enum Forward<D, B> {
+#[derive(Debug)]
+pub enum Forward<C: BackendConnection> {
     /// All foreign keys are checked at the end of the transaction.
-    Deferred(D),
+    Deferred(&'static dyn Deferral<C>),
     /// The rows of a table are collected in a stage and inserted by one statement, at whose end its
     /// foreign keys are checked. Those that are deferrable can also wait for the end of the seed.
-    Staged(B),
-}
-
-/// A foreign key of a table that is seeded.
-#[derive(Debug, Clone)]
-pub struct ForeignKey {
-    /// Its name as the database's errors have it; `None` if they have none.
-    pub name: Option<String>,
-    /// Its name in SQL.
-    pub sql_name: String,
-    /// Its columns, quoted.
-    pub columns: Vec<String>,
-    /// The quoted name of the table that it refers to.
-    pub parent: String,
-    /// The columns that it refers to, quoted.
-    pub parent_columns: Vec<String>,
-    /// The last position in the seed of the table that it refers to, if the seed fills that table.
-    pub position: Option<usize>,
-    /// True if the check can be deferred.
-    pub is_deferrable: bool,
-    /// True if its own declaration may defer the check, also beyond the end of the seed where the
-    /// seed is part of a transaction of the caller's.
-    pub may_outlast: bool,
+    Staged(&'static dyn Stages<C>),
 }
 
 /// A backend whose tables this library seeds: `Sqlite` and `Pg`.
@@ -79,17 +59,11 @@ pub trait SeedEngine: Engine {
     #[doc(hidden)]
     const CHUNK_ROWS: usize;
 
-    /// The engine's bulk loader.
-    #[doc(hidden)]
-    type Bulk: BulkLoader<Self>;
-
-    /// The engine's means to defer the checks of all foreign keys.
-    #[doc(hidden)]
-    type Deferral: Deferral<Self>;
-
     /// Returns how rows may refer to rows that come after them.
     #[doc(hidden)]
-    fn forward() -> Forward<Self::Deferral, Self::Bulk>;
+    fn forward<C>() -> Forward<C>
+    where
+        C: BackendConnection<Backend = Self>;
 
     /// Returns the best way to insert rows like `row` into `columns` of `table` (quoted). Called
     /// once, before the first row.
@@ -99,10 +73,23 @@ pub trait SeedEngine: Engine {
         table: &str,
         columns: &[String],
         row: &T::Row<'_>,
-    ) -> QueryResult<SeedWay<Self::Bulk>>
+    ) -> QueryResult<SeedWay<C>>
     where
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>;
+
+    /// Loads many rows at once, into their table without checking for conflicts, or into the open
+    /// stage with numbers from `first` on. Returns how many were loaded.
+    ///
+    /// Default: an error, for engines whose [`way`](Self::way) is always `Insert`.
+    #[doc(hidden)]
+    fn bulk_load<C, T>(_: &mut C, _first: Option<usize>, _: &[T::Row<'_>]) -> QueryResult<usize>
+    where
+        C: BackendConnection<Backend = Self>,
+        T: SeedRow<Self>,
+    {
+        Err(Error::QueryBuilderError("no bulk loader".into()))
+    }
 
     /// Describes the columns of a table by its unquoted name, optionally `schema.table`. Returns
     /// `None` if there is no such table.

@@ -101,9 +101,18 @@ where
     }
 }
 
+/// The values of rows, each after the position of the row: `(0, …), (1, …)`.
+pub(super) struct NumberedRows<'s, 'r, T: TableRow + 'r>(pub(super) &'s [T::Row<'r>]);
+
+impl<DB: SeedEngine, T: SeedRow<DB>> QueryFragment<DB> for NumberedRows<'_, '_, T> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        push_rows::<DB, T>(out, self.0, true)
+    }
+}
+
 /// Adds the values of rows, `(…), (…)`. With `numbered`, the position of a row comes before its
 /// values.
-pub(crate) fn push_rows<'b, DB, T>(
+fn push_rows<'b, DB, T>(
     mut out: AstPass<'_, 'b, DB>,
     rows: &'b [T::Row<'_>],
     numbered: bool,

@@ -63,16 +63,17 @@
 //! - A text with a NUL character is stored on SQLite. PostgreSQL cannot store one, so there it is
 //!   an error that names the row. NaN becomes NULL on SQLite, which has no NaN.
 
-pub(crate) mod bulk;
 pub(crate) mod deferral;
 pub(crate) mod engine;
 mod error;
 mod fixture_error;
+pub(crate) mod foreign_key;
 pub(crate) mod insert;
 mod report;
 mod row;
 mod rows;
 mod run;
+pub(crate) mod stage;
 pub(crate) mod target;
 
 use std::cell::Cell;
@@ -102,7 +103,6 @@ pub(crate) use target::SeedTarget;
 use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::{Transaction, insist};
 use crate::backend::typed::with_typed;
-use deferral::Deferral;
 pub use engine::SeedDatabase;
 use engine::{Forward, SeedEngine};
 use report::ProgressReport;
@@ -252,7 +252,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Drop for Undeferred<'_, C> {
         if !self.is_deferred.get() {
             return;
         }
-        if let Forward::Deferred(by) = C::Backend::forward() {
+        if let Forward::Deferred(by) = C::Backend::forward::<C>() {
             // If an error or panic led here, it is already being reported.
             insist(self.conn, |conn| by.cancel(conn));
         }

@@ -7,10 +7,8 @@ use diesel::sqlite::Sqlite;
 
 use super::name;
 use crate::backend::connection::BackendConnection;
-use crate::backend::row::{SeedRow, TableRow};
 use crate::seed::deferral::{Dangling, Deferral};
-use crate::seed::engine::ForeignKey;
-use crate::seed::insert::push_rows;
+use crate::seed::foreign_key::ForeignKey;
 
 /// `PRAGMA defer_foreign_keys` (<https://sqlite.org/pragma.html#pragma_defer_foreign_keys>), which
 /// `COMMIT` and `ROLLBACK` switch off. Switching it off by hand forgets the violations.
@@ -18,8 +16,8 @@ use crate::seed::insert::push_rows;
 /// The seed switches it off by hand all the same, even after the end of the transaction: a statement
 /// that was prepared while it was on is prepared again only then. Before, a single row that it
 /// inserts and that violates a foreign key is an error and stays in the table.
-#[derive(Debug, Clone, Copy)]
-pub struct DeferForeignKeys;
+#[derive(Debug)]
+pub(super) struct DeferForeignKeys;
 
 /// Separates the values of rows in a text that the database returns.
 const SEPARATOR: char = '\u{1f}';
@@ -39,24 +37,20 @@ struct Unsatisfied {
     position: i64,
 }
 
-impl Deferral<Sqlite> for DeferForeignKeys {
-    fn begin(self) -> &'static str {
+impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
+    fn begin(&self) -> &'static str {
         "PRAGMA defer_foreign_keys = ON"
     }
 
-    fn dangling<C, T>(
-        self,
+    fn dangling(
+        &self,
         conn: &mut C,
         table: &str,
         columns: &[String],
         keys: &[ForeignKey],
-        rows: &[T::Row<'_>],
+        rows: &dyn QueryFragment<Sqlite>,
         all_inserted: bool,
-    ) -> QueryResult<Vec<Dangling>>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-        T: SeedRow<Sqlite>,
-    {
+    ) -> QueryResult<Vec<Dangling>> {
         let quoted: Vec<String> = columns.iter().map(|it| name::quoted(None, it)).collect();
         let is_present = match all_inserted {
             true => String::new(),
@@ -88,7 +82,7 @@ impl Deferral<Sqlite> for DeferForeignKeys {
             return Ok(Vec::new());
         }
         let names = list(0..columns.len(), ", ", |at| format!("f{at}"));
-        let found = DanglingRows::<T> {
+        let found = DanglingRows {
             before: format!("WITH new (n, {names}) AS (VALUES "),
             rows,
             after: format!(") {} ORDER BY 1", of_keys.join(" UNION ALL ")),
@@ -104,15 +98,12 @@ impl Deferral<Sqlite> for DeferForeignKeys {
         Ok(found.collect())
     }
 
-    fn unsatisfied<C>(
-        self,
+    fn unsatisfied(
+        &self,
         conn: &mut C,
         key: &ForeignKey,
         values: &[&str],
-    ) -> QueryResult<Vec<usize>>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
+    ) -> QueryResult<Vec<usize>> {
         let of_rows = list(values.iter().enumerate(), ", ", |(at, values)| {
             format!("({at}, {values})")
         });
@@ -129,25 +120,19 @@ impl Deferral<Sqlite> for DeferForeignKeys {
         Ok(found.filter_map(|it| it.position.try_into().ok()).collect())
     }
 
-    fn is_stored<C>(
-        self,
+    fn is_stored(
+        &self,
         conn: &mut C,
         table: &str,
         key: &ForeignKey,
         values: &str,
-    ) -> QueryResult<bool>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        let condition = self.condition(table, key, values);
+    ) -> QueryResult<bool> {
+        let condition = has_any(table, key, values);
         let query = diesel::sql_query(format!("SELECT {condition} AS yes"));
         Ok(query.get_result::<Answer>(conn)?.yes)
     }
 
-    fn end<C>(self, conn: &mut C, tables: &[String]) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
+    fn end(&self, conn: &mut C, tables: &[String]) -> QueryResult<()> {
         let mut has_triggers = false;
         for table in tables {
             let (schema, table) = name::parts(table);
@@ -183,14 +168,11 @@ impl Deferral<Sqlite> for DeferForeignKeys {
         self.cancel(conn)
     }
 
-    fn cancel<C>(self, conn: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
+    fn cancel(&self, conn: &mut C) -> QueryResult<()> {
         conn.batch_execute("PRAGMA defer_foreign_keys = OFF")
     }
 
-    fn dangling_values(self, table: &str, key: &ForeignKey) -> String {
+    fn dangling_values(&self, table: &str, key: &ForeignKey) -> String {
         let columns: Vec<String> = key.columns.iter().map(|it| format!("new.{it}")).collect();
         format!(
             "(SELECT group_concat(v, char({})) FROM (SELECT DISTINCT {} AS v FROM {table} AS new
@@ -201,13 +183,18 @@ impl Deferral<Sqlite> for DeferForeignKeys {
         )
     }
 
-    fn condition(self, table: &str, key: &ForeignKey, values: &str) -> String {
-        let of_rows = list(values.split(SEPARATOR), ", ", |values| {
-            format!("({values})")
-        });
-        let columns = key.columns.join(", ");
-        format!("EXISTS (SELECT 1 FROM {table} WHERE ({columns}) IN (VALUES {of_rows}))")
+    fn condition(&self, table: &str, key: &ForeignKey, values: &str) -> String {
+        has_any(table, key, values)
     }
+}
+
+/// Returns the condition that `table` has a row with any of these values of a foreign key.
+fn has_any(table: &str, key: &ForeignKey, values: &str) -> String {
+    let of_rows = list(values.split(SEPARATOR), ", ", |values| {
+        format!("({values})")
+    });
+    let columns = key.columns.join(", ");
+    format!("EXISTS (SELECT 1 FROM {table} WHERE ({columns}) IN (VALUES {of_rows}))")
 }
 
 fn list<I: Iterator>(items: I, between: &str, text: impl FnMut(I::Item) -> String) -> String {
@@ -236,32 +223,32 @@ fn refers_to_nothing(key: &ForeignKey, values: &[String]) -> String {
 }
 
 /// A query about the values of rows, as they are given to an insert.
-struct DanglingRows<'s, 'r, T: TableRow + 'r> {
+struct DanglingRows<'r> {
     before: String,
-    rows: &'s [T::Row<'r>],
+    rows: &'r dyn QueryFragment<Sqlite>,
     after: String,
 }
 
-impl<'r, T: TableRow + 'r> QueryId for DanglingRows<'_, 'r, T> {
+impl QueryId for DanglingRows<'_> {
     type QueryId = ();
 
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<'r, T: SeedRow<Sqlite> + 'r> QueryFragment<Sqlite> for DanglingRows<'_, 'r, T> {
+impl QueryFragment<Sqlite> for DanglingRows<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(&self.before);
-        push_rows::<Sqlite, T>(out.reborrow(), self.rows, true)?;
+        self.rows.walk_ast(out.reborrow())?;
         out.push_sql(&self.after);
         Ok(())
     }
 }
 
-impl<'r, T: TableRow + 'r> Query for DanglingRows<'_, 'r, T> {
+impl Query for DanglingRows<'_> {
     type SqlType = (BigInt, Integer, Text);
 }
 
-impl<'r, T: TableRow + 'r, C> RunQueryDsl<C> for DanglingRows<'_, 'r, T> {}
+impl<C> RunQueryDsl<C> for DanglingRows<'_> {}
 
 #[derive(QueryableByName)]
 struct KeyColumn {

@@ -14,6 +14,8 @@ mod migrate;
 mod name;
 pub(crate) mod pool;
 pub(crate) mod private_file;
+#[cfg(feature = "cli")]
+pub(crate) mod rehearse;
 pub mod schema;
 #[cfg(feature = "search")]
 pub(crate) mod search;

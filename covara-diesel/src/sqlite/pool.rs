@@ -18,7 +18,9 @@ use super::url::{database_url, file_path, is_private, may_create, without_creati
 use super::{handle, private_file};
 use crate::backend::connection::message;
 use crate::backend::error::ErrorKind;
-use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparedPool, recommended_pool_config};
+use crate::pool::{
+    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, recommended_pool_config,
+};
 
 /// Opens or creates a SQLite database with the recommended settings.
 ///
@@ -80,10 +82,17 @@ pub fn sqlite_with(
     prepare(path.as_ref(), config)?.typed()
 }
 
-pub(crate) fn prepare(
-    path: &Path,
-    config: &PoolConfig,
-) -> Result<PreparedPool<SqliteConnection>, PoolError> {
+impl PreparePool for SqliteConnection {
+    fn prepare(
+        url: &str,
+        _: PoolDriver,
+        config: &PoolConfig,
+    ) -> Result<PreparedPool<Self>, PoolError> {
+        prepare(url.as_ref(), config)
+    }
+}
+
+fn prepare(path: &Path, config: &PoolConfig) -> Result<PreparedPool<SqliteConnection>, PoolError> {
     config.check()?;
     handle::prepare();
     let url = url_of(path)?;
@@ -184,25 +193,8 @@ pub(crate) fn open_to_read(given: &Path) -> Result<(SqliteConnection, PathBuf), 
     Ok((conn?, path))
 }
 
-/// Opens an existing database for writing, as a pool would, without creating the file or changing
-/// its journal mode. If a pool would have to change that, tries to write and rolls back.
-#[cfg(feature = "cli")]
-pub(crate) fn open_to_rehearse(given: &Path) -> Result<SqliteConnection, PoolError> {
-    let (url, path) = existing(given)?;
-    let mut conn = open_with(&url, &path, "")?;
-    let is_file = !is_private(&url);
-    diesel::sql_query("PRAGMA journal_mode")
-        .get_result::<JournalMode>(&mut conn)
-        .and_then(|row| match row.journal_mode.as_str() {
-            mode if is_file && mode != "wal" => try_to_write(&mut conn),
-            _ => Ok(()),
-        })
-        .map_err(|error| explain(error, path))?;
-    Ok(conn)
-}
-
 /// Returns the URL of an existing database with which SQLite does not create it, and its path.
-fn existing(given: &Path) -> Result<(String, PathBuf), PoolError> {
+pub(super) fn existing(given: &Path) -> Result<(String, PathBuf), PoolError> {
     check_exists(given)?;
     let url = url_of(given)?;
     let path = file_path(&url);
@@ -212,7 +204,7 @@ fn existing(given: &Path) -> Result<(String, PathBuf), PoolError> {
     Ok((without_creating(&url), path))
 }
 
-fn open_with(url: &str, path: &Path, sql: &str) -> Result<SqliteConnection, PoolError> {
+pub(super) fn open_with(url: &str, path: &Path, sql: &str) -> Result<SqliteConnection, PoolError> {
     let mut conn = establish(url, path)?;
     let config = recommended_pool_config(PoolDriver::Sqlite);
     set_up_session(&mut conn, config.busy_timeout)
@@ -253,7 +245,7 @@ pub(crate) fn try_to_write(conn: &mut SqliteConnection) -> QueryResult<()> {
     conn.batch_execute("ROLLBACK").and(written)
 }
 
-fn explain(source: Error, path: PathBuf) -> PoolError {
+pub(super) fn explain(source: Error, path: PathBuf) -> PoolError {
     if message(&source).contains("file is not a database") {
         return PoolError::NotADatabase { path };
     }
@@ -271,16 +263,19 @@ struct JournalMode {
     journal_mode: String,
 }
 
+pub(super) fn journal_mode(conn: &mut SqliteConnection) -> QueryResult<String> {
+    let row = diesel::sql_query("PRAGMA journal_mode").get_result::<JournalMode>(conn)?;
+    Ok(row.journal_mode)
+}
+
 fn use_wal(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
     let begun = Instant::now();
     loop {
         // Reading the mode first saves the exclusive lock when the file is in WAL mode already.
-        let mode = diesel::sql_query("PRAGMA journal_mode")
-            .get_result::<JournalMode>(conn)
-            .and_then(|row| match row.journal_mode.as_str() {
-                "wal" => Ok(()),
-                _ => conn.batch_execute("PRAGMA journal_mode = WAL"),
-            });
+        let mode = journal_mode(conn).and_then(|mode| match mode.as_str() {
+            "wal" => Ok(()),
+            _ => conn.batch_execute("PRAGMA journal_mode = WAL"),
+        });
         match mode {
             // The busy timeout does not cover this change: another process is making it.
             Err(error)

@@ -9,18 +9,18 @@ use super::{describe, name};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
-use crate::seed::bulk::{BulkLoader, Stage};
-use crate::seed::engine::{ForeignKey, Forward, Insertion, SeedEngine, SeedWay};
+use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
+use crate::seed::foreign_key::ForeignKey;
 
 impl SeedEngine for Sqlite {
     const OVERRIDE: &'static str = "";
     const CHUNK_ROWS: usize = 256;
 
-    type Bulk = NoBulk;
-    type Deferral = DeferForeignKeys;
-
-    fn forward() -> Forward<DeferForeignKeys, NoBulk> {
-        Forward::Deferred(DeferForeignKeys)
+    fn forward<C>() -> Forward<C>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Forward::Deferred(&DeferForeignKeys)
     }
 
     fn way<C, T>(
@@ -28,7 +28,7 @@ impl SeedEngine for Sqlite {
         table: &str,
         _columns: &[String],
         _row: &T::Row<'_>,
-    ) -> QueryResult<SeedWay<NoBulk>>
+    ) -> QueryResult<SeedWay<C>>
     where
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>,
@@ -66,101 +66,6 @@ impl SeedEngine for Sqlite {
     }
 }
 
-/// SQLite has no bulk loader and no stage: there is none.
-#[derive(Debug, Clone, Copy)]
-pub enum NoBulk {}
-
-impl BulkLoader<Sqlite> for NoBulk {
-    type Stage = Self;
-
-    fn load<C, T>(self, _: &mut C, _: &[T::Row<'_>]) -> QueryResult<usize>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-        T: SeedRow<Sqlite>,
-    {
-        match self {}
-    }
-
-    fn open<C>(self, _: &mut C, _: &str, _: &[String]) -> QueryResult<Self>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match self {}
-    }
-
-    fn kept_row<C>(self, _: &mut C, _: usize, _: &ForeignKey, _: &str) -> QueryResult<Option<usize>>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match self {}
-    }
-
-    fn drop_kept<C>(self, _: &mut C, _: usize) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match self {}
-    }
-}
-
-impl Stage<Sqlite> for NoBulk {
-    const TABLE: &'static str = "";
-
-    fn load<C, T>(&self, _: &mut C, _: usize, _: &[T::Row<'_>]) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-        T: SeedRow<Sqlite>,
-    {
-        match *self {}
-    }
-
-    fn number_from<C>(&self, _: &mut C, _: usize) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match *self {}
-    }
-
-    fn is_filtered(&self) -> bool {
-        match *self {}
-    }
-
-    fn insert<C>(&self, _: &mut C, _: Option<(usize, usize)>, _: bool) -> QueryResult<usize>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match *self {}
-    }
-
-    fn row<C>(&self, _: &mut C, _: &ForeignKey, _: &str) -> QueryResult<Option<usize>>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match *self {}
-    }
-
-    fn clear<C>(&self, _: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match *self {}
-    }
-
-    fn close<C>(self, _: &mut C) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match self {}
-    }
-
-    fn keep<C>(self, _: &mut C, _: usize) -> QueryResult<()>
-    where
-        C: BackendConnection<Backend = Sqlite>,
-    {
-        match self {}
-    }
-}
-
 #[derive(QueryableByName)]
 struct Clauses {
     #[diesel(sql_type = Bool)]
@@ -172,7 +77,7 @@ struct Clauses {
 /// also replace the conflict clauses of NOT NULL columns (`NOT NULL ON CONFLICT REPLACE`) and those
 /// inside triggers, so it is not used for a table that has such clauses or triggers, nor for a
 /// table in another schema, which is described elsewhere.
-fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay<NoBulk>>
+fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay<C>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {

@@ -4,7 +4,8 @@ use crate::cli::database::{BackendFunctions, Database, MigrationFiles, Opened};
 use crate::doctor;
 use crate::pool::{self, PoolDriver, PoolError, recommended_pool_config};
 use crate::sqlite::creatable::check_creatable;
-use crate::sqlite::pool::{check_exists, open_to_read, open_to_rehearse};
+use crate::sqlite::pool::{check_exists, open_to_read};
+use crate::sqlite::rehearse::open_to_rehearse;
 
 pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
     open,

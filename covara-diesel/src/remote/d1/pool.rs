@@ -2,8 +2,7 @@ use diesel::r2d2::ConnectionManager;
 use r2d2::Pool;
 
 use super::D1Connection;
-use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
-use crate::remote::pool::prepare;
+use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparePool, recommended_pool_config};
 
 /// Opens a pool of connections to a Cloudflare D1 database with the recommended settings.
 ///
@@ -38,5 +37,5 @@ pub fn d1_with(
     url: impl AsRef<str>,
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<D1Connection>>, PoolError> {
-    prepare(url.as_ref(), config)?.typed()
+    D1Connection::prepare(url.as_ref(), PoolDriver::D1, config)?.typed()
 }

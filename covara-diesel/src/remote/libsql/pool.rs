@@ -2,8 +2,7 @@ use diesel::r2d2::ConnectionManager;
 use r2d2::Pool;
 
 use super::LibsqlConnection;
-use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
-use crate::remote::pool::prepare;
+use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparePool, recommended_pool_config};
 
 /// Opens a pool of connections to a libSQL server with the recommended settings.
 ///
@@ -40,5 +39,5 @@ pub fn libsql_with(
     url: impl AsRef<str>,
     config: &PoolConfig,
 ) -> Result<Pool<ConnectionManager<LibsqlConnection>>, PoolError> {
-    prepare(url.as_ref(), config)?.typed()
+    LibsqlConnection::prepare(url.as_ref(), PoolDriver::Libsql, config)?.typed()
 }

@@ -4,8 +4,8 @@
 use diesel::QueryResult;
 use diesel::result::Error;
 
+use super::state::{Run, TableRun};
 use super::violations::{is_foreign_key, violated};
-use super::{DeferralOf, Run, TableRun};
 use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
@@ -20,37 +20,6 @@ use crate::seed::target::unquoted;
 /// (<https://developers.cloudflare.com/d1/platform/limits/>), in which it writes several times as
 /// much. If an answer is lost on the way, at most this much is sent again.
 const MOST_BYTES: usize = 4 << 20;
-
-/// The batch that is being gathered, and what its statements are about.
-pub(super) struct Batches<B, D> {
-    batch: B,
-    /// The way in which each batch defers its foreign keys, once a row referred to a later one.
-    deferral: Option<D>,
-    /// For each statement: its table's position in the seed, its first row and the number of its
-    /// rows.
-    statements: Vec<(usize, usize, usize)>,
-    /// The quoted names of the tables begun so far.
-    tables: Vec<String>,
-    /// For each table, the number of rows inserted.
-    inserted: Vec<usize>,
-    /// For each table, the number of rows in batches that were written.
-    kept: Vec<usize>,
-    sent: usize,
-}
-
-impl<B, D> Batches<B, D> {
-    pub(super) fn new(batch: B) -> Self {
-        Self {
-            batch,
-            deferral: None,
-            statements: Vec::new(),
-            tables: Vec::new(),
-            inserted: Vec::new(),
-            kept: Vec::new(),
-            sent: 0,
-        }
-    }
-}
 
 impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// Sends the gathered statements. `last`: no row comes after them.
@@ -93,7 +62,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             return batch.try_send(self.conn);
         }
         let changed = batch.try_send(self.conn);
-        match (changed, C::Backend::forward()) {
+        match (changed, C::Backend::forward::<C>()) {
             (Err(error), Forward::Deferred(by)) if is_foreign_key(&error) => {
                 let tables = self.tables_of_batch();
                 let mut tables = tables.into_iter();
@@ -111,7 +80,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     }
 
     /// Defers the foreign keys of a batch to its end.
-    fn defer(&mut self, batch: &mut C::Batch, by: DeferralOf<C>) -> QueryResult<()> {
+    fn defer(&mut self, batch: &mut C::Batch, by: &dyn Deferral<C>) -> QueryResult<()> {
         let mut violations = Vec::new();
         for table in self.tables_of_batch() {
             let sql_name = self.tables[table].clone();
@@ -175,7 +144,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         {
             return self.dangling_in_batch(batch, by, source, last);
         }
-        if let Forward::Deferred(by) = C::Backend::forward()
+        if let Forward::Deferred(by) = C::Backend::forward::<C>()
             && !is_foreign_key(&source)
             && let Err(error) = self.defer(batch, by)
         {
@@ -215,7 +184,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     fn dangling_in_batch(
         &mut self,
         batch: &C::Batch,
-        by: DeferralOf<C>,
+        by: &dyn Deferral<C>,
         source: Error,
         last: bool,
     ) -> SeedError {

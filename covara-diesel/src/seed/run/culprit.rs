@@ -2,16 +2,16 @@
 
 use diesel::result::Error;
 
-use super::statements::execute;
+use super::savepoint::{execute, nested};
+use super::state::{TableRun, Writer};
 use super::violations::{details, is_foreign_key, violated};
-use super::{TableRun, Writer, nested};
 use crate::backend::connection::BackendConnection;
 use crate::backend::error::ErrorKind;
 use crate::backend::row::SeedRow;
 use crate::backend::transaction::transaction_depth;
-use crate::seed::bulk::Stage;
-use crate::seed::engine::{ForeignKey, SeedEngine};
+use crate::seed::engine::SeedEngine;
 use crate::seed::error::{SeedError, known};
+use crate::seed::foreign_key::ForeignKey;
 use crate::seed::insert::Ignored;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
@@ -33,7 +33,7 @@ where
         let table = self.progress.table.clone();
         // The rows of a stage come before these.
         let staged = match &self.writer {
-            Writer::Staged(staged) => staged.rows(),
+            Writer::Staged(staged) => staged.rows,
             _ => 0,
         };
         let done = self.done + staged;
@@ -85,7 +85,7 @@ where
         };
         let position = self.run.position();
         let patient = self.run.patient_keys(position);
-        let is_whole = matches!(&self.writer, Writer::Staged(staged) if staged.is_whole());
+        let is_whole = matches!(&self.writer, Writer::Staged(staged) if staged.is_whole);
         let row = match is_foreign_key(&source) && !patient.is_empty() {
             // Parts of the rows would be refused because they refer to others.
             true => self.staged_row(&source),
@@ -114,7 +114,7 @@ where
         let Writer::Staged(staged) = &self.writer else {
             return None;
         };
-        let stage = staged.stage();
+        let stage = &staged.stage;
         let row = nested(self.run.conn, |conn| stage.row(conn, &key, &details));
         row.ok().flatten()
     }
@@ -124,9 +124,9 @@ where
         let Writer::Staged(staged) = &self.writer else {
             return Err(source);
         };
-        let stage = staged.stage();
+        let stage = &staged.stage;
         let table = self.progress.table.clone();
-        let (mut first, mut last) = (self.done + 1, self.done + staged.rows());
+        let (mut first, mut last) = (self.done + 1, self.done + staged.rows);
         let mut culprit = None;
         // Always rolled back, so that nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
@@ -157,7 +157,7 @@ where
                 Ok(SeedError::Rows {
                     table,
                     first: self.done + 1,
-                    last: self.done + staged.rows(),
+                    last: self.done + staged.rows,
                     position: None,
                     source,
                 })

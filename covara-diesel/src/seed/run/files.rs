@@ -1,7 +1,7 @@
 //! The part of a run that only seeds from files use.
 
 use super::stage::STAGE_CHUNKS;
-use super::{Run, TableRun};
+use super::state::{Run, TableRun};
 use crate::backend::connection::BackendConnection;
 use crate::seed::engine::SeedEngine;
 use crate::seed::{SeedError, SeedRow};

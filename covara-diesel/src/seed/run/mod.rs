@@ -6,52 +6,26 @@ mod culprit;
 mod files;
 mod positions;
 mod references;
+mod savepoint;
 mod stage;
+mod state;
 mod statements;
 mod violations;
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
-use diesel::QueryResult;
-use diesel::connection::TransactionManager;
+use state::{Batches, References, TableRun, Writer};
+pub(crate) use state::{RowPositions, Run};
 
-use batches::Batches;
-pub(crate) use positions::RowPositions;
-use references::References;
-use stage::Staged;
-
-use super::bulk::BulkLoader;
-use super::engine::Insertion;
 use super::error::SeedError;
 use super::report::{ProgressReport, SeedProgress, SeedSummary, TableSummary};
 use super::target::SeedTarget;
-use crate::backend::connection::{BackendConnection, Begun};
-use crate::backend::row::{SeedRow, TableRow};
-use crate::backend::transaction::Transaction;
+use crate::backend::connection::BackendConnection;
+use crate::backend::row::SeedRow;
 use crate::seed::engine::SeedEngine;
-
-/// A seed inside its transaction.
-pub(crate) struct Run<'c, 'a, C: BackendConnection<Backend: SeedEngine>> {
-    conn: &'c mut C,
-    progress: Option<ProgressReport<'a>>,
-    chunk_rows: usize,
-    /// The quoted names of all tables, in their order.
-    tables: Vec<String>,
-    summary: SeedSummary,
-    finished: Vec<SeedTarget>,
-    /// The positions of the rows of each table begun so far, if they come from a file.
-    positions: Vec<Option<Rc<dyn RowPositions>>>,
-    /// The batches for a connection without transactions.
-    batches: Option<Batches<C::Batch, DeferralOf<C>>>,
-    references: References<DeferralOf<C>>,
-}
-
-type EngineOf<C> = <C as diesel::Connection>::Backend;
-type DeferralOf<C> = <EngineOf<C> as SeedEngine>::Deferral;
-type BulkOf<C> = <EngineOf<C> as SeedEngine>::Bulk;
-type StageOf<C> = <BulkOf<C> as BulkLoader<EngineOf<C>>>::Stage;
 
 impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
     /// `is_savepoint`: the seed is part of a transaction of the caller's. `is_deferred` is set while
@@ -144,37 +118,6 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
     }
 }
 
-/// The way in which the next rows of a table are written.
-enum Writer<B, S> {
-    /// Not chosen yet, because there was no row.
-    Unchosen,
-    /// Gathered in the batches of the run.
-    Batches,
-    /// By statements.
-    Statements(Insertion),
-    /// By the bulk loader, until it fails.
-    Bulk(B),
-    /// Full chunks open a stage; for less, creating it costs more than it saves, so these are
-    /// inserted by statements.
-    BeforeStage(B),
-    /// Through the open stage.
-    Staged(Staged<S>),
-}
-
-/// The progress of one table.
-pub(crate) struct TableRun<'t, 'c, 'a, C: BackendConnection<Backend: SeedEngine>, T: TableRow> {
-    run: &'t mut Run<'c, 'a, C>,
-    target: SeedTarget,
-    /// Number of rows that are in the table or were skipped; those in a stage are not.
-    done: usize,
-    inserted: usize,
-    progress: SeedProgress,
-    writer: Writer<BulkOf<C>, StageOf<C>>,
-    /// Maximum number of rows of a statement, by the connection's bind limit.
-    most: usize,
-    row: std::marker::PhantomData<fn(T)>,
-}
-
 impl<'t, 'c, 'a, C, T> TableRun<'t, 'c, 'a, C, T>
 where
     C: BackendConnection<Backend: SeedEngine>,
@@ -203,7 +146,7 @@ where
             progress: SeedProgress { table, rows: 0 },
             writer,
             most,
-            row: std::marker::PhantomData,
+            row: PhantomData,
         })
     }
 
@@ -245,8 +188,8 @@ where
             self.choose_writer(&rows)?;
         }
         match self.writer {
-            Writer::Bulk(bulk) => self.load_all(bulk, &rows, full),
-            Writer::BeforeStage(bulk) if full => self.open_stage(bulk, &rows),
+            Writer::Bulk(stages) => self.load_all(stages, &rows, full),
+            Writer::BeforeStage(stages) if full => self.open_stage(stages, &rows),
             Writer::Staged(_) => self.stage_all(&rows),
             Writer::Unchosen | Writer::Batches | Writer::Statements(_) | Writer::BeforeStage(_) => {
                 self.insert_all(&rows)
@@ -264,7 +207,7 @@ where
         let staged = match &self.writer {
             // Batches report their progress when they have been sent.
             Writer::Batches => return,
-            Writer::Staged(staged) => staged.rows(),
+            Writer::Staged(staged) => staged.rows,
             _ => 0,
         };
         if let Some(report) = &mut self.run.progress {
@@ -272,19 +215,4 @@ where
             report(&self.progress);
         }
     }
-}
-
-/// Runs `work` in a savepoint.
-fn nested<C: BackendConnection<Backend: SeedEngine>, R>(
-    conn: &mut C,
-    work: impl FnOnce(&mut C) -> QueryResult<R>,
-) -> QueryResult<R> {
-    // If rolling back to the savepoint fails, the transaction manager is left broken, which the end
-    // of the outer transaction detects. The first failure is the one to report.
-    let mut savepoint = Transaction::begin(conn, |conn| {
-        C::TransactionManager::begin_transaction(conn).map(|()| Begun::default())
-    })?;
-    let value = work(savepoint.conn())?;
-    savepoint.commit()?;
-    Ok(value)
 }

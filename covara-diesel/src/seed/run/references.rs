@@ -3,21 +3,21 @@
 //! Foreign keys are left as they are until a row violates one that a later row may satisfy. So a
 //! seed whose rows are in order pays nothing.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use diesel::QueryResult;
 use diesel::result::Error;
 
+use super::savepoint::nested;
+use super::state::{Constraints, References, Run, TableRun, Waiting, WaitingRow, WaitingRows};
 use super::violations::{details, is_foreign_key, violated};
-use super::{DeferralOf, Run, TableRun, nested};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
-use crate::seed::bulk::BulkLoader;
 use crate::seed::deferral::{Dangling, Deferral};
-use crate::seed::engine::{ForeignKey, Forward, SeedEngine};
+use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::SeedError;
+use crate::seed::foreign_key::ForeignKey;
+use crate::seed::insert::NumberedRows;
 use crate::seed::target::unquoted;
 
 /// Waiting rows after which the seed looks whether they have been satisfied. Each takes some 60
@@ -26,79 +26,6 @@ const WAITING_ROWS: usize = 1 << 16;
 
 /// Values of a foreign key that one statement looks up.
 const VALUES: usize = 500;
-
-/// The foreign keys of a seed's tables, and what is to be checked at its end.
-pub(super) struct References<D> {
-    /// The foreign keys of each table; asked for when the first row violates one.
-    keys: Option<Vec<Vec<ForeignKey>>>,
-    waiting: Waiting<D>,
-    is_deferred: Rc<Cell<bool>>,
-    /// True if the seed is part of a transaction of the caller's.
-    is_savepoint: bool,
-}
-
-/// The checks of the seed at its end.
-enum Waiting<D> {
-    Nothing,
-    /// Rows that referred to nothing when they were inserted.
-    Rows(WaitingRows<D>),
-    /// Constraints that were deferred.
-    Constraints(Constraints),
-}
-
-struct WaitingRows<D> {
-    by: D,
-    /// The violation because of which the checks were deferred.
-    source: Error,
-    rows: Vec<WaitingRow>,
-    /// Number of rows at which to look which of them are satisfied.
-    limit: usize,
-}
-
-struct WaitingRow {
-    /// Position of the table in the seed.
-    table: usize,
-    /// Position of the foreign key in the table.
-    key: usize,
-    /// Position of the row among those of the table, from 1.
-    row: usize,
-    /// The values of the foreign key, as SQL.
-    values: String,
-}
-
-#[derive(Default)]
-struct Constraints {
-    /// The position of the table and of its foreign key.
-    deferred: Vec<(usize, usize)>,
-    /// The tables whose stages are kept.
-    kept: Vec<usize>,
-}
-
-impl<D> References<D> {
-    pub(super) fn new(is_deferred: Rc<Cell<bool>>, is_savepoint: bool) -> Self {
-        Self {
-            keys: None,
-            waiting: Waiting::Nothing,
-            is_deferred,
-            is_savepoint,
-        }
-    }
-
-    /// Returns whether the database may still reject rows that it has accepted.
-    pub(super) fn is_waiting(&self) -> bool {
-        !matches!(self.waiting, Waiting::Nothing)
-    }
-
-    pub(super) fn known(&self, table: usize) -> &[ForeignKey] {
-        let keys = self.keys.as_ref().and_then(|keys| keys.get(table));
-        keys.map_or(&[], Vec::as_slice)
-    }
-
-    fn has_deferred(&self, table: usize) -> bool {
-        matches!(&self.waiting, Waiting::Constraints(Constraints { deferred, .. })
-            if deferred.iter().any(|(of, _)| *of == table))
-    }
-}
 
 impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// Returns the foreign keys of a table. If they cannot be found out there are none, so that the
@@ -118,7 +45,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
 
     /// Returns the foreign keys of a table whose violation need not be an error yet.
     pub(super) fn patient_keys(&mut self, table: usize) -> Vec<ForeignKey> {
-        let forward = C::Backend::forward();
+        let forward = C::Backend::forward::<C>();
         if matches!(self.references.waiting, Waiting::Rows(_)) {
             return Vec::new();
         }
@@ -141,7 +68,11 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     }
 
     /// Defers the checks of all foreign keys.
-    pub(super) fn defer_all(&mut self, by: DeferralOf<C>, source: Error) -> QueryResult<()> {
+    pub(super) fn defer_all(
+        &mut self,
+        by: &'static dyn Deferral<C>,
+        source: Error,
+    ) -> QueryResult<()> {
         self.references.is_deferred.set(true);
         self.conn.batch_execute(by.begin())?;
         self.references.waiting = Waiting::Rows(WaitingRows {
@@ -239,7 +170,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     }
 
     /// Returns the first of the rows that still refer to nothing as an error.
-    fn blame_waiting(&mut self, waiting: WaitingRows<DeferralOf<C>>) -> Result<(), SeedError> {
+    fn blame_waiting(&mut self, waiting: WaitingRows<C>) -> Result<(), SeedError> {
         let WaitingRows {
             by, source, rows, ..
         } = waiting;
@@ -263,7 +194,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     }
 
     fn check_constraints(&mut self, constraints: &Constraints) -> Result<(), SeedError> {
-        let Forward::Staged(bulk) = C::Backend::forward() else {
+        let Forward::Staged(stages) = C::Backend::forward::<C>() else {
             return Ok(());
         };
         for (table, key) in &constraints.deferred {
@@ -276,7 +207,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             };
             let row = match details(&source) {
                 Some(details) if constraints.kept.contains(table) => {
-                    let find = |conn: &mut C| bulk.kept_row(conn, *table, key, &details);
+                    let find = |conn: &mut C| stages.kept_row(conn, *table, key, &details);
                     nested(self.conn, find).ok().flatten()
                 }
                 _ => None,
@@ -293,7 +224,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             return Err(self.located(*table, error));
         }
         for table in &constraints.kept {
-            bulk.drop_kept(self.conn, *table)?;
+            stages.drop_kept(self.conn, *table)?;
         }
         Ok(())
     }
@@ -314,12 +245,12 @@ where
         if !is_foreign_key(&source) || violated(&self.run.patient_keys(table), &source).is_none() {
             return Err(self.refused(rows, source));
         }
-        match C::Backend::forward() {
+        match C::Backend::forward::<C>() {
             Forward::Deferred(by) => {
                 let deferred = self.run.defer_all(by, source);
                 deferred.map_err(|source| self.interrupted(source))
             }
-            Forward::Staged(bulk) => self.open_whole_stage(bulk, rows, source),
+            Forward::Staged(stages) => self.open_whole_stage(stages, rows, source),
         }
     }
 
@@ -351,7 +282,8 @@ where
         let all_inserted = inserted == rows.len();
         let (name, columns) = (&self.target.table, &self.target.columns);
         let by = waiting.by;
-        let found = by.dangling::<C, T>(conn, name, columns, keys, rows, all_inserted);
+        let rows = NumberedRows::<T>(rows);
+        let found = by.dangling(conn, name, columns, keys, &rows, all_inserted);
         let found = match found {
             Ok(found) => found,
             Err(source) => return Err(self.interrupted(source)),

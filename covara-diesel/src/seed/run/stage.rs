@@ -4,69 +4,38 @@ use diesel::QueryResult;
 use diesel::result::Error;
 
 use super::culprit::another_try;
-use super::statements::execute;
+use super::savepoint::{execute, nested};
+use super::state::{Filled, Staged, TableRun, Writer};
 use super::violations::{is_foreign_key, violated};
-use super::{BulkOf, StageOf, TableRun, Writer, nested};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
-use crate::seed::bulk::{BulkLoader, Stage};
 use crate::seed::engine::{Insertion, SeedEngine};
 use crate::seed::error::SeedError;
 use crate::seed::insert::Staging;
+use crate::seed::stage::{Stage, Stages};
 use crate::seed::target::SeedTarget;
 
 /// Chunks that wait in a stage before they are inserted. A join with the table pays off the more,
 /// the more rows take part. By default these are a million rows, which wait on the server.
 pub(super) const STAGE_CHUNKS: usize = 128;
 
-/// An open stage.
-pub(super) struct Staged<S> {
-    stage: S,
-    /// Number of rows in the stage.
-    rows: usize,
-    filled: Filled,
-    /// True if all rows wait for the last one, because some refer to later ones.
-    is_whole: bool,
-}
-
-/// The ways of rows into the stage.
-#[derive(Clone, Copy)]
-enum Filled {
-    ByLoader,
-    ByStatements,
-}
-
-impl<S> Staged<S> {
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub(super) fn stage(&self) -> &S {
-        &self.stage
-    }
-
-    pub(super) fn is_whole(&self) -> bool {
-        self.is_whole
-    }
-}
-
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
     C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
-    fn create_stage(&mut self, bulk: BulkOf<C>) -> QueryResult<StageOf<C>> {
+    fn create_stage(&mut self, stages: &dyn Stages<C>) -> QueryResult<Box<dyn Stage<C>>> {
         let SeedTarget { table, columns } = &self.target;
-        nested(self.run.conn, |conn| bulk.open(conn, table, columns))
+        nested(self.run.conn, |conn| stages.open(conn, table, columns))
     }
 
     /// Opens the stage, and stages the rows of a full chunk.
     pub(super) fn open_stage(
         &mut self,
-        bulk: BulkOf<C>,
+        stages: &dyn Stages<C>,
         rows: &[T::Row<'_>],
     ) -> Result<(), SeedError> {
-        match self.create_stage(bulk) {
+        match self.create_stage(stages) {
             Ok(stage) => {
                 self.writer = Writer::Staged(Staged {
                     stage,
@@ -89,11 +58,11 @@ where
     /// refused for it, refers to a later one.
     pub(super) fn open_whole_stage(
         &mut self,
-        bulk: BulkOf<C>,
+        stages: &dyn Stages<C>,
         rows: &[T::Row<'_>],
         source: Error,
     ) -> Result<(), SeedError> {
-        let Ok(stage) = self.create_stage(bulk) else {
+        let Ok(stage) = self.create_stage(stages) else {
             return Err(self.refused(rows, source));
         };
         let filled = match self.writer {
@@ -122,10 +91,9 @@ where
         let first = self.done + staged.rows + 1;
         match staged.filled {
             Filled::ByLoader => {
-                let stage = &staged.stage;
-                let load = |conn: &mut C| stage.load::<C, T>(conn, first, rows);
+                let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, Some(first), rows);
                 match nested(conn, load) {
-                    Ok(()) => staged.rows += rows.len(),
+                    Ok(_) => staged.rows += rows.len(),
                     Err(error) if another_try(conn, &error) => return self.unloadable(rows),
                     Err(error) => return Err(self.interrupted(error)),
                 }
@@ -171,8 +139,11 @@ where
     }
 
     fn insert_into_stage(&mut self, mut rest: &[T::Row<'_>]) -> Result<(), SeedError> {
+        let Writer::Staged(staged) = &self.writer else {
+            return Ok(());
+        };
         let target = SeedTarget {
-            table: <StageOf<C> as Stage<C::Backend>>::TABLE.to_owned(),
+            table: staged.stage.table().to_owned(),
             columns: self.target.columns.clone(),
         };
         while !rest.is_empty() {

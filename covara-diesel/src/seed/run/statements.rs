@@ -3,14 +3,14 @@
 use diesel::QueryResult;
 
 use super::culprit::another_try;
-use super::{BulkOf, TableRun, Writer, nested};
+use super::savepoint::{execute, nested};
+use super::state::{TableRun, Writer};
 use crate::backend::connection::BackendConnection;
-use crate::backend::engine::Engine;
 use crate::backend::row::SeedRow;
-use crate::seed::bulk::BulkLoader;
 use crate::seed::engine::{Insertion, SeedEngine, SeedWay};
 use crate::seed::error::SeedError;
-use crate::seed::insert::{Conflicts, Ignored, IgnoredOrFail, Insert, Refused};
+use crate::seed::insert::{Ignored, IgnoredOrFail, Refused};
+use crate::seed::stage::Stages;
 use crate::seed::target::SeedTarget;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
@@ -27,9 +27,9 @@ where
         self.writer = match way.map_err(|source| self.refused(rows, source))? {
             SeedWay::Insert(insertion) => Writer::Statements(insertion),
             // Diesel's COPY identifies its columns by type alone, unless it fills a stage.
-            SeedWay::BulkFirst(bulk) if !T::STATIC => Writer::BeforeStage(bulk),
-            SeedWay::BulkFirst(bulk) => Writer::Bulk(bulk),
-            SeedWay::Stage(bulk) => Writer::BeforeStage(bulk),
+            SeedWay::BulkFirst(stages) if !T::STATIC => Writer::BeforeStage(stages),
+            SeedWay::BulkFirst(stages) => Writer::Bulk(stages),
+            SeedWay::Stage(stages) => Writer::BeforeStage(stages),
         };
         Ok(())
     }
@@ -37,20 +37,22 @@ where
     /// Loads the rows by the bulk loader.
     pub(super) fn load_all(
         &mut self,
-        bulk: BulkOf<C>,
+        stages: &'static dyn Stages<C>,
         rows: &[T::Row<'_>],
         full: bool,
     ) -> Result<(), SeedError> {
-        match nested(self.run.conn, |conn| bulk.load::<C, T>(conn, rows)) {
+        match nested(self.run.conn, |conn| {
+            C::Backend::bulk_load::<C, T>(conn, None, rows)
+        }) {
             Ok(inserted) => {
                 self.advance(rows.len(), inserted);
                 Ok(())
             }
             // Whatever the reason, the other ways skip the row or report the error better.
             Err(error) if another_try(self.run.conn, &error) => {
-                self.writer = Writer::BeforeStage(bulk);
+                self.writer = Writer::BeforeStage(stages);
                 if full {
-                    self.open_stage(bulk, rows)
+                    self.open_stage(stages, rows)
                 } else {
                     self.insert_all(rows)
                 }
@@ -119,24 +121,5 @@ where
             }
             _ => execute::<C, T, Ignored, N>(conn, target, rows),
         }
-    }
-}
-
-/// Executes one statement, in a savepoint if its failure would end the transaction.
-pub(super) fn execute<'r, C, T, M, const N: usize>(
-    conn: &mut C,
-    target: &SeedTarget,
-    rows: &[T::Row<'r>],
-) -> QueryResult<usize>
-where
-    C: BackendConnection<Backend: SeedEngine>,
-    T: SeedRow<C::Backend> + 'r,
-    M: Conflicts,
-{
-    let insert = Insert::<T, M, N>::new(target, rows);
-    if C::Backend::ERROR_ENDS_TRANSACTION {
-        nested(conn, |conn| conn.execute_returning_count(&insert))
-    } else {
-        conn.execute_returning_count(&insert)
     }
 }

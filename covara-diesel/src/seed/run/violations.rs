@@ -2,10 +2,11 @@
 
 use diesel::result::{DatabaseErrorKind, Error};
 
-use super::Run;
+use super::state::Run;
 use crate::backend::connection::BackendConnection;
-use crate::seed::engine::{ForeignKey, Forward, SeedEngine};
+use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::SeedError;
+use crate::seed::foreign_key::ForeignKey;
 use crate::seed::target::unquoted;
 
 impl ForeignKey {
@@ -61,7 +62,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         else {
             return error;
         };
-        let is_staged = matches!(C::Backend::forward(), Forward::Staged(_));
+        let is_staged = matches!(C::Backend::forward::<C>(), Forward::Staged(_));
         let is_at_once = |key: &ForeignKey| {
             let in_statement = is_whole && key.position == Some(table);
             is_staged && key.is_forward(table) && !key.is_deferrable && !in_statement
