@@ -25,6 +25,10 @@ pub trait Deferral<C: BackendConnection>: fmt::Debug {
     /// Returns the SQL that defers the checks until the open transaction ends.
     fn begin(&self) -> &'static str;
 
+    /// Returns whether a statement on `table` (quoted) that violates one foreign key may leave
+    /// violations of others counted, so that the checks are to be deferred before the first row.
+    fn miscounts(&self, conn: &mut C, table: &str) -> QueryResult<bool>;
+
     /// Returns which of the rows, just inserted into some columns of `table` (quoted), refer to
     /// rows that are not there, in their order. Unless `all_inserted`, some of the rows were
     /// skipped; these count only if the table has equal ones. `rows` are `(0, …), (1, …)`: their
@@ -56,7 +60,7 @@ pub trait Deferral<C: BackendConnection>: fmt::Debug {
         values: &str,
     ) -> QueryResult<bool>;
 
-    /// Ends the deferral in a transaction of the caller's, unless the transaction still has
+    /// Ends the deferral in a transaction of the caller's, unless the transaction may still have
     /// violations: then its end reports them.
     fn end(&self, conn: &mut C, tables: &[String]) -> QueryResult<()>;
 

@@ -86,6 +86,20 @@ pub enum SeedError {
         source: Error,
     },
 
+    /// A row refers to a row that is not there before it, and the temporary table in which the rows
+    /// would wait for later ones cannot be created: only on PostgreSQL.
+    #[error(
+        "a row of {table} refers to a row that is not there before it; for rows that come later \
+         the seed needs a temporary table, which cannot be created: GRANT TEMPORARY ON DATABASE to \
+         this role, or seed the rows in the order of their references; nothing was kept"
+    )]
+    NoStage {
+        /// Name of the table.
+        table: String,
+        /// The database's error about the temporary table.
+        source: DatabaseError,
+    },
+
     /// A row refers to a row of its own table that is neither before it nor in the same batch: only
     /// over Cloudflare D1, where a seed above 4 MiB is several batches.
     #[error(
@@ -181,6 +195,7 @@ impl SeedError {
         match self {
             Self::Database(error)
             | Self::Interrupted { source: error, .. }
+            | Self::NoStage { source: error, .. }
             | Self::Sequence { source: error, .. } => Some(error.kind()),
             Self::Row { source, .. }
             | Self::Rows { source, .. }

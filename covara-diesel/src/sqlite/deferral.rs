@@ -16,6 +16,10 @@ use crate::seed::foreign_key::ForeignKey;
 /// The seed switches it off by hand all the same, even after the end of the transaction: a statement
 /// that was prepared while it was on is prepared again only then. Before, a single row that it
 /// inserts and that violates a foreign key is an error and stays in the table.
+///
+/// A single row that violates an immediate foreign key is an error, but if it has violated a
+/// deferred one before, that stays counted, and the transaction cannot commit. Where a table may
+/// have both, the checks are deferred from its first row on.
 #[derive(Debug)]
 pub(super) struct DeferForeignKeys;
 
@@ -24,6 +28,9 @@ const SEPARATOR: char = '\u{1f}';
 
 /// Values that such a text has at most.
 const VALUES: usize = 100;
+
+/// The name of rows in a query, which hides a table of that name.
+const NEW: &str = "__covara_new";
 
 #[derive(QueryableByName)]
 struct Answer {
@@ -40,6 +47,17 @@ struct Unsatisfied {
 impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
     fn begin(&self) -> &'static str {
         "PRAGMA defer_foreign_keys = ON"
+    }
+
+    fn miscounts(&self, conn: &mut C, table: &str) -> QueryResult<bool> {
+        let (schema, table) = name::parts(table);
+        let query = format!(
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE type = 'table' AND name = ?1 COLLATE NOCASE
+                                AND instr(lower(sql), 'deferred') > 0) AS yes",
+            master(schema.as_deref())
+        );
+        let query = diesel::sql_query(query).bind::<Text, _>(table);
+        Ok(query.get_result::<Answer>(conn)?.yes)
     }
 
     fn dangling(
@@ -72,7 +90,7 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
                 };
                 let values: Vec<String> = key.columns.iter().map(at).collect::<Option<_>>()?;
                 Some(format!(
-                    "SELECT n, {position}, {} FROM new WHERE {}{is_present}",
+                    "SELECT n, {position}, {} FROM {NEW} AS new WHERE {}{is_present}",
                     as_text(&values),
                     refers_to_nothing(key, &values)
                 ))
@@ -83,7 +101,7 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
         }
         let names = list(0..columns.len(), ", ", |at| format!("f{at}"));
         let found = DanglingRows {
-            before: format!("WITH new (n, {names}) AS (VALUES "),
+            before: format!("WITH {NEW} (n, {names}) AS (VALUES "),
             rows,
             after: format!(") {} ORDER BY 1", of_keys.join(" UNION ALL ")),
         }
@@ -111,7 +129,8 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
             .map(|at| format!("new.f{at}"))
             .collect();
         let query = format!(
-            "WITH new (n, {}) AS (VALUES {of_rows}) SELECT n AS position FROM new WHERE {}",
+            "WITH {NEW} (n, {}) AS (VALUES {of_rows})
+             SELECT n AS position FROM {NEW} AS new WHERE {}",
             list(0..key.columns.len(), ", ", |at| format!("f{at}")),
             refers_to_nothing(key, &columns)
         );
@@ -136,11 +155,18 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
         let mut has_triggers = false;
         for table in tables {
             let (schema, table) = name::parts(table);
-            let master = schema.as_ref().map_or_else(String::new, |schema| {
-                format!("{}.", name::quoted(None, schema))
-            });
+            let master = master(schema.as_deref());
+            // A row that waited before the seed, and that a row of the seed has satisfied, is
+            // counted as satisfied only while the deferral lasts.
             let query = format!(
-                "SELECT EXISTS (SELECT 1 FROM {master}sqlite_master
+                "SELECT EXISTS (SELECT 1 FROM {master}
+                                WHERE type = 'table' AND instr(lower(sql), 'deferred') > 0) AS yes"
+            );
+            if diesel::sql_query(query).get_result::<Answer>(conn)?.yes {
+                return Ok(());
+            }
+            let query = format!(
+                "SELECT EXISTS (SELECT 1 FROM {master}
                                 WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
                      OR EXISTS (SELECT 1 FROM sqlite_temp_master
                                 WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE) AS yes"
@@ -195,6 +221,14 @@ fn has_any(table: &str, key: &ForeignKey, values: &str) -> String {
     });
     let columns = key.columns.join(", ");
     format!("EXISTS (SELECT 1 FROM {table} WHERE ({columns}) IN (VALUES {of_rows}))")
+}
+
+/// Returns the name of the table that describes the tables of a schema.
+fn master(schema: Option<&str>) -> String {
+    match schema {
+        Some(schema) => format!("{}.sqlite_master", name::quoted(None, schema)),
+        None => "sqlite_master".to_owned(),
+    }
 }
 
 fn list<I: Iterator>(items: I, between: &str, text: impl FnMut(I::Item) -> String) -> String {
@@ -296,12 +330,10 @@ where
     C: BackendConnection<Backend = Sqlite>,
 {
     let (schema, table) = table;
-    let master = schema.as_ref().map_or_else(String::new, |schema| {
-        format!("{}.", name::quoted(None, schema))
-    });
+    let master = master(schema.as_deref());
     let columns = diesel::sql_query(format!(
         "SELECT k.id AS id, k.\"table\" AS parent, k.\"from\" AS own, k.\"to\" AS referenced,
-                EXISTS (SELECT 1 FROM {master}sqlite_master
+                EXISTS (SELECT 1 FROM {master}
                         WHERE type = 'table' AND name = ?1 COLLATE NOCASE
                           AND instr(lower(sql), 'deferred') > 0) AS may_outlast
          FROM pragma_foreign_key_list(?1, ?2) AS k ORDER BY k.id, k.seq"

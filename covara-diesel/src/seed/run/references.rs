@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use diesel::QueryResult;
-use diesel::result::Error;
+use diesel::result::{DatabaseErrorKind, Error};
 
 use super::savepoint::nested;
 use super::state::{Constraints, References, Run, TableRun, Waiting, WaitingRow, WaitingRows};
@@ -67,11 +67,24 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         }
     }
 
-    /// Defers the checks of all foreign keys.
+    /// Defers the checks before the first row of the table that is begun, if the database needs that.
+    pub(super) fn defer_first(&mut self) -> QueryResult<()> {
+        let table = self.position();
+        if let Forward::Deferred(by) = C::Backend::forward::<C>()
+            && !self.references.is_waiting()
+            && by.miscounts(self.conn, &self.tables[table])?
+        {
+            self.foreign_keys(table);
+            self.defer_all(by, None)?;
+        }
+        Ok(())
+    }
+
+    /// Defers the checks of all foreign keys, at first or because of a violation.
     pub(super) fn defer_all(
         &mut self,
         by: &'static dyn Deferral<C>,
-        source: Error,
+        source: Option<Error>,
     ) -> QueryResult<()> {
         self.references.is_deferred.set(true);
         self.conn.batch_execute(by.begin())?;
@@ -185,12 +198,20 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                     table: unquoted(table),
                     row: row.row,
                     position: None,
-                    source,
+                    source: source.unwrap_or_else(dangling),
                 };
                 return Err(self.located(row.table, error));
             }
         }
         Ok(())
+    }
+
+    /// Returns the number of rows given for the table at this position, wherever it is in the seed.
+    fn attempted(&self, table: usize) -> usize {
+        let name = &self.tables[table];
+        let tables = self.tables.iter().zip(&self.summary.tables);
+        let same = tables.filter(|(other, _)| *other == name);
+        same.map(|(_, summary)| summary.attempted).sum()
     }
 
     fn check_constraints(&mut self, constraints: &Constraints) -> Result<(), SeedError> {
@@ -212,14 +233,22 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                 }
                 _ => None,
             };
-            let Some(row) = row else {
-                return Err(source.into());
-            };
-            let error = SeedError::Row {
-                table: unquoted(&self.tables[*table]),
-                row,
-                position: None,
-                source,
+            let name = unquoted(&self.tables[*table]);
+            let error = match row {
+                Some(row) => SeedError::Row {
+                    table: name,
+                    row,
+                    position: None,
+                    source,
+                },
+                // For example one of a table that the seed has twice.
+                None => SeedError::Rows {
+                    first: 1,
+                    last: self.attempted(*table),
+                    table: name,
+                    position: None,
+                    source,
+                },
             };
             return Err(self.located(*table, error));
         }
@@ -247,7 +276,7 @@ where
         }
         match C::Backend::forward::<C>() {
             Forward::Deferred(by) => {
-                let deferred = self.run.defer_all(by, source);
+                let deferred = self.run.defer_all(by, Some(source));
                 deferred.map_err(|source| self.interrupted(source))
             }
             Forward::Staged(stages) => self.open_whole_stage(stages, rows, source),
@@ -304,12 +333,11 @@ where
                 continue;
             }
             // No row that is still to come can satisfy it.
-            let source = std::mem::replace(&mut waiting.source, Error::RollbackTransaction);
             return Err(SeedError::Row {
                 table: self.progress.table.clone(),
                 row,
                 position: None,
-                source,
+                source: waiting.source.take().unwrap_or_else(dangling),
             });
         }
         if waiting.rows.len() >= waiting.limit {
@@ -318,4 +346,10 @@ where
         }
         Ok(())
     }
+}
+
+/// Returns SQLite's error for a row that refers to nothing.
+fn dangling() -> Error {
+    let words = "FOREIGN KEY constraint failed".to_owned();
+    Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(words))
 }

@@ -62,8 +62,22 @@ where
         rows: &[T::Row<'_>],
         source: Error,
     ) -> Result<(), SeedError> {
-        let Ok(stage) = self.create_stage(stages) else {
-            return Err(self.refused(rows, source));
+        let stage = match self.create_stage(stages) {
+            Ok(stage) => stage,
+            Err(error) if another_try(self.run.conn, &error) => {
+                return Err(match self.refused(rows, source) {
+                    SeedError::Row { source, .. } | SeedError::NotDeferrable { source, .. }
+                        if is_foreign_key(&source) =>
+                    {
+                        SeedError::NoStage {
+                            table: self.progress.table.clone(),
+                            source: error.into(),
+                        }
+                    }
+                    other => other,
+                });
+            }
+            Err(error) => return Err(self.interrupted(error)),
         };
         let filled = match self.writer {
             Writer::BeforeStage(_) => Filled::ByLoader,

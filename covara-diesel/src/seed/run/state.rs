@@ -132,8 +132,8 @@ pub(super) enum Waiting<C: BackendConnection> {
 
 pub(super) struct WaitingRows<C: BackendConnection> {
     pub(super) by: &'static dyn Deferral<C>,
-    /// The violation because of which the checks were deferred.
-    pub(super) source: Error,
+    /// The violation because of which the checks were deferred, if there was one.
+    pub(super) source: Option<Error>,
     pub(super) rows: Vec<WaitingRow>,
     /// Number of rows at which to look which of them are satisfied.
     pub(super) limit: usize,

@@ -22,6 +22,9 @@ where
         let Some(first) = rows.first() else {
             return Ok(());
         };
+        if let Err(source) = self.run.defer_first() {
+            return Err(self.interrupted(source));
+        }
         let SeedTarget { table, columns } = &self.target;
         let way = C::Backend::way::<C, T>(self.run.conn, table, columns, first);
         self.writer = match way.map_err(|source| self.refused(rows, source))? {
