@@ -44,7 +44,7 @@ pub mod pool;
 mod postgres;
 #[cfg(feature = "progress")]
 mod progress_bar;
-#[cfg(feature = "_http")]
+#[cfg(feature = "_remote-sqlite")]
 pub mod remote;
 pub mod schema;
 #[cfg(feature = "search")]
