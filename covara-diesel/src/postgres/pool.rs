@@ -298,6 +298,7 @@ pub(super) fn explain(error: ConnectionError, url: &str) -> PoolError {
 fn quotes_secrets(text: &str, url: &str) -> bool {
     let unparsed = [
         "connection info string",
+        "connection option",
         "percent-encoded",
         "URI",
         "conninfo",
@@ -349,3 +350,6 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customizer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
