@@ -1,6 +1,23 @@
 //! Parsers that no public function exposes by themselves. For the fuzz targets only.
 
+pub use crate::backend::column::TableColumn;
 pub use crate::fixture::fuzz::array_literal;
 pub use crate::pool::fuzz::{host_count, parameter, without_driver};
-pub use crate::remote::fuzz::{only_reads, rewrite_placeholders, statements};
-pub use crate::sqlite::fuzz::{database_url, file_path, parts, quoted, without_creating};
+pub use crate::postgres::fuzz::{
+    connection_string, index_entry, is_withheld, startup_url, transaction_changes,
+};
+pub use crate::remote::fuzz::{
+    only_reads, retry_after, rewrite_placeholders, statement_error, statements,
+};
+pub use crate::search::fuzz::stored_definition;
+pub use crate::sqlite::fuzz::{
+    affinity, database_url, describe, file_path, parts, quoted, without_creating,
+};
+// The command itself is not compiled.
+#[path = "cli/secrets.rs"]
+mod secrets;
+
+/// Removes the arguments of the command that may contain a password from a message.
+pub fn without_secrets(text: &str, arguments: impl Iterator<Item = std::ffi::OsString>) -> String {
+    secrets::without(text, arguments)
+}

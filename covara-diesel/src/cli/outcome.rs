@@ -87,9 +87,10 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 }
 
 pub(super) fn complain(as_json: bool, exit_code: u8, error: &str, causes: &[String]) -> ExitCode {
-    let error = secrets::without(error);
+    let without_secrets = |text: &str| secrets::without(text, std::env::args_os().skip(1));
+    let error = without_secrets(error);
     let text = if as_json {
-        let causes: Vec<_> = causes.iter().map(|cause| secrets::without(cause)).collect();
+        let causes: Vec<_> = causes.iter().map(|cause| without_secrets(cause)).collect();
         json!({ "error": error, "causes": causes, "exit_code": exit_code }).to_string()
     } else {
         format!("error: {error}")

@@ -78,6 +78,11 @@ impl<'a> Url<'a> {
     }
 }
 
+/// C's `isspace`, by which libpq splits.
+fn is_space(c: char) -> bool {
+    c.is_ascii_whitespace() || c == '\x0b'
+}
+
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text
@@ -115,10 +120,10 @@ pub(crate) fn parameter<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
 pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, String, Range<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let start = at + text[at..].find(|c: char| !c.is_ascii_whitespace())?;
+        let start = at + text[at..].find(|c: char| !is_space(c))?;
         let equals = start + text[start..].find('=')?;
         let value = equals + 1;
-        let value = value + text[value..].find(|c: char| !c.is_ascii_whitespace())?;
+        let value = value + text[value..].find(|c: char| !is_space(c))?;
         let quoted = text[value..].starts_with('\'');
         let mut read = String::new();
         let mut characters = text[value..].char_indices().skip(usize::from(quoted));
@@ -130,7 +135,7 @@ pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, String, Range<usi
                     at = value + offset + 1;
                     break;
                 }
-                space if !quoted && space.is_ascii_whitespace() => {
+                space if !quoted && is_space(space) => {
                     at = value + offset;
                     break;
                 }

@@ -1,12 +1,10 @@
 //! Connection strings of PostgreSQL, in both of libpq's forms.
 
-#[cfg(feature = "postgres")]
 mod environment;
 
 use std::borrow::Cow;
 
 use super::connection_string::{Url, pairs, parameter};
-#[cfg(feature = "postgres")]
 pub(crate) use environment::parameter_or_env;
 
 /// A PostgreSQL connection string as libpq takes it, without the parameter `driver`.

@@ -9,7 +9,7 @@ pub(crate) mod connection_string;
 mod error;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
-#[cfg(any(feature = "postgres", feature = "_fuzz"))]
+#[cfg(feature = "postgres")]
 mod libpq;
 mod prepared;
 mod url;

@@ -4,6 +4,8 @@ mod connection;
 mod copy;
 mod describe;
 mod engine;
+#[cfg(feature = "_fuzz")]
+pub(crate) mod fuzz;
 mod history;
 mod migrate;
 mod objects;

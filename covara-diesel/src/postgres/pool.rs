@@ -304,6 +304,7 @@ pub(super) fn explain(error: ConnectionError, url: &str) -> PoolError {
 fn quotes_secrets(text: &str, url: &str) -> bool {
     let unparsed = [
         "connection info string",
+        "connection option",
         "percent-encoded",
         "URI",
         "conninfo",
@@ -355,3 +356,6 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customizer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

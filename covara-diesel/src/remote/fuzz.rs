@@ -1,6 +1,10 @@
 //! The functions of this module that the fuzz targets call.
 
-use super::sql;
+use std::time::Duration;
+
+use diesel::result::Error;
+
+use super::{error, http, sql};
 
 /// Splits a script into its statements.
 pub fn statements(script: &str) -> Vec<&str> {
@@ -15,4 +19,14 @@ pub fn only_reads(statement: &str) -> bool {
 /// Replaces each placeholder with the result of `rewrite` for its position.
 pub fn rewrite_placeholders(statement: &str, rewrite: impl FnMut(usize) -> String) -> String {
     sql::rewrite_placeholders(statement, rewrite)
+}
+
+/// Returns the pause that the header `Retry-After` asks for.
+pub fn retry_after(value: &str) -> Option<Duration> {
+    http::retry_after(value)
+}
+
+/// Returns the error for a server's message about a statement.
+pub fn statement_error(message: &str) -> Error {
+    error::statement_error(message)
 }

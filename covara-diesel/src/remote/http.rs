@@ -221,8 +221,7 @@ impl Http {
         let after = answer
             .headers()
             .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+            .and_then(|value| retry_after(value.to_str().ok()?));
         answer
             .body_mut()
             .with_config()
@@ -324,6 +323,17 @@ impl Http {
             _ => said.to_owned(),
         }
     }
+}
+
+/// Returns the pause in a header `Retry-After`, if that is a number of seconds and not a date.
+pub(super) fn retry_after(value: &str) -> Option<Duration> {
+    let digits = value.trim();
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .parse()
+        .ok()
+        .filter(|_| is_number)
+        .map(Duration::from_secs)
 }
 
 /// Returns whether a status may be temporary, as of gateways without a server behind them.

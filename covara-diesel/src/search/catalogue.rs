@@ -11,6 +11,7 @@ use super::error::SearchError;
 use super::reindex::{self, Reindexed};
 use super::sql::Sql;
 use crate::backend::connection::BackendConnection;
+use crate::backend::engine::Engine as _;
 use crate::backend::transaction::Transaction;
 
 /// Executes statements, all or none of them, and returns the number of rows that each changed.
@@ -51,7 +52,7 @@ where
 {
     let row = row(conn, name)?;
     row.filter(|row| row.ready)
-        .map(|row| Entry::new(name, row))
+        .map(|row| Entry::new(name, row, C::Backend::DIALECT))
         .transpose()
 }
 
@@ -153,7 +154,7 @@ where
         return Ok(false);
     };
     let ready = row.ready;
-    let entry = Entry::new(name, row)?;
+    let entry = Entry::new(name, row, C::Backend::DIALECT)?;
     let mut statements = if ready {
         C::Backend::remove(&entry)
     } else {

@@ -1,5 +1,7 @@
 //! The definition of an index.
 
+mod stored;
+
 use std::fmt::{self, Display};
 
 use serde::{Deserialize, Serialize};
@@ -201,31 +203,6 @@ pub(crate) struct FollowedTable {
     pub(crate) columns: Vec<String>,
 }
 
-/// A definition in the catalogue. Its form must never change: statements compare it letter for
-/// letter.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    version: i64,
-    fields: Vec<StoredField>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    table: Option<FollowedTable>,
-    /// `None` for version 1, which wrote none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    words: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    becoming: Option<i64>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredField {
-    name: String,
-    kind: FieldKind,
-    language: Language,
-    accents: bool,
-    weight: f64,
-    searched: bool,
-}
-
 impl IndexDefinition {
     /// Creates a definition without fields.
     #[must_use]
@@ -354,47 +331,6 @@ impl IndexDefinition {
             });
         }
         Ok(())
-    }
-
-    pub(super) fn to_json(&self) -> String {
-        let fields = self.fields.iter().map(|(name, field)| StoredField {
-            name: name.clone(),
-            kind: field.kind,
-            language: field.language,
-            accents: field.accents,
-            weight: field.weight,
-            searched: field.searched,
-        });
-        let stored = Stored {
-            version: self.version,
-            fields: fields.collect(),
-            table: self.table.clone(),
-            words: (self.words > 1).then_some(self.words),
-            becoming: self.becoming,
-        };
-        // It cannot fail: no part of it is a map.
-        serde_json::to_string(&stored).unwrap_or_default()
-    }
-
-    pub(super) fn from_json(text: &str) -> Option<Self> {
-        let stored: Stored = serde_json::from_str(text).ok()?;
-        let fields = stored.fields.into_iter().map(|stored| {
-            let field = Field {
-                kind: stored.kind,
-                language: stored.language,
-                accents: stored.accents,
-                weight: stored.weight,
-                searched: stored.searched,
-            };
-            (stored.name, field)
-        });
-        Some(Self {
-            fields: fields.collect(),
-            version: stored.version,
-            table: stored.table,
-            words: stored.words.unwrap_or(1),
-            becoming: stored.becoming,
-        })
     }
 }
 

@@ -7,6 +7,7 @@ use super::definition::{FieldKind, IndexDefinition};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::values::SearchValues;
+use crate::backend::dialect::Dialect;
 use crate::backend::table::Stranger;
 
 /// The table that lists the indexes of a database.
@@ -82,8 +83,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(name: &str, row: EntryRow) -> Result<Self, SearchError> {
-        let definition = IndexDefinition::from_json(&row.definition);
+    pub(super) fn new(name: &str, row: EntryRow, dialect: Dialect) -> Result<Self, SearchError> {
+        let definition = IndexDefinition::from_json(&row.definition, dialect);
         let definition = definition.ok_or_else(|| SearchError::Unreadable {
             what: format!("a definition of the index {name}"),
         })?;

@@ -233,6 +233,8 @@ mod entry;
 mod error;
 mod find;
 mod follow;
+#[cfg(feature = "_fuzz")]
+pub(crate) mod fuzz;
 mod highlight;
 mod marks;
 mod pipeline;

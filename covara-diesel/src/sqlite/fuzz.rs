@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{name, url};
+use diesel::{QueryResult, SqliteConnection};
+
+use super::{describe, migrate, name, url};
+use crate::backend::column::TableDescription;
 
 /// Returns the path or URL that SQLite opens.
 pub fn database_url(given: &str) -> Option<String> {
@@ -27,4 +30,14 @@ pub fn quoted(schema: Option<&str>, table: &str) -> String {
 /// Splits a quoted name.
 pub fn parts(quoted: &str) -> (Option<String>, String) {
     name::parts(quoted)
+}
+
+/// Describes a table.
+pub fn describe(conn: &mut SqliteConnection, name: &str) -> QueryResult<Option<TableDescription>> {
+    describe::table(conn, name)
+}
+
+/// Returns the affinity of a declared type.
+pub fn affinity(declared: &str) -> &'static str {
+    migrate::affinity(declared)
 }

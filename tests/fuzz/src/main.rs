@@ -6,14 +6,19 @@
 #![no_main]
 
 mod auth;
+mod catalogue;
 mod cells;
 mod fixtures;
 #[path = "../../support/http.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod http;
+mod libpq;
 mod remote;
 mod search;
+mod secrets;
 mod sql;
+mod tables;
+mod transactions;
 mod urls;
 
 use std::sync::OnceLock;
@@ -23,20 +28,27 @@ use libfuzzer_sys::fuzz_target;
 type Target = fn(&[u8]);
 
 /// By their names in `corpus`.
-const TARGETS: [(&str, Target); 15] = [
+const TARGETS: [(&str, Target); 22] = [
     ("cells", cells::cells),
     ("csv", fixtures::csv),
     ("cursors", search::cursors),
     ("d1", remote::d1),
+    ("definitions", catalogue::definitions),
+    ("documents", catalogue::documents),
     ("hashes", auth::hashes),
     ("highlights", search::highlights),
     ("hrana", remote::hrana),
     ("keys", auth::keys),
+    ("libpq", libpq::libpq),
     ("ndjson", fixtures::ndjson),
     ("queries", search::queries),
+    ("replies", remote::replies),
     ("rows", auth::rows),
     ("scripts", sql::scripts),
+    ("secrets", secrets::secrets),
     ("statements", sql::statement),
+    ("tables", tables::tables),
+    ("transactions", transactions::transactions),
     ("urls", urls::urls),
     ("words", search::words),
 ];

@@ -5,9 +5,11 @@ use std::net::TcpListener;
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
+use covara_diesel::__fuzz as library;
 use covara_diesel::DatabaseConnection;
 use covara_diesel::remote::{D1Connection, LibsqlConnection};
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Binary, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
@@ -113,5 +115,61 @@ fn ask<C: DatabaseConnection<Backend = Sqlite>>(mut conn: C, data: &[u8]) {
     };
     if let Err(error) = result {
         let _ = error.to_string();
+    }
+}
+
+/// The parts of replies that are no JSON: the header `Retry-After`, and SQLite's messages with what
+/// servers write around them.
+pub(crate) fn replies(data: &[u8]) {
+    let (way, data) = choice(data);
+    let text = String::from_utf8_lossy(data);
+    // <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>; of a date it is none.
+    let digits = text.trim();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let pause = library::retry_after(&text);
+    assert_eq!(
+        pause.map(|pause| pause.as_secs()),
+        digits.parse().ok().filter(|_| is_number)
+    );
+
+    let message = |message: &str| match library::statement_error(message) {
+        Error::DatabaseError(kind, about) => (kind, about.message().to_owned()),
+        other => panic!("{other:?}"),
+    };
+    let (_, words) = message(&text);
+    assert!(text.contains(&words), "{text:?}");
+    let (start, kind) = [
+        (
+            "UNIQUE constraint failed",
+            DatabaseErrorKind::UniqueViolation,
+        ),
+        (
+            "FOREIGN KEY constraint failed",
+            DatabaseErrorKind::ForeignKeyViolation,
+        ),
+        (
+            "NOT NULL constraint failed",
+            DatabaseErrorKind::NotNullViolation,
+        ),
+        ("CHECK constraint failed", DatabaseErrorKind::CheckViolation),
+        ("no such table", DatabaseErrorKind::Unknown),
+    ][usize::from(way) % 5];
+    let said = format!("{start}: {text}");
+    let (before, after) = [
+        ("", ""),
+        ("SQLite error: ", ""),
+        (
+            "D1_ERROR: ",
+            ": SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_TRIGGER)",
+        ),
+        ("Error: SQL input error: ", " (at offset 7)"),
+    ][usize::from(way) / 5 % 4];
+    let (found, words) = message(&format!("{before}{said}{after}"));
+    assert_eq!(format!("{found:?}"), format!("{kind:?}"), "{said:?}");
+    if ![": SQLITE_", " (at offset "]
+        .iter()
+        .any(|end| said.contains(end))
+    {
+        assert_eq!(words, said);
     }
 }

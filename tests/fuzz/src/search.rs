@@ -64,7 +64,7 @@ fn library() -> SqliteConnection {
 }
 
 /// Runs `work` on the indexes, and undoes what it did.
-fn undone(work: impl FnOnce(&mut SqliteConnection)) {
+pub(crate) fn undone(work: impl FnOnce(&mut SqliteConnection)) {
     thread_local! {
         static CONN: RefCell<SqliteConnection> = RefCell::new(library());
     }
@@ -141,7 +141,7 @@ pub(crate) fn queries(data: &[u8]) {
 }
 
 /// Errors of what was asked, not of the SQL that was made of it.
-fn known(error: &SearchError) {
+pub(crate) fn known(error: &SearchError) {
     assert!(!matches!(error, SearchError::Database(_)), "{error:?}");
     let _ = error.to_string();
 }

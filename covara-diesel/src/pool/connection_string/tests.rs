@@ -52,6 +52,7 @@ fn pairs_are_split_as_libpq_splits_them() {
         ("host=a", Some("a")),
         (" host \t= \n a b=c", Some("a")),
         ("host='a b' port=1", Some("a b")),
+        ("host=a\x0bport=1", Some("a")),
         (r"host='it\'s' port=1", Some("it's")),
         (r"host=a\ b port=1", Some("a b")),
         ("host='' port=1", Some("")),

@@ -9,6 +9,9 @@ mod tables;
 mod words;
 mod write;
 
+#[cfg(feature = "_fuzz")]
+pub(super) use lookup::index_entry;
+
 use diesel::QueryResult;
 use diesel::deserialize::FromSql;
 use diesel::pg::{Pg, PgValue};

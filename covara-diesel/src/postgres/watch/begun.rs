@@ -60,7 +60,7 @@ impl OpenTransaction {
 
 /// The effect of a statement on transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in crate::postgres) enum Change {
     Begins,
     Ends,
     EndsAndBegins,
@@ -87,7 +87,7 @@ impl Write for QuerySql {
     }
 }
 
-fn of_script(sql: &str) -> Vec<Change> {
+pub(in crate::postgres) fn of_script(sql: &str) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut words: Vec<&str> = Vec::new();
     let mut body = Body::default();
@@ -95,14 +95,13 @@ fn of_script(sql: &str) -> Vec<Change> {
     while let Some(token) = next(&mut rest) {
         match token {
             Token::Word(word) => {
-                let creates = words.first().is_some_and(|first| is(first, "CREATE"));
-                body.read(word, creates);
+                body.read(word, &words);
                 if words.len() < MOST_WORDS {
                     words.push(word);
                 }
             }
             Token::Other => {}
-            Token::End if body.depth.is_some() => {}
+            Token::End if body.is_inside => body.at_start = true,
             Token::End => {
                 changes.extend(of_statement(&words));
                 words.clear();
@@ -119,21 +118,35 @@ fn of_script(sql: &str) -> Vec<Change> {
 #[derive(Default)]
 struct Body {
     after_begin: bool,
-    /// Number of open `CASE … END` inside the body.
-    depth: Option<usize>,
+    is_inside: bool,
+    /// `true` before the first word of a statement in the body. Elsewhere `END` is that of a `CASE`,
+    /// or the name of a column.
+    at_start: bool,
 }
 
 impl Body {
-    fn read(&mut self, word: &str, creates: bool) {
-        self.depth = match self.depth {
-            None if creates && self.after_begin && is(word, "ATOMIC") => Some(0),
-            None => None,
-            Some(depth) if is(word, "CASE") => Some(depth + 1),
-            Some(depth) if is(word, "END") => depth.checked_sub(1),
-            Some(depth) => Some(depth),
-        };
+    /// Reads a word of a statement that began with `words`.
+    fn read(&mut self, word: &str, words: &[&str]) {
+        if self.is_inside {
+            self.is_inside = !(self.at_start && is(word, "END"));
+            self.at_start = false;
+        } else if self.after_begin && is(word, "ATOMIC") && creates_function(words) {
+            self.is_inside = true;
+            self.at_start = true;
+        }
         self.after_begin = is(word, "BEGIN");
     }
+}
+
+fn creates_function(words: &[&str]) -> bool {
+    let kind = match words {
+        [create, or, replace, kind, ..] if is(or, "OR") && is(replace, "REPLACE") => {
+            is(create, "CREATE").then_some(kind)
+        }
+        [create, kind, ..] => is(create, "CREATE").then_some(kind),
+        _ => None,
+    };
+    kind.is_some_and(|kind| is(kind, "FUNCTION") || is(kind, "PROCEDURE"))
 }
 
 fn is(word: &str, wanted: &str) -> bool {
@@ -219,14 +232,31 @@ fn quoted(sql: &str, quote: char, has_escapes: bool) -> usize {
 /// Returns the length of a string with escapes, which may continue after a line break.
 fn escaped(sql: &str) -> usize {
     let mut length = quoted(sql, '\'', true);
-    while let Some(at) = sql[length..].find(|c: char| !c.is_ascii_whitespace()) {
-        let (space, rest) = sql[length..].split_at(at);
-        if !(space.contains(['\n', '\r']) && rest.starts_with('\'')) {
-            break;
-        }
-        length += at + quoted(rest, '\'', true);
+    while let Some(at) = continuation(&sql[length..]) {
+        length += at;
+        length += quoted(&sql[length..], '\'', true);
     }
     length
+}
+
+/// Returns where the string before `sql` continues: at a quote after white space and comments, with
+/// a line break among them.
+fn continuation(sql: &str) -> Option<usize> {
+    let mut has_break = false;
+    let mut at = 0;
+    loop {
+        let rest = &sql[at..];
+        at += match rest.chars().next()? {
+            '\n' | '\r' => {
+                has_break = true;
+                1
+            }
+            ' ' | '\t' | '\x0b' | '\x0c' => 1,
+            '-' if rest.starts_with("--") => rest.find(['\n', '\r'])?,
+            '\'' if has_break => return Some(at),
+            _ => return None,
+        };
+    }
 }
 
 /// Returns the length of a comment, which may contain nested ones.
@@ -254,7 +284,9 @@ fn comment(sql: &str) -> usize {
 /// Returns the length of a string between `$tag$`, or of a placeholder's sign.
 fn dollar_quoted(sql: &str) -> usize {
     let tag = sql[1..].find(|c| !is_of_word(c)).map_or(0, |at| at + 1);
-    let is_tag = tag > 0 && sql[tag..].starts_with('$') && !sql[1..].starts_with(char::is_numeric);
+    let is_tag = tag > 0
+        && sql[tag..].starts_with('$')
+        && !sql[1..].starts_with(|c: char| c.is_ascii_digit());
     if !is_tag {
         return 1;
     }

@@ -39,6 +39,8 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use self::begun::OpenTransaction;
+#[cfg(feature = "_fuzz")]
+pub(super) use self::begun::{Change, of_script as changes_of_script};
 pub(super) use self::connecting::establish;
 pub(super) use self::events::{Events, hand_over};
 use self::observer::Observer;

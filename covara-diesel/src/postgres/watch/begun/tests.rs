@@ -59,6 +59,24 @@ fn what_begins_and_ends_transactions_is_told_from_what_looks_like_it() {
         ),
         (r"SELECT E'a' 'b\'; BEGIN", &[Begins]),
         ("SELECT a$b$; BEGIN; SELECT c$b$", &[Begins]),
+        ("BEGIN; SELECT $²$; COMMIT; $²$", &[Begins]),
+        (
+            "BEGIN; SELECT E'a' -- it's\n\x0b -- '\r 'b\\'; COMMIT; '",
+            &[Begins],
+        ),
+        ("SELECT E'a' -- 'b\\'; BEGIN", &[]),
+        ("SELECT E'a' - 'b\\'; BEGIN", &[Begins]),
+        ("SELECT E'a' -- it's", &[]),
+        (
+            "BEGIN; CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT a.end, 1 AS end, \
+             2 end FROM a; SELECT 1; END",
+            &[Begins],
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC; SELECT 1 case; END; BEGIN",
+            &[Begins],
+        ),
+        ("CREATE TABLE a (begin atomic); BEGIN", &[Begins]),
         ("SELECT 'ä', \"ß\" ; begin", &[Begins]),
         ("SELECT '", &[]),
         ("/*", &[]),
