@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use support::numbers::{self, Number};
 use support::postgres::TestDb;
 
+use crate::suite::seed_references::chain;
 use crate::suite::{count, number};
 
 #[test]
@@ -43,6 +44,64 @@ fn a_role_that_may_insert_but_not_read_can_seed() {
         "RESET ROLE; DROP OWNED BY covara_test_writer; DROP ROLE covara_test_writer",
     )
     .unwrap();
+}
+
+const NODES: &str = "
+    CREATE TABLE nodes (
+        id BIGINT PRIMARY KEY, parent BIGINT REFERENCES nodes DEFERRABLE, other BIGINT
+    )";
+
+#[test]
+fn a_role_that_may_not_create_temporary_tables_is_told_so_where_they_are_needed() {
+    let db = TestDb::new();
+    let mut conn = db.connect_directly();
+    let database = db.url().rsplit('/').next().unwrap().to_owned();
+    conn.batch_execute(&format!(
+        "{NODES}; REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;
+         CREATE ROLE covara_test_untemporary; GRANT ALL ON nodes TO covara_test_untemporary;
+         SET ROLE covara_test_untemporary"
+    ))
+    .unwrap();
+    for count in [3, 300] {
+        let rows = chain(count);
+        let reversed = rows.iter().rev().copied().collect::<Vec<_>>();
+        let seed = Seed::new().chunk_rows(2.try_into().unwrap());
+        let error = seed.rows(reversed).run(&mut conn).unwrap_err();
+        assert!(matches!(&error, SeedError::NoStage { table, .. } if table == "nodes"));
+        let text = crate::suite::chain(&error);
+        assert!(text.contains("permission denied"), "{text}");
+        // In the order of their references, and a row that refers to nothing at all.
+        Seed::new().rows(rows.clone()).run(&mut conn).unwrap();
+        conn.batch_execute("DELETE FROM nodes").unwrap();
+    }
+    conn.batch_execute(
+        "RESET ROLE; DROP OWNED BY covara_test_untemporary; DROP ROLE covara_test_untemporary",
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_table_that_a_seed_has_twice_is_named_when_its_rows_refer_to_nothing() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(NODES).unwrap();
+    let mut second = chain(6).split_off(3);
+    second[1].parent = Some(404_404);
+    for rows in [2, 3] {
+        let mut first = chain(3);
+        first.reverse();
+        let error = Seed::new()
+            .rows(first)
+            .rows(second[..rows].to_vec())
+            .run(&mut conn)
+            .unwrap_err();
+        let named = matches!(
+            &error,
+            SeedError::Row { table, .. } | SeedError::Rows { table, .. } if table == "nodes"
+        );
+        assert!(named, "{error:?}");
+        assert_eq!(count(&mut conn, "nodes"), 0);
+    }
 }
 
 #[test]

@@ -93,10 +93,14 @@ fn alone<C: LoadConnection<Backend = Sqlite> + SimpleConnection>(conn: &mut C) {
         .unwrap();
     assert_eq!(of, [(41, Some(3)), (50, None), (51, Some(50))]);
     // An insert that may insert nothing says nothing.
-    is_refused(conn.batch_execute(
-        "INSERT OR IGNORE INTO notes (id, name) VALUES (50, 'there');
-         INSERT INTO notes (name, of) VALUES ('child', last_insert_rowid())",
-    ));
+    for perhaps in [
+        "INSERT OR IGNORE INTO notes (id, name) VALUES (50, 'there')",
+        "INSERT INTO notes (id, name) VALUES (50, 'there') ON CONFLICT DO NOTHING",
+    ] {
+        is_refused(conn.batch_execute(&format!(
+            "{perhaps}; INSERT INTO notes (name, of) VALUES ('child', last_insert_rowid())"
+        )));
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ mod seed;
 mod seed_errors;
 mod seed_large;
 pub(crate) mod seed_model;
-mod seed_references;
+pub(crate) mod seed_references;
 mod seed_references_nested;
 mod status;
 mod transactions;

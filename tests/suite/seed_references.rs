@@ -32,9 +32,9 @@ diesel::table! {
 
 #[derive(Debug, Clone, Copy, PartialEq, Seedable)]
 #[diesel(table_name = nodes)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub(super) id: i64,
-    pub(super) parent: Option<i64>,
+    pub(crate) parent: Option<i64>,
     pub(super) other: Option<i64>,
 }
 
@@ -95,7 +95,7 @@ fn clear(conn: &mut Conn) {
 }
 
 /// A chain: each node refers to the one before it.
-pub(super) fn chain(count: i64) -> Vec<Node> {
+pub(crate) fn chain(count: i64) -> Vec<Node> {
     let node = |id| Node {
         id,
         parent: (id > 1).then_some(id - 1),
@@ -259,6 +259,46 @@ fn a_skipped_row_may_refer_to_nothing_among_rows_that_wait() {
             assert_eq!(summary.skipped(), 1, "{size} {order}");
         }
     }
+}
+
+/// A row violates a foreign key that is checked at the end before the one that is checked at once.
+#[test]
+fn foreign_keys_of_both_kinds_may_refer_to_later_tables() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    create_of_both_kinds(&mut conn);
+    for count in [1, 2, 5, 17, 300] {
+        conn.batch_execute("DELETE FROM child; DELETE FROM first_parent; DELETE FROM last_parent")
+            .unwrap();
+        let summary = of_both_kinds(count).run(&mut conn);
+        assert_eq!(summary.unwrap().inserted(), 3 * count, "{count}");
+    }
+}
+
+pub(super) fn create_of_both_kinds(conn: &mut Conn) {
+    conn.batch_execute(
+        "CREATE TABLE first_parent (id BIGINT PRIMARY KEY NOT NULL);
+         CREATE TABLE last_parent (id BIGINT PRIMARY KEY NOT NULL);
+         CREATE TABLE child (
+             id BIGINT PRIMARY KEY NOT NULL,
+             a BIGINT REFERENCES first_parent (id) DEFERRABLE INITIALLY IMMEDIATE,
+             b BIGINT REFERENCES last_parent (id) DEFERRABLE INITIALLY DEFERRED
+         )",
+    )
+    .unwrap();
+}
+
+/// Children before the parents that they refer to.
+pub(super) fn of_both_kinds(count: usize) -> Seed<'static, Conn> {
+    let file = |name: &'static str, header: &str, columns: usize| {
+        let rows = (1..=count).map(|id| format!("{}\n", vec![id.to_string(); columns].join(",")));
+        let text: String = std::iter::once(format!("{header}\n")).chain(rows).collect();
+        FixtureSource::reader(name, Cursor::new(text))
+    };
+    Seed::new()
+        .fixture("child", file("child.csv", "id,a,b", 3))
+        .fixture("first_parent", file("first.csv", "id", 1))
+        .fixture("last_parent", file("last.csv", "id", 1))
 }
 
 /// Nodes and others that refer to each other.

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::count;
-use super::seed_references::{Node, Other, chain, tables};
+use super::seed_references::{Node, Other, chain, create_of_both_kinds, of_both_kinds, tables};
 use crate::backend::Conn;
 
 /// Whether a row that refers to nothing is refused at once.
@@ -82,4 +82,30 @@ fn a_seed_that_fails_in_a_transaction_leaves_its_checks_as_they_were() {
     })
     .unwrap();
     assert_eq!(count(&mut conn, "nodes"), 10);
+}
+
+#[test]
+fn a_seed_of_both_kinds_of_foreign_keys_can_be_committed_by_the_caller() {
+    let (_db, mut conn) = tables("");
+    create_of_both_kinds(&mut conn);
+    conn.transaction(|conn| {
+        of_both_kinds(3).run(conn).unwrap();
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    assert_eq!(count(&mut conn, "child"), 3);
+}
+
+#[test]
+fn a_row_of_the_callers_that_waited_is_satisfied_by_a_seed() {
+    let (_db, mut conn) = tables("");
+    create_of_both_kinds(&mut conn);
+    conn.transaction(|conn| {
+        conn.batch_execute("INSERT INTO child VALUES (100, NULL, 2)")?;
+        // Rows in the wrong order, so that the seed defers its checks.
+        of_both_kinds(3).rows(reversed(3)).run(conn).unwrap();
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    assert_eq!(count(&mut conn, "child"), 4);
 }

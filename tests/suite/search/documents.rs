@@ -141,16 +141,20 @@ fn documents_that_cannot_be_indexed_are_errors_with_the_reason() {
         let expected = format!("the document \"1\" cannot be indexed: {reason}");
         assert_eq!(error.to_string(), expected);
     }
-    let mut deep = json!({});
+    let mut objects = json!({});
+    let mut lists = json!([]);
     for _ in 0..200 {
-        deep = json!({"a": deep});
+        objects = json!({"a": objects});
+        lists = json!([lists]);
     }
-    let error = Fts.index(conn, "docs", "1", &deep).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("it is nested more than 127 deep")
-    );
+    for deep in [objects, json!({"a": lists})] {
+        let error = Fts.index(conn, "docs", "1", &deep).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("it is nested more than 127 deep")
+        );
+    }
     let odd = std::collections::HashMap::from([((1, 2), 3)]);
     let error = Fts.index(conn, "docs", "1", &odd).unwrap_err();
     assert!(

@@ -17,22 +17,29 @@ fn an_observer_panic_at_the_end_of_a_savepoint_leaves_the_outer_transaction_open
     let pool = backend::pool(&db.url());
     let mut conn = pool.get().unwrap();
     let insert = |id| format!("INSERT INTO numbers VALUES ({id}, 'number {id}', NULL)");
-    conn.transaction(|conn| {
-        conn.set_instrumentation(|event: InstrumentationEvent<'_>| {
-            if let InstrumentationEvent::StartQuery { query, .. } = event {
+    // Before the savepoint is released, and after.
+    for (before, id) in [(true, 10), (false, 20)] {
+        conn.transaction(|conn| {
+            conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+                let query = match event {
+                    InstrumentationEvent::StartQuery { query, .. } if before => query,
+                    InstrumentationEvent::FinishQuery { query, .. } if !before => query,
+                    _ => return,
+                };
                 assert!(!query.to_string().starts_with("RELEASE"), "on purpose");
-            }
-        });
-        let inner =
-            AssertUnwindSafe(|| write_transaction(conn, |conn| conn.batch_execute(&insert(1))));
-        catch_unwind(inner).expect_err("a panic");
-        conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
-        assert_eq!(depth(conn), 1);
-        conn.batch_execute(&insert(2))
-    })
-    .unwrap();
-    assert_eq!(depth(&mut conn), 0);
+            });
+            let inner = AssertUnwindSafe(|| {
+                write_transaction(conn, |conn| conn.batch_execute(&insert(id + 1)))
+            });
+            catch_unwind(inner).expect_err("a panic");
+            conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+            assert_eq!(depth(conn), 1);
+            conn.batch_execute(&insert(id + 2))
+        })
+        .unwrap();
+        assert_eq!(depth(&mut conn), 0);
+    }
     drop(conn);
-    let outer = "SELECT count(*) AS n FROM numbers WHERE id = 2";
-    assert_eq!(number(&mut db.connect(), outer), 1);
+    let outer = "SELECT count(*) AS n FROM numbers WHERE id IN (12, 22)";
+    assert_eq!(number(&mut db.connect(), outer), 2);
 }
