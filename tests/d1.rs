@@ -24,6 +24,8 @@ mod backend {
     pub const LARGEST_TEXT: usize = 2_000_000;
     /// Rows that a seed surely keeps all or none of: fewer than fill one batch.
     pub const MANY_ROWS: i64 = 20_000;
+    /// Whether a seed is sent in batches, in the place of a transaction.
+    pub const IN_BATCHES: bool = true;
 
     pub struct TestDb(d1::TestDb);
 

@@ -89,9 +89,7 @@ fn show(status: &MigrationStatus, missing_file: Option<PathBuf>) -> Outcome {
     }
     let obstacles = status.obstacles.iter().map(ToString::to_string);
     let mut complaints: Vec<String> = obstacles.collect();
-    if !status.strangers.is_empty() {
-        complaints.push(strangers(status));
-    }
+    complaints.extend(strangers(&status.strangers));
     let complaint = (!complaints.is_empty()).then(|| complaints.join("; "));
     let json = json!({
         "command": "migrate --status",
@@ -124,13 +122,13 @@ fn foresee(status: &MigrationStatus, missing_file: Option<PathBuf>, reasons: &[S
             list(&pending)
         ));
     }
-    // What stands in the way of nothing that this command does.
+    // These do not make the migration fail.
     if reasons.is_empty() {
         for obstacle in &status.obstacles {
             text.push_str(&format!("note: {obstacle}\n"));
         }
-        if !status.strangers.is_empty() {
-            text.push_str(&format!("note: {}\n", strangers(status)));
+        if let Some(strangers) = strangers(&status.strangers) {
+            text.push_str(&format!("note: {strangers}\n"));
         }
     }
     text.push_str("nothing was changed\n");
@@ -166,25 +164,25 @@ fn reasons(status: &MigrationStatus) -> Vec<String> {
         reasons.extend(obstacles);
         reasons.push("drop or rename what has the names of internal tables and indexes".to_owned());
     }
-    if !status.strangers.is_empty() {
-        reasons.push(strangers(status));
-    }
+    reasons.extend(strangers(status.blocking_strangers()));
     reasons
 }
 
-/// Says which objects belong to roles that are not trusted.
-fn strangers(status: &MigrationStatus) -> String {
-    let strangers: Vec<_> = status
-        .strangers
-        .iter()
+/// Says which objects belong to roles that are not trusted, if there are any.
+fn strangers<'s>(found: impl IntoIterator<Item = &'s (String, String)>) -> Option<String> {
+    let strangers: Vec<_> = found
+        .into_iter()
         .map(|(table, owner)| format!("{} (role {owner})", what(table)))
         .collect();
-    format!(
+    if strangers.is_empty() {
+        return None;
+    }
+    Some(format!(
         "any role may create objects in this schema, and these belong to roles that are not \
          trusted: {}; drop them or change their owner, and REVOKE CREATE ON SCHEMA … FROM PUBLIC \
          (until then the history may not be read, and all migrations are shown as pending)",
         strangers.join(", ")
-    )
+    ))
 }
 
 fn with_status(mut json: Value, status: &MigrationStatus, missing_file: Option<PathBuf>) -> Value {

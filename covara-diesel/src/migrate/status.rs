@@ -59,9 +59,8 @@ impl MigrationStatus {
     /// [`MigrateOptions::trust_owner`](crate::MigrateOptions::trust_owner) can accept strangers,
     /// but `auto_migrate` does not use it.
     pub fn would_fail(&self) -> bool {
-        let mut strangers = self.strangers.iter();
         self.misfits().next().is_some()
-            || strangers.any(|(stranger, _)| !is_applications(stranger))
+            || self.blocking_strangers().next().is_some()
             || self.blocking().next().is_some()
     }
 
@@ -73,6 +72,13 @@ impl MigrationStatus {
         self.obstacles
             .iter()
             .filter(move |obstacle| obstacle.blocks(is_pending))
+    }
+
+    /// Returns the strangers that make the library's migrations fail.
+    pub(crate) fn blocking_strangers(&self) -> impl Iterator<Item = &(String, String)> {
+        self.strangers
+            .iter()
+            .filter(|(stranger, _)| !is_applications(stranger))
     }
 
     /// Returns the internal tables that the code cannot work with: those that do not fit, and those

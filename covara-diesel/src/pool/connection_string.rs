@@ -27,7 +27,11 @@ impl<'a> Url<'a> {
         let rest = &text[scheme.len() + 1..];
         let (authority, rest) = match rest.strip_prefix("//") {
             Some(rest) => {
-                let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+                let end = match is_postgres(scheme) {
+                    true => end_of_hosts(rest),
+                    false => rest.find(['/', '?']).unwrap_or(rest.len()),
+                };
+                let (authority, rest) = rest.split_at(end);
                 (Some(authority), rest)
             }
             None => (None, rest),
@@ -55,10 +59,12 @@ impl<'a> Url<'a> {
         Self::of_server(text).filter(|url| is_postgres(url.scheme))
     }
 
-    /// The hosts with their ports, without a user.
+    /// The hosts with their ports, without a user, of a URL that libpq takes.
     pub(crate) fn hosts(self) -> &'a str {
         let authority = self.authority.unwrap_or_default();
-        authority.rsplit('@').next().unwrap_or(authority)
+        authority
+            .split_once('@')
+            .map_or(authority, |(_, hosts)| hosts)
     }
 
     /// The parameters of the query and their values.
@@ -78,8 +84,30 @@ impl<'a> Url<'a> {
     }
 }
 
+/// Returns where libpq takes path or query to begin: it looks for a user before it looks for a query,
+/// and an address in brackets may hold anything.
+fn end_of_hosts(rest: &str) -> usize {
+    let user = match rest.find(['@', '/']) {
+        Some(at) if rest[at..].starts_with('@') => at + 1,
+        _ => 0,
+    };
+    let (mut is_address, mut previous) = (false, ',');
+    let is_end = |c: char| {
+        is_address = match c {
+            '[' => is_address || previous == ',',
+            ']' => false,
+            _ => is_address,
+        };
+        previous = c;
+        !is_address && matches!(c, '/' | '?')
+    };
+    rest[user..]
+        .find(is_end)
+        .map_or(rest.len(), |end| user + end)
+}
+
 /// C's `isspace`, by which libpq splits.
-fn is_space(c: char) -> bool {
+pub(super) fn is_space(c: char) -> bool {
     c.is_ascii_whitespace() || c == '\x0b'
 }
 
@@ -123,7 +151,9 @@ pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, String, Range<usi
         let start = at + text[at..].find(|c: char| !is_space(c))?;
         let equals = start + text[start..].find('=')?;
         let value = equals + 1;
-        let value = value + text[value..].find(|c: char| !is_space(c))?;
+        let value = text[value..]
+            .find(|c: char| !is_space(c))
+            .map_or(text.len(), |at| value + at);
         let quoted = text[value..].starts_with('\'');
         let mut read = String::new();
         let mut characters = text[value..].char_indices().skip(usize::from(quoted));

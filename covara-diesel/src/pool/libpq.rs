@@ -4,7 +4,7 @@ mod environment;
 
 use std::borrow::Cow;
 
-use super::connection_string::{Url, pairs, parameter};
+use super::connection_string::{Url, is_space, pairs, parameter};
 pub(crate) use environment::parameter_or_env;
 
 /// A PostgreSQL connection string as libpq takes it, without the parameter `driver`.
@@ -18,16 +18,32 @@ pub(crate) fn without_driver(text: &str) -> Cow<'_, str> {
 /// Returns the number of hosts that a PostgreSQL connection string names, or else the environment.
 /// libpq tries one after the other.
 pub(crate) fn host_count(text: &str) -> usize {
+    let url = Url::of_postgres(text);
     let authority = || {
-        let hosts = Url::of_postgres(text)?.hosts();
+        let hosts = url?.hosts();
         (!hosts.is_empty()).then(|| hosts.into())
     };
-    let hosts = parameter(text, "hostaddr")
-        .or_else(|| parameter(text, "host"))
+    // A list in a parameter is split after it has been decoded.
+    let decoded = |hosts: Cow<'_, str>| match url {
+        Some(_) => hosts.replace("%2C", ",").replace("%2c", ",").into(),
+        None => hosts.into_owned().into(),
+    };
+    let given = |name| parameter(text, name).filter(|hosts| !hosts.is_empty());
+    let hosts = given("hostaddr")
+        .or_else(|| given("host"))
+        .map(decoded)
         .or_else(authority)
         .or_else(|| from_env("PGHOSTADDR"))
         .or_else(|| from_env("PGHOST"));
-    hosts.map_or(1, |hosts| hosts.split(',').count())
+    hosts.map_or(1, |hosts: Cow<'_, str>| hosts.split(',').count())
+}
+
+/// Returns whether the last value of the `key=value` form is missing.
+pub(crate) fn ends_without_value(text: &str) -> bool {
+    pairs(text).last().is_some_and(|(_, value, place)| {
+        let pair = text[place].trim_end_matches(is_space);
+        value.is_empty() && pair.ends_with('=')
+    })
 }
 
 fn from_env(variable: &str) -> Option<Cow<'static, str>> {

@@ -28,7 +28,6 @@ pub(super) fn kind_of(relation: &str) -> String {
 pub(super) fn hides_ours(relation: &str) -> String {
     format!(
         "({relation}.relnamespace = pg_catalog.pg_my_temp_schema()
-          AND {relation}.relkind IN ('r', 'p', 'v')
           AND pg_catalog.array_position(pg_catalog.current_schemas(true), (
                   SELECT nspname FROM pg_catalog.pg_namespace
                   WHERE oid = pg_catalog.pg_my_temp_schema()

@@ -18,8 +18,8 @@ use crate::backend::dialect::Dialect;
 use crate::drivers::{ConnectionType, Driver, Route};
 use crate::pool::connection_string::{Url, parameter};
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, host_count, parameter_or_env,
-    recommended_pool_config, without_driver,
+    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, ends_without_value, host_count,
+    parameter_or_env, recommended_pool_config, without_driver,
 };
 
 /// Connects to PostgreSQL with the settings recommended for `driver`.
@@ -251,10 +251,18 @@ pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
         Some(_) => value.replace('=', "%3D"),
         None => value.to_owned(),
     };
-    let separator = match url.map(|url| url.query.is_some()) {
-        Some(true) if given.ends_with(['?', '&']) => "",
-        Some(true) => "&",
-        Some(false) => "?",
+    // libpq ignores a backslash at the end, but not in front of what is added.
+    let backslashes = given.len() - given.trim_end_matches('\\').len();
+    let given = match url {
+        None => &given[..given.len() - backslashes % 2],
+        Some(_) => given,
+    };
+    let separator = match url.map(|url| url.query) {
+        Some(Some(query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(Some(_)) => "&",
+        Some(None) => "?",
+        // libpq would take the next word for the value.
+        None if ends_without_value(given) => "'' ",
         None => " ",
     };
     format!("{given}{separator}{name}={value}")
@@ -264,12 +272,8 @@ pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
 /// an error. To libpq, the user information ends at the first `@` that stands before any `/`.
 fn misplaced_at(url: Url<'_>) -> bool {
     let authority = url.authority.unwrap_or_default();
-    let query = url.query.unwrap_or_default();
-    let (value, _) = query.split_once('/').unwrap_or((query, ""));
-    let in_value = url.path.is_empty() && value.contains('@');
-    authority.matches('@').count() > 1
-        || url.path.contains('@')
-        || !authority.contains('@') && in_value
+    let user = authority.split_once('@').map_or("", |(user, _)| user);
+    authority.matches('@').count() > 1 || url.path.contains('@') || user.contains('?')
 }
 
 /// Classifies a failure to connect by libpq's message, the only information available.

@@ -29,6 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Maximum number of tries of a request that the server did not accept, including the first.
 const TRIES: u32 = 5;
 
+/// What errors say of a request that the server may have carried out.
+const MAY_BE_DONE: &str = "and may or may not have done what it was asked for";
+
 /// An answer with any status.
 pub(super) struct HttpReply {
     pub(super) status: u16,
@@ -178,8 +181,7 @@ impl Http {
                 Err(not_sent(format!("{authority} cannot be reached: {reason}")))
             }
             Err(PostFailure::Lost(reason)) => Err(lost(format!(
-                "{authority} gave no answer, and may or may not have done what it was asked \
-                 for: {reason}"
+                "{authority} gave no answer, {MAY_BE_DONE}: {reason}"
             ))),
             Err(PostFailure::Unreadable(reason)) => Err(malformed(&reason)),
         }
@@ -299,7 +301,8 @@ impl Http {
             403 => "does not allow this token to do that".to_owned(),
             404 => "knows no such database".to_owned(),
             429 => "takes no more requests for now".to_owned(),
-            500..=599 => "failed, and may or may not have done what it was asked for".to_owned(),
+            200..=299 => format!("gave no result, {MAY_BE_DONE}"),
+            408 | 500..=599 => format!("failed, {MAY_BE_DONE}"),
             _ => "refused the request".to_owned(),
         };
         let said = said.map_or(String::new(), |said| {
@@ -307,7 +310,7 @@ impl Http {
         });
         let message = format!("{authority} {reason} (HTTP {status}){said}");
         match status {
-            500..=599 => lost(message),
+            200..=299 | 408 | 500..=599 => lost(message),
             _ => not_sent(message),
         }
     }

@@ -20,6 +20,11 @@ use crate::seed::foreign_key::ForeignKey;
 /// A single row that violates an immediate foreign key is an error, but if it has violated a
 /// deferred one before, that stays counted, and the transaction cannot commit. Where a table may
 /// have both, the checks are deferred from its first row on.
+///
+/// SQLite counts what is violated while the pragma is on apart from what was violated before, but
+/// looks for satisfied rows only if its counters are not 0. So if a row of the caller's waits, and
+/// the seed satisfies it among rows that refer to later ones, the caller's `COMMIT` may be refused
+/// although nothing is violated.
 #[derive(Debug)]
 pub(super) struct DeferForeignKeys;
 

@@ -20,7 +20,7 @@ pub(crate) fn secrets(data: &[u8]) {
             format!("{quoted}: no such file"),
             format!(
                 "invalid value '{}' for '--x'",
-                quoted.trim_start_matches("--x=")
+                quoted.strip_prefix("--x=").unwrap_or(quoted)
             ),
             arguments.join(" "),
         ] {

@@ -216,6 +216,10 @@ fn affinity(conn: &mut SqliteConnection, table: &str, column: &Column, strict: b
     if strict && column.kind.eq_ignore_ascii_case("ANY") {
         return;
     }
+    // A type that begins with a quoted word is described by that word only.
+    if column.kind.is_empty() {
+        return;
+    }
     let name = library::quoted(None, &column.name);
     // A generated column may be too deep for another statement.
     let probe =

@@ -15,7 +15,7 @@ use crate::remote::Remote;
 /// executed the request.
 type Case = (&'static str, fn() -> Fault, bool, bool);
 
-const CASES: [Case; 26] = [
+const CASES: [Case; 28] = [
     ("a close before", || Fault::CloseBefore, true, false),
     ("a reset before", || Fault::ResetBefore, true, false),
     ("a close after", || Fault::CloseAfter, true, true),
@@ -47,6 +47,18 @@ const CASES: [Case; 26] = [
         || Fault::Answer(answer(404, "text/plain", "not found")),
         false,
         false,
+    ),
+    (
+        "204 after",
+        || Fault::AnswerAfter(answer(204, JSON, "")),
+        false,
+        true,
+    ),
+    (
+        "408 after",
+        || Fault::AnswerAfter(answer(408, JSON, "")),
+        false,
+        true,
     ),
     (
         "500",

@@ -13,6 +13,19 @@ fn urls_are_split_before_anything_is_decoded() {
         ),
         ("s://h?a=/@", Some("h"), "", Some("a=/@")),
         ("postgres://h/a#b?c#d", Some("h"), "/a#b", Some("c#d")),
+        (
+            "postgres://u:p,?@h,i@j?k@l",
+            Some("u:p,?@h,i@j"),
+            "",
+            Some("k@l"),
+        ),
+        (
+            "postgres://u@[a?/b],h[?c",
+            Some("u@[a?/b],h["),
+            "",
+            Some("c"),
+        ),
+        ("postgres://u:p?q/@h", Some("u:p"), "", Some("q/@h")),
     ] {
         let url = Url::of(text).unwrap();
         let parts = (url.authority, url.path, url.query);
@@ -48,7 +61,8 @@ fn pairs_are_split_as_libpq_splits_them() {
     for (text, value) in [
         ("", None),
         ("host", None),
-        ("host=", None),
+        ("host=", Some("")),
+        ("host=a host= ", Some("")),
         ("host=a", Some("a")),
         (" host \t= \n a b=c", Some("a")),
         ("host='a b' port=1", Some("a b")),

@@ -8,6 +8,8 @@ fn hosts_are_counted_in_both_forms() {
         ("postgres://h1,h2/db?host=h3", 1),
         ("postgres://h/db?hostaddr=1.1.1.1,2.2.2.2&host=x", 2),
         ("host=a,b", 2),
+        ("postgres://h/db?host=a%2Cb%2cc", 3),
+        ("host=a%2Cb", 1),
     ] {
         assert_eq!(host_count(url), count, "{url}");
     }

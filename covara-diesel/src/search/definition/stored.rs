@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Field, FieldKind, FollowedTable, IndexDefinition, Language};
 use crate::backend::dialect::Dialect;
 
-/// The maximum version of a definition that is read: no more than that are made, and numbers made of
+/// The maximum version of a definition, or of its words, that is read: no more than that are made, and numbers made of
 /// it do not overflow.
 const MOST_VERSIONS: i64 = 1 << 32;
 
@@ -77,7 +77,14 @@ impl IndexDefinition {
             becoming: stored.becoming,
         };
         let is_table = |followed: &FollowedTable| is_quoted_name(&followed.table, dialect);
-        let is_sound = (1..=MOST_VERSIONS).contains(&definition.version)
+        let mut versions = [
+            Some(definition.version),
+            Some(definition.words),
+            definition.becoming,
+        ]
+        .into_iter()
+        .flatten();
+        let is_sound = versions.all(|version| (1..=MOST_VERSIONS).contains(&version))
             && definition.check().is_ok()
             && definition.table.as_ref().is_none_or(is_table);
         is_sound.then_some(definition)

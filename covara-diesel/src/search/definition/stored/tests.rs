@@ -11,18 +11,18 @@ fn with(name: &str, value: Value) -> String {
         "version": 2, "fields": [field],
         "table": {"table": "`s`.`a``b.c`", "key": "id", "columns": ["a"]}, "words": 2,
     });
-    *stored.pointer_mut(name).expect("a part of it") = value;
+    *stored.pointer_mut(name).unwrap() = value;
     stored.to_string()
 }
 
 #[test]
 fn a_definition_is_read_as_it_was_written() {
     let text = with("/words", 2.into());
-    let definition = IndexDefinition::from_json(&text, Dialect::Sqlite).expect("a definition");
+    let definition = IndexDefinition::from_json(&text, Dialect::Sqlite).unwrap();
     assert_eq!(definition.to_json(), text);
     let table = "\"a.\"\"b\"";
     let text = with("/table/table", table.into());
-    let definition = IndexDefinition::from_json(&text, Dialect::Postgres).expect("a definition");
+    let definition = IndexDefinition::from_json(&text, Dialect::Postgres).unwrap();
     assert_eq!(definition.to_json(), text);
 }
 
