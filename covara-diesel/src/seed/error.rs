@@ -3,7 +3,9 @@ use diesel::result::Error;
 use super::fixture_error::{FixtureError, FixturePosition};
 use crate::backend::error::{DatabaseError, ErrorKind};
 
-/// The error of a failed seed. Nothing of it was kept.
+/// The error of a failed seed. Nothing of it was kept, unless it is [`Partial`](Self::Partial), or a
+/// [`Database`](Self::Database) of the kind [`ConnectionLost`](crate::ErrorKind::ConnectionLost), where
+/// the commit may have been done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeedError {

@@ -43,7 +43,9 @@
 //!   error. On SQLite a conflict clause that the table declares on a unique constraint has no
 //!   effect; one on NOT NULL keeps its meaning.)
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's, the seed
-//!   is a savepoint.
+//!   is a savepoint. There a violation that the database checks at the end (of an INITIALLY DEFERRED
+//!   constraint; on SQLite also by a trigger or by a column that the seed does not give) is an error of
+//!   the caller's `COMMIT`. If the connection is lost while the seed commits, the rows may be there.
 //! - Rows and tables are inserted in the order given. A row may refer to a row of the same seed
 //!   that comes after it, also in another table. On PostgreSQL a foreign key to a table that comes
 //!   later must be DEFERRABLE for that, and one to the row's own table takes the right to create
