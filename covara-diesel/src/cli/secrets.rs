@@ -24,7 +24,7 @@ pub(crate) fn without(text: &str, arguments: impl Iterator<Item = OsString>) -> 
 /// Returns the value of an option that has one in the same argument, or else the argument.
 fn value(argument: &str) -> &str {
     match argument.split_once('=') {
-        Some((option, value)) if option.starts_with('-') => value,
+        Some((option, value)) if option.starts_with('-') && !may_hold_a_password(option) => value,
         _ => argument,
     }
 }

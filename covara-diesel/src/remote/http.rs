@@ -25,6 +25,8 @@ const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// with one thread may be busy for seconds with other clients, and on its return it closes what was
 /// idle for 5 s before it reads.
 const LONGEST_IDLE_OF_WRITES: Duration = Duration::from_secs(1);
+/// Size in bytes from which a write takes a new connection, as opening one costs little beside it.
+const LARGE: usize = 1 << 16;
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Maximum number of tries of a request that the server did not accept, including the first.
 const TRIES: u32 = 5;
@@ -210,11 +212,7 @@ impl Http {
         }
         let answer = request
             .config()
-            .max_idle_age(if repeatable {
-                LONGEST_IDLE
-            } else {
-                LONGEST_IDLE_OF_WRITES
-            })
+            .max_idle_age(longest_idle(repeatable, body))
             .timeout_global(Some(limit.max(Duration::from_millis(1))))
             .build()
             .send(body);
@@ -337,6 +335,15 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
         .ok()
         .filter(|_| is_number)
         .map(Duration::from_secs)
+}
+
+/// Returns how long a connection for the request may have been idle.
+fn longest_idle(repeatable: bool, body: &[u8]) -> Duration {
+    match repeatable {
+        true => LONGEST_IDLE,
+        false if body.len() < LARGE => LONGEST_IDLE_OF_WRITES,
+        false => Duration::ZERO,
+    }
 }
 
 /// Returns whether a status may be temporary, as of gateways without a server behind them.

@@ -24,22 +24,27 @@ pub(super) fn an_idle_connection_that_was_closed<R: Remote>() {
 }
 
 /// A busy server closes a connection for its idle time though a request waits on it, so a write
-/// that follows a pause takes a connection of its own. What only reads can be sent again.
+/// that follows a pause, or is large, takes a connection of its own. What only reads can be sent
+/// again.
 pub(super) fn a_write_after_a_pause<R: Remote>() {
     let mut place = Place::<R>::new();
-    let mut connections_after = |pause, write| {
+    let mut connections_after = |pause, write: Option<usize>| {
         std::thread::sleep(Duration::from_millis(pause));
         let before = place.proxy.connections();
-        if write {
-            assert_eq!(place.write().1, Ok(1));
-        } else {
-            place.read().unwrap();
+        match write {
+            Some(length) => {
+                let text = "x".repeat(length);
+                let sql = format!("INSERT INTO notes VALUES (1, '{text}')");
+                place.pool.get().unwrap().batch_execute(&sql).unwrap();
+            }
+            None => drop(place.read().unwrap()),
         }
         place.proxy.connections() - before
     };
-    assert_eq!(connections_after(1_200, false), 0, "a read");
-    assert_eq!(connections_after(1_200, true), 1, "a write");
-    assert_eq!(connections_after(4_200, false), 1, "a read after 4 s");
+    assert_eq!(connections_after(1_200, None), 0, "a read");
+    assert_eq!(connections_after(1_200, Some(1)), 1, "a write");
+    assert_eq!(connections_after(0, Some(70_000)), 1, "a large write");
+    assert_eq!(connections_after(4_200, None), 1, "a read after 4 s");
 }
 
 /// A network that sends a request twice: what only reads, and what a key protects, is as if it

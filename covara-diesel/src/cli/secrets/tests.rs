@@ -18,6 +18,13 @@ fn an_argument_that_is_a_part_of_another_leaves_nothing_of_it() {
 }
 
 #[test]
+fn the_name_of_an_option_is_no_place_for_a_password() {
+    let argument = "--ada:secret@localhost=1";
+    let text = format!("unexpected argument '{argument}' found");
+    assert_eq!(shown(&text, &[argument]), "unexpected argument ':…' found");
+}
+
+#[test]
 fn paths_and_words_remain() {
     let text = "app.db: no such file";
     assert_eq!(shown(text, &["seed", "app.db", "--table=a"]), text);
