@@ -196,3 +196,16 @@ fn the_readme_tells_each_databases_urls_pool_and_bind_limit() {
         assert_eq!(transactions.starts_with("yes"), begins, "{name}");
     }
 }
+
+#[test]
+fn a_pool_of_ones_own_lends_connections_to_every_area() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("app.db");
+    let manager = diesel::r2d2::ConnectionManager::<AnyConnection>::new(url.to_str().unwrap());
+    let pool = diesel::r2d2::Pool::builder().max_size(1).build(manager);
+    let mut conn = pool.unwrap().get().unwrap();
+    auto_migrate(&mut *conn).unwrap();
+    let sessions = SessionStore::new();
+    let session = sessions.create(&mut *conn, NewSession::new("ada")).unwrap();
+    assert!(sessions.find(&mut *conn, &session.id).unwrap().is_some());
+}

@@ -233,7 +233,7 @@ drivers! {
             connection_timeout: seconds(10),
             notes: "A tenth of a default server's 100 connections, given back when idle.",
         },
-        /// Neon, by its pooled endpoint or over HTTP.
+        /// Neon, by its pooled endpoint.
         Neon = Driver {
             names: &["neon"],
             connection: ConnectionType::Postgres,

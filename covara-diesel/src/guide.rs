@@ -60,8 +60,8 @@
 //! | the function takes | it may be called with | it may contain |
 //! |---|---|---|
 //! | `&mut AnyConnection` | what [`open`](crate::open) gives, or a typed connection in its variant | your own queries, and calls of this library |
-//! | `&mut C` where `C: `[`AnyDatabase`](crate::AnyDatabase) | every connection | calls of this library; to search, also [`SearchDatabase`](crate::search::SearchDatabase) |
-//! | `&mut C` where `C: `[`DatabaseConnection`](crate::DatabaseConnection) | every typed connection | calls of this library, and your own SQL by `batch_execute` |
+//! | `&mut C` where `C: `[`AnyDatabase`](crate::AnyDatabase) | every connection | calls of this library; to search, `C` is also a [`SearchDatabase`](crate::search::SearchDatabase), and to seed structs of type `T`, `T: `[`AnySeedRow`](crate::seed::AnySeedRow)`<C>` |
+//! | `&mut C` where `C: `[`DatabaseConnection`](crate::DatabaseConnection) | every typed connection | the same calls under the same bounds, and your own SQL by `batch_execute` |
 //!
 //! Write application code over [`AnyConnection`](crate::AnyConnection): a query is written once and
 //! runs on whichever database the URL names. `match` on the connection for what only one database

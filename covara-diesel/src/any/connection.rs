@@ -128,12 +128,22 @@ connection_enum! {
     /// # }
     /// ```
     ///
-    /// A query must compile for every database whose feature is enabled. There is no
-    /// `as_returning()`: write `returning(table::all_columns)`. There is no `on_conflict`,
-    /// because Diesel's derive leaves it out: write such a query with `sql_query`. A query for
-    /// one database only runs on the connection inside, reached by `match` or by
-    /// [`with_typed!`](crate::with_typed). Columns may have the types `SmallInt`, `Integer`,
-    /// `BigInt`, `Float`, `Double`, `Text`, `Binary`, `Bool`, `Date`, `Time` and `Timestamp`. A
+    /// A query must compile for every database whose feature is enabled, and Diesel's derive leaves
+    /// some forms out:
+    ///
+    /// | not there | write |
+    /// |---|---|
+    /// | `as_returning()`, `get_result` of an insert without `returning` | `returning(table::all_columns)`, with Diesel's feature `returning_clauses_for_sqlite_3_35` |
+    /// | `values(&rows)` of several rows | [`Seed`](crate::Seed), an insert for each, or [`with_typed!`](crate::with_typed) |
+    /// | `on_conflict`, `replace_into`, `insert_or_ignore_into`, `union` | `sql_query`, or `with_typed!` |
+    /// | `save_changes` | `update` with `set(&row)` |
+    ///
+    /// A query for one database only runs on the connection inside, reached by `match` or by
+    /// `with_typed!`. In a pool of your own, a `PooledConnection` of `AnyConnection` is passed to this
+    /// library as `&mut *conn`.
+    ///
+    /// Columns may have the types `SmallInt`, `Integer`, `BigInt`, `Float`, `Double`, `Text`,
+    /// `Binary`, `Bool`, `Date`, `Time` and `Timestamp`. A
     /// Rust type of your own implements `ToSql` and `FromSql` for every backend that supports
     /// the type it wraps, `impl<DB: Backend> ToSql<Text, DB> for Role where str: ToSql<Text,
     /// DB>`, as Diesel's documentation shows.

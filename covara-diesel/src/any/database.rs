@@ -8,8 +8,9 @@ use crate::seed::engine::{SeedDatabase, SeedEngine};
 
 /// A typed connection that this library works on: plain, pooled or remote.
 ///
-/// Bounds functions of your own that are compiled for each type of connection, and whose own queries
-/// it takes. See [`AnyDatabase`] for functions that take [`AnyConnection`](crate::AnyConnection), too.
+/// A bound for functions of your own, which are compiled for each type of connection. Their own SQL
+/// goes through `batch_execute`; Diesel's queries need a connection of a known type.
+/// [`AnyDatabase`] is the bound for functions that take [`AnyConnection`](crate::AnyConnection), too.
 /// Implemented for every typed connection of this library, and for no other.
 ///
 /// ```

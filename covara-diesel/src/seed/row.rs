@@ -41,7 +41,8 @@ pub trait Seedable: TableRow {
     ///
     /// # Errors
     ///
-    /// See [`SeedError`]. After an error nothing is kept.
+    /// See [`SeedError`]. After an error nothing is kept, unless it says
+    /// [`Partial`](crate::SeedError::Partial).
     fn seed<C>(conn: &mut C, rows: &[Self]) -> Result<SeedSummary, SeedError>
     where
         C: SeedDatabase,
