@@ -28,9 +28,9 @@ pub(crate) fn host_count(text: &str) -> usize {
         Some(_) => hosts.replace("%2C", ",").replace("%2c", ",").into(),
         None => hosts.into_owned().into(),
     };
-    let given = |name| parameter(text, name).filter(|hosts| !hosts.is_empty());
-    let hosts = given("hostaddr")
-        .or_else(|| given("host"))
+    let hosts = parameter(text, "hostaddr")
+        .filter(|addresses| !addresses.is_empty())
+        .or_else(|| parameter(text, "host"))
         .map(decoded)
         .or_else(authority)
         .or_else(|| from_env("PGHOSTADDR"))

@@ -10,6 +10,8 @@ fn hosts_are_counted_in_both_forms() {
         ("host=a,b", 2),
         ("postgres://h/db?host=a%2Cb%2cc", 3),
         ("host=a%2Cb", 1),
+        ("postgres://a,b?host=", 1),
+        ("host=a,b hostaddr=", 2),
     ] {
         assert_eq!(host_count(url), count, "{url}");
     }
