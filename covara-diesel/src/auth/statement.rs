@@ -48,10 +48,12 @@ pub(super) struct All<T>(pub(super) T);
 
 impl<DB: Engine, T: Table<AllColumns: Columns>> Piece<DB> for All<T> {
     fn push(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        // Names of ours, without quotes in them. Both engines take these quotes.
         for (place, name) in <T::AllColumns as Columns>::NAMES.iter().enumerate() {
-            out.push_sql(if place == 0 { "" } else { ", " });
-            out.push_identifier(name)?;
+            out.push_sql(if place == 0 { "\"" } else { "\", \"" });
+            out.push_sql(name);
         }
+        out.push_sql("\"");
         Ok(())
     }
 }

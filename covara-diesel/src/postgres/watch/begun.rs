@@ -88,8 +88,10 @@ impl Write for QuerySql {
 }
 
 pub(in crate::postgres) fn of_script(sql: &str) -> Vec<Change> {
+    // Each statement of the program comes here, so one that stands alone is not read to its end.
+    let is_alone = !sql.trim_end().trim_end_matches(';').contains(';');
     let mut changes = Vec::new();
-    let mut words: Vec<&str> = Vec::new();
+    let mut words: Vec<&str> = Vec::with_capacity(MOST_WORDS);
     let mut body = Body::default();
     let mut rest = sql;
     while let Some(token) = next(&mut rest) {
@@ -98,6 +100,9 @@ pub(in crate::postgres) fn of_script(sql: &str) -> Vec<Change> {
                 body.read(word, &words);
                 if words.len() < MOST_WORDS {
                     words.push(word);
+                }
+                if is_alone && !may_change(words[0]) {
+                    return changes;
                 }
             }
             Token::Other => {}
@@ -156,13 +161,22 @@ fn is(word: &str, wanted: &str) -> bool {
 /// The number of words in `COMMIT WORK AND NO CHAIN`.
 const MOST_WORDS: usize = 5;
 
+/// The first words of the statements that end a transaction.
+const ENDS: [&str; 4] = ["COMMIT", "END", "ROLLBACK", "ABORT"];
+
+/// Returns whether a statement with this first word may begin or end a transaction.
+fn may_change(first: &str) -> bool {
+    ["BEGIN", "START", "PREPARE"]
+        .iter()
+        .chain(&ENDS)
+        .any(|word| is(first, word))
+}
+
 fn of_statement(words: &[&str]) -> Option<Change> {
     let is =
         |position: usize, wanted: &str| words.get(position).is_some_and(|word| is(word, wanted));
     let begins = is(0, "BEGIN") || is(0, "START") && is(1, "TRANSACTION");
-    let ends = ["COMMIT", "END", "ROLLBACK", "ABORT"]
-        .iter()
-        .any(|end| is(0, end));
+    let ends = ENDS.iter().any(|end| is(0, end));
     let options = if is(1, "WORK") || is(1, "TRANSACTION") {
         2
     } else {
