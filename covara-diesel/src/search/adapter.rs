@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::any::Fts;
 use super::definition::{IndexDefinition, check_name};
-use super::engine::SearchEngine;
+use super::engine::{FollowEngine, IndexEngine, ReadEngine, RefreshEngine, WriteEngine};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::follow::Followed;
@@ -16,11 +16,28 @@ use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
 use crate::backend::connection::BackendConnection;
 use crate::backend::sealed::Sealed;
-use crate::backend::typed::AsTyped;
+use crate::backend::typed::{AsTyped, area_database};
+
+/// An engine with full-text search, which is the sum of its parts. It builds the statements that the
+/// search executes.
+pub trait SearchEngine:
+    IndexEngine + WriteEngine + ReadEngine + FollowEngine + RefreshEngine
+{
+}
+
+impl<DB> SearchEngine for DB where
+    DB: IndexEngine + WriteEngine + ReadEngine + FollowEngine + RefreshEngine
+{
+}
+
+area_database! {
+    /// A connection that can be searched on. Every connection of this library is one.
+    SearchDatabase: SearchEngine
+}
 
 /// Full-text search in your application's database.
 ///
-/// Implemented by [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts), and
+/// Implemented by `SqliteFts` and `PostgresFts`, and
 /// [`Fts`] has the same methods for any connection. None holds any state. Every method takes
 /// part in the transaction that is open on the connection: if that rolls back, the method's changes
 /// are undone.

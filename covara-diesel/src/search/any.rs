@@ -4,8 +4,7 @@ use std::marker::PhantomData;
 
 use diesel::Connection;
 
-use super::adapter::SearchAdapter;
-use super::engine::SearchEngine;
+use super::adapter::{SearchAdapter, SearchEngine};
 use crate::backend::sealed::Sealed;
 
 /// Full-text search on any database: on an [`AnyConnection`](crate::AnyConnection), and on any

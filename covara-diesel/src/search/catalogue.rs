@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use diesel::query_builder::QueryFragment;
 
+use super::adapter::SearchEngine;
 use super::definition::IndexDefinition;
-use super::engine::{FollowEngine, IndexEngine, SearchEngine};
+use super::engine::{FollowEngine, IndexEngine};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::reindex::{self, Reindexed};

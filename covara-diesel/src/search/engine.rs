@@ -1,4 +1,5 @@
-//! The operations that search needs from an engine.
+//! The operations that search needs from an engine: `Sqlite` and `Pg`, which implement each part in
+//! the file of that name.
 
 use diesel::QueryResult;
 
@@ -9,21 +10,6 @@ use super::plan::Plan;
 use super::sql::Sql;
 use super::values::SearchValues;
 use crate::backend::connection::BackendConnection;
-use crate::backend::typed::area_database;
-
-/// An engine with full-text search: `Sqlite` and `Pg`, which implement each part in the file of that
-/// name.
-///
-/// Builds the statements that the search executes.
-pub trait SearchEngine:
-    IndexEngine + WriteEngine + ReadEngine + FollowEngine + RefreshEngine
-{
-}
-
-impl<DB> SearchEngine for DB where
-    DB: IndexEngine + WriteEngine + ReadEngine + FollowEngine + RefreshEngine
-{
-}
 
 /// Creates, changes and removes indexes.
 pub trait IndexEngine: SearchValues {
@@ -222,9 +208,4 @@ pub(crate) fn batches<'d, DB: WriteEngine>(
     bind_limit: usize,
 ) -> impl Iterator<Item = DocumentBatch<'d>> {
     documents.parts(move |left| DB::batch(entry, left, bind_limit))
-}
-
-area_database! {
-    /// A connection that can be searched on. Every connection of this library is one.
-    SearchDatabase: SearchEngine
 }

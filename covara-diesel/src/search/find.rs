@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use diesel::row::Row;
 use serde_json::Value;
 
+use super::adapter::SearchEngine;
 use super::catalogue;
 use super::definition::FieldKind;
 use super::document::check_id;
-use super::engine::{ReadEngine, SearchEngine};
+use super::engine::ReadEngine;
 use super::entry::{Entry, double, integer, text, with_text};
 use super::error::SearchError;
 use super::highlight::highlights;

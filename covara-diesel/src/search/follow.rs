@@ -2,9 +2,10 @@
 
 use diesel::query_builder::{QueryBuilder, QueryFragment};
 
+use super::adapter::SearchEngine;
 use super::catalogue::{self, atomically};
 use super::definition::{FollowedTable, check_name};
-use super::engine::{Cause, FollowEngine, IndexEngine, SearchEngine};
+use super::engine::{Cause, FollowEngine, IndexEngine};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::refresh;

@@ -6,8 +6,9 @@ use diesel::QueryResult;
 use diesel::row::Row;
 use serde_json::Value;
 
+use super::adapter::SearchEngine;
 use super::document::{Documents, check_id};
-use super::engine::{Patience, RefreshEngine, SearchEngine};
+use super::engine::{Patience, RefreshEngine};
 use super::entry::{Entry, integer, text};
 use super::error::SearchError;
 use super::sql::Sql;

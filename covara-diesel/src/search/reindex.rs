@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 
+use super::adapter::{SearchDatabase, SearchEngine};
 use super::catalogue::{self, atomically};
 use super::document::Documents;
-use super::engine::{Guard, IndexEngine, SearchDatabase, SearchEngine};
+use super::engine::{Guard, IndexEngine};
 use super::entry::{Entry, text};
 use super::error::SearchError;
 use super::sql::Sql;

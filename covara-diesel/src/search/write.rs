@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::adapter::SearchEngine;
 use super::catalogue::{self, atomically, begin_write};
 use super::document::{DocumentBatch, Documents, TOO_DEEP, check_id};
-use super::engine::{Guard, IndexEngine, SearchEngine, WriteEngine, batches};
+use super::engine::{Guard, IndexEngine, WriteEngine, batches};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::pipeline::{self, Part};
