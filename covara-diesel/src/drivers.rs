@@ -1,7 +1,7 @@
 //! The types of connections and the drivers, as plain data.
 //!
 //! A new driver is a row of [`PoolDriver`]. If it has a type of connection of its own, that is a
-//! row of [`connections!`], and a row of `AnyConnection`, which names the type.
+//! row of [`connections!`].
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::backend::dialect::Dialect;
 /// Passes the types of connections to the macro `$then`.
 ///
 /// Each row is a variant of `AnyConnection` and of `Typed`, below the dialect and the backend that
-/// its connections have. `database` is its name in errors. An `$argument` is passed on before the
-/// rows.
+/// its connections have. `database` is its name in errors, and `connection` is the type, which
+/// Diesel's prelude or `remote` has if the feature is on. An `$argument` is passed on before the rows.
 macro_rules! connections {
     ($then:ident $(, $argument:tt)?) => {
         $then! {
@@ -21,16 +21,19 @@ macro_rules! connections {
                 Sqlite {
                     feature: "sqlite",
                     database: "SQLite",
+                    connection: SqliteConnection,
                 }
                 /// libSQL over HTTP.
                 Libsql {
                     feature: "libsql",
                     database: "libSQL",
+                    connection: LibsqlConnection,
                 }
                 /// D1 over HTTP.
                 D1 {
                     feature: "d1",
                     database: "D1",
+                    connection: D1Connection,
                 }
             }
             Postgres, PostgresBackend {
@@ -38,6 +41,7 @@ macro_rules! connections {
                 Postgres {
                     feature: "postgres",
                     database: "PostgreSQL",
+                    connection: PgConnection,
                 }
             }
         }
@@ -48,7 +52,7 @@ pub(crate) use connections;
 macro_rules! declare_connection_types {
     ($($dialect:ident, $backend:ident { $(
         $(#[$doc:meta])*
-        $variant:ident { feature: $feature:literal, database: $database:literal, }
+        $variant:ident { feature: $feature:literal, database: $database:literal, $($_rest:tt)* }
     )* })*) => {
         /// A type of connection, whether its feature is on or off.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]

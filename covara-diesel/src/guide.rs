@@ -52,15 +52,14 @@
 //!
 //! D1 has no transactions, so there `write_transaction` and `transaction` return an error. Each store
 //! method by itself is all or nothing there, and so is
-//! [`batch`](crate::remote::RemoteConnection::batch) with your own statements; a store call cannot be
-//! part of a batch.
+//! `remote::RemoteConnection::batch` with your own statements; a store call cannot be part of a batch.
 //!
 //! # One function for both backends
 //!
 //! | the function takes | it may be called with | it may contain |
 //! |---|---|---|
 //! | `&mut AnyConnection` | what [`open`](crate::open) gives, or a typed connection in its variant | your own queries, and calls of this library |
-//! | `&mut C` where `C: `[`AnyDatabase`](crate::AnyDatabase) | every connection | calls of this library; to search, `C` is also a [`SearchDatabase`](crate::search::SearchDatabase), and to seed structs of type `T`, `T: `[`AnySeedRow`](crate::seed::AnySeedRow)`<C>` |
+//! | `&mut C` where `C: `[`AnyDatabase`](crate::AnyDatabase) | every connection | calls of this library; to search, `C` is also a `search::SearchDatabase`, and to seed structs of type `T`, `T: `[`AnySeedRow`](crate::seed::AnySeedRow)`<C>` |
 //! | `&mut C` where `C: `[`DatabaseConnection`](crate::DatabaseConnection) | every typed connection | the same calls under the same bounds, and your own SQL by `batch_execute` |
 //!
 //! Write application code over [`AnyConnection`](crate::AnyConnection): a query is written once and
@@ -429,8 +428,8 @@
 //!
 //! Do not print:
 //!
-//! - the values after ` -- binds: `. The stores of [`auth`](crate::auth) hide theirs, but your own
-//!   queries, seeds and searches show names, addresses and texts.
+//! - the values after ` -- binds: `. The stores of `auth` hide theirs, but your own queries,
+//!   seeds and searches show names, addresses and texts.
 //! - the whole event, `{event:?}`: it contains the values, and when a connection is made the URL with
 //!   its password.
 //! - the text of the error in `FinishQuery`: PostgreSQL quotes values in it.

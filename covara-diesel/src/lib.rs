@@ -18,9 +18,6 @@
     )),
     doc = "Database layer for blocking Rust servers and batch jobs, on Diesel."
 )]
-#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
-compile_error!("covara-diesel needs a database: enable the feature `sqlite` or `postgres`");
-
 pub mod any;
 #[cfg(feature = "auth")]
 pub mod auth;

@@ -1,5 +1,5 @@
-//! What the compiler says to mistakes in `#[derive(Seedable)]` and `#[derive(Searchable)]`, and to
-//! implementations of sealed traits.
+//! What the compiler says to mistakes in `#[derive(Seedable)]` and `#[derive(Searchable)]`, to calls
+//! with what is no connection, and to implementations of sealed traits.
 
 /// One message per mistake, on the field or attribute that is wrong.
 #[test]
@@ -10,6 +10,13 @@ fn mistakes_in_derives() {
     if cfg!(feature = "postgres") {
         cases.compile_fail("seedable/postgres/*.rs");
     }
+}
+
+/// What to pass is said, whatever is in place of a connection.
+#[test]
+#[cfg(feature = "postgres")]
+fn calls_without_a_connection() {
+    trybuild::TestCases::new().compile_fail("calls/*.rs");
 }
 
 /// The compiler lists the types that implement them, which are more with PostgreSQL.

@@ -28,6 +28,13 @@ use crate::seed::engine::{SeedDatabase, SeedEngine};
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a connection that this function takes",
+    label = "expected a connection, such as `SqliteConnection`, `PgConnection` or one of a pool",
+    note = "pass a connection of a pool as `&mut pool.get()?`, and one inside of another type as \
+            `&mut *conn`",
+    note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
+)]
 pub trait DatabaseConnection: BackendConnection<Backend: MigrateEngine + SeedEngine> {
     /// Returns the number of bind parameters that one statement may carry: 32,766 on SQLite and
     /// libSQL, 65,535 on PostgreSQL, 100 on D1.
@@ -61,7 +68,7 @@ impl<C: BackendConnection<Backend: MigrateEngine + SeedEngine>> DatabaseConnecti
 /// `SqliteConnection`, a pooled one, or [`AnyConnection`](crate::AnyConnection).
 ///
 /// Bounds functions of your own that call this library on whatever connection they are given. To
-/// search in them too, bound them by [`SearchDatabase`](crate::search::SearchDatabase) as well. It
+/// search in them too, bound them by `search::SearchDatabase` as well. It
 /// is implemented for every connection of this library, and for no other.
 ///
 /// ```
@@ -77,6 +84,13 @@ impl<C: BackendConnection<Backend: MigrateEngine + SeedEngine>> DatabaseConnecti
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a connection that this function takes",
+    label = "expected a connection, such as `SqliteConnection`, `PgConnection` or one of a pool",
+    note = "pass a connection of a pool as `&mut pool.get()?`, and one inside of another type as \
+            `&mut *conn`",
+    note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
+)]
 pub trait AnyDatabase: AsTyped + MigrateDatabase + SeedDatabase {}
 
 impl<C: AsTyped + MigrateDatabase + SeedDatabase> AnyDatabase for C {}

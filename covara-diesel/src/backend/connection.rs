@@ -46,6 +46,13 @@ pub enum SessionLock {
 /// The operations that differ between connections of one backend: plain, pooled or remote.
 ///
 /// Users see [`DatabaseConnection`](crate::DatabaseConnection) and need none of this.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a connection that this function takes",
+    label = "expected a connection, such as `SqliteConnection`, `PgConnection` or one of a pool",
+    note = "pass a connection of a pool as `&mut pool.get()?`, and one inside of another type as \
+            `&mut *conn`",
+    note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
+)]
 pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static {
     /// Returns the maximum number of bind parameters of one statement.
     ///

@@ -49,7 +49,7 @@ const TRIES: usize = 3;
 ///
 /// Those of `work`, and the database's own in beginning and committing. On PostgreSQL, that a
 /// statement failed whose error `work` did not return; nothing is kept then. On D1, which has no
-/// transactions, the error names [`batch`](crate::remote::RemoteConnection::batch).
+/// transactions, the error names `batch` of `remote::RemoteConnection`.
 ///
 /// # Example
 ///

@@ -16,6 +16,13 @@ macro_rules! declare_typed {
         ///
         /// Every [`BackendConnection`] implements it; code outside this crate need not implement
         /// it. To reach the typed connection, see [`with_typed!`](crate::with_typed).
+        #[diagnostic::on_unimplemented(
+            message = "`{Self}` is not a connection that this function takes",
+            label = "expected a connection, such as `SqliteConnection`, `PgConnection` or one of a pool",
+            note = "pass a connection of a pool as `&mut pool.get()?`, and one inside of another type as \
+                    `&mut *conn`",
+            note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
+        )]
         pub trait AsTyped: Sealed + Sized {
             /// The backend of its connections to SQLite.
             type SqliteBackend: Engine;
@@ -108,6 +115,13 @@ pub(crate) use with_typed;
 macro_rules! area_database {
     ($(#[$attribute:meta])* $name:ident: $engine:ident) => {
         $(#[$attribute])*
+        #[diagnostic::on_unimplemented(
+            message = "`{Self}` is not a connection that this function takes",
+            label = "expected a connection, such as `SqliteConnection`, `PgConnection` or one of a pool",
+            note = "pass a connection of a pool as `&mut pool.get()?`, and one inside of another type as \
+                    `&mut *conn`",
+            note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
+        )]
         pub trait $name:
             $crate::backend::typed::AsTyped<SqliteBackend: $engine, PostgresBackend: $engine>
         {

@@ -12,7 +12,7 @@
 //! [`open`](crate::open), see the [guide](crate::guide#own-migrations-with-open).
 //!
 //! Triggers of search indexes that an earlier version created are replaced, as far as the
-//! connection's role is allowed to; [`SearchAdapter::follow`](crate::search::SearchAdapter::follow)
+//! connection's role is allowed to; `search::SearchAdapter::follow`
 //! says when it is not.
 //!
 //! A database created by Covara (TypeScript) is adopted as it is. Then, as at each boot, the real

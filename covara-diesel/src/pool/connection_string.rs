@@ -107,7 +107,7 @@ fn end_of_hosts(rest: &str) -> usize {
 }
 
 /// C's `isspace`, by which libpq splits.
-pub(super) fn is_space(c: char) -> bool {
+fn is_space(c: char) -> bool {
     c.is_ascii_whitespace() || c == '\x0b'
 }
 

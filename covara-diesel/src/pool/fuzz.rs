@@ -2,7 +2,7 @@
 
 /// Removes the parameter `driver` from a PostgreSQL connection string.
 pub fn without_driver(url: &str) -> String {
-    super::libpq::without_driver(url).into_owned()
+    super::libpq::without_parameter(url, "driver").into_owned()
 }
 
 /// Returns a parameter of a PostgreSQL connection string.

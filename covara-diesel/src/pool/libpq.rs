@@ -4,14 +4,14 @@ mod environment;
 
 use std::borrow::Cow;
 
-use super::connection_string::{Url, is_space, pairs, parameter};
+use super::connection_string::{Url, pairs, parameter};
 pub(crate) use environment::parameter_or_env;
 
-/// A PostgreSQL connection string as libpq takes it, without the parameter `driver`.
-pub(crate) fn without_driver(text: &str) -> Cow<'_, str> {
+/// A PostgreSQL connection string without a parameter.
+pub(crate) fn without_parameter<'a>(text: &'a str, name: &str) -> Cow<'a, str> {
     match Url::of_postgres(text) {
-        Some(url) => query_without(text, url, "driver"),
-        None => pairs_without(text, "driver"),
+        Some(url) => query_without(text, url, name),
+        None => pairs_without(text, name),
     }
 }
 
@@ -36,14 +36,6 @@ pub(crate) fn host_count(text: &str) -> usize {
         .or_else(|| from_env("PGHOSTADDR"))
         .or_else(|| from_env("PGHOST"));
     hosts.map_or(1, |hosts: Cow<'_, str>| hosts.split(',').count())
-}
-
-/// Returns whether the last value of the `key=value` form is missing.
-pub(crate) fn ends_without_value(text: &str) -> bool {
-    pairs(text).last().is_some_and(|(_, value, place)| {
-        let pair = text[place].trim_end_matches(is_space);
-        value.is_empty() && pair.ends_with('=')
-    })
 }
 
 fn from_env(variable: &str) -> Option<Cow<'static, str>> {

@@ -18,7 +18,7 @@ mod wrapping;
 pub use config::{PoolConfig, UnknownDriverError, recommended_pool_config};
 pub use error::PoolError;
 #[cfg(feature = "postgres")]
-pub(crate) use libpq::{ends_without_value, host_count, parameter_or_env, without_driver};
+pub(crate) use libpq::{host_count, parameter_or_env, without_parameter};
 pub(crate) use prepared::{PreparePool, PreparedPool};
 pub use url::UnknownUrlError;
 #[doc(hidden)]

@@ -18,8 +18,8 @@ use crate::backend::dialect::Dialect;
 use crate::drivers::{ConnectionType, Driver, Route};
 use crate::pool::connection_string::{Url, parameter};
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, ends_without_value, host_count,
-    parameter_or_env, recommended_pool_config, without_driver,
+    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, host_count, parameter_or_env,
+    recommended_pool_config, without_parameter,
 };
 
 /// Connects to PostgreSQL with the settings recommended for `driver`.
@@ -208,7 +208,7 @@ pub(super) fn connection_string(
     given: &str,
     timeout: Option<Duration>,
 ) -> Result<String, PoolError> {
-    let given = &*without_driver(given);
+    let given = &*without_parameter(given, "driver");
     let invalid = |problem: &str| PoolError::Connect {
         source: ConnectionError::InvalidConnectionUrl(problem.to_owned()),
     };
@@ -244,28 +244,17 @@ pub(super) fn connection_string(
     ))
 }
 
-/// Returns the connection string with one more parameter; `value` is one word.
+/// Returns the connection string with a parameter in place of the one of that name; `value` is one
+/// word. It stands in front, where it does not matter how the string ends.
 pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
-    let url = Url::of_postgres(given);
-    let value = match url {
-        Some(_) => value.replace('=', "%3D"),
-        None => value.to_owned(),
-    };
-    // libpq ignores a backslash at the end, but not in front of what is added.
-    let backslashes = given.len() - given.trim_end_matches('\\').len();
-    let given = match url {
-        None => &given[..given.len() - backslashes % 2],
-        Some(_) => given,
-    };
-    let separator = match url.map(|url| url.query) {
-        Some(Some(query)) if query.is_empty() || query.ends_with('&') => "",
-        Some(Some(_)) => "&",
-        Some(None) => "?",
-        // libpq would take the next word for the value.
-        None if ends_without_value(given) => "'' ",
-        None => " ",
-    };
-    format!("{given}{separator}{name}={value}")
+    let rest = without_parameter(given, name);
+    match Url::of_postgres(&rest) {
+        Some(url) => {
+            let (value, query) = (value.replace('=', "%3D"), url.query.unwrap_or_default());
+            format!("{}?{name}={value}&{query}", url.base)
+        }
+        None => format!("{name}={value} {rest}"),
+    }
 }
 
 /// Returns whether libpq would take part of a password for host, port or database, and print it in

@@ -14,7 +14,7 @@ use super::startup::Startup;
 use super::watch;
 use crate::drivers::Route;
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, host_count, parameter_or_env, without_driver,
+    PoolConfig, PoolDriver, PoolError, host_count, parameter_or_env, without_parameter,
 };
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -157,7 +157,7 @@ fn pooler(conn: &mut PgConnection, url: &str, startup: &mut Startup) -> Option<S
             Some(format!("the URL is one of {driver}"))
         }
         _ => {
-            let plain = without_driver(url);
+            let plain = without_parameter(url, "driver");
             let refused = match pooler::shared_session(conn, &startup.url(&plain), ROUNDS) {
                 Ok(evidence) => return evidence,
                 Err(reason) => pooler::refuses_options(&reason),

@@ -16,11 +16,21 @@ use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
 use crate::backend::connection::BackendConnection;
 use crate::backend::sealed::Sealed;
-use crate::backend::typed::AsTyped;
+use crate::backend::typed::{AsTyped, area_database, with_typed};
+
+/// An engine that has all features of search. A feature with SQL of its own adds its trait here.
+pub trait AdapterEngine: SearchEngine {}
+
+impl<DB: SearchEngine> AdapterEngine for DB {}
+
+area_database! {
+    /// A connection that can be searched on. Every connection of this library is one.
+    SearchDatabase: AdapterEngine
+}
 
 /// Full-text search in your application's database.
 ///
-/// Implemented by [`SqliteFts`](super::SqliteFts) and [`PostgresFts`](super::PostgresFts), and
+/// Implemented by `SqliteFts` and `PostgresFts`, and
 /// [`Fts`] has the same methods for any connection. None holds any state. Every method takes
 /// part in the transaction that is open on the connection: if that rolls back, the method's changes
 /// are undone.
@@ -31,7 +41,7 @@ use crate::backend::typed::AsTyped;
 #[any_adapter(Fts)]
 pub trait SearchAdapter: Sealed {
     /// The backend of the connections it works on.
-    type Backend: SearchEngine;
+    type Backend: AdapterEngine;
 
     /// Creates an index and returns whether it is new. An index with the same fields may already
     /// exist; if an earlier version of this library created it, with other words, it is brought up
@@ -341,4 +351,53 @@ where
     catalogue::find(conn, index)?.ok_or_else(|| SearchError::UnknownIndex {
         index: index.to_owned(),
     })
+}
+
+/// Brings all documents of an index up to date, from their stored sources: after
+/// [`add_fields`](super::SearchAdapter::add_fields), or if an earlier version of this library,
+/// whose stemmers produced other words, created the index.
+///
+/// Documents are written in batches of up to 1,024 or 4 MiB, each all or nothing, and the progress
+/// is stored in the database. If the process is stopped at any time, any process can continue there.
+/// Searches and writes continue meanwhile, and several processes may run it at once.
+///
+/// A document that cannot be indexed again does not stop the others: a value that does not fit its
+/// field is omitted, and an unreadable document is left unchanged. Both are returned, and logged as
+/// warnings.
+///
+/// [`create_index`](super::SearchAdapter::create_index) and
+/// [`follow`](super::SearchAdapter::follow), or else the first search, bring an index of an earlier
+/// version up to date before they return. Call this function at a time of your choice to spare them
+/// the wait. Do so when no program with the earlier version writes to the index any more, as it
+/// would write words of that version.
+///
+/// # Errors
+///
+/// The index does not exist; errors of the database.
+///
+/// # Example
+///
+/// ```
+/// use covara_diesel::pool;
+/// use covara_diesel::search::{self, Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = pool::sqlite(":memory:")?;
+/// let conn = &mut pool.get()?;
+/// SqliteFts.create_index(conn, "places", &IndexDefinition::new().field("name", Field::text()))?;
+/// SqliteFts.index(conn, "places", "1", &json!({"name": "Lima", "country": "Peru"}))?;
+///
+/// SqliteFts.add_fields(conn, "places", &IndexDefinition::new().field("country", Field::text()))?;
+/// assert_eq!(search::reindex(conn, "places")?.documents, 1);
+/// assert_eq!(SqliteFts.search(conn, "places", &SearchQuery::new("peru"))?.total, 1);
+/// assert_eq!(search::reindex(conn, "places")?.documents, 0); // there is nothing left to do
+/// # Ok(())
+/// # }
+/// ```
+pub fn reindex<C>(conn: &mut C, index: &str) -> Result<Reindexed, SearchError>
+where
+    C: SearchDatabase,
+{
+    with_typed!(conn, |conn| reindex::all(conn, index))
 }

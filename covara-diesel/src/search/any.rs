@@ -4,8 +4,7 @@ use std::marker::PhantomData;
 
 use diesel::Connection;
 
-use super::adapter::SearchAdapter;
-use super::engine::SearchEngine;
+use super::adapter::{AdapterEngine, SearchAdapter};
 use crate::backend::sealed::Sealed;
 
 /// Full-text search on any database: on an [`AnyConnection`](crate::AnyConnection), and on any
@@ -37,7 +36,7 @@ pub(super) struct Of<DB>(PhantomData<DB>);
 
 impl<DB> Sealed for Of<DB> {}
 
-impl<DB: SearchEngine> SearchAdapter for Of<DB> {
+impl<DB: AdapterEngine> SearchAdapter for Of<DB> {
     type Backend = DB;
 }
 

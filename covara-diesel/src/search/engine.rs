@@ -1,4 +1,5 @@
-//! The operations that search needs from an engine.
+//! The operations that search needs from an engine: `Sqlite` and `Pg`, which implement each part in
+//! the file of that name.
 
 use diesel::QueryResult;
 
@@ -9,12 +10,9 @@ use super::plan::Plan;
 use super::sql::Sql;
 use super::values::SearchValues;
 use crate::backend::connection::BackendConnection;
-use crate::backend::typed::area_database;
 
-/// An engine with full-text search: `Sqlite` and `Pg`, which implement each part in the file of that
-/// name.
-///
-/// Builds the statements that the search executes.
+/// An engine with full-text search, which is the sum of its parts. It builds the statements that the
+/// search executes.
 pub trait SearchEngine:
     IndexEngine + WriteEngine + ReadEngine + FollowEngine + RefreshEngine
 {
@@ -222,9 +220,4 @@ pub(crate) fn batches<'d, DB: WriteEngine>(
     bind_limit: usize,
 ) -> impl Iterator<Item = DocumentBatch<'d>> {
     documents.parts(move |left| DB::batch(entry, left, bind_limit))
-}
-
-area_database! {
-    /// A connection that can be searched on. Every connection of this library is one.
-    SearchDatabase: SearchEngine
 }

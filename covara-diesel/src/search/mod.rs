@@ -1,6 +1,6 @@
 //! Full-text search in SQLite and PostgreSQL, without another service.
 //!
-//! [`SqliteFts`] stores words in an FTS5 table, [`PostgresFts`] in a `tsvector` with a GIN index,
+//! `SqliteFts` stores words in an FTS5 table, `PostgresFts` in a `tsvector` with a GIN index,
 //! and [`Fts`] uses the one that suits the connection. They hold no state: the definition of an
 //! index is stored in the database, and a new process can search at once. Every method takes the
 //! connection and takes part in the transaction that is open on it, so a document changes together
@@ -248,18 +248,20 @@ pub(crate) mod terms;
 mod values;
 mod write;
 
-pub use adapter::SearchAdapter;
+#[doc(hidden)]
+pub use adapter::AdapterEngine;
+pub use adapter::{SearchAdapter, SearchDatabase, reindex};
 pub use analysis::Language;
 pub use any::Fts;
 pub use covara_derive::Searchable;
 pub use definition::{Field, FieldKind, IndexDefinition};
+pub use engine::Cause;
 #[doc(hidden)]
 pub use engine::SearchEngine;
-pub use engine::{Cause, SearchDatabase};
 pub use error::SearchError;
 pub use follow::Followed;
 pub use query::{Filter, FilterValue, Highlight, SearchHit, SearchQuery, SearchResult, Sort};
-pub use reindex::{Reindexed, reindex};
+pub use reindex::Reindexed;
 pub use searchable::Searchable;
 #[doc(hidden)]
 pub use values::SearchValues;

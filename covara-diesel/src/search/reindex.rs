@@ -5,13 +5,12 @@ use serde_json::Value;
 
 use super::catalogue::{self, atomically};
 use super::document::Documents;
-use super::engine::{Guard, IndexEngine, SearchDatabase, SearchEngine};
+use super::engine::{Guard, IndexEngine, SearchEngine};
 use super::entry::{Entry, text};
 use super::error::SearchError;
 use super::sql::Sql;
 use super::write::statements;
 use crate::backend::connection::BackendConnection;
-use crate::backend::typed::with_typed;
 
 /// The maximum number of documents processed at a time.
 const MOST: usize = 1_024;
@@ -43,56 +42,8 @@ impl Reindexed {
     }
 }
 
-/// Brings all documents of an index up to date, from their stored sources: after
-/// [`add_fields`](super::SearchAdapter::add_fields), or if an earlier version of this library,
-/// whose stemmers produced other words, created the index.
-///
-/// Documents are written in batches of up to 1,024 or 4 MiB, each all or nothing, and the progress
-/// is stored in the database. If the process is stopped at any time, any process can continue there.
-/// Searches and writes continue meanwhile, and several processes may run it at once.
-///
-/// A document that cannot be indexed again does not stop the others: a value that does not fit its
-/// field is omitted, and an unreadable document is left unchanged. Both are returned, and logged as
-/// warnings.
-///
-/// [`create_index`](super::SearchAdapter::create_index) and
-/// [`follow`](super::SearchAdapter::follow), or else the first search, bring an index of an earlier
-/// version up to date before they return. Call this function at a time of your choice to spare them
-/// the wait. Do so when no program with the earlier version writes to the index any more, as it
-/// would write words of that version.
-///
-/// # Errors
-///
-/// The index does not exist; errors of the database.
-///
-/// # Example
-///
-/// ```
-/// use covara_diesel::pool;
-/// use covara_diesel::search::{self, Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
-/// use serde_json::json;
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = pool::sqlite(":memory:")?;
-/// let conn = &mut pool.get()?;
-/// SqliteFts.create_index(conn, "places", &IndexDefinition::new().field("name", Field::text()))?;
-/// SqliteFts.index(conn, "places", "1", &json!({"name": "Lima", "country": "Peru"}))?;
-///
-/// SqliteFts.add_fields(conn, "places", &IndexDefinition::new().field("country", Field::text()))?;
-/// assert_eq!(search::reindex(conn, "places")?.documents, 1);
-/// assert_eq!(SqliteFts.search(conn, "places", &SearchQuery::new("peru"))?.total, 1);
-/// assert_eq!(search::reindex(conn, "places")?.documents, 0); // there is nothing left to do
-/// # Ok(())
-/// # }
-/// ```
-pub fn reindex<C>(conn: &mut C, index: &str) -> Result<Reindexed, SearchError>
-where
-    C: SearchDatabase,
-{
-    with_typed!(conn, |conn| all(conn, index))
-}
-
-fn all<C>(conn: &mut C, index: &str) -> Result<Reindexed, SearchError>
+/// Brings an index up to date, step by step.
+pub(super) fn all<C>(conn: &mut C, index: &str) -> Result<Reindexed, SearchError>
 where
     C: BackendConnection<Backend: SearchEngine>,
 {

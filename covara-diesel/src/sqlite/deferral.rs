@@ -37,6 +37,9 @@ const VALUES: usize = 100;
 /// The name of rows in a query, which hides a table of that name.
 const NEW: &str = "__covara_new";
 
+/// SQL for the rows of `sqlite_master` whose tables may have deferred foreign keys.
+const DEFERRED: &str = "type = 'table' AND instr(lower(sql), 'deferred') > 0";
+
 #[derive(QueryableByName)]
 struct Answer {
     #[diesel(sql_type = Bool)]
@@ -57,8 +60,7 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
     fn miscounts(&self, conn: &mut C, table: &str) -> QueryResult<bool> {
         let (schema, table) = name::parts(table);
         let query = format!(
-            "SELECT EXISTS (SELECT 1 FROM {} WHERE type = 'table' AND name = ?1 COLLATE NOCASE
-                                AND instr(lower(sql), 'deferred') > 0) AS yes",
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE {DEFERRED} AND name = ?1 COLLATE NOCASE) AS yes",
             master(schema.as_deref())
         );
         let query = diesel::sql_query(query).bind::<Text, _>(table);
@@ -163,10 +165,7 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
             let master = master(schema.as_deref());
             // A row that waited before the seed, and that a row of the seed has satisfied, is
             // counted as satisfied only while the deferral lasts.
-            let query = format!(
-                "SELECT EXISTS (SELECT 1 FROM {master}
-                                WHERE type = 'table' AND instr(lower(sql), 'deferred') > 0) AS yes"
-            );
+            let query = format!("SELECT EXISTS (SELECT 1 FROM {master} WHERE {DEFERRED}) AS yes");
             if diesel::sql_query(query).get_result::<Answer>(conn)?.yes {
                 return Ok(());
             }
@@ -339,8 +338,7 @@ where
     let columns = diesel::sql_query(format!(
         "SELECT k.id AS id, k.\"table\" AS parent, k.\"from\" AS own, k.\"to\" AS referenced,
                 EXISTS (SELECT 1 FROM {master}
-                        WHERE type = 'table' AND name = ?1 COLLATE NOCASE
-                          AND instr(lower(sql), 'deferred') > 0) AS may_outlast
+                        WHERE {DEFERRED} AND name = ?1 COLLATE NOCASE) AS may_outlast
          FROM pragma_foreign_key_list(?1, ?2) AS k ORDER BY k.id, k.seq"
     ))
     .bind::<Text, _>(table)
