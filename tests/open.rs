@@ -199,7 +199,7 @@ fn the_readme_tells_each_databases_urls_pool_and_bind_limit() {
 
 #[test]
 fn a_pool_of_ones_own_lends_connections_to_every_area() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = support::temporary::tempdir().unwrap();
     let url = folder.path().join("app.db");
     let manager = diesel::r2d2::ConnectionManager::<AnyConnection>::new(url.to_str().unwrap());
     let pool = diesel::r2d2::Pool::builder().max_size(1).build(manager);

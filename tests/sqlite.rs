@@ -235,6 +235,7 @@ mod sqlite {
     mod damaged;
     mod doctor;
     mod fixtures;
+    mod leftovers;
     mod obstacles;
     mod pool;
     mod pool_values;

@@ -44,7 +44,7 @@ fn types_that_diesel_has_not_are_read_by_the_server() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(CREATE).unwrap();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let csv = directory.path().join("things.csv");
     std::fs::write(
         &csv,

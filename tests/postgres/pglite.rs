@@ -67,7 +67,7 @@ fn statements_of_an_earlier_client_do_no_harm() {
 fn two_programs_in_turn_get_right_answers() {
     let db = TestDb::new();
     let program = env!("CARGO_BIN_EXE_covara-command");
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let file = directory.path().join("numbers.csv");
     std::fs::write(&file, "id,label,half\n1,one,\n2,two,1\n").unwrap();
     for (round, inserted) in [(0, 2), (1, 0), (2, 0)] {

@@ -186,7 +186,7 @@ fn migrations_and_seeds_go_through_a_transaction_pooler() {
     db.connect()
         .batch_execute("CREATE TABLE towns (id INT PRIMARY KEY, name TEXT NOT NULL)")
         .unwrap();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let file = directory.path().join("towns.csv");
     let rows: String = (0..5_000).map(|id| format!("{id},Town {id}\n")).collect();
     std::fs::write(&file, format!("id,name\n{rows}")).unwrap();

@@ -293,7 +293,7 @@ fn the_environment_counts_as_libpq_has_it() {
     let db = TestDb::new();
     db.connect().batch_execute("CREATE SCHEMA aside").unwrap();
     let [host, port, database] = address(&db);
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let file = directory.path().join("services");
     let service = format!(
         "[app]\nhost={host}\nport={port}\nuser={name}\npassword={password}\n\

@@ -94,7 +94,7 @@ fn make_certificates(directory: &Path) {
 
 /// A server that takes encrypted connections over TCP only, and nothing else.
 pub(crate) fn encrypted_server() -> PostgresServer {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     make_certificates(directory.path());
     let rules = "hostssl all all all scram-sha-256\nhostnossl all all all reject\n";
     fs::write(directory.path().join("rules"), rules).unwrap();

@@ -11,8 +11,8 @@ use support::d1::TestDb;
 use support::server::installed;
 
 /// A Worker's folder with the files of `covara export` in it.
-fn exported() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
+fn exported() -> support::temporary::TempDir {
+    let directory = support::temporary::tempdir().unwrap();
     let settings = r#"{
         "name": "app",
         "compatibility_date": "2026-04-01",

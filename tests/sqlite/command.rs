@@ -63,7 +63,7 @@ fn a_dry_run_and_a_doctor_leave_no_trace() {
 
 #[test]
 fn no_form_of_url_makes_a_file_without_migrating() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let path = directory.path().display().to_string();
     for url in [
         format!("{path}/app.db"),
@@ -106,7 +106,7 @@ fn no_form_of_url_makes_a_file_without_migrating() {
 
 #[test]
 fn a_relative_path_and_memory_work() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let mut migrate = command(&["migrate", "--database-url", "app.db"]);
     let ran = Ran::of(migrate.current_dir(&directory).output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.all());

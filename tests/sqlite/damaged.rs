@@ -5,7 +5,7 @@ use covara_diesel::{Seed, auto_migrate};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use support::numbers;
-use tempfile::tempdir;
+use support::temporary::tempdir;
 
 use crate::suite::auth::failures::{expect, fill, reads, writes};
 use crate::suite::chain;

@@ -84,7 +84,7 @@ fn a_new_file_opens_from_many_threads_at_once() {
 
 #[test]
 fn files_that_cannot_be_opened_have_distinct_errors() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).display().to_string();
 
     let missing = pool::sqlite(path("no/such/app.db")).unwrap_err();
@@ -181,7 +181,7 @@ fn opening_waits_for_another_writer() {
 
 #[test]
 fn urls_name_the_same_file() {
-    let spaced = tempfile::tempdir().unwrap();
+    let spaced = support::temporary::tempdir().unwrap();
     fs::create_dir(spaced.path().join("my data")).unwrap();
     let url = format!("file:{}/my%20data/app.db", spaced.path().display());
     pool::sqlite(url).unwrap();

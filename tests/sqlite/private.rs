@@ -68,7 +68,7 @@ fn a_private_database_is_a_pool_of_one_that_lives_as_long_as_the_pool() {
 /// What looks like one and is a file has a whole pool, and all connections see one database.
 #[test]
 fn a_file_is_shared_by_all_connections() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let path = directory.path().display();
     for url in [
         format!("{path}/:memory:"),

@@ -12,7 +12,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_new_file_is_its_owners_only() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let beside = |name: &str, suffix: &str| path(&format!("{name}{suffix}"));
 
@@ -42,7 +42,7 @@ fn a_new_file_is_its_owners_only() {
 
 #[test]
 fn an_existing_file_keeps_its_mode_and_the_doctor_warns() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let path = directory.path().join("app.db");
     auto_migrate(&mut pool::sqlite(&path).unwrap().get().unwrap()).unwrap();
     let warned = || {
@@ -60,7 +60,7 @@ fn an_existing_file_keeps_its_mode_and_the_doctor_warns() {
 
 #[test]
 fn opening_without_creating_makes_no_file() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let path = directory.path().join("app.db");
     for parameters in ["mode=ro", "mode=rw"] {
         let url = format!("file:{}?{parameters}", path.display());

@@ -9,7 +9,7 @@ use covara_diesel::{auto_migrate, pool};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use rustix::process::geteuid;
-use tempfile::TempDir;
+use support::temporary::TempDir;
 
 use crate::suite::command::Ran;
 
@@ -21,7 +21,7 @@ struct Shared {
 
 impl Shared {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = support::temporary::tempdir().unwrap();
         let program = directory.path().join("covara");
         // A process of its own: a file cannot be run while any process has it open for writing, and
         // other tests fork this one.

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use covara_diesel::fixture::FixtureSource;
 use covara_diesel::{ErrorKind, Seed, SeedError, auto_migrate};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -7,6 +8,7 @@ use support::numbers;
 use support::sqlite::TestDb;
 
 use crate::suite::count;
+use crate::suite::seed_references::of_both_kinds;
 
 #[test]
 fn a_full_disk_is_the_error_disk_full_and_nothing_is_kept() {
@@ -152,4 +154,53 @@ fn a_table_without_rowid_is_seeded_like_any_other() {
         (first.inserted(), second.inserted(), second.skipped()),
         (1000, 500, 1000)
     );
+}
+
+/// Foreign keys of both kinds, as in the test of that name for tables of the file itself.
+#[test]
+fn tables_outside_the_file_may_have_foreign_keys_of_both_kinds() {
+    for schema in ["temp", "other"] {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        conn.batch_execute(&format!(
+            "ATTACH ':memory:' AS other;
+             CREATE TABLE {schema}.first_parent (id BIGINT PRIMARY KEY NOT NULL);
+             CREATE TABLE {schema}.last_parent (id BIGINT PRIMARY KEY NOT NULL);
+             CREATE TABLE {schema}.child (
+                 id BIGINT PRIMARY KEY NOT NULL,
+                 a BIGINT REFERENCES first_parent (id),
+                 b BIGINT REFERENCES last_parent (id) DEFERRABLE INITIALLY DEFERRED
+             )"
+        ))
+        .unwrap();
+        let summary = of_both_kinds(2).run(&mut conn);
+        assert_eq!(summary.unwrap().inserted(), 6, "{schema}");
+    }
+}
+
+/// The caller adds the parent of a row after the seed.
+#[test]
+fn a_temporary_tables_deferred_foreign_key_waits_for_the_caller() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TEMP TABLE parents (id BIGINT PRIMARY KEY NOT NULL);
+         CREATE TEMP TABLE children (
+             id BIGINT PRIMARY KEY NOT NULL,
+             parent BIGINT REFERENCES parents (id),
+             later BIGINT REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED
+         );",
+    )
+    .unwrap();
+    let result = conn.transaction(|conn| {
+        let rows = FixtureSource::reader("children.csv", "id,parent,later\n1,3,7\n".as_bytes());
+        let parents = FixtureSource::reader("parents.csv", "id\n3\n".as_bytes());
+        let seed = Seed::new()
+            .fixture("children", rows)
+            .fixture("parents", parents);
+        seed.run(conn)?;
+        conn.batch_execute("INSERT INTO parents VALUES (7)")?;
+        Ok::<_, Box<dyn std::error::Error>>(())
+    });
+    result.unwrap();
 }

@@ -32,7 +32,7 @@ fn run(job: &str, terminal: bool) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("the worker, or the command `script` of util-linux or bsdutils");
     child.stdin.take().unwrap().write_all(b"go\n").unwrap();
     child.wait_with_output().unwrap()
 }

@@ -289,7 +289,7 @@ pub(super) fn create_of_both_kinds(conn: &mut Conn) {
 }
 
 /// Children before the parents that they refer to.
-pub(super) fn of_both_kinds(count: usize) -> Seed<'static, Conn> {
+pub(crate) fn of_both_kinds(count: usize) -> Seed<'static, Conn> {
     let file = |name: &'static str, header: &str, columns: usize| {
         let rows = (1..=count).map(|id| format!("{}\n", vec![id.to_string(); columns].join(",")));
         let text: String = std::iter::once(format!("{header}\n")).chain(rows).collect();

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use tempfile::TempDir;
+use crate::temporary::TempDir;
 
 use crate::server::Server;
 
@@ -19,7 +19,7 @@ pub struct Authority {
 impl Authority {
     #[expect(clippy::new_without_default, reason = "it does work")]
     pub fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crate::temporary::tempdir().expect("a temporary directory");
         openssl(
             directory.path(),
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \

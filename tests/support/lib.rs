@@ -28,13 +28,15 @@ pub mod silent_proxy;
 pub mod small_disk;
 pub mod sqld;
 pub mod sqlite;
+pub mod temporary;
 pub mod thorough;
 pub mod workers;
 
 /// The last that plain `cargo test` prints: doc tests run last, and of them only the names are
-/// shown.
+/// shown. The feature `postgres` stands for all that plain `cargo test` does without: servers, Node.js,
+/// the command `sqlite3`, and root.
 #[cfg(not(feature = "postgres"))]
-pub mod left_out_are_postgresql_pgbouncer_pglite_libsql_d1 {
+pub mod left_out_are_postgresql_pgbouncer_pglite_libsql_d1_and_checks_by_node_sqlite3_or_root {
     /// ```
     /// assert!(cfg!(not(feature = "postgres")));
     /// ```

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, thread};
 
+use crate::temporary::TempDir;
 use diesel::prelude::*;
-use tempfile::TempDir;
 
 use crate::server::{Server, free_port};
 
@@ -29,7 +29,7 @@ impl PostgresServer {
     /// Starts one. `prepare` may put files into its directory, named in `options`, which are
     /// those of the program `postgres`.
     pub fn start(options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crate::temporary::tempdir().expect("a temporary directory");
         let path = directory.path();
         fs::write(path.join("password"), PASSWORD).expect("a new directory");
         prepare(path);
@@ -58,7 +58,7 @@ impl PostgresServer {
 
     /// Starts a standby of this server, which follows it until [`promote`](Self::promote).
     pub fn start_standby(&self) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crate::temporary::tempdir().expect("a temporary directory");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(directory.path()));
         }

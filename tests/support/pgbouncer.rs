@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{fs, io, thread};
 
-use tempfile::TempDir;
+use crate::temporary::TempDir;
 
 use crate::own_postgres::{PASSWORD, PASSWORD_IN_URL, PostgresServer};
 use crate::postgres::server_url;
@@ -59,7 +59,7 @@ impl PgBouncer {
         pool_size: usize,
         more: &str,
     ) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crate::temporary::tempdir().expect("a temporary directory");
         let path = directory.path();
         let port = free_port();
         let settings = format!(

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use tempfile::TempDir;
+use crate::temporary::TempDir;
 
 use crate::server::{Server, free_port, installed};
 
@@ -29,7 +29,7 @@ impl TestDb {
 
     /// One that lets so many clients be connected, which then take turns.
     pub fn with_max_connections(max_connections: usize) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crate::temporary::tempdir().expect("a temporary directory");
         copy(&installed("pglite"), directory.path());
         Self::start(max_connections, Some(directory))
     }

@@ -37,7 +37,7 @@ pub fn on_small_disk(test: &str, work: impl FnOnce(&SmallDisk)) {
     if let Some(path) = env::var_os(VARIABLE) {
         return work(&SmallDisk { path: path.into() });
     }
-    let place = tempfile::tempdir().expect("a temporary directory");
+    let place = crate::temporary::tempdir().expect("a temporary directory");
     let program = env::current_exe().expect("this program");
     let mut command = mounting(place.path());
     command

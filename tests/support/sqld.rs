@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use tempfile::TempDir;
+use crate::temporary::TempDir;
 
 use crate::server::{Server, free_port, installed};
 
@@ -29,7 +29,7 @@ impl TestDb {
     }
 
     fn start(public_key: Option<&'static str>) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crate::temporary::tempdir().expect("a temporary directory");
         for _ in 0..5 {
             let port = free_port();
             let server = run(port, public_key, &directory);

@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::temporary::TempDir;
 use diesel::prelude::*;
-use tempfile::TempDir;
 
 /// A database of its own; gone when dropped.
 pub struct TestDb(Place);
@@ -23,7 +23,7 @@ impl TestDb {
     pub fn new() -> Self {
         match std::env::var("COVARA_TEST_ROW").as_deref() {
             Err(_) => Self(Place::File(
-                tempfile::tempdir().expect("a temporary directory"),
+                crate::temporary::tempdir().expect("a temporary directory"),
             )),
             Ok("memory") => {
                 static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -27,6 +27,9 @@ fn main() {
     if job == "hold-servers" {
         hold_servers();
     }
+    if job == "hold-directory" {
+        hold_directory();
+    }
     if let Some(key) = job.strip_prefix("flood:") {
         println!("{}", flood(&url, key));
         return;
@@ -48,6 +51,16 @@ fn hold_servers() -> ! {
         support::d1::TestDb::new(),
     );
     println!("held");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Creates a temporary directory with a file, prints its path, and waits to be killed.
+fn hold_directory() -> ! {
+    let held = support::temporary::tempdir().expect("a temporary directory");
+    std::fs::write(held.path().join("file"), "held").expect("a file");
+    println!("{}", held.path().display());
     loop {
         std::thread::park();
     }
@@ -166,7 +179,7 @@ fn connect_to_a_silent_server(url: &str) -> Outcome {
 fn connect_with_an_unending_file(url: &str) -> Outcome {
     use std::time::{Duration, Instant};
 
-    let directory = tempfile::tempdir()?;
+    let directory = support::temporary::tempdir()?;
     let file = directory.path().join("root.crt");
     let made = std::process::Command::new("mkfifo").arg(&file).status()?;
     assert!(made.success());

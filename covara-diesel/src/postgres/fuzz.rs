@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use diesel::ConnectionError;
 
+use super::pool;
 use super::startup::Startup;
 use super::watch::{Change, changes_of_script};
-use super::{pool, search};
 use crate::pool::{PoolDriver, recommended_pool_config};
 
 /// Returns the changes of a script: `"begins"`, `"ends"`, or `"ends and begins"`.
@@ -44,9 +44,4 @@ pub fn is_withheld(message: &str, url: &str) -> bool {
     let error = ConnectionError::BadConnection(message.to_owned());
     let source = std::error::Error::source(&pool::explain(error, url)).map(ToString::to_string);
     source.is_none_or(|source| source != message)
-}
-
-/// Reads an index's number, name and definition from the XML of its row.
-pub fn index_entry(xml: &str) -> Option<(i64, String, String)> {
-    search::index_entry(xml)
 }

@@ -37,9 +37,6 @@ const VALUES: usize = 100;
 /// The name of rows in a query, which hides a table of that name.
 const NEW: &str = "__covara_new";
 
-/// SQL for the rows of `sqlite_master` whose tables may have deferred foreign keys.
-const DEFERRED: &str = "type = 'table' AND instr(lower(sql), 'deferred') > 0";
-
 #[derive(QueryableByName)]
 struct Answer {
     #[diesel(sql_type = Bool)]
@@ -59,10 +56,7 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
 
     fn miscounts(&self, conn: &mut C, table: &str) -> QueryResult<bool> {
         let (schema, table) = name::parts(table);
-        let query = format!(
-            "SELECT EXISTS (SELECT 1 FROM {} WHERE {DEFERRED} AND name = ?1 COLLATE NOCASE) AS yes",
-            master(schema.as_deref())
-        );
+        let query = format!("SELECT {} AS yes", may_defer(schema.as_deref()));
         let query = diesel::sql_query(query).bind::<Text, _>(table);
         Ok(query.get_result::<Answer>(conn)?.yes)
     }
@@ -162,13 +156,18 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
         let mut has_triggers = false;
         for table in tables {
             let (schema, table) = name::parts(table);
-            let master = master(schema.as_deref());
+            let tables = definitions(schema.as_deref());
             // A row that waited before the seed, and that a row of the seed has satisfied, is
             // counted as satisfied only while the deferral lasts.
-            let query = format!("SELECT EXISTS (SELECT 1 FROM {master} WHERE {DEFERRED}) AS yes");
-            if diesel::sql_query(query).get_result::<Answer>(conn)?.yes {
+            let query = format!(
+                "SELECT {} OR EXISTS (SELECT 1 FROM {tables} WHERE {DEFERRED}) AS yes",
+                may_defer(schema.as_deref())
+            );
+            let query = diesel::sql_query(query).bind::<Text, _>(&table);
+            if query.get_result::<Answer>(conn)?.yes {
                 return Ok(());
             }
+            let master = master(schema.as_deref());
             let query = format!(
                 "SELECT EXISTS (SELECT 1 FROM {master}
                                 WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
@@ -233,6 +232,30 @@ fn master(schema: Option<&str>) -> String {
         Some(schema) => format!("{}.sqlite_master", name::quoted(None, schema)),
         None => "sqlite_master".to_owned(),
     }
+}
+
+/// Returns the tables of a schema with their definitions. A name without a schema may be that of a
+/// temporary table.
+fn definitions(schema: Option<&str>) -> String {
+    let of =
+        |master: &str| format!("SELECT name, sql FROM {master} WHERE type IN ('table', 'view')");
+    let temporary = match schema {
+        Some(_) => String::new(),
+        None => format!(" UNION ALL {}", of("sqlite_temp_master")),
+    };
+    format!("({}{temporary})", of(&master(schema)))
+}
+
+/// The condition that a table's definition may defer a foreign key.
+const DEFERRED: &str = "instr(lower(sql), 'deferred') > 0";
+
+/// Returns the condition that the table named by the first bind may defer a foreign key. So may one
+/// that is only in an attached database, whose definition is not looked up.
+fn may_defer(schema: Option<&str>) -> String {
+    format!(
+        "COALESCE((SELECT max({DEFERRED}) FROM {} WHERE name = ?1 COLLATE NOCASE), 1)",
+        definitions(schema)
+    )
 }
 
 fn list<I: Iterator>(items: I, between: &str, text: impl FnMut(I::Item) -> String) -> String {
@@ -334,12 +357,11 @@ where
     C: BackendConnection<Backend = Sqlite>,
 {
     let (schema, table) = table;
-    let master = master(schema.as_deref());
     let columns = diesel::sql_query(format!(
         "SELECT k.id AS id, k.\"table\" AS parent, k.\"from\" AS own, k.\"to\" AS referenced,
-                EXISTS (SELECT 1 FROM {master}
-                        WHERE {DEFERRED} AND name = ?1 COLLATE NOCASE) AS may_outlast
-         FROM pragma_foreign_key_list(?1, ?2) AS k ORDER BY k.id, k.seq"
+                {} AS may_outlast
+         FROM pragma_foreign_key_list(?1, ?2) AS k ORDER BY k.id, k.seq",
+        may_defer(schema.as_deref())
     ))
     .bind::<Text, _>(table)
     .bind::<Nullable<Text>, _>(schema)

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use diesel::{QueryResult, SqliteConnection};
 
-use super::{describe, migrate, name, url};
+use super::{deferral, describe, migrate, name, url};
 use crate::backend::column::TableDescription;
+use crate::seed::foreign_key::ForeignKey;
 
 /// Returns the path or URL that SQLite opens.
 pub fn database_url(given: &str) -> Option<String> {
@@ -40,4 +41,12 @@ pub fn describe(conn: &mut SqliteConnection, name: &str) -> QueryResult<Option<T
 /// Returns the affinity of a declared type.
 pub fn affinity(declared: &str) -> &'static str {
     migrate::affinity(declared)
+}
+
+/// Returns the foreign keys of each of the tables.
+pub fn foreign_keys(
+    conn: &mut SqliteConnection,
+    tables: &[String],
+) -> QueryResult<Vec<Vec<ForeignKey>>> {
+    deferral::foreign_keys(conn, tables)
 }

@@ -9,10 +9,12 @@ mod auth;
 mod catalogue;
 mod cells;
 mod fixtures;
+mod follow;
 #[path = "../../support/http.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod http;
 mod libpq;
+mod references;
 mod remote;
 mod search;
 mod secrets;
@@ -28,13 +30,14 @@ use libfuzzer_sys::fuzz_target;
 type Target = fn(&[u8]);
 
 /// By their names in `corpus`.
-const TARGETS: [(&str, Target); 22] = [
+const TARGETS: [(&str, Target); 24] = [
     ("cells", cells::cells),
     ("csv", fixtures::csv),
     ("cursors", search::cursors),
     ("d1", remote::d1),
     ("definitions", catalogue::definitions),
     ("documents", catalogue::documents),
+    ("follow", follow::follow),
     ("hashes", auth::hashes),
     ("highlights", search::highlights),
     ("hrana", remote::hrana),
@@ -42,6 +45,7 @@ const TARGETS: [(&str, Target); 22] = [
     ("libpq", libpq::libpq),
     ("ndjson", fixtures::ndjson),
     ("queries", search::queries),
+    ("references", references::references),
     ("replies", remote::replies),
     ("rows", auth::rows),
     ("scripts", sql::scripts),

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use support::cities;
-use tempfile::TempDir;
+use support::temporary::TempDir;
 
 use super::{Ran, command, covara};
 use crate::backend::{self, TestDb};
@@ -86,7 +86,7 @@ fn real_files_are_seeded_once() {
 #[test]
 fn every_kind_of_file_is_taken() {
     let db = with_tables();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     write(&directory, "one.csv", "code,name\nAD,Andorra\n");
     write(
         &directory,
@@ -126,7 +126,7 @@ fn every_kind_of_file_is_taken() {
 #[test]
 fn a_bad_file_is_reported_and_nothing_is_kept() {
     let db = with_tables();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     write(&directory, "countries.csv", "code,name\nAD,Andorra\n");
     let header =
         "geoname_id,name,country_code,admin_code,feature_code,population,latitude,longitude";
@@ -218,7 +218,7 @@ fn wrong_usage_ends_with_2_and_makes_no_file() {
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.all());
         assert!(ran.err.contains("Usage: covara seed"), "{}", ran.err);
     }
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     let path = directory.path().join("new.db").display().to_string();
     let ran = covara(&[
         "seed",

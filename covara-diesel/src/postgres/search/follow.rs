@@ -77,7 +77,7 @@ impl FollowEngine for Pg {
 }
 
 /// Determines the cause by comparing what the function says about the table with the wanted body.
-fn cause(body: &str, wanted: &str) -> Cause {
+pub(super) fn cause(body: &str, wanted: &str) -> Cause {
     let is_ours = body.contains("TG_ARGV") || body.contains(FUNCTION_TITLE);
     if is_ours && !body.contains(FUNCTION_VERSION) {
         return Cause::Version;

@@ -189,22 +189,15 @@ fn query(by: IndexKey<'_>) -> Sql<'_> {
     sql
 }
 
-/// Reads an index's number, name and definition from the XML of its row.
-#[cfg(feature = "_fuzz")]
-pub(in crate::postgres) fn index_entry(xml: &str) -> Option<(i64, String, String)> {
-    let (name, row) = read(&element(xml, "e")?)?;
-    Some((row.number, name, row.definition))
-}
-
 /// Returns the content of the first element of that name. It is a single line, as JSON is.
-fn element(xml: &str, name: &str) -> Option<String> {
+pub(super) fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (content, _) = rest.split_once(&format!("</{name}>"))?;
     let content = content.replace("&lt;", "<").replace("&gt;", ">");
     Some(content.replace("&amp;", "&"))
 }
 
-fn read(json: &str) -> Option<(String, EntryRow)> {
+pub(super) fn read(json: &str) -> Option<(String, EntryRow)> {
     let entry: Vec<Value> = serde_json::from_str(json).ok()?;
     let [number, name, definition, ready, reindexed] = entry.as_slice() else {
         return None;

@@ -1,6 +1,8 @@
 //! Full-text search with `tsvector` and GIN.
 
 mod follow;
+#[cfg(feature = "_fuzz")]
+pub(crate) mod fuzz;
 mod lookup;
 mod names;
 mod read;
@@ -8,9 +10,6 @@ mod refresh;
 mod tables;
 mod words;
 mod write;
-
-#[cfg(feature = "_fuzz")]
-pub(super) use lookup::index_entry;
 
 use diesel::QueryResult;
 use diesel::deserialize::FromSql;
