@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::ops::Deref;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Once;
 
@@ -54,14 +55,16 @@ pub fn tempdir() -> io::Result<TempDir> {
 }
 
 /// Removes the directories of processes that were killed: nobody holds their locks. What cannot be
-/// removed, as it is another user's, is left.
+/// removed, as it is another user's, is left, and so is a disk that was mounted on such a directory:
+/// the lock is behind it.
 fn remove_unlocked(place: &Path) {
+    let disk = fs::metadata(place).map(|place| place.dev()).ok();
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_directory
+        let is_directory = |found: fs::Metadata| found.is_dir() && Some(found.dev()) == disk;
+        if fs::symlink_metadata(entry.path()).is_ok_and(is_directory)
             && let Ok(lock) = File::open(entry.path())
             && flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
         {
