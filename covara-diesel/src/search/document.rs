@@ -133,7 +133,7 @@ impl Documents {
         }
         let start = self.text.len();
         let mut sink = DB::Words::default();
-        let analyzers = entry.definition.searched().zip(&entry.analyzers);
+        let analyzers = entry.definition.searched().zip(entry.analyzers());
         for (slot, ((name, field), analyzer)) in analyzers.enumerate() {
             let texts = match texts(of(name)) {
                 Err(()) if lenient => Vec::new(),

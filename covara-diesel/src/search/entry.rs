@@ -1,5 +1,7 @@
 //! The catalogue of indexes.
 
+use std::cell::OnceCell;
+
 use diesel::row::{Field, Row};
 
 use super::analysis::Analyzer;
@@ -78,8 +80,9 @@ pub struct Entry {
     )]
     pub(crate) equals: &'static str,
     pub(crate) home: Home,
-    /// The analyzers of the searched fields.
-    pub(super) analyzers: Vec<Analyzer>,
+    /// The analyzers of the searched fields, made when they are first needed: a program that only
+    /// boots is linked without stemmers.
+    analyzers: OnceCell<Vec<Analyzer>>,
 }
 
 impl Entry {
@@ -110,8 +113,6 @@ impl Entry {
         definition: IndexDefinition,
         reindexed: Option<String>,
     ) -> Self {
-        let searched = definition.searched();
-        let analyzers = searched.map(|(_, field)| field.analyzer()).collect();
         Self {
             number,
             name: name.to_owned(),
@@ -120,8 +121,15 @@ impl Entry {
             may_refresh: false,
             equals: "=",
             home: Home::default(),
-            analyzers,
+            analyzers: OnceCell::new(),
         }
+    }
+
+    pub(super) fn analyzers(&self) -> &[Analyzer] {
+        self.analyzers.get_or_init(|| {
+            let searched = self.definition.searched();
+            searched.map(|(_, field)| field.analyzer()).collect()
+        })
     }
 
     /// Returns the same index with tables in that location.
