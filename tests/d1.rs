@@ -109,6 +109,7 @@ mod suite {
     mod seed;
     mod seed_errors;
     mod seed_references;
+    mod seed_update;
     mod status;
     mod values;
 

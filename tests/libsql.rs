@@ -155,6 +155,7 @@ mod suite {
     pub(crate) mod seed_model;
     mod seed_references;
     mod seed_references_nested;
+    mod seed_update;
     mod status;
     mod transactions {
         mod left_open;

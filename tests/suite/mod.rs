@@ -25,6 +25,7 @@ mod seed_large;
 pub(crate) mod seed_model;
 pub(crate) mod seed_references;
 mod seed_references_nested;
+mod seed_update;
 mod status;
 mod transactions;
 mod unwritable;

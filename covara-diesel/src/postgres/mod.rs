@@ -7,6 +7,7 @@ mod engine;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod history;
+mod keys;
 mod migrate;
 mod objects;
 pub(crate) mod owners;
@@ -21,6 +22,7 @@ mod sequences;
 mod stage;
 mod startup;
 mod unknown;
+mod update;
 mod values;
 mod watch;
 

@@ -3,6 +3,7 @@
 use diesel::QueryResult;
 use diesel::result::Error;
 
+use super::conflict::FoundKey;
 use super::deferral::Deferral;
 use super::foreign_key::ForeignKey;
 use super::stage::Stages;
@@ -54,6 +55,10 @@ pub trait SeedEngine: Engine {
     /// SQL between the column list and `VALUES` of a seeding insert.
     #[doc(hidden)]
     const OVERRIDE: &'static str;
+
+    /// `true` if two names of columns may differ by case alone.
+    #[doc(hidden)]
+    const NAMES_HAVE_CASE: bool;
 
     /// Rows that a seed buffers per chunk.
     #[doc(hidden)]
@@ -109,6 +114,34 @@ pub trait SeedEngine: Engine {
     fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
     where
         C: BackendConnection<Backend = Self>;
+
+    /// Returns the unique keys of a table (quoted) by which rows can be updated: without conditions
+    /// and expressions.
+    #[doc(hidden)]
+    fn unique_keys<C>(conn: &mut C, table: &str) -> QueryResult<Vec<FoundKey>>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns whether inserts into a table (quoted) or updates of it may run triggers for rows.
+    #[doc(hidden)]
+    fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns whether an insert must say that conflicts fail, because a table (quoted) may say
+    /// something else. Default: no.
+    #[doc(hidden)]
+    fn has_conflict_clauses<C>(_: &mut C, _table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(false)
+    }
+
+    /// Returns the SQL condition that the row `present` differs from the row `excluded` in any of
+    /// these columns (quoted).
+    #[doc(hidden)]
+    fn differs(columns: &[String]) -> String;
 
     /// Finishes the seed of a table. Called once per seeded table, before the seed's transaction
     /// ends.

@@ -65,13 +65,14 @@
 //! - A text with a NUL character is stored on SQLite. PostgreSQL cannot store one, so there it is
 //!   an error that names the row. NaN becomes NULL on SQLite, which has no NaN.
 
+pub(crate) mod conflict;
 pub(crate) mod deferral;
 pub(crate) mod engine;
 mod error;
 mod fixture_error;
 pub(crate) mod foreign_key;
 pub(crate) mod insert;
-mod report;
+pub(crate) mod report;
 mod row;
 mod rows;
 mod run;
@@ -84,7 +85,8 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use error::SeedError;
+pub use conflict::OnConflict;
+pub use error::{KeyProblem, SeedError};
 pub use fixture_error::{FixtureError, FixturePosition};
 pub use report::{SeedProgress, SeedSummary, TableSummary};
 pub use row::{AnySeedRow, Seedable};
@@ -123,6 +125,7 @@ struct SeedOptions<'a> {
     progress: Option<ProgressReport<'a>>,
     lock_timeout: Duration,
     chunk_rows: Option<NonZeroUsize>,
+    on_conflict: OnConflict,
 }
 
 impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
@@ -131,6 +134,7 @@ impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
             .field("tables", &self.tables.len())
             .field("lock_timeout", &self.options.lock_timeout)
             .field("chunk_rows", &self.options.chunk_rows)
+            .field("on_conflict", &self.options.on_conflict)
             .finish_non_exhaustive()
     }
 }
@@ -150,6 +154,7 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
                 progress: None,
                 lock_timeout: Duration::from_secs(30),
                 chunk_rows: None,
+                on_conflict: OnConflict::Skip,
             },
         }
     }
@@ -196,6 +201,12 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Choose fewer for rows of many kilobytes.
     pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
         self.options.chunk_rows = Some(rows);
+        self
+    }
+
+    /// Sets what to do with rows that conflict with others. Default: [`OnConflict::Skip`].
+    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
+        self.options.on_conflict = on_conflict;
         self
     }
 
@@ -273,8 +284,7 @@ fn write<'a, C: BackendConnection<Backend: SeedEngine>>(
     let names = names.collect();
     let mut run = Run::new(
         conn,
-        options.progress,
-        options.chunk_rows,
+        options,
         names,
         is_savepoint,
         is_deferred,

@@ -59,7 +59,7 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
         let query = format!(
             "SELECT EXISTS (SELECT 1 FROM {} WHERE type = 'table' AND name = ?1 COLLATE NOCASE
                                 AND instr(lower(sql), 'deferred') > 0) AS yes",
-            master(schema.as_deref())
+            name::master(schema.as_deref())
         );
         let query = diesel::sql_query(query).bind::<Text, _>(table);
         Ok(query.get_result::<Answer>(conn)?.yes)
@@ -156,11 +156,11 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
         Ok(query.get_result::<Answer>(conn)?.yes)
     }
 
-    fn end(&self, conn: &mut C, tables: &[String]) -> QueryResult<()> {
-        let mut has_triggers = false;
+    fn end(&self, conn: &mut C, tables: &[String], everywhere: bool) -> QueryResult<()> {
+        let mut has_triggers = everywhere;
         for table in tables {
             let (schema, table) = name::parts(table);
-            let master = master(schema.as_deref());
+            let master = name::master(schema.as_deref());
             // A row that waited before the seed, and that a row of the seed has satisfied, is
             // counted as satisfied only while the deferral lasts.
             let query = format!(
@@ -226,14 +226,6 @@ fn has_any(table: &str, key: &ForeignKey, values: &str) -> String {
     });
     let columns = key.columns.join(", ");
     format!("EXISTS (SELECT 1 FROM {table} WHERE ({columns}) IN (VALUES {of_rows}))")
-}
-
-/// Returns the name of the table that describes the tables of a schema.
-fn master(schema: Option<&str>) -> String {
-    match schema {
-        Some(schema) => format!("{}.sqlite_master", name::quoted(None, schema)),
-        None => "sqlite_master".to_owned(),
-    }
 }
 
 fn list<I: Iterator>(items: I, between: &str, text: impl FnMut(I::Item) -> String) -> String {
@@ -335,7 +327,7 @@ where
     C: BackendConnection<Backend = Sqlite>,
 {
     let (schema, table) = table;
-    let master = master(schema.as_deref());
+    let master = name::master(schema.as_deref());
     let columns = diesel::sql_query(format!(
         "SELECT k.id AS id, k.\"table\" AS parent, k.\"from\" AS own, k.\"to\" AS referenced,
                 EXISTS (SELECT 1 FROM {master}

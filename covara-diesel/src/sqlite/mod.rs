@@ -10,6 +10,7 @@ mod engine;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod handle;
+mod keys;
 mod migrate;
 mod name;
 pub(crate) mod pool;

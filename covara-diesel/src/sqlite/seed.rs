@@ -5,15 +5,17 @@ use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 
 use super::deferral::{self, DeferForeignKeys};
-use super::{describe, name};
+use super::{describe, keys, name};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
+use crate::seed::conflict::FoundKey;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
 
 impl SeedEngine for Sqlite {
     const OVERRIDE: &'static str = "";
+    const NAMES_HAVE_CASE: bool = false;
     const CHUNK_ROWS: usize = 256;
 
     fn forward<C>() -> Forward<C>
@@ -55,6 +57,31 @@ impl SeedEngine for Sqlite {
         C: BackendConnection<Backend = Self>,
     {
         deferral::foreign_keys(conn, tables)
+    }
+
+    fn unique_keys<C>(conn: &mut C, table: &str) -> QueryResult<Vec<FoundKey>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::unique_keys(conn, table)
+    }
+
+    fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::has_triggers(conn, table)
+    }
+
+    fn has_conflict_clauses<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::has_conflict_clauses(conn, table)
+    }
+
+    fn differs(columns: &[String]) -> String {
+        keys::differs(columns)
     }
 
     /// SQLite advances its sequences itself.

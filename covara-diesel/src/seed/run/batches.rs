@@ -1,20 +1,24 @@
 //! Seeds over a connection without transactions: rows are gathered into batches, each of which is
 //! written completely or not at all.
 
+use std::iter;
+
 use diesel::QueryResult;
 use diesel::result::Error;
 
-use super::state::{Run, TableRun};
-use super::violations::{is_foreign_key, violated};
+use super::conflicts::Handling;
+use super::state::{BatchStatement, BatchStep, Run, TableRun};
+use super::violations::{is_foreign_key, is_unique, violated};
 use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
+use crate::seed::conflict::{OnConflict, Update};
 use crate::seed::deferral::Deferral;
 use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::{SeedError, known};
-use crate::seed::insert::{Ignored, Insert};
-use crate::seed::report::{SeedProgress, TableSummary};
-use crate::seed::target::unquoted;
+use crate::seed::insert::{Aborted, Conflicts, Ignored, Insert, Refused, RowsBetween};
+use crate::seed::report::{Counts, SeedProgress};
+use crate::seed::target::{SeedTarget, unquoted};
 
 /// Size in bytes at which a batch is sent. D1 gives a batch 30 s
 /// (<https://developers.cloudflare.com/d1/platform/limits/>), in which it writes several times as
@@ -35,15 +39,25 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         match changed {
             Ok(changed) => {
                 batches.sent += usize::from(!batches.statements.is_empty());
-                let mut first = batches.tables.len();
-                for ((table, row, rows), changed) in batches.statements.drain(..).zip(changed) {
-                    batches.inserted[table] += changed;
-                    batches.kept[table] += rows;
-                    if let Some(positions) = &self.positions[table] {
-                        positions.forget_before(row + rows);
+                let mut first_table = batches.tables.len();
+                for (statement, changed) in batches.statements.drain(..).zip(changed) {
+                    let BatchStatement {
+                        table, first, rows, ..
+                    } = statement;
+                    let counts = &mut batches.counts[table];
+                    match statement.step {
+                        BatchStep::Insert => {
+                            counts.inserted += changed;
+                            batches.kept[table] += rows;
+                        }
+                        BatchStep::Update => counts.updated += changed,
                     }
-                    first = first.min(table);
+                    if let Some(positions) = &self.positions[table] {
+                        positions.forget_before(first + rows);
+                    }
+                    first_table = first_table.min(table);
                 }
+                let first = first_table;
                 self.report_batch(first);
                 Ok(())
             }
@@ -54,9 +68,50 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         }
     }
 
+    /// Sends a batch, and once more row by row if the rows of an update are in each other's way.
+    fn try_send(&mut self, batch: &mut C::Batch) -> QueryResult<Vec<usize>> {
+        let changed = self.try_send_deferred(batch);
+        match changed {
+            Err(error) if is_unique(&error) && self.take_apart(batch) => {
+                self.try_send_deferred(batch)
+            }
+            changed => changed,
+        }
+    }
+
+    /// Makes an update's batch apply its rows one after the other, as values that are in the way of
+    /// rows may be updated before their turn. Returns whether that may help.
+    fn take_apart(&mut self, batch: &mut C::Batch) -> bool {
+        let Some(batches) = &mut self.batches else {
+            return false;
+        };
+        if self.on_conflict != OnConflict::Update || batches.statements.iter().all(|it| it.rows < 2)
+        {
+            return false;
+        }
+        let mut apart = Vec::new();
+        let mut groups = Vec::new();
+        for of_rows in batches.statements.chunk_by(|a, b| a.first == b.first && a.table == b.table) {
+            let rows = of_rows[0].rows;
+            groups.push((of_rows.len(), rows));
+            for row in 0..rows {
+                apart.extend(of_rows.iter().map(|statement| BatchStatement {
+                    first: statement.first + row,
+                    rows: 1,
+                    ..*statement
+                }));
+            }
+        }
+        let is_apart = batch.take_apart(&groups);
+        if is_apart {
+            batches.statements = apart;
+        }
+        is_apart
+    }
+
     /// Sends a batch, and once more with its foreign keys deferred if a row refers to nothing that
     /// a later row of the batch may be.
-    fn try_send(&mut self, batch: &mut C::Batch) -> QueryResult<Vec<usize>> {
+    fn try_send_deferred(&mut self, batch: &mut C::Batch) -> QueryResult<Vec<usize>> {
         if let Some(by) = self.batches.as_ref().and_then(|batches| batches.deferral) {
             self.defer(batch, by)?;
             return batch.try_send(self.conn);
@@ -100,7 +155,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     fn tables_of_batch(&self) -> Vec<usize> {
         let batches = self.batches.as_ref();
         let statements = batches.map_or(&[][..], |batches| &batches.statements);
-        let mut tables: Vec<usize> = statements.iter().map(|(table, ..)| *table).collect();
+        let mut tables: Vec<usize> = statements.iter().map(|it| it.table).collect();
         tables.dedup();
         tables
     }
@@ -153,7 +208,10 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         let Some(at) = batch.first(self.conn, Probe::Fails) else {
             return source.into();
         };
-        let Some(&(table, first, rows)) = self.statement(at) else {
+        let Some(&BatchStatement {
+            table, first, rows, ..
+        }) = self.statement(at)
+        else {
             return source.into();
         };
         let name = unquoted(&self.tables[table]);
@@ -176,7 +234,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     }
 
     /// Returns what a statement of the batch is about.
-    fn statement(&self, at: usize) -> Option<&(usize, usize, usize)> {
+    fn statement(&self, at: usize) -> Option<&BatchStatement> {
         self.batches.as_ref()?.statements.get(at)
     }
 
@@ -201,7 +259,10 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                 let Some(at) = batch.first(self.conn, holds) else {
                     continue;
                 };
-                let Some(&(of, _, rows)) = self.statement(at) else {
+                let Some(&BatchStatement {
+                    table: of, rows, ..
+                }) = self.statement(at)
+                else {
                     continue;
                 };
                 let row = batch.first_row(self.conn, at, rows, holds);
@@ -217,7 +278,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         let Some(((at, row), table, parent)) = found else {
             return source.into();
         };
-        let Some((_, first, _)) = self.statement(at) else {
+        let Some(BatchStatement { first, .. }) = self.statement(at) else {
             return source.into();
         };
         let (row, position) = (first + row, None);
@@ -253,10 +314,8 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             return;
         };
         self.summary.transactions = batches.sent;
-        for (table, inserted) in self.summary.tables.iter_mut().zip(batches.inserted) {
-            let TableSummary { attempted, .. } = *table;
-            table.inserted = inserted;
-            table.skipped = attempted.saturating_sub(inserted);
+        for (table, counts) in self.summary.tables.iter_mut().zip(batches.counts) {
+            table.count(counts, self.on_conflict);
         }
     }
 }
@@ -272,9 +331,29 @@ where
         let Some(batches) = &mut self.run.batches else {
             return Ok(());
         };
-        let insert = Insert::<T, Ignored, N>::new(&self.target, rows);
-        let one = Insert::<T, Ignored, 1>::new(&self.target, &rows[..1]);
-        let added = batches.batch.add_rows(self.run.conn, &insert, &one);
+        let conn = &mut *self.run.conn;
+        let mut steps = vec![BatchStep::Insert];
+        let added = match &self.handling {
+            Handling::Skip => add::<C, T, Ignored, N>(conn, &mut batches.batch, &self.target, rows),
+            Handling::Fail { aborts: false } => {
+                add::<C, T, Refused, N>(conn, &mut batches.batch, &self.target, rows)
+            }
+            Handling::Fail { aborts: true } => {
+                add::<C, T, Aborted, N>(conn, &mut batches.batch, &self.target, rows)
+            }
+            Handling::Update(Update { insert, update, .. }) => {
+                steps.extend(update.iter().map(|_| BatchStep::Update));
+                let mut texts = iter::once(insert).chain(update);
+                texts.try_for_each(|texts| {
+                    let one = RowsBetween::<T> {
+                        texts,
+                        rows: &rows[..1],
+                    };
+                    let rows = RowsBetween::<T> { texts, rows };
+                    batches.batch.add_rows(conn, &rows, &one)
+                })
+            }
+        };
         if let Err(source) = added {
             let table = self.progress.table.clone();
             let error = SeedError::Rows {
@@ -288,16 +367,40 @@ where
         }
         if batches.tables.len() <= position {
             batches.tables.resize(position + 1, String::new());
-            batches.inserted.resize(position + 1, 0);
+            batches.counts.resize(position + 1, Counts::default());
             batches.kept.resize(position + 1, 0);
             batches.tables[position].clone_from(&self.target.table);
         }
-        batches.statements.push((position, self.done + 1, N));
+        batches
+            .statements
+            .extend(steps.into_iter().map(|step| BatchStatement {
+                table: position,
+                first: self.done + 1,
+                rows: N,
+                step,
+            }));
         let is_full = batches.batch.bytes() >= MOST_BYTES;
-        self.advance(N, 0);
+        self.advance(N, Counts::default());
         if is_full {
             self.run.send(false)?;
         }
         Ok(())
     }
+}
+
+/// Adds an insert of rows to a batch.
+fn add<C, T, M, const N: usize>(
+    conn: &mut C,
+    batch: &mut C::Batch,
+    target: &SeedTarget,
+    rows: &[T::Row<'_>],
+) -> QueryResult<()>
+where
+    C: BackendConnection<Backend: SeedEngine>,
+    T: SeedRow<C::Backend>,
+    M: Conflicts,
+{
+    let insert = Insert::<T, M, N>::new(target, rows);
+    let one = Insert::<T, M, 1>::new(target, &rows[..1]);
+    batch.add_rows(conn, &insert, &one)
 }

@@ -2,7 +2,7 @@
 
 use diesel::result::Error;
 
-use super::savepoint::{execute, nested};
+use super::savepoint::nested;
 use super::state::{TableRun, Writer};
 use super::violations::{details, is_foreign_key, violated};
 use crate::backend::connection::BackendConnection;
@@ -12,7 +12,6 @@ use crate::backend::transaction::transaction_depth;
 use crate::seed::engine::SeedEngine;
 use crate::seed::error::{SeedError, known};
 use crate::seed::foreign_key::ForeignKey;
-use crate::seed::insert::Ignored;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
@@ -37,12 +36,12 @@ where
             _ => 0,
         };
         let done = self.done + staged;
-        let target = &self.target;
+        let (target, handling) = (&self.target, &self.handling);
         let (mut culprit, mut waiting) = (None, None);
         // Always rolled back, so that nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
             for (row, position) in rows.chunks(1).zip(done + 1..) {
-                if let Err(error) = execute::<C, T, Ignored, 1>(conn, target, row) {
+                if let Err(error) = handling.try_row::<C, T>(conn, target, row) {
                     // Later rows may satisfy it, so the culprit is another row if there is one.
                     if violated(&patient, &error).is_some() {
                         waiting.get_or_insert((position, error));
@@ -74,8 +73,8 @@ where
         self.run.judged(position, error, false)
     }
 
-    /// Finds the staged row that made a statement fail.
-    pub(super) fn refused_staged(&mut self, source: Error) -> SeedError {
+    /// Finds the staged row that made a statement fail, unless it is known.
+    pub(super) fn refused_staged(&mut self, source: Error, known_row: Option<usize>) -> SeedError {
         let source = match known(source) {
             Ok(error) => return error,
             Err(source) if !concerns_rows(&source) => {
@@ -89,7 +88,7 @@ where
         let row = match is_foreign_key(&source) && !patient.is_empty() {
             // Parts of the rows would be refused because they refer to others.
             true => self.staged_row(&source),
-            false => None,
+            false => known_row,
         };
         let error = match row {
             Some(row) => SeedError::Row {
@@ -125,6 +124,7 @@ where
             return Err(source);
         };
         let stage = &staged.stage;
+        let conflicts = self.handling.staged_search();
         let table = self.progress.table.clone();
         let (mut first, mut last) = (self.done + 1, self.done + staged.rows);
         let mut culprit = None;
@@ -132,7 +132,7 @@ where
         let search = nested(self.run.conn, |conn| {
             while first <= last {
                 let middle = first + (last - first) / 2;
-                let half = |conn: &mut C| stage.insert(conn, Some((first, middle)), true);
+                let half = |conn: &mut C| stage.insert(conn, Some((first, middle)), conflicts);
                 match nested(conn, half) {
                     Ok(_) => first = middle + 1,
                     // Rows refer to later ones, which comes after all other checks.
