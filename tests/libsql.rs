@@ -153,8 +153,10 @@ mod suite {
     mod seed;
     mod seed_errors;
     pub(crate) mod seed_model;
+    mod seed_order;
     mod seed_references;
     mod seed_references_nested;
+    mod seed_replace;
     mod seed_update;
     mod status;
     mod transactions {

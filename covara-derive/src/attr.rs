@@ -4,7 +4,8 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, DeriveInput, Error, Expr, Ident, LitStr, Path, Result, Token, Type, parenthesized, token,
+    Attribute, DeriveInput, Error, Expr, Ident, LitStr, Path, Result, Token, Type, parenthesized,
+    token,
 };
 
 use crate::model::Errors;

@@ -83,7 +83,10 @@ fn of_rows_with_the_same_key_the_last_wins_and_each_counts() {
     ];
     let summary = update(&mut conn, &rows).unwrap();
     assert_eq!(counts(&summary), [2, 2, 1, 0]);
-    assert_eq!(stored(&mut conn), [row(1, "one", None), row(2, "two", Some(2))]);
+    assert_eq!(
+        stored(&mut conn),
+        [row(1, "one", None), row(2, "two", Some(2))]
+    );
     // Now all of them change, although in the end nothing has.
     let rows = [row(1, "uno", None), row(1, "one", None)];
     assert_eq!(counts(&update(&mut conn, &rows).unwrap()), [0, 2, 0, 0]);
@@ -122,7 +125,11 @@ fn another_unique_constraint_is_an_error_that_names_the_row() {
             }
             other => panic!("{}", chain(other)),
         }
-        assert!(error.to_string().starts_with("row 301 of numbers conflicts with numbers"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("row 301 of numbers conflicts with numbers")
+        );
         assert_eq!(stored(&mut conn), before);
     }
 }
@@ -156,8 +163,10 @@ fn under_fail_the_first_conflict_is_an_error_that_names_the_row() {
         assert_eq!(count(&mut conn, "numbers"), 700);
     }
     // Other violations are what they are without it.
-    conn.batch_execute("CREATE TABLE checked (id BIGINT PRIMARY KEY NOT NULL, n BIGINT CHECK (n < 5))")
-        .unwrap();
+    conn.batch_execute(
+        "CREATE TABLE checked (id BIGINT PRIMARY KEY NOT NULL, n BIGINT CHECK (n < 5))",
+    )
+    .unwrap();
     let rows = [Checked { id: 1, n: 1 }, Checked { id: 2, n: 5 }];
     for on_conflict in [OnConflict::Fail, OnConflict::Update] {
         let seed = Seed::new().table(&rows).on_conflict(on_conflict);
@@ -236,7 +245,8 @@ fn rows_are_updated_by_the_columns_of_the_attribute_and_nulls_are_all_different(
         user(Some(1), None, "D"),
     ];
     assert_eq!(seed(&mut conn, &rows), [5, 0, 0, 0]);
-    conn.batch_execute("UPDATE users SET note = 'kept'").unwrap();
+    conn.batch_execute("UPDATE users SET note = 'kept'")
+        .unwrap();
     let rows = [
         user(Some(1), Some("a"), "A"),
         user(Some(2), Some("a"), "b"),
@@ -274,9 +284,9 @@ fn a_key_that_cannot_be_used_is_an_error() {
     }
     let error = update(&mut conn, &[row(1, "a", None)]).unwrap_err();
     assert!(
-        error
-            .to_string()
-            .starts_with("the rows of numbers cannot be updated by a primary key: the table has no"),
+        error.to_string().starts_with(
+            "the rows of numbers cannot be updated by a primary key: the table has no"
+        ),
         "{error}"
     );
     let file: &[u8] = b"name\nA\n";
@@ -313,7 +323,8 @@ fn a_file_leaves_the_columns_that_it_lacks_as_they_are() {
     };
     let summary = update(&mut conn, "a.csv", b"name,id\nRome,1\nBergen,2\nLima,3\n").unwrap();
     assert_eq!(counts(&summary), [1, 1, 1, 0]);
-    let whole = "towns WHERE (id, name, size) IN ((1, 'Rome', 1), (2, 'Bergen', 2), (3, 'Lima', 7))";
+    let whole =
+        "towns WHERE (id, name, size) IN ((1, 'Rome', 1), (2, 'Bergen', 2), (3, 'Lima', 7))";
     assert_eq!(count(&mut conn, whole), 3);
     // Only the key: nothing to update.
     let summary = update(&mut conn, "b.csv", b"id\n1\n4\n4\n").unwrap();
@@ -435,40 +446,41 @@ fn each_way_to_handle_conflicts_does_what_applying_row_by_row_does() {
         failure_persistence: None,
         ..Config::default()
     };
-    let check = |(present, mut given, way, chunk, is_short): (Vec<Number>, Vec<Number>, _, _, bool)| {
-        conn.batch_execute("DELETE FROM numbers").unwrap();
-        let mut model = Model::default();
-        for row in &present {
-            model.apply(row, OnConflict::Skip);
-        }
-        Number::seed(&mut conn, &present).unwrap();
-        if is_short {
-            given.truncate(5);
-        }
-        model.counts = [0; 4];
-        let before = model.clone();
-        let refused = given.iter().position(|row| model.apply(row, way));
-        let mut seed = Seed::new().table(&given).on_conflict(way);
-        if let Some(chunk) = chunk {
-            seed = seed.chunk_rows(chunk);
-        }
-        match (seed.run(&mut conn), refused) {
-            (Ok(summary), None) => prop_assert_eq!(counts(&summary), model.counts),
-            (Err(SeedError::Conflict { row, .. }), Some(refused)) => {
-                prop_assert_eq!(row, refused + 1);
-                model = before;
+    let check =
+        |(present, mut given, way, chunk, is_short): (Vec<Number>, Vec<Number>, _, _, bool)| {
+            conn.batch_execute("DELETE FROM numbers").unwrap();
+            let mut model = Model::default();
+            for row in &present {
+                model.apply(row, OnConflict::Skip);
             }
-            (outcome, refused) => {
-                return Err(TestCaseError::fail(format!("{outcome:?}, not {refused:?}")));
+            Number::seed(&mut conn, &present).unwrap();
+            if is_short {
+                given.truncate(5);
             }
-        }
-        let rows = model.rows.into_iter();
-        let expected: Vec<_> = rows
-            .map(|(id, (label, half))| Number { id, label, half })
-            .collect();
-        prop_assert_eq!(stored(&mut conn), expected);
-        Ok(())
-    };
+            model.counts = [0; 4];
+            let before = model.clone();
+            let refused = given.iter().position(|row| model.apply(row, way));
+            let mut seed = Seed::new().table(&given).on_conflict(way);
+            if let Some(chunk) = chunk {
+                seed = seed.chunk_rows(chunk);
+            }
+            match (seed.run(&mut conn), refused) {
+                (Ok(summary), None) => prop_assert_eq!(counts(&summary), model.counts),
+                (Err(SeedError::Conflict { row, .. }), Some(refused)) => {
+                    prop_assert_eq!(row, refused + 1);
+                    model = before;
+                }
+                (outcome, refused) => {
+                    return Err(TestCaseError::fail(format!("{outcome:?}, not {refused:?}")));
+                }
+            }
+            let rows = model.rows.into_iter();
+            let expected: Vec<_> = rows
+                .map(|(id, (label, half))| Number { id, label, half })
+                .collect();
+            prop_assert_eq!(stored(&mut conn), expected);
+            Ok(())
+        };
     let check = std::cell::RefCell::new(check);
     TestRunner::new(config)
         .run(&cases, |case| (check.borrow_mut())(case))

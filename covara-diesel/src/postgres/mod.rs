@@ -14,6 +14,7 @@ pub(crate) mod owners;
 pub(crate) mod pool;
 pub(crate) mod pooler;
 mod probe;
+mod replace;
 pub mod schema;
 #[cfg(feature = "search")]
 pub(crate) mod search;

@@ -5,13 +5,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Oid, Text};
 
 use super::stage::SeedStages;
-use super::{copy, describe, keys, sequences};
+use super::{copy, describe, keys, replace, sequences};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::seed::conflict::FoundKey;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
+use crate::seed::replace::OuterReference;
 
 impl SeedEngine for Pg {
     /// Explicit ids are intended even if a column is `GENERATED ALWAYS AS IDENTITY`.
@@ -89,6 +90,41 @@ impl SeedEngine for Pg {
 
     fn differs(columns: &[String]) -> String {
         keys::differs(columns)
+    }
+
+    fn lock_to_empty<C>(conn: &mut C, table: &str) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::lock(conn, table)
+    }
+
+    fn outer_references<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<OuterReference>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::outer_references(conn, tables)
+    }
+
+    fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::holds(conn, condition)
+    }
+
+    fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::empty(conn, tables)
+    }
+
+    fn restarts<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::restarts(conn, table)
     }
 
     fn finish<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>

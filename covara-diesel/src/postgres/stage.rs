@@ -8,8 +8,8 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
-use crate::backend::connection::BackendConnection;
 use super::update::StagedUpdate;
+use crate::backend::connection::BackendConnection;
 use crate::seed::conflict::UpdateColumns;
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::report::Counts;
@@ -202,8 +202,15 @@ impl<C: BackendConnection<Backend = Pg>> Stage<C> for SeedStage {
         update.run(conn, numbers)
     }
 
-    fn row(&self, conn: &mut C, key: &ForeignKey, details: &str) -> QueryResult<Option<usize>> {
-        row(conn, NAME, &self.filter, key, details)
+    fn row(
+        &self,
+        conn: &mut C,
+        key: &ForeignKey,
+        details: &str,
+        is_new: bool,
+    ) -> QueryResult<Option<usize>> {
+        let filter = if is_new { self.filter.as_str() } else { "" };
+        row(conn, NAME, filter, key, details)
     }
 
     fn clear(&self, conn: &mut C) -> QueryResult<()> {

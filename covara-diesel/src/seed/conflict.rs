@@ -177,7 +177,10 @@ impl Update {
             others: quoted(&target.columns, false)?,
             nulls_are_equal: key.nulls_are_equal,
         };
-        let all = target.columns.iter().map(|it| quoted_name::<C::Backend>(it));
+        let all = target
+            .columns
+            .iter()
+            .map(|it| quoted_name::<C::Backend>(it));
         let all = all.collect::<QueryResult<Vec<_>>>()?;
         // The key has values, unless NULL is one of them: otherwise the row was just inserted.
         let in_key = (1..).zip(&target.columns);

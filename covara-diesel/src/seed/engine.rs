@@ -6,6 +6,7 @@ use diesel::result::Error;
 use super::conflict::FoundKey;
 use super::deferral::Deferral;
 use super::foreign_key::ForeignKey;
+use super::replace::OuterReference;
 use super::stage::Stages;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
@@ -142,6 +143,40 @@ pub trait SeedEngine: Engine {
     /// these columns (quoted).
     #[doc(hidden)]
     fn differs(columns: &[String]) -> String;
+
+    /// Locks a table (quoted) against writers, and against rows that refer to it, until the
+    /// transaction ends. Default: nothing, for engines with one writer at a time.
+    #[doc(hidden)]
+    fn lock_to_empty<C>(_: &mut C, _table: &str) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(())
+    }
+
+    /// Returns the foreign keys of other tables to these (quoted).
+    #[doc(hidden)]
+    fn outer_references<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<OuterReference>>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns whether an SQL condition holds.
+    #[doc(hidden)]
+    fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Deletes all rows of tables (quoted) that refer to each other. Returns how many each had.
+    #[doc(hidden)]
+    fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns the statements that make the generated ids of an empty table (quoted) start anew.
+    #[doc(hidden)]
+    fn restarts<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>;
 
     /// Finishes the seed of a table. Called once per seeded table, before the seed's transaction
     /// ends.

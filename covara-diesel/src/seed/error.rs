@@ -170,6 +170,42 @@ pub enum SeedError {
         source: Box<SeedError>,
     },
 
+    /// Rows of a table that is not in the seed refer to a table that it replaces: only under
+    /// [`Seed::replace`](crate::Seed::replace).
+    #[error(
+        "{table} cannot be replaced, as rows of {by} refer to it: seed {by} too, or delete these \
+         rows; nothing was kept"
+    )]
+    #[non_exhaustive]
+    Referred {
+        /// Name of the table.
+        table: String,
+        /// Name of the table whose rows refer to it.
+        by: String,
+    },
+
+    /// A table could not be emptied: only under [`Seed::replace`](crate::Seed::replace).
+    #[error(
+        "{table} could not be emptied; the role needs DELETE on it and must own the sequences of \
+         its ids; nothing was kept"
+    )]
+    #[non_exhaustive]
+    Replace {
+        /// Name of the table.
+        table: String,
+        /// The database's own error.
+        source: DatabaseError,
+    },
+
+    /// The seed is larger than a batch, so that tables would be empty for a while: only under
+    /// [`Seed::replace`](crate::Seed::replace) over Cloudflare D1.
+    #[error(
+        "the seed is larger than one batch of this database, 4 MiB, and so cannot replace tables; \
+         nothing was kept"
+    )]
+    #[non_exhaustive]
+    ReplaceTooLarge,
+
     /// A file of rows cannot be read as rows of its table.
     #[error(transparent)]
     Fixture(#[from] FixtureError),
@@ -250,6 +286,7 @@ impl SeedError {
             Self::Database(error)
             | Self::Interrupted { source: error, .. }
             | Self::NoStage { source: error, .. }
+            | Self::Replace { source: error, .. }
             | Self::Sequence { source: error, .. } => Some(error.kind()),
             Self::Row { source, .. }
             | Self::Rows { source, .. }
@@ -261,7 +298,9 @@ impl SeedError {
             Self::Fixture(_)
             | Self::TooManyColumns { .. }
             | Self::ColumnTwice { .. }
-            | Self::Key { .. } => None,
+            | Self::Key { .. }
+            | Self::Referred { .. }
+            | Self::ReplaceTooLarge => None,
         }
     }
 }

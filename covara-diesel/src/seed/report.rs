@@ -19,6 +19,9 @@ pub struct TableSummary {
     /// Rows skipped because of a unique constraint; 0 unless under
     /// [`OnConflict::Skip`](crate::OnConflict::Skip).
     pub skipped: usize,
+    /// Rows that the table had before; 0 unless under [`Seed::replace`](crate::Seed::replace). Of a
+    /// table that is there twice, the first has them.
+    pub deleted: usize,
 }
 
 /// The result of a seed, table by table in the order given.
@@ -41,6 +44,7 @@ impl TableSummary {
             updated: 0,
             unchanged: 0,
             skipped: 0,
+            deleted: 0,
         }
     }
 
@@ -106,6 +110,12 @@ impl SeedSummary {
     #[must_use]
     pub fn unchanged(&self) -> usize {
         self.tables.iter().map(|table| table.unchanged).sum()
+    }
+
+    /// Returns the number of rows that [`Seed::replace`](crate::Seed::replace) deleted.
+    #[must_use]
+    pub fn deleted(&self) -> usize {
+        self.tables.iter().map(|table| table.deleted).sum()
     }
 
     /// Returns the number of rows skipped because of a unique constraint, over all tables.

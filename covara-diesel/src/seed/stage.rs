@@ -70,8 +70,14 @@ pub trait Stage<C: BackendConnection> {
     ) -> QueryResult<Counts>;
 
     /// Returns the first staged row with the values that an error about the foreign key gives as
-    /// `details`.
-    fn row(&self, conn: &mut C, key: &ForeignKey, details: &str) -> QueryResult<Option<usize>>;
+    /// `details`. `is_new`: rows that exist already do not count, as far as they can be told.
+    fn row(
+        &self,
+        conn: &mut C,
+        key: &ForeignKey,
+        details: &str,
+        is_new: bool,
+    ) -> QueryResult<Option<usize>>;
 
     /// Empties the stage.
     fn clear(&self, conn: &mut C) -> QueryResult<()>;

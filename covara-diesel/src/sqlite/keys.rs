@@ -59,7 +59,11 @@ pub(super) fn has_conflict_clauses<C>(conn: &mut C, table: &str) -> QueryResult<
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    describes(conn, table, "type = 'table' AND instr(lower(sql), 'conflict') > 0")
+    describes(
+        conn,
+        table,
+        "type = 'table' AND instr(lower(sql), 'conflict') > 0",
+    )
 }
 
 /// Returns whether a table has triggers. All of SQLite's are for rows.
@@ -89,8 +93,7 @@ where
 /// Compares bytes, whatever the collations of the columns.
 pub(super) fn differs(columns: &[String]) -> String {
     let columns = columns.iter();
-    let conditions =
-        columns.map(|it| format!("present.{it} COLLATE BINARY IS NOT excluded.{it}"));
+    let conditions = columns.map(|it| format!("present.{it} COLLATE BINARY IS NOT excluded.{it}"));
     let conditions: Vec<String> = conditions.collect();
     conditions.join(" OR ")
 }

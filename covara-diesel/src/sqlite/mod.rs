@@ -17,6 +17,7 @@ pub(crate) mod pool;
 pub(crate) mod private_file;
 #[cfg(feature = "cli")]
 pub(crate) mod rehearse;
+mod replace;
 pub mod schema;
 #[cfg(feature = "search")]
 pub(crate) mod search;

@@ -204,6 +204,12 @@ impl<D: Driver> Batch<RemoteConnection<D>> for RemoteBatch {
         for &(statements, rows) in groups {
             let together = at..at + statements;
             at += statements;
+            if rows == 0 {
+                for at in together {
+                    apart.push(self.statements[at].clone(), None);
+                }
+                continue;
+            }
             let of_rows = together.clone().map(|at| self.rows_apart(at, rows));
             let Some(of_rows) = of_rows.collect::<Option<Vec<_>>>() else {
                 return false;

@@ -17,6 +17,7 @@ use crate::seed::deferral::Deferral;
 use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::{SeedError, known};
 use crate::seed::insert::{Aborted, Conflicts, Ignored, Insert, Refused, RowsBetween};
+use crate::seed::replace::refused;
 use crate::seed::report::{Counts, SeedProgress};
 use crate::seed::target::{SeedTarget, unquoted};
 
@@ -51,8 +52,10 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                             batches.kept[table] += rows;
                         }
                         BatchStep::Update => counts.updated += changed,
+                        BatchStep::Delete => batches.deleted[table] += changed,
+                        BatchStep::Restart => {}
                     }
-                    if let Some(positions) = &self.positions[table] {
+                    if let Some(Some(positions)) = self.positions.get(table) {
                         positions.forget_before(first + rows);
                     }
                     first_table = first_table.min(table);
@@ -91,9 +94,15 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         }
         let mut apart = Vec::new();
         let mut groups = Vec::new();
-        for of_rows in batches.statements.chunk_by(|a, b| a.first == b.first && a.table == b.table) {
+        for of_rows in batches
+            .statements
+            .chunk_by(|a, b| a.first == b.first && a.table == b.table)
+        {
             let rows = of_rows[0].rows;
             groups.push((of_rows.len(), rows));
+            if rows == 0 {
+                apart.extend(of_rows);
+            }
             for row in 0..rows {
                 apart.extend(of_rows.iter().map(|statement| BatchStatement {
                     first: statement.first + row,
@@ -214,6 +223,9 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         else {
             return source.into();
         };
+        if rows == 0 {
+            return refused(&self.tables[table], source);
+        }
         let name = unquoted(&self.tables[table]);
         let error = match batch.first_row(self.conn, at, rows, Probe::Fails) {
             Some(row) => SeedError::Row {
@@ -317,6 +329,9 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         for (table, counts) in self.summary.tables.iter_mut().zip(batches.counts) {
             table.count(counts, self.on_conflict);
         }
+        for (table, deleted) in self.summary.tables.iter_mut().zip(batches.deleted) {
+            table.deleted = deleted;
+        }
     }
 }
 
@@ -365,12 +380,7 @@ where
             };
             return Err(self.run.located(position, error));
         }
-        if batches.tables.len() <= position {
-            batches.tables.resize(position + 1, String::new());
-            batches.counts.resize(position + 1, Counts::default());
-            batches.kept.resize(position + 1, 0);
-            batches.tables[position].clone_from(&self.target.table);
-        }
+        batches.begin_table(position, &self.target.table);
         batches
             .statements
             .extend(steps.into_iter().map(|step| BatchStatement {
@@ -381,6 +391,9 @@ where
             }));
         let is_full = batches.batch.bytes() >= MOST_BYTES;
         self.advance(N, Counts::default());
+        if is_full && self.run.replaces {
+            return Err(SeedError::ReplaceTooLarge);
+        }
         if is_full {
             self.run.send(false)?;
         }

@@ -2,6 +2,7 @@
 
 use diesel::result::Error;
 
+use super::conflicts::Handling;
 use super::savepoint::nested;
 use super::state::{TableRun, Writer};
 use super::violations::{details, is_foreign_key, violated};
@@ -31,11 +32,7 @@ where
         let patient = self.run.patient_keys(position);
         let table = self.progress.table.clone();
         // The rows of a stage come before these.
-        let staged = match &self.writer {
-            Writer::Staged(staged) => staged.rows,
-            _ => 0,
-        };
-        let done = self.done + staged;
+        let done = self.done + self.staged_rows();
         let (target, handling) = (&self.target, &self.handling);
         let (mut culprit, mut waiting) = (None, None);
         // Always rolled back, so that nothing of this search is kept.
@@ -73,6 +70,13 @@ where
         self.run.judged(position, error, false)
     }
 
+    fn staged_rows(&self) -> usize {
+        match &self.writer {
+            Writer::Staged(staged) => staged.rows,
+            _ => 0,
+        }
+    }
+
     /// Finds the staged row that made a statement fail, unless it is known.
     pub(super) fn refused_staged(&mut self, source: Error, known_row: Option<usize>) -> SeedError {
         let source = match known(source) {
@@ -97,6 +101,14 @@ where
                 position: None,
                 source,
             },
+            // Parts of an update are tried where it is made.
+            None if matches!(self.handling, Handling::Update(_)) => SeedError::Rows {
+                table: self.progress.table.clone(),
+                first: self.done + 1,
+                last: self.done + self.staged_rows(),
+                position: None,
+                source,
+            },
             None => match self.halved(&patient, source) {
                 Ok(error) => error,
                 Err(source) => return self.interrupted(source),
@@ -114,7 +126,9 @@ where
             return None;
         };
         let stage = &staged.stage;
-        let row = nested(self.run.conn, |conn| stage.row(conn, &key, &details));
+        let is_new = matches!(self.handling, Handling::Skip);
+        let find = |conn: &mut C| stage.row(conn, &key, &details, is_new);
+        let row = nested(self.run.conn, find);
         row.ok().flatten()
     }
 

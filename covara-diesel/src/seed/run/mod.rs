@@ -7,6 +7,7 @@ mod culprit;
 mod files;
 mod positions;
 mod references;
+mod replace;
 mod savepoint;
 mod stage;
 mod state;
@@ -54,6 +55,8 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
             chunk_rows,
             tables,
             summary: SeedSummary::default(),
+            deleted: Vec::new(),
+            replaces: options.replace,
             finished: Vec::new(),
             positions: Vec::new(),
             batches,
@@ -84,6 +87,7 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
         } = table;
         let mut summary = TableSummary::new(progress.table, done);
         summary.count(counts, self.on_conflict);
+        summary.deleted = self.take_deleted();
         self.summary.tables.push(summary);
         if done > 0 {
             self.finished.push(target);

@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use diesel::result::Error;
 
+use super::conflicts::Handling;
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::TableRow;
-use super::conflicts::Handling;
 use crate::seed::conflict::OnConflict;
 use crate::seed::deferral::Deferral;
 use crate::seed::engine::{Insertion, SeedEngine};
@@ -27,6 +27,10 @@ pub(crate) struct Run<'c, 'a, C: BackendConnection<Backend: SeedEngine>> {
     /// The quoted names of all tables, in their order.
     pub(super) tables: Vec<String>,
     pub(super) summary: SeedSummary,
+    /// The tables that were emptied, with the rows that they had.
+    pub(super) deleted: Vec<(String, usize)>,
+    /// True if the tables are emptied first.
+    pub(super) replaces: bool,
     pub(super) finished: Vec<SeedTarget>,
     /// The positions of the rows of each table begun so far, if they come from a file.
     pub(super) positions: Vec<Option<Rc<dyn RowPositions>>>,
@@ -95,6 +99,8 @@ pub(super) struct Batches<C: BackendConnection> {
     pub(super) tables: Vec<String>,
     /// For each table, the rows written.
     pub(super) counts: Vec<Counts>,
+    /// For each table, the number of rows deleted.
+    pub(super) deleted: Vec<usize>,
     /// For each table, the number of rows in batches that were written.
     pub(super) kept: Vec<usize>,
     pub(super) sent: usize,
@@ -118,6 +124,10 @@ pub(super) enum BatchStep {
     Insert,
     /// Applies the rows that the statement before has not inserted.
     Update,
+    /// Deletes the rows that the table had.
+    Delete,
+    /// Makes its ids start anew.
+    Restart,
 }
 
 impl<C: BackendConnection> Batches<C> {
@@ -128,6 +138,7 @@ impl<C: BackendConnection> Batches<C> {
             statements: Vec::new(),
             tables: Vec::new(),
             counts: Vec::new(),
+            deleted: Vec::new(),
             kept: Vec::new(),
             sent: 0,
         }

@@ -37,7 +37,9 @@ where
             SeedWay::BulkFirst(stages) if !T::STATIC => Writer::BeforeStage(stages),
             SeedWay::BulkFirst(stages) => Writer::Bulk(stages),
             // Nothing is to be compared with the rows that are there.
-            SeedWay::Stage(stages) if T::STATIC && matches!(self.handling, Handling::Fail { .. }) => {
+            SeedWay::Stage(stages)
+                if T::STATIC && matches!(self.handling, Handling::Fail { .. }) =>
+            {
                 Writer::Bulk(stages)
             }
             SeedWay::Stage(stages) => Writer::BeforeStage(stages),
