@@ -151,6 +151,7 @@ mod suite {
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
     }
     mod seed;
+    mod seed_conflict_model;
     mod seed_errors;
     pub(crate) mod seed_model;
     mod seed_order;

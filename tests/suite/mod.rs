@@ -20,6 +20,7 @@ mod program;
 mod progress;
 pub(crate) mod search;
 mod seed;
+mod seed_conflict_model;
 mod seed_errors;
 mod seed_large;
 pub(crate) mod seed_model;

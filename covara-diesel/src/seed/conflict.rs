@@ -219,6 +219,16 @@ impl Update {
     }
 }
 
+impl Update {
+    /// Makes the second statement of a single row do nothing if the first one inserted the row,
+    /// which a trigger may have changed. Only for SQLite, where nothing comes between the two.
+    pub(super) fn unless_inserted(&mut self) {
+        if let Some([_, after]) = &mut self.update {
+            *after = after.replacen(" WHERE ", " WHERE changes() = 0 AND ", 1);
+        }
+    }
+}
+
 impl UpdateColumns {
     /// Returns the clause that updates the row `present` with the same key, under a condition.
     pub(crate) fn clause(&self, condition: &str) -> String {

@@ -19,7 +19,7 @@ struct KeyColumn {
 }
 
 /// Returns the foreign keys of other tables to these. A foreign key refers to a table in its own
-/// schema.
+/// schema. Cloudflare does not let its own tables be looked at.
 pub(super) fn outer_references<C>(
     conn: &mut C,
     tables: &[String],
@@ -33,7 +33,7 @@ where
         let columns = diesel::sql_query(format!(
             "SELECT m.name AS child, k.id AS id, k.\"from\" AS own
              FROM {} AS m, pragma_foreign_key_list(m.name, ?2) AS k
-             WHERE m.type = 'table' AND k.\"table\" = ?1 COLLATE NOCASE
+             WHERE m.type = 'table' AND m.name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND k.\"table\" = ?1 COLLATE NOCASE
              ORDER BY m.name, k.id, k.seq",
             name::master(schema.as_deref())
         ))

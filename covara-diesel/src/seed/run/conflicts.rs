@@ -133,6 +133,11 @@ where
         {
             // A trigger may change rows, or look at those around them.
             self.most = 1;
+            if let (Handling::Update(update), true) =
+                (&mut self.handling, self.run.batches.is_some())
+            {
+                update.unless_inserted();
+            }
         }
         Ok(())
     }

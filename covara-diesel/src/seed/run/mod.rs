@@ -5,6 +5,7 @@ mod conflicts;
 mod culprit;
 #[cfg(feature = "fixtures")]
 mod files;
+mod gather;
 mod positions;
 mod references;
 mod replace;
