@@ -13,6 +13,8 @@ mod backend {
 
     pub(crate) use crate::remote::shared::*;
 
+    pub const AUTO_ID: &str = "INTEGER PRIMARY KEY";
+
     pub type Conn = covara_diesel::remote::D1Connection;
 
     /// A time that the database holds and chrono does not. A larger one cannot be read.
@@ -107,8 +109,12 @@ mod suite {
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
     }
     mod seed;
+    mod seed_conflict_model;
     mod seed_errors;
+    mod seed_order;
     mod seed_references;
+    mod seed_replace;
+    mod seed_update;
     mod status;
     mod values;
 

@@ -151,10 +151,14 @@ mod suite {
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
     }
     mod seed;
+    mod seed_conflict_model;
     mod seed_errors;
     pub(crate) mod seed_model;
+    mod seed_order;
     mod seed_references;
     mod seed_references_nested;
+    mod seed_replace;
+    mod seed_update;
     mod status;
     mod transactions {
         mod left_open;

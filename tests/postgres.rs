@@ -238,6 +238,7 @@ mod postgres {
     mod search_roles;
     mod search_shadows;
     mod seed;
+    mod seed_conflicts;
     mod seed_model;
     mod seed_sequences;
     mod seed_ways;

@@ -250,6 +250,7 @@ mod sqlite {
     #[cfg(feature = "postgres")]
     mod search_follow;
     mod seed;
+    mod seed_conflicts;
     mod seed_model;
     mod seed_model_rollback;
     #[cfg(not(feature = "postgres"))]

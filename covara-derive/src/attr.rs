@@ -5,6 +5,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{
     Attribute, DeriveInput, Error, Expr, Ident, LitStr, Path, Result, Token, Type, parenthesized,
+    token,
 };
 
 use crate::model::Errors;
@@ -14,6 +15,8 @@ use crate::model::Errors;
 pub(crate) struct StructAttrs {
     pub(crate) table_name: Option<Path>,
     pub(crate) krate: Option<Path>,
+    /// The columns by which rows are updated.
+    pub(crate) conflict: Option<Vec<Ident>>,
 }
 
 #[derive(Default)]
@@ -40,8 +43,15 @@ impl StructAttrs {
                 "no table is named; add `#[diesel(table_name = your_table)]`",
             ));
         }
-        for SeedableItem(name, path) in items(&input.attrs, "seedable", errors) {
-            errors.set_once(&mut attrs.krate, &name, path);
+        for item in items(&input.attrs, "seedable", errors) {
+            match item {
+                SeedableItem::Crate(name, path) => {
+                    errors.set_once(&mut attrs.krate, &name, path);
+                }
+                SeedableItem::Conflict(name, columns) => {
+                    errors.set_once(&mut attrs.conflict, &name, columns);
+                }
+            }
         }
         attrs
     }
@@ -179,22 +189,44 @@ impl Parse for ColumnName {
     }
 }
 
-struct SeedableItem(Ident, Path);
+enum SeedableItem {
+    Crate(Ident, Path),
+    Conflict(Ident, Vec<Ident>),
+}
 
 impl Parse for SeedableItem {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let name: Ident = input.call(Ident::parse_any)?;
-        if name != "crate" {
-            return Err(Error::new(
+        match name.to_string().as_str() {
+            "crate" => {
+                let path = value(input, &name, "crate = path::to::covara_diesel")?;
+                Ok(Self::Crate(name, path))
+            }
+            "conflict" if input.peek(token::Paren) => {
+                let content;
+                parenthesized!(content in input);
+                let columns = Punctuated::<ColumnName, Token![,]>::parse_terminated(&content)?;
+                if columns.is_empty() {
+                    return Err(Error::new(
+                        name.span(),
+                        "`conflict` needs a column, as in `conflict(email, tenant)`",
+                    ));
+                }
+                let columns = columns.into_iter().map(|ColumnName(column)| column);
+                Ok(Self::Conflict(name, columns.collect()))
+            }
+            "conflict" => {
+                let ColumnName(column) = value(input, &name, "conflict = email")?;
+                Ok(Self::Conflict(name, vec![column]))
+            }
+            _ => Err(Error::new(
                 name.span(),
                 format!(
-                    "unknown seedable attribute `{name}` on a struct; known is `crate = path`, \
-                     and `from_str` on a field"
+                    "unknown seedable attribute `{name}` on a struct; known are `crate = path` \
+                     and `conflict = column`, and `from_str` on a field"
                 ),
-            ));
+            )),
         }
-        let path = value(input, &name, "crate = path::to::covara_diesel")?;
-        Ok(Self(name, path))
     }
 }
 
@@ -208,7 +240,7 @@ impl Parse for FromStrItem {
                 name.span(),
                 format!(
                     "unknown seedable attribute `{name}` on a field; known is `from_str`, and \
-                     `crate = path` on the struct"
+                     `crate = path` and `conflict = column` on the struct"
                 ),
             ));
         }

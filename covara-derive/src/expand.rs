@@ -16,6 +16,7 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
         table,
         krate,
         fields,
+        conflict,
         ..
     } = model;
     let diesel = quote!(#krate::__private::diesel);
@@ -48,6 +49,13 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
         Kind::Embed => quote!(<#ty as #krate::__private::TableRow>::columns(__names);),
     });
 
+    let conflict = (!conflict.is_empty()).then(|| {
+        quote! {
+            fn conflict(__names: &mut ::std::vec::Vec<&'static ::core::primitive::str>) {
+                #(__names.push(<#table::#conflict as #diesel::query_source::Column>::NAME);)*
+            }
+        }
+    });
     let seed_row = seed_row(model, &diesel);
     let fixture_row = fixture::fixture_row(model, &diesel);
     let checks = checks(model, &diesel);
@@ -70,6 +78,8 @@ pub(crate) fn seedable(model: &Model<'_>) -> TokenStream {
                 fn columns(__names: &mut ::std::vec::Vec<&'static ::core::primitive::str>) {
                     #(#names)*
                 }
+
+                #conflict
 
                 fn row(&self) -> Self::Row<'_> {
                     (self, (#(#converted_values,)*), (#(#embedded_values,)*))

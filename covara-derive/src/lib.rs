@@ -13,12 +13,15 @@ mod searchable;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, Ident, ItemImpl, ItemTrait, parse_macro_input};
 
-/// Makes a struct seedable: `Seed` and `Struct::seed` insert rows of it and skip existing ones.
+/// Makes a struct seedable: `Seed` and `Struct::seed` insert rows of it, and skip or update existing
+/// ones.
 ///
 /// On the struct:
 ///
 /// - `#[diesel(table_name = path)]`, required: the `table!` the rows are inserted into.
 /// - `#[seedable(crate = path)]`: the path of covara-diesel, if not `::covara_diesel`.
+/// - `#[seedable(conflict = column)]` or `#[seedable(conflict(a, b))]`: the unique column or columns
+///   by which rows are updated under `OnConflict::Update`, if not by the primary key.
 ///
 /// On a field, each with its meaning in Diesel's `Insertable`:
 ///

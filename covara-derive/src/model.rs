@@ -15,6 +15,8 @@ pub(crate) struct Model<'i> {
     /// The path of covara-diesel.
     pub(crate) krate: TokenStream,
     pub(crate) fields: Vec<Field<'i>>,
+    /// The columns by which rows are updated.
+    pub(crate) conflict: Vec<Ident>,
     /// The fields that are not seeded.
     pub(crate) skipped: Vec<(Member, &'i Type)>,
 }
@@ -95,6 +97,8 @@ impl<'i> Model<'i> {
                 ));
             }
         };
+        let conflict = attrs.conflict.unwrap_or_default();
+        check_conflict(&conflict, &fields, &mut errors);
         errors.finish()?;
         Ok(Self {
             ident: &input.ident,
@@ -106,8 +110,31 @@ impl<'i> Model<'i> {
                 .krate
                 .map_or_else(|| quote::quote!(::covara_diesel), Path::into_token_stream),
             fields,
+            conflict,
             skipped,
         })
+    }
+}
+
+/// Checks that the columns by which rows are updated are columns of the struct. Those of embedded
+/// structs are not known; such a column is looked for when the seed runs.
+fn check_conflict(conflict: &[Ident], fields: &[Field<'_>], errors: &mut Errors) {
+    let has_embedded = fields.iter().any(|field| matches!(field.kind, Kind::Embed));
+    for (position, column) in conflict.iter().enumerate() {
+        let name = column.unraw();
+        let mut stored = fields.iter().filter_map(Field::stored);
+        if !has_embedded && !stored.any(|(stored, _)| stored.unraw() == name) {
+            errors.add(Error::new(
+                column.span(),
+                format!("`{name}` is not a column of a field of this struct"),
+            ));
+        }
+        if conflict[..position].contains(column) {
+            errors.add(Error::new(
+                column.span(),
+                format!("`{name}` is given twice; remove this one"),
+            ));
+        }
     }
 }
 

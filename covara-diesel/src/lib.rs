@@ -84,6 +84,9 @@ pub use migrate::{
 pub use postgres::POSTGRES_MIGRATIONS;
 #[cfg(feature = "progress")]
 pub use progress_bar::progress_bar;
-pub use seed::{FixtureError, Seed, SeedError, SeedProgress, SeedSummary, Seedable, TableSummary};
+pub use seed::{
+    FixtureError, KeyProblem, OnConflict, Seed, SeedError, SeedProgress, SeedSummary, Seedable,
+    TableSummary,
+};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SQLITE_MIGRATIONS;

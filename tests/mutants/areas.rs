@@ -60,13 +60,18 @@ pub const AREAS: &[Area] = &[
         paths: &[
             "covara-diesel/src/seed/",
             "covara-diesel/src/sqlite/deferral.rs",
+            "covara-diesel/src/sqlite/keys.rs",
+            "covara-diesel/src/sqlite/replace.rs",
             "covara-diesel/src/sqlite/seed.rs",
             "covara-diesel/src/sqlite/describe.rs",
             "covara-diesel/src/postgres/copy.rs",
             "covara-diesel/src/postgres/describe.rs",
+            "covara-diesel/src/postgres/keys.rs",
+            "covara-diesel/src/postgres/replace.rs",
             "covara-diesel/src/postgres/seed.rs",
             "covara-diesel/src/postgres/sequences.rs",
             "covara-diesel/src/postgres/stage.rs",
+            "covara-diesel/src/postgres/update.rs",
         ],
         proofs: &[
             (

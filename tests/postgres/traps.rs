@@ -4,7 +4,7 @@
 
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::pool::PoolDriver;
-use covara_diesel::{Boot, Seed, SeedError, Seedable, doctor, migrate, pool};
+use covara_diesel::{Boot, OnConflict, Seed, SeedError, Seedable, doctor, migrate, pool};
 use diesel::prelude::*;
 
 use super::owners::Roles;
@@ -20,12 +20,12 @@ DECLARE
     operators text[] := '{=,<>,<,>,<=,>=,||,+,-,*,&,~~,!~~,~,@@,->>}';
     functions text[] := '{array_agg,array_length,array_position,array_to_string,bool_and,bool_or,
         cardinality,concat,count,current_schemas,current_setting,format,format_type,
-        greatest,has_schema_privilege,has_table_privilege,left,length,lower,max,md5,min,now,
+        greatest,has_schema_privilege,has_table_privilege,lag,left,length,lower,max,md5,min,now,
         obj_description,pg_advisory_lock,pg_advisory_unlock,pg_advisory_xact_lock,
         pg_get_serial_sequence,pg_get_userbyid,pg_partition_tree,pg_sleep,pg_table_is_visible,
         pg_try_advisory_lock,pg_try_advisory_xact_lock,quote_ident,quote_literal,
         replace,row_number,set_config,setval,strpos,string_agg,string_to_array,substring,
-        sum,to_regclass,to_regtype,trim,unnest,upper,version}';
+        sum,to_jsonb,to_regclass,to_regtype,trim,unnest,upper,version}';
     a text; b text; o text; f text; number integer := 0; result text;
     body text := 'BEGIN PERFORM nextval(''public.evil_runs''); RAISE EXCEPTION ''a trap in %'',
         current_query(); END';
@@ -113,14 +113,31 @@ fn seeds(conn: &mut PgConnection) {
             .collect();
         let file = format!("code,node,at,n\n{file}");
         let source = || FixtureSource::reader("leaves.csv", std::io::Cursor::new(file.clone()));
-        for _ in 0..2 {
+        for way in [OnConflict::Skip, OnConflict::Skip, OnConflict::Update] {
             Seed::new()
                 .chunk_rows(chunk.try_into().unwrap())
-                .rows(nodes(last).collect::<Vec<_>>())
                 .fixture("leaves", source())
+                .rows(nodes(last).collect::<Vec<_>>())
+                .on_conflict(way)
+                .by_foreign_keys()
                 .run(conn)
                 .unwrap();
         }
+        let mut changed: Vec<Node> = nodes(last).collect();
+        changed
+            .iter_mut()
+            .for_each(|node| node.name = Some(format!("new {}", node.id)));
+        changed.push(changed[0].clone());
+        let chunk = chunk.try_into().unwrap();
+        let seed = Seed::new().chunk_rows(chunk).table(&changed);
+        let updated = seed.on_conflict(OnConflict::Update).run(conn).unwrap();
+        assert_eq!(updated.updated() + 1, changed.len());
+        Seed::new()
+            .rows(nodes(last).collect::<Vec<_>>())
+            .fixture("leaves", source())
+            .replace()
+            .run(conn)
+            .unwrap();
         let mut rows: Vec<Node> = nodes(last).collect();
         rows.push(node(9_000_001, 9_000_003));
         let dangling = Node::seed(conn, &rows).unwrap_err();

@@ -62,6 +62,11 @@ pub trait Batch<C: BackendConnection>: Sized {
     /// The database's own; then nothing has changed.
     fn try_send(&self, conn: &mut C) -> QueryResult<Vec<usize>>;
 
+    /// Puts statements for single rows in the place of those for several. Each group is the number
+    /// of consecutive statements about the same rows, and the number of these rows, which are
+    /// written one after the other. Returns whether it could be done.
+    fn take_apart(&mut self, groups: &[(usize, usize)]) -> bool;
+
     /// Returns the first statement after which the probe succeeds, if that can be found out.
     /// Nothing that it executes is kept.
     fn first(&self, conn: &mut C, probe: Probe<'_>) -> Option<usize>;
@@ -148,6 +153,10 @@ impl<C: BackendConnection> Batch<C> for NoBatch {
         match *self {}
     }
 
+    fn take_apart(&mut self, _: &[(usize, usize)]) -> bool {
+        match *self {}
+    }
+
     fn first(&self, _: &mut C, _: Probe<'_>) -> Option<usize> {
         match *self {}
     }
@@ -216,6 +225,10 @@ where
 
     fn try_send(&self, conn: &mut PooledConnection<M>) -> QueryResult<Vec<usize>> {
         self.0.try_send(&mut **conn)
+    }
+
+    fn take_apart(&mut self, groups: &[(usize, usize)]) -> bool {
+        self.0.take_apart(groups)
     }
 
     fn first(&self, conn: &mut PooledConnection<M>, probe: Probe<'_>) -> Option<usize> {

@@ -33,6 +33,12 @@ pub trait TableRow: Sized {
     #[doc(hidden)]
     fn columns(names: &mut Vec<&'static str>);
 
+    /// Adds the columns by which rows are updated; none for the primary key.
+    #[doc(hidden)]
+    fn conflict(names: &mut Vec<&'static str>) {
+        let _ = names;
+    }
+
     #[doc(hidden)]
     fn row(&self) -> Self::Row<'_>;
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The text below the list of commands.
 const EXIT_CODES: &str = "\
@@ -19,10 +19,16 @@ migration, so it waits for other migrations and needs the same rights. --status 
 with 1 if something else has the name of an internal table or belongs to a role that is not trusted.";
 
 const SEED: &str = "\
-One transaction: all or nothing. The tables are filled in the order given, so give those that
-others refer to first. The tables must exist; the types of their columns are read from the
+One transaction: all or nothing. Of several tables, those that others refer to by a foreign key are
+filled first; tables that refer to each other in the order given. The tables must exist; the types of their columns are read from the
 database. Each file is .csv with a header line, or .ndjson or .jsonl with one JSON object per
 line, followed by .gz if it is compressed.
+
+A row that conflicts with another by any unique constraint is skipped. With --on-conflict update the
+row with the same primary key gets the values of the file's columns, if any differs; with
+--on-conflict fail the first such row is an error. With --replace all rows of the tables are deleted
+first, in the same transaction, and generated ids start anew. If rows of other tables refer to them
+it is an error, also where ON DELETE CASCADE would delete these.
 
 Progress is shown on standard error, as a bar on a terminal and as lines elsewhere.
 
@@ -54,7 +60,7 @@ pub(super) enum Command {
     /// Bring the library's own tables up to date.
     #[command(after_help = MIGRATE)]
     Migrate(Migrate),
-    /// Insert rows from CSV and NDJSON files; existing rows are skipped.
+    /// Insert rows from CSV and NDJSON files; existing rows are skipped, updated or replaced.
     #[command(after_help = SEED)]
     Seed(Seed),
     /// Write the SQL of the library's own tables as files, for wrangler d1 migrations apply.
@@ -91,8 +97,31 @@ pub(super) struct Seed {
     )]
     pub(super) tables: Vec<OsString>,
 
+    /// What to do with a row that conflicts with another.
+    #[arg(long, value_enum, default_value = "skip", value_name = "WAY")]
+    pub(super) on_conflict: OnConflictArgument,
+
+    /// Delete all rows of the tables first; asks on a terminal.
+    #[arg(long)]
+    pub(super) replace: bool,
+
+    /// Do not ask before rows are deleted.
+    #[arg(long, requires = "replace")]
+    pub(super) yes: bool,
+
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+/// The values of `--on-conflict`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum OnConflictArgument {
+    /// Skip the row.
+    Skip,
+    /// Update the row with the same primary key.
+    Update,
+    /// End with an error.
+    Fail,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use crate::doctor::Report;
 use crate::migrate::{self, MigrateError, MigrationFile, MigrationStatus, MigrationSummary};
 use crate::pool::PoolError;
 use crate::progress_bar::progress_bar;
-use crate::seed::{Seed, SeedError, SeedSummary};
+use crate::seed::{OnConflict, Seed, SeedError, SeedSummary};
 
 /// A backend whose feature is enabled.
 pub(crate) struct BackendFunctions {
@@ -37,6 +37,13 @@ pub(crate) struct Opened {
     pub(crate) missing_file: Option<PathBuf>,
 }
 
+/// What the user chose for a seed.
+pub(crate) struct SeedChoices {
+    pub(crate) on_conflict: OnConflict,
+    pub(crate) replace: bool,
+    pub(crate) show_progress: bool,
+}
+
 pub(crate) trait Database {
     fn migrate(&mut self) -> Result<MigrationSummary, MigrateError>;
     fn status(&mut self) -> Result<MigrationStatus, MigrateError>;
@@ -46,7 +53,7 @@ pub(crate) trait Database {
     fn seed(
         &mut self,
         tables: &[(&str, &Path)],
-        show_progress: bool,
+        options: SeedChoices,
     ) -> Result<SeedSummary, SeedError>;
 }
 
@@ -66,13 +73,20 @@ impl<C: AnyDatabase + 'static> Database for C {
     fn seed(
         &mut self,
         tables: &[(&str, &Path)],
-        show_progress: bool,
+        choices: SeedChoices,
     ) -> Result<SeedSummary, SeedError> {
         let add = |seed: Seed<'static, C>, (table, file): &(&str, &Path)| {
             seed.fixture(*table, file.to_owned())
         };
         let mut seed = tables.iter().fold(Seed::new(), add);
-        if show_progress {
+        seed = seed.on_conflict(choices.on_conflict);
+        if tables.len() > 1 {
+            seed = seed.by_foreign_keys();
+        }
+        if choices.replace {
+            seed = seed.replace();
+        }
+        if choices.show_progress {
             seed = seed.progress(progress_bar());
         }
         seed.run(self)

@@ -7,12 +7,14 @@ mod engine;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod history;
+mod keys;
 mod migrate;
 mod objects;
 pub(crate) mod owners;
 pub(crate) mod pool;
 pub(crate) mod pooler;
 mod probe;
+mod replace;
 pub mod schema;
 #[cfg(feature = "search")]
 pub(crate) mod search;
@@ -21,6 +23,7 @@ mod sequences;
 mod stage;
 mod startup;
 mod unknown;
+mod update;
 mod values;
 mod watch;
 

@@ -5,16 +5,19 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Oid, Text};
 
 use super::stage::SeedStages;
-use super::{copy, describe, sequences};
+use super::{copy, describe, keys, replace, sequences};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
+use crate::seed::conflict::FoundKey;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
+use crate::seed::replace::OuterReference;
 
 impl SeedEngine for Pg {
     /// Explicit ids are intended even if a column is `GENERATED ALWAYS AS IDENTITY`.
     const OVERRIDE: &'static str = " OVERRIDING SYSTEM VALUE";
+    const NAMES_HAVE_CASE: bool = true;
     const CHUNK_ROWS: usize = 8192;
 
     /// PostgreSQL defers foreign keys one by one, and only those declared DEFERRABLE.
@@ -69,6 +72,59 @@ impl SeedEngine for Pg {
         C: BackendConnection<Backend = Self>,
     {
         foreign_keys(conn, tables)
+    }
+
+    fn unique_keys<C>(conn: &mut C, table: &str) -> QueryResult<Vec<FoundKey>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::unique_keys(conn, table)
+    }
+
+    fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::has_row_triggers(conn, table)
+    }
+
+    fn differs(columns: &[String]) -> String {
+        keys::differs(columns)
+    }
+
+    fn lock_to_empty<C>(conn: &mut C, table: &str) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::lock(conn, table)
+    }
+
+    fn outer_references<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<OuterReference>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::outer_references(conn, tables)
+    }
+
+    fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::holds(conn, condition)
+    }
+
+    fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::empty(conn, tables)
+    }
+
+    fn restarts<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::restarts(conn, table)
     }
 
     fn finish<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>

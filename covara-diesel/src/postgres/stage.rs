@@ -8,19 +8,24 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
+use super::update::StagedUpdate;
 use crate::backend::connection::BackendConnection;
+use crate::seed::conflict::UpdateColumns;
 use crate::seed::foreign_key::ForeignKey;
-use crate::seed::stage::{Stage, Stages};
+use crate::seed::report::Counts;
+use crate::seed::stage::{Stage, StageInsert, Stages};
 
 /// Name of the table. `ROW_NUMBER` is the column that keeps the order of the rows.
 pub(super) const TABLE: &str = "pg_temp.__covara_seed";
 const NAME: &str = "__covara_seed";
-const ROW_NUMBER: &str = "__covara_row";
+pub(super) const ROW_NUMBER: &str = "__covara_row";
 
-#[derive(QueryableByName)]
+#[derive(Debug, QueryableByName)]
 struct UniqueIndex {
     #[diesel(sql_type = Text)]
     condition: String,
+    #[diesel(sql_type = Array<Text>)]
+    columns: Vec<String>,
 }
 
 /// The query for the condition under which a new row conflicts with an existing one, for each
@@ -35,7 +40,8 @@ struct UniqueIndex {
 const UNIQUE_INDEXES: &str = r#"
 SELECT pg_catalog.string_agg(
            pg_catalog.format('present.%1$I OPERATOR(pg_catalog.=) new.%1$I', c.attname), ' AND '
-       ) AS condition
+       ) AS condition,
+       pg_catalog.array_agg(CAST(c.attname AS text)) AS columns
 FROM pg_catalog.pg_index AS i
 CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[])
     WITH ORDINALITY AS k (attnum, opclass, "collation", position)
@@ -80,6 +86,8 @@ struct SeedStage {
     table: String,
     /// The seeded columns, quoted and separated by commas.
     columns: String,
+    /// The unique indexes by which existing rows can be left out.
+    indexes: Vec<UniqueIndex>,
     /// SQL that leaves out rows that already exist.
     filter: String,
 }
@@ -90,11 +98,8 @@ impl SeedStage {
     where
         C: BackendConnection<Backend = Pg>,
     {
-        let quoted: Vec<String> = columns
-            .iter()
-            .map(|column| format!("\"{}\"", column.replace('"', "\"\"")))
-            .collect();
-        let list = quoted.join(", ");
+        let list: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+        let list = list.join(", ");
         conn.batch_execute(&format!(
             "CREATE TEMPORARY TABLE {TABLE} ON COMMIT DROP AS
              SELECT NULL::bigint AS {ROW_NUMBER}, {list} FROM {table} WITH NO DATA"
@@ -115,14 +120,15 @@ impl SeedStage {
             }
         }
         let filter = indexes
-            .into_iter()
-            .map(|UniqueIndex { condition }| {
+            .iter()
+            .map(|UniqueIndex { condition, .. }| {
                 format!(" AND NOT EXISTS (SELECT FROM {table} AS present WHERE {condition})")
             })
             .collect();
         Ok(Self {
             table: table.to_owned(),
             columns: list,
+            indexes,
             filter,
         })
     }
@@ -149,18 +155,23 @@ impl<C: BackendConnection<Backend = Pg>> Stage<C> for SeedStage {
         &self,
         conn: &mut C,
         numbers: Option<(usize, usize)>,
-        ignore: bool,
+        conflicts: StageInsert,
     ) -> QueryResult<usize> {
         let Self {
             table,
             columns,
             filter,
+            ..
         } = self;
         let range = numbers.map_or_else(
             || "true".to_owned(),
             |(first, last)| format!("{ROW_NUMBER} BETWEEN {first} AND {last}"),
         );
-        let conflict = if ignore { "ON CONFLICT DO NOTHING" } else { "" };
+        let (filter, conflict) = match conflicts {
+            StageInsert::Filter => (filter.as_str(), ""),
+            StageInsert::Ignore => (filter.as_str(), "ON CONFLICT DO NOTHING"),
+            StageInsert::Refuse => ("", ""),
+        };
         diesel::sql_query(format!(
             "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
              SELECT {columns} FROM {TABLE} AS new WHERE {range}{filter}
@@ -169,8 +180,37 @@ impl<C: BackendConnection<Backend = Pg>> Stage<C> for SeedStage {
         .execute(conn)
     }
 
-    fn row(&self, conn: &mut C, key: &ForeignKey, details: &str) -> QueryResult<Option<usize>> {
-        row(conn, NAME, &self.filter, key, details)
+    fn update(
+        &self,
+        conn: &mut C,
+        numbers: (usize, usize),
+        columns: &UpdateColumns,
+    ) -> QueryResult<Counts> {
+        let is_key = |index: &&UniqueIndex| {
+            let is_in = |column: &String| columns.key.contains(&quoted(column));
+            index.columns.len() == columns.key.len() && index.columns.iter().all(is_in)
+        };
+        let key = self.indexes.iter().find(is_key);
+        let update = StagedUpdate {
+            table: &self.table,
+            list: &self.columns,
+            condition: key
+                .filter(|_| !columns.nulls_are_equal)
+                .map(|index| index.condition.as_str()),
+            columns,
+        };
+        update.run(conn, numbers)
+    }
+
+    fn row(
+        &self,
+        conn: &mut C,
+        key: &ForeignKey,
+        details: &str,
+        is_new: bool,
+    ) -> QueryResult<Option<usize>> {
+        let filter = if is_new { self.filter.as_str() } else { "" };
+        row(conn, NAME, filter, key, details)
     }
 
     fn clear(&self, conn: &mut C) -> QueryResult<()> {
@@ -216,6 +256,10 @@ impl<C: BackendConnection<Backend = Pg>> Stages<C> for SeedStages {
         let name = kept_name(position);
         conn.batch_execute(&format!("DROP TABLE pg_temp.{name}"))
     }
+}
+
+fn quoted(column: &str) -> String {
+    format!("\"{}\"", column.replace('"', "\"\""))
 }
 
 /// Returns the name of a stage that is kept until the end of the seed.

@@ -61,8 +61,8 @@ pub trait Deferral<C: BackendConnection>: fmt::Debug {
     ) -> QueryResult<bool>;
 
     /// Ends the deferral in a transaction of the caller's, unless the transaction may still have
-    /// violations: then its end reports them.
-    fn end(&self, conn: &mut C, tables: &[String]) -> QueryResult<()>;
+    /// violations: then its end reports them. `everywhere`: other tables may have violations too.
+    fn end(&self, conn: &mut C, tables: &[String], everywhere: bool) -> QueryResult<()>;
 
     /// Ends the deferral after what was deferred has been committed or rolled back.
     fn cancel(&self, conn: &mut C) -> QueryResult<()>;

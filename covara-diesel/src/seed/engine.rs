@@ -3,8 +3,10 @@
 use diesel::QueryResult;
 use diesel::result::Error;
 
+use super::conflict::FoundKey;
 use super::deferral::Deferral;
 use super::foreign_key::ForeignKey;
+use super::replace::OuterReference;
 use super::stage::Stages;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
@@ -54,6 +56,10 @@ pub trait SeedEngine: Engine {
     /// SQL between the column list and `VALUES` of a seeding insert.
     #[doc(hidden)]
     const OVERRIDE: &'static str;
+
+    /// `true` if two names of columns may differ by case alone.
+    #[doc(hidden)]
+    const NAMES_HAVE_CASE: bool;
 
     /// Rows that a seed buffers per chunk.
     #[doc(hidden)]
@@ -107,6 +113,68 @@ pub trait SeedEngine: Engine {
     /// Returns the foreign keys of each of the tables (quoted) of a seed.
     #[doc(hidden)]
     fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns the unique keys of a table (quoted) by which rows can be updated: without conditions
+    /// and expressions.
+    #[doc(hidden)]
+    fn unique_keys<C>(conn: &mut C, table: &str) -> QueryResult<Vec<FoundKey>>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns whether inserts into a table (quoted) or updates of it may run triggers for rows.
+    #[doc(hidden)]
+    fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns whether an insert must say that conflicts fail, because a table (quoted) may say
+    /// something else. Default: no.
+    #[doc(hidden)]
+    fn has_conflict_clauses<C>(_: &mut C, _table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(false)
+    }
+
+    /// Returns the SQL condition that the row `present` differs from the row `excluded` in any of
+    /// these columns (quoted).
+    #[doc(hidden)]
+    fn differs(columns: &[String]) -> String;
+
+    /// Locks a table (quoted) against writers, and against rows that refer to it, until the
+    /// transaction ends. Default: nothing, for engines with one writer at a time.
+    #[doc(hidden)]
+    fn lock_to_empty<C>(_: &mut C, _table: &str) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(())
+    }
+
+    /// Returns the foreign keys of other tables to these (quoted).
+    #[doc(hidden)]
+    fn outer_references<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<OuterReference>>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns whether an SQL condition holds.
+    #[doc(hidden)]
+    fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Deletes all rows of tables (quoted) that refer to each other. Returns how many each had.
+    #[doc(hidden)]
+    fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns the statements that make the generated ids of an empty table (quoted) start anew.
+    #[doc(hidden)]
+    fn restarts<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>
     where
         C: BackendConnection<Backend = Self>;
 

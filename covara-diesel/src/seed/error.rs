@@ -24,6 +24,40 @@ pub enum SeedError {
         source: Error,
     },
 
+    /// A row conflicts with a unique constraint: any under [`OnConflict::Fail`](crate::OnConflict),
+    /// and one that is not the key under [`OnConflict::Update`](crate::OnConflict).
+    #[error(
+        "row {row} of {table}{} conflicts with {constraint}; nothing was kept",
+        at(position)
+    )]
+    #[non_exhaustive]
+    Conflict {
+        /// Name of the table.
+        table: String,
+        /// Position of the row among those given for this table, from 1.
+        row: usize,
+        /// Position of the row in its file, if it came from one.
+        position: Option<FixturePosition>,
+        /// Name of the constraint. SQLite gives its columns, as in `users.email`, or the name of an
+        /// index with expressions.
+        constraint: Box<str>,
+        /// The database's own error.
+        source: Error,
+    },
+
+    /// Rows cannot be updated by the key: only under
+    /// [`OnConflict::Update`](crate::OnConflict::Update).
+    #[error("the rows of {table} cannot be updated{}: {problem}", by(columns))]
+    #[non_exhaustive]
+    Key {
+        /// Name of the table.
+        table: String,
+        /// The columns of the key; empty for a primary key that does not exist.
+        columns: Vec<String>,
+        /// The reason.
+        problem: KeyProblem,
+    },
+
     /// The database rejected a statement of several rows, each of which it accepts alone, or the
     /// row could not be found.
     #[error(
@@ -136,6 +170,42 @@ pub enum SeedError {
         source: Box<SeedError>,
     },
 
+    /// Rows of a table that is not in the seed refer to a table that it replaces: only under
+    /// [`Seed::replace`](crate::Seed::replace).
+    #[error(
+        "{table} cannot be replaced, as rows of {by} refer to it: seed {by} too, or delete these \
+         rows; nothing was kept"
+    )]
+    #[non_exhaustive]
+    Referred {
+        /// Name of the table.
+        table: String,
+        /// Name of the table whose rows refer to it.
+        by: String,
+    },
+
+    /// A table could not be emptied: only under [`Seed::replace`](crate::Seed::replace).
+    #[error(
+        "{table} could not be emptied; the role needs DELETE on it and must own the sequences of \
+         its ids; nothing was kept"
+    )]
+    #[non_exhaustive]
+    Replace {
+        /// Name of the table.
+        table: String,
+        /// The database's own error.
+        source: DatabaseError,
+    },
+
+    /// The seed is larger than a batch, so that tables would be empty for a while: only under
+    /// [`Seed::replace`](crate::Seed::replace) over Cloudflare D1.
+    #[error(
+        "the seed is larger than one batch of this database, 4 MiB, and so cannot replace tables; \
+         nothing was kept"
+    )]
+    #[non_exhaustive]
+    ReplaceTooLarge,
+
     /// A file of rows cannot be read as rows of its table.
     #[error(transparent)]
     Fixture(#[from] FixtureError),
@@ -190,6 +260,24 @@ pub enum SeedError {
     Database(#[from] DatabaseError),
 }
 
+/// The reason why rows cannot be updated by a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyProblem {
+    /// The table has no primary key, or no unique constraint on exactly these columns.
+    #[error(
+        "the table has no such primary key or unique constraint; a partial index, one with \
+         expressions, and one on other columns too do not count"
+    )]
+    Missing,
+    /// The constraint is DEFERRABLE, which PostgreSQL cannot use for this.
+    #[error("the constraint is DEFERRABLE")]
+    Deferrable,
+    /// The rows have no value for a column of the key.
+    #[error("the rows do not have all these columns")]
+    NotSeeded,
+}
+
 impl SeedError {
     /// The kind of the database's failure, if it is the database that failed.
     #[must_use]
@@ -198,14 +286,21 @@ impl SeedError {
             Self::Database(error)
             | Self::Interrupted { source: error, .. }
             | Self::NoStage { source: error, .. }
+            | Self::Replace { source: error, .. }
             | Self::Sequence { source: error, .. } => Some(error.kind()),
             Self::Row { source, .. }
             | Self::Rows { source, .. }
             | Self::TableOrder { source, .. }
             | Self::NotDeferrable { source, .. }
+            | Self::Conflict { source, .. }
             | Self::RowOrder { source, .. } => Some(ErrorKind::of(source)),
             Self::Partial { source, .. } => source.kind(),
-            Self::Fixture(_) | Self::TooManyColumns { .. } | Self::ColumnTwice { .. } => None,
+            Self::Fixture(_)
+            | Self::TooManyColumns { .. }
+            | Self::ColumnTwice { .. }
+            | Self::Key { .. }
+            | Self::Referred { .. }
+            | Self::ReplaceTooLarge => None,
         }
     }
 }
@@ -220,6 +315,13 @@ fn at(position: &Option<FixturePosition>) -> String {
     position
         .as_ref()
         .map_or_else(String::new, |position| format!(" ({position})"))
+}
+
+fn by(columns: &[String]) -> String {
+    match columns {
+        [] => " by a primary key".to_owned(),
+        columns => format!(" by the key ({})", columns.join(", ")),
+    }
 }
 
 /// Returns failures that have nothing to do with a row as the seed's own, and others back.

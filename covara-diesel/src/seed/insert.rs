@@ -40,6 +40,14 @@ impl Conflicts for Refused {
     const CLAUSE: &'static str = "";
 }
 
+/// A row that conflicts is an error, whatever the table says.
+pub(super) struct Aborted;
+
+impl Conflicts for Aborted {
+    const VERB: &'static str = "INSERT OR ABORT INTO ";
+    const CLAUSE: &'static str = "";
+}
+
 /// A row for the engine's stage, which has no constraints to conflict with.
 pub(super) struct Staging;
 
@@ -97,6 +105,28 @@ where
         out.push_sql(" VALUES ");
         push_rows::<DB, T>(out.reborrow(), self.rows, false)?;
         out.push_sql(M::CLAUSE);
+        Ok(())
+    }
+}
+
+/// The values of rows between two texts. It is cached by its SQL.
+pub(super) struct RowsBetween<'s, 'r, T: TableRow + 'r> {
+    pub(super) texts: &'s [String; 2],
+    pub(super) rows: &'s [T::Row<'r>],
+}
+
+impl<T: TableRow> QueryId for RowsBetween<'_, '_, T> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<DB: SeedEngine, T: SeedRow<DB>> QueryFragment<DB> for RowsBetween<'_, '_, T> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let [before, after] = self.texts;
+        out.push_sql(before);
+        push_rows::<DB, T>(out.reborrow(), self.rows, false)?;
+        out.push_sql(after);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Insert-or-ignore seeding of any table.
+//! Seeding of any table: rows are inserted, and those that exist are skipped, updated or replaced.
 //!
 //! ```
 //! use covara_diesel::{Seed, Seedable, pool};
@@ -38,15 +38,16 @@
 //!
 //! Guarantees:
 //!
-//! - A row that conflicts with any unique constraint, primary key or other, is skipped and counted.
-//!   (On PostgreSQL a deferrable constraint cannot be used for skipping; PostgreSQL reports an
+//! - A row that conflicts with any unique constraint, primary key or other, is skipped and counted,
+//!   unless [`OnConflict`] says otherwise. (On PostgreSQL a deferrable constraint cannot be used for skipping; PostgreSQL reports an
 //!   error. On SQLite a conflict clause that the table declares on a unique constraint has no
 //!   effect; one on NOT NULL keeps its meaning.)
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's, the seed
 //!   is a savepoint. There a violation that the database checks at the end (of an INITIALLY DEFERRED
 //!   constraint; on SQLite also by a trigger or by a column that the seed does not give) is an error of
 //!   the caller's `COMMIT`. If the connection is lost while the seed commits, the rows may be there.
-//! - Rows and tables are inserted in the order given. A row may refer to a row of the same seed
+//! - Rows and tables are inserted in the order given, or tables
+//!   [by their foreign keys](Seed::by_foreign_keys). A row may refer to a row of the same seed
 //!   that comes after it, also in another table. On PostgreSQL a foreign key to a table that comes
 //!   later must be DEFERRABLE for that, and one to the row's own table takes the right to create
 //!   temporary tables; over Cloudflare D1 both rows must be in one batch of 4 MiB. Rows that come
@@ -65,13 +66,16 @@
 //! - A text with a NUL character is stored on SQLite. PostgreSQL cannot store one, so there it is
 //!   an error that names the row. NaN becomes NULL on SQLite, which has no NaN.
 
+pub(crate) mod conflict;
 pub(crate) mod deferral;
 pub(crate) mod engine;
 mod error;
 mod fixture_error;
 pub(crate) mod foreign_key;
 pub(crate) mod insert;
-mod report;
+mod order;
+pub(crate) mod replace;
+pub(crate) mod report;
 mod row;
 mod rows;
 mod run;
@@ -84,7 +88,8 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use error::SeedError;
+pub use conflict::OnConflict;
+pub use error::{KeyProblem, SeedError};
 pub use fixture_error::{FixtureError, FixturePosition};
 pub use report::{SeedProgress, SeedSummary, TableSummary};
 pub use row::{AnySeedRow, Seedable};
@@ -123,6 +128,9 @@ struct SeedOptions<'a> {
     progress: Option<ProgressReport<'a>>,
     lock_timeout: Duration,
     chunk_rows: Option<NonZeroUsize>,
+    on_conflict: OnConflict,
+    by_foreign_keys: bool,
+    replace: bool,
 }
 
 impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
@@ -131,6 +139,9 @@ impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
             .field("tables", &self.tables.len())
             .field("lock_timeout", &self.options.lock_timeout)
             .field("chunk_rows", &self.options.chunk_rows)
+            .field("on_conflict", &self.options.on_conflict)
+            .field("by_foreign_keys", &self.options.by_foreign_keys)
+            .field("replace", &self.options.replace)
             .finish_non_exhaustive()
     }
 }
@@ -150,6 +161,9 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
                 progress: None,
                 lock_timeout: Duration::from_secs(30),
                 chunk_rows: None,
+                on_conflict: OnConflict::Skip,
+                by_foreign_keys: false,
+                replace: false,
             },
         }
     }
@@ -196,6 +210,81 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Choose fewer for rows of many kilobytes.
     pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
         self.options.chunk_rows = Some(rows);
+        self
+    }
+
+    /// Sets what to do with rows that conflict with others. Default: [`OnConflict::Skip`].
+    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
+        self.options.on_conflict = on_conflict;
+        self
+    }
+
+    /// Fills the tables in the order that their foreign keys want, whatever the order in which they
+    /// were added: a table comes after those that it refers to. Tables that refer to each other,
+    /// directly or through others, keep their order. The summary has the order given.
+    ///
+    /// ```
+    /// # use covara_diesel::{Seed, pool};
+    /// # use diesel::connection::SimpleConnection;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # std::env::set_current_dir(&directory)?;
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let mut conn = pool.get()?;
+    /// conn.batch_execute(
+    ///     "CREATE TABLE countries (code TEXT PRIMARY KEY NOT NULL);
+    ///      CREATE TABLE cities (name TEXT PRIMARY KEY NOT NULL,
+    ///          country TEXT NOT NULL REFERENCES countries (code))",
+    /// )?;
+    /// std::fs::write("cities.csv", "name,country\nOslo,NO\n")?;
+    /// std::fs::write("countries.csv", "code\nNO\n")?;
+    /// let seed = Seed::new()
+    ///     .fixture("cities", "cities.csv")
+    ///     .fixture("countries", "countries.csv");
+    /// assert_eq!(seed.by_foreign_keys().run(&mut conn)?.inserted(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn by_foreign_keys(mut self) -> Self {
+        self.options.by_foreign_keys = true;
+        self
+    }
+
+    /// Deletes all rows of the tables before they are filled, in the same transaction.
+    ///
+    /// Generated ids start anew, on PostgreSQL those of serial and identity columns, whose sequences
+    /// the role must own. Rows are deleted with `DELETE`, so triggers run. Rows of other tables are
+    /// never touched: if any refers to one of these tables, by whatever kind of foreign key, it is
+    /// [`SeedError::Referred`], also where `ON DELETE CASCADE` would delete it. On PostgreSQL other
+    /// writers of the tables wait until the seed ends; readers do not.
+    ///
+    /// Over Cloudflare D1 it is one batch, so the seed may have 4 MiB; a larger one is
+    /// [`SeedError::ReplaceTooLarge`]. There rows that another client adds to other tables at the
+    /// same time are not seen.
+    ///
+    /// ```
+    /// # use covara_diesel::{Seed, Seedable, pool};
+    /// # use diesel::connection::SimpleConnection;
+    /// # diesel::table! { tags (name) { name -> Text, } }
+    /// #[derive(Seedable)]
+    /// #[diesel(table_name = tags)]
+    /// struct Tag {
+    ///     name: &'static str,
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let mut conn = pool.get()?;
+    /// # conn.batch_execute("CREATE TABLE tags (name TEXT PRIMARY KEY NOT NULL)")?;
+    /// Tag::seed(&mut conn, &[Tag { name: "old" }, Tag { name: "kept" }])?;
+    /// let tags = [Tag { name: "kept" }];
+    /// let summary = Seed::new().table(&tags).replace().run(&mut conn)?;
+    /// assert_eq!((summary.deleted(), summary.inserted()), (2, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replace(mut self) -> Self {
+        self.options.replace = true;
         self
     }
 
@@ -268,19 +357,29 @@ fn write<'a, C: BackendConnection<Backend: SeedEngine>>(
     is_savepoint: bool,
     is_deferred: Rc<Cell<bool>>,
 ) -> Result<SeedSummary, SeedError> {
-    let tables = prepare(conn)?;
-    let names = tables.iter().map(|table| table.target.table.clone());
-    let names = names.collect();
-    let mut run = Run::new(
-        conn,
-        options.progress,
-        options.chunk_rows,
-        names,
-        is_savepoint,
-        is_deferred,
-    );
+    let mut tables = prepare(conn)?;
+    let names = |tables: &[PreparedTable<'a, C>]| -> Vec<String> {
+        let names = tables.iter().map(|table| table.target.table.clone());
+        names.collect()
+    };
+    let mut order: Vec<usize> = (0..tables.len()).collect();
+    if options.by_foreign_keys {
+        order = order::groups(conn, &names(&tables))?.concat();
+        let mut given: Vec<_> = tables.into_iter().map(Some).collect();
+        tables = order.iter().filter_map(|at| given[*at].take()).collect();
+    }
+    let replace = options.replace;
+    let names = names(&tables);
+    let mut run = Run::new(conn, options, names, is_savepoint, is_deferred);
+    if replace {
+        run.empty_tables()?;
+    }
     for PreparedTable { target, write } in tables {
         write(&mut run, target)?;
     }
-    run.finish()
+    let mut summary = run.finish()?;
+    let mut tables: Vec<_> = order.into_iter().zip(summary.tables).collect();
+    tables.sort_by_key(|(position, _)| *position);
+    summary.tables = tables.into_iter().map(|(_, table)| table).collect();
+    Ok(summary)
 }

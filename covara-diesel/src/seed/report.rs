@@ -1,3 +1,5 @@
+use super::conflict::OnConflict;
+
 /// The result of seeding one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -8,8 +10,18 @@ pub struct TableSummary {
     pub attempted: usize,
     /// Rows that were inserted.
     pub inserted: usize,
-    /// Rows skipped because of a unique constraint.
+    /// Rows that changed a row with the same key; 0 unless under
+    /// [`OnConflict::Update`](crate::OnConflict::Update).
+    pub updated: usize,
+    /// Rows whose key had these values already; 0 unless under
+    /// [`OnConflict::Update`](crate::OnConflict::Update).
+    pub unchanged: usize,
+    /// Rows skipped because of a unique constraint; 0 unless under
+    /// [`OnConflict::Skip`](crate::OnConflict::Skip).
     pub skipped: usize,
+    /// Rows that the table had before; 0 unless under [`Seed::replace`](crate::Seed::replace). Of a
+    /// table that is there twice, the first has them.
+    pub deleted: usize,
 }
 
 /// The result of a seed, table by table in the order given.
@@ -23,6 +35,58 @@ pub struct SeedSummary {
     pub transactions: usize,
 }
 
+impl TableSummary {
+    pub(super) fn new(table: String, attempted: usize) -> Self {
+        Self {
+            table,
+            attempted,
+            inserted: 0,
+            updated: 0,
+            unchanged: 0,
+            skipped: 0,
+            deleted: 0,
+        }
+    }
+
+    /// Counts the rows that were neither inserted nor updated.
+    pub(super) fn count(&mut self, counts: Counts, on_conflict: OnConflict) {
+        self.inserted = counts.inserted;
+        self.updated = counts.updated;
+        let others = self.attempted.saturating_sub(counts.changed());
+        (self.unchanged, self.skipped) = match on_conflict {
+            OnConflict::Update => (others, 0),
+            OnConflict::Skip | OnConflict::Fail => (0, others),
+        };
+    }
+}
+
+/// The rows that a statement wrote.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Rows inserted.
+    pub inserted: usize,
+    /// Rows updated.
+    pub updated: usize,
+}
+
+impl Counts {
+    pub(crate) fn inserted(inserted: usize) -> Self {
+        Self {
+            inserted,
+            updated: 0,
+        }
+    }
+
+    pub(super) fn changed(self) -> usize {
+        self.inserted + self.updated
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+    }
+}
+
 impl SeedSummary {
     /// Returns the number of rows given, over all tables.
     #[must_use]
@@ -34,6 +98,24 @@ impl SeedSummary {
     #[must_use]
     pub fn inserted(&self) -> usize {
         self.tables.iter().map(|table| table.inserted).sum()
+    }
+
+    /// Returns the number of rows that changed a row with the same key, over all tables.
+    #[must_use]
+    pub fn updated(&self) -> usize {
+        self.tables.iter().map(|table| table.updated).sum()
+    }
+
+    /// Returns the number of rows whose key had these values already, over all tables.
+    #[must_use]
+    pub fn unchanged(&self) -> usize {
+        self.tables.iter().map(|table| table.unchanged).sum()
+    }
+
+    /// Returns the number of rows that [`Seed::replace`](crate::Seed::replace) deleted.
+    #[must_use]
+    pub fn deleted(&self) -> usize {
+        self.tables.iter().map(|table| table.deleted).sum()
     }
 
     /// Returns the number of rows skipped because of a unique constraint, over all tables.

@@ -9,7 +9,9 @@ use crate::seed::engine::SeedDatabase;
 /// The `diesel` attributes have the same meaning as in Diesel: `table_name`, `column_name`,
 /// `embed`, `serialize_as`, `skip_insertion`. A field with `serialize_as` is cloned, because a seed
 /// may be given borrowed rows. `#[seedable(crate = path)]` names this crate if it was renamed or
-/// re-exported.
+/// re-exported. `#[seedable(conflict = column)]`, or `conflict(a, b)` for several, names the unique
+/// columns by which [`OnConflict::Update`](crate::OnConflict::Update) updates rows, if not by the
+/// primary key.
 ///
 /// ```
 /// # use covara_diesel::Seedable;

@@ -4,7 +4,9 @@ use std::fmt;
 
 use diesel::QueryResult;
 
+use super::conflict::UpdateColumns;
 use super::foreign_key::ForeignKey;
+use super::report::Counts;
 use crate::backend::connection::BackendConnection;
 
 /// Opens stages.
@@ -27,6 +29,17 @@ pub trait Stages<C: BackendConnection>: fmt::Debug {
     fn drop_kept(&self, conn: &mut C, position: usize) -> QueryResult<()>;
 }
 
+/// What becomes of staged rows that conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageInsert {
+    /// Rows that exist are left out, if the stage [is filtered](Stage::is_filtered); others fail.
+    Filter,
+    /// They are skipped.
+    Ignore,
+    /// They fail.
+    Refuse,
+}
+
 /// A temporary table in which the rows of a table wait, each with its number.
 pub trait Stage<C: BackendConnection> {
     /// Returns the name of the temporary table, which has the seeded columns.
@@ -39,18 +52,32 @@ pub trait Stage<C: BackendConnection> {
     /// Returns whether rows that exist already are left out when the staged rows are inserted.
     fn is_filtered(&self) -> bool;
 
-    /// Inserts the staged rows in order: all of them, or those in the given range of numbers. With
-    /// `ignore`, rows that conflict are skipped; without it, they fail.
+    /// Inserts the staged rows in order: all of them, or those in the given range of numbers.
     fn insert(
         &self,
         conn: &mut C,
         numbers: Option<(usize, usize)>,
-        ignore: bool,
+        conflicts: StageInsert,
     ) -> QueryResult<usize>;
 
+    /// Inserts the staged rows with the given numbers whose keys are not there, and updates the
+    /// rows that have their keys, as if the rows were applied one after the other.
+    fn update(
+        &self,
+        conn: &mut C,
+        numbers: (usize, usize),
+        columns: &UpdateColumns,
+    ) -> QueryResult<Counts>;
+
     /// Returns the first staged row with the values that an error about the foreign key gives as
-    /// `details`.
-    fn row(&self, conn: &mut C, key: &ForeignKey, details: &str) -> QueryResult<Option<usize>>;
+    /// `details`. `is_new`: rows that exist already do not count, as far as they can be told.
+    fn row(
+        &self,
+        conn: &mut C,
+        key: &ForeignKey,
+        details: &str,
+        is_new: bool,
+    ) -> QueryResult<Option<usize>>;
 
     /// Empties the stage.
     fn clear(&self, conn: &mut C) -> QueryResult<()>;

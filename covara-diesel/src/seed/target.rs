@@ -14,6 +14,8 @@ pub(crate) struct SeedTarget {
     /// The table's quoted name.
     pub(crate) table: String,
     pub(crate) columns: Vec<String>,
+    /// The columns by which rows are updated; none for the primary key.
+    pub(crate) conflict: Vec<String>,
 }
 
 impl SeedTarget {
@@ -27,9 +29,12 @@ impl SeedTarget {
         T::Table::default().to_sql(&mut sql, &C::Backend::backend())?;
         let mut columns = Vec::new();
         T::columns(&mut columns);
+        let mut conflict = Vec::new();
+        T::conflict(&mut conflict);
         let target = Self {
             table: sql.finish(),
             columns: columns.into_iter().map(str::to_owned).collect(),
+            conflict: conflict.into_iter().map(str::to_owned).collect(),
         };
         // The derive cannot see into embedded structs, and SQLite would take the first value.
         let columns = &target.columns;

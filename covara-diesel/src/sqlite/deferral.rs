@@ -152,8 +152,8 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
         Ok(query.get_result::<Answer>(conn)?.yes)
     }
 
-    fn end(&self, conn: &mut C, tables: &[String]) -> QueryResult<()> {
-        let mut has_triggers = false;
+    fn end(&self, conn: &mut C, tables: &[String], everywhere: bool) -> QueryResult<()> {
+        let mut has_triggers = everywhere;
         for table in tables {
             let (schema, table) = name::parts(table);
             let tables = definitions(schema.as_deref());
@@ -167,7 +167,7 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
             if query.get_result::<Answer>(conn)?.yes {
                 return Ok(());
             }
-            let master = master(schema.as_deref());
+            let master = name::master(schema.as_deref());
             let query = format!(
                 "SELECT EXISTS (SELECT 1 FROM {master}
                                 WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
@@ -226,14 +226,6 @@ fn has_any(table: &str, key: &ForeignKey, values: &str) -> String {
     format!("EXISTS (SELECT 1 FROM {table} WHERE ({columns}) IN (VALUES {of_rows}))")
 }
 
-/// Returns the name of the table that describes the tables of a schema.
-fn master(schema: Option<&str>) -> String {
-    match schema {
-        Some(schema) => format!("{}.sqlite_master", name::quoted(None, schema)),
-        None => "sqlite_master".to_owned(),
-    }
-}
-
 /// Returns the tables of a schema with their definitions. A name without a schema may be that of a
 /// temporary table.
 fn definitions(schema: Option<&str>) -> String {
@@ -243,7 +235,7 @@ fn definitions(schema: Option<&str>) -> String {
         Some(_) => String::new(),
         None => format!(" UNION ALL {}", of("sqlite_temp_master")),
     };
-    format!("({}{temporary})", of(&master(schema)))
+    format!("({}{temporary})", of(&name::master(schema)))
 }
 
 /// The condition that a table's definition may defer a foreign key.

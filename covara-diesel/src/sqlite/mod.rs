@@ -10,12 +10,14 @@ mod engine;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod handle;
+mod keys;
 mod migrate;
 mod name;
 pub(crate) mod pool;
 pub(crate) mod private_file;
 #[cfg(feature = "cli")]
 pub(crate) mod rehearse;
+mod replace;
 pub mod schema;
 #[cfg(feature = "search")]
 pub(crate) mod search;

@@ -5,15 +5,18 @@ use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 
 use super::deferral::{self, DeferForeignKeys};
-use super::{describe, name};
+use super::{describe, keys, name, replace};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
+use crate::seed::conflict::FoundKey;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
+use crate::seed::replace::OuterReference;
 
 impl SeedEngine for Sqlite {
     const OVERRIDE: &'static str = "";
+    const NAMES_HAVE_CASE: bool = false;
     const CHUNK_ROWS: usize = 256;
 
     fn forward<C>() -> Forward<C>
@@ -55,6 +58,59 @@ impl SeedEngine for Sqlite {
         C: BackendConnection<Backend = Self>,
     {
         deferral::foreign_keys(conn, tables)
+    }
+
+    fn unique_keys<C>(conn: &mut C, table: &str) -> QueryResult<Vec<FoundKey>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::unique_keys(conn, table)
+    }
+
+    fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::has_triggers(conn, table)
+    }
+
+    fn has_conflict_clauses<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::has_conflict_clauses(conn, table)
+    }
+
+    fn differs(columns: &[String]) -> String {
+        keys::differs(columns)
+    }
+
+    fn outer_references<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<OuterReference>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::outer_references(conn, tables)
+    }
+
+    fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::holds(conn, condition)
+    }
+
+    fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::empty(conn, tables)
+    }
+
+    fn restarts<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::restarts(conn, table)
     }
 
     /// SQLite advances its sequences itself.

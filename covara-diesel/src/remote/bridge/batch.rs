@@ -71,9 +71,11 @@ impl RemoteBatch {
 
     /// The SQL for one row, which is the same for each statement of a table.
     fn shared(&self, sql: String) -> Arc<str> {
-        match self.ones.last() {
-            Some(Some(last)) if **last == *sql => Arc::clone(last),
-            _ => sql.into(),
+        // An update has two statements for the same rows.
+        let mut last = self.ones.iter().rev().take(2).flatten();
+        match last.find(|last| ***last == *sql) {
+            Some(last) => Arc::clone(last),
+            None => sql.into(),
         }
     }
 
@@ -190,6 +192,36 @@ impl<D: Driver> Batch<RemoteConnection<D>> for RemoteBatch {
         })?;
         changed.pop();
         Ok(changed.into_iter().skip(1).collect())
+    }
+
+    fn take_apart(&mut self, groups: &[(usize, usize)]) -> bool {
+        let mut apart = Self {
+            head: self.head.clone(),
+            check: self.check.clone(),
+            ..Self::default()
+        };
+        let mut at = 0;
+        for &(statements, rows) in groups {
+            let together = at..at + statements;
+            at += statements;
+            if rows == 0 {
+                for at in together {
+                    apart.push(self.statements[at].clone(), None);
+                }
+                continue;
+            }
+            let of_rows = together.clone().map(|at| self.rows_apart(at, rows));
+            let Some(of_rows) = of_rows.collect::<Option<Vec<_>>>() else {
+                return false;
+            };
+            for row in 0..rows {
+                for (at, statements) in together.clone().zip(&of_rows) {
+                    apart.push(statements[row].clone(), self.ones[at].clone());
+                }
+            }
+        }
+        *self = apart;
+        true
     }
 
     fn first(&self, conn: &mut RemoteConnection<D>, probe: Probe<'_>) -> Option<usize> {

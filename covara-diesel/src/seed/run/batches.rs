@@ -4,22 +4,17 @@
 use diesel::QueryResult;
 use diesel::result::Error;
 
-use super::state::{Run, TableRun};
-use super::violations::{is_foreign_key, violated};
+use super::state::{BatchStatement, BatchStep, Run};
+use super::violations::{is_foreign_key, is_unique, violated};
 use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::BackendConnection;
-use crate::backend::row::SeedRow;
+use crate::seed::conflict::OnConflict;
 use crate::seed::deferral::Deferral;
 use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::{SeedError, known};
-use crate::seed::insert::{Ignored, Insert};
-use crate::seed::report::{SeedProgress, TableSummary};
+use crate::seed::replace::refused;
+use crate::seed::report::SeedProgress;
 use crate::seed::target::unquoted;
-
-/// Size in bytes at which a batch is sent. D1 gives a batch 30 s
-/// (<https://developers.cloudflare.com/d1/platform/limits/>), in which it writes several times as
-/// much. If an answer is lost on the way, at most this much is sent again.
-const MOST_BYTES: usize = 4 << 20;
 
 impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// Sends the gathered statements. `last`: no row comes after them.
@@ -35,15 +30,27 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         match changed {
             Ok(changed) => {
                 batches.sent += usize::from(!batches.statements.is_empty());
-                let mut first = batches.tables.len();
-                for ((table, row, rows), changed) in batches.statements.drain(..).zip(changed) {
-                    batches.inserted[table] += changed;
-                    batches.kept[table] += rows;
-                    if let Some(positions) = &self.positions[table] {
-                        positions.forget_before(row + rows);
+                let mut first_table = batches.tables.len();
+                for (statement, changed) in batches.statements.drain(..).zip(changed) {
+                    let BatchStatement {
+                        table, first, rows, ..
+                    } = statement;
+                    let counts = &mut batches.counts[table];
+                    match statement.step {
+                        BatchStep::Insert => {
+                            counts.inserted += changed;
+                            batches.kept[table] += rows;
+                        }
+                        BatchStep::Update => counts.updated += changed,
+                        BatchStep::Delete => batches.deleted[table] += changed,
+                        BatchStep::Restart => {}
                     }
-                    first = first.min(table);
+                    if let Some(Some(positions)) = self.positions.get(table) {
+                        positions.forget_before(first + rows);
+                    }
+                    first_table = first_table.min(table);
                 }
+                let first = first_table;
                 self.report_batch(first);
                 Ok(())
             }
@@ -54,9 +61,56 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         }
     }
 
+    /// Sends a batch, and once more row by row if the rows of an update are in each other's way.
+    fn try_send(&mut self, batch: &mut C::Batch) -> QueryResult<Vec<usize>> {
+        let changed = self.try_send_deferred(batch);
+        match changed {
+            Err(error) if is_unique(&error) && self.take_apart(batch) => {
+                self.try_send_deferred(batch)
+            }
+            changed => changed,
+        }
+    }
+
+    /// Makes an update's batch apply its rows one after the other, as values that are in the way of
+    /// rows may be updated before their turn. Returns whether that may help.
+    fn take_apart(&mut self, batch: &mut C::Batch) -> bool {
+        let Some(batches) = &mut self.batches else {
+            return false;
+        };
+        if self.on_conflict != OnConflict::Update || batches.statements.iter().all(|it| it.rows < 2)
+        {
+            return false;
+        }
+        let mut apart = Vec::new();
+        let mut groups = Vec::new();
+        for of_rows in batches
+            .statements
+            .chunk_by(|a, b| a.first == b.first && a.table == b.table)
+        {
+            let rows = of_rows[0].rows;
+            groups.push((of_rows.len(), rows));
+            if rows == 0 {
+                apart.extend(of_rows);
+            }
+            for row in 0..rows {
+                apart.extend(of_rows.iter().map(|statement| BatchStatement {
+                    first: statement.first + row,
+                    rows: 1,
+                    ..*statement
+                }));
+            }
+        }
+        let is_apart = batch.take_apart(&groups);
+        if is_apart {
+            batches.statements = apart;
+        }
+        is_apart
+    }
+
     /// Sends a batch, and once more with its foreign keys deferred if a row refers to nothing that
     /// a later row of the batch may be.
-    fn try_send(&mut self, batch: &mut C::Batch) -> QueryResult<Vec<usize>> {
+    fn try_send_deferred(&mut self, batch: &mut C::Batch) -> QueryResult<Vec<usize>> {
         if let Some(by) = self.batches.as_ref().and_then(|batches| batches.deferral) {
             self.defer(batch, by)?;
             return batch.try_send(self.conn);
@@ -100,7 +154,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     fn tables_of_batch(&self) -> Vec<usize> {
         let batches = self.batches.as_ref();
         let statements = batches.map_or(&[][..], |batches| &batches.statements);
-        let mut tables: Vec<usize> = statements.iter().map(|(table, ..)| *table).collect();
+        let mut tables: Vec<usize> = statements.iter().map(|it| it.table).collect();
         tables.dedup();
         tables
     }
@@ -153,9 +207,15 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         let Some(at) = batch.first(self.conn, Probe::Fails) else {
             return source.into();
         };
-        let Some(&(table, first, rows)) = self.statement(at) else {
+        let Some(&BatchStatement {
+            table, first, rows, ..
+        }) = self.statement(at)
+        else {
             return source.into();
         };
+        if rows == 0 {
+            return refused(&self.tables[table], source);
+        }
         let name = unquoted(&self.tables[table]);
         let error = match batch.first_row(self.conn, at, rows, Probe::Fails) {
             Some(row) => SeedError::Row {
@@ -176,7 +236,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     }
 
     /// Returns what a statement of the batch is about.
-    fn statement(&self, at: usize) -> Option<&(usize, usize, usize)> {
+    fn statement(&self, at: usize) -> Option<&BatchStatement> {
         self.batches.as_ref()?.statements.get(at)
     }
 
@@ -201,7 +261,10 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                 let Some(at) = batch.first(self.conn, holds) else {
                     continue;
                 };
-                let Some(&(of, _, rows)) = self.statement(at) else {
+                let Some(&BatchStatement {
+                    table: of, rows, ..
+                }) = self.statement(at)
+                else {
                     continue;
                 };
                 let row = batch.first_row(self.conn, at, rows, holds);
@@ -217,7 +280,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         let Some(((at, row), table, parent)) = found else {
             return source.into();
         };
-        let Some((_, first, _)) = self.statement(at) else {
+        let Some(BatchStatement { first, .. }) = self.statement(at) else {
             return source.into();
         };
         let (row, position) = (first + row, None);
@@ -253,51 +316,11 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             return;
         };
         self.summary.transactions = batches.sent;
-        for (table, inserted) in self.summary.tables.iter_mut().zip(batches.inserted) {
-            let TableSummary { attempted, .. } = *table;
-            table.inserted = inserted;
-            table.skipped = attempted.saturating_sub(inserted);
+        for (table, counts) in self.summary.tables.iter_mut().zip(batches.counts) {
+            table.count(counts, self.on_conflict);
         }
-    }
-}
-
-impl<C, T> TableRun<'_, '_, '_, C, T>
-where
-    C: BackendConnection<Backend: SeedEngine>,
-    T: SeedRow<C::Backend>,
-{
-    /// Adds a statement to the batch, and sends the batch if it is large enough.
-    pub(super) fn gather<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {
-        let position = self.run.summary.tables.len();
-        let Some(batches) = &mut self.run.batches else {
-            return Ok(());
-        };
-        let insert = Insert::<T, Ignored, N>::new(&self.target, rows);
-        let one = Insert::<T, Ignored, 1>::new(&self.target, &rows[..1]);
-        let added = batches.batch.add_rows(self.run.conn, &insert, &one);
-        if let Err(source) = added {
-            let table = self.progress.table.clone();
-            let error = SeedError::Rows {
-                table,
-                first: self.done + 1,
-                last: self.done + N,
-                position: None,
-                source,
-            };
-            return Err(self.run.located(position, error));
+        for (table, deleted) in self.summary.tables.iter_mut().zip(batches.deleted) {
+            table.deleted = deleted;
         }
-        if batches.tables.len() <= position {
-            batches.tables.resize(position + 1, String::new());
-            batches.inserted.resize(position + 1, 0);
-            batches.kept.resize(position + 1, 0);
-            batches.tables[position].clone_from(&self.target.table);
-        }
-        batches.statements.push((position, self.done + 1, N));
-        let is_full = batches.batch.bytes() >= MOST_BYTES;
-        self.advance(N, 0);
-        if is_full {
-            self.run.send(false)?;
-        }
-        Ok(())
     }
 }

@@ -2,7 +2,8 @@
 
 use diesel::result::Error;
 
-use super::savepoint::{execute, nested};
+use super::conflicts::Handling;
+use super::savepoint::nested;
 use super::state::{TableRun, Writer};
 use super::violations::{details, is_foreign_key, violated};
 use crate::backend::connection::BackendConnection;
@@ -12,7 +13,6 @@ use crate::backend::transaction::transaction_depth;
 use crate::seed::engine::SeedEngine;
 use crate::seed::error::{SeedError, known};
 use crate::seed::foreign_key::ForeignKey;
-use crate::seed::insert::Ignored;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
@@ -32,17 +32,13 @@ where
         let patient = self.run.patient_keys(position);
         let table = self.progress.table.clone();
         // The rows of a stage come before these.
-        let staged = match &self.writer {
-            Writer::Staged(staged) => staged.rows,
-            _ => 0,
-        };
-        let done = self.done + staged;
-        let target = &self.target;
+        let done = self.done + self.staged_rows();
+        let (target, handling) = (&self.target, &self.handling);
         let (mut culprit, mut waiting) = (None, None);
         // Always rolled back, so that nothing of this search is kept.
         let search = nested(self.run.conn, |conn| {
             for (row, position) in rows.chunks(1).zip(done + 1..) {
-                if let Err(error) = execute::<C, T, Ignored, 1>(conn, target, row) {
+                if let Err(error) = handling.try_row::<C, T>(conn, target, row) {
                     // Later rows may satisfy it, so the culprit is another row if there is one.
                     if violated(&patient, &error).is_some() {
                         waiting.get_or_insert((position, error));
@@ -74,8 +70,15 @@ where
         self.run.judged(position, error, false)
     }
 
-    /// Finds the staged row that made a statement fail.
-    pub(super) fn refused_staged(&mut self, source: Error) -> SeedError {
+    fn staged_rows(&self) -> usize {
+        match &self.writer {
+            Writer::Staged(staged) => staged.rows,
+            _ => 0,
+        }
+    }
+
+    /// Finds the staged row that made a statement fail, unless it is known.
+    pub(super) fn refused_staged(&mut self, source: Error, known_row: Option<usize>) -> SeedError {
         let source = match known(source) {
             Ok(error) => return error,
             Err(source) if !concerns_rows(&source) => {
@@ -89,12 +92,20 @@ where
         let row = match is_foreign_key(&source) && !patient.is_empty() {
             // Parts of the rows would be refused because they refer to others.
             true => self.staged_row(&source),
-            false => None,
+            false => known_row,
         };
         let error = match row {
             Some(row) => SeedError::Row {
                 table: self.progress.table.clone(),
                 row,
+                position: None,
+                source,
+            },
+            // Parts of an update are tried where it is made.
+            None if matches!(self.handling, Handling::Update(_)) => SeedError::Rows {
+                table: self.progress.table.clone(),
+                first: self.done + 1,
+                last: self.done + self.staged_rows(),
                 position: None,
                 source,
             },
@@ -115,7 +126,9 @@ where
             return None;
         };
         let stage = &staged.stage;
-        let row = nested(self.run.conn, |conn| stage.row(conn, &key, &details));
+        let is_new = matches!(self.handling, Handling::Skip);
+        let find = |conn: &mut C| stage.row(conn, &key, &details, is_new);
+        let row = nested(self.run.conn, find);
         row.ok().flatten()
     }
 
@@ -125,6 +138,7 @@ where
             return Err(source);
         };
         let stage = &staged.stage;
+        let conflicts = self.handling.staged_search();
         let table = self.progress.table.clone();
         let (mut first, mut last) = (self.done + 1, self.done + staged.rows);
         let mut culprit = None;
@@ -132,7 +146,7 @@ where
         let search = nested(self.run.conn, |conn| {
             while first <= last {
                 let middle = first + (last - first) / 2;
-                let half = |conn: &mut C| stage.insert(conn, Some((first, middle)), true);
+                let half = |conn: &mut C| stage.insert(conn, Some((first, middle)), conflicts);
                 match nested(conn, half) {
                     Ok(_) => first = middle + 1,
                     // Rows refer to later ones, which comes after all other checks.

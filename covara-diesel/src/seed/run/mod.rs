@@ -1,11 +1,14 @@
 //! Writes rows in statements of fixed sizes and counts them.
 
 mod batches;
+mod conflicts;
 mod culprit;
 #[cfg(feature = "fixtures")]
 mod files;
+mod gather;
 mod positions;
 mod references;
+mod replace;
 mod savepoint;
 mod stage;
 mod state;
@@ -17,11 +20,14 @@ use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
+use conflicts::Handling;
 use state::{Batches, References, TableRun, Writer};
 pub(crate) use state::{RowPositions, Run};
 
+use super::SeedOptions;
+use super::conflict::OnConflict;
 use super::error::SeedError;
-use super::report::{ProgressReport, SeedProgress, SeedSummary, TableSummary};
+use super::report::{Counts, SeedProgress, SeedSummary, TableSummary};
 use super::target::SeedTarget;
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
@@ -32,23 +38,26 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
     /// the checks of all foreign keys are deferred.
     pub(super) fn new(
         conn: &'c mut C,
-        progress: Option<ProgressReport<'a>>,
-        chunk_rows: Option<NonZeroUsize>,
+        options: SeedOptions<'a>,
         tables: Vec<String>,
         is_savepoint: bool,
         is_deferred: Rc<Cell<bool>>,
     ) -> Self {
-        let chunk_rows = chunk_rows
+        let chunk_rows = options
+            .chunk_rows
             .map(NonZeroUsize::get)
             .or_else(|| conn.chunk_rows())
             .unwrap_or(C::Backend::CHUNK_ROWS);
         let batches = conn.new_batch().map(Batches::new);
         Self {
             conn,
-            progress,
+            progress: options.progress,
+            on_conflict: options.on_conflict,
             chunk_rows,
             tables,
             summary: SeedSummary::default(),
+            deleted: Vec::new(),
+            replaces: options.replace,
             finished: Vec::new(),
             positions: Vec::new(),
             batches,
@@ -73,16 +82,14 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
         let TableRun {
             target,
             done,
-            inserted,
+            counts,
             progress,
             ..
         } = table;
-        self.summary.tables.push(TableSummary {
-            table: progress.table,
-            attempted: done,
-            inserted,
-            skipped: done.saturating_sub(inserted),
-        });
+        let mut summary = TableSummary::new(progress.table, done);
+        summary.count(counts, self.on_conflict);
+        summary.deleted = self.take_deleted();
+        self.summary.tables.push(summary);
         if done > 0 {
             self.finished.push(target);
         }
@@ -142,7 +149,8 @@ where
             run,
             target,
             done: 0,
-            inserted: 0,
+            counts: Counts::default(),
+            handling: Handling::Skip,
             progress: SeedProgress { table, rows: 0 },
             writer,
             most,
@@ -184,6 +192,9 @@ where
 
     fn write(&mut self, chunk: &[T], full: bool) -> Result<(), SeedError> {
         let rows: Vec<T::Row<'_>> = chunk.iter().map(T::row).collect();
+        if self.run.on_conflict != OnConflict::Skip && matches!(self.handling, Handling::Skip) {
+            self.choose_handling()?;
+        }
         if matches!(self.writer, Writer::Unchosen) {
             self.choose_writer(&rows)?;
         }
@@ -197,8 +208,8 @@ where
         }
     }
 
-    fn advance(&mut self, rows: usize, inserted: usize) {
-        self.inserted += inserted;
+    fn advance(&mut self, rows: usize, counts: Counts) {
+        self.counts.add(counts);
         self.done += rows;
         self.report();
     }

@@ -13,11 +13,13 @@ use super::state::{Constraints, References, Run, TableRun, Waiting, WaitingRow, 
 use super::violations::{details, is_foreign_key, violated};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
+use crate::seed::conflict::OnConflict;
 use crate::seed::deferral::{Dangling, Deferral};
 use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::SeedError;
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::insert::NumberedRows;
+use crate::seed::report::Counts;
 use crate::seed::target::unquoted;
 
 /// Waiting rows after which the seed looks whether they have been satisfied. Each takes some 60
@@ -141,13 +143,18 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                 let by = waiting.by;
                 self.blame_waiting(waiting)?;
                 if self.references.is_savepoint {
-                    by.end(self.conn, &self.tables)?;
+                    by.end(self.conn, &self.tables, self.changes_rows())?;
                     self.references.is_deferred.set(false);
                 }
                 Ok(())
             }
             Waiting::Constraints(constraints) => self.check_constraints(&constraints),
         }
+    }
+
+    /// Returns whether the seed may violate the foreign keys of tables that it does not fill.
+    fn changes_rows(&self) -> bool {
+        self.on_conflict == OnConflict::Update
     }
 
     /// Forgets the waiting rows whose references have been satisfied.
@@ -288,7 +295,7 @@ where
     pub(super) fn note_dangling(
         &mut self,
         rows: &[T::Row<'_>],
-        inserted: usize,
+        counts: Counts,
     ) -> Result<(), SeedError> {
         let table = self.run.position();
         let Run {
@@ -305,10 +312,10 @@ where
         };
         let keys = keys.as_ref().and_then(|keys| keys.get(table));
         let keys = keys.map_or(&[][..], Vec::as_slice);
-        if inserted == 0 || keys.is_empty() {
+        if counts.changed() == 0 || keys.is_empty() {
             return Ok(());
         }
-        let all_inserted = inserted == rows.len();
+        let all_inserted = counts.inserted == rows.len();
         let (name, columns) = (&self.target.table, &self.target.columns);
         let by = waiting.by;
         let rows = NumberedRows::<T>(rows);

@@ -3,6 +3,7 @@
 use diesel::QueryResult;
 use diesel::result::Error;
 
+use super::conflicts::Handling;
 use super::culprit::another_try;
 use super::savepoint::{execute, nested};
 use super::state::{Filled, Staged, TableRun, Writer};
@@ -12,7 +13,8 @@ use crate::backend::row::SeedRow;
 use crate::seed::engine::{Insertion, SeedEngine};
 use crate::seed::error::SeedError;
 use crate::seed::insert::Staging;
-use crate::seed::stage::{Stage, Stages};
+use crate::seed::report::Counts;
+use crate::seed::stage::{Stage, StageInsert, Stages};
 use crate::seed::target::SeedTarget;
 
 /// Chunks that wait in a stage before they are inserted. A join with the table pays off the more,
@@ -25,7 +27,7 @@ where
     T: SeedRow<C::Backend>,
 {
     fn create_stage(&mut self, stages: &dyn Stages<C>) -> QueryResult<Box<dyn Stage<C>>> {
-        let SeedTarget { table, columns } = &self.target;
+        let SeedTarget { table, columns, .. } = &self.target;
         nested(self.run.conn, |conn| stages.open(conn, table, columns))
     }
 
@@ -159,6 +161,7 @@ where
         let target = SeedTarget {
             table: staged.stage.table().to_owned(),
             columns: self.target.columns.clone(),
+            conflict: Vec::new(),
         };
         while !rest.is_empty() {
             let conn = &mut *self.run.conn;
@@ -192,19 +195,16 @@ where
             if staged.rows == 0 {
                 return Ok(());
             }
-            let conn = &mut *self.run.conn;
-            let stage = &staged.stage;
-            // Without a filter, conflicts are to be expected.
-            let ignore = !stage.is_filtered();
-            let mut inserted = nested(conn, |conn| stage.insert(conn, None, ignore));
-            if let Err(error) = &inserted {
-                // Rows of the input may conflict with each other or with those of another writer.
-                if !ignore && !is_foreign_key(error) && another_try(conn, error) {
-                    inserted = nested(conn, |conn| stage.insert(conn, None, true));
-                }
-            }
-            let source = match inserted {
-                Ok(inserted) => return self.empty_stage(inserted),
+            let (first, last_row) = (self.done + 1, self.done + staged.rows);
+            let (written, culprit) = match &self.handling {
+                Handling::Update(_) => match self.update_staged(first, last_row) {
+                    Ok(counts) => (Ok(counts), None),
+                    Err((row, error)) => (Err(error), Some(row)),
+                },
+                _ => (self.try_staged().map(Counts::inserted), None),
+            };
+            let source = match written {
+                Ok(counts) => return self.empty_stage(counts),
                 Err(source) => source,
             };
             let table = self.run.position();
@@ -213,7 +213,7 @@ where
                 false => Vec::new(),
             };
             let Some(key) = violated(&patient, &source) else {
-                return Err(self.refused_staged(source));
+                return Err(self.refused_staged(source, culprit));
             };
             if !last {
                 if let Writer::Staged(staged) = &mut self.writer {
@@ -230,18 +230,44 @@ where
                 if let Writer::Staged(staged) = &mut self.writer {
                     staged.is_whole = true;
                 }
-                return Err(self.refused_staged(source));
+                return Err(self.refused_staged(source, None));
             }
         }
     }
 
+    /// Inserts all staged rows.
+    fn try_staged(&mut self) -> QueryResult<usize> {
+        let Writer::Staged(staged) = &self.writer else {
+            return Ok(0);
+        };
+        let conn = &mut *self.run.conn;
+        let stage = &staged.stage;
+        let conflicts = match self.handling {
+            // Without a filter, conflicts are to be expected.
+            Handling::Skip if stage.is_filtered() => StageInsert::Filter,
+            Handling::Skip => StageInsert::Ignore,
+            _ => StageInsert::Refuse,
+        };
+        match nested(conn, |conn| stage.insert(conn, None, conflicts)) {
+            // Rows of the input may conflict with each other or with those of another writer.
+            Err(error)
+                if conflicts == StageInsert::Filter
+                    && !is_foreign_key(&error)
+                    && another_try(conn, &error) =>
+            {
+                nested(conn, |conn| stage.insert(conn, None, StageInsert::Ignore))
+            }
+            inserted => inserted,
+        }
+    }
+
     /// Counts the rows of the stage as written.
-    fn empty_stage(&mut self, inserted: usize) -> Result<(), SeedError> {
+    fn empty_stage(&mut self, counts: Counts) -> Result<(), SeedError> {
         let keep = self.run.keeps_stage(self.run.position());
         let Writer::Staged(staged) = &mut self.writer else {
             return Ok(());
         };
-        self.inserted += inserted;
+        self.counts.add(counts);
         self.done += std::mem::take(&mut staged.rows);
         if keep {
             return Ok(());

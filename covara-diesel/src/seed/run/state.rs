@@ -6,13 +6,15 @@ use std::rc::Rc;
 
 use diesel::result::Error;
 
+use super::conflicts::Handling;
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::TableRow;
+use crate::seed::conflict::OnConflict;
 use crate::seed::deferral::Deferral;
 use crate::seed::engine::{Insertion, SeedEngine};
 use crate::seed::fixture_error::FixturePosition;
 use crate::seed::foreign_key::ForeignKey;
-use crate::seed::report::{ProgressReport, SeedProgress, SeedSummary};
+use crate::seed::report::{Counts, ProgressReport, SeedProgress, SeedSummary};
 use crate::seed::stage::{Stage, Stages};
 use crate::seed::target::SeedTarget;
 
@@ -20,10 +22,15 @@ use crate::seed::target::SeedTarget;
 pub(crate) struct Run<'c, 'a, C: BackendConnection<Backend: SeedEngine>> {
     pub(super) conn: &'c mut C,
     pub(super) progress: Option<ProgressReport<'a>>,
+    pub(super) on_conflict: OnConflict,
     pub(super) chunk_rows: usize,
     /// The quoted names of all tables, in their order.
     pub(super) tables: Vec<String>,
     pub(super) summary: SeedSummary,
+    /// The tables that were emptied, with the rows that they had.
+    pub(super) deleted: Vec<(String, usize)>,
+    /// True if the tables are emptied first.
+    pub(super) replaces: bool,
     pub(super) finished: Vec<SeedTarget>,
     /// The positions of the rows of each table begun so far, if they come from a file.
     pub(super) positions: Vec<Option<Rc<dyn RowPositions>>>,
@@ -38,7 +45,9 @@ pub(crate) struct TableRun<'t, 'c, 'a, C: BackendConnection<Backend: SeedEngine>
     pub(super) target: SeedTarget,
     /// Number of rows that are in the table or were skipped; those in a stage are not.
     pub(super) done: usize,
-    pub(super) inserted: usize,
+    pub(super) counts: Counts,
+    /// How conflicts are handled, once there was a row.
+    pub(super) handling: Handling,
     pub(super) progress: SeedProgress,
     pub(super) writer: Writer<C>,
     /// Maximum number of rows of a statement, by the connection's bind limit.
@@ -85,16 +94,40 @@ pub(super) struct Batches<C: BackendConnection> {
     pub(super) batch: C::Batch,
     /// The way in which each batch defers its foreign keys, once a row referred to a later one.
     pub(super) deferral: Option<&'static dyn Deferral<C>>,
-    /// For each statement: its table's position in the seed, its first row and the number of its
-    /// rows.
-    pub(super) statements: Vec<(usize, usize, usize)>,
+    pub(super) statements: Vec<BatchStatement>,
     /// The quoted names of the tables begun so far.
     pub(super) tables: Vec<String>,
-    /// For each table, the number of rows inserted.
-    pub(super) inserted: Vec<usize>,
+    /// For each table, the rows written.
+    pub(super) counts: Vec<Counts>,
+    /// For each table, the number of rows deleted.
+    pub(super) deleted: Vec<usize>,
     /// For each table, the number of rows in batches that were written.
     pub(super) kept: Vec<usize>,
     pub(super) sent: usize,
+}
+
+/// What a statement of a batch is about.
+#[derive(Clone, Copy)]
+pub(super) struct BatchStatement {
+    /// Its table's position in the seed.
+    pub(super) table: usize,
+    /// Its first row.
+    pub(super) first: usize,
+    /// The number of its rows.
+    pub(super) rows: usize,
+    pub(super) step: BatchStep,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum BatchStep {
+    /// Inserts the rows.
+    Insert,
+    /// Applies the rows that the statement before has not inserted.
+    Update,
+    /// Deletes the rows that the table had.
+    Delete,
+    /// Makes its ids start anew.
+    Restart,
 }
 
 impl<C: BackendConnection> Batches<C> {
@@ -104,7 +137,8 @@ impl<C: BackendConnection> Batches<C> {
             deferral: None,
             statements: Vec::new(),
             tables: Vec::new(),
-            inserted: Vec::new(),
+            counts: Vec::new(),
+            deleted: Vec::new(),
             kept: Vec::new(),
             sent: 0,
         }

@@ -2,6 +2,7 @@
 
 use diesel::QueryResult;
 
+use super::conflicts::Handling;
 use super::culprit::another_try;
 use super::savepoint::{execute, nested};
 use super::state::{TableRun, Writer};
@@ -10,6 +11,7 @@ use crate::backend::row::SeedRow;
 use crate::seed::engine::{Insertion, SeedEngine, SeedWay};
 use crate::seed::error::SeedError;
 use crate::seed::insert::{Ignored, IgnoredOrFail, Refused};
+use crate::seed::report::Counts;
 use crate::seed::stage::Stages;
 use crate::seed::target::SeedTarget;
 
@@ -25,13 +27,21 @@ where
         if let Err(source) = self.run.defer_first() {
             return Err(self.interrupted(source));
         }
-        let SeedTarget { table, columns } = &self.target;
+        let SeedTarget { table, columns, .. } = &self.target;
         let way = C::Backend::way::<C, T>(self.run.conn, table, columns, first);
-        self.writer = match way.map_err(|source| self.refused(rows, source))? {
+        let way = way.map_err(|source| self.refused(rows, source))?;
+        self.writer = match way {
+            _ if self.is_one_by_one() => Writer::Statements(Insertion::Ignore),
             SeedWay::Insert(insertion) => Writer::Statements(insertion),
             // Diesel's COPY identifies its columns by type alone, unless it fills a stage.
             SeedWay::BulkFirst(stages) if !T::STATIC => Writer::BeforeStage(stages),
             SeedWay::BulkFirst(stages) => Writer::Bulk(stages),
+            // Nothing is to be compared with the rows that are there.
+            SeedWay::Stage(stages)
+                if T::STATIC && matches!(self.handling, Handling::Fail { .. }) =>
+            {
+                Writer::Bulk(stages)
+            }
             SeedWay::Stage(stages) => Writer::BeforeStage(stages),
         };
         Ok(())
@@ -48,7 +58,7 @@ where
             C::Backend::bulk_load::<C, T>(conn, None, rows)
         }) {
             Ok(inserted) => {
-                self.advance(rows.len(), inserted);
+                self.advance(rows.len(), Counts::inserted(inserted));
                 Ok(())
             }
             // Whatever the reason, the other ways skip the row or report the error better.
@@ -94,9 +104,13 @@ where
             return Ok(N);
         }
         match self.insert::<N>(rows) {
-            Ok(inserted) => {
-                self.note_dangling(rows, inserted)?;
-                self.advance(N, inserted);
+            Ok(counts) => {
+                self.note_dangling(rows, counts)?;
+                self.advance(N, counts);
+                Ok(N)
+            }
+            Err(source) if self.is_divisible(N, &source) => {
+                self.insert_divided(rows, N / 4)?;
                 Ok(N)
             }
             Err(source) => {
@@ -106,10 +120,13 @@ where
         }
     }
 
-    fn insert<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> QueryResult<usize> {
+    fn insert<const N: usize>(&mut self, rows: &[T::Row<'_>]) -> QueryResult<Counts> {
+        if let Some(result) = self.insert_handled::<N>(rows) {
+            return result;
+        }
         let conn = &mut *self.run.conn;
         let target = &self.target;
-        match self.writer {
+        let inserted = match self.writer {
             Writer::Statements(Insertion::IgnoreOrFail) => {
                 execute::<C, T, IgnoredOrFail, N>(conn, target, rows)
             }
@@ -123,6 +140,7 @@ where
                 }
             }
             _ => execute::<C, T, Ignored, N>(conn, target, rows),
-        }
+        };
+        inserted.map(Counts::inserted)
     }
 }

@@ -35,6 +35,13 @@ pub(super) fn is_foreign_key(error: &Error) -> bool {
 }
 
 /// Returns the first of these foreign keys that the error can be about.
+pub(super) fn is_unique(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)
+    )
+}
+
 pub(super) fn violated<'k>(keys: &'k [ForeignKey], error: &Error) -> Option<&'k ForeignKey> {
     keys.iter().find(|key| key.is_violated(error))
 }

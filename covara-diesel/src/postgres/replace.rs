@@ -1,0 +1,150 @@
+//! Tables that a seed empties.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Text};
+
+use crate::backend::connection::BackendConnection;
+use crate::seed::replace::OuterReference;
+
+/// Locks out writers. A check of a foreign key takes a lock on the rows that are referred to, which
+/// this one excludes, so no row that is not seen yet refers to the table.
+pub(super) fn lock<C>(conn: &mut C, table: &str) -> QueryResult<()>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    conn.batch_execute(&format!("LOCK TABLE {table} IN EXCLUSIVE MODE"))
+}
+
+#[derive(QueryableByName)]
+struct KeyRow {
+    #[diesel(sql_type = Text)]
+    child: String,
+    #[diesel(sql_type = Array<Text>)]
+    columns: Vec<String>,
+    #[diesel(sql_type = Text)]
+    parent: String,
+}
+
+/// Rows are deleted from the partitions of a table, and from tables that inherit from it, too.
+const REFERENCES: &str = "
+WITH RECURSIVE emptied AS (
+    SELECT given.name, CAST(pg_catalog.to_regclass(given.name) AS oid) AS oid
+    FROM pg_catalog.unnest($1) AS given (name)
+    UNION
+    SELECT emptied.name, h.inhrelid
+    FROM emptied JOIN pg_catalog.pg_inherits AS h ON h.inhparent = emptied.oid
+)
+SELECT DISTINCT
+       pg_catalog.format('%I.%I', n.nspname, r.relname) AS child, emptied.name AS parent,
+       (SELECT pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) ORDER BY c.position)
+        FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS c (attnum, position)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.attnum
+       ) AS columns
+FROM emptied
+JOIN pg_catalog.pg_constraint AS k ON k.confrelid = emptied.oid AND k.contype = 'f'
+JOIN pg_catalog.pg_class AS r ON r.oid = k.conrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+WHERE k.conrelid NOT IN (SELECT other.oid FROM emptied AS other WHERE other.oid IS NOT NULL)
+ORDER BY parent, child";
+
+pub(super) fn outer_references<C>(
+    conn: &mut C,
+    tables: &[String],
+) -> QueryResult<Vec<OuterReference>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let found = diesel::sql_query(REFERENCES)
+        .bind::<Array<Text>, _>(tables)
+        .load::<KeyRow>(conn)?;
+    let found = found.into_iter().map(|row| OuterReference {
+        child: row.child,
+        columns: row.columns,
+        parent: row.parent,
+    });
+    Ok(found.collect())
+}
+
+#[derive(QueryableByName)]
+struct Deleted {
+    #[diesel(sql_type = Array<BigInt>)]
+    deleted: Vec<i64>,
+}
+
+/// Deletes the rows of tables that refer to each other by one statement, at whose end their foreign
+/// keys are checked.
+pub(super) fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    if let [table] = tables {
+        let deleted = diesel::sql_query(format!("DELETE FROM {table}")).execute(conn)?;
+        return Ok(vec![deleted]);
+    }
+    let deletes = tables.iter().enumerate();
+    let deletes: Vec<String> = deletes
+        .map(|(at, table)| format!("d{at} AS (DELETE FROM {table} RETURNING 1)"))
+        .collect();
+    let counts: Vec<String> = (0..tables.len())
+        .map(|at| format!("(SELECT pg_catalog.count(*) FROM d{at})"))
+        .collect();
+    let query = format!(
+        "WITH {} SELECT ARRAY[{}] AS deleted",
+        deletes.join(", "),
+        counts.join(", ")
+    );
+    let deleted = diesel::sql_query(query)
+        .get_result::<Deleted>(conn)?
+        .deleted;
+    let deleted = deleted.into_iter();
+    Ok(deleted
+        .map(|it| it.try_into().unwrap_or_default())
+        .collect())
+}
+
+#[derive(QueryableByName)]
+struct Sequence {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// The sequences that belong to columns: those of serial (a) and identity columns (i).
+const SEQUENCES: &str = "
+SELECT pg_catalog.format('%I.%I', n.nspname, s.relname) AS name
+FROM pg_catalog.pg_depend AS d
+JOIN pg_catalog.pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_catalog.pg_namespace AS n ON n.oid = s.relnamespace
+WHERE d.refobjid = CAST(CAST($1 AS regclass) AS oid) AND d.refobjsubid > 0
+  AND d.classid = CAST(CAST('pg_catalog.pg_class' AS regclass) AS oid)
+  AND d.refclassid = CAST(CAST('pg_catalog.pg_class' AS regclass) AS oid)
+  AND d.deptype IN ('a', 'i')
+ORDER BY 1";
+
+/// Restarts the sequences, which a roll-back undoes, unlike a call of `setval`.
+pub(super) fn restarts<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let found = diesel::sql_query(SEQUENCES)
+        .bind::<Text, _>(table)
+        .load::<Sequence>(conn)?;
+    let found = found.into_iter();
+    Ok(found
+        .map(|Sequence { name }| format!("ALTER SEQUENCE {name} RESTART"))
+        .collect())
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    yes: bool,
+}
+
+pub(super) fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let answer = diesel::sql_query(format!("SELECT {condition} AS yes"));
+    Ok(answer.get_result::<Answer>(conn)?.yes)
+}

@@ -1,0 +1,94 @@
+//! Tables that are emptied before they are filled.
+
+use super::engine::SeedEngine;
+use super::error::SeedError;
+use super::order;
+use super::target::unquoted;
+use crate::backend::connection::BackendConnection;
+
+/// A foreign key, of a table that the seed does not fill, to one that it fills.
+#[derive(Debug)]
+pub struct OuterReference {
+    /// The quoted name of the table that has the foreign key.
+    pub child: String,
+    /// Its columns, quoted.
+    pub columns: Vec<String>,
+    /// The quoted name of the table that the seed fills.
+    pub parent: String,
+}
+
+/// Returns the distinct tables (quoted) in groups, in the order in which they can be emptied, if
+/// no row of another table refers to them.
+pub(super) fn prepare<C: BackendConnection<Backend: SeedEngine>>(
+    conn: &mut C,
+    tables: &[String],
+) -> Result<Vec<Vec<String>>, SeedError> {
+    let mut distinct = tables.to_vec();
+    distinct.sort();
+    distinct.dedup();
+    let mut groups = order::groups(conn, &distinct)?;
+    groups.reverse();
+    if conn.is_transactional() {
+        for group in &groups {
+            for table in group {
+                let table = &distinct[*table];
+                let locked = C::Backend::lock_to_empty(conn, table);
+                locked.map_err(|source| refused(table, source))?;
+            }
+        }
+    }
+    for OuterReference {
+        child,
+        columns,
+        parent,
+    } in C::Backend::outer_references(conn, &distinct)?
+    {
+        let columns: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{column} IS NOT NULL"))
+            .collect();
+        let has_rows = format!(
+            "EXISTS (SELECT 1 FROM {child} WHERE {})",
+            columns.join(" AND ")
+        );
+        if C::Backend::holds(conn, &has_rows)? {
+            return Err(SeedError::Referred {
+                table: unquoted(&parent),
+                by: unquoted(&child),
+            });
+        }
+    }
+    let named = |group: Vec<usize>| group.into_iter().map(|at| distinct[at].clone()).collect();
+    Ok(groups.into_iter().map(named).collect())
+}
+
+/// Empties the tables and restarts their ids. Returns how many rows each had.
+pub(super) fn empty<C: BackendConnection<Backend: SeedEngine>>(
+    conn: &mut C,
+    tables: &[String],
+) -> Result<Vec<(String, usize)>, SeedError> {
+    let mut all = Vec::new();
+    for group in prepare(conn, tables)? {
+        let deleted = C::Backend::empty(conn, &group);
+        let deleted = deleted.map_err(|source| refused(&group[0], source))?;
+        for (table, deleted) in group.into_iter().zip(deleted) {
+            let restarted = C::Backend::restarts(conn, &table).and_then(|restarts| {
+                let mut restarts = restarts.iter();
+                restarts.try_for_each(|sql| conn.batch_execute(sql))
+            });
+            restarted.map_err(|source| refused(&table, source))?;
+            all.push((table, deleted));
+        }
+    }
+    Ok(all)
+}
+
+pub(super) fn refused(table: &str, source: diesel::result::Error) -> SeedError {
+    match super::error::known(source) {
+        Ok(error) => error,
+        Err(source) => SeedError::Replace {
+            table: unquoted(table),
+            source: source.into(),
+        },
+    }
+}

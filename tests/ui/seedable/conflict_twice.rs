@@ -1,0 +1,19 @@
+use covara_diesel::Seedable;
+
+diesel::table! {
+    users (id) {
+        id -> Integer,
+        name -> Text,
+        email -> Nullable<Text>,
+    }
+}
+
+#[derive(Seedable)]
+#[diesel(table_name = users)]
+#[seedable(conflict = id, conflict = email)]
+struct User {
+    id: i32,
+    email: Option<String>,
+}
+
+fn main() {}
