@@ -7,10 +7,9 @@ use std::path::Path;
 use covara_diesel::dump::{Dump, DumpError, Format};
 use covara_diesel::{Seed, auto_migrate};
 use diesel::connection::SimpleConnection;
-use support::workers;
 
 use crate::backend::TestDb;
-use crate::suite::count;
+use crate::suite::helpers::count;
 
 const TABLES: &str = "CREATE TABLE cities (id BIGINT PRIMARY KEY NOT NULL, name TEXT NOT NULL);
      CREATE TABLE \"Notes\" (id BIGINT PRIMARY KEY NOT NULL, note TEXT);
@@ -93,7 +92,10 @@ fn compressed_files_have_the_same_bytes_each_time_and_are_seeded() {
         flate2::read::GzDecoder::new(first.1[&name].as_slice())
             .read_to_end(&mut plain)
             .unwrap();
-        assert_eq!(plain, super::dumped(&mut conn, "cities", format).unwrap());
+        assert_eq!(
+            plain,
+            super::helpers::dumped(&mut conn, "cities", format).unwrap()
+        );
         conn.batch_execute("DELETE FROM cities").unwrap();
         Seed::new()
             .fixture("cities", first.0.path().join(&name))
@@ -164,16 +166,4 @@ fn a_link_is_replaced_and_not_followed() {
         .unwrap_err();
     assert!(matches!(error, DumpError::Replace { .. }), "{error}");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
-}
-
-#[test]
-fn many_rows_are_dumped_in_little_memory() {
-    let worker = env!("CARGO_BIN_EXE_worker");
-    for job in ["dump-csv", "dump-ndjson"] {
-        let db = TestDb::new();
-        let grown = workers::run(worker, &db.url(), 1, |_| job);
-        let grown: usize = grown[0].parse().unwrap();
-        eprintln!("{job}: {grown} bytes");
-        assert!(grown < 8 << 20, "{job}: {grown} bytes");
-    }
 }

@@ -3,8 +3,9 @@
 use covara_diesel::dump::{Dump, DumpError, Format};
 use diesel::connection::SimpleConnection;
 
-use super::{dumped, text};
+use super::helpers::{dumped, insert, seeded, text};
 use crate::backend::TestDb;
+use crate::suite::helpers::count;
 
 #[test]
 fn a_value_that_is_not_read_back_names_table_column_and_row() {
@@ -82,7 +83,7 @@ fn names_are_written_as_they_are_read() {
         let first = dumped(&mut conn, odd, format).unwrap();
         conn.batch_execute("DELETE FROM \"Odd `\"\" table\"")
             .unwrap();
-        assert_eq!(super::seeded(&mut conn, odd, format, &first), 1);
+        assert_eq!(seeded(&mut conn, odd, format, &first), 1);
         assert_eq!(dumped(&mut conn, odd, format).unwrap(), first);
     }
     let error = dumped(&mut conn, "trimmed", Format::Csv).unwrap_err();
@@ -102,7 +103,7 @@ fn a_single_column_keeps_its_empty_rows() {
     for (table, rows) in [("single", 3), ("filled", 2)] {
         let first = dumped(&mut conn, table, Format::Csv).unwrap();
         conn.batch_execute(&format!("DELETE FROM {table}")).unwrap();
-        assert_eq!(super::seeded(&mut conn, table, Format::Csv, &first), rows);
+        assert_eq!(seeded(&mut conn, table, Format::Csv, &first), rows);
         assert_eq!(dumped(&mut conn, table, Format::Csv).unwrap(), first);
     }
 }
@@ -126,7 +127,7 @@ fn the_error_of_the_writer_is_returned() {
     conn.batch_execute("CREATE TABLE notes (id BIGINT PRIMARY KEY NOT NULL, note TEXT)")
         .unwrap();
     let rows = (0..2000).map(|id| format!("({id}, '{}')", "x".repeat(200)));
-    super::insert(&mut conn, "notes", rows);
+    insert(&mut conn, "notes", rows);
     let error = Dump::new().table_to(&mut conn, "notes", Full).unwrap_err();
     match error {
         DumpError::Write {
@@ -137,6 +138,6 @@ fn the_error_of_the_writer_is_returned() {
         other => panic!("{other:?}"),
     }
     // The rest of the rows is not waited for by what comes next.
-    assert_eq!(super::super::count(&mut conn, "notes"), 2000);
+    assert_eq!(count(&mut conn, "notes"), 2000);
     assert_eq!(text(&mut conn, "notes", Format::Csv).lines().count(), 2001);
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use support::thorough;
 
-use super::{bytes, dumped, seeded, text_sql};
+use super::helpers::{bytes, dumped, seeded, text_sql};
 use crate::backend::{self, Conn, TestDb};
 
 /// A value as SQL, and which formats hold it.

@@ -8,7 +8,7 @@ use covara_diesel::write_transaction;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use super::{dumped, text};
+use super::helpers::{dumped, text};
 use crate::backend::{self, TestDb};
 
 #[test]
