@@ -44,10 +44,10 @@ fn rows_without_a_key_are_sorted_by_all_columns_and_none_is_lost() {
             (name, (n % 5 > 0).then_some(n % 13))
         })
         .collect();
-    insert(&mut conn, "bag", rows.iter().map(|row| sql_of(row)));
+    insert(&mut conn, "bag", rows.iter().map(sql_of));
     let forwards = text(&mut conn, "bag", Format::Ndjson);
     conn.batch_execute("DELETE FROM bag").unwrap();
-    insert(&mut conn, "bag", rows.iter().rev().map(|row| sql_of(row)));
+    insert(&mut conn, "bag", rows.iter().rev().map(sql_of));
     assert_eq!(text(&mut conn, "bag", Format::Ndjson), forwards);
 
     let lines = |text: &str| {

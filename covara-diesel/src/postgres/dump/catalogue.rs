@@ -101,8 +101,9 @@ struct Column {
     /// Position in the primary key, from 1; 0 outside of it.
     #[diesel(sql_type = BigInt)]
     key_position: i64,
+    /// `true` if texts are sorted otherwise than by their bytes.
     #[diesel(sql_type = Bool)]
-    has_collation: bool,
+    has_language: bool,
     #[diesel(sql_type = Bool)]
     is_refused: bool,
     #[diesel(sql_type = Text)]
@@ -111,7 +112,8 @@ struct Column {
 
 /// The columns of a table, and whether a part of a column's type is one whose texts cannot be read
 /// back: `money` is written and read by `lc_monetary`, which another session may have another value
-/// of, and the others have no input function.
+/// of, and the others have no input function. Texts need no collation of the dump's own, which an
+/// index of the key would not have, where that of the column or of the database (100) sorts by bytes.
 const COLUMNS: &str = "
 WITH RECURSIVE parts AS (
     SELECT c.attnum, c.atttypid AS type FROM pg_attribute AS c
@@ -131,7 +133,14 @@ SELECT CAST(c.attname AS text) AS name,
                      unnest(CAST(i.indkey AS int2[])) WITH ORDINALITY AS k (attnum, position)
                  WHERE i.indrelid = c.attrelid AND i.indisprimary AND k.attnum = c.attnum
                    AND k.position <= i.indnkeyatts), 0) AS key_position,
-       c.attcollation <> '0' AS has_collation,
+       c.attcollation <> '0' AND NOT EXISTS (
+           SELECT FROM pg_collation AS l, pg_database AS d
+           WHERE l.oid = c.attcollation AND d.datname = current_database()
+             AND CASE WHEN l.oid = '100'
+                 THEN coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
+                      AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
+                 ELSE l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
+             END) AS has_language,
        EXISTS (SELECT FROM parts AS p JOIN pg_type AS t ON t.oid = p.type
                WHERE p.attnum = c.attnum AND t.typnamespace = CAST('pg_catalog'::regnamespace AS oid)
                  AND t.typname IN ('money', 'pg_node_tree', 'pg_ndistinct', 'pg_dependencies',
@@ -209,7 +218,7 @@ where
 /// Sorts by the key, texts by their bytes. Without a key it sorts by the texts of all columns, as
 /// some types have no order.
 fn order(columns: &[DumpColumn], key: &[Column]) -> String {
-    let of_key = key.iter().map(|column| match column.has_collation {
+    let of_key = key.iter().map(|column| match column.has_language {
         true => format!("{} COLLATE pg_catalog.\"C\"", quoted(&column.name)),
         false => quoted(&column.name),
     });

@@ -17,7 +17,7 @@ use crate::backend::table::{DIESELS_HISTORY, quoted_names};
 use crate::dump::DumpError;
 use crate::dump::engine::{DumpColumn, DumpEngine, DumpTable};
 use crate::dump::row::RowWriter;
-use value::{Value, write};
+use value::{Value, is_suspect, write};
 
 impl DumpEngine for Sqlite {
     fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
@@ -215,7 +215,15 @@ where
         for (position, column) in table.columns.iter().enumerate() {
             let field = row.get(position);
             let mut value = field.as_ref().and_then(Field::value);
-            write(writer, position, column, &Value::of(value.as_mut()))?;
+            let mut found = Value::of(value.as_mut());
+            if let Value::Text(text) = found
+                && is_suspect(text)
+                && let Some(mut again) = field.as_ref().and_then(Field::value)
+                && again.read_blob() != text.as_bytes()
+            {
+                found = Value::Broken;
+            }
+            write(writer, position, column, &found)?;
         }
         writer.end()?;
     }

@@ -34,26 +34,17 @@ impl<'a> Value<'a> {
             }
             Some(SqliteType::Double | SqliteType::Float) => Self::Real(value.read_double()),
             Some(SqliteType::Binary) => Self::Blob(value.read_blob()),
-            Some(SqliteType::Text) => {
-                if is_replaced(value) {
-                    return Self::Broken;
-                }
-                Self::Text(value.read_text())
-            }
+            Some(SqliteType::Text) => Self::Text(value.read_text()),
         }
     }
 }
 
-/// Returns whether Diesel has put a replacement character in the place of bytes that are not UTF-8.
-fn is_replaced(value: &mut SqliteValue<'_, '_, '_>) -> bool {
+/// Returns whether Diesel may have put a replacement character in the place of bytes that are not
+/// UTF-8.
+pub(super) fn is_suspect(text: &str) -> bool {
     /// The first byte of the replacement character.
     const FIRST: u8 = 0xef;
-    let text = value.read_text();
-    if !text.as_bytes().contains(&FIRST) || !text.contains(char::REPLACEMENT_CHARACTER) {
-        return false;
-    }
-    let text = text.to_owned();
-    value.read_blob() != text.as_bytes()
+    text.as_bytes().contains(&FIRST) && text.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// Writes the value of a column.
