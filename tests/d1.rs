@@ -81,6 +81,13 @@ mod suite {
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
     mod boot;
+    mod dump {
+        mod files;
+        mod helpers;
+        mod order;
+        mod refused;
+        mod round_trip;
+    }
     mod helpers;
     mod interop;
     mod migrate;

@@ -46,6 +46,9 @@ mod backend {
         }
     }
 
+    /// As long as the connection waits.
+    pub fn wait_for_writers(_: &mut Conn) {}
+
     pub fn pool(url: &str) -> Pool<ConnectionManager<Conn>> {
         let mut config = recommended_pool_config(PoolDriver::Libsql);
         config.max_size = 4;
@@ -111,6 +114,14 @@ mod suite {
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
     mod boot;
+    mod dump {
+        mod files;
+        mod helpers;
+        mod order;
+        mod refused;
+        mod round_trip;
+        mod snapshot;
+    }
     mod fixtures {
         mod described;
         mod errors;

@@ -214,6 +214,7 @@ mod postgres {
     mod auth_disk_full;
     mod connecting;
     mod doctor;
+    mod dump;
     mod failover;
     mod fixtures;
     mod frozen;

@@ -234,6 +234,7 @@ mod sqlite {
     mod command;
     mod damaged;
     mod doctor;
+    mod dump;
     mod fixtures;
     mod leftovers;
     mod obstacles;

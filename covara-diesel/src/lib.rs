@@ -29,6 +29,11 @@ pub mod cli;
 pub mod doctor;
 mod drivers;
 #[cfg(feature = "fixtures")]
+pub mod dump;
+#[cfg(not(feature = "fixtures"))]
+#[path = "no_dump.rs"]
+mod dump;
+#[cfg(feature = "fixtures")]
 pub mod fixture;
 #[cfg(not(feature = "fixtures"))]
 #[path = "no_fixture.rs"]

@@ -109,6 +109,21 @@ pub const AREAS: &[Area] = &[
         ],
     },
     Area {
+        name: "dump",
+        paths: &[
+            "covara-diesel/src/dump/",
+            "covara-diesel/src/sqlite/dump/",
+            "covara-diesel/src/postgres/dump/",
+        ],
+        proofs: &[
+            (SQLITE, &["dump::"]),
+            (POSTGRES, &["dump::"]),
+            (LIBSQL, &["dump::"]),
+            (D1, &["dump::"]),
+            (PGLITE, &["dump::"]),
+        ],
+    },
+    Area {
         name: "migrate",
         paths: &[
             "covara-diesel/src/migrate/",
@@ -358,6 +373,7 @@ const PASSED_OVER: &[&str] = &[
     "covara-diesel/src/fuzz.rs",
     "covara-diesel/src/guide.rs",
     "covara-diesel/src/internal_tables.rs",
+    "covara-diesel/src/no_dump.rs",
     "covara-diesel/src/no_fixture.rs",
     "covara-diesel/src/no_search.rs",
     "covara-diesel/src/private.rs",

@@ -2,6 +2,7 @@
 //! and for every combination of common types. PostgreSQL calls the one that fits the types best,
 //! wherever it is along the `search_path`.
 
+use covara_diesel::dump::{Dump, Format};
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::pool::PoolDriver;
 use covara_diesel::{Boot, OnConflict, Seed, SeedError, Seedable, doctor, migrate, pool};
@@ -177,6 +178,24 @@ fn no_statement_runs_what_a_stranger_made_for_its_types() {
     assert_eq!(evil_runs(conn), 0, "status");
     seeds(conn);
     assert_eq!(evil_runs(conn), 0, "seeds");
+    for table in ["nodes", "leaves"] {
+        for format in [Format::Csv, Format::Ndjson] {
+            let dump = Dump::new().format(format);
+            dump.table_to(conn, table, std::io::sink()).unwrap();
+        }
+    }
+    run(
+        conn,
+        "CREATE TABLE public.bag (t text, v varchar, n name, a text[], j jsonb, d date, c \"char\")",
+    );
+    run(
+        conn,
+        "INSERT INTO public.bag VALUES ('a', 'b', 'c', '{d}', '1', '2026-01-31', 'x')",
+    );
+    let directory = support::temporary::tempdir().unwrap();
+    Dump::new().to_directory(conn, directory.path()).unwrap();
+    run(conn, "DROP TABLE public.bag");
+    assert_eq!(evil_runs(conn), 0, "dumps");
     use_stores(conn);
     assert_eq!(evil_runs(conn), 0, "stores");
     follow(conn).unwrap();

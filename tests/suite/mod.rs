@@ -6,6 +6,7 @@ mod boot;
 mod bounds;
 pub(crate) mod command;
 mod doctor;
+mod dump;
 mod fixtures;
 mod harness;
 mod helpers;

@@ -237,6 +237,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("command::", &[Command]),
     ("command::dry_run::", &[OtherProcess]),
     ("doctor::", &[Command]),
+    (
+        "dump::snapshot::",
+        &[Clients, Interleaved, Transactions, Waiting],
+    ),
     ("fixtures::described::", &[RefusedLine]),
     ("fixtures::errors::", &[RefusedLine]),
     ("fixtures::values::", &[LocalEngine]),
@@ -307,6 +311,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     (
         "an_observer_panic_undoes_nothing_of_a_transaction_begun_by_sql",
         &[Interleaved, Waiting],
+    ),
+    (
+        "many_rows_are_dumped_in_little_memory",
+        &[File, LocalEngine],
     ),
     ("eight_processes_boot_at_once", &[OtherProcess, Clients]),
     (

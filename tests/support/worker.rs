@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, Read};
 
+use covara_diesel::dump::{Dump, Format};
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::pool;
 use covara_diesel::search::{SearchAdapter, SqliteFts};
@@ -295,6 +296,8 @@ where
         "stream" => stream(conn, |seed| seed.rows(numbers::up_to(numbers::many()))),
         "stream-csv" => stream(conn, |seed| seed.csv::<Number>(numbers_as_csv())),
         "stream-fixture" => stream(conn, |seed| seed.fixture("numbers", numbers_as_csv())),
+        "dump-csv" => dump(conn, Format::Csv),
+        "dump-ndjson" => dump(conn, Format::Ndjson),
         "fill" => {
             let summary = Seed::new().rows(numbers::up_to(100_000)).run(conn)?;
             Ok(summary.inserted().to_string())
@@ -314,6 +317,24 @@ where
         job if job.starts_with("bound-") => support::bounds::work(adapter, conn, job),
         job => support::auth::work(conn, job),
     }
+}
+
+/// Dumps 300,000 rows, and prints by how many bytes the peak grew.
+fn dump<C>(conn: &mut C, format: Format) -> Outcome
+where
+    C: DatabaseConnection,
+    Number: covara_diesel::seed::SeedRow<C::Backend>,
+{
+    conn.batch_execute(numbers::CREATE)?;
+    // So few at a time that the peak is not the seed's.
+    let few = std::num::NonZeroUsize::MIN.saturating_add(255);
+    let seed = Seed::new().chunk_rows(few);
+    seed.rows(numbers::up_to(300_000)).run(conn)?;
+    let before = memory::peak();
+    let dump = Dump::new().format(format);
+    let written = dump.table_to(conn, "numbers", std::io::sink())?;
+    assert_eq!(written.rows, 300_000);
+    Ok((memory::peak() - before).to_string())
 }
 
 /// Reads a column of texts and prints how many there were, and by how many bytes the peak grew.

@@ -3,6 +3,7 @@ use diesel::query_builder::QueryFragment;
 
 use crate::backend::connection::BackendConnection;
 use crate::backend::typed::AsTyped;
+use crate::dump::engine::{DumpDatabase, DumpEngine};
 use crate::migrate::engine::{MigrateDatabase, MigrateEngine};
 use crate::seed::engine::{SeedDatabase, SeedEngine};
 
@@ -35,7 +36,9 @@ use crate::seed::engine::{SeedDatabase, SeedEngine};
             `&mut *conn`",
     note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
 )]
-pub trait DatabaseConnection: BackendConnection<Backend: MigrateEngine + SeedEngine> {
+pub trait DatabaseConnection:
+    BackendConnection<Backend: MigrateEngine + SeedEngine + DumpEngine>
+{
     /// Returns the number of bind parameters that one statement may carry: 32,766 on SQLite and
     /// libSQL, 65,535 on PostgreSQL, 100 on D1.
     fn bind_limit(&self) -> usize {
@@ -62,9 +65,12 @@ pub trait DatabaseConnection: BackendConnection<Backend: MigrateEngine + SeedEng
     }
 }
 
-impl<C: BackendConnection<Backend: MigrateEngine + SeedEngine>> DatabaseConnection for C {}
+impl<C: BackendConnection<Backend: MigrateEngine + SeedEngine + DumpEngine>> DatabaseConnection
+    for C
+{
+}
 
-/// A connection that this library migrates, seeds and keeps sessions on: a typed one such as
+/// A connection that this library migrates, seeds, dumps and keeps sessions on: a typed one such as
 /// `SqliteConnection`, a pooled one, or [`AnyConnection`](crate::AnyConnection).
 ///
 /// Bounds functions of your own that call this library on whatever connection they are given. To
@@ -91,6 +97,6 @@ impl<C: BackendConnection<Backend: MigrateEngine + SeedEngine>> DatabaseConnecti
             `&mut *conn`",
     note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
 )]
-pub trait AnyDatabase: AsTyped + MigrateDatabase + SeedDatabase {}
+pub trait AnyDatabase: AsTyped + MigrateDatabase + SeedDatabase + DumpDatabase {}
 
-impl<C: AsTyped + MigrateDatabase + SeedDatabase> AnyDatabase for C {}
+impl<C: AsTyped + MigrateDatabase + SeedDatabase + DumpDatabase> AnyDatabase for C {}

@@ -129,6 +129,14 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
         self.begin_write(Duration::ZERO)
     }
 
+    /// Begins a transaction that only reads and sees one state of the database, or a savepoint inside
+    /// an open transaction.
+    ///
+    /// # Errors
+    ///
+    /// The database's own.
+    fn begin_read(&mut self) -> QueryResult<Begun>;
+
     /// Begins a transaction as [`begin_write`](Self::begin_write) does, and takes the lock that
     /// keeps other migrators out until the transaction ends.
     ///
@@ -299,6 +307,10 @@ where
 
     fn begin_waiting(&mut self) -> QueryResult<Begun> {
         (**self).begin_waiting()
+    }
+
+    fn begin_read(&mut self) -> QueryResult<Begun> {
+        (**self).begin_read()
     }
 
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {

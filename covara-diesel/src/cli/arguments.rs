@@ -35,6 +35,20 @@ Progress is shown on standard error, as a bar on a terminal and as lines elsewhe
 Example:
   covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz";
 
+const DUMP: &str = "\
+One file a table, which covara seed reads back: users.csv or users.ndjson, followed by .gz if it is
+compressed. Rows are sorted by the primary key, or by all columns without one, so the same rows give
+the same bytes. All tables are read in one state of the database. The files take their names when
+all of them are complete, and replace those that are there. Without --table these are all tables,
+but for those of covara and of the engine; views are not read. A value that covara seed would not
+read back unchanged is an error, as is a table whose name begins with a dot or contains a slash, a
+backslash, a colon or a control character.
+
+With - for the directory, one table goes to standard output, and nothing else does.
+
+Example:
+  covara dump --database-url app.db --table countries --table cities --directory backup --gzip";
+
 const EXPORT: &str = "\
 One file for each migration of the library's own tables, with its statements for SQLite, named
 so that tools run them in order. Each file also records its migration in the library's history, so
@@ -47,7 +61,7 @@ const DOCTOR: &str = "\
 Nothing is changed: no file, no table, no setting of a session. The exit code is 1 if a problem
 was found.";
 
-/// Migrates, seeds and examines SQLite and PostgreSQL databases.
+/// Migrates, seeds, dumps and examines SQLite and PostgreSQL databases.
 #[derive(Debug, Parser)]
 #[command(name = "covara", bin_name = "covara", version, after_help = EXIT_CODES)]
 pub(super) struct Arguments {
@@ -63,6 +77,9 @@ pub(super) enum Command {
     /// Insert rows from CSV and NDJSON files; existing rows are skipped, updated or replaced.
     #[command(after_help = SEED)]
     Seed(Seed),
+    /// Write tables as CSV or NDJSON files, which seed reads back.
+    #[command(after_help = DUMP)]
+    Dump(Dump),
     /// Write the SQL of the library's own tables as files, for wrangler d1 migrations apply.
     #[command(after_help = EXPORT)]
     Export(Export),
@@ -125,6 +142,34 @@ pub(super) enum OnConflictArgument {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Dump {
+    /// A table, optionally as schema.table; may be given several times. Default: all tables.
+    #[arg(long = "table", value_name = "TABLE")]
+    pub(super) tables: Vec<String>,
+
+    /// The directory for the files, created if it does not exist; - for standard output.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) directory: PathBuf,
+
+    /// The format of the files.
+    #[arg(long, value_enum, default_value = "csv")]
+    pub(super) format: DumpFormat,
+
+    /// Compress the files.
+    #[arg(long)]
+    pub(super) gzip: bool,
+
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum DumpFormat {
+    Csv,
+    Ndjson,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Doctor {
     #[command(flatten)]
     pub(super) common: Common,
@@ -167,6 +212,7 @@ impl Command {
         match self {
             Self::Migrate(Migrate { common, .. })
             | Self::Seed(Seed { common, .. })
+            | Self::Dump(Dump { common, .. })
             | Self::Doctor(Doctor { common }) => &common.output,
             Self::Export(Export { output, .. }) => output,
         }

@@ -1,10 +1,12 @@
 //! The operations of the command on a database of any backend.
 
 use std::error::Error;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::any::AnyDatabase;
 use crate::doctor::Report;
+use crate::dump::{Dump, DumpError, DumpSummary};
 use crate::migrate::{self, MigrateError, MigrationFile, MigrationStatus, MigrationSummary};
 use crate::pool::PoolError;
 use crate::progress_bar::progress_bar;
@@ -55,6 +57,14 @@ pub(crate) trait Database {
         tables: &[(&str, &Path)],
         options: SeedChoices,
     ) -> Result<SeedSummary, SeedError>;
+    fn dump(&mut self, dump: &Dump, directory: &Path) -> Result<DumpSummary, DumpError>;
+    /// Writes one table to `out`.
+    fn dump_table(
+        &mut self,
+        dump: &Dump,
+        table: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), DumpError>;
 }
 
 impl<C: AnyDatabase + 'static> Database for C {
@@ -90,5 +100,18 @@ impl<C: AnyDatabase + 'static> Database for C {
             seed = seed.progress(progress_bar());
         }
         seed.run(self)
+    }
+
+    fn dump(&mut self, dump: &Dump, directory: &Path) -> Result<DumpSummary, DumpError> {
+        dump.to_directory(self, directory)
+    }
+
+    fn dump_table(
+        &mut self,
+        dump: &Dump,
+        table: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), DumpError> {
+        dump.table_to(self, table, out).map(drop)
     }
 }

@@ -4,6 +4,7 @@
 //! covara migrate --database-url app.db --dry-run
 //! covara migrate --database-url app.db
 //! covara seed --database-url app.db --table countries countries.csv --table cities cities.csv
+//! covara dump --database-url app.db --table cities --directory backup
 //! covara doctor --database-url postgres://…
 //! covara export --directory migrations
 //! ```
@@ -17,6 +18,7 @@ mod arguments;
 mod backends;
 pub(crate) mod database;
 mod doctor;
+mod dump;
 mod export;
 mod migrate;
 mod outcome;
@@ -56,6 +58,7 @@ fn run(command: &Command) -> Result<Outcome, Failure> {
             migrate::run(&backend(&arguments.common.database_url)?, arguments)
         }
         Command::Seed(arguments) => seed::run(&backend(&arguments.common.database_url)?, arguments),
+        Command::Dump(arguments) => dump::run(&backend(&arguments.common.database_url)?, arguments),
         Command::Doctor(arguments) => {
             doctor::run(&backend(&arguments.common.database_url)?, arguments)
         }

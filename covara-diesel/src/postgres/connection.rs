@@ -21,6 +21,7 @@ use crate::backend::transaction::{
 const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"covaradb");
 
 const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+const READ_ONE_STATE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 impl Sealed for PgConnection {}
 
@@ -51,6 +52,13 @@ impl BackendConnection for PgConnection {
             return self.begin_write(Duration::ZERO);
         }
         begin_outermost(self, READ_COMMITTED)
+    }
+
+    fn begin_read(&mut self) -> QueryResult<Begun> {
+        if self.is_in_transaction()? {
+            return self.begin_write(Duration::ZERO);
+        }
+        begin_outermost(self, READ_ONE_STATE)
     }
 
     /// Every setting made here ends with the transaction, as a pooler in between requires.

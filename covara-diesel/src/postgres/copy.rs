@@ -103,7 +103,9 @@ pub(super) fn declared_types<T: SeedRow<Pg>>(row: &T::Row<'_>) -> QueryResult<Ve
 }
 
 /// Returns the libpq connection itself, because Diesel supports COPY over nothing else.
-fn connection<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> Option<&mut PgConnection> {
+pub(super) fn connection<C: BackendConnection<Backend = Pg>>(
+    conn: &mut C,
+) -> Option<&mut PgConnection> {
     let conn: &mut dyn Any = conn;
     if conn.is::<PgConnection>() {
         return conn.downcast_mut();

@@ -3,6 +3,8 @@
 mod connection;
 mod copy;
 mod describe;
+#[cfg(feature = "fixtures")]
+mod dump;
 mod engine;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;

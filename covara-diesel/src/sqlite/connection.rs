@@ -57,6 +57,16 @@ impl BackendConnection for SqliteConnection {
         begin(waiting)
     }
 
+    fn begin_read(&mut self) -> QueryResult<Begun> {
+        if transaction_depth(self)? > 0 {
+            return self.begin_write(Duration::ZERO);
+        }
+        match is_open(self)? {
+            true => begin_in_unknown(self),
+            false => begin_outermost(self, "BEGIN DEFERRED"),
+        }
+    }
+
     /// The write lock of `BEGIN IMMEDIATE` also excludes other migrators.
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         self.begin_write(wait)

@@ -6,6 +6,8 @@ mod connection;
 pub(crate) mod creatable;
 mod deferral;
 mod describe;
+#[cfg(feature = "fixtures")]
+mod dump;
 mod engine;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;

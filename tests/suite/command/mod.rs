@@ -1,6 +1,7 @@
 //! The command `covara`, as a user runs it.
 
 mod dry_run;
+mod dump;
 mod passwords;
 mod seed;
 
@@ -74,9 +75,16 @@ fn help_and_version_are_printed() {
     let help = succeeds(&["--help"]);
     contains_all(
         &help.out,
-        &["Usage: covara", "migrate", "seed", "doctor", "Exit codes"],
+        &[
+            "Usage: covara",
+            "migrate",
+            "seed",
+            "dump",
+            "doctor",
+            "Exit codes",
+        ],
     );
-    for subcommand in ["migrate", "seed", "doctor"] {
+    for subcommand in ["migrate", "seed", "dump", "doctor"] {
         // A password in the environment is not shown as the default.
         let secret = "postgres://ada:hunter2@localhost/app";
         let mut command = command(&[subcommand, "--help"]);

@@ -194,7 +194,7 @@ fn a_bad_file_is_reported_and_nothing_is_kept() {
 #[test]
 fn rows_are_updated_refused_or_replaced() {
     let db = with_tables();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = support::temporary::tempdir().unwrap();
     write(&directory, "old.csv", "code,name\nAD,Andorra\nTD,Chad\n");
     write(
         &directory,

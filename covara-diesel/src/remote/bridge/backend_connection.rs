@@ -44,6 +44,10 @@ impl<D: Driver> BackendConnection for RemoteConnection<D> {
         }
     }
 
+    fn begin_read(&mut self) -> QueryResult<Begun> {
+        self.begin_by("BEGIN DEFERRED").map(|()| Begun::default())
+    }
+
     fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
         self.begin_write(wait)
     }

@@ -1,0 +1,85 @@
+//! The questions that a dump asks of a backend.
+
+use diesel::QueryResult;
+
+use super::error::DumpError;
+use super::row::RowWriter;
+use crate::backend::column::ColumnKind;
+use crate::backend::connection::BackendConnection;
+use crate::backend::typed::area_database;
+use crate::seed::engine::SeedEngine;
+
+/// A table that is dumped.
+#[derive(Debug)]
+pub struct DumpTable {
+    /// The name as it was given.
+    pub name: String,
+    /// The name in SQL.
+    pub table: String,
+    /// The columns that a seed can fill, in table order.
+    pub columns: Vec<DumpColumn>,
+    /// The names of the primary key's columns; none without a key.
+    pub key: Vec<String>,
+    /// The SQL after `ORDER BY`.
+    pub order: String,
+    /// `true` if the rows can be read by `COPY`.
+    pub can_copy: bool,
+}
+
+/// A column that is dumped.
+#[derive(Debug)]
+pub struct DumpColumn {
+    /// The unquoted name.
+    pub name: String,
+    /// The type of its values, as a seed sees it.
+    pub kind: ColumnKind,
+    /// `true` if a seed reads nothing as NULL.
+    pub nullable: bool,
+    /// `true` if the database turns a text that looks like a number into one: SQLite's columns of
+    /// a type that has affinity NUMERIC.
+    pub makes_numbers: bool,
+}
+
+/// A backend whose tables this library dumps: `Sqlite` and `Pg`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not known to be a backend that is dumped",
+    note = "in a generic function, bound the connection by `covara_diesel::dump::DumpDatabase`"
+)]
+pub trait DumpEngine: SeedEngine {
+    /// Lists the tables of the application, sorted by name.
+    #[doc(hidden)]
+    fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Describes the tables by their unquoted names, optionally `schema.table`, and makes the
+    /// session ready for [`read`](Self::read). Where there are transactions, it is called once in
+    /// each, at the beginning.
+    ///
+    /// # Errors
+    ///
+    /// There is no such table, or it cannot be dumped.
+    #[doc(hidden)]
+    fn prepare<C>(conn: &mut C, names: Vec<String>) -> Result<Vec<DumpTable>, DumpError>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Passes all rows of a table to `writer`, in order.
+    ///
+    /// # Errors
+    ///
+    /// The database's own, and those of `writer`.
+    #[doc(hidden)]
+    fn read<C>(
+        conn: &mut C,
+        table: &DumpTable,
+        writer: &mut RowWriter<'_>,
+    ) -> Result<(), DumpError>
+    where
+        C: BackendConnection<Backend = Self>;
+}
+
+area_database! {
+    /// A connection that is dumped: every one of this library.
+    DumpDatabase: DumpEngine
+}

@@ -1,0 +1,37 @@
+use std::path::PathBuf;
+
+/// What a dump has written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DumpSummary {
+    /// The tables in the order in which they were written.
+    pub tables: Vec<DumpedTable>,
+}
+
+impl DumpSummary {
+    /// Returns the number of rows of all tables.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    /// Returns the number of bytes of all tables, compressed if the files are.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.tables.iter().map(|table| table.bytes).sum()
+    }
+}
+
+/// What a dump has written of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DumpedTable {
+    /// Name of the table, as it was given.
+    pub table: String,
+    /// Number of rows.
+    pub rows: u64,
+    /// Number of bytes written, compressed if the file is.
+    pub bytes: u64,
+    /// Path of the file; `None` for a writer.
+    pub path: Option<PathBuf>,
+}

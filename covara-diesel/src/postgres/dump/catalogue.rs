@@ -1,0 +1,233 @@
+//! Tables as PostgreSQL's catalogue describes them, for a dump.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Oid, Text};
+
+use super::{as_text, quoted};
+use crate::backend::column::TableColumn;
+use crate::backend::connection::BackendConnection;
+use crate::backend::table::{DIESELS_HISTORY, quoted_names};
+use crate::dump::DumpError;
+use crate::dump::engine::{DumpColumn, DumpTable};
+use crate::postgres::describe;
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// Lists the tables of the application in the current schema. A name that a temporary table hides
+/// means that table.
+pub(super) fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let names = diesel::sql_query(format!(
+        "SELECT CAST(t.relname AS text) AS name FROM pg_catalog.pg_class AS t
+         WHERE t.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema)
+           AND t.relkind IN ('r', 'p') AND NOT t.relispartition
+           AND t.relname NOT IN ({}, '{DIESELS_HISTORY}')
+           AND NOT (t.relname >= '__covara_' AND t.relname < '__covara`')
+           AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_depend AS d
+               WHERE d.classid = CAST('pg_catalog.pg_class'::regclass AS oid) AND d.objid = t.oid
+                 AND d.deptype = 'e'
+           )
+         ORDER BY t.relname",
+        quoted_names()
+    ))
+    .load::<Name>(conn)?;
+    Ok(names.into_iter().map(|row| row.name).collect())
+}
+
+/// A table that was found by its name, which depends on the user's `search_path`.
+pub(super) struct Found {
+    name: String,
+    columns: Vec<TableColumn>,
+    oid: u32,
+}
+
+#[derive(QueryableByName)]
+struct Object {
+    #[diesel(sql_type = Nullable<Oid>)]
+    oid: Option<u32>,
+}
+
+pub(super) fn find<C>(conn: &mut C, name: String) -> Result<Found, DumpError>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let unknown = |table| Err(DumpError::UnknownTable { table });
+    let Some(description) = describe::table(conn, &name)? else {
+        return unknown(name);
+    };
+    let object = diesel::sql_query("SELECT CAST(pg_catalog.to_regclass($1) AS oid) AS oid")
+        .bind::<Text, _>(&description.table)
+        .get_result::<Object>(conn)?;
+    match object.oid {
+        Some(oid) => Ok(Found {
+            name,
+            columns: description.columns,
+            oid,
+        }),
+        None => unknown(name),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Relation {
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    schema: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    can_copy: bool,
+}
+
+/// PGlite's server ends at a COPY.
+const RELATION: &str = "
+SELECT CAST(r.relkind AS text) AS kind, CAST(n.nspname AS text) AS schema,
+       CAST(r.relname AS text) AS name, version() NOT LIKE '%PGlite%' AS can_copy
+FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = $1";
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    name: String,
+    /// Position in the primary key, from 1; 0 outside of it.
+    #[diesel(sql_type = BigInt)]
+    key_position: i64,
+    /// `true` if texts are sorted otherwise than by their bytes.
+    #[diesel(sql_type = Bool)]
+    has_language: bool,
+    #[diesel(sql_type = Bool)]
+    is_refused: bool,
+    #[diesel(sql_type = Text)]
+    sql_type: String,
+}
+
+/// The columns of a table, and whether a part of a column's type is one whose texts cannot be read
+/// back: `money` is written and read by `lc_monetary`, which another session may have another value
+/// of, and the others have no input function. Texts need no collation of the dump's own, which an
+/// index of the key would not have, where that of the column or of the database (100) sorts by bytes.
+const COLUMNS: &str = "
+WITH RECURSIVE parts AS (
+    SELECT c.attnum, c.atttypid AS type FROM pg_attribute AS c
+    WHERE c.attrelid = $1 AND c.attnum > 0 AND NOT c.attisdropped
+    UNION
+    SELECT p.attnum, inside.type FROM parts AS p JOIN pg_type AS t ON t.oid = p.type
+    CROSS JOIN LATERAL (
+        SELECT t.typbasetype AS type WHERE t.typbasetype <> '0'
+        UNION ALL SELECT t.typelem WHERE t.typelem <> '0'
+        UNION ALL SELECT a.atttypid FROM pg_attribute AS a
+            WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL SELECT r.rngsubtype FROM pg_range AS r WHERE r.rngtypid = t.oid
+    ) AS inside
+)
+SELECT CAST(c.attname AS text) AS name,
+       coalesce((SELECT k.position FROM pg_index AS i,
+                     unnest(CAST(i.indkey AS int2[])) WITH ORDINALITY AS k (attnum, position)
+                 WHERE i.indrelid = c.attrelid AND i.indisprimary AND k.attnum = c.attnum
+                   AND k.position <= i.indnkeyatts), 0) AS key_position,
+       c.attcollation <> '0' AND NOT EXISTS (
+           SELECT FROM pg_collation AS l, pg_database AS d
+           WHERE l.oid = c.attcollation AND d.datname = current_database()
+             AND CASE WHEN l.oid = '100'
+                 THEN coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
+                      AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
+                 ELSE l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8')
+             END) AS has_language,
+       EXISTS (SELECT FROM parts AS p JOIN pg_type AS t ON t.oid = p.type
+               WHERE p.attnum = c.attnum AND t.typnamespace = CAST('pg_catalog'::regnamespace AS oid)
+                 AND t.typname IN ('money', 'pg_node_tree', 'pg_ndistinct', 'pg_dependencies',
+                     'pg_mcv_list', 'pg_brin_bloom_summary', 'pg_brin_minmax_multi_summary',
+                     'gtsvector')) AS is_refused,
+       format_type(c.atttypid, c.atttypmod) AS sql_type
+FROM pg_attribute AS c
+WHERE c.attrelid = $1 AND c.attnum > 0 AND NOT c.attisdropped
+ORDER BY c.attnum";
+
+/// Describes a table in the session that [`SETTINGS`](super::SETTINGS) have made.
+pub(super) fn describe<C>(conn: &mut C, found: Found) -> Result<DumpTable, DumpError>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let Found { name, columns, oid } = found;
+    let relation = diesel::sql_query(RELATION)
+        .bind::<Oid, _>(oid)
+        .get_result::<Relation>(conn)?;
+    // The children of a table by inheritance are tables of their own. A partitioned table has no
+    // row but those of its parts.
+    let only = match relation.kind.as_str() {
+        "r" => "ONLY ",
+        "p" => "",
+        kind => {
+            let kind = match kind {
+                "v" => "a view",
+                "f" => "a foreign table",
+                _ => "no table",
+            };
+            return Err(DumpError::NotATable {
+                table: name,
+                kind: kind.to_owned(),
+            });
+        }
+    };
+    let mut real = diesel::sql_query(COLUMNS)
+        .bind::<Oid, _>(oid)
+        .load::<Column>(conn)?;
+    let columns = columns.into_iter().filter(|column| !column.generated);
+    let columns: Vec<DumpColumn> = columns
+        .map(|column| DumpColumn {
+            name: column.name,
+            kind: column.kind,
+            nullable: column.nullable,
+            makes_numbers: false,
+        })
+        .collect();
+    for column in &columns {
+        let mut refused = real.iter().filter(|real| real.is_refused);
+        if let Some(Column { sql_type, .. }) = refused.find(|real| real.name == column.name) {
+            return Err(DumpError::Type {
+                table: name,
+                column: column.name.clone(),
+                sql_type: sql_type.clone(),
+            });
+        }
+    }
+    real.retain(|column| column.key_position > 0);
+    real.sort_by_key(|column| column.key_position);
+    Ok(DumpTable {
+        name,
+        table: format!(
+            "{only}{}.{}",
+            quoted(&relation.schema),
+            quoted(&relation.name)
+        ),
+        order: order(&columns, &real),
+        key: real.into_iter().map(|column| column.name).collect(),
+        columns,
+        can_copy: relation.can_copy,
+    })
+}
+
+/// Sorts by the key, texts by their bytes. Without a key it sorts by the texts of all columns, as
+/// some types have no order.
+fn order(columns: &[DumpColumn], key: &[Column]) -> String {
+    let of_key = key.iter().map(|column| match column.has_language {
+        true => format!("{} COLLATE pg_catalog.\"C\"", quoted(&column.name)),
+        false => quoted(&column.name),
+    });
+    let of_all = columns
+        .iter()
+        .map(|column| format!("({}) COLLATE pg_catalog.\"C\"", as_text(&column.name)));
+    let terms: Vec<String> = match key.is_empty() {
+        true => of_all.collect(),
+        false => of_key.collect(),
+    };
+    terms.join(", ")
+}

@@ -1,0 +1,71 @@
+//! Reads tables of PostgreSQL for a dump.
+
+mod catalogue;
+mod copy;
+mod cursor;
+mod text;
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+
+use crate::backend::connection::BackendConnection;
+use crate::dump::DumpError;
+use crate::dump::engine::{DumpEngine, DumpTable};
+use crate::dump::row::RowWriter;
+use crate::postgres::copy::connection;
+
+/// The settings on which the text of a value depends. `row_security` makes rows that would be
+/// hidden an error. With this `search_path` no function or operator of another role's is found.
+const SETTINGS: &str = "SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL row_security = off;
+SET LOCAL client_encoding = 'UTF8';
+SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL IntervalStyle = 'postgres';
+SET LOCAL TimeZone = 'UTC';
+SET LOCAL bytea_output = 'hex';
+SET LOCAL extra_float_digits = 3;
+SET LOCAL quote_all_identifiers = off";
+
+impl DumpEngine for Pg {
+    fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        catalogue::list(conn)
+    }
+
+    fn prepare<C>(conn: &mut C, names: Vec<String>) -> Result<Vec<DumpTable>, DumpError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let found = names.into_iter().map(|name| catalogue::find(conn, name));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        conn.batch_execute(SETTINGS)?;
+        found
+            .into_iter()
+            .map(|found| catalogue::describe(conn, found))
+            .collect()
+    }
+
+    fn read<C>(conn: &mut C, table: &DumpTable, writer: &mut RowWriter<'_>) -> Result<(), DumpError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        match connection(conn) {
+            Some(conn) if table.can_copy => copy::read(conn, table, writer),
+            _ => cursor::read(conn, table, writer),
+        }
+    }
+}
+
+/// Quotes a name.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Returns an expression for the text of a value, as `COPY` writes it. No cast is used, because the
+/// owner of a type may have created one, and no `IS NULL`, which is true for rows of NULLs.
+fn as_text(column: &str) -> String {
+    let column = quoted(column);
+    format!("CASE WHEN {column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {column}) END")
+}

@@ -1,0 +1,231 @@
+//! Reads tables of SQLite for a dump.
+
+mod pages;
+mod value;
+
+use diesel::connection::LoadConnection;
+use diesel::prelude::*;
+use diesel::row::{Field, Row};
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::Sqlite;
+
+use super::migrate::affinity;
+use super::{describe, name};
+use crate::backend::column::{ColumnKind, TableDescription};
+use crate::backend::connection::BackendConnection;
+use crate::backend::table::{DIESELS_HISTORY, quoted_names};
+use crate::dump::DumpError;
+use crate::dump::engine::{DumpColumn, DumpEngine, DumpTable};
+use crate::dump::row::RowWriter;
+use value::{Value, is_suspect, write};
+
+impl DumpEngine for Sqlite {
+    fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let names = diesel::sql_query(list()).load::<Name>(conn)?;
+        Ok(names.into_iter().map(|row| row.name).collect())
+    }
+
+    fn prepare<C>(conn: &mut C, names: Vec<String>) -> Result<Vec<DumpTable>, DumpError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        names.into_iter().map(|name| table(conn, name)).collect()
+    }
+
+    fn read<C>(conn: &mut C, table: &DumpTable, writer: &mut RowWriter<'_>) -> Result<(), DumpError>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        match conn.is_remote() {
+            true => pages::read(conn, table, writer),
+            false => read(conn, table, writer),
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// Returns a query for the tables of the application. Left out are virtual tables and the tables
+/// that those of SQLite keep their content in, the tables of this library, and those of Diesel,
+/// wrangler, Cloudflare and libSQL.
+fn list() -> String {
+    const PARTS: [&str; 12] = [
+        "data", "idx", "content", "docsize", "config", "segments", "segdir", "stat", "node",
+        "parent", "rowid", "instance",
+    ];
+    let parts = PARTS.map(|part| format!("v.name || '_{part}'")).join(", ");
+    format!(
+        "SELECT name FROM sqlite_master AS t
+         WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL %'
+           AND name NOT IN ({}, '{DIESELS_HISTORY}', 'd1_migrations', 'libsql_wasm_func_table')
+           AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_\\_covara\\_%' ESCAPE '\\'
+           AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT LIKE 'libsql\\_vector\\_%' ESCAPE '\\'
+           AND NOT EXISTS (
+               SELECT 1 FROM sqlite_master AS v
+               WHERE v.sql LIKE 'CREATE VIRTUAL %' AND t.name IN ({parts})
+           )
+         ORDER BY name COLLATE BINARY",
+        quoted_names()
+    )
+}
+
+#[derive(QueryableByName)]
+struct Object {
+    #[diesel(sql_type = Text)]
+    kind: String,
+}
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    declared: String,
+    /// Position in the primary key, from 1.
+    #[diesel(sql_type = BigInt)]
+    key_position: i64,
+}
+
+fn table<C>(conn: &mut C, given: String) -> Result<DumpTable, DumpError>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let Some(TableDescription { table, columns }) = describe::table(conn, &given)? else {
+        return Err(DumpError::UnknownTable { table: given });
+    };
+    let (schema, name) = name::parts(&table);
+    if let Some(kind) = other_kind(conn, schema.as_deref(), &name)? {
+        return Err(DumpError::NotATable { table: given, kind });
+    }
+    let mut real = diesel::sql_query(
+        "SELECT name, type AS declared, pk AS key_position FROM pragma_table_xinfo(?1, ?2)",
+    )
+    .bind::<Text, _>(&name)
+    .bind::<Nullable<Text>, _>(&schema)
+    .load::<Column>(conn)?;
+    let columns = columns.into_iter().filter(|column| !column.generated);
+    let columns: Vec<DumpColumn> = columns
+        .map(|column| {
+            let declared = real.iter().find(|real| real.name == column.name);
+            let declared = declared.map_or("", |real| &real.declared);
+            DumpColumn {
+                // A column of the type ANY keeps texts in a STRICT table only, where its affinity
+                // is none.
+                makes_numbers: affinity(declared) == "NUMERIC"
+                    && !declared.eq_ignore_ascii_case("ANY"),
+                name: column.name,
+                kind: column.kind,
+                nullable: column.nullable,
+            }
+        })
+        .collect();
+    real.retain(|column| column.key_position > 0);
+    real.sort_by_key(|column| column.key_position);
+    let key: Vec<String> = real.into_iter().map(|column| column.name).collect();
+    Ok(DumpTable {
+        order: order(&columns, &key),
+        name: given,
+        table,
+        columns,
+        key,
+        can_copy: false,
+    })
+}
+
+/// Returns what has a name, if it is not a table.
+fn other_kind<C>(conn: &mut C, schema: Option<&str>, table: &str) -> QueryResult<Option<String>>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let master = match schema {
+        Some(schema) => name::quoted(Some(schema), "sqlite_master"),
+        // A temporary table hides another of its name.
+        None => "(SELECT * FROM sqlite_temp_master UNION ALL SELECT * FROM sqlite_master)".into(),
+    };
+    let found = diesel::sql_query(format!(
+        "SELECT CASE WHEN sql LIKE 'CREATE VIRTUAL %' THEN 'virtual table' ELSE type END AS kind
+         FROM {master} WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE LIMIT 1"
+    ))
+    .bind::<Text, _>(table)
+    .get_result::<Object>(conn)
+    .optional()?;
+    Ok(match found {
+        Some(Object { kind }) if kind == "table" => None,
+        Some(Object { kind }) => Some(format!("a {kind}")),
+        None => Some("a part of SQLite".to_owned()),
+    })
+}
+
+fn quoted(column: &str) -> String {
+    name::quoted(None, column)
+}
+
+/// Sorts by the key, or by all columns. By their bytes, so that neither a missing collation nor
+/// another version of one matters. 1 and 1.0 are equal, but of different types.
+fn order(columns: &[DumpColumn], key: &[String]) -> String {
+    let of_key = key
+        .iter()
+        .map(|name| format!("{} COLLATE BINARY", quoted(name)));
+    let of_all = columns.iter().map(|column| {
+        let name = quoted(&column.name);
+        format!("{name} COLLATE BINARY, typeof({name})")
+    });
+    let terms: Vec<String> = match key.is_empty() {
+        true => of_all.collect(),
+        false => of_key.collect(),
+    };
+    terms.join(", ")
+}
+
+/// Returns an expression for a column's value. JSON in binary form is read as text; what is no such
+/// JSON becomes a blob, which is refused.
+fn expression(column: &DumpColumn) -> String {
+    let name = quoted(&column.name);
+    match column.kind {
+        ColumnKind::Jsonb => format!(
+            "CASE WHEN {name} IS NULL THEN NULL \
+             WHEN typeof({name}) = 'blob' AND json_valid({name}, 8) THEN json({name}) \
+             ELSE x'' END"
+        ),
+        _ => name,
+    }
+}
+
+fn read<C>(conn: &mut C, table: &DumpTable, writer: &mut RowWriter<'_>) -> Result<(), DumpError>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let columns: Vec<String> = table.columns.iter().map(expression).collect();
+    let query = format!(
+        "SELECT {} FROM {} ORDER BY {}",
+        columns.join(", "),
+        table.table,
+        table.order
+    );
+    let rows = LoadConnection::load(conn, diesel::sql_query(query));
+    for row in rows.map_err(|error| writer.interrupted(error))? {
+        let row = row.map_err(|error| writer.interrupted(error))?;
+        for (position, column) in table.columns.iter().enumerate() {
+            let field = row.get(position);
+            let mut value = field.as_ref().and_then(Field::value);
+            let mut found = Value::of(value.as_mut());
+            if let Value::Text(text) = found
+                && is_suspect(text)
+                && let Some(mut again) = field.as_ref().and_then(Field::value)
+                && again.read_blob() != text.as_bytes()
+            {
+                found = Value::Broken;
+            }
+            write(writer, position, column, &found)?;
+        }
+        writer.end()?;
+    }
+    Ok(())
+}
