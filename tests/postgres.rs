@@ -216,6 +216,7 @@ mod postgres {
     mod doctor;
     mod failover;
     mod fixtures;
+    mod fixtures_round_trip;
     mod frozen;
     mod migrate;
     mod neighbours;

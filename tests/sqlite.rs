@@ -235,6 +235,7 @@ mod sqlite {
     mod damaged;
     mod doctor;
     mod fixtures;
+    mod fixtures_round_trip;
     mod obstacles;
     mod pool;
     mod pool_values;
