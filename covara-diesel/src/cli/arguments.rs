@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::seed_files::FileOptions;
+
 /// The text below the list of commands.
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage.
@@ -22,12 +24,20 @@ const SEED: &str = "\
 One transaction: all or nothing. The tables are filled in the order given, so give those that
 others refer to first. The tables must exist; the types of their columns are read from the
 database. Each file is .csv with a header line, or .ndjson or .jsonl with one JSON object per
-line, followed by .gz if it is compressed.
+line, followed by .gz if it is compressed; - is standard input. Of a directory the files that end
+so are read in the order of their names, each for the table of its name.
+
+A value that could be read in two ways is an error with its line and column, as 26-01-31 for a
+date. Seconds since 1970 are marked as @1769903999.
 
 Progress is shown on standard error, as a bar on a terminal and as lines elsewhere.
 
-Example:
-  covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz";
+Examples:
+  covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz
+  covara seed --database-url app.db fixtures/
+  covara seed --database-url app.db --table towns export.csv --delimiter ';' --encoding latin1
+    --column Ort=name --column Einwohner=people --leave-out Notiz --leave-out '#4'
+  psql -c '\\copy towns to stdout csv header' | covara seed --table towns - --format csv";
 
 const EXPORT: &str = "\
 One file for each migration of the library's own tables, with its statements for SQLite, named
@@ -81,15 +91,22 @@ pub(super) struct Migrate {
 
 #[derive(Debug, Args)]
 pub(super) struct Seed {
-    /// A table and the file of its rows; may be given several times.
+    /// A table and the file of its rows, or -; may be given several times.
     #[arg(
         long = "table",
         num_args = 2,
         value_names = ["TABLE", "FILE"],
-        required = true,
+        required_unless_present = "directory",
         action = clap::ArgAction::Append
     )]
     pub(super) tables: Vec<OsString>,
+
+    /// A directory with one file for each table, which has the table's name.
+    #[arg(conflicts_with = "tables")]
+    pub(super) directory: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) files: FileOptions,
 
     #[command(flatten)]
     pub(super) common: Common,

@@ -1,10 +1,11 @@
 //! The operations of the command on a database of any backend.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::any::AnyDatabase;
 use crate::doctor::Report;
+use crate::fixture::FixtureSource;
 use crate::migrate::{self, MigrateError, MigrationFile, MigrationStatus, MigrationSummary};
 use crate::pool::PoolError;
 use crate::progress_bar::progress_bar;
@@ -45,7 +46,7 @@ pub(crate) trait Database {
     /// Seeds each table from the file beside its name.
     fn seed(
         &mut self,
-        tables: &[(&str, &Path)],
+        tables: Vec<(String, FixtureSource<'static>)>,
         show_progress: bool,
     ) -> Result<SeedSummary, SeedError>;
 }
@@ -65,13 +66,11 @@ impl<C: AnyDatabase + 'static> Database for C {
 
     fn seed(
         &mut self,
-        tables: &[(&str, &Path)],
+        tables: Vec<(String, FixtureSource<'static>)>,
         show_progress: bool,
     ) -> Result<SeedSummary, SeedError> {
-        let add = |seed: Seed<'static, C>, (table, file): &(&str, &Path)| {
-            seed.fixture(*table, file.to_owned())
-        };
-        let mut seed = tables.iter().fold(Seed::new(), add);
+        let add = |seed: Seed<'static, C>, (table, file)| seed.fixture(table, file);
+        let mut seed = tables.into_iter().fold(Seed::new(), add);
         if show_progress {
             seed = seed.progress(progress_bar());
         }

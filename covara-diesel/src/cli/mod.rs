@@ -4,6 +4,8 @@
 //! covara migrate --database-url app.db --dry-run
 //! covara migrate --database-url app.db
 //! covara seed --database-url app.db --table countries countries.csv --table cities cities.csv
+//! covara seed --database-url app.db fixtures/
+//! xz -d <towns.csv.xz | covara seed --database-url app.db --table towns - --format csv
 //! covara doctor --database-url postgres://…
 //! covara export --directory migrations
 //! ```
@@ -22,6 +24,7 @@ mod migrate;
 mod outcome;
 mod secrets;
 mod seed;
+mod seed_files;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,5 @@
 //! The command `covara seed`.
 
-use std::path::Path;
 use std::time::Instant;
 
 use indicatif::HumanCount;
@@ -9,39 +8,37 @@ use serde_json::{Value, json};
 use super::arguments;
 use super::database::BackendFunctions;
 use super::outcome::{Failure, Outcome};
-use crate::progress_bar::{count, speed};
+use super::seed_files::SeedFiles;
+use crate::progress_bar::{count, rows_of, speed};
 
 pub(super) fn run(
     backend: &BackendFunctions,
     arguments: &arguments::Seed,
 ) -> Result<Outcome, Failure> {
     let common = &arguments.common;
-    let mut tables = Vec::new();
-    for pair in arguments.tables.chunks_exact(2) {
-        let name = pair[0]
-            .to_str()
-            .ok_or_else(|| Failure::usage("the name of a table is not UTF-8"))?;
-        tables.push((name, Path::new(&pair[1])));
-    }
+    let SeedFiles { tables, left_out } = SeedFiles::of(arguments)?;
     let mut conn = (backend.open_existing)(&common.database_url)?;
     let begun = Instant::now();
-    let summary = conn.seed(&tables, !common.output.quiet && !common.output.json)?;
+    let summary = conn.seed(tables, !common.output.quiet && !common.output.json)?;
     let time = begun.elapsed();
 
     let mut text = String::new();
+    for file in &left_out {
+        text.push_str(&format!("{file} is not read\n"));
+    }
     for table in &summary.tables {
         text.push_str(&format!(
-            "{}: {} rows, {} inserted, {} skipped\n",
+            "{}: {}, {} inserted, {} skipped\n",
             table.table,
-            HumanCount(count(table.attempted)),
+            rows_of(count(table.attempted)),
             HumanCount(count(table.inserted)),
             HumanCount(count(table.skipped)),
         ));
     }
     let rows = count(summary.attempted());
     text.push_str(&format!(
-        "{} rows in {:.2} s, {} rows/s\n",
-        HumanCount(rows),
+        "{} in {:.2} s, {} rows/s\n",
+        rows_of(rows),
         time.as_secs_f64(),
         speed(rows, time)
     ));
@@ -63,6 +60,7 @@ pub(super) fn run(
             "command": "seed",
             "ok": true,
             "tables": of_tables,
+            "left_out": left_out,
             "attempted": summary.attempted(),
             "inserted": summary.inserted(),
             "skipped": summary.skipped(),

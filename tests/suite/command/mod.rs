@@ -3,6 +3,7 @@
 mod dry_run;
 mod passwords;
 mod seed;
+mod seed_files;
 
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
