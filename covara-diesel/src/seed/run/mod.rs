@@ -2,6 +2,7 @@
 
 mod batches;
 mod culprit;
+mod faultless;
 #[cfg(feature = "fixtures")]
 mod files;
 mod positions;
