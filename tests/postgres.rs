@@ -217,6 +217,7 @@ mod postgres {
     mod dump;
     mod failover;
     mod fixtures;
+    mod fixtures_round_trip;
     mod frozen;
     mod migrate;
     mod neighbours;

@@ -236,6 +236,7 @@ mod sqlite {
     mod doctor;
     mod dump;
     mod fixtures;
+    mod fixtures_round_trip;
     mod leftovers;
     mod obstacles;
     mod pool;

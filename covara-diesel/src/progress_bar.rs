@@ -132,11 +132,17 @@ fn bar(table: &str) -> ProgressBar {
 fn line(table: &str, rows: usize, time: Duration) {
     let rows = count(rows);
     eprintln!(
-        "{table}: {} rows, {} rows/s, {:.1} s",
-        HumanCount(rows),
+        "{table}: {}, {} rows/s, {:.1} s",
+        rows_of(rows),
         speed(rows, time),
         time.as_secs_f64()
     );
+}
+
+/// Returns a number of rows, as `1 row` or `2,000 rows`.
+pub(crate) fn rows_of(rows: u64) -> String {
+    let noun = if rows == 1 { "row" } else { "rows" };
+    format!("{} {noun}", HumanCount(rows))
 }
 
 /// Returns the rows per second since the start.

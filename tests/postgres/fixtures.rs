@@ -223,3 +223,46 @@ fn arrays_that_are_nested_too_deep_are_refused() {
     }
     assert_eq!(count(conn, "deep"), 6);
 }
+
+/// A right that is missing, and a constraint that cannot be used for skipping rows.
+#[test]
+fn what_no_row_is_at_fault_for_names_none() {
+    let db = TestDb::new();
+    let mut conn = db.connect_directly();
+    conn.batch_execute(
+        "CREATE TABLE closed (id INTEGER PRIMARY KEY);
+         CREATE TABLE open (id INTEGER, code INTEGER UNIQUE DEFERRABLE); INSERT INTO open VALUES (0, 0)",
+    )
+    .unwrap();
+    let mut seed = |role: &str, table: &str, csv: &'static str| {
+        let mut found = None;
+        let undone = conn.transaction(|conn| {
+            conn.batch_execute(&format!("CREATE ROLE covara_test_reader; {role}"))?;
+            let source = FixtureSource::reader("x.csv", csv.as_bytes());
+            found = Seed::new().fixture(table, source).run(conn).err();
+            Err::<(), _>(diesel::result::Error::RollbackTransaction)
+        });
+        assert_eq!(undone, Err(diesel::result::Error::RollbackTransaction));
+        found.unwrap()
+    };
+    let read_only =
+        "GRANT SELECT ON closed TO covara_test_reader; SET LOCAL ROLE covara_test_reader";
+    for (role, table, csv, said) in [
+        (
+            read_only,
+            "closed",
+            "id\n1\n2\n",
+            "permission denied for table closed",
+        ),
+        (
+            "",
+            "open",
+            "id,code\n1,1\n2,2\n",
+            "ON CONFLICT does not support deferrable",
+        ),
+    ] {
+        let error = seed(role, table, csv);
+        assert!(matches!(error, SeedError::Interrupted { .. }), "{error:?}");
+        assert!(chain(&error).contains(said), "{}", chain(&error));
+    }
+}

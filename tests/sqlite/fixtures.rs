@@ -40,7 +40,7 @@ fn each_declared_type_gets_the_storage_class_it_means() {
     let csv = "id,created_at,price,flag,day,moment,body,whatever,bytes,doc,key,zoned,packed,yes\n\
                1,2026-01-31T12:00:00+02:00,1.50,t,2026-01-31,2026-01-31T12:00:00Z,007,007,AQID,\"[1,  2]\",\
                0a-7,2026-01-31T12:00:00+02:00,\"{\"\"b\"\": 1e400}\",true\n\
-               2,-5,7,0,,1769860800,,,,,,,,\n";
+               2,-5,7,0,,@1769860800,,,,,,,,\n";
     assert_eq!(seed(&mut conn, "t", "t.csv", csv), Ok(2));
     let ndjson = r#"{"id":3,"created_at":1769853600,"price":1.5,"flag":true,"body":{"a": 1},"whatever":7,"doc":[1,  2],"key":true,"packed":[1, 2],"yes":false}"#;
     assert_eq!(seed(&mut conn, "t", "t.ndjson", ndjson), Ok(1));
@@ -51,7 +51,7 @@ fn each_declared_type_gets_the_storage_class_it_means() {
          FROM t ORDER BY id",
     );
     let expected = [
-        "1|1769853600|1.5|1|'2026-01-31'|'2026-01-31 12:00:00'|'007'|'007'|X'010203'|'[1,  2]'\
+        "1|1769853600|1.5|1|'2026-01-31'|'2026-01-31T12:00:00Z'|'007'|'007'|X'010203'|'[1,  2]'\
          |'0a-7'|'2026-01-31 10:00:00+00:00'|'{\"b\":1e400}'|1",
         "2|-5|7|0|NULL|'2026-01-31 12:00:00'|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL",
         "3|1769853600|1.5|1|NULL|NULL|'{\"a\": 1}'|7|NULL|'[1,  2]'\
@@ -59,7 +59,8 @@ fn each_declared_type_gets_the_storage_class_it_means() {
     ];
     assert_eq!(stored, expected);
     let error = seed(&mut conn, "t", "t.csv", "id,price\n9,cheap\n").unwrap_err();
-    let said = "t.csv, line 2, column price: found \"cheap\", expected a number or nothing";
+    let said = "t.csv, line 2, column price: found \"cheap\", expected a number of which SQLite keeps all digits \
+                or nothing";
     assert_eq!(error, said);
     for number in ["nan", "inf"] {
         let csv = format!("id,price\n9,{number}\n");
@@ -146,4 +147,14 @@ fn strict_tables_tables_without_rowid_and_attached_ones_are_seeded() {
         rows(&mut conn, "SELECT name AS row FROM other.things"),
         ["a"]
     );
+}
+
+#[test]
+fn a_virtual_table_is_at_fault_itself_if_it_takes_no_row() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute("CREATE VIRTUAL TABLE words USING fts5 (a, b)")
+        .unwrap();
+    let error = seed(&mut conn, "words", "a.csv", "a,b\nx,y\nz,w\n").unwrap_err();
+    assert!(!error.contains("row 1 "), "{error}");
 }

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Text};
 
@@ -107,8 +106,13 @@ pub enum ColumnKind {
     Json,
     /// JSON in binary form.
     Jsonb,
-    /// Any type: SQLite's columns without a declared type.
+    /// Any type, stored as it is: SQLite's columns without a declared type.
     Any,
+    /// Any type, where a text that looks like a number becomes one: SQLite's columns with a declared
+    /// type that it does not know.
+    Affine,
+    /// [`Any`](Self::Any) or [`Affine`](Self::Affine): SQLite's ANY, by the kind of its table.
+    AnyOrAffine,
     /// Any other type, by its SQL name. The server parses its values from text.
     Other(Rc<str>),
 }
@@ -134,14 +138,14 @@ pub enum ColumnValue {
     Text(String),
     /// Bytes.
     Blob(Vec<u8>),
-    /// A date.
-    Date(NaiveDate),
-    /// A time of day.
-    Time(NaiveTime),
-    /// A date and a time without a time zone.
-    Timestamp(NaiveDateTime),
-    /// A point in time.
-    Timestamptz(DateTime<Utc>),
+    /// A date, for PostgreSQL.
+    Date(Days),
+    /// A time of day, for PostgreSQL.
+    Time(Micros),
+    /// A date and a time without a time zone, for PostgreSQL.
+    Timestamp(Micros),
+    /// A point in time, for PostgreSQL.
+    Timestamptz(Micros),
     /// JSON as text.
     Json(JsonText<String>),
     /// JSON in binary form.
@@ -150,6 +154,16 @@ pub enum ColumnValue {
     Other(Option<String>, Rc<str>),
 }
 
+/// A date as PostgreSQL counts it: the days since 2000-01-01, the ends of the range being its
+/// infinities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days(pub i32);
+
+/// A time as PostgreSQL counts it: the microseconds since midnight or since 2000-01-01, the ends of
+/// the range being the infinities of the latter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Micros(pub i64);
+
 /// Passes a [`ColumnValue`] to a visitor, for the kinds that the backend has under these names. The
 /// caller adds arms for other kinds.
 macro_rules! visit_value {
@@ -157,8 +171,7 @@ macro_rules! visit_value {
         $crate::backend::column::visit_value!(@arms $value, $visitor, { $($more)* },
             SmallInt(SmallInt, i16), Integer(Integer, i32), BigInt(BigInt, i64),
             Float(Float, f32), Double(Double, f64), Bool(Bool, bool), Text(Text, String),
-            Blob(Binary, Vec<u8>), Date(Date, chrono::NaiveDate), Time(Time, chrono::NaiveTime),
-            Timestamp(Timestamp, chrono::NaiveDateTime))
+            Blob(Binary, Vec<u8>))
     };
     (@arms $value:expr, $visitor:expr, { $($more:tt)* },
         $($kind:ident($sql:ident, $rust:ty)),*) => {

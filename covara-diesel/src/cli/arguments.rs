@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::seed_files::{FileOptions, parse_format};
+use crate::fixture::Format;
+
 /// The text below the list of commands.
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage.
@@ -20,9 +23,14 @@ with 1 if something else has the name of an internal table or belongs to a role 
 
 const SEED: &str = "\
 One transaction: all or nothing. Of several tables, those that others refer to by a foreign key are
-filled first; tables that refer to each other in the order given. The tables must exist; the types of their columns are read from the
-database. Each file is .csv with a header line, or .ndjson or .jsonl with one JSON object per
-line, followed by .gz if it is compressed.
+filled first; tables that refer to each other in the order given, or that of the files' names. The
+tables must exist; the types of their columns are read from the database. Each file is .csv with a
+header line, or .ndjson or .jsonl with one JSON object per line, followed by .gz if it is
+compressed; - is standard input. Of a directory the files that end so are read, each for the table
+of its name.
+
+A value that could be read in two ways is an error with its line and column, as 26-01-31 for a
+date. Seconds since 1970 are marked as @1769903999.
 
 A row that conflicts with another by any unique constraint is skipped. With --on-conflict update the
 row with the same primary key gets the values of the file's columns, if any differs; with
@@ -32,8 +40,12 @@ it is an error, also where ON DELETE CASCADE would delete these.
 
 Progress is shown on standard error, as a bar on a terminal and as lines elsewhere.
 
-Example:
-  covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz";
+Examples:
+  covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz
+  covara seed --database-url app.db fixtures/
+  covara seed --database-url app.db --table towns export.csv --delimiter ';' --encoding latin1
+    --column Ort=name --column Einwohner=people --leave-out Notiz --leave-out '#4'
+  psql -c '\\copy towns to stdout csv header' | covara seed --table towns - --format csv";
 
 const DUMP: &str = "\
 One file a table, which covara seed reads back: users.csv or users.ndjson, followed by .gz if it is
@@ -104,15 +116,19 @@ pub(super) struct Migrate {
 
 #[derive(Debug, Args)]
 pub(super) struct Seed {
-    /// A table and the file of its rows; may be given several times.
+    /// A table and the file of its rows, or -; may be given several times.
     #[arg(
         long = "table",
         num_args = 2,
         value_names = ["TABLE", "FILE"],
-        required = true,
+        required_unless_present = "directory",
         action = clap::ArgAction::Append
     )]
     pub(super) tables: Vec<OsString>,
+
+    /// A directory with one file for each table, which has the table's name.
+    #[arg(conflicts_with = "tables")]
+    pub(super) directory: Option<PathBuf>,
 
     /// What to do with a row that conflicts with another.
     #[arg(long, value_enum, default_value = "skip", value_name = "WAY")]
@@ -125,6 +141,9 @@ pub(super) struct Seed {
     /// Do not ask before rows are deleted.
     #[arg(long, requires = "replace")]
     pub(super) yes: bool,
+
+    #[command(flatten)]
+    pub(super) files: FileOptions,
 
     #[command(flatten)]
     pub(super) common: Common,
@@ -151,9 +170,9 @@ pub(super) struct Dump {
     #[arg(long, value_name = "DIRECTORY")]
     pub(super) directory: PathBuf,
 
-    /// The format of the files.
-    #[arg(long, value_enum, default_value = "csv")]
-    pub(super) format: DumpFormat,
+    /// The format of the files: csv or ndjson.
+    #[arg(long, value_parser = parse_format, default_value = "csv")]
+    pub(super) format: Format,
 
     /// Compress the files.
     #[arg(long)]
@@ -161,12 +180,6 @@ pub(super) struct Dump {
 
     #[command(flatten)]
     pub(super) common: Common,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum DumpFormat {
-    Csv,
-    Ndjson,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::any::AnyDatabase;
 use crate::doctor::Report;
 use crate::dump::{Dump, DumpError, DumpSummary};
+use crate::fixture::FixtureSource;
 use crate::migrate::{self, MigrateError, MigrationFile, MigrationStatus, MigrationSummary};
 use crate::pool::PoolError;
 use crate::progress_bar::progress_bar;
@@ -54,8 +55,8 @@ pub(crate) trait Database {
     /// Seeds each table from the file beside its name.
     fn seed(
         &mut self,
-        tables: &[(&str, &Path)],
-        options: SeedChoices,
+        tables: Vec<(String, FixtureSource<'static>)>,
+        choices: SeedChoices,
     ) -> Result<SeedSummary, SeedError>;
     fn dump(&mut self, dump: &Dump, directory: &Path) -> Result<DumpSummary, DumpError>;
     /// Writes one table to `out`.
@@ -82,15 +83,14 @@ impl<C: AnyDatabase + 'static> Database for C {
 
     fn seed(
         &mut self,
-        tables: &[(&str, &Path)],
+        tables: Vec<(String, FixtureSource<'static>)>,
         choices: SeedChoices,
     ) -> Result<SeedSummary, SeedError> {
-        let add = |seed: Seed<'static, C>, (table, file): &(&str, &Path)| {
-            seed.fixture(*table, file.to_owned())
-        };
-        let mut seed = tables.iter().fold(Seed::new(), add);
+        let several = tables.len() > 1;
+        let add = |seed: Seed<'static, C>, (table, file)| seed.fixture(table, file);
+        let mut seed = tables.into_iter().fold(Seed::new(), add);
         seed = seed.on_conflict(choices.on_conflict);
-        if tables.len() > 1 {
+        if several {
             seed = seed.by_foreign_keys();
         }
         if choices.replace {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::arguments;
 use super::database::{BackendFunctions, Database, Opened};
 use super::outcome::{Failure, Outcome};
-use crate::dump::{Dump, DumpError, DumpSummary, Format};
+use crate::dump::{Dump, DumpError, DumpSummary};
 use crate::pool::PoolError;
 use crate::progress_bar::speed;
 
@@ -21,12 +21,7 @@ pub(super) fn run(
     backend: &BackendFunctions,
     arguments: &arguments::Dump,
 ) -> Result<Outcome, Failure> {
-    let mut dump = Dump::new()
-        .format(match arguments.format {
-            arguments::DumpFormat::Csv => Format::Csv,
-            arguments::DumpFormat::Ndjson => Format::Ndjson,
-        })
-        .gzip(arguments.gzip);
+    let mut dump = Dump::new().format(arguments.format).gzip(arguments.gzip);
     if arguments.directory == Path::new(STANDARD_OUTPUT) {
         return to_standard_output(backend, arguments, &dump);
     }

@@ -5,6 +5,8 @@
 //! covara migrate --database-url app.db
 //! covara seed --database-url app.db --table countries countries.csv --table cities cities.csv
 //! covara dump --database-url app.db --table cities --directory backup
+//! covara seed --database-url app.db fixtures/
+//! xz -d <towns.csv.xz | covara seed --database-url app.db --table towns - --format csv
 //! covara doctor --database-url postgres://…
 //! covara export --directory migrations
 //! ```
@@ -24,6 +26,7 @@ mod migrate;
 mod outcome;
 mod secrets;
 mod seed;
+mod seed_files;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,6 @@
 //! The command `covara seed`.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::time::Instant;
 
 use indicatif::HumanCount;
@@ -10,7 +9,8 @@ use serde_json::{Value, json};
 use super::arguments::{self, OnConflictArgument};
 use super::database::{BackendFunctions, SeedChoices};
 use super::outcome::{Failure, Outcome};
-use crate::progress_bar::{count, speed};
+use super::seed_files::SeedFiles;
+use crate::progress_bar::{count, rows_of, speed};
 use crate::seed::OnConflict;
 
 pub(super) fn run(
@@ -18,20 +18,15 @@ pub(super) fn run(
     arguments: &arguments::Seed,
 ) -> Result<Outcome, Failure> {
     let common = &arguments.common;
-    let mut tables = Vec::new();
-    for pair in arguments.tables.chunks_exact(2) {
-        let name = pair[0]
-            .to_str()
-            .ok_or_else(|| Failure::usage("the name of a table is not UTF-8"))?;
-        tables.push((name, Path::new(&pair[1])));
-    }
+    let SeedFiles { tables, left_out } = SeedFiles::of(arguments)?;
     let on_conflict = match arguments.on_conflict {
         OnConflictArgument::Skip => OnConflict::Skip,
         OnConflictArgument::Update => OnConflict::Update,
         OnConflictArgument::Fail => OnConflict::Fail,
     };
     if arguments.replace && !arguments.yes {
-        ask(&tables)?;
+        let names: Vec<&str> = tables.iter().map(|(name, _)| &**name).collect();
+        ask(&names.join(", "))?;
     }
     let mut conn = (backend.open_existing)(&common.database_url)?;
     let begun = Instant::now();
@@ -40,10 +35,13 @@ pub(super) fn run(
         replace: arguments.replace,
         show_progress: !common.output.quiet && !common.output.json,
     };
-    let summary = conn.seed(&tables, choices)?;
+    let summary = conn.seed(tables, choices)?;
     let time = begun.elapsed();
 
     let mut text = String::new();
+    for file in &left_out {
+        text.push_str(&format!("{file} is not read\n"));
+    }
     for table in &summary.tables {
         let number = |number: usize| HumanCount(count(number));
         let mut counts = match on_conflict {
@@ -64,16 +62,16 @@ pub(super) fn run(
         }
         let between = if counts.is_empty() { "" } else { ", " };
         text.push_str(&format!(
-            "{}: {} rows, {} inserted{between}{counts}\n",
+            "{}: {}, {} inserted{between}{counts}\n",
             table.table,
-            number(table.attempted),
+            rows_of(count(table.attempted)),
             number(table.inserted),
         ));
     }
     let rows = count(summary.attempted());
     text.push_str(&format!(
-        "{} rows in {:.2} s, {} rows/s\n",
-        HumanCount(rows),
+        "{} in {:.2} s, {} rows/s\n",
+        rows_of(rows),
         time.as_secs_f64(),
         speed(rows, time)
     ));
@@ -98,6 +96,7 @@ pub(super) fn run(
             "command": "seed",
             "ok": true,
             "tables": of_tables,
+            "left_out": left_out,
             "attempted": summary.attempted(),
             "inserted": summary.inserted(),
             "updated": summary.updated(),
@@ -111,9 +110,7 @@ pub(super) fn run(
 }
 
 /// Asks whether to delete the rows of the tables.
-fn ask(tables: &[(&str, &Path)]) -> Result<(), Failure> {
-    let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
-    let names = names.join(", ");
+fn ask(names: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::usage(format!(
             "--replace deletes all rows of {names}; give --yes too"

@@ -6,7 +6,9 @@ use data_encoding::HEXLOWER;
 
 use super::engine::DumpTable;
 use super::error::DumpError;
-use super::value::{EMPTY, NOT_READ_BACK, Reason, Written, is_json};
+use super::value::{BLANK, EMPTY, NOT_READ_BACK, Reason, Written, is_json};
+use crate::backend::column::ColumnKind;
+use crate::fixture::holds_nothing;
 
 /// Refuses names of columns that a seed would not read back, because it trims them.
 pub(super) fn check_names(table: &DumpTable) -> Result<(), DumpError> {
@@ -32,16 +34,19 @@ pub(super) fn header<'c>(out: &mut Vec<u8>, names: impl Iterator<Item = &'c str>
     out.push(b'\n');
 }
 
-/// Writes a field. `is_alone`: the column is the only one, so that an empty line would be no row.
+/// Writes a field. In quotes, nothing is a value of the types that hold it, and NULL of others.
+/// `is_alone`: the column is the only one, and a blank line is no row.
 pub(super) fn field(
     out: &mut Vec<u8>,
     value: &Written<'_>,
-    nullable: bool,
+    kind: &ColumnKind,
     is_alone: bool,
 ) -> Result<(), Reason> {
     match *value {
-        Written::Text("") if nullable => return Err(EMPTY),
-        Written::Null | Written::Text("") if is_alone => out.extend_from_slice(b"\"\""),
+        Written::Text("") if !holds_nothing(kind) => return Err(EMPTY),
+        Written::Text("") => out.extend_from_slice(b"\"\""),
+        Written::Null if is_alone && holds_nothing(kind) => return Err(BLANK),
+        Written::Null if is_alone => out.extend_from_slice(b"\"\""),
         Written::Null => {}
         Written::Text(value) => text(out, value),
         Written::Bare(value) => out.extend_from_slice(value.as_bytes()),

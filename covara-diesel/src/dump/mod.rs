@@ -62,11 +62,10 @@
 //!
 //! | Value | Instead |
 //! |---|---|
-//! | an empty text, in a CSV column that holds NULL | NDJSON |
+//! | NULL in a CSV file with one column, of texts or bytes; the empty form of a type that is none of these | NDJSON |
 //! | JSON's `null`, and `json` with line breaks, white space around it or escapes of a string in another form, in NDJSON | CSV |
 //! | a number in a CSV column of SQLite without a type | NDJSON |
 //! | on SQLite, a value that is not of its column's type: a text in a column of numbers, or a date that is not written `2026-01-31` | |
-//! | on PostgreSQL, infinite times and years beyond chrono's, and `24:00:00` | |
 //! | a text that is not UTF-8 | |
 //!
 //! On PostgreSQL a column of the type `money`, whose form depends on the session that reads it, is
@@ -98,34 +97,14 @@ pub use engine::DumpDatabase;
 pub use error::DumpError;
 pub use summary::{DumpSummary, DumpedTable};
 
+pub use crate::fixture::Format;
+
 use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
 use crate::backend::typed::with_typed;
 use engine::{DumpEngine, DumpTable};
 use files::{Files, Output};
 use row::RowWriter;
-
-/// The format of a dump's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Format {
-    /// Comma-separated values below a line with the names of the columns.
-    #[default]
-    Csv,
-    /// One JSON object a line, in UTF-8.
-    Ndjson,
-}
-
-impl Format {
-    /// Returns the end of a file's name: `csv` or `ndjson`.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Ndjson => "ndjson",
-        }
-    }
-}
 
 /// A dump of one or more tables. See the [module](self) for what it guarantees.
 #[derive(Debug, Clone, Default)]

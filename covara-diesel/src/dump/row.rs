@@ -70,7 +70,7 @@ impl<'w> RowWriter<'w> {
                     self.block.push(b',');
                 }
                 let is_alone = self.table.columns.len() == 1;
-                csv::field(&mut self.block, value, column.nullable, is_alone)
+                csv::field(&mut self.block, value, &column.kind, is_alone)
             }
             Format::Ndjson => {
                 if let Some(key) = self.keys.get(position) {

@@ -31,6 +31,7 @@ pub(crate) type Reason = &'static str;
 pub(crate) const NOT_READ_BACK: Reason =
     "is a value that a seed of this file would not read back unchanged";
 pub(crate) const EMPTY: Reason = "would be read back from CSV as NULL: use NDJSON";
+pub(crate) const BLANK: Reason = "alone would be a blank line of CSV, which is no row: use NDJSON";
 pub(crate) const NOT_NULL: Reason = "is not allowed by a seed in this column";
 pub(crate) const NOT_UTF_8: Reason = "is a text that is not UTF-8";
 pub(crate) const UNTYPED: Reason =

@@ -2,10 +2,10 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Json, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Date, Json, Jsonb, Nullable, Text, Time, Timestamp, Timestamptz};
 
 use crate::backend::column::{
-    CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
+    CatalogueColumn, ColumnKind, ColumnValue, Days, Micros, TableDescription, visit_value,
 };
 use crate::backend::connection::BackendConnection;
 use crate::backend::values::JsonText;
@@ -80,9 +80,21 @@ where
     V: ColumnVisitor<'b, Pg>,
 {
     visit_value!(value, visitor, {
+        ColumnValue::Date(value) => visitor.column::<Date, _>(value),
+        ColumnValue::Null(ColumnKind::Date) => {
+            visitor.column::<Nullable<Date>, Option<Days>>(const { &None })
+        }
+        ColumnValue::Time(value) => visitor.column::<Time, _>(value),
+        ColumnValue::Null(ColumnKind::Time) => {
+            visitor.column::<Nullable<Time>, Option<Micros>>(const { &None })
+        }
+        ColumnValue::Timestamp(value) => visitor.column::<Timestamp, _>(value),
+        ColumnValue::Null(ColumnKind::Timestamp) => {
+            visitor.column::<Nullable<Timestamp>, Option<Micros>>(const { &None })
+        }
         ColumnValue::Timestamptz(value) => visitor.column::<Timestamptz, _>(value),
         ColumnValue::Null(ColumnKind::Timestamptz) => {
-            visitor.column::<Nullable<Timestamptz>, Option<chrono::NaiveDateTime>>(const { &None })
+            visitor.column::<Nullable<Timestamptz>, Option<Micros>>(const { &None })
         }
         ColumnValue::Json(value) => visitor.column::<Json, _>(value),
         ColumnValue::Null(ColumnKind::Json) => {
@@ -95,8 +107,12 @@ where
         ColumnValue::Other(text, sql_type) => visitor.cast(text, sql_type),
         ColumnValue::Null(ColumnKind::Other(sql_type)) => visitor.cast(const { &None }, sql_type),
         // No column of PostgreSQL is described with these kinds.
-        ColumnValue::Null(ColumnKind::Flexible | ColumnKind::Number | ColumnKind::Any) => {
-            visitor.column::<Nullable<Text>, Option<String>>(const { &None })
-        }
+        ColumnValue::Null(
+            ColumnKind::Flexible
+            | ColumnKind::Number
+            | ColumnKind::Any
+            | ColumnKind::Affine
+            | ColumnKind::AnyOrAffine,
+        ) => visitor.column::<Nullable<Text>, Option<String>>(const { &None }),
     })
 }

@@ -9,8 +9,9 @@ use diesel::pg::data_types::PgTimestamp;
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::AstPass;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{BigInt, Json, Jsonb, Nullable, Text, Timestamp};
+use diesel::sql_types::{BigInt, Date, Json, Jsonb, Nullable, Text, Time, Timestamp, Timestamptz};
 
+use crate::backend::column::{Days, Micros};
 use crate::backend::values::{Hidden, JsonText, Values};
 
 /// 2000-01-01, PostgreSQL's epoch, in microseconds since 1970.
@@ -37,6 +38,25 @@ impl<T: AsRef<str> + Debug> ToSql<Jsonb, Pg> for JsonText<T> {
         ToSql::<Json, Pg>::to_sql(self, out)
     }
 }
+
+impl ToSql<Date, Pg> for Days {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&self.0.to_be_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+
+macro_rules! microseconds {
+    ($($sql_type:ty),*) => {$(
+        impl ToSql<$sql_type, Pg> for Micros {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                out.write_all(&self.0.to_be_bytes())?;
+                Ok(IsNull::No)
+            }
+        }
+    )*};
+}
+microseconds!(Time, Timestamp, Timestamptz);
 
 /// Times are microseconds. JSON for JSONB columns is sent to the server as text.
 impl Values for Pg {

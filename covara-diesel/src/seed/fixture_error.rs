@@ -13,7 +13,7 @@ pub struct FixturePosition {
 
 impl fmt::Display for FixturePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, line {}", self.file, self.line)
+        write!(f, "{}, line {}", Name(&self.file), self.line)
     }
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for FixturePosition {
 #[non_exhaustive]
 pub enum FixtureError {
     /// The file cannot be opened.
-    #[error("{file} cannot be opened")]
+    #[error("{} cannot be opened", Name(file))]
     Open {
         /// Name of the file.
         file: String,
@@ -34,8 +34,9 @@ pub enum FixtureError {
 
     /// The file's name does not reveal its format.
     #[error(
-        "{file} is of no known kind; name it .csv, .ndjson or .jsonl, with .gz behind it \
-         if it is compressed"
+        "{} is of no known kind; name it .csv, .ndjson or .jsonl, with .gz behind it if it is \
+         compressed, or say its format: --format, or FixtureSource::format",
+        Name(file)
     )]
     UnknownFormat {
         /// Name of the file.
@@ -43,7 +44,11 @@ pub enum FixtureError {
     },
 
     /// The database has no such table.
-    #[error("there is no table {table} to seed from {file}; create it first, or check its name")]
+    #[error(
+        "there is no table {} to seed from {}; create it first, or check its name",
+        Name(table),
+        Name(file)
+    )]
     UnknownTable {
         /// Name of the file.
         file: String,
@@ -52,7 +57,7 @@ pub enum FixtureError {
     },
 
     /// A CSV file has no header line.
-    #[error("{file} has no header line; its first line names the columns")]
+    #[error("{} has no header line; its first line names the columns", Name(file))]
     NoHeader {
         /// Name of the file.
         file: String,
@@ -73,6 +78,60 @@ pub enum FixtureError {
         columns: Vec<String>,
         /// The columns of the table.
         known: Vec<String>,
+    },
+
+    /// The header of a CSV file has one name, with another delimiter in it.
+    #[error(
+        "{position}: the header has one column {}; if the delimiter is {}, say so: --delimiter \
+         {}, or FixtureSource::delimiter",
+        Name(header),
+        delimiter.escape_debug(),
+        argument(*delimiter)
+    )]
+    Delimiter {
+        /// Position of the header.
+        position: FixturePosition,
+        /// The header.
+        header: String,
+        /// The character that seems to be the delimiter.
+        delimiter: char,
+    },
+
+    /// A field of the header of a CSV file has no name.
+    #[error(
+        "{position} has no name for field {number}; leave the field out with --leave-out \
+         '#{number}', or name it with --column '#{number}=COLUMN' (FixtureSource::leave_out, \
+         FixtureSource::rename)"
+    )]
+    NamelessColumn {
+        /// Position of the header.
+        position: FixturePosition,
+        /// Number of the field, from 1.
+        number: usize,
+    },
+
+    /// A name that is to be renamed or left out is not in the file.
+    #[error(
+        "{position} does not have {}, which is to be renamed or left out; it has {}",
+        Name(name),
+        list(known)
+    )]
+    NoSuchName {
+        /// Position of the line with the names.
+        position: FixturePosition,
+        /// The name that was given.
+        name: String,
+        /// The names in the file.
+        known: Vec<String>,
+    },
+
+    /// The options for the file contradict each other, or are of no use.
+    #[error("{} cannot be read in this way: {mistake}", Name(file))]
+    Options {
+        /// Name of the file.
+        file: String,
+        /// What is wrong with them.
+        mistake: String,
     },
 
     /// The file lacks columns that must be filled.
@@ -96,7 +155,10 @@ pub enum FixtureError {
     },
 
     /// The file names a column that the database computes.
-    #[error("{position} names {column} of {table}, which is generated and takes no value")]
+    #[error(
+        "{position} names {column} of {table}, which is generated and takes no value; leave it \
+         out: --leave-out, or FixtureSource::leave_out"
+    )]
     GeneratedColumn {
         /// Position of the line that names it.
         position: FixturePosition,
@@ -108,7 +170,10 @@ pub enum FixtureError {
 
     /// A line of an NDJSON file has a key that its first line does not have, where the first line
     /// decides which columns are filled.
-    #[error("{position} has the key {key}, which the first line does not have; give it all keys")]
+    #[error(
+        "{position} has the key {}, which the first line does not have; give it all keys",
+        Name(key)
+    )]
     NewKey {
         /// Position of the line.
         position: FixturePosition,
@@ -117,7 +182,11 @@ pub enum FixtureError {
     },
 
     /// A column is named twice.
-    #[error("{position} names the column {column} twice")]
+    #[error(
+        "{position} names the column {} twice; leave one out or rename it by its position, as \
+         --leave-out '#3' or --column '#3=COLUMN'",
+        Name(column)
+    )]
     ColumnTwice {
         /// Position of the line that names it.
         position: FixturePosition,
@@ -159,11 +228,42 @@ pub enum FixtureError {
     },
 }
 
-/// Joins names, and quotes an empty one so that it can be seen.
+/// Joins names, at most so many that they can be read.
 fn list(names: &[String]) -> String {
-    let shown = names.iter().map(|name| match name.as_str() {
-        "" => "\"\"",
-        name => name,
-    });
-    shown.collect::<Vec<_>>().join(", ")
+    const MOST: usize = 20;
+    let shown = names.iter().take(MOST).map(|name| Name(name).to_string());
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(MOST) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    }
+}
+
+/// Returns a delimiter as the command takes it.
+fn argument(delimiter: char) -> String {
+    match delimiter {
+        '\t' => "'\\t'".to_owned(),
+        delimiter => format!("'{delimiter}'"),
+    }
+}
+
+/// A name of somebody else's: quoted if it is empty or has characters that a terminal would obey, and
+/// shortened if it is long.
+struct Name<'a>(&'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Longer than the names that databases allow, which is 63 bytes on PostgreSQL.
+        const MOST: usize = 200;
+        let (name, more) = match self.0.char_indices().nth(MOST) {
+            Some((end, _)) => (self.0.get(..end).unwrap_or_default(), "…"),
+            None => (self.0, ""),
+        };
+        let is_plain =
+            |c: char| c == '"' || c == '\'' || c == '\\' || c.escape_debug().count() == 1;
+        match !name.is_empty() && name.chars().all(is_plain) {
+            true => write!(f, "{name}{more}"),
+            false => write!(f, "{name:?}{more}"),
+        }
+    }
 }

@@ -53,7 +53,21 @@ impl SeedTarget {
     }
 }
 
-/// Removes the quotes from a name such as `"app"."users"` or `` `users` ``.
+/// Removes the quotes from a name such as `"app"."users"` or `` `users` ``. A quote in a name, which
+/// is written twice, remains.
 pub(crate) fn unquoted(sql_name: &str) -> String {
-    sql_name.replace(['"', '`'], "")
+    let mut name = String::with_capacity(sql_name.len());
+    let mut open = None;
+    let mut chars = sql_name.chars().peekable();
+    while let Some(c) = chars.next() {
+        match open {
+            None if matches!(c, '"' | '`') => open = Some(c),
+            Some(quote) if c == quote => match chars.next_if_eq(&quote) {
+                Some(quote) => name.push(quote),
+                None => open = None,
+            },
+            _ => name.push(c),
+        }
+    }
+    name
 }

@@ -1,7 +1,8 @@
 //! Descriptions of tables, as SQLite reports them.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text, TimestamptzSqlite};
+use diesel::result::Error;
+use diesel::sql_types::{Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::migrate::affinity;
@@ -80,8 +81,8 @@ where
 }
 
 /// Returns the kind of a declared type: by the type's name where Diesel or common use gives it a
-/// meaning, otherwise by its affinity. A type that has NUMERIC affinity only because its name is
-/// unknown may hold anything.
+/// meaning, otherwise by its affinity. A type that has an affinity for numbers only because its name
+/// is unknown, as POINT has for INTEGER, may hold anything.
 fn kind(declared: &str) -> ColumnKind {
     let declared = declared.to_ascii_uppercase();
     let name = declared.split('(').next().unwrap_or_default().trim();
@@ -93,16 +94,23 @@ fn kind(declared: &str) -> ColumnKind {
         "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => ColumnKind::Timestamptz,
         "JSON" => ColumnKind::Json,
         "JSONB" => ColumnKind::Jsonb,
-        "NUMERIC" | "DECIMAL" | "DEC" | "NUMBER" | "MONEY" => ColumnKind::Number,
+        "NUMERIC" | "DECIMAL" | "DEC" | "NUMBER" | "MONEY" | "FLOATING POINT" => ColumnKind::Number,
         "" => ColumnKind::Any,
+        "ANY" => ColumnKind::AnyOrAffine,
         _ => match affinity(&declared) {
-            "INTEGER" => ColumnKind::Flexible,
+            "INTEGER" if name.split_whitespace().any(is_integer) => ColumnKind::Flexible,
             "TEXT" => ColumnKind::Text,
             "BLOB" => ColumnKind::Blob,
             "REAL" => ColumnKind::Double,
-            _ => ColumnKind::Any,
+            _ => ColumnKind::Affine,
         },
     }
+}
+
+/// Tells whether a word of a type's name means an integer: INTEGER, BIGINT, INT8 and the like.
+fn is_integer(word: &str) -> bool {
+    let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    word.ends_with("INTEGER") || (word.ends_with("INT") && !word.ends_with("POINT"))
 }
 
 pub(super) fn visit_value<'b, V>(value: &'b ColumnValue, visitor: &mut V) -> QueryResult<()>
@@ -110,12 +118,17 @@ where
     V: ColumnVisitor<'b, Sqlite>,
 {
     visit_value!(value, visitor, {
-        ColumnValue::Timestamptz(value) => visitor.column::<TimestamptzSqlite, _>(value),
         ColumnValue::Json(JsonText(text)) => visitor.column::<Text, _>(text),
         ColumnValue::Jsonb(JsonText(text)) => visitor.call("jsonb", text),
         // NULL has no type in SQLite.
         ColumnValue::Null(_) => visitor.column::<Nullable<Text>, Option<String>>(const { &None }),
-        // No column of SQLite is described with this kind.
-        ColumnValue::Other(text, _) => visitor.column::<Nullable<Text>, _>(text),
+        // SQLite has no such types; a time is a text here.
+        ColumnValue::Other(..)
+        | ColumnValue::Date(_)
+        | ColumnValue::Time(_)
+        | ColumnValue::Timestamp(_)
+        | ColumnValue::Timestamptz(_) => {
+            Err(Error::QueryBuilderError("a value of another database's".into()))
+        }
     })
 }

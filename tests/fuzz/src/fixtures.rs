@@ -112,6 +112,11 @@ pub(crate) fn csv(data: &[u8]) {
             let file = [b"a,b\n", data].concat();
             let (result, rows) = seed(|seed| seed.csv::<Texts>(file.as_slice()), "texts");
             if result.is_ok() {
+                // `""` is the empty text here, and the crate does not tell it from nothing.
+                let rows: Rows = rows
+                    .into_iter()
+                    .map(|(a, b)| (a.filter(|a| !a.is_empty()), b))
+                    .collect();
                 assert_eq!(rows, plain_csv(&file));
             }
         }

@@ -4,6 +4,7 @@ mod dry_run;
 mod dump;
 mod passwords;
 mod seed;
+mod seed_files;
 
 use std::io::Read;
 use std::process::{Command, Output, Stdio};

@@ -96,10 +96,13 @@ fn a_single_column_keeps_its_empty_rows() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(
-        "CREATE TABLE single (v TEXT); INSERT INTO single VALUES (NULL), ('a'), (NULL);
-         CREATE TABLE filled (v TEXT NOT NULL); INSERT INTO filled VALUES (''), ('a')",
+        "CREATE TABLE single (v BIGINT); INSERT INTO single VALUES (NULL), (1), (NULL);
+         CREATE TABLE filled (v TEXT); INSERT INTO filled VALUES (''), ('a');
+         CREATE TABLE texts (v TEXT); INSERT INTO texts VALUES ('a'), (NULL)",
     )
     .unwrap();
+    let error = dumped(&mut conn, "texts", Format::Csv).unwrap_err();
+    assert!(error.to_string().contains("use NDJSON"), "{error}");
     for (table, rows) in [("single", 3), ("filled", 2)] {
         let first = dumped(&mut conn, table, Format::Csv).unwrap();
         conn.batch_execute(&format!("DELETE FROM {table}")).unwrap();

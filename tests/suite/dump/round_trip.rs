@@ -333,7 +333,7 @@ fn of_postgres() -> Vec<(&'static str, Vec<Value>)> {
                     ],
                     both,
                 ),
-                quoted(&["infinity", "-infinity", "300000-01-01"], neither),
+                quoted(&["infinity", "-infinity", "300000-01-01"], both),
             ]
             .concat(),
         ),
@@ -341,7 +341,7 @@ fn of_postgres() -> Vec<(&'static str, Vec<Value>)> {
             "TIME",
             [
                 quoted(&["00:00", "23:59:59.999999", "12:00:00.5"], both),
-                quoted(&["24:00"], neither),
+                quoted(&["24:00"], both),
             ]
             .concat(),
         ),
@@ -358,7 +358,7 @@ fn of_postgres() -> Vec<(&'static str, Vec<Value>)> {
                     ],
                     both,
                 ),
-                quoted(&["infinity", "-infinity", "294276-12-31 23:59:59"], neither),
+                quoted(&["infinity", "-infinity", "294276-12-31 23:59:59"], both),
             ]
             .concat(),
         ),
@@ -374,7 +374,7 @@ fn of_postgres() -> Vec<(&'static str, Vec<Value>)> {
                     ],
                     both,
                 ),
-                quoted(&["infinity", "-infinity"], neither),
+                quoted(&["infinity", "-infinity"], both),
             ]
             .concat(),
         ),

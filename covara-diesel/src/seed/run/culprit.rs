@@ -1,8 +1,9 @@
 //! Finds the row that made a statement fail.
 
-use diesel::result::Error;
+use diesel::result::{DatabaseErrorKind, Error};
 
 use super::conflicts::Handling;
+use super::faultless::{error_without_rows, is_faultless};
 use super::savepoint::nested;
 use super::state::{TableRun, Writer};
 use super::violations::{details, is_foreign_key, violated};
@@ -28,6 +29,9 @@ where
             }
             Err(source) => source,
         };
+        if let Some(error) = self.error_without_rows(&source) {
+            return self.interrupted(error);
+        }
         let position = self.run.position();
         let patient = self.run.patient_keys(position);
         let table = self.progress.table.clone();
@@ -86,6 +90,9 @@ where
             }
             Err(source) => source,
         };
+        if let Some(error) = self.error_without_rows(&source) {
+            return self.interrupted(error);
+        }
         let position = self.run.position();
         let patient = self.run.patient_keys(position);
         let is_whole = matches!(&self.writer, Writer::Staged(staged) if staged.is_whole);
@@ -180,6 +187,19 @@ where
         }
     }
 
+    /// Returns the error of an insert of no rows, after one of rows that may be at fault.
+    fn error_without_rows(&mut self, source: &Error) -> Option<Error> {
+        // The database knows the constraint, the value or the type that is at fault.
+        let is_unknown = matches!(
+            source,
+            Error::DatabaseError(DatabaseErrorKind::Unknown, _) | Error::QueryBuilderError(_)
+        );
+        if !is_unknown {
+            return None;
+        }
+        error_without_rows(self.run.conn, &self.target)
+    }
+
     pub(super) fn interrupted(&self, source: Error) -> SeedError {
         SeedError::Interrupted {
             table: self.progress.table.clone(),
@@ -192,13 +212,16 @@ where
 /// Tells whether the rows can be at fault.
 fn concerns_rows(error: &Error) -> bool {
     match error {
-        Error::DatabaseError(..) => !matches!(
-            ErrorKind::of(error),
-            ErrorKind::Cancelled
-                | ErrorKind::Conflict
-                | ErrorKind::ConnectionLost
-                | ErrorKind::SharedSession
-        ),
+        Error::DatabaseError(..) => {
+            let is_of_database = matches!(
+                ErrorKind::of(error),
+                ErrorKind::Cancelled
+                    | ErrorKind::Conflict
+                    | ErrorKind::ConnectionLost
+                    | ErrorKind::SharedSession
+            );
+            !is_of_database && !is_faultless(error)
+        }
         Error::SerializationError(_) | Error::QueryBuilderError(_) => true,
         _ => false,
     }

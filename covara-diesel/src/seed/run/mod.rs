@@ -3,6 +3,7 @@
 mod batches;
 mod conflicts;
 mod culprit;
+mod faultless;
 #[cfg(feature = "fixtures")]
 mod files;
 mod gather;

@@ -1,0 +1,239 @@
+//! The files of `covara seed`: directories, standard input, and options.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use diesel::connection::SimpleConnection;
+
+use super::seed::{seed, with_tables};
+use super::{Ran, command};
+use crate::backend::TestDb;
+use crate::suite::count;
+
+fn files(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        fs::write(directory.path().join(name), content).unwrap();
+    }
+    directory
+}
+
+fn fails(db: &TestDb, directory: &Path, arguments: &[&str], code: i32, said: &str) {
+    let ran = seed(db, directory, arguments);
+    assert_eq!(ran.code, Some(code), "{}", ran.all());
+    assert!(ran.err.contains(said), "{said:?} in {}", ran.err);
+}
+
+#[test]
+fn a_directory_has_a_file_for_each_table() {
+    let db = with_tables();
+    let city = "geoname_id,name,country_code,admin_code,feature_code,population,latitude,longitude\n\
+                1,Vila,AD,,PPL,10,42.5,1.5\n";
+    let directory = files(&[
+        ("countries.csv", b"code,name\nAD,Andorra\n"),
+        ("yy.cities.txt", b"no rows"),
+        (".hidden.csv", b"code\n"),
+    ]);
+    fs::create_dir(directory.path().join("more.csv")).unwrap();
+    let path = directory.path().display().to_string();
+    let ran = seed(&db, "/".as_ref(), &[&path]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert!(
+        ran.out
+            .contains("countries: 1 row, 1 inserted, 0 skipped\n"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("yy.cities.txt is not read\n"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.err.contains("countries: 1 row, "), "{}", ran.err);
+
+    fs::write(directory.path().join("cities.jsonl"), "").unwrap();
+    fs::remove_file(directory.path().join("cities.jsonl")).unwrap();
+    fs::write(directory.path().join("z.csv"), city).unwrap();
+    fails(
+        &db,
+        directory.path(),
+        &["."],
+        1,
+        "there is no table z to seed from",
+    );
+    fs::rename(
+        directory.path().join("z.csv"),
+        directory.path().join("cities.csv"),
+    )
+    .unwrap();
+    conn_without_keys(&db);
+    let json = seed(&db, directory.path(), &[".", "--json"]).json();
+    assert_eq!(json["tables"][0]["table"], "cities");
+    assert_eq!(json["inserted"], 1);
+    let left_out: Vec<_> = json["left_out"].as_array().unwrap().iter().collect();
+    assert_eq!(left_out.len(), 3, "{json}");
+
+    fs::write(directory.path().join("cities.ndjson"), "").unwrap();
+    fails(
+        &db,
+        directory.path(),
+        &["."],
+        2,
+        "are both for the table cities",
+    );
+    let empty = files(&[("README.md", b"")]);
+    fails(
+        &db,
+        empty.path(),
+        &["."],
+        2,
+        "has no file that is named after a table",
+    );
+    fails(
+        &db,
+        empty.path(),
+        &["README.md"],
+        2,
+        "cannot be read as a directory",
+    );
+    let both = ["--table", "countries", "countries.csv", "."];
+    fails(&db, directory.path(), &both, 2, "cannot be used with");
+}
+
+/// Cities come before countries by name.
+fn conn_without_keys(db: &TestDb) {
+    let mut conn = db.connect();
+    assert_eq!(count(&mut conn, "countries"), 1);
+}
+
+#[test]
+fn standard_input_has_the_rows_of_a_table() {
+    let db = with_tables();
+    let url = db.url();
+    let run = |arguments: &[&str], input: &[u8]| {
+        let mut all = vec!["seed", "--database-url", &url, "--table", "countries", "-"];
+        all.extend(arguments);
+        let mut command = command(&all);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        // A command that complains of its arguments does not read.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Ran::of(child.wait_with_output().unwrap())
+    };
+    let ran = run(&["--format", "csv"], b"code,name\nAD,Andorra\n");
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    let ran = run(
+        &["--format", "ndjson"],
+        b"{\"code\": \"TD\", \"name\": \"Chad\"}\n",
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_eq!(count(&mut db.connect(), "countries"), 2);
+    let ran = run(&["--format", "csv"], b"code,name\nXX\n");
+    assert!(
+        ran.err.contains("standard input, line 2: found 1 fields"),
+        "{}",
+        ran.err
+    );
+    let ran = run(&[], b"");
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    assert!(ran.err.contains("give --format csv"), "{}", ran.err);
+    let ran = run(&["--format", "csv", "--table", "cities", "-"], b"");
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    let ran = run(&["--format", "xml"], b"");
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    assert!(
+        ran.err.contains("the formats are csv and ndjson"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn options_say_how_a_file_is_written() {
+    let db = with_tables();
+    let directory = files(&[
+        (
+            "export.txt",
+            b"K\xfcrzel;Land;;\nAD;Andorra;1;\nCI;'C\xf4te d''Ivoire';2;\n",
+        ),
+        ("other.csv", b"Land\tcode\nTschad\tTD\n"),
+    ]);
+    let one = [
+        "--table",
+        "countries",
+        "export.txt",
+        "--format=csv",
+        "--delimiter=;",
+        "--quote='",
+        "--encoding=latin1",
+        "--column=Kürzel=code",
+        "--column=Land=name",
+        "--leave-out=#3",
+        "--leave-out=#4",
+    ];
+    let ran = seed(&db, directory.path(), &one);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    let mut conn = db.connect();
+    let found = "(SELECT 1 FROM countries WHERE code = 'CI' AND name = 'Côte d''Ivoire') AS found";
+    assert_eq!(count(&mut conn, found), 1);
+
+    conn.batch_execute("DELETE FROM countries; CREATE TABLE notes (id INTEGER PRIMARY KEY NOT NULL, text VARCHAR(9))")
+        .unwrap();
+    fs::write(
+        directory.path().join("notes.csv"),
+        "id\ttext\textra\n1\tNA\tx\n",
+    )
+    .unwrap();
+    let several = [
+        "--table",
+        "countries",
+        "other.csv",
+        "--table",
+        "notes",
+        "notes.csv",
+        "--delimiter=\\t",
+        "--null=NA",
+        "--column=countries:Land=name",
+        "--leave-out=notes:extra",
+    ];
+    let ran = seed(&db, directory.path(), &several);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_eq!(
+        count(
+            &mut conn,
+            "(SELECT 1 FROM notes WHERE text IS NULL) AS found"
+        ),
+        1
+    );
+
+    for (option, code, said) in [
+        (
+            "--column=Land=name",
+            2,
+            "give the table first, as TABLE:NAME",
+        ),
+        (
+            "--leave-out=towns:Land",
+            2,
+            "give the table first, as TABLE:NAME",
+        ),
+        (
+            "--leave-out=countries:nmae",
+            1,
+            "other.csv, line 1 does not have nmae",
+        ),
+        ("--column=countries:Land", 2, "as NAME=COLUMN"),
+        ("--delimiter=ab", 2, "give one ASCII character"),
+        ("--encoding=latin-99", 2, "is no encoding"),
+        ("--quote=\t", 1, "the delimiter and the quote are both"),
+    ] {
+        let name = option.split('=').next().unwrap();
+        let others = several
+            .iter()
+            .filter(|given| name != "--delimiter" || !given.starts_with(name));
+        let arguments: Vec<&str> = others.copied().chain([option]).collect();
+        fails(&db, directory.path(), &arguments, code, said);
+    }
+}
