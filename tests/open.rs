@@ -13,7 +13,7 @@ use covara_diesel::remote::{D1Connection, LibsqlConnection};
 use covara_diesel::{
     AnyConnection, DatabaseConnection, Dialect, Seed, auto_migrate, open, with_typed,
 };
-use diesel::connection::SimpleConnection;
+use diesel::connection::{SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use support::numbers::{self, Number};
 use support::{d1, sqld};
@@ -208,4 +208,31 @@ fn a_pool_of_ones_own_lends_connections_to_every_area() {
     let sessions = SessionStore::new();
     let session = sessions.create(&mut *conn, NewSession::new("ada")).unwrap();
     assert!(sessions.find(&mut *conn, &session.id).unwrap().is_some());
+}
+
+/// Closing the connection would lose the database.
+#[test]
+fn a_database_in_memory_survives_a_transaction_that_was_left_open() {
+    let pool = open(":memory:").unwrap();
+    {
+        let mut conn = pool.get().unwrap();
+        conn.batch_execute("CREATE TABLE kept (id INTEGER); INSERT INTO kept VALUES (1)")
+            .unwrap();
+        for _ in 0..2 {
+            <AnyConnection as Connection>::TransactionManager::begin_transaction(&mut *conn)
+                .unwrap();
+        }
+        conn.batch_execute("INSERT INTO kept VALUES (2)").unwrap();
+    }
+    let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut conn = pool.get().unwrap();
+        conn.begin_test_transaction().unwrap();
+        panic!("in a caller's code");
+    }));
+    assert!(left.is_err());
+    let mut conn = pool.get().unwrap();
+    let kept = diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT count(*) FROM kept");
+    assert_eq!(kept.get_result::<i64>(&mut conn).unwrap(), 1);
+    conn.transaction(|conn| conn.batch_execute("INSERT INTO kept VALUES (3)"))
+        .unwrap();
 }

@@ -204,3 +204,53 @@ fn a_temporary_tables_deferred_foreign_key_waits_for_the_caller() {
     });
     result.unwrap();
 }
+
+fn node(id: i64, parent: i64) -> FixtureSource<'static> {
+    let line = format!("id,parent\n{id},{parent}\n");
+    FixtureSource::reader("nodes.csv", std::io::Cursor::new(line))
+}
+
+/// A statement that was prepared while the caller deferred foreign keys would leave a row in the
+/// table whose insert it calls an error.
+#[test]
+fn a_row_at_fault_is_not_kept_after_the_caller_has_deferred_foreign_keys() {
+    const ON: &str = "PRAGMA defer_foreign_keys = ON";
+    let ways: [fn(&mut SqliteConnection); 3] = [
+        |conn| {
+            conn.batch_execute(&format!("BEGIN; {ON}")).unwrap();
+            Seed::new().fixture("nodes", node(1, 1)).run(conn).unwrap();
+            conn.batch_execute("ROLLBACK").unwrap();
+        },
+        |conn| {
+            let result = conn.transaction(|conn| {
+                conn.batch_execute(ON)?;
+                Seed::new().fixture("nodes", node(1, 1)).run(conn)
+            });
+            assert_eq!(result.unwrap().inserted(), 1);
+        },
+        |conn| {
+            conn.batch_execute(ON).unwrap();
+            Seed::new().fixture("nodes", node(1, 1)).run(conn).unwrap();
+        },
+    ];
+    for way in ways {
+        for in_transaction in [false, true] {
+            let db = TestDb::new();
+            let mut conn = db.connect();
+            conn.batch_execute(
+                "PRAGMA foreign_keys = ON;
+                 CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES nodes)",
+            )
+            .unwrap();
+            way(&mut conn);
+            let before = count(&mut conn, "nodes");
+            let seed = |conn: &mut _| Seed::new().fixture("nodes", node(21, 500)).run(conn);
+            let error = match in_transaction {
+                true => conn.transaction(seed).unwrap_err(),
+                false => seed(&mut conn).unwrap_err(),
+            };
+            assert!(matches!(error, SeedError::Row { row: 1, .. }), "{error:?}");
+            assert_eq!(count(&mut conn, "nodes"), before);
+        }
+    }
+}

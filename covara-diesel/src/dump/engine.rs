@@ -35,9 +35,6 @@ pub struct DumpColumn {
     pub kind: ColumnKind,
     /// `true` if a seed reads nothing as NULL.
     pub nullable: bool,
-    /// `true` if the database turns a text that looks like a number into one: SQLite's columns of
-    /// a type that has affinity NUMERIC.
-    pub makes_numbers: bool,
 }
 
 /// A backend whose tables this library dumps: `Sqlite` and `Pg`.

@@ -27,6 +27,8 @@ pub(crate) struct PreparedPool<C> {
     pub(crate) events: Box<dyn HandleEvent>,
     /// The threads that connect; `None` for r2d2's own.
     pub(crate) threads: Option<Arc<ScheduledThreadPool>>,
+    /// `true` if the database ends with its connection.
+    pub(crate) is_in_connection: bool,
 }
 
 /// Shows neither the URL nor the settings, which may contain secrets.
@@ -53,7 +55,12 @@ impl<C: Connection + R2D2Connection + Send + 'static> PreparedPool<C> {
     ) -> Result<Pool<WrappingManager<W>>, PoolError> {
         builder(&self.config, self.threads)
             .event_handler(self.events)
-            .build(WrappingManager::new(self.url, self.customizer, wrap))
+            .build(WrappingManager::new(
+                self.url,
+                self.customizer,
+                wrap,
+                self.is_in_connection,
+            ))
             .map_err(|source| PoolError::Pool { source })
     }
 }

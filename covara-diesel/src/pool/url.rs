@@ -162,16 +162,25 @@ fn of_scheme(url: Url<'_>) -> Option<PoolDriver> {
     })
 }
 
-/// Returns whether the text is in libpq's `key=value` form.
+/// Returns whether the text is in libpq's `key=value` form. A keyword in upper case is left to libpq,
+/// which refuses it.
 fn is_pairs(url: &str) -> bool {
+    let is_known = |keyword: &str| {
+        let keyword = keyword.trim();
+        let mut known = LIBPQ_KEYWORDS.iter();
+        known.any(|known| known.eq_ignore_ascii_case(keyword))
+    };
     url.split_once('=')
-        .is_some_and(|(keyword, _)| LIBPQ_KEYWORDS.contains(&keyword.trim()))
+        .is_some_and(|(keyword, _)| is_known(keyword))
 }
 
-/// Accepts a path. Text such as `ada:secret@host/app` is not a path and may contain a password.
+/// Accepts a path. Text such as `ada:secret@host/app` or `hots=a password=secret` is not a path and
+/// may contain a password, which would become the name of a file.
 fn path(url: &str) -> Result<PoolDriver, UnknownUrlError> {
     let rooted = url.starts_with(['/', '.']) && !url.starts_with("//");
-    if rooted || !(url.contains(':') && url.contains('@')) {
+    let is_secret = url.contains(':') && url.contains('@')
+        || url.contains('=') && url.to_ascii_lowercase().contains("password");
+    if rooted || !is_secret {
         Ok(PoolDriver::Sqlite)
     } else {
         Err(UnknownUrlError::NoScheme)

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use diesel::Connection;
+use diesel::connection::TransactionManager;
 use diesel::r2d2::{Error, R2D2Connection};
 use r2d2::{CustomizeConnection, ManageConnection};
 
@@ -9,6 +10,8 @@ type Connect<W> = Box<dyn Fn() -> Result<W, Error> + Send + Sync>;
 /// A manager for the connections of a typed pool, each wrapped in another type.
 pub struct WrappingManager<W> {
     connect: Connect<W>,
+    /// `true` if the database ends with its connection.
+    is_in_connection: bool,
 }
 
 impl<W> WrappingManager<W> {
@@ -16,6 +19,7 @@ impl<W> WrappingManager<W> {
         url: String,
         customizer: Box<dyn CustomizeConnection<C, Error>>,
         wrap: fn(C) -> W,
+        is_in_connection: bool,
     ) -> Self
     where
         W: 'static,
@@ -27,6 +31,7 @@ impl<W> WrappingManager<W> {
         };
         Self {
             connect: Box::new(connect),
+            is_in_connection,
         }
     }
 }
@@ -50,6 +55,29 @@ impl<W: R2D2Connection + Send + 'static> ManageConnection for WrappingManager<W>
     }
 
     fn has_broken(&self, conn: &mut W) -> bool {
+        if self.is_in_connection {
+            // Closing it would lose the database.
+            roll_back(conn);
+            return conn.is_broken();
+        }
         std::thread::panicking() || conn.is_broken()
+    }
+}
+
+/// Rolls back the transactions that Diesel counts.
+fn roll_back<C: Connection>(conn: &mut C) {
+    let is_open = |conn: &mut C| {
+        let status = C::TransactionManager::transaction_manager_status_mut(conn);
+        matches!(status.transaction_depth(), Ok(Some(_)))
+    };
+    if is_open(conn) {
+        log::warn!(
+            "a connection came back to its pool with a transaction open, which is rolled back"
+        );
+    }
+    while is_open(conn) {
+        if C::TransactionManager::rollback_transaction(conn).is_err() {
+            return;
+        }
     }
 }

@@ -40,7 +40,9 @@ use crate::pool::{
 /// connections that do not answer. For that, the pool installs an instrumentation on each
 /// connection, which forwards all events to Diesel's default instrumentation. A connection with
 /// another instrumentation waits without a bound. So does reading the rows of `COPY … TO`, whose
-/// end Diesel reports when it begins.
+/// end Diesel reports when it begins. Never send `COPY` as a text, with `batch_execute` or
+/// `sql_query`: Diesel then waits for ever for the end of it, when the connection is next used, in
+/// `Pool::get` as well. Use `diesel::copy_from` and `diesel::copy_to`.
 ///
 /// Connecting is bounded as well: if the server is silent after the log-in for longer than the
 /// connection time-out, or than the URL's `connect_timeout`, the connection is closed; once the pool
@@ -163,6 +165,7 @@ impl PreparePool for PgConnection {
             customizer: Box::new(customizer),
             events: Box::new(Events::new(workers)),
             threads: Some(threads),
+            is_in_connection: false,
         })
     }
 }

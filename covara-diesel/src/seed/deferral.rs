@@ -22,6 +22,10 @@ pub struct Dangling {
 /// Defers the checks of all foreign keys to the end of the transaction. The database then accepts
 /// rows that refer to nothing, so the seed finds out which rows these are.
 pub trait Deferral<C: BackendConnection>: fmt::Debug {
+    /// Undoes what an earlier deferral, by whomever, has left in the connection's statements. Called
+    /// before the first row; `is_savepoint`: in a transaction of the caller's.
+    fn clear(&self, conn: &mut C, is_savepoint: bool) -> QueryResult<()>;
+
     /// Returns the SQL that defers the checks until the open transaction ends.
     fn begin(&self) -> &'static str;
 

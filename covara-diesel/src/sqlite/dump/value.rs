@@ -2,13 +2,12 @@
 
 use diesel::sqlite::{SqliteType, SqliteValue};
 
-use crate::backend::column::ColumnKind;
+use crate::backend::column::{ColumnKind, ColumnValue};
 use crate::dump::engine::DumpColumn;
 use crate::dump::row::RowWriter;
-use crate::dump::value::{
-    NOT_NULL, NOT_READ_BACK, NOT_UTF_8, Reason, UNTYPED, Written, is_canonical, is_short, shown,
-};
+use crate::dump::value::{NOT_NULL, NOT_READ_BACK, NOT_UTF_8, Reason, UNTYPED, Written, shown};
 use crate::dump::{DumpError, Format};
+use crate::fixture::{Cell, stored_value};
 
 /// A value of any column: SQLite's types are those of values.
 #[derive(Debug, Clone, Copy)]
@@ -81,33 +80,47 @@ fn written<'a>(
         (_, Value::Broken) => return Err(NOT_UTF_8),
         (_, Value::Null) if column.nullable => Written::Null,
         (_, Value::Null) => return Err(NOT_NULL),
-        (Kind::Flexible | Kind::Number | Kind::Json, Value::Integer(number)) => {
-            Written::Integer(number)
-        }
+        (Kind::Flexible, Value::Integer(number)) => Written::Integer(number),
         (Kind::Double, Value::Real(number)) => Written::Real(number),
-        (Kind::Number, Value::Real(number)) if number.is_finite() => Written::Real(number),
         (Kind::Bool, Value::Integer(0)) => Written::Bare("false"),
         (Kind::Bool, Value::Integer(1)) => Written::Bare("true"),
-        (Kind::Text | Kind::Any, Value::Text(text)) => Written::Text(text),
+        (Kind::Text, Value::Text(text)) => Written::Text(text),
         (Kind::Blob, Value::Blob(bytes)) => Written::Bytes(bytes),
-        (Kind::Date | Kind::Time | Kind::Timestamp | Kind::Timestamptz, Value::Text(text))
-            if is_canonical(&column.kind, text) =>
-        {
-            Written::Text(text)
+        (Kind::Json | Kind::Jsonb, Value::Text(text)) => Written::Json(text),
+        (kind, Value::Text(text)) if is_read_back(kind, value, format) => Written::Text(text),
+        (kind, Value::Integer(number)) if is_read_back(kind, value, format) => {
+            Written::Integer(number)
         }
-        (Kind::Json, Value::Text(text)) => Written::Json(text),
-        // A JSON text that looks like a number was made one, and will be again. Its digits are read
-        // exactly only if they are few.
-        (Kind::Json, Value::Real(number)) if is_short(number) => Written::Real(number),
-        (Kind::Jsonb, Value::Text(text)) => Written::Json(text),
-        (Kind::Any, Value::Integer(number)) => match format {
-            Format::Csv if !column.makes_numbers => return Err(UNTYPED),
-            _ => Written::Integer(number),
-        },
-        (Kind::Any, Value::Real(number)) if number.is_finite() => match format {
-            Format::Csv if !column.makes_numbers || !is_short(number) => return Err(UNTYPED),
-            _ => Written::Real(number),
-        },
+        (kind, Value::Real(number)) if is_read_back(kind, value, format) => Written::Real(number),
+        (Kind::Any | Kind::Affine | Kind::AnyOrAffine, Value::Integer(_) | Value::Real(_))
+            if format == Format::Csv =>
+        {
+            return Err(UNTYPED);
+        }
         _ => return Err(NOT_READ_BACK),
     })
+}
+
+/// Reads the value as a seed reads it from a file.
+fn is_read_back(kind: &ColumnKind, value: &Value<'_>, format: Format) -> bool {
+    let number = match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => format!("{number:?}"),
+        _ => String::new(),
+    };
+    let cell = match (value, format) {
+        (Value::Text(""), Format::Csv) => Cell::QuotedNothing,
+        (Value::Text(text), Format::Csv) => Cell::Field(text),
+        (Value::Text(text), Format::Ndjson) => Cell::JsonString((*text).into()),
+        (_, Format::Csv) => Cell::Field(&number),
+        (_, Format::Ndjson) => Cell::JsonNumber(&number),
+    };
+    match (stored_value(kind, &cell).flatten(), value) {
+        (Some(ColumnValue::Text(read)), Value::Text(text)) => read == *text,
+        (Some(ColumnValue::BigInt(read)), Value::Integer(number)) => read == *number,
+        (Some(ColumnValue::Double(read)), Value::Real(number)) => {
+            read.to_bits() == number.to_bits()
+        }
+        _ => false,
+    }
 }
