@@ -387,6 +387,8 @@ pub const DEEP: &[&str] = &[
     "auth::properties::",
     "bounds::",
     "command::",
+    "dump::memory::",
+    "dump::round_trip::each_value_is_read_back_or_refused",
     "fixtures::errors::",
     "fixtures::options::",
     "fixtures::values::",
