@@ -1,5 +1,6 @@
 //! What PostgreSQL's roles, types and time limits do to a seed.
 
+use covara_diesel::fixture::FixtureSource;
 use covara_diesel::{ErrorKind, Seed, SeedError, Seedable};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -309,4 +310,45 @@ fn a_lost_connection_a_deadlock_and_a_conflict_have_kinds_of_their_own() {
             .unwrap_err();
         assert_eq!(error.kind(), Some(kind), "{error:?}");
     }
+}
+
+/// Rows of a table that inherits are not its parent's, and hidden rows are neither deleted by a
+/// cascade nor taken for absent.
+#[test]
+fn a_replace_deletes_no_rows_of_children_and_none_that_are_hidden() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE parents (id INTEGER PRIMARY KEY, v TEXT);
+         CREATE TABLE heirs (x INTEGER) INHERITS (parents);
+         INSERT INTO parents VALUES (1, 'a'); INSERT INTO heirs VALUES (50, 'heir', 1)",
+    )
+    .unwrap();
+    let file = || FixtureSource::reader("parents.csv", "id,v\n2,b\n".as_bytes());
+    let replace = |conn: &mut _| Seed::new().fixture("parents", file()).replace().run(conn);
+    let summary = replace(&mut conn).unwrap();
+    assert_eq!((summary.deleted(), summary.inserted()), (1, 1));
+    assert_eq!(count(&mut conn, "heirs"), 1);
+    conn.batch_execute(
+        "DROP TABLE heirs;
+         CREATE TABLE children (parent INTEGER REFERENCES parents ON DELETE CASCADE, who TEXT);
+         INSERT INTO children VALUES (2, 'somebody');
+         ALTER TABLE children ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE children FORCE ROW LEVEL SECURITY",
+    )
+    .unwrap();
+    let role = format!("replacer_{}", std::process::id());
+    conn.batch_execute(&format!(
+        "CREATE ROLE {role}; GRANT ALL ON parents, children TO {role}; SET ROLE {role}"
+    ))
+    .unwrap();
+    assert_eq!(count(&mut conn, "children"), 0, "hidden");
+    let error = replace(&mut conn).unwrap_err();
+    assert!(matches!(error, SeedError::Referred { .. }), "{error:?}");
+    conn.batch_execute(&format!(
+        "RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role};
+         ALTER TABLE children NO FORCE ROW LEVEL SECURITY"
+    ))
+    .unwrap();
+    assert_eq!(count(&mut conn, "children"), 1);
 }

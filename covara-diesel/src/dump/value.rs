@@ -63,7 +63,7 @@ pub(crate) fn lost_in_ndjson(text: &str, is_binary: bool) -> Option<Reason> {
     if trimmed == "null" {
         return Some(JSON_NULL);
     }
-    let changed = trimmed.len() < text.len() && !is_binary || text.contains('\n');
+    let changed = trimmed.len() < text.len() && !is_binary || text.contains(['\n', '\r']);
     let is_changed_string = || {
         text.starts_with('"') && {
             let read = serde_json::from_str::<String>(text);

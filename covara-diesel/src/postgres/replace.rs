@@ -2,10 +2,11 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 
 use crate::backend::connection::BackendConnection;
-use crate::seed::replace::OuterReference;
+use crate::seed::foreign_key::OuterReference;
 
 /// Locks out writers. A check of a foreign key takes a lock on the rows that are referred to, which
 /// this one excludes, so no row that is not seen yet refers to the table.
@@ -13,7 +14,33 @@ pub(super) fn lock<C>(conn: &mut C, table: &str) -> QueryResult<()>
 where
     C: BackendConnection<Backend = Pg>,
 {
-    conn.batch_execute(&format!("LOCK TABLE {table} IN EXCLUSIVE MODE"))
+    conn.batch_execute(&format!("LOCK TABLE {table} IN EXCLUSIVE MODE"))?;
+    let quoted = table.replace('\'', "''");
+    let is_active = format!("pg_catalog.row_security_active(CAST('{quoted}' AS regclass))");
+    match holds(conn, &is_active)? {
+        true => Err(Error::QueryBuilderError(
+            "row-level security may hide rows of it from this role".into(),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Returns what comes before the name of a table whose rows are deleted: those of tables that inherit
+/// from it are not its own, and those of its partitions are.
+fn only<C>(conn: &mut C, table: &str) -> QueryResult<&'static str>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let quoted = table.replace('\'', "''");
+    let is_partitioned = format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_class
+                 WHERE oid = CAST(CAST('{quoted}' AS regclass) AS oid) AND relkind = 'p')"
+    );
+    Ok(if holds(conn, &is_partitioned)? {
+        ""
+    } else {
+        "ONLY "
+    })
 }
 
 #[derive(QueryableByName)]
@@ -24,9 +51,11 @@ struct KeyRow {
     columns: Vec<String>,
     #[diesel(sql_type = Text)]
     parent: String,
+    #[diesel(sql_type = Bool)]
+    may_hide: bool,
 }
 
-/// Rows are deleted from the partitions of a table, and from tables that inherit from it, too.
+/// Rows are deleted from the partitions of a table, too.
 const REFERENCES: &str = "
 WITH RECURSIVE emptied AS (
     SELECT given.name, CAST(pg_catalog.to_regclass(given.name) AS oid) AS oid
@@ -37,6 +66,7 @@ WITH RECURSIVE emptied AS (
 )
 SELECT DISTINCT
        pg_catalog.format('%I.%I', n.nspname, r.relname) AS child, emptied.name AS parent,
+       pg_catalog.row_security_active(r.oid) AS may_hide,
        (SELECT pg_catalog.array_agg(pg_catalog.quote_ident(a.attname) ORDER BY c.position)
         FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS c (attnum, position)
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.attnum
@@ -62,6 +92,7 @@ where
         child: row.child,
         columns: row.columns,
         parent: row.parent,
+        may_hide: row.may_hide,
     });
     Ok(found.collect())
 }
@@ -79,13 +110,14 @@ where
     C: BackendConnection<Backend = Pg>,
 {
     if let [table] = tables {
-        let deleted = diesel::sql_query(format!("DELETE FROM {table}")).execute(conn)?;
-        return Ok(vec![deleted]);
+        let delete = format!("DELETE FROM {}{table}", only(conn, table)?);
+        return Ok(vec![diesel::sql_query(delete).execute(conn)?]);
     }
-    let deletes = tables.iter().enumerate();
-    let deletes: Vec<String> = deletes
-        .map(|(at, table)| format!("d{at} AS (DELETE FROM {table} RETURNING 1)"))
-        .collect();
+    let mut deletes = Vec::new();
+    for (at, table) in tables.iter().enumerate() {
+        let only = only(conn, table)?;
+        deletes.push(format!("d{at} AS (DELETE FROM {only}{table} RETURNING 1)"));
+    }
     let counts: Vec<String> = (0..tables.len())
         .map(|at| format!("(SELECT pg_catalog.count(*) FROM d{at})"))
         .collect();

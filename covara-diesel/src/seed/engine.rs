@@ -5,8 +5,7 @@ use diesel::result::Error;
 
 use super::conflict::FoundKey;
 use super::deferral::Deferral;
-use super::foreign_key::ForeignKey;
-use super::replace::OuterReference;
+use super::foreign_key::{ForeignKey, OuterReference};
 use super::stage::Stages;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;

@@ -21,3 +21,16 @@ pub struct ForeignKey {
     /// seed is part of a transaction of the caller's.
     pub may_outlast: bool,
 }
+
+/// A foreign key, of a table that the seed does not fill, to one that it fills.
+#[derive(Debug)]
+pub struct OuterReference {
+    /// The quoted name of the table that has the foreign key.
+    pub child: String,
+    /// Its columns, quoted.
+    pub columns: Vec<String>,
+    /// The quoted name of the table that the seed fills.
+    pub parent: String,
+    /// `true` if rows of the child may be hidden from the role.
+    pub may_hide: bool,
+}

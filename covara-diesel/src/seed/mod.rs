@@ -82,6 +82,7 @@ mod rows;
 mod run;
 pub(crate) mod stage;
 pub(crate) mod target;
+mod update;
 
 use std::cell::Cell;
 use std::fmt;

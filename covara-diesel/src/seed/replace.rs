@@ -2,20 +2,10 @@
 
 use super::engine::SeedEngine;
 use super::error::SeedError;
+use super::foreign_key::OuterReference;
 use super::order;
 use super::target::unquoted;
 use crate::backend::connection::BackendConnection;
-
-/// A foreign key, of a table that the seed does not fill, to one that it fills.
-#[derive(Debug)]
-pub struct OuterReference {
-    /// The quoted name of the table that has the foreign key.
-    pub child: String,
-    /// Its columns, quoted.
-    pub columns: Vec<String>,
-    /// The quoted name of the table that the seed fills.
-    pub parent: String,
-}
 
 /// Returns the distinct tables (quoted) in groups, in the order in which they can be emptied, if
 /// no row of another table refers to them.
@@ -41,6 +31,7 @@ pub(super) fn prepare<C: BackendConnection<Backend: SeedEngine>>(
         child,
         columns,
         parent,
+        may_hide,
     } in C::Backend::outer_references(conn, &distinct)?
     {
         let columns: Vec<String> = columns
@@ -51,7 +42,7 @@ pub(super) fn prepare<C: BackendConnection<Backend: SeedEngine>>(
             "EXISTS (SELECT 1 FROM {child} WHERE {})",
             columns.join(" AND ")
         );
-        if C::Backend::holds(conn, &has_rows)? {
+        if may_hide || C::Backend::holds(conn, &has_rows)? {
             return Err(SeedError::Referred {
                 table: unquoted(&parent),
                 by: unquoted(&child),

@@ -6,7 +6,7 @@ use diesel::sqlite::Sqlite;
 
 use super::name;
 use crate::backend::connection::BackendConnection;
-use crate::seed::replace::OuterReference;
+use crate::seed::foreign_key::OuterReference;
 
 #[derive(QueryableByName)]
 struct KeyColumn {
@@ -48,6 +48,7 @@ where
                 found.push(OuterReference {
                     child: name::quoted(schema.as_deref(), child),
                     columns: key.iter().map(|it| name::quoted(None, &it.own)).collect(),
+                    may_hide: false,
                     parent: parent.clone(),
                 });
             }

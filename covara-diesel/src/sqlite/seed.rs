@@ -12,7 +12,7 @@ use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::seed::conflict::FoundKey;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
-use crate::seed::replace::OuterReference;
+use crate::seed::foreign_key::OuterReference;
 
 impl SeedEngine for Sqlite {
     const OVERRIDE: &'static str = "";

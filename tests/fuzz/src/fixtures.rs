@@ -149,7 +149,7 @@ pub(crate) fn ndjson(data: &[u8]) {
     match way % 3 {
         0 => {
             let (result, rows) = seed(|seed| seed.ndjson::<Texts>(data), "texts");
-            if result.is_ok() {
+            if result.is_ok() && !is_utf_16(data) {
                 assert_eq!(rows, plain_ndjson(data));
             }
         }
@@ -161,10 +161,15 @@ pub(crate) fn ndjson(data: &[u8]) {
     }
 }
 
+/// Whether the seed decodes the file first.
+fn is_utf_16(file: &[u8]) -> bool {
+    file.starts_with(b"\xff\xfe") || file.starts_with(b"\xfe\xff")
+}
+
 /// What `serde_json` alone reads.
 fn plain_ndjson(file: &[u8]) -> Rows {
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    let lines = file.split(|byte| *byte == b'\n');
+    let lines = file.split(|byte| matches!(byte, b'\n' | b'\r'));
     let lines = lines.filter(|line| !line.trim_ascii().is_empty());
     let rows = lines.map(|line| {
         let row: Value = serde_json::from_slice(line).expect("an object, as the seed read it");

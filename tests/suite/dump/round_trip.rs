@@ -127,6 +127,10 @@ fn json(keeps_form: bool) -> Vec<Value> {
     values.extend(quoted(&["1e400", "12345678901234567890123"], long));
     values.extend(quoted(&["\"text\"", "\"\"", "\"q\\\"\\n\\u0001\""], both));
     values.push(csv_only("'null'"));
+    if backend::DIALECT == Dialect::Sqlite {
+        // A seed would take them for JSON in a JSON string.
+        values.extend([csv_only("'\"1\"'"), csv_only("'\"[1]\"'")]);
+    }
     values.extend(quoted(&["\"\\u0041\"", " [1]", "[1,\n2]"], escaped));
     values
 }

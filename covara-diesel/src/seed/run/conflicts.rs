@@ -9,13 +9,14 @@ use super::state::{TableRun, Writer};
 use super::violations::{is_foreign_key, violated};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
-use crate::seed::conflict::{OnConflict, Update};
+use crate::seed::conflict::OnConflict;
 use crate::seed::engine::SeedEngine;
 use crate::seed::error::SeedError;
 use crate::seed::insert::{Aborted, Ignored, Refused, RowsBetween};
 use crate::seed::report::Counts;
 use crate::seed::stage::StageInsert;
 use crate::seed::target::SeedTarget;
+use crate::seed::update::Update;
 
 /// What a table's statements do with rows that conflict.
 pub(super) enum Handling {

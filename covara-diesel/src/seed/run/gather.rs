@@ -9,12 +9,12 @@ use super::state::{BatchStatement, BatchStep, TableRun};
 use crate::backend::batch::Batch;
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
-use crate::seed::conflict::Update;
 use crate::seed::engine::SeedEngine;
 use crate::seed::error::SeedError;
 use crate::seed::insert::{Aborted, Conflicts, Ignored, Insert, Refused, RowsBetween};
 use crate::seed::report::Counts;
 use crate::seed::target::SeedTarget;
+use crate::seed::update::Update;
 
 /// Size in bytes at which a batch is sent. D1 gives a batch 30 s
 /// (<https://developers.cloudflare.com/d1/platform/limits/>), in which it writes several times as

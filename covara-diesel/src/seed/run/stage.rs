@@ -1,6 +1,7 @@
 //! Rows inserted through the engine's stage.
 
 use diesel::QueryResult;
+use diesel::connection::TransactionManager;
 use diesel::result::Error;
 
 use super::conflicts::Handling;
@@ -197,10 +198,7 @@ where
             }
             let (first, last_row) = (self.done + 1, self.done + staged.rows);
             let (written, culprit) = match &self.handling {
-                Handling::Update(_) => match self.update_staged(first, last_row) {
-                    Ok(counts) => (Ok(counts), None),
-                    Err((row, error)) => (Err(error), Some(row)),
-                },
+                Handling::Update(_) => self.update_whole_stage(first, last_row)?,
                 _ => (self.try_staged().map(Counts::inserted), None),
             };
             let source = match written {
@@ -231,6 +229,29 @@ where
                     staged.is_whole = true;
                 }
                 return Err(self.refused_staged(source, None));
+            }
+        }
+    }
+
+    /// Writes the rows of the stage that have these numbers, or none of them: after an error the whole
+    /// stage may be tried again.
+    fn update_whole_stage(
+        &mut self,
+        first: usize,
+        last: usize,
+    ) -> Result<(QueryResult<Counts>, Option<usize>), SeedError> {
+        let begun = C::TransactionManager::begin_transaction(self.run.conn);
+        begun.map_err(|source| self.interrupted(source))?;
+        match self.update_staged(first, last) {
+            Ok(counts) => {
+                let ended = C::TransactionManager::commit_transaction(self.run.conn);
+                ended.map_err(|source| self.interrupted(source))?;
+                Ok((Ok(counts), None))
+            }
+            Err((row, error)) => {
+                let ended = C::TransactionManager::rollback_transaction(self.run.conn);
+                ended.map_err(|source| self.interrupted(source))?;
+                Ok((Err(error), Some(row)))
             }
         }
     }

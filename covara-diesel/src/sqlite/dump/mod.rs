@@ -52,8 +52,8 @@ struct Name {
 }
 
 /// Returns a query for the tables of the application. Left out are virtual tables and the tables
-/// that those of SQLite keep their content in, the tables of this library, and those of Diesel,
-/// wrangler, Cloudflare and libSQL.
+/// that those of SQLite keep their content in, which SQLite creates with these quotes around their
+/// names, the tables of this library, and those of Diesel, wrangler, Cloudflare and libSQL.
 fn list() -> String {
     const PARTS: [&str; 12] = [
         "data", "idx", "content", "docsize", "config", "segments", "segdir", "stat", "node",
@@ -69,6 +69,7 @@ fn list() -> String {
            AND NOT EXISTS (
                SELECT 1 FROM sqlite_master AS v
                WHERE v.sql LIKE 'CREATE VIRTUAL %' AND t.name IN ({parts})
+                   AND (t.sql LIKE 'CREATE TABLE ''%' OR t.sql LIKE 'CREATE TABLE \"%')
            )
          ORDER BY name COLLATE BINARY",
         quoted_names()

@@ -300,7 +300,8 @@ fn rowid(columns: &[DumpColumn]) -> String {
 
 fn placeholder(part: &KeyPart) -> &'static str {
     match part {
-        KeyPart::Integer(_) => "CAST(? AS INTEGER)",
+        // Without the sign a text in the column would be compared as a number.
+        KeyPart::Integer(_) => "+CAST(? AS INTEGER)",
         _ => "?",
     }
 }

@@ -5,7 +5,9 @@ use diesel::sqlite::{SqliteType, SqliteValue};
 use crate::backend::column::{ColumnKind, ColumnValue};
 use crate::dump::engine::DumpColumn;
 use crate::dump::row::RowWriter;
-use crate::dump::value::{NOT_NULL, NOT_READ_BACK, NOT_UTF_8, Reason, UNTYPED, Written, shown};
+use crate::dump::value::{
+    JSON_FORM, NOT_NULL, NOT_READ_BACK, NOT_UTF_8, Reason, UNTYPED, Written, is_json, shown,
+};
 use crate::dump::{DumpError, Format};
 use crate::fixture::{Cell, stored_value};
 
@@ -86,6 +88,10 @@ fn written<'a>(
         (Kind::Bool, Value::Integer(1)) => Written::Bare("true"),
         (Kind::Text, Value::Text(text)) => Written::Text(text),
         (Kind::Blob, Value::Blob(bytes)) => Written::Bytes(bytes),
+        // A seed takes it for JSON that was written as a string.
+        (Kind::Json, Value::Text(text)) if format == Format::Ndjson && is_json_in_string(text) => {
+            return Err(JSON_FORM);
+        }
         (Kind::Json | Kind::Jsonb, Value::Text(text)) => Written::Json(text),
         (kind, Value::Text(text)) if is_read_back(kind, value, format) => Written::Text(text),
         (kind, Value::Integer(number)) if is_read_back(kind, value, format) => {
@@ -99,6 +105,11 @@ fn written<'a>(
         }
         _ => return Err(NOT_READ_BACK),
     })
+}
+
+fn is_json_in_string(text: &str) -> bool {
+    text.trim_start().starts_with('"')
+        && serde_json::from_str::<String>(text).is_ok_and(|inner| is_json(&inner))
 }
 
 /// Reads the value as a seed reads it from a file.
