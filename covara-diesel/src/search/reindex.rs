@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 4 << 20;
 /// The maximum number of faults that are reported.
 const MOST_FAULTS: usize = 100;
 
-/// The result of [`reindex`].
+/// The result of [`reindex`](super::reindex()).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[must_use = "it names the documents that could not be indexed as they should"]
