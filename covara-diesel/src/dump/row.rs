@@ -55,6 +55,10 @@ impl<'w> RowWriter<'w> {
         }
     }
 
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "what PostgreSQL writes is read in both formats")
+    )]
     pub(crate) fn format(&self) -> Format {
         self.format
     }

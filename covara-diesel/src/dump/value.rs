@@ -9,12 +9,28 @@ pub(crate) enum Written<'a> {
     Text(&'a str),
     /// A number, `true` or `false`.
     Bare(&'a str),
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "PostgreSQL gives texts")
+    )]
     Integer(i64),
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "PostgreSQL gives texts")
+    )]
     Real(f64),
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "PostgreSQL gives texts")
+    )]
     Bytes(&'a [u8]),
     /// JSON, which the database keeps as written.
     Json(&'a str),
     /// JSON, which the database brings into a form of its own.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "SQLite keeps JSON as written")
+    )]
     BinaryJson(&'a str),
 }
 
@@ -28,6 +44,10 @@ pub(crate) const EMPTY: Reason = "would be read back from CSV as NULL: use NDJSO
 pub(crate) const BLANK: Reason = "alone would be a blank line of CSV, which is no row: use NDJSON";
 pub(crate) const NOT_NULL: Reason = "is not allowed by a seed in this column";
 pub(crate) const NOT_UTF_8: Reason = "is a text that is not UTF-8";
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "every column of PostgreSQL has a type")
+)]
 pub(crate) const UNTYPED: Reason =
     "is a number in a column without a type, and would be read back from CSV as a text: use NDJSON";
 pub(crate) const JSON_NULL: Reason =
