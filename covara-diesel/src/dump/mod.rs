@@ -53,7 +53,7 @@
 //! - Memory does not grow with the number of rows, but holds at least one row.
 //! - Columns that the database computes are left out, because no seed can write them.
 //! - On PostgreSQL nothing of the session changes the bytes, such as its time zone or `DateStyle`,
-//!   and no function of another role's is called. Views and foreign tables are not read. Row-level
+//!   and no function of another role's is called, but for those of a type that it made. Views and foreign tables are not read. Row-level
 //!   security that would hide rows from the role is an error of the server's, as is a missing right.
 //!   A partitioned table has the rows of its parts; a table with children by inheritance has its
 //!   own only.

@@ -255,7 +255,8 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// Deletes all rows of the tables before they are filled, in the same transaction.
     ///
     /// Generated ids start anew, on PostgreSQL those of serial and identity columns, whose sequences
-    /// the role must own. Rows are deleted with `DELETE`, so triggers run. Rows of other tables are
+    /// the role must own. Rows are deleted with `DELETE`, so triggers run, and a row that one of them
+    /// keeps stays without an error. Rows of other tables are
     /// never touched: if any refers to one of these tables, by whatever kind of foreign key, it is
     /// [`SeedError::Referred`], also where `ON DELETE CASCADE` would delete it. On PostgreSQL other
     /// writers of the tables wait until the seed ends; readers do not.

@@ -13,11 +13,11 @@ pub struct TableSummary {
     /// Rows that changed a row with the same key; 0 unless under
     /// [`OnConflict::Update`](crate::OnConflict::Update).
     pub updated: usize,
-    /// Rows whose key had these values already; 0 unless under
+    /// Rows whose key had these values already, and those that a trigger left out; 0 unless under
     /// [`OnConflict::Update`](crate::OnConflict::Update).
     pub unchanged: usize,
-    /// Rows skipped because of a unique constraint; 0 unless under
-    /// [`OnConflict::Skip`](crate::OnConflict::Skip).
+    /// Rows skipped because of a unique constraint, and those that a trigger left out; 0 under
+    /// [`OnConflict::Update`](crate::OnConflict::Update).
     pub skipped: usize,
     /// Rows that the table had before; 0 unless under [`Seed::replace`](crate::Seed::replace). Of a
     /// table that is there twice, the first has them.

@@ -50,8 +50,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                     }
                     first_table = first_table.min(table);
                 }
-                let first = first_table;
-                self.report_batch(first);
+                self.report_batch(first_table);
                 Ok(())
             }
             Err(error) => {

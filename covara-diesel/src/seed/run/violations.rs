@@ -34,7 +34,6 @@ pub(super) fn is_foreign_key(error: &Error) -> bool {
     )
 }
 
-/// Returns the first of these foreign keys that the error can be about.
 pub(super) fn is_unique(error: &Error) -> bool {
     matches!(
         error,
@@ -42,6 +41,7 @@ pub(super) fn is_unique(error: &Error) -> bool {
     )
 }
 
+/// Returns the first of these foreign keys that the error can be about.
 pub(super) fn violated<'k>(keys: &'k [ForeignKey], error: &Error) -> Option<&'k ForeignKey> {
     keys.iter().find(|key| key.is_violated(error))
 }
