@@ -1,5 +1,6 @@
 //! The interface between the areas and a database, whichever it is.
 
+pub(crate) mod answer;
 pub(crate) mod batch;
 pub(crate) mod column;
 pub(crate) mod connection;

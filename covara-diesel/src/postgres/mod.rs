@@ -24,6 +24,7 @@ mod seed;
 mod sequences;
 mod stage;
 mod startup;
+mod turns;
 mod unknown;
 mod update;
 mod values;

@@ -19,6 +19,8 @@ use crate::seed::stage::{Stage, StageInsert, Stages};
 pub(super) const TABLE: &str = "pg_temp.__covara_seed";
 const NAME: &str = "__covara_seed";
 pub(super) const ROW_NUMBER: &str = "__covara_row";
+/// Name of the index on that column, which updates create.
+pub(super) const NUMBER_INDEX: &str = "__covara_seed_row";
 
 #[derive(Debug, QueryableByName)]
 struct UniqueIndex {
@@ -224,7 +226,10 @@ impl<C: BackendConnection<Backend = Pg>> Stage<C> for SeedStage {
 
     fn keep(self: Box<Self>, conn: &mut C, position: usize) -> QueryResult<()> {
         let name = kept_name(position);
-        conn.batch_execute(&format!("ALTER TABLE {TABLE} RENAME TO {name}"))
+        // The next stage needs the name for an index of its own.
+        conn.batch_execute(&format!(
+            "DROP INDEX IF EXISTS pg_temp.{NUMBER_INDEX}; ALTER TABLE {TABLE} RENAME TO {name}"
+        ))
     }
 }
 
@@ -258,7 +263,7 @@ impl<C: BackendConnection<Backend = Pg>> Stages<C> for SeedStages {
     }
 }
 
-fn quoted(column: &str) -> String {
+pub(super) fn quoted(column: &str) -> String {
     format!("\"{}\"", column.replace('"', "\"\""))
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::keys::compared;
-use super::stage::{ROW_NUMBER, TABLE};
+use super::stage::{NUMBER_INDEX, ROW_NUMBER, TABLE};
 use crate::backend::connection::BackendConnection;
 use crate::seed::conflict::UpdateColumns;
 use crate::seed::report::Counts;
@@ -35,7 +35,8 @@ struct Repeated {
 
 impl StagedUpdate<'_> {
     /// Inserts the first row of each new key, and then applies all rows in order, as many at once
-    /// as have different keys: `DO UPDATE` takes a row once only.
+    /// as have different keys: `DO UPDATE` takes a row once only. If that were many times, rows with
+    /// the same key take turns where the order of keys does not matter.
     pub(super) fn run<C>(&self, conn: &mut C, numbers: (usize, usize)) -> QueryResult<Counts>
     where
         C: BackendConnection<Backend = Pg>,
@@ -61,18 +62,22 @@ impl StagedUpdate<'_> {
         let is_many = runs.len() > MANY_RUNS;
         if is_many {
             conn.batch_execute(&format!(
-                "CREATE INDEX IF NOT EXISTS __covara_seed_row ON {TABLE} ({ROW_NUMBER})"
+                "CREATE INDEX IF NOT EXISTS {NUMBER_INDEX} ON {TABLE} ({ROW_NUMBER})"
             ))?;
         }
+        if is_many && !self.may_interfere(conn, numbers)? {
+            counts.updated = self.apply_by_turns(conn, numbers)?;
+            return Ok(counts);
+        }
         for run in runs {
-            counts.updated += self.apply(conn, run, !is_many)?;
+            counts.updated += self.apply(conn, &between(run), !is_many)?;
         }
         Ok(counts)
     }
 
-    /// Applies rows with different keys. `filtered`: rows that change nothing are left out before
-    /// the table's rows are locked.
-    fn apply<C>(&self, conn: &mut C, numbers: (usize, usize), filtered: bool) -> QueryResult<usize>
+    /// Applies the rows that meet a condition, which have different keys. `filtered`: rows that
+    /// change nothing are left out before the table's rows are locked.
+    pub(super) fn apply<C>(&self, conn: &mut C, rows: &str, filtered: bool) -> QueryResult<usize>
     where
         C: BackendConnection<Backend = Pg>,
     {
@@ -87,8 +92,7 @@ impl StagedUpdate<'_> {
         });
         diesel::sql_query(format!(
             "INSERT INTO {table} AS present ({list}) OVERRIDING SYSTEM VALUE
-             SELECT {list} FROM {TABLE} AS new WHERE {}{}{same} ORDER BY {ROW_NUMBER} {}",
-            between(numbers),
+             SELECT {list} FROM {TABLE} AS new WHERE {rows}{}{same} ORDER BY {ROW_NUMBER} {}",
             self.has_key(),
             self.columns.clause(&super::keys::differs(others))
         ))
@@ -96,7 +100,7 @@ impl StagedUpdate<'_> {
     }
 
     /// A row with NULL in its key was just inserted.
-    fn has_key(&self) -> String {
+    pub(super) fn has_key(&self) -> String {
         if self.columns.nulls_are_equal {
             return String::new();
         }
@@ -135,6 +139,6 @@ impl StagedUpdate<'_> {
     }
 }
 
-fn between((first, last): (usize, usize)) -> String {
+pub(super) fn between((first, last): (usize, usize)) -> String {
     format!("new.{ROW_NUMBER} BETWEEN {first} AND {last}")
 }
