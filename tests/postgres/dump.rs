@@ -1,7 +1,8 @@
 //! What only PostgreSQL has that a dump could stumble over.
 
-use covara_diesel::ErrorKind;
 use covara_diesel::dump::{Dump, DumpError, Format};
+use covara_diesel::fixture::FixtureSource;
+use covara_diesel::{ErrorKind, Seed};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -200,4 +201,127 @@ fn a_time_out_is_an_error_and_the_connection_goes_on() {
     assert_ne!(error.kind(), Some(ErrorKind::ConnectionLost), "{error:?}");
     conn.batch_execute("RESET statement_timeout").unwrap();
     assert_eq!(dumped(&mut conn, "many").unwrap().lines().count(), 100_001);
+}
+
+fn seeded(conn: &mut PgConnection, table: &str, csv: &str) -> usize {
+    let source = FixtureSource::reader("a.csv", csv.as_bytes());
+    let seed = Seed::new().fixture(table, source);
+    seed.run(conn).unwrap().inserted()
+}
+
+#[test]
+fn objects_that_are_none_and_objects_by_number_are_read_back() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let types = [
+        "regclass",
+        "regtype",
+        "regproc",
+        "regprocedure",
+        "regoper",
+        "regoperator",
+        "regconfig",
+        "regdictionary",
+        "regrole",
+        "regnamespace",
+    ];
+    for sql_type in types {
+        conn.batch_execute(&format!(
+            "DROP TABLE IF EXISTS odd;
+             CREATE TABLE odd (id BIGINT PRIMARY KEY, v {sql_type}, a {sql_type}[]);
+             INSERT INTO odd SELECT i, o, ARRAY[o, NULL] FROM (VALUES
+                 (1, CAST(0::oid AS {sql_type})), (2, CAST(3999999999::oid AS {sql_type})), (3, NULL)
+             ) AS t (i, o)"
+        ))
+        .unwrap();
+        let first = dumped(&mut conn, "odd").unwrap();
+        conn.batch_execute("DELETE FROM odd").unwrap();
+        assert_eq!(seeded(&mut conn, "odd", &first), 3, "{first}");
+        assert_eq!(dumped(&mut conn, "odd").unwrap(), first);
+    }
+    conn.batch_execute(
+        "CREATE TABLE named (id BIGINT PRIMARY KEY, v regclass);
+         CREATE TABLE \"A b\" (); CREATE SCHEMA \"s.t\"; CREATE TABLE \"s.t\".u ();
+         INSERT INTO named VALUES (1, 'named'), (2, '\"A b\"'), (3, '\"s.t\".u'), (4, 'pg_class')",
+    )
+    .unwrap();
+    let first = dumped(&mut conn, "named").unwrap();
+    conn.batch_execute("DELETE FROM named").unwrap();
+    assert_eq!(seeded(&mut conn, "named", &first), 4, "{first}");
+    assert_eq!(dumped(&mut conn, "named").unwrap(), first);
+}
+
+#[test]
+fn tables_without_a_column_to_fill_do_not_stop_a_dump_of_all() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE t (); INSERT INTO t DEFAULT VALUES;
+         CREATE TABLE computed (one INT GENERATED ALWAYS AS (1) STORED);
+         CREATE TABLE dropped (one INT); ALTER TABLE dropped DROP COLUMN one;
+         CREATE TABLE plain (id BIGINT PRIMARY KEY)",
+    )
+    .unwrap();
+    let directory = support::temporary::tempdir().unwrap();
+    let summary = Dump::new()
+        .to_directory(&mut conn, directory.path())
+        .unwrap();
+    let tables: Vec<_> = summary.tables.iter().map(|table| &table.table).collect();
+    assert_eq!(tables, ["plain"]);
+    for table in ["t", "computed", "dropped"] {
+        let error = dumped(&mut conn, table).unwrap_err();
+        let said = format!("{table} has no column that a seed could fill");
+        assert_eq!(error.to_string(), said);
+    }
+    let source = FixtureSource::reader("t.csv", b"a\n1\n".as_slice());
+    let error = Seed::new().fixture("t", source).run(&mut conn).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "t.csv, line 1 names a, but the columns of t are none"
+    );
+}
+
+#[test]
+fn a_table_with_as_many_columns_as_postgresql_has_is_sorted_without_a_key() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let columns: Vec<String> = (0..1_600).map(|n| format!("c{n} BOOLEAN")).collect();
+    let row = |last: bool| {
+        let values: Vec<String> = (0..1_600)
+            .map(|n| (if n == 1_599 { last } else { n % 2 == 0 }).to_string())
+            .collect();
+        format!("({})", values.join(", "))
+    };
+    conn.batch_execute(&format!("CREATE TABLE wide ({})", columns.join(", ")))
+        .unwrap();
+    let mut found = Vec::new();
+    for order in [[true, false], [false, true]] {
+        let rows = order.map(row).join(", ");
+        conn.batch_execute(&format!("TRUNCATE wide; INSERT INTO wide VALUES {rows}"))
+            .unwrap();
+        found.push(dumped(&mut conn, "wide").unwrap());
+    }
+    assert_eq!(found[0], found[1]);
+    assert!(found[0].ends_with("true\n"), "sorted");
+}
+
+/// A type of somebody else's is no range because of its name.
+#[test]
+fn the_empty_text_of_a_type_whose_name_ends_in_range_is_read_back() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TYPE price_range AS ENUM ('', 'low', 'high');
+         CREATE TYPE spans AS RANGE (subtype = float8);
+         CREATE TABLE goods (id BIGINT PRIMARY KEY, v price_range, r spans, i int4range);
+         INSERT INTO goods VALUES (1, '', NULL, NULL), (2, NULL, 'empty', '[1,2)')",
+    )
+    .unwrap();
+    let first = dumped(&mut conn, "goods").unwrap();
+    assert_eq!(first, "id,v,r,i\n1,\"\",,\n2,,empty,\"[1,2)\"\n");
+    conn.batch_execute("DELETE FROM goods").unwrap();
+    assert_eq!(seeded(&mut conn, "goods", &first), 2);
+    assert_eq!(dumped(&mut conn, "goods").unwrap(), first);
+    // Programs that write every field in quotes.
+    assert_eq!(seeded(&mut conn, "goods", "id,r,i\n3,\"\",\"\"\n"), 1);
 }

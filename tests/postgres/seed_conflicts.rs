@@ -1,10 +1,13 @@
 //! Updates, conflicts and replacements on what only PostgreSQL has.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::{KeyProblem, OnConflict, Seed, SeedError, SeedSummary};
-use diesel::connection::SimpleConnection;
+use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use support::numbers::{self, Number, numbers as table};
 use support::postgres::TestDb;
@@ -109,6 +112,111 @@ fn many_rows_with_repeated_keys_are_applied_in_their_order() {
         .map(|(id, half)| (id, Some(half)))
         .collect();
     assert!(stored == expected);
+}
+
+/// Counts the statements of the connection.
+fn counted(conn: &mut PgConnection) -> Arc<AtomicUsize> {
+    let statements = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&statements);
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    statements
+}
+
+/// Applies rows one after the other, and returns how many are inserted, updated and unchanged.
+fn applied(stored: &mut BTreeMap<i64, Number>, rows: &[Number]) -> [usize; 4] {
+    let mut counts = [0; 4];
+    for row in rows {
+        let before = stored.insert(row.id, row.clone());
+        counts[match before {
+            None => 0,
+            Some(before) if before != *row => 1,
+            Some(_) => 2,
+        }] += 1;
+    }
+    counts
+}
+
+fn row_of(id: i64, label: String, half: i64) -> Number {
+    Number {
+        id,
+        label,
+        half: Some(half),
+    }
+}
+
+#[test]
+fn keys_that_are_there_twice_take_few_statements() {
+    let (_db, mut conn) = db(numbers::CREATE);
+    let before: Vec<Number> = numbers::up_to(10_000).collect();
+    update(&mut conn, &before).unwrap();
+    let mut stored = BTreeMap::new();
+    applied(&mut stored, &before);
+    let statements = counted(&mut conn);
+    let label = |id: i64| format!("number {id}");
+    let beside_each_other = (1..=20_000_i64).flat_map(|id| {
+        // The second row of every third key changes nothing.
+        [1, if id % 3 == 0 { 1 } else { 2 }].map(|half| row_of(id, label(id), half))
+    });
+    let one_key_often =
+        (0..20_000).map(|n| row_of(n % 5_000 * (n % 2), label(n % 5_000 * (n % 2)), n));
+    // Each key takes the unique value that the one before has given away.
+    let moved = (1..=2_000)
+        .flat_map(|id| [format!("left {id}"), label(id - 1)].map(|label| row_of(id, label, 0)));
+    for (rows, most) in [
+        (beside_each_other.collect::<Vec<_>>(), 300),
+        (one_key_often.collect(), 25_000),
+        (
+            std::iter::once(row_of(0, "first".to_owned(), 0))
+                .chain(moved)
+                .collect(),
+            25_000,
+        ),
+    ] {
+        statements.store(0, Ordering::Relaxed);
+        let seed = Seed::new().table(&rows).on_conflict(OnConflict::Update);
+        let seed = seed.chunk_rows(NonZeroUsize::new(1_000).unwrap());
+        let summary = seed.run(&mut conn).unwrap();
+        assert_eq!(counts(&summary), applied(&mut stored, &rows));
+        let used = statements.load(Ordering::Relaxed);
+        assert!(used < most, "{used} statements");
+        let found: Vec<Number> = table::table.order(table::id).load(&mut conn).unwrap();
+        assert!(found.iter().eq(stored.values()));
+    }
+}
+
+/// The index is created once for each of two stages, of which the first is kept.
+#[test]
+fn a_stage_after_one_that_is_kept_has_its_index() {
+    let (_db, mut conn) = db("CREATE TABLE last (id BIGINT PRIMARY KEY, label TEXT);
+         CREATE TABLE first (id BIGINT PRIMARY KEY, label TEXT,
+             other BIGINT REFERENCES last DEFERRABLE);
+         CREATE UNIQUE INDEX ON first ((id + 0)); CREATE UNIQUE INDEX ON last ((id + 0));
+         CREATE TABLE made (name TEXT);
+         CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN
+             INSERT INTO made SELECT object_identity FROM pg_event_trigger_ddl_commands(); END$$;
+         CREATE EVENT TRIGGER note ON ddl_command_end WHEN TAG IN ('CREATE INDEX')
+             EXECUTE FUNCTION note()");
+    let file = |name: &str, columns: &str, other: fn(usize) -> String| {
+        let rows = (0..2_000).map(|n| format!("{},x{n}{}\n", n / 2, other(n / 2)));
+        let csv: String = std::iter::once(format!("id,label{columns}\n"))
+            .chain(rows)
+            .collect();
+        FixtureSource::reader(format!("{name}.csv"), std::io::Cursor::new(csv))
+    };
+    let seed = Seed::new()
+        .fixture("first", file("first", ",other", |n| format!(",{n}")))
+        .fixture("last", file("last", "", |_| String::new()));
+    let seed = seed.chunk_rows(NonZeroUsize::new(100).unwrap());
+    let summary = seed.on_conflict(OnConflict::Update).run(&mut conn).unwrap();
+    assert_eq!(counts(&summary), [2_000, 2_000, 0, 0]);
+    assert_eq!(
+        count(&mut conn, "made WHERE name LIKE '%__covara_seed_row'"),
+        2
+    );
 }
 
 #[test]
@@ -297,6 +405,42 @@ fn a_replacement_that_fails_leaves_the_sequences_as_they_were() {
         "{}",
         chain(&error)
     );
+}
+
+/// Those of a child by inheritance are not the table's own.
+#[test]
+fn rows_that_a_rule_keeps_are_an_error_and_those_of_children_stay() {
+    let (_db, mut conn) = db(&format!(
+        "{}; CREATE TABLE more (extra TEXT) INHERITS (numbers);
+         INSERT INTO more VALUES (7, 'seven', NULL, 'x'); INSERT INTO numbers VALUES (1, 'a', NULL)",
+        numbers::CREATE
+    ));
+    let rows: Vec<Number> = numbers::up_to(3).collect();
+    let replace = |conn: &mut PgConnection| Seed::new().table(&rows).replace().run(conn);
+    assert_eq!(counts(&replace(&mut conn).unwrap()), [3, 0, 0, 1]);
+    assert_eq!(count(&mut conn, "numbers"), 4);
+    conn.batch_execute("CREATE RULE r AS ON DELETE TO numbers DO INSTEAD NOTHING")
+        .unwrap();
+    let error = replace(&mut conn).unwrap_err();
+    assert!(
+        matches!(error, SeedError::NotEmptied { .. }),
+        "{}",
+        chain(&error)
+    );
+    assert_eq!(count(&mut conn, "numbers"), 4);
+}
+
+/// The sequence may be other tables', too.
+#[test]
+fn a_sequence_that_belongs_to_no_column_goes_on() {
+    let (_db, mut conn) = db("CREATE SEQUENCE shared;
+         CREATE TABLE numbers (id BIGINT PRIMARY KEY DEFAULT nextval('shared'),
+             label TEXT NOT NULL UNIQUE, half BIGINT);
+         INSERT INTO numbers (label) VALUES ('a'), ('b')");
+    let none: [Number; 0] = [];
+    let summary = Seed::new().table(&none).replace().run(&mut conn).unwrap();
+    assert_eq!(summary.deleted(), 2);
+    assert_eq!(number(&mut conn, "SELECT nextval('shared') AS n"), 3);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What only SQLite has that a dump could stumble over.
 
+use covara_diesel::Seed;
 use covara_diesel::dump::{Dump, DumpError, Format};
+use covara_diesel::fixture::FixtureSource;
 use diesel::connection::SimpleConnection;
 
 use crate::backend::TestDb;
@@ -47,6 +49,90 @@ fn virtual_tables_and_their_parts_are_left_out() {
         error.to_string(),
         "words is a virtual table; a dump reads tables only"
     );
+}
+
+#[test]
+fn tables_named_like_parts_of_virtual_tables_are_dumped() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE x_content (id INTEGER PRIMARY KEY);
+         CREATE TABLE \"x_data\" (id INTEGER PRIMARY KEY);
+         CREATE VIRTUAL TABLE words USING fts5 (text);
+         CREATE TABLE words_stat (id INTEGER PRIMARY KEY);
+         CREATE TABLE words_data_of_others (id INTEGER PRIMARY KEY)",
+    )
+    .unwrap();
+    let directory = support::temporary::tempdir().unwrap();
+    let summary = Dump::new()
+        .to_directory(&mut conn, directory.path())
+        .unwrap();
+    let tables: Vec<_> = summary.tables.iter().map(|table| &table.table).collect();
+    let expected = ["words_data_of_others", "words_stat", "x_content", "x_data"];
+    assert_eq!(tables, expected);
+}
+
+/// Which keep every value as it is, unlike those of other tables.
+#[test]
+fn columns_of_any_type_in_strict_tables_are_read_back() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE strict_one (id INTEGER PRIMARY KEY, v ANY) STRICT;
+         CREATE TABLE other_one (id INTEGER PRIMARY KEY, v ANY);
+         INSERT INTO strict_one VALUES (1, '007'), (2, '1'), (3, 1), (4, 1.0), (5, 'a'), (6, NULL);
+         INSERT INTO other_one VALUES (1, 7), (2, 1.5), (3, 'a'), (4, NULL)",
+    )
+    .unwrap();
+    for table in ["strict_one", "other_one"] {
+        let dump = Dump::new().format(Format::Ndjson);
+        let mut first = Vec::new();
+        dump.table_to(&mut conn, table, &mut first).unwrap();
+        conn.batch_execute(&format!("DELETE FROM {table}")).unwrap();
+        let source = FixtureSource::reader("a.ndjson", first.as_slice());
+        Seed::new().fixture(table, source).run(&mut conn).unwrap();
+        let mut second = Vec::new();
+        dump.table_to(&mut conn, table, &mut second).unwrap();
+        assert_eq!(first, second, "{table}");
+        if table == "strict_one" {
+            let lines = String::from_utf8(second).unwrap();
+            assert!(lines.starts_with("{\"id\":1,\"v\":\"007\"}\n{\"id\":2,\"v\":\"1\"}\n{\"id\":3,\"v\":1}\n{\"id\":4,\"v\":1.0}"), "{lines}");
+        }
+    }
+}
+
+#[test]
+fn a_table_with_as_many_columns_as_sqlite_has_is_sorted_without_a_key() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let columns: Vec<String> = (0..2_000).map(|n| format!("c{n} BIGINT")).collect();
+    let values = |last: i64| {
+        let values: Vec<String> = (0..2_000)
+            .map(|n| if n == 1_999 { last } else { n }.to_string())
+            .collect();
+        format!("({})", values.join(", "))
+    };
+    conn.batch_execute(&format!("CREATE TABLE wide ({})", columns.join(", ")))
+        .unwrap();
+    let dumped = |conn: &mut _| {
+        let mut csv = Vec::new();
+        Dump::new().table_to(conn, "wide", &mut csv).unwrap();
+        String::from_utf8(csv).unwrap()
+    };
+    let mut found = Vec::new();
+    for order in [[2, 1, 3], [3, 2, 1]] {
+        let rows = order.map(values).join(", ");
+        conn.batch_execute(&format!("DELETE FROM wide; INSERT INTO wide VALUES {rows}"))
+            .unwrap();
+        found.push(dumped(&mut conn));
+    }
+    assert_eq!(found[0], found[1]);
+    let last: Vec<_> = found[0]
+        .lines()
+        .skip(1)
+        .map(|it| &it[it.len() - 2..])
+        .collect();
+    assert_eq!(last, [",1", ",2", ",3"]);
 }
 
 #[test]

@@ -320,6 +320,6 @@ fn numbers_that_lose_digits_are_refused() {
             "{error}"
         );
     }
-    let ndjson = r#"{"j": [12345678901234567890, 0.12345678901234567890123]}"#;
+    let ndjson = r#"{"id": 1, "j": [12345678901234567890, 0.12345678901234567890123]}"#;
     assert_eq!(seed(&mut conn, "x.ndjson", ndjson), Ok(1));
 }

@@ -1,5 +1,6 @@
 //! Updates, conflicts and replacements on what only SQLite has.
 
+use covara_diesel::fixture::FixtureSource;
 use covara_diesel::{KeyProblem, OnConflict, Seed, SeedError, SeedSummary, Seedable};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -120,6 +121,28 @@ fn rows_without_an_id_get_one() {
     let counts = seed(&mut conn, &rows, OnConflict::Update).unwrap();
     assert_eq!(counts, [3, 1, 0]);
     assert_eq!(count(&mut conn, "things WHERE id IN (7, 8)"), 2);
+}
+
+/// 1 equals 1.0, and is another value where the column keeps both.
+#[test]
+fn a_number_of_another_type_is_an_update() {
+    let (_db, mut conn) = db(
+        "CREATE TABLE n (id INTEGER PRIMARY KEY, free, whole INTEGER, real REAL, text TEXT);
+         INSERT INTO n VALUES (1, 1, 1, 1, '1')",
+    );
+    let update = |conn: &mut Conn, row: &str| {
+        let source = FixtureSource::reader("n.ndjson", row.as_bytes());
+        let seed = Seed::new().fixture("n", source);
+        let summary = seed.on_conflict(OnConflict::Update).run(conn).unwrap();
+        [summary.updated(), summary.unchanged()]
+    };
+    let same = "{\"id\": 1, \"free\": 1, \"whole\": 1.0, \"real\": 1, \"text\": \"1\"}";
+    assert_eq!(update(&mut conn, same), [0, 1]);
+    let other = same.replace("\"free\": 1", "\"free\": 1.0");
+    assert_eq!(update(&mut conn, &other), [1, 0]);
+    assert_eq!(count(&mut conn, "n WHERE typeof(free) = 'real'"), 1);
+    assert_eq!(update(&mut conn, &other), [0, 1]);
+    assert_eq!(update(&mut conn, same), [1, 0]);
 }
 
 #[test]

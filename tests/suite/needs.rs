@@ -317,6 +317,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         "many_rows_are_dumped_in_little_memory",
         &[File, LocalEngine],
     ),
+    (
+        "large_rows_are_seeded_and_dumped_in_bounded_memory",
+        &[File, LocalEngine],
+    ),
     ("eight_processes_boot_at_once", &[OtherProcess, Clients]),
     (
         "eight_processes_boot_with_the_applications_migrations",

@@ -159,6 +159,62 @@ fn after_an_error_the_rows_are_there_as_before() {
     assert_eq!(number(&mut conn, next), 10);
 }
 
+#[test]
+fn rows_that_a_trigger_keeps_or_adds_are_an_error_and_all_is_as_before() {
+    let triggers = match backend::DIALECT {
+        covara_diesel::Dialect::Sqlite => [
+            "CREATE TRIGGER t BEFORE DELETE ON children WHEN OLD.id = 3 BEGIN
+                 SELECT RAISE(IGNORE); END",
+            // Of the table that is emptied last, for one that is emptied before.
+            "CREATE TRIGGER t AFTER DELETE ON parents WHEN OLD.id = 5 BEGIN
+                 INSERT INTO removed VALUES (OLD.id); END",
+        ],
+        covara_diesel::Dialect::Postgres => [
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+                 $$BEGIN IF OLD.id = 3 THEN RETURN NULL; END IF; RETURN OLD; END$$;
+             CREATE TRIGGER t BEFORE DELETE ON children FOR EACH ROW EXECUTE FUNCTION f()",
+            "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS
+                 $$BEGIN IF OLD.id = 5 THEN INSERT INTO removed VALUES (OLD.id); END IF;
+                     RETURN NULL; END$$;
+             CREATE TRIGGER t AFTER DELETE ON parents FOR EACH ROW EXECUTE FUNCTION g()",
+        ],
+    };
+    for (trigger, left) in triggers.into_iter().zip(["children", "removed"]) {
+        let (_db, mut conn) = family("");
+        conn.batch_execute("CREATE TABLE removed (id BIGINT PRIMARY KEY NOT NULL)")
+            .unwrap();
+        let old = parents(1..10);
+        let children: Vec<_> = (1..10).map(|id| Child { id, parent: 9 }).collect();
+        let seed = Seed::new().table(&old).table(&children);
+        seed.run(&mut conn).unwrap();
+        conn.batch_execute(trigger).unwrap();
+        let (new, none) = (parents(1..3), [Child { id: 50, parent: 1 }]);
+        let removed: [Removed; 0] = [];
+        let seed = Seed::new().table(&new).table(&none).table(&removed);
+        let error = seed.replace().run(&mut conn).unwrap_err();
+        match &error {
+            SeedError::NotEmptied { table, .. } => assert_eq!(table, left, "{trigger}"),
+            other => panic!("{trigger}: {}", chain(other)),
+        }
+        let text = error.to_string();
+        assert!(text.contains(" still has rows"), "{text}");
+        assert_eq!(count(&mut conn, "parents WHERE id < 10"), 9);
+        assert_eq!(count(&mut conn, "children"), 9);
+    }
+}
+
+diesel::table! {
+    removed (id) {
+        id -> BigInt,
+    }
+}
+
+#[derive(Seedable)]
+#[diesel(table_name = removed)]
+struct Removed {
+    id: i64,
+}
+
 diesel::table! {
     left_ones (id) {
         id -> BigInt,

@@ -403,3 +403,68 @@ fn a_row_that_a_trigger_changes_counts_once() {
     assert_eq!(counts(&update(&mut conn, &rows).unwrap()), [0, 2, 0, 0]);
     assert_eq!(counts(&update(&mut conn, &rows).unwrap()), [0, 0, 2, 0]);
 }
+
+/// A stage is applied when it is full, here with 1,280 rows, and keys return in later ones.
+#[test]
+fn updates_in_many_parts_are_those_of_one() {
+    let (_db, mut conn) = numbers_db();
+    let rows: Vec<_> = numbers::up_to(1_000).collect();
+    update(&mut conn, &rows).unwrap();
+    let given = (0..4_000_i64).map(|n| {
+        let id = n % 1_500 + 1;
+        row(id, &format!("number {id}"), Some(n / 1_500))
+    });
+    let given: Vec<_> = given.collect();
+    let mut expected = rows;
+    let mut counted = [0, 0, 0, 0];
+    for row in &given {
+        match expected.iter_mut().find(|it| it.id == row.id) {
+            None => {
+                counted[0] += 1;
+                expected.push(row.clone());
+            }
+            Some(known) if known == row => counted[2] += 1,
+            Some(known) => {
+                counted[1] += 1;
+                *known = row.clone();
+            }
+        }
+    }
+    let seed = Seed::new().table(&given).on_conflict(OnConflict::Update);
+    let seed = seed.chunk_rows(NonZeroUsize::new(10).unwrap());
+    assert_eq!(counts(&seed.run(&mut conn).unwrap()), counted);
+    assert!(stored(&mut conn) == expected);
+}
+
+/// The database does not tell a row that a trigger has left out from one that changes nothing.
+#[test]
+fn rows_that_a_trigger_leaves_out_are_counted_as_documented() {
+    let (_db, mut conn) = numbers_db();
+    update(&mut conn, &[row(1, "a", None), row(2, "b", None)]).unwrap();
+    conn.batch_execute(match crate::backend::DIALECT {
+        covara_diesel::Dialect::Sqlite => {
+            "CREATE TRIGGER t BEFORE INSERT ON numbers WHEN NEW.half = 7 BEGIN
+                 SELECT RAISE(IGNORE); END;
+             CREATE TRIGGER u BEFORE UPDATE ON numbers WHEN NEW.half = 8 BEGIN
+                 SELECT RAISE(IGNORE); END"
+        }
+        covara_diesel::Dialect::Postgres => {
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                 IF NEW.half = 7 AND TG_OP = 'INSERT' OR NEW.half = 8 AND TG_OP = 'UPDATE' THEN
+                     RETURN NULL; END IF; RETURN NEW; END$$;
+             CREATE TRIGGER t BEFORE INSERT OR UPDATE ON numbers FOR EACH ROW EXECUTE FUNCTION f()"
+        }
+    })
+    .unwrap();
+    let rows = [
+        row(1, "a", Some(8)),
+        row(2, "B", None),
+        row(3, "c", Some(7)),
+        row(4, "d", Some(8)),
+    ];
+    assert_eq!(counts(&update(&mut conn, &rows).unwrap()), [1, 1, 2, 0]);
+    assert_eq!(count(&mut conn, "numbers WHERE half = 8 AND id = 4"), 1);
+    assert_eq!(count(&mut conn, "numbers"), 3);
+    let rows = [row(5, "e", Some(7)), row(6, "f", None)];
+    assert_eq!(counts(&fail(&mut conn, &rows).unwrap()), [1, 0, 0, 1]);
+}

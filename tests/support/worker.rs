@@ -296,6 +296,8 @@ where
         "stream" => stream(conn, |seed| seed.rows(numbers::up_to(numbers::many()))),
         "stream-csv" => stream(conn, |seed| seed.csv::<Number>(numbers_as_csv())),
         "stream-fixture" => stream(conn, |seed| seed.fixture("numbers", numbers_as_csv())),
+        "seed-large-rows" => seed_large_rows(conn),
+        "dump-large-rows" => dump_large_rows(conn),
         "dump-csv" => dump(conn, Format::Csv),
         "dump-ndjson" => dump(conn, Format::Ndjson),
         "fill" => {
@@ -390,6 +392,36 @@ where
     let before = memory::peak();
     let summary = add(Seed::new()).run(conn)?;
     assert_eq!(summary.inserted(), numbers::many() as usize);
+    Ok((memory::peak() - before).to_string())
+}
+
+/// Rows of 8 MB each, fewer than the memory of a machine could not hold.
+fn large_rows() -> usize {
+    support::thorough::times(40, 200)
+}
+
+/// Seeds rows of 8 MB each and prints by how many bytes the peak grew.
+fn seed_large_rows<C: DatabaseConnection>(conn: &mut C) -> Outcome {
+    conn.batch_execute("CREATE TABLE large (id BIGINT PRIMARY KEY NOT NULL, body TEXT)")?;
+    let row = |id: usize| {
+        let begin = std::iter::once(format!("{id},").into_bytes());
+        let body = std::iter::repeat_n(vec![b'x'; 1_000], 8_000);
+        begin.chain(body).chain([b"\n".to_vec()])
+    };
+    let chunks = std::iter::once(b"id,body\n".to_vec()).chain((0..large_rows()).flat_map(row));
+    let source = FixtureSource::reader("large.csv", Chunks(chunks, Vec::new()));
+    let before = memory::peak();
+    let summary = Seed::new().fixture("large", source).run(conn)?;
+    assert_eq!(summary.inserted(), large_rows());
+    Ok((memory::peak() - before).to_string())
+}
+
+/// Dumps these rows and prints by how many bytes the peak grew.
+fn dump_large_rows<C: DatabaseConnection>(conn: &mut C) -> Outcome {
+    let before = memory::peak();
+    let written = Dump::new().table_to(conn, "large", std::io::sink())?;
+    assert!(written.bytes > 8_000_000 * written.rows);
+    assert_eq!(usize::try_from(written.rows)?, large_rows());
     Ok((memory::peak() - before).to_string())
 }
 

@@ -6,6 +6,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Text};
 
 use crate::backend::values::JsonText;
+
 /// A table as the database describes it.
 #[derive(Debug)]
 pub struct TableDescription {
@@ -28,6 +29,19 @@ pub struct TableColumn {
     pub optional: bool,
     /// `true` if the database computes the column, so that an insert must leave it out.
     pub generated: bool,
+    /// The value of a row that is inserted without one.
+    pub absent: Absent,
+}
+
+/// The value of a column in a row that is inserted without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// The same in each row.
+    Same,
+    /// NULL, or computed for each row.
+    New,
+    /// A number that no row has, also in the place of NULL: SQLite's rowid.
+    Rowid,
 }
 
 /// A column as the catalogue query returns it.
@@ -37,32 +51,43 @@ pub(crate) struct CatalogueColumn {
     name: String,
     /// Name of the SQL type.
     #[diesel(sql_type = Text)]
-    kind: String,
+    pub(crate) kind: String,
+    /// `true` if the type is one of ranges or of several ranges.
+    #[diesel(sql_type = Bool)]
+    pub(crate) is_range: bool,
     #[diesel(sql_type = Bool)]
     nullable: bool,
     #[diesel(sql_type = Bool)]
     optional: bool,
     #[diesel(sql_type = Bool)]
     generated: bool,
+    /// `same`, `new` or `rowid`.
+    #[diesel(sql_type = Text)]
+    absent: String,
 }
 
 impl TableDescription {
     /// Builds the description of a table from its quoted name and its columns, or returns `None`
-    /// without columns. `kind` maps the name of an SQL type to its kind.
+    /// without columns. `kind` returns the kind of a column's SQL type.
     pub(crate) fn of(
         table: String,
         columns: Vec<CatalogueColumn>,
-        kind: fn(&str) -> ColumnKind,
+        kind: impl Fn(&CatalogueColumn) -> ColumnKind,
     ) -> Option<Self> {
         if columns.is_empty() {
             return None;
         }
         let columns = columns.into_iter().map(|column| TableColumn {
+            kind: kind(&column),
             name: column.name,
-            kind: kind(&column.kind),
             nullable: column.nullable,
             optional: column.optional,
             generated: column.generated,
+            absent: match column.absent.as_str() {
+                "rowid" => Absent::Rowid,
+                "new" => Absent::New,
+                _ => Absent::Same,
+            },
         });
         Some(Self {
             table,
@@ -106,13 +131,14 @@ pub enum ColumnKind {
     Json,
     /// JSON in binary form.
     Jsonb,
-    /// Any type, stored as it is: SQLite's columns without a declared type.
+    /// Any type, stored as it is: SQLite's columns without a declared type, and those of a STRICT
+    /// table that are declared as ANY.
     Any,
     /// Any type, where a text that looks like a number becomes one: SQLite's columns with a declared
     /// type that it does not know.
     Affine,
-    /// [`Any`](Self::Any) or [`Affine`](Self::Affine): SQLite's ANY, by the kind of its table.
-    AnyOrAffine,
+    /// Ranges, by the SQL name of their type. The server parses them from text.
+    Range(Rc<str>),
     /// Any other type, by its SQL name. The server parses its values from text.
     Other(Rc<str>),
 }

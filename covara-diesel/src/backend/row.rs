@@ -64,13 +64,14 @@ pub trait ColumnVisitor<'b, DB: Backend> {
         DB: HasSqlType<ST>,
         U: ToSql<ST, DB> + ?Sized;
 
-    /// Receives a text that the server parses as `sql_type`, for types that Diesel does not have.
-    fn cast(&mut self, value: &'b Option<String>, sql_type: &str) -> QueryResult<()>
+    /// Receives a text that the server casts to these types, one after the other, for types that
+    /// Diesel does not have.
+    fn cast(&mut self, value: &'b Option<String>, sql_types: &[&str]) -> QueryResult<()>
     where
         DB: HasSqlType<Nullable<Text>>,
         Option<String>: ToSql<Nullable<Text>, DB>,
     {
-        let _ = sql_type;
+        let _ = sql_types;
         self.column::<Nullable<Text>, _>(value)
     }
 

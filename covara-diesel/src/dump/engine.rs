@@ -4,7 +4,7 @@ use diesel::QueryResult;
 
 use super::error::DumpError;
 use super::row::RowWriter;
-use crate::backend::column::ColumnKind;
+use crate::backend::column::{ColumnKind, TableColumn};
 use crate::backend::connection::BackendConnection;
 use crate::backend::typed::area_database;
 use crate::seed::engine::SeedEngine;
@@ -35,6 +35,19 @@ pub struct DumpColumn {
     pub kind: ColumnKind,
     /// `true` if a seed reads nothing as NULL.
     pub nullable: bool,
+}
+
+impl DumpColumn {
+    /// Returns those of a table's columns that a seed can fill.
+    pub(crate) fn of(columns: Vec<TableColumn>) -> Vec<Self> {
+        let columns = columns.into_iter().filter(|column| !column.generated);
+        let columns = columns.map(|column| Self {
+            name: column.name,
+            kind: column.kind,
+            nullable: column.nullable,
+        });
+        columns.collect()
+    }
 }
 
 /// A backend whose tables this library dumps: `Sqlite` and `Pg`.

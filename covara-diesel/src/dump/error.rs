@@ -19,13 +19,21 @@ pub enum DumpError {
     },
 
     /// Something other than a table has the name.
-    #[error("{table} is {kind}; a dump reads tables only")]
+    #[error("{table} is {found}; a dump reads tables only")]
     #[non_exhaustive]
     NotATable {
         /// The name.
         table: String,
         /// What has it: "a view".
-        kind: String,
+        found: String,
+    },
+
+    /// The dump names another table than the one that is to be written.
+    #[error("the dump has the table {table}, too: a writer takes one table, a directory several")]
+    #[non_exhaustive]
+    OtherTable {
+        /// Name of the table that is not to be written.
+        table: String,
     },
 
     /// A table has no column that a seed could fill.

@@ -53,10 +53,18 @@
 //! - Memory does not grow with the number of rows, but holds at least one row.
 //! - Columns that the database computes are left out, because no seed can write them.
 //! - On PostgreSQL nothing of the session changes the bytes, such as its time zone or `DateStyle`,
-//!   and no function of another role's is called, but for those of a type that it made. Views and foreign tables are not read. Row-level
-//!   security that would hide rows from the role is an error of the server's, as is a missing right.
-//!   A partitioned table has the rows of its parts; a table with children by inheritance has its
-//!   own only.
+//!   and no function of another role's is called, but for those of a type that it made. Views and
+//!   foreign tables are not read. Row-level security that would hide rows from the role is an error
+//!   of the server's, as is a missing right. A partitioned table has the rows of its parts; a table
+//!   with children by inheritance has its own only.
+//!
+//! # Triggers
+//!
+//! A dump has rows, not what made them. When it is seeded into a database whose tables have
+//! triggers, these run once more: a trigger may change the rows, leave rows out, or write to other
+//! tables, to which the dump has the rows that it wrote the first time. A database that is to be as
+//! the one that was dumped gets its triggers after the seed, or has them disabled meanwhile, as
+//! `ALTER TABLE … DISABLE TRIGGER USER` does on PostgreSQL.
 //!
 //! # Which values cannot be read back
 //!
@@ -145,8 +153,8 @@ impl Dump {
     /// names are replaced.
     ///
     /// Without [`table`](Self::table) these are all tables, sorted by name: on PostgreSQL those of
-    /// the current schema, but for parts of partitioned tables and what belongs to an extension; on
-    /// SQLite those of the main database, but for virtual tables and their parts. The tables of
+    /// the current schema, but for parts of partitioned tables, what belongs to an extension, and
+    /// tables without a column that a seed could fill; on SQLite those of the main database, but for virtual tables and their parts. The tables of
     /// this library, [`INTERNAL_TABLE_NAMES`](crate::INTERNAL_TABLE_NAMES) among them, and Diesel's
     /// history are left out: name those that you want.
     ///
@@ -163,7 +171,7 @@ impl Dump {
             .in_snapshot(conn, |conn| { self.write_files(conn, directory) }))
     }
 
-    /// Writes one table to a writer, flushed at the end, and ignores [`table`](Self::table).
+    /// Writes one table to a writer, flushed at the end.
     ///
     /// ```
     /// use covara_diesel::{dump::Dump, pool};
@@ -183,7 +191,8 @@ impl Dump {
     ///
     /// # Errors
     ///
-    /// See [`DumpError`]. The writer may have received a part of the rows.
+    /// See [`DumpError`]; [`OtherTable`](DumpError::OtherTable) if [`table`](Self::table) has named
+    /// another one. The writer may have received a part of the rows.
     pub fn table_to<C: DumpDatabase>(
         &self,
         conn: &mut C,
@@ -191,6 +200,11 @@ impl Dump {
         writer: impl Write,
     ) -> Result<DumpedTable, DumpError> {
         let names = vec![table.into()];
+        if let Some(other) = self.tables.iter().find(|other| !names.contains(other)) {
+            return Err(DumpError::OtherTable {
+                table: other.clone(),
+            });
+        }
         with_typed!(conn, |conn| self.in_snapshot(conn, |conn| {
             let tables = self.prepare(conn, names)?;
             let Some(table) = tables.first() else {

@@ -6,9 +6,10 @@ use diesel::connection::{
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::Text;
 
 use super::unknown;
+use crate::backend::answer::holds;
 use crate::backend::batch::NoBatch;
 use crate::backend::connection::{BRIEF_WAIT, BackendConnection, Begun, SessionLock};
 use crate::backend::sealed::Sealed;
@@ -145,19 +146,11 @@ impl BackendConnection for PgConnection {
     }
 }
 
-#[derive(QueryableByName)]
-struct LockAnswer {
-    #[diesel(sql_type = Bool)]
-    answer: bool,
-}
-
 /// Calls a function with the key of the lock for migrations that run outside of transactions. It is
 /// a key of its own, so that nobody waits for this lock in a transaction.
 fn ask(conn: &mut PgConnection, function: &str) -> QueryResult<bool> {
     let key = MIGRATION_LOCK + 1;
-    let row = diesel::sql_query(format!("SELECT pg_catalog.{function}({key}) AS answer"))
-        .get_result::<LockAnswer>(conn)?;
-    Ok(row.answer)
+    holds(conn, &format!("pg_catalog.{function}({key})"))
 }
 
 #[derive(QueryableByName)]

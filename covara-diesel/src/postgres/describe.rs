@@ -4,6 +4,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Date, Json, Jsonb, Nullable, Text, Time, Timestamp, Timestamptz};
 
+use crate::backend::answer::holds;
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, Days, Micros, TableDescription, visit_value,
 };
@@ -24,10 +25,18 @@ WITH RECURSIVE domains AS (
     FROM domains AS d JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype = 'd'
 )
 SELECT c.attname::text AS name, pg_catalog.format_type(d.type, -1) AS kind,
+       t.typtype IN ('r', 'm') AS is_range,
        NOT (c.attnotnull OR d.not_null) AS nullable,
        c.atthasdef OR c.attidentity <> '' OR d.has_default
            OR NOT (c.attnotnull OR d.not_null) AS optional,
-       c.attgenerated <> '' AS generated
+       c.attgenerated <> '' AS generated,
+       CASE WHEN c.attgenerated <> '' THEN 'same'
+            WHEN c.attidentity <> '' OR NOT (c.atthasdef OR d.has_default) THEN 'new'
+            WHEN (SELECT pg_catalog.strpos(pg_catalog.regexp_replace(
+                      pg_catalog.pg_get_expr(f.adbin, f.adrelid), '''[^'']*''', '', 'g'), '(') > 0
+                  FROM pg_catalog.pg_attrdef AS f
+                  WHERE f.adrelid = c.attrelid AND f.adnum = c.attnum) THEN 'new'
+            ELSE 'same' END AS absent
 FROM domains AS d
 JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype <> 'd'
 JOIN pg_catalog.pg_attribute AS c ON c.attrelid = CAST(pg_catalog.to_regclass($1) AS oid) AND c.attnum = d.attnum
@@ -47,16 +56,26 @@ where
         let columns = diesel::sql_query(COLUMNS)
             .bind::<Text, _>(&table)
             .load::<CatalogueColumn>(conn)?;
-        let found = TableDescription::of(table, columns, kind);
+        let found = TableDescription::of(table.clone(), columns, kind);
         if found.is_some() {
             return Ok(found);
+        }
+        let quoted = table.replace('\'', "''");
+        let is_table = format!(
+            "EXISTS (SELECT FROM pg_catalog.pg_class
+                     WHERE oid = CAST(pg_catalog.to_regclass('{quoted}') AS oid)
+                       AND relkind IN ('r', 'p', 'v', 'f'))"
+        );
+        if holds(conn, &is_table)? {
+            let columns = Vec::new();
+            return Ok(Some(TableDescription { table, columns }));
         }
     }
     Ok(None)
 }
 
-fn kind(type_name: &str) -> ColumnKind {
-    match type_name {
+fn kind(column: &CatalogueColumn) -> ColumnKind {
+    match column.kind.as_str() {
         "smallint" => ColumnKind::SmallInt,
         "integer" => ColumnKind::Integer,
         "bigint" => ColumnKind::BigInt,
@@ -71,7 +90,8 @@ fn kind(type_name: &str) -> ColumnKind {
         "timestamp with time zone" => ColumnKind::Timestamptz,
         "json" => ColumnKind::Json,
         "jsonb" => ColumnKind::Jsonb,
-        _ => ColumnKind::Other(type_name.into()),
+        name if column.is_range => ColumnKind::Range(name.into()),
+        name => ColumnKind::Other(name.into()),
     }
 }
 
@@ -104,15 +124,26 @@ where
         ColumnValue::Null(ColumnKind::Jsonb) => {
             visitor.column::<Nullable<Jsonb>, Option<JsonText<String>>>(const { &None })
         }
-        ColumnValue::Other(text, sql_type) => visitor.cast(text, sql_type),
-        ColumnValue::Null(ColumnKind::Other(sql_type)) => visitor.cast(const { &None }, sql_type),
+        ColumnValue::Other(text, sql_type) => visitor.cast(text, &casts(sql_type)),
+        ColumnValue::Null(ColumnKind::Other(sql_type) | ColumnKind::Range(sql_type)) => {
+            visitor.cast(const { &None }, &[sql_type])
+        }
         // No column of PostgreSQL is described with these kinds.
         ColumnValue::Null(
             ColumnKind::Flexible
             | ColumnKind::Number
             | ColumnKind::Any
-            | ColumnKind::Affine
-            | ColumnKind::AnyOrAffine,
+            | ColumnKind::Affine,
         ) => visitor.column::<Nullable<Text>, Option<String>>(const { &None }),
     })
+}
+
+/// Returns the types to which a text is cast one after the other, so that it is read as the type
+/// prints it. Only texts of the type `text` are looked up as the name of a relation, which `-`, no
+/// relation at all, is not.
+fn casts(sql_type: &str) -> Vec<&str> {
+    match sql_type {
+        "regclass" => vec!["pg_catalog.bpchar", sql_type],
+        _ => vec![sql_type],
+    }
 }

@@ -2,8 +2,9 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Text};
+use diesel::sql_types::{Array, Bool, Nullable, Text};
 
+use crate::backend::answer::Answer;
 use crate::backend::connection::BackendConnection;
 use crate::seed::conflict::FoundKey;
 
@@ -50,9 +51,29 @@ where
 }
 
 #[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
+struct IndexRow {
+    #[diesel(sql_type = Array<Nullable<Text>>)]
+    columns: Vec<Option<String>>,
+}
+
+const INDEXES: &str = "
+SELECT (SELECT pg_catalog.array_agg(CAST(c.attname AS text))
+        FROM pg_catalog.unnest(CAST(i.indkey AS int2[])) WITH ORDINALITY AS k (attnum, position)
+        LEFT JOIN pg_catalog.pg_attribute AS c
+            ON c.attrelid = i.indrelid AND c.attnum = k.attnum AND k.attnum <> 0
+        WHERE k.position <= i.indnkeyatts) AS columns
+FROM pg_catalog.pg_index AS i
+WHERE i.indrelid = CAST(CAST($1 AS regclass) AS oid) AND i.indisunique AND i.indisvalid
+ORDER BY i.indisprimary DESC, i.indexrelid";
+
+pub(super) fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<Vec<Option<String>>>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let indexes = diesel::sql_query(INDEXES)
+        .bind::<Text, _>(table)
+        .load::<IndexRow>(conn)?;
+    Ok(indexes.into_iter().map(|row| row.columns).collect())
 }
 
 /// Looks for triggers for each row (type bit 1) of inserts (4) or updates (16), also on partitions.

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 
+use crate::backend::answer::holds;
 use crate::backend::connection::BackendConnection;
 use crate::seed::foreign_key::OuterReference;
 
@@ -25,9 +26,9 @@ where
     }
 }
 
-/// Returns what comes before the name of a table whose rows are deleted: those of tables that inherit
-/// from it are not its own, and those of its partitions are.
-fn only<C>(conn: &mut C, table: &str) -> QueryResult<&'static str>
+/// Returns what stands for the rows of a table in a statement: those of tables that inherit from it
+/// are not its own, and those of its partitions are.
+pub(super) fn own_rows<C>(conn: &mut C, table: &str) -> QueryResult<String>
 where
     C: BackendConnection<Backend = Pg>,
 {
@@ -36,10 +37,9 @@ where
         "EXISTS (SELECT FROM pg_catalog.pg_class
                  WHERE oid = CAST(CAST('{quoted}' AS regclass) AS oid) AND relkind = 'p')"
     );
-    Ok(if holds(conn, &is_partitioned)? {
-        ""
-    } else {
-        "ONLY "
+    Ok(match holds(conn, &is_partitioned)? {
+        true => table.to_owned(),
+        false => format!("ONLY {table}"),
     })
 }
 
@@ -110,13 +110,13 @@ where
     C: BackendConnection<Backend = Pg>,
 {
     if let [table] = tables {
-        let delete = format!("DELETE FROM {}{table}", only(conn, table)?);
+        let delete = format!("DELETE FROM {}", own_rows(conn, table)?);
         return Ok(vec![diesel::sql_query(delete).execute(conn)?]);
     }
     let mut deletes = Vec::new();
     for (at, table) in tables.iter().enumerate() {
-        let only = only(conn, table)?;
-        deletes.push(format!("d{at} AS (DELETE FROM {only}{table} RETURNING 1)"));
+        let rows = own_rows(conn, table)?;
+        deletes.push(format!("d{at} AS (DELETE FROM {rows} RETURNING 1)"));
     }
     let counts: Vec<String> = (0..tables.len())
         .map(|at| format!("(SELECT pg_catalog.count(*) FROM d{at})"))
@@ -165,18 +165,4 @@ where
     Ok(found
         .map(|Sequence { name }| format!("ALTER SEQUENCE {name} RESTART"))
         .collect())
-}
-
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
-}
-
-pub(super) fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
-where
-    C: BackendConnection<Backend = Pg>,
-{
-    let answer = diesel::sql_query(format!("SELECT {condition} AS yes"));
-    Ok(answer.get_result::<Answer>(conn)?.yes)
 }

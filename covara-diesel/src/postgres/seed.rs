@@ -6,6 +6,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Oid, Text};
 
 use super::stage::SeedStages;
 use super::{copy, describe, keys, replace, sequences};
+use crate::backend::answer::holds;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
@@ -81,6 +82,13 @@ impl SeedEngine for Pg {
         keys::unique_keys(conn, table)
     }
 
+    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<Vec<Option<String>>>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        keys::unique_indexes(conn, table)
+    }
+
     fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
     where
         C: BackendConnection<Backend = Self>,
@@ -110,7 +118,14 @@ impl SeedEngine for Pg {
     where
         C: BackendConnection<Backend = Self>,
     {
-        replace::holds(conn, condition)
+        holds(conn, condition)
+    }
+
+    fn own_rows<C>(conn: &mut C, table: &str) -> QueryResult<String>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::own_rows(conn, table)
     }
 
     fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>

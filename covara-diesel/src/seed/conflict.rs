@@ -80,13 +80,16 @@ pub enum OnConflict {
     ///   view, it is [`SeedError::Key`](crate::SeedError::Key). PostgreSQL refuses to update tables
     ///   with rules, and columns that are `GENERATED ALWAYS AS IDENTITY` but not in the key.
     /// - Where the table has triggers for rows, rows are written one at a time, and `BEFORE INSERT`
-    ///   triggers run also for rows that exist, perhaps twice.
+    ///   triggers run also for rows that exist, perhaps twice. A row that a trigger leaves out, by
+    ///   `RETURN NULL` or `RAISE(IGNORE)`, counts as unchanged: the database says only that nothing
+    ///   was written.
     ///
     /// It takes two statements for rows that one inserts under [`Skip`](Self::Skip).
     Update,
     /// Fails at the first row that conflicts with any unique constraint, with
     /// [`SeedError::Conflict`](crate::SeedError::Conflict). On SQLite a conflict clause that the
-    /// table declares has no effect, also one on NOT NULL.
+    /// table declares has no effect, also one on NOT NULL. A row that a trigger leaves out is no
+    /// conflict, and counts as skipped.
     Fail,
 }
 

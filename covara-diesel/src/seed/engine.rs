@@ -122,6 +122,13 @@ pub trait SeedEngine: Engine {
     where
         C: BackendConnection<Backend = Self>;
 
+    /// Returns the columns of each unique index of a table (quoted), also of those with a condition;
+    /// `None` stands for an expression.
+    #[doc(hidden)]
+    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<Vec<Option<String>>>>
+    where
+        C: BackendConnection<Backend = Self>;
+
     /// Returns whether inserts into a table (quoted) or updates of it may run triggers for rows.
     #[doc(hidden)]
     fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
@@ -164,6 +171,16 @@ pub trait SeedEngine: Engine {
     fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
     where
         C: BackendConnection<Backend = Self>;
+
+    /// Returns what stands for the rows of a table (quoted) in a statement that deletes or counts
+    /// them. Default: its name.
+    #[doc(hidden)]
+    fn own_rows<C>(_: &mut C, table: &str) -> QueryResult<String>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(table.to_owned())
+    }
 
     /// Deletes all rows of tables (quoted) that refer to each other. Returns how many each had.
     #[doc(hidden)]

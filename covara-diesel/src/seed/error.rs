@@ -129,6 +129,7 @@ pub enum SeedError {
          the seed needs a temporary table, which cannot be created: GRANT TEMPORARY ON DATABASE to \
          this role, or seed the rows in the order of their references; nothing was kept"
     )]
+    #[non_exhaustive]
     NoStage {
         /// Name of the table.
         table: String,
@@ -162,6 +163,7 @@ pub enum SeedError {
         "the first {rows} rows are kept, as the seed is too large for one batch of this \
          database; run it again when the cause is fixed, which writes what is missing"
     )]
+    #[non_exhaustive]
     Partial {
         /// Rows that were written. If the answer to the part that failed was lost or cannot be
         /// read, its rows may have been written, too.
@@ -197,6 +199,18 @@ pub enum SeedError {
         source: DatabaseError,
     },
 
+    /// A table has rows after all were deleted, as far as this role sees them: a trigger or a rule
+    /// keeps them, or adds others. Only under [`Seed::replace`](crate::Seed::replace).
+    #[error(
+        "{table} still has rows after all were deleted: a trigger or a rule keeps or adds them; \
+         nothing was kept"
+    )]
+    #[non_exhaustive]
+    NotEmptied {
+        /// Name of the table.
+        table: String,
+    },
+
     /// The seed is larger than a batch, so that tables would be empty for a while: only under
     /// [`Seed::replace`](crate::Seed::replace) over Cloudflare D1.
     #[error(
@@ -213,6 +227,7 @@ pub enum SeedError {
     /// The database failed in a way that has nothing to do with the rows, such as a lost
     /// connection or a deadlock.
     #[error("seeding {table} failed after {done} rows; nothing was kept")]
+    #[non_exhaustive]
     Interrupted {
         /// Name of the table.
         table: String,
@@ -224,6 +239,7 @@ pub enum SeedError {
 
     /// A row needs more bind parameters than one statement allows.
     #[error("a row of {table} has {columns} columns, but a statement takes {limit} values")]
+    #[non_exhaustive]
     TooManyColumns {
         /// Name of the table.
         table: String,
@@ -247,6 +263,7 @@ pub enum SeedError {
         "the sequences of {table} could not be moved past its ids; the role needs SELECT \
          and UPDATE on them, and SELECT on the table"
     )]
+    #[non_exhaustive]
     Sequence {
         /// Name of the table.
         table: String,
@@ -299,6 +316,7 @@ impl SeedError {
             | Self::TooManyColumns { .. }
             | Self::ColumnTwice { .. }
             | Self::Key { .. }
+            | Self::NotEmptied { .. }
             | Self::Referred { .. }
             | Self::ReplaceTooLarge => None,
         }

@@ -25,6 +25,7 @@ impl fmt::Display for FixturePosition {
 pub enum FixtureError {
     /// The file cannot be opened.
     #[error("{} cannot be opened", Name(file))]
+    #[non_exhaustive]
     Open {
         /// Name of the file.
         file: String,
@@ -38,6 +39,7 @@ pub enum FixtureError {
          compressed, or say its format: --format, or FixtureSource::format",
         Name(file)
     )]
+    #[non_exhaustive]
     UnknownFormat {
         /// Name of the file.
         file: String,
@@ -49,6 +51,7 @@ pub enum FixtureError {
         Name(table),
         Name(file)
     )]
+    #[non_exhaustive]
     UnknownTable {
         /// Name of the file.
         file: String,
@@ -58,6 +61,7 @@ pub enum FixtureError {
 
     /// A CSV file has no header line.
     #[error("{} has no header line; its first line names the columns", Name(file))]
+    #[non_exhaustive]
     NoHeader {
         /// Name of the file.
         file: String,
@@ -69,6 +73,7 @@ pub enum FixtureError {
         list(columns),
         list(known)
     )]
+    #[non_exhaustive]
     UnknownColumns {
         /// Position of the line that names them.
         position: FixturePosition,
@@ -88,6 +93,7 @@ pub enum FixtureError {
         delimiter.escape_debug(),
         argument(*delimiter)
     )]
+    #[non_exhaustive]
     Delimiter {
         /// Position of the header.
         position: FixturePosition,
@@ -103,6 +109,7 @@ pub enum FixtureError {
          '#{number}', or name it with --column '#{number}=COLUMN' (FixtureSource::leave_out, \
          FixtureSource::rename)"
     )]
+    #[non_exhaustive]
     NamelessColumn {
         /// Position of the header.
         position: FixturePosition,
@@ -116,6 +123,7 @@ pub enum FixtureError {
         Name(name),
         list(known)
     )]
+    #[non_exhaustive]
     NoSuchName {
         /// Position of the line with the names.
         position: FixturePosition,
@@ -127,6 +135,7 @@ pub enum FixtureError {
 
     /// The options for the file contradict each other, or are of no use.
     #[error("{} cannot be read in this way: {mistake}", Name(file))]
+    #[non_exhaustive]
     Options {
         /// Name of the file.
         file: String,
@@ -136,7 +145,27 @@ pub enum FixtureError {
 
     /// The file lacks columns that must be filled.
     #[error("{position} lacks {} of {table}", list(columns))]
+    #[non_exhaustive]
     MissingColumns {
+        /// Position of the line that should name them.
+        position: FixturePosition,
+        /// Name of the table.
+        table: String,
+        /// The columns that are missing.
+        columns: Vec<String>,
+    },
+
+    /// Each run would insert the rows again, as the file leaves out a column of each unique key of
+    /// the table that gets a new value in each row, such as a generated id.
+    #[error(
+        "{position} lacks {} of {table}, and {table} has no other unique columns that the file has, \
+         so each run would insert its rows again; add the column, or make columns of the file \
+         unique; to insert the rows all the same: --on-conflict fail or --replace \
+         (OnConflict::Fail, Seed::replace)",
+        list(columns)
+    )]
+    #[non_exhaustive]
+    NotRepeatable {
         /// Position of the line that should name them.
         position: FixturePosition,
         /// Name of the table.
@@ -147,6 +176,7 @@ pub enum FixtureError {
 
     /// The file names no column at all.
     #[error("{position} names no column of {table}")]
+    #[non_exhaustive]
     NoColumns {
         /// Position of the line that should name them.
         position: FixturePosition,
@@ -159,6 +189,7 @@ pub enum FixtureError {
         "{position} names {column} of {table}, which is generated and takes no value; leave it \
          out: --leave-out, or FixtureSource::leave_out"
     )]
+    #[non_exhaustive]
     GeneratedColumn {
         /// Position of the line that names it.
         position: FixturePosition,
@@ -174,6 +205,7 @@ pub enum FixtureError {
         "{position} has the key {}, which the first line does not have; give it all keys",
         Name(key)
     )]
+    #[non_exhaustive]
     NewKey {
         /// Position of the line.
         position: FixturePosition,
@@ -187,6 +219,7 @@ pub enum FixtureError {
          --leave-out '#3' or --column '#3=COLUMN'",
         Name(column)
     )]
+    #[non_exhaustive]
     ColumnTwice {
         /// Position of the line that names it.
         position: FixturePosition,
@@ -196,6 +229,7 @@ pub enum FixtureError {
 
     /// A value does not fit its column's type.
     #[error("{position}, column {column}: found {found}, expected {expected}")]
+    #[non_exhaustive]
     Cell {
         /// Position of the row.
         position: FixturePosition,
@@ -209,6 +243,7 @@ pub enum FixtureError {
 
     /// A row has more or fewer fields than the header.
     #[error("{position}: found {found} fields, expected {expected} as in the header")]
+    #[non_exhaustive]
     FieldCount {
         /// Position of the row.
         position: FixturePosition,
@@ -220,6 +255,7 @@ pub enum FixtureError {
 
     /// The file cannot be read further, or does not have the format of its name.
     #[error("{position} cannot be read")]
+    #[non_exhaustive]
     Read {
         /// Position up to which it could be read.
         position: FixturePosition,
@@ -233,6 +269,9 @@ fn list(names: &[String]) -> String {
     const MOST: usize = 20;
     let shown = names.iter().take(MOST).map(|name| Name(name).to_string());
     let shown = shown.collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        return "none".to_owned();
+    }
     match names.len().checked_sub(MOST) {
         None | Some(0) => shown,
         Some(more) => format!("{shown} and {more} more"),

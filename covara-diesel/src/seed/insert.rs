@@ -190,17 +190,19 @@ impl<'b, DB: SeedEngine> ColumnVisitor<'b, DB> for Binds<'_, 'b, DB> {
         self.out.push_bind_param::<ST, U>(value)
     }
 
-    fn cast(&mut self, value: &'b Option<String>, sql_type: &str) -> QueryResult<()>
+    fn cast(&mut self, value: &'b Option<String>, sql_types: &[&str]) -> QueryResult<()>
     where
         DB: HasSqlType<Nullable<Text>>,
         Option<String>: ToSql<Nullable<Text>, DB>,
     {
         self.separate();
-        self.out.push_sql("CAST(");
+        sql_types.iter().for_each(|_| self.out.push_sql("CAST("));
         self.out.push_bind_param::<Nullable<Text>, _>(value)?;
-        self.out.push_sql(" AS ");
-        self.out.push_sql(sql_type);
-        self.out.push_sql(")");
+        for sql_type in sql_types {
+            self.out.push_sql(" AS ");
+            self.out.push_sql(sql_type);
+            self.out.push_sql(")");
+        }
         Ok(())
     }
 

@@ -42,6 +42,8 @@
 //!   unless [`OnConflict`] says otherwise. (On PostgreSQL a deferrable constraint cannot be used
 //!   for skipping; PostgreSQL reports an error. On SQLite a conflict clause that the table declares
 //!   on a unique constraint has no effect; one on NOT NULL keeps its meaning.)
+//! - A row that has none of the table's unique values, because the database generates its id,
+//!   conflicts with nothing: each run inserts it again.
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's, the seed
 //!   is a savepoint. There a violation that the database checks at the end (of an INITIALLY DEFERRED
 //!   constraint; on SQLite also of every foreign key of a table whose definition has the word
@@ -102,7 +104,7 @@ pub use crate::backend::row::{ColumnVisitor, FitsColumn, SameTable, TableRow};
 
 #[cfg(feature = "fixtures")]
 pub(crate) use rows::SeedRows;
-pub(crate) use rows::{AnyRows, PreparedTable};
+pub(crate) use rows::{Again, AnyRows, PreparedTable};
 #[cfg(feature = "fixtures")]
 pub(crate) use run::RowPositions;
 pub(crate) use run::Run;
@@ -255,9 +257,12 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// Deletes all rows of the tables before they are filled, in the same transaction.
     ///
     /// Generated ids start anew, on PostgreSQL those of serial and identity columns, whose sequences
-    /// the role must own. Rows are deleted with `DELETE`, so triggers run, and a row that one of them
-    /// keeps stays without an error. Rows of other tables are
-    /// never touched: if any refers to one of these tables, by whatever kind of foreign key, it is
+    /// the role must own. A sequence that the default of a column uses, without belonging to the
+    /// column, goes on, because other tables may use it too.
+    ///
+    /// Rows are deleted with `DELETE`, so triggers run. If a table still has rows then, because a
+    /// trigger or a rule keeps them, it is [`SeedError::NotEmptied`]. Rows of other tables are never
+    /// touched: if any refers to one of these tables, by whatever kind of foreign key, it is
     /// [`SeedError::Referred`], also where `ON DELETE CASCADE` would delete it. On PostgreSQL other
     /// writers of the tables wait until the seed ends; readers do not.
     ///
@@ -303,10 +308,16 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
         if tables.is_empty() {
             return Ok(SeedSummary::default());
         }
+        let again = match options.on_conflict {
+            OnConflict::Skip | OnConflict::Update if !options.replace => {
+                Again::Finds(options.on_conflict)
+            }
+            _ => Again::Begins,
+        };
         with_typed!(conn, |conn| {
             run(conn, options, |conn| {
                 let tables = tables.into_iter();
-                tables.map(|rows| rows.prepare(conn)).collect()
+                tables.map(|rows| rows.prepare(conn, again)).collect()
             })
         })
     }

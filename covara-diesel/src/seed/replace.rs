@@ -62,6 +62,7 @@ pub(super) fn empty<C: BackendConnection<Backend: SeedEngine>>(
     for group in prepare(conn, tables)? {
         let deleted = C::Backend::empty(conn, &group);
         let deleted = deleted.map_err(|source| refused(&group[0], source))?;
+        check_empty(conn, &group)?;
         for (table, deleted) in group.into_iter().zip(deleted) {
             let restarted = C::Backend::restarts(conn, &table).and_then(|restarts| {
                 let mut restarts = restarts.iter();
@@ -71,7 +72,39 @@ pub(super) fn empty<C: BackendConnection<Backend: SeedEngine>>(
             all.push((table, deleted));
         }
     }
+    // Once more, as a trigger of one table may add rows to another.
+    let emptied: Vec<String> = all.iter().map(|(table, _)| table.clone()).collect();
+    check_empty(conn, &emptied)?;
     Ok(all)
+}
+
+/// Refuses tables (quoted) that still have rows.
+fn check_empty<C: BackendConnection<Backend: SeedEngine>>(
+    conn: &mut C,
+    tables: &[String],
+) -> Result<(), SeedError> {
+    for table in tables {
+        let rows = C::Backend::own_rows(conn, table)?;
+        if C::Backend::holds(conn, &has_rows(&rows))? {
+            return Err(SeedError::NotEmptied {
+                table: unquoted(table),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the condition that there is any of the rows.
+fn has_rows(rows: &str) -> String {
+    format!("EXISTS (SELECT 1 FROM {rows})")
+}
+
+/// Returns a statement that fails if a table (quoted) has rows, for SQLite.
+pub(super) fn fails_with_rows(table: &str) -> String {
+    format!(
+        "SELECT json_extract('{{}}', 'covara_left') WHERE {}",
+        has_rows(table)
+    )
 }
 
 pub(super) fn refused(table: &str, source: diesel::result::Error) -> SeedError {

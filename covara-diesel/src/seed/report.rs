@@ -13,11 +13,12 @@ pub struct TableSummary {
     /// Rows that changed a row with the same key; 0 unless under
     /// [`OnConflict::Update`](crate::OnConflict::Update).
     pub updated: usize,
-    /// Rows whose key had these values already, and those that a trigger left out; 0 unless under
-    /// [`OnConflict::Update`](crate::OnConflict::Update).
+    /// Rows whose key had these values already, and those that a trigger left out, which the database
+    /// does not tell apart; 0 unless under [`OnConflict::Update`](crate::OnConflict::Update).
     pub unchanged: usize,
     /// Rows skipped because of a unique constraint, and those that a trigger left out; 0 under
-    /// [`OnConflict::Update`](crate::OnConflict::Update).
+    /// [`OnConflict::Update`](crate::OnConflict::Update). Under
+    /// [`OnConflict::Fail`](crate::OnConflict::Fail) only a trigger leaves rows out.
     pub skipped: usize,
     /// Rows that the table had before; 0 unless under [`Seed::replace`](crate::Seed::replace). Of a
     /// table that is there twice, the first has them.
@@ -106,7 +107,8 @@ impl SeedSummary {
         self.tables.iter().map(|table| table.updated).sum()
     }
 
-    /// Returns the number of rows whose key had these values already, over all tables.
+    /// Returns the number of rows whose key had these values already, and of those that a trigger
+    /// left out under [`OnConflict::Update`](crate::OnConflict::Update), over all tables.
     #[must_use]
     pub fn unchanged(&self) -> usize {
         self.tables.iter().map(|table| table.unchanged).sum()
@@ -118,7 +120,8 @@ impl SeedSummary {
         self.tables.iter().map(|table| table.deleted).sum()
     }
 
-    /// Returns the number of rows skipped because of a unique constraint, over all tables.
+    /// Returns the number of rows skipped because of a unique constraint, and of those that a trigger
+    /// left out, over all tables.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.tables.iter().map(|table| table.skipped).sum()

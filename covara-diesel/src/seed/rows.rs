@@ -1,5 +1,6 @@
 //! Rows added to a seed that has not run yet.
 
+use super::conflict::OnConflict;
 use super::error::SeedError;
 use super::run::Run;
 use super::target::SeedTarget;
@@ -11,7 +12,20 @@ use crate::seed::engine::{SeedDatabase, SeedEngine};
 /// The rows of one table, for one type of connection.
 pub(crate) trait SeedRows<'a, C: BackendConnection<Backend: SeedEngine>> {
     /// Determines the table and columns, before the first row of any table is written.
-    fn prepare(self: Box<Self>, conn: &mut C) -> Result<PreparedTable<'a, C>, SeedError>;
+    fn prepare(
+        self: Box<Self>,
+        conn: &mut C,
+        again: Again,
+    ) -> Result<PreparedTable<'a, C>, SeedError>;
+}
+
+/// What another run of the same seed does with the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It skips or updates them.
+    Finds(OnConflict),
+    /// It has none to find, or fails because of them.
+    Begins,
 }
 
 /// A table whose rows can be written.
@@ -48,7 +62,7 @@ where
     C: BackendConnection<Backend: SeedEngine>,
     T: SeedRow<C::Backend>,
 {
-    fn prepare(self: Box<Self>, _: &mut C) -> Result<PreparedTable<'a, C>, SeedError> {
+    fn prepare(self: Box<Self>, _: &mut C, _: Again) -> Result<PreparedTable<'a, C>, SeedError> {
         Ok(PreparedTable {
             target: SeedTarget::of::<C, T>()?,
             write: Box::new(move |run, target| {
@@ -66,7 +80,7 @@ where
     C: BackendConnection<Backend: SeedEngine>,
     I: IntoIterator<Item: SeedRow<C::Backend>> + 'a,
 {
-    fn prepare(self: Box<Self>, _: &mut C) -> Result<PreparedTable<'a, C>, SeedError> {
+    fn prepare(self: Box<Self>, _: &mut C, _: Again) -> Result<PreparedTable<'a, C>, SeedError> {
         Ok(PreparedTable {
             target: SeedTarget::of::<C, I::Item>()?,
             write: Box::new(move |run, target| {

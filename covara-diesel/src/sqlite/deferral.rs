@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::name;
+use crate::backend::answer::{Answer, holds};
 use crate::backend::connection::BackendConnection;
 use crate::seed::deferral::{Dangling, Deferral};
 use crate::seed::foreign_key::ForeignKey;
@@ -39,12 +40,6 @@ const VALUES: usize = 100;
 const NEW: &str = "__covara_new";
 
 #[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
-}
-
-#[derive(QueryableByName)]
 struct Unsatisfied {
     #[diesel(sql_type = BigInt)]
     position: i64,
@@ -53,10 +48,8 @@ struct Unsatisfied {
 impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
     /// Statements that a server keeps are its own.
     fn clear(&self, conn: &mut C, is_savepoint: bool) -> QueryResult<()> {
-        let is_on = "SELECT defer_foreign_keys AS yes FROM pragma_defer_foreign_keys";
-        if conn.is_remote()
-            || is_savepoint && diesel::sql_query(is_on).get_result::<Answer>(conn)?.yes
-        {
+        let is_on = "(SELECT defer_foreign_keys FROM pragma_defer_foreign_keys)";
+        if conn.is_remote() || is_savepoint && holds(conn, is_on)? {
             return Ok(());
         }
         self.cancel(conn)
@@ -160,8 +153,7 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
         values: &str,
     ) -> QueryResult<bool> {
         let condition = has_any(table, key, values);
-        let query = diesel::sql_query(format!("SELECT {condition} AS yes"));
-        Ok(query.get_result::<Answer>(conn)?.yes)
+        holds(conn, &condition)
     }
 
     fn end(&self, conn: &mut C, tables: &[String], everywhere: bool) -> QueryResult<()> {
@@ -198,13 +190,9 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
                 return Ok(());
             }
         }
-        if has_triggers {
-            // They may have violated the foreign keys of any table.
-            let left =
-                diesel::sql_query("SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check) AS yes");
-            if left.get_result::<Answer>(conn)?.yes {
-                return Ok(());
-            }
+        // They may have violated the foreign keys of any table.
+        if has_triggers && holds(conn, "EXISTS (SELECT 1 FROM pragma_foreign_key_check)")? {
+            return Ok(());
         }
         self.cancel(conn)
     }

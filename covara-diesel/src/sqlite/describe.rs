@@ -7,6 +7,7 @@ use diesel::sqlite::Sqlite;
 
 use super::migrate::affinity;
 use super::name;
+use crate::backend::answer::Answer;
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
 };
@@ -31,11 +32,16 @@ WITH columns AS (SELECT * FROM pragma_table_xinfo(?1, ?2) WHERE hidden <> 1),
          WHERE keys = 1 AND kind = 'INTEGER'
              AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1, ?2) WHERE origin = 'pk')
      )
-SELECT c.name AS name, c.type AS kind,
+SELECT c.name AS name, c.type AS kind, 0 AS is_range,
        c.cid IS (SELECT cid FROM rowid) OR (c.\"notnull\" = 0 AND c.pk = 0) AS nullable,
        c.cid IS (SELECT cid FROM rowid) OR (c.\"notnull\" = 0 AND c.pk = 0)
            OR c.dflt_value IS NOT NULL AS optional,
-       c.hidden <> 0 AS generated
+       c.hidden <> 0 AS generated,
+       CASE WHEN c.cid IS (SELECT cid FROM rowid) THEN 'rowid'
+            WHEN c.hidden <> 0 THEN 'same'
+            WHEN upper(ifnull(c.dflt_value, 'NULL')) = 'NULL' THEN 'new'
+            WHEN c.dflt_value NOT LIKE '''%' AND instr(c.dflt_value, '(') > 0 THEN 'new'
+            ELSE 'same' END AS absent
 FROM columns AS c ORDER BY c.cid";
 
 #[derive(QueryableByName)]
@@ -76,8 +82,36 @@ where
         .bind::<Text, _>(table)
         .bind::<Nullable<Text>, _>(schema)
         .load::<CatalogueColumn>(conn)?;
+    let is_strict = columns.iter().any(is_any) && is_strict(conn, schema, table)?;
     let table = name::quoted(schema, table);
+    let kind = |column: &CatalogueColumn| match is_strict && is_any(column) {
+        true => ColumnKind::Any,
+        false => kind(&column.kind),
+    };
     Ok(TableDescription::of(table, columns, kind))
+}
+
+fn is_any(column: &CatalogueColumn) -> bool {
+    column.kind.eq_ignore_ascii_case("ANY")
+}
+
+/// Returns whether a table is STRICT, where ANY keeps every value as it is
+/// (<https://sqlite.org/stricttables.html>). Of tables of the same name, it is the one that the name
+/// alone stands for.
+fn is_strict<C>(conn: &mut C, schema: Option<&str>, table: &str) -> QueryResult<bool>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let found = diesel::sql_query(
+        "SELECT strict AS yes FROM pragma_table_list(?1)
+         WHERE ?2 IS NULL OR schema = ?2 COLLATE NOCASE
+         ORDER BY schema <> 'temp', schema <> 'main' LIMIT 1",
+    )
+    .bind::<Text, _>(table)
+    .bind::<Nullable<Text>, _>(schema)
+    .get_result::<Answer>(conn)
+    .optional()?;
+    Ok(found.is_some_and(|found| found.yes))
 }
 
 /// Returns the kind of a declared type: by the type's name where Diesel or common use gives it a
@@ -96,7 +130,6 @@ fn kind(declared: &str) -> ColumnKind {
         "JSONB" => ColumnKind::Jsonb,
         "NUMERIC" | "DECIMAL" | "DEC" | "NUMBER" | "MONEY" | "FLOATING POINT" => ColumnKind::Number,
         "" => ColumnKind::Any,
-        "ANY" => ColumnKind::AnyOrAffine,
         _ => match affinity(&declared) {
             "INTEGER" if name.split_whitespace().any(is_integer) => ColumnKind::Flexible,
             "TEXT" => ColumnKind::Text,

@@ -90,10 +90,15 @@ where
     Ok(answer.get_result::<Answer>(conn)?.yes)
 }
 
-/// Compares bytes, whatever the collations of the columns.
+/// Compares bytes, whatever the collations of the columns, and types: 1 and 1.0 are equal.
 pub(super) fn differs(columns: &[String]) -> String {
     let columns = columns.iter();
-    let conditions = columns.map(|it| format!("present.{it} COLLATE BINARY IS NOT excluded.{it}"));
+    let conditions = columns.map(|it| {
+        format!(
+            "present.{it} COLLATE BINARY IS NOT excluded.{it} \
+             OR typeof(present.{it}) <> typeof(excluded.{it})"
+        )
+    });
     let conditions: Vec<String> = conditions.collect();
     conditions.join(" OR ")
 }

@@ -25,6 +25,7 @@ pub mod schema;
 pub(crate) mod search;
 mod seed;
 mod session_lock;
+mod unique_indexes;
 mod url;
 mod values;
 

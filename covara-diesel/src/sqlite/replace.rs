@@ -1,10 +1,11 @@
 //! Tables that a seed empties.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::name;
+use crate::backend::answer::holds;
 use crate::backend::connection::BackendConnection;
 use crate::seed::foreign_key::OuterReference;
 
@@ -100,18 +101,4 @@ where
         name::quoted(schema.as_deref(), "sqlite_sequence"),
         table.replace('\'', "''")
     )])
-}
-
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
-}
-
-pub(super) fn holds<C>(conn: &mut C, condition: &str) -> QueryResult<bool>
-where
-    C: BackendConnection<Backend = Sqlite>,
-{
-    let answer = diesel::sql_query(format!("SELECT {condition} AS yes"));
-    Ok(answer.get_result::<Answer>(conn)?.yes)
 }

@@ -1,11 +1,12 @@
 //! The fastest way to insert a seed's rows into SQLite.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 
 use super::deferral::{self, DeferForeignKeys};
-use super::{describe, keys, name, replace};
+use super::{describe, keys, name, replace, unique_indexes};
+use crate::backend::answer::{Answer, holds};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
@@ -67,6 +68,13 @@ impl SeedEngine for Sqlite {
         keys::unique_keys(conn, table)
     }
 
+    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<Vec<Option<String>>>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        unique_indexes::of_table(conn, table)
+    }
+
     fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
     where
         C: BackendConnection<Backend = Self>,
@@ -96,7 +104,7 @@ impl SeedEngine for Sqlite {
     where
         C: BackendConnection<Backend = Self>,
     {
-        replace::holds(conn, condition)
+        holds(conn, condition)
     }
 
     fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>
@@ -122,12 +130,6 @@ impl SeedEngine for Sqlite {
     }
 }
 
-#[derive(QueryableByName)]
-struct Clauses {
-    #[diesel(sql_type = Bool)]
-    possible: bool,
-}
-
 /// Returns the way to insert a seed's rows. A statement that may have to be undone journals every
 /// page it touches, which makes keys in random order twice as slow; `OR FAIL` avoids that. It would
 /// also replace the conflict clauses of NOT NULL columns (`NOT NULL ON CONFLICT REPLACE`) and those
@@ -146,11 +148,11 @@ where
                             UNION ALL SELECT type, tbl_name, sql FROM sqlite_temp_master)
              WHERE tbl_name = ? COLLATE NOCASE
                AND (type = 'trigger' OR type = 'table' AND instr(lower(sql), 'conflict') > 0)
-         ) AS possible",
+         ) AS yes",
     )
     .bind::<Text, _>(&name)
-    .get_result::<Clauses>(conn)?;
-    Ok(SeedWay::Insert(if clauses.possible {
+    .get_result::<Answer>(conn)?;
+    Ok(SeedWay::Insert(if clauses.yes {
         Insertion::Ignore
     } else {
         Insertion::IgnoreOrFail

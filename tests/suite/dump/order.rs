@@ -1,5 +1,6 @@
 //! The order of rows, and how pages follow one another.
 
+use covara_diesel::Dialect;
 use covara_diesel::dump::{Dump, Format};
 use diesel::connection::SimpleConnection;
 
@@ -102,6 +103,76 @@ fn keys_of_every_kind_lead_from_page_to_page() {
         assert!(numbers.iter().copied().eq(0..1500), "{key}");
         conn.batch_execute("DROP TABLE keyed").unwrap();
     }
+}
+
+/// A column of SQLite's holds values of every type.
+#[test]
+fn keys_of_several_types_lead_from_page_to_page() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let blob = backend::BLOB;
+    let key = match backend::DIALECT {
+        Dialect::Sqlite => "k PRIMARY KEY NOT NULL",
+        Dialect::Postgres => "k TEXT PRIMARY KEY",
+    };
+    conn.batch_execute(&format!(
+        "CREATE TABLE mixed ({key}, n BIGINT, body TEXT);
+         CREATE TABLE composed (t TEXT NOT NULL, b {blob} NOT NULL, r DOUBLE PRECISION NOT NULL,
+             n BIGINT NOT NULL, body TEXT, PRIMARY KEY (t, b, r, n))"
+    ))
+    .unwrap();
+    // Some pages of 1 MiB.
+    let body = "x".repeat(4_000);
+    let mixed = |n: i64| match (backend::DIALECT, n % 3) {
+        (Dialect::Postgres, _) | (_, 0) => format!("'{}{n}'", if n % 8 == 0 { "" } else { "é" }),
+        (_, 1) => n.to_string(),
+        _ => format!("{n}.5"),
+    };
+    let rows = (0..1_000).map(|n| format!("({}, {n}, '{body}')", mixed(n)));
+    insert(&mut conn, "mixed", rows);
+    let composed = (0..1_000_i64).map(|n| {
+        let (b, r) = (bytes(&[u8::try_from(n % 3).unwrap()]), n % 7);
+        format!("('t{}', {b}, {r}.5, {n}, '{body}')", n % 2)
+    });
+    insert(&mut conn, "composed", composed);
+    for table in ["mixed", "composed"] {
+        let ndjson = text(&mut conn, table, Format::Ndjson);
+        let mut numbers: Vec<i64> = ndjson
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|row| row["n"].as_i64().unwrap())
+            .collect();
+        numbers.sort_unstable();
+        assert!(numbers.iter().copied().eq(0..1_000), "{table}");
+    }
+}
+
+/// One long row after many short ones, and a page that ends exactly with the table.
+#[test]
+fn pages_of_rows_of_any_length_follow_one_another() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute("CREATE TABLE long (id BIGINT PRIMARY KEY NOT NULL, body TEXT);")
+        .unwrap();
+    let lengths = [10, 1_500_000, 10, 0, 700_000, 700_000, 10];
+    for (id, length) in lengths.iter().enumerate() {
+        let row = format!("INSERT INTO long VALUES ({id}, '{}')", "x".repeat(*length));
+        conn.batch_execute(&row).unwrap();
+    }
+    let csv = text(&mut conn, "long", Format::Csv);
+    let found: Vec<usize> = csv
+        .lines()
+        .skip(1)
+        .map(|line| line.split_once(',').unwrap().1.trim_matches('"').len())
+        .collect();
+    assert_eq!(found, lengths);
+    conn.batch_execute("DELETE FROM long").unwrap();
+    insert(
+        &mut conn,
+        "long",
+        (0..4_096).map(|id| format!("({id}, '')")),
+    );
+    assert_eq!(text(&mut conn, "long", Format::Csv).lines().count(), 4_097);
 }
 
 #[test]

@@ -54,6 +54,24 @@ fn only_tables_are_dumped() {
 }
 
 #[test]
+fn a_writer_takes_no_table_that_the_dump_names_beside_its_own() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute("CREATE TABLE notes (id BIGINT PRIMARY KEY NOT NULL)")
+        .unwrap();
+    let dump = Dump::new().table("notes");
+    let mut csv = Vec::new();
+    dump.table_to(&mut conn, "notes", &mut csv).unwrap();
+    assert_eq!(csv, b"id\n");
+    let error = dump.table("others").table_to(&mut conn, "notes", &mut csv);
+    match error.unwrap_err() {
+        DumpError::OtherTable { table, .. } => assert_eq!(table, "others"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(csv, b"id\n");
+}
+
+#[test]
 fn columns_that_the_database_computes_are_left_out() {
     let db = TestDb::new();
     let mut conn = db.connect();

@@ -18,8 +18,8 @@ struct Name {
     name: String,
 }
 
-/// Lists the tables of the application in the current schema. A name that a temporary table hides
-/// means that table.
+/// Lists the tables of the application in the current schema, but for those without a column that a
+/// seed could fill. A name that a temporary table hides means that table.
 pub(super) fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
 where
     C: BackendConnection<Backend = Pg>,
@@ -28,6 +28,10 @@ where
         "SELECT CAST(t.relname AS text) AS name FROM pg_catalog.pg_class AS t
          WHERE t.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema)
            AND t.relkind IN ('r', 'p') AND NOT t.relispartition
+           AND EXISTS (
+               SELECT FROM pg_catalog.pg_attribute AS c
+               WHERE c.attrelid = t.oid AND c.attnum > 0 AND NOT c.attisdropped AND c.attgenerated = ''
+           )
            AND t.relname NOT IN ({}, '{DIESELS_HISTORY}')
            AND NOT (t.relname >= '__covara_' AND t.relname < '__covara`')
            AND NOT EXISTS (
@@ -173,21 +177,14 @@ where
             };
             return Err(DumpError::NotATable {
                 table: name,
-                kind: kind.to_owned(),
+                found: kind.to_owned(),
             });
         }
     };
     let mut real = diesel::sql_query(COLUMNS)
         .bind::<Oid, _>(oid)
         .load::<Column>(conn)?;
-    let columns = columns.into_iter().filter(|column| !column.generated);
-    let columns: Vec<DumpColumn> = columns
-        .map(|column| DumpColumn {
-            name: column.name,
-            kind: column.kind,
-            nullable: column.nullable,
-        })
-        .collect();
+    let columns = DumpColumn::of(columns);
     for column in &columns {
         let mut refused = real.iter().filter(|real| real.is_refused);
         if let Some(Column { sql_type, .. }) = refused.find(|real| real.name == column.name) {
@@ -214,6 +211,11 @@ where
     })
 }
 
+/// Columns from which on a table without a key is sorted by the texts of its rows: PostgreSQL takes
+/// 1,664 expressions, of which each column that is sorted by takes a second one
+/// (<https://www.postgresql.org/docs/current/limits.html>).
+const WIDE: usize = 800;
+
 /// Sorts by the key, texts by their bytes. Without a key it sorts by the texts of all columns, as
 /// some types have no order.
 fn order(columns: &[DumpColumn], key: &[Column]) -> String {
@@ -224,6 +226,11 @@ fn order(columns: &[DumpColumn], key: &[Column]) -> String {
     let of_all = columns
         .iter()
         .map(|column| format!("({}) COLLATE pg_catalog.\"C\"", as_text(&column.name)));
+    if key.is_empty() && columns.len() > WIDE {
+        let columns: Vec<String> = columns.iter().map(|it| quoted(&it.name)).collect();
+        let row = format!("pg_catalog.format('%s', ROW({}))", columns.join(", "));
+        return format!("({row}) COLLATE pg_catalog.\"C\"");
+    }
     let terms: Vec<String> = match key.is_empty() {
         true => of_all.collect(),
         false => of_key.collect(),

@@ -15,7 +15,8 @@ use crate::dump::value::NOT_UTF_8;
 /// Bytes that are aimed at when rows are fetched.
 const FETCH: usize = 1 << 20;
 
-const FIRST_ROWS: usize = 128;
+/// How long a row is, is only known when one has come.
+const FIRST_ROWS: usize = 1;
 const MOST_ROWS: usize = 4096;
 
 /// It ends with the transaction.

@@ -43,7 +43,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                         }
                         BatchStep::Update => counts.updated += changed,
                         BatchStep::Delete => batches.deleted[table] += changed,
-                        BatchStep::Restart => {}
+                        BatchStep::Restart | BatchStep::CheckEmpty => {}
                     }
                     if let Some(Some(positions)) = self.positions.get(table) {
                         positions.forget_before(first + rows);
@@ -207,11 +207,19 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             return source.into();
         };
         let Some(&BatchStatement {
-            table, first, rows, ..
+            table,
+            first,
+            rows,
+            step,
         }) = self.statement(at)
         else {
             return source.into();
         };
+        if step == BatchStep::CheckEmpty {
+            return SeedError::NotEmptied {
+                table: unquoted(&self.tables[table]),
+            };
+        }
         if rows == 0 {
             return refused(&self.tables[table], source);
         }

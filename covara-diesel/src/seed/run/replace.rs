@@ -15,32 +15,37 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
             self.deleted = replace::empty(self.conn, &self.tables)?;
             return Ok(());
         }
-        for group in replace::prepare(self.conn, &self.tables)? {
-            for table in &group {
+        let groups = replace::prepare(self.conn, &self.tables)?;
+        for group in &groups {
+            for table in group {
                 let restarts = C::Backend::restarts(self.conn, table)?;
                 let Some(batches) = &mut self.batches else {
                     return Ok(());
                 };
-                let position = self.tables.iter().position(|it| it == table);
-                let position = position.unwrap_or_default();
+                let position = position_of(&self.tables, table);
                 batches.begin_table(position, table);
                 batches.batch.add_script(&format!("DELETE FROM {table}"))?;
-                let mut note = |step| {
-                    batches.statements.push(BatchStatement {
-                        table: position,
-                        first: 0,
-                        rows: 0,
-                        step,
-                    });
-                };
-                note(BatchStep::Delete);
+                batches.note(position, BatchStep::Delete);
                 for restart in restarts {
                     batches.batch.add_script(&restart)?;
-                    note(BatchStep::Restart);
+                    batches.note(position, BatchStep::Restart);
                 }
                 if let (2.., Forward::Deferred(by)) = (group.len(), C::Backend::forward::<C>()) {
                     batches.deferral = Some(by);
                 }
+            }
+            self.check_empty(group)?;
+        }
+        // Once more, as a trigger of one table may add rows to another.
+        self.check_empty(&groups.concat())
+    }
+
+    /// Adds statements to the batch that fail if the tables have rows.
+    fn check_empty(&mut self, tables: &[String]) -> Result<(), SeedError> {
+        if let Some(batches) = &mut self.batches {
+            for table in tables {
+                batches.batch.add_script(&replace::fails_with_rows(table))?;
+                batches.note(position_of(&self.tables, table), BatchStep::CheckEmpty);
             }
         }
         Ok(())
@@ -55,7 +60,23 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     }
 }
 
+/// Returns the first position in the seed of a table.
+fn position_of(tables: &[String], table: &str) -> usize {
+    let position = tables.iter().position(|it| it == table);
+    position.unwrap_or_default()
+}
+
 impl<C: BackendConnection> super::state::Batches<C> {
+    /// Notes that a statement was added that has no rows of the seed.
+    fn note(&mut self, table: usize, step: BatchStep) {
+        self.statements.push(BatchStatement {
+            table,
+            first: 0,
+            rows: 0,
+            step,
+        });
+    }
+
     /// Makes room for what is known of a table at this position in the seed.
     pub(super) fn begin_table(&mut self, position: usize, table: &str) {
         if self.tables.len() <= position {

@@ -128,6 +128,8 @@ pub(super) enum BatchStep {
     Delete,
     /// Makes its ids start anew.
     Restart,
+    /// Fails if it has rows.
+    CheckEmpty,
 }
 
 impl<C: BackendConnection> Batches<C> {

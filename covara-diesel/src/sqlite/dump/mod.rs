@@ -99,22 +99,18 @@ where
         return Err(DumpError::UnknownTable { table: given });
     };
     let (schema, name) = name::parts(&table);
-    if let Some(kind) = other_kind(conn, schema.as_deref(), &name)? {
-        return Err(DumpError::NotATable { table: given, kind });
+    if let Some(found) = other_kind(conn, schema.as_deref(), &name)? {
+        return Err(DumpError::NotATable {
+            table: given,
+            found,
+        });
     }
     let mut real =
         diesel::sql_query("SELECT name, pk AS key_position FROM pragma_table_xinfo(?1, ?2)")
             .bind::<Text, _>(&name)
             .bind::<Nullable<Text>, _>(&schema)
             .load::<Column>(conn)?;
-    let columns = columns.into_iter().filter(|column| !column.generated);
-    let columns: Vec<DumpColumn> = columns
-        .map(|column| DumpColumn {
-            name: column.name,
-            kind: column.kind,
-            nullable: column.nullable,
-        })
-        .collect();
+    let columns = DumpColumn::of(columns);
     real.retain(|column| column.key_position > 0);
     real.sort_by_key(|column| column.key_position);
     let key: Vec<String> = real.into_iter().map(|column| column.name).collect();
@@ -156,9 +152,25 @@ fn quoted(column: &str) -> String {
     name::quoted(None, column)
 }
 
+/// Terms that SQLite takes to sort by
+/// (<https://sqlite.org/limits.html#max_column>).
+const MOST_TERMS: usize = 2_000;
+
+/// Returns whether a table without a key has too many columns to be sorted by each of them.
+fn is_wide(columns: &[DumpColumn], key: &[String]) -> bool {
+    key.is_empty() && 2 * columns.len() > MOST_TERMS
+}
+
 /// Sorts by the key, or by all columns. By their bytes, so that neither a missing collation nor
 /// another version of one matters. 1 and 1.0 are equal, but of different types.
 fn order(columns: &[DumpColumn], key: &[String]) -> String {
+    if is_wide(columns, key) {
+        let values: Vec<String> = columns
+            .iter()
+            .map(|column| format!("quote({})", quoted(&column.name)))
+            .collect();
+        return joined(&values, " || ',' || ");
+    }
     let of_key = key
         .iter()
         .map(|name| format!("{} COLLATE BINARY", quoted(name)));
@@ -171,6 +183,20 @@ fn order(columns: &[DumpColumn], key: &[String]) -> String {
         false => of_key.collect(),
     };
     terms.join(", ")
+}
+
+/// Joins expressions in pairs, and these in pairs again: SQLite refuses an expression that is nested
+/// more than 1,000 times (<https://sqlite.org/limits.html#max_expr_depth>).
+fn joined(terms: &[String], operator: &str) -> String {
+    match terms {
+        [] => String::new(),
+        [term] => term.clone(),
+        terms => {
+            let (first, second) = terms.split_at(terms.len() / 2);
+            let [first, second] = [first, second].map(|terms| joined(terms, operator));
+            format!("({first}{operator}{second})")
+        }
+    }
 }
 
 /// Returns an expression for a column's value. JSON in binary form is read as text; what is no such

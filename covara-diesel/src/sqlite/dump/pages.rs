@@ -9,17 +9,17 @@ use diesel::sql_types::{BigInt, Binary, Double, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use super::value::{Value, write};
-use super::{expression, quoted};
+use super::{expression, is_wide, joined, quoted};
 use crate::backend::connection::BackendConnection;
 use crate::backend::error::ErrorKind;
 use crate::dump::DumpError;
 use crate::dump::engine::{DumpColumn, DumpTable};
 use crate::dump::row::RowWriter;
 
-/// Bytes of a page that are aimed at.
+/// Bytes of a page, if it has more than one row.
 const PAGE: usize = 1 << 20;
 
-const FIRST_ROWS: usize = 128;
+/// Rows of a page.
 const MOST_ROWS: usize = 4096;
 
 /// A value of a key, as the next page begins after it.
@@ -40,11 +40,11 @@ where
     C: BackendConnection<Backend = Sqlite>,
 {
     let place = Place::of(table);
-    let mut rows = FIRST_ROWS;
+    let mut rows = MOST_ROWS;
     let mut last: Option<Vec<KeyPart>> = None;
     loop {
         let query = place.page(table, last.as_deref(), rows);
-        let (count, bytes) = match page(conn, query, table, writer, &mut last) {
+        let Read { count, left } = match page(conn, query, table, writer, &mut last) {
             Ok(read) => read,
             // Perhaps the answer is longer than the server sends or the client takes.
             Err(PageError::Load(error))
@@ -61,12 +61,18 @@ where
             Some(marker) if count == 0 && !conn.is_transactional() => {
                 return place.check(conn, table, marker, writer);
             }
-            _ if count < rows => return Ok(()),
+            _ if left < rows && count >= left => return Ok(()),
             _ => {}
         }
-        let fitting = PAGE.checked_div(bytes / count).unwrap_or(MOST_ROWS);
-        rows = fitting.clamp(1, MOST_ROWS.min(4 * rows));
     }
+}
+
+/// What is known of a page.
+struct Read {
+    /// Number of its rows.
+    count: usize,
+    /// Number of rows from its first one on, up to the most that a page has.
+    left: usize,
 }
 
 enum PageError {
@@ -75,19 +81,19 @@ enum PageError {
     Dump(DumpError),
 }
 
-/// Writes the rows of a page. Returns how many there are, and how many bytes they have.
+/// Writes the rows of a page.
 fn page<C>(
     conn: &mut C,
     query: BoxedSqlQuery<'_, Sqlite, diesel::query_builder::SqlQuery>,
     table: &DumpTable,
     writer: &mut RowWriter<'_>,
     last: &mut Option<Vec<KeyPart>>,
-) -> Result<(usize, usize), PageError>
+) -> Result<Read, PageError>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
     let rows = LoadConnection::load(conn, query).map_err(PageError::Load)?;
-    let (mut count, mut bytes) = (0, 0);
+    let mut read = Read { count: 0, left: 0 };
     let width = table.columns.len();
     for row in rows {
         let failed = |error| PageError::Dump(writer.interrupted(error));
@@ -96,21 +102,24 @@ where
             let field = row.get(position);
             let mut value = field.as_ref().and_then(Field::value);
             let sent = Sent::of(value.as_mut());
-            bytes += sent.bytes();
-            let value = sent.value();
-            write(writer, position, column, &value).map_err(PageError::Dump)?;
+            write(writer, position, column, &sent.value()).map_err(PageError::Dump)?;
         }
         writer.end().map_err(PageError::Dump)?;
-        let keys = width..row.field_count();
+        let end = row.field_count().saturating_sub(1);
+        let keys = width..end;
         let key = keys.filter_map(|position| {
             let field = row.get(position);
             let mut value = field.as_ref().and_then(Field::value);
             Sent::of(value.as_mut()).key()
         });
         *last = Some(key.collect());
-        count += 1;
+        let field = row.get(end);
+        let left = field.as_ref().and_then(Field::value);
+        let left = left.map(|mut left| left.read_long());
+        read.left = left.and_then(|left| left.try_into().ok()).unwrap_or(0);
+        read.count += 1;
     }
-    Ok((count, bytes))
+    Ok(read)
 }
 
 /// A value as [`sent`] has it sent.
@@ -157,14 +166,6 @@ impl<'a> Sent<'a> {
         }
     }
 
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Value(Value::Text(text)) => text.len() + 8,
-            Self::Blob(bytes) => 2 * bytes.len() + 8,
-            Self::Value(_) => 16,
-        }
-    }
-
     fn key(self) -> Option<KeyPart> {
         Some(match self {
             Self::Blob(bytes) => KeyPart::Blob(bytes),
@@ -197,6 +198,8 @@ struct Place {
     compared: String,
     /// The name of the rowid, for a table without a key.
     rowid: Option<String>,
+    /// The number of bytes of a row.
+    size: String,
 }
 
 impl Place {
@@ -206,6 +209,11 @@ impl Place {
             .iter()
             .map(|column| sent(&expression(column)))
             .collect();
+        let sizes = table.columns.iter().map(|column| {
+            let name = quoted(&column.name);
+            format!("ifnull(length(CAST({name} AS BLOB)), 0)")
+        });
+        let size = joined(&sizes.collect::<Vec<_>>(), " + ");
         if !table.key.is_empty() {
             columns.extend(table.key.iter().map(|key| sent(&quoted(key))));
             return Self {
@@ -213,6 +221,7 @@ impl Place {
                 order: table.order.clone(),
                 compared: table.order.clone(),
                 rowid: None,
+                size,
             };
         }
         let rowid = rowid(&table.columns);
@@ -221,14 +230,21 @@ impl Place {
             let name = quoted(&column.name);
             format!("{name} IS NOT NULL, ifnull({name}, 0) COLLATE BINARY, typeof({name}), ")
         });
-        let compared: String = compared.collect();
+        let compared: String = match is_wide(&table.columns, &table.key) {
+            true => format!("{}, ", table.order),
+            false => compared.collect(),
+        };
         Self {
             columns: columns.join(", "),
             order: format!("{}, {rowid}", table.order),
             compared: compared + &rowid,
             rowid: Some(rowid),
+            size,
         }
     }
+
+    /// Returns the query for a page: at most so many rows, of which all but the first fit into
+    /// [`PAGE`] together. The last column is the number of rows that are [left](Read::left).
 
     fn page<'q>(
         &self,
@@ -247,11 +263,24 @@ impl Place {
                 " WHERE ({compared}) > (SELECT {compared} FROM {name} WHERE {rowid} = {binds})"
             ),
         };
-        let Self { columns, order, .. } = self;
+        let Self {
+            columns,
+            order,
+            size,
+            ..
+        } = self;
         let query = diesel::sql_query(format!(
-            "SELECT {columns} FROM {name}{after} ORDER BY {order} LIMIT {rows}"
+            "WITH __covara_sizes AS MATERIALIZED (
+                 SELECT sum(size) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM (
+                     SELECT {size} AS size FROM {name}{after} ORDER BY {order} LIMIT {rows}
+                 )
+             )
+             SELECT {columns}, (SELECT count(*) FROM __covara_sizes) FROM {name}{after}
+             ORDER BY {order}
+             LIMIT (SELECT max(1, count(*)) FROM __covara_sizes WHERE total <= {PAGE})"
         ));
-        bound(query.into_boxed(), last.unwrap_or_default())
+        let last = last.unwrap_or_default();
+        bound(bound(query.into_boxed(), last), last)
     }
 
     /// Checks that the last row is still there: after a row that is gone there would be none.

@@ -98,9 +98,7 @@ fn written<'a>(
             Written::Integer(number)
         }
         (kind, Value::Real(number)) if is_read_back(kind, value, format) => Written::Real(number),
-        (Kind::Any | Kind::Affine | Kind::AnyOrAffine, Value::Integer(_) | Value::Real(_))
-            if format == Format::Csv =>
-        {
+        (Kind::Any | Kind::Affine, Value::Integer(_) | Value::Real(_)) if format == Format::Csv => {
             return Err(UNTYPED);
         }
         _ => return Err(NOT_READ_BACK),
