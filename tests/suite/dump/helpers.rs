@@ -56,3 +56,11 @@ pub(super) fn text_sql(text: &str) -> String {
         Dialect::Postgres => format!("convert_from({bytes}, 'UTF8')"),
     }
 }
+
+/// SQL of a long text, which is short itself: D1 takes no statement above 100 kB.
+pub(super) fn long_sql(length: usize) -> String {
+    match backend::DIALECT {
+        Dialect::Sqlite => format!("substr(hex(zeroblob({})), 1, {length})", length / 2 + 1),
+        Dialect::Postgres => format!("repeat('0', {length})"),
+    }
+}

@@ -4,7 +4,7 @@ use covara_diesel::Dialect;
 use covara_diesel::dump::{Dump, Format};
 use diesel::connection::SimpleConnection;
 
-use super::helpers::{bytes, insert, text};
+use super::helpers::{bytes, insert, long_sql, text};
 use crate::backend::{self, TestDb};
 use crate::suite::helpers::url_to_open;
 
@@ -122,17 +122,17 @@ fn keys_of_several_types_lead_from_page_to_page() {
     ))
     .unwrap();
     // Some pages of 1 MiB.
-    let body = "x".repeat(4_000);
+    let body = long_sql(4_000);
     let mixed = |n: i64| match (backend::DIALECT, n % 3) {
         (Dialect::Postgres, _) | (_, 0) => format!("'{}{n}'", if n % 8 == 0 { "" } else { "é" }),
         (_, 1) => n.to_string(),
         _ => format!("{n}.5"),
     };
-    let rows = (0..1_000).map(|n| format!("({}, {n}, '{body}')", mixed(n)));
+    let rows = (0..1_000).map(|n| format!("({}, {n}, {body})", mixed(n)));
     insert(&mut conn, "mixed", rows);
     let composed = (0..1_000_i64).map(|n| {
         let (b, r) = (bytes(&[u8::try_from(n % 3).unwrap()]), n % 7);
-        format!("('t{}', {b}, {r}.5, {n}, '{body}')", n % 2)
+        format!("('t{}', {b}, {r}.5, {n}, {body})", n % 2)
     });
     insert(&mut conn, "composed", composed);
     for table in ["mixed", "composed"] {
@@ -156,7 +156,7 @@ fn pages_of_rows_of_any_length_follow_one_another() {
         .unwrap();
     let lengths = [10, 1_500_000, 10, 0, 700_000, 700_000, 10];
     for (id, length) in lengths.iter().enumerate() {
-        let row = format!("INSERT INTO long VALUES ({id}, '{}')", "x".repeat(*length));
+        let row = format!("INSERT INTO long VALUES ({id}, {})", long_sql(*length));
         conn.batch_execute(&row).unwrap();
     }
     let csv = text(&mut conn, "long", Format::Csv);
