@@ -54,7 +54,7 @@ pub(crate) struct CatalogueColumn {
     pub(crate) kind: String,
     /// `true` if the type is one of ranges or of several ranges.
     #[diesel(sql_type = Bool)]
-    pub(crate) is_range: bool,
+    is_range: bool,
     #[diesel(sql_type = Bool)]
     nullable: bool,
     #[diesel(sql_type = Bool)]
@@ -68,17 +68,20 @@ pub(crate) struct CatalogueColumn {
 
 impl TableDescription {
     /// Builds the description of a table from its quoted name and its columns, or returns `None`
-    /// without columns. `kind` returns the kind of a column's SQL type.
+    /// without columns. `kind` returns the kind of an SQL type that is not one of ranges.
     pub(crate) fn of(
         table: String,
         columns: Vec<CatalogueColumn>,
-        kind: impl Fn(&CatalogueColumn) -> ColumnKind,
+        kind: impl Fn(&str) -> ColumnKind,
     ) -> Option<Self> {
         if columns.is_empty() {
             return None;
         }
         let columns = columns.into_iter().map(|column| TableColumn {
-            kind: kind(&column),
+            kind: match column.is_range {
+                true => ColumnKind::Range(column.kind.as_str().into()),
+                false => kind(&column.kind),
+            },
             name: column.name,
             nullable: column.nullable,
             optional: column.optional,

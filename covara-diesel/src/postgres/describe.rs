@@ -74,8 +74,8 @@ where
     Ok(None)
 }
 
-fn kind(column: &CatalogueColumn) -> ColumnKind {
-    match column.kind.as_str() {
+fn kind(type_name: &str) -> ColumnKind {
+    match type_name {
         "smallint" => ColumnKind::SmallInt,
         "integer" => ColumnKind::Integer,
         "bigint" => ColumnKind::BigInt,
@@ -90,8 +90,7 @@ fn kind(column: &CatalogueColumn) -> ColumnKind {
         "timestamp with time zone" => ColumnKind::Timestamptz,
         "json" => ColumnKind::Json,
         "jsonb" => ColumnKind::Jsonb,
-        name if column.is_range => ColumnKind::Range(name.into()),
-        name => ColumnKind::Other(name.into()),
+        _ => ColumnKind::Other(type_name.into()),
     }
 }
 

@@ -82,17 +82,18 @@ where
         .bind::<Text, _>(table)
         .bind::<Nullable<Text>, _>(schema)
         .load::<CatalogueColumn>(conn)?;
-    let is_strict = columns.iter().any(is_any) && is_strict(conn, schema, table)?;
+    let has_any = columns.iter().any(|column| is_any(&column.kind));
+    let is_strict = has_any && is_strict(conn, schema, table)?;
     let table = name::quoted(schema, table);
-    let kind = |column: &CatalogueColumn| match is_strict && is_any(column) {
+    let kind = |declared: &str| match is_strict && is_any(declared) {
         true => ColumnKind::Any,
-        false => kind(&column.kind),
+        false => kind(declared),
     };
     Ok(TableDescription::of(table, columns, kind))
 }
 
-fn is_any(column: &CatalogueColumn) -> bool {
-    column.kind.eq_ignore_ascii_case("ANY")
+fn is_any(declared: &str) -> bool {
+    declared.eq_ignore_ascii_case("ANY")
 }
 
 /// Returns whether a table is STRICT, where ANY keeps every value as it is

@@ -245,7 +245,6 @@ impl Place {
 
     /// Returns the query for a page: at most so many rows, of which all but the first fit into
     /// [`PAGE`] together. The last column is the number of rows that are [left](Read::left).
-
     fn page<'q>(
         &self,
         table: &DumpTable,
