@@ -99,6 +99,14 @@ fn every_form_of_url_reaches_its_server() {
         (
             format!(
                 "postgres://covara:{password}@127.0.0.1:{port}/postgres\
+                 ?dr%69ver=postgres&opt%69ons=-c%20application_name%3Dencoded"
+            ),
+            "postgres",
+            "encoded",
+        ),
+        (
+            format!(
+                "postgres://covara:{password}@127.0.0.1:{port}/postgres\
                  ?application_name=named&driver=hyperdrive"
             ),
             "postgres",

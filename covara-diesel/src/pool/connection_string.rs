@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use percent_encoding::percent_decode_str;
+
 /// A URL in its parts, percent-encoded as they stand there.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Url<'a> {
@@ -59,21 +61,25 @@ impl<'a> Url<'a> {
         Self::of_server(text).filter(|url| is_postgres(url.scheme))
     }
 
-    /// The hosts with their ports, without a user, of a URL that libpq takes.
-    pub(crate) fn hosts(self) -> &'a str {
+    /// The user with the password, if there is one, and the hosts with their ports, of a URL that
+    /// libpq takes. To libpq, the user ends at the first `@`.
+    pub(crate) fn user_and_hosts(self) -> (Option<&'a str>, &'a str) {
         let authority = self.authority.unwrap_or_default();
-        authority
-            .split_once('@')
-            .map_or(authority, |(_, hosts)| hosts)
+        match authority.split_once('@') {
+            Some((user, hosts)) => (Some(user), hosts),
+            None => (None, authority),
+        }
     }
 
-    /// The parameters of the query and their values.
-    pub(crate) fn parameters(self) -> impl DoubleEndedIterator<Item = (&'a str, Option<&'a str>)> {
+    /// The parameters of the query: the decoded names, and the values as they stand there.
+    pub(crate) fn parameters(
+        self,
+    ) -> impl DoubleEndedIterator<Item = (Cow<'a, str>, Option<&'a str>)> {
         let pairs = self.query.unwrap_or_default().split('&');
         let pairs = pairs.filter(|pair| !pair.is_empty());
         pairs.map(|pair| match pair.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (pair, None),
+            Some((name, value)) => (decoded(name), Some(value)),
+            None => (decoded(pair), None),
         })
     }
 
@@ -104,6 +110,11 @@ fn end_of_hosts(rest: &str) -> usize {
     rest[user..]
         .find(is_end)
         .map_or(rest.len(), |end| user + end)
+}
+
+/// Decodes percent-encoded text. What is no such code stays, which libpq refuses.
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
 /// C's `isspace`, by which libpq splits.

@@ -4,7 +4,7 @@ mod environment;
 
 use std::borrow::Cow;
 
-use super::connection_string::{Url, pairs, parameter};
+use super::connection_string::{Url, decoded, pairs, parameter};
 pub(crate) use environment::parameter_or_env;
 
 /// A PostgreSQL connection string without a parameter.
@@ -20,18 +20,18 @@ pub(crate) fn without_parameter<'a>(text: &'a str, name: &str) -> Cow<'a, str> {
 pub(crate) fn host_count(text: &str) -> usize {
     let url = Url::of_postgres(text);
     let authority = || {
-        let hosts = url?.hosts();
+        let (_, hosts) = url?.user_and_hosts();
         (!hosts.is_empty()).then(|| hosts.into())
     };
     // A list in a parameter is split after it has been decoded.
-    let decoded = |hosts: Cow<'_, str>| match url {
+    let list = |hosts: Cow<'_, str>| match url {
         Some(_) => hosts.replace("%2C", ",").replace("%2c", ",").into(),
         None => hosts.into_owned().into(),
     };
     let hosts = parameter(text, "hostaddr")
         .filter(|addresses| !addresses.is_empty())
         .or_else(|| parameter(text, "host"))
-        .map(decoded)
+        .map(list)
         .or_else(authority)
         .or_else(|| from_env("PGHOSTADDR"))
         .or_else(|| from_env("PGHOST"));
@@ -50,7 +50,7 @@ fn query_without<'a>(text: &'a str, url: Url<'a>, name: &str) -> Cow<'a, str> {
     }
     let kept = url.query.unwrap_or_default().split('&');
     let kept: Vec<&str> = kept
-        .filter(|pair| pair.split('=').next() != Some(name))
+        .filter(|pair| decoded(pair.split('=').next().unwrap_or_default()) != name)
         .collect();
     if kept.is_empty() {
         url.base.into()

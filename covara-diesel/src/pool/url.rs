@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::connection_string::{Url, parameter, without_sqlite};
+use super::connection_string::{Url, decoded, parameter, without_sqlite};
 use crate::backend::dialect::Dialect;
 use crate::drivers::{PoolDriver, Urls};
 
@@ -127,11 +127,16 @@ impl PoolDriver {
         }
         let postgres = Url::of_postgres(url);
         if postgres.is_some() || is_pairs(url) {
-            let hosts = || postgres.map(|url| url.hosts().into());
-            return of_server(
-                parameter(url, "host").or_else(hosts),
-                parameter(url, "driver"),
-            );
+            let hosts = || postgres.map(|url| url.user_and_hosts().1.into());
+            let hosts = parameter(url, "host").or_else(hosts).map(|hosts| {
+                let is_encoded = postgres.is_some();
+                if is_encoded {
+                    decoded(&hosts).into_owned()
+                } else {
+                    hosts.into_owned()
+                }
+            });
+            return of_server(hosts, parameter(url, "driver"));
         }
         // One letter is a drive of Windows.
         let Some(parts) = Url::of(url).filter(|parts| parts.scheme.len() > 1) else {
@@ -188,7 +193,7 @@ fn path(url: &str) -> Result<PoolDriver, UnknownUrlError> {
 }
 
 fn of_server(
-    hosts: Option<Cow<'_, str>>,
+    hosts: Option<String>,
     driver: Option<Cow<'_, str>>,
 ) -> Result<PoolDriver, UnknownUrlError> {
     let Some(name) = driver else {

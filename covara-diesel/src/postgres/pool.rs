@@ -16,7 +16,7 @@ use super::startup::Startup;
 use super::watch::{self, Events, Limits, Phase, Workers};
 use crate::backend::dialect::Dialect;
 use crate::drivers::{ConnectionType, Driver, Route};
-use crate::pool::connection_string::{Url, parameter};
+use crate::pool::connection_string::{Url, decoded, parameter};
 use crate::pool::{
     PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, host_count, parameter_or_env,
     recommended_pool_config, without_parameter,
@@ -263,9 +263,8 @@ pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
 /// Returns whether libpq would take part of a password for host, port or database, and print it in
 /// an error. To libpq, the user information ends at the first `@` that stands before any `/`.
 fn misplaced_at(url: Url<'_>) -> bool {
-    let authority = url.authority.unwrap_or_default();
-    let user = authority.split_once('@').map_or("", |(user, _)| user);
-    authority.matches('@').count() > 1 || url.path.contains('@') || user.contains('?')
+    let (user, hosts) = url.user_and_hosts();
+    hosts.contains('@') || url.path.contains('@') || user.is_some_and(|user| user.contains('?'))
 }
 
 /// Classifies a failure to connect by libpq's message, the only information available.
@@ -305,14 +304,17 @@ fn quotes_secrets(text: &str, url: &str) -> bool {
         "URI",
         "conninfo",
     ];
-    unparsed.iter().any(|words| text.contains(words))
-        || passwords(url).any(|password| text.contains(&*password))
+    let is_quoted = |password: Cow<'_, str>| {
+        // libpq decodes it before it prints it.
+        text.contains(&*password) || text.contains(&*decoded(&password))
+    };
+    unparsed.iter().any(|words| text.contains(words)) || passwords(url).any(is_quoted)
 }
 
 /// The passwords in a connection string, as they stand there.
 fn passwords(url: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    let user = Url::of_postgres(url).and_then(|url| url.authority?.rsplit_once('@'));
-    let of_user = user.and_then(|(user, _)| Some(user.split_once(':')?.1.into()));
+    let user = Url::of_postgres(url).and_then(|url| url.user_and_hosts().0);
+    let of_user = user.and_then(|user| Some(user.split_once(':')?.1.into()));
     let as_parameters = ["password", "sslpassword"].map(|name| parameter(url, name));
     let passwords = std::iter::once(of_user).chain(as_parameters).flatten();
     passwords.filter(|password| !password.is_empty())

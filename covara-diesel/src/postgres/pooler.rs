@@ -22,6 +22,7 @@ use super::pool::{connect, with_parameter};
 use crate::doctor::findings::with_causes;
 use crate::doctor::{Finding, Pooler};
 use crate::drivers::{PoolDriver, Route};
+use crate::pool::connection_string::parameter;
 
 /// Number of rounds. Most poolers assign the session that came back last, so that the first round
 /// detects them. Further rounds detect a pooler that rotates sessions or serves other clients too.
@@ -156,7 +157,7 @@ struct Probe {
 
 /// Sends a setting without any effect when connecting, and returns evidence if it gets lost.
 fn lost_option(url: &str) -> Option<String> {
-    if url.contains("options") {
+    if parameter(url, "options").is_some() {
         // The URL's own options have reached the server.
         return None;
     }

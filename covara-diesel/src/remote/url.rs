@@ -98,7 +98,7 @@ impl<'a> Parts<'a> {
         let parameters = url.parameters().map(|(name, value)| {
             // What has no name may be a token: it is not repeated.
             let value = value.ok_or_else(|| bad_url("a parameter of the URL has no value"))?;
-            Ok((decoded(name)?, decoded(value)?))
+            Ok((name.into_owned(), decoded(value)?))
         });
         Ok(Self {
             scheme: url.scheme,

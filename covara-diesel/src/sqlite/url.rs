@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
-
 use crate::backend::dialect::Dialect;
 use crate::pool::PoolError;
-use crate::pool::connection_string::{Url, without_sqlite};
+use crate::pool::connection_string::{self, Url, without_sqlite};
 
 /// Converts the user's input to the path or `file:` URL that SQLite opens.
 pub(super) fn database_url(given: &str) -> Result<String, PoolError> {
@@ -48,14 +46,17 @@ pub(super) fn is_private(url: &str) -> bool {
 /// The value of a parameter; the last one counts.
 fn last_parameter(file: Url<'_>, name: &str) -> Option<String> {
     let mut parameters = file.parameters().rev();
-    let value = parameters.find_map(|(key, value)| value.filter(|_| decoded(key) == name));
+    let value = parameters.find_map(|(key, value)| value.filter(|_| before_nul(&key) == name));
     value.map(decoded)
 }
 
 /// Decodes percent-encoded text. SQLite ignores all characters after a zero byte.
 fn decoded(text: &str) -> String {
-    let text = percent_decode_str(text).decode_utf8_lossy();
-    text.split('\0').next().unwrap_or_default().to_owned()
+    before_nul(&connection_string::decoded(text)).to_owned()
+}
+
+fn before_nul(text: &str) -> &str {
+    text.split('\0').next().unwrap_or_default()
 }
 
 /// Returns whether SQLite creates a file that does not exist.
@@ -69,8 +70,11 @@ pub(super) fn may_create(url: &str) -> bool {
 }
 
 fn has_no_parameter(url: &str, is: fn(&str, &str) -> bool) -> bool {
-    let is = |(name, value): (&str, Option<&str>)| value.is_some_and(|value| is(name, value));
-    file(url).is_none_or(|file| !file.parameters().any(is))
+    file(url).is_none_or(|file| {
+        let mut parameters = file.parameters();
+        !parameters
+            .any(|(name, value)| value.is_some_and(|value| is(before_nul(&name), &decoded(value))))
+    })
 }
 
 /// Returns the path, for error texts and for access to the file system.
@@ -93,9 +97,16 @@ pub(super) fn without_creating(url: &str) -> String {
         return format!("file:{}?mode=rw", &path[slashes.saturating_sub(1)..]);
     };
     let pairs = file.query.unwrap_or_default().split('&');
-    let kept = pairs.filter(|pair| !["", "mode=rwc"].contains(pair));
+    let is_mode = |pair: &&str| decoded(pair.split('=').next().unwrap_or_default()) == "mode";
+    let creates = |pair: &&str| {
+        is_mode(pair)
+            && pair
+                .split_once('=')
+                .is_some_and(|(_, mode)| decoded(mode) == "rwc")
+    };
+    let kept = pairs.filter(|pair| !pair.is_empty() && !creates(pair));
     let mut kept: Vec<&str> = kept.collect();
-    if !kept.iter().any(|pair| pair.starts_with("mode=")) {
+    if !kept.iter().any(is_mode) {
         kept.push("mode=rw");
     }
     format!("{}?{}", file.base, kept.join("&"))

@@ -51,6 +51,8 @@ fn the_last_value_of_a_parameter_counts() {
         ("postgres://h/db?xdriver=a&driverx=b", None),
         ("postgres://h/db?a=driver=x", None),
         ("postgres://h/db?driver=a%20b?c=d", Some("a%20b?c=d")),
+        ("postgres://h/db?driver=a&dr%69ver=b", Some("b")),
+        ("postgres://h/db?%64river=a", Some("a")),
     ] {
         assert_eq!(parameter(url, "driver").as_deref(), value, "{url}");
     }

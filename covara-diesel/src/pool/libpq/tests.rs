@@ -11,6 +11,7 @@ fn hosts_are_counted_in_both_forms() {
         ("postgres://h/db?host=a%2Cb%2cc", 3),
         ("host=a%2Cb", 1),
         ("postgres://a,b?host=", 1),
+        ("postgres://a?h%6Fst=b,c", 2),
         ("host=a,b hostaddr=", 2),
     ] {
         assert_eq!(host_count(url), count, "{url}");
@@ -30,6 +31,7 @@ fn a_parameter_is_taken_out_of_a_query_wherever_it_stands() {
             "postgres://h/db?b=c&e=f",
         ),
         ("postgres://h/db?drivers=a", "postgres://h/db?drivers=a"),
+        ("postgres://h/db?dr%69ver=a&b=c", "postgres://h/db?b=c"),
     ] {
         assert_eq!(without_parameter(url, "driver"), without, "{url}");
     }
