@@ -1,9 +1,10 @@
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use covara_diesel::auto_migrate;
 use covara_diesel::pool::{self, PoolDriver, PoolError, recommended_pool_config};
-use diesel::connection::SimpleConnection;
+use diesel::connection::{SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use support::sqlite::TestDb;
@@ -273,5 +274,63 @@ fn a_transaction_left_open_after_one_that_did_not_begin_ends_too() {
     for _ in 0..pool.max_size() {
         let rows = "SELECT count(*) AS n FROM rows WHERE id = 1";
         assert_eq!(crate::suite::number(&mut pool.get().unwrap(), rows), 0);
+    }
+}
+
+/// Diesel's manager has such connections closed, and the database would end with them.
+#[test]
+fn a_database_in_memory_survives_whatever_state_its_connection_comes_back_in() {
+    type Manager = <SqliteConnection as Connection>::TransactionManager;
+    let ways: [fn(&mut SqliteConnection); 5] = [
+        |conn| Manager::begin_transaction(conn).unwrap(),
+        |conn| {
+            Manager::begin_transaction(conn).unwrap();
+            Manager::begin_transaction(conn).unwrap();
+        },
+        |conn| conn.batch_execute("BEGIN").unwrap(),
+        // Diesel gives the connection up, as it fails to roll back.
+        |conn| {
+            let ended = conn.transaction(|conn| conn.batch_execute("ROLLBACK"));
+            ended.unwrap_err();
+        },
+        |conn| {
+            conn.begin_test_transaction().unwrap();
+            panic!("in a caller's code");
+        },
+    ];
+    for url in [
+        ":memory:",
+        "file:x?mode=memory&cache=shared",
+        "file:y?vfs=memdb",
+        "",
+    ] {
+        let pool = pool::sqlite(url).unwrap();
+        pool.get()
+            .unwrap()
+            .batch_execute(
+                "CREATE TABLE kept (id INTEGER); CREATE TEMP TABLE t (id INTEGER);
+                 INSERT INTO kept VALUES (1); INSERT INTO t VALUES (1)",
+            )
+            .unwrap();
+        for (at, way) in ways.iter().enumerate() {
+            for _ in 0..20 {
+                let returned = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                    let mut conn = pool.get().unwrap();
+                    way(&mut conn);
+                    let _ = conn.batch_execute("SAVEPOINT s");
+                    let _ = conn.batch_execute("INSERT INTO kept VALUES (2)");
+                    conn.batch_execute("ROLLBACK TO s; RELEASE s").unwrap();
+                }));
+                assert_eq!(returned.is_err(), at == 4);
+                let mut conn = pool.get().unwrap();
+                let kept = diesel::dsl::sql::<BigInt>(
+                    "SELECT (SELECT count(*) FROM kept) * 10 + (SELECT count(*) FROM t)",
+                );
+                assert_eq!(kept.get_result::<i64>(&mut conn).unwrap(), 11, "{url} {at}");
+                conn.transaction(|conn| conn.batch_execute("UPDATE kept SET id = 1"))
+                    .unwrap();
+            }
+        }
+        assert_eq!(pool.state().connections, 1);
     }
 }

@@ -240,6 +240,35 @@ pub(crate) fn insist<C, T>(conn: &mut C, work: impl Fn(&mut C) -> T) -> bool {
     (0..TRIES).any(|_| catch_unwind(AssertUnwindSafe(|| work(conn))).is_ok())
 }
 
+/// Rolls back the transactions that Diesel counts, however deep, and repairs a transaction manager
+/// that is broken, for example because the transaction was ended by SQL. If a transaction stays
+/// open, the transaction manager stays or becomes broken. For SQLite, where `BEGIN` tells that.
+pub(crate) fn end_all<C: Connection>(conn: &mut C) {
+    let depth = |conn: &mut C| {
+        let status = C::TransactionManager::transaction_manager_status_mut(conn);
+        status.transaction_depth()
+    };
+    if matches!(depth(conn), Ok(None)) {
+        return;
+    }
+    log::warn!("a connection came back to its pool with a transaction open, which is rolled back");
+    let end = |conn: &mut C| {
+        while let Ok(Some(_)) = depth(conn) {
+            if C::TransactionManager::rollback_transaction(conn).is_err() {
+                break;
+            }
+        }
+        if !matches!(depth(conn), Ok(None)) {
+            // Fails if none is open.
+            let _ = conn.batch_execute("ROLLBACK");
+            if conn.batch_execute("BEGIN").is_ok() && conn.batch_execute("ROLLBACK").is_ok() {
+                count_nothing(conn);
+            }
+        }
+    };
+    insist(conn, end);
+}
+
 fn break_transactions<C: BackendConnection>(conn: &mut C) {
     C::TransactionManager::transaction_manager_status_mut(conn).set_in_error();
 }

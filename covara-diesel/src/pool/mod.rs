@@ -19,7 +19,7 @@ pub use config::{PoolConfig, UnknownDriverError, recommended_pool_config};
 pub use error::PoolError;
 #[cfg(feature = "postgres")]
 pub(crate) use libpq::{host_count, parameter_or_env, without_parameter};
-pub(crate) use prepared::{PreparePool, PreparedPool};
+pub(crate) use prepared::{Customizer, PreparePool, PreparedPool};
 pub use url::UnknownUrlError;
 #[doc(hidden)]
 pub use wrapping::WrappingManager;

@@ -9,6 +9,9 @@ use scheduled_thread_pool::ScheduledThreadPool;
 use super::wrapping::WrappingManager;
 use super::{PoolConfig, PoolDriver, PoolError};
 
+/// A pool's setting up of connections.
+pub(crate) type Customizer<C> = Box<dyn CustomizeConnection<C, Error>>;
+
 /// A type of connections that a pool can have.
 pub(crate) trait PreparePool: Sized {
     /// Checks URL and settings, and prepares a pool of such connections.
@@ -23,12 +26,13 @@ pub(crate) trait PreparePool: Sized {
 pub(crate) struct PreparedPool<C> {
     pub(crate) url: String,
     pub(crate) config: PoolConfig,
-    pub(crate) customizer: Box<dyn CustomizeConnection<C, Error>>,
+    pub(crate) customizer: Customizer<C>,
     pub(crate) events: Box<dyn HandleEvent>,
     /// The threads that connect; `None` for r2d2's own.
     pub(crate) threads: Option<Arc<ScheduledThreadPool>>,
-    /// `true` if the database ends with its connection.
-    pub(crate) is_in_connection: bool,
+    /// Makes a customizer of a pool give a connection back that the pool discards, if the database
+    /// ends with its connection.
+    pub(crate) keep: Option<fn(Customizer<C>) -> Customizer<C>>,
 }
 
 /// Shows neither the URL nor the settings, which may contain secrets.
@@ -41,8 +45,12 @@ impl<C> fmt::Debug for PreparedPool<C> {
 impl<C: Connection + R2D2Connection + Send + 'static> PreparedPool<C> {
     /// Builds the pool.
     pub(crate) fn typed(self) -> Result<Pool<ConnectionManager<C>>, PoolError> {
+        let customizer = match self.keep {
+            Some(keep) => keep(self.customizer),
+            None => self.customizer,
+        };
         builder(&self.config, self.threads)
-            .connection_customizer(self.customizer)
+            .connection_customizer(customizer)
             .event_handler(self.events)
             .build(ConnectionManager::new(self.url))
             .map_err(|source| PoolError::Pool { source })
@@ -59,7 +67,7 @@ impl<C: Connection + R2D2Connection + Send + 'static> PreparedPool<C> {
                 self.url,
                 self.customizer,
                 wrap,
-                self.is_in_connection,
+                self.keep.is_some(),
             ))
             .map_err(|source| PoolError::Pool { source })
     }

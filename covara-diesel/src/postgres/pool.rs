@@ -165,7 +165,7 @@ impl PreparePool for PgConnection {
             customizer: Box::new(customizer),
             events: Box::new(Events::new(workers)),
             threads: Some(threads),
-            is_in_connection: false,
+            keep: None,
         })
     }
 }

@@ -30,7 +30,7 @@ impl<D: Driver> PreparePool for RemoteConnection<D> {
             customizer: Box::new(customizer),
             events: Box::new(NopEventHandler),
             threads: None,
-            is_in_connection: false,
+            keep: None,
         })
     }
 }

@@ -29,6 +29,11 @@ pub(super) fn watch(conn: &mut SqliteConnection) {
     SET_UP.set(handle);
 }
 
+/// Makes a connection whose transactions are tracked already known under its next number.
+pub(super) fn watch_again(conn: &mut SqliteConnection) {
+    SET_UP.set(handle::borrow(conn));
+}
+
 /// A pool's event handler, which rolls back an open transaction when its connection is returned.
 #[derive(Debug, Default)]
 pub(super) struct Events {

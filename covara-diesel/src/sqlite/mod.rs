@@ -12,6 +12,7 @@ mod engine;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod handle;
+mod kept;
 mod keys;
 mod migrate;
 mod name;

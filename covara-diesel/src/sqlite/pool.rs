@@ -15,7 +15,7 @@ use r2d2::{CustomizeConnection, Pool};
 
 use super::checkin::{self, Events};
 use super::url::{database_url, file_path, is_private, may_create, without_creating};
-use super::{handle, private_file};
+use super::{handle, kept, private_file};
 use crate::backend::connection::message;
 use crate::backend::error::ErrorKind;
 use crate::pool::{
@@ -30,9 +30,8 @@ use crate::pool::{
 /// `path` is a path, a `file:` or `sqlite:` URL, or `:memory:`. For a database in memory or in a
 /// temporary file (`:memory:`, `file:`, `mode=memory`, `vfs=memdb`, with a shared cache or not) the
 /// pool has one connection, which lives as long as the pool: otherwise each connection would have
-/// its own database, or the database would end with the last connection. r2d2 discards a connection,
-/// and with it such a database, that is returned while Diesel counts a transaction on it, or during a
-/// panic; in a pool of [`open`](crate::open) it is rolled back and kept. A file is put into WAL
+/// its own database, or the database would end with the last connection. Transactions that are open
+/// on it when it is returned, also during a panic, are rolled back. A file is put into WAL
 /// mode once, before the pool opens. Each connection sets, in this order, `busy_timeout` (5 s),
 /// `foreign_keys = ON` and `synchronous = NORMAL`.
 ///
@@ -120,7 +119,7 @@ fn prepare(path: &Path, config: &PoolConfig) -> Result<PreparedPool<SqliteConnec
         customizer: Box::new(customizer),
         events: Box::new(Events::default()),
         threads: None,
-        is_in_connection,
+        keep: is_in_connection.then_some(kept::keep),
     })
 }
 
