@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use covara_diesel::any::open_with;
 use covara_diesel::pool::{self, PoolConfig, PoolDriver, recommended_pool_config};
 use covara_diesel::write_transaction;
 use diesel::connection::{
@@ -202,4 +203,50 @@ fn a_default_instrumentation_hears_only_of_what_is_done() {
             ],
         ]
     );
+}
+
+/// Fails if there are rows.
+const EMPTY: &str = "SELECT 1 / (CASE WHEN EXISTS (SELECT FROM copied) THEN 0 ELSE 1 END)";
+
+/// Diesel cannot end it, and would wait for ever for the end of it in the pool's next `get`.
+#[test]
+fn a_copy_sent_as_a_text_is_an_error_and_hangs_nothing() {
+    let db = TestDb::new();
+    for statement_cache in [true, false] {
+        let mut config = recommended_pool_config(PoolDriver::Postgres);
+        config.max_size = 1;
+        config.statement_cache = statement_cache;
+        let pool = pool::postgres_with(db.url(), PoolDriver::Postgres, &config).unwrap();
+        pool.get()
+            .unwrap()
+            .batch_execute("CREATE TABLE IF NOT EXISTS copied (id BIGINT)")
+            .unwrap();
+        for sql in [
+            "COPY copied FROM STDIN",
+            "COPY (SELECT generate_series(1, 100000)) TO STDOUT",
+            "BEGIN; COPY copied FROM STDIN; COMMIT",
+        ] {
+            let any = open_with(db.url(), |own| {
+                own.max_size = 1;
+                own.statement_cache = statement_cache;
+            })
+            .unwrap();
+            let pool = pool.clone();
+            within(Duration::from_secs(20), sql, move || {
+                for _ in 0..3 {
+                    pool.get().unwrap().batch_execute(sql).unwrap_err();
+                    any.get().unwrap().batch_execute(sql).unwrap_err();
+                }
+                // Without the pool's instrumentation, the check-out ends it.
+                let mut conn = any.get().unwrap();
+                conn.set_instrumentation(|_: InstrumentationEvent<'_>| ());
+                conn.batch_execute(sql).unwrap();
+                drop(conn);
+                for _ in 0..2 {
+                    any.get().unwrap().batch_execute(EMPTY).unwrap();
+                    pool.get().unwrap().batch_execute(EMPTY).unwrap();
+                }
+            });
+        }
+    }
 }

@@ -55,7 +55,7 @@ impl<W: R2D2Connection + Send + 'static> ManageConnection for WrappingManager<W>
     /// Not by Diesel's own test, which never ends on a PostgreSQL connection with a COPY open. This
     /// ends the COPY.
     fn is_valid(&self, conn: &mut W) -> Result<(), Error> {
-        conn.ping().map_err(Error::QueryError)
+        conn.batch_execute("SELECT 1").map_err(Error::QueryError)
     }
 
     fn has_broken(&self, conn: &mut W) -> bool {

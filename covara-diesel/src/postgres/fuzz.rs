@@ -9,13 +9,14 @@ use super::startup::Startup;
 use super::watch::{Change, changes_of_script};
 use crate::pool::{PoolDriver, recommended_pool_config};
 
-/// Returns the changes of a script: `"begins"`, `"ends"`, or `"ends and begins"`.
+/// Returns the changes of a script: `"begins"`, `"ends"`, `"ends and begins"`, or `"copies"`.
 pub fn transaction_changes(script: &str) -> Vec<&'static str> {
     let changes = changes_of_script(script).into_iter();
     let names = changes.map(|change| match change {
         Change::Begins => "begins",
         Change::Ends => "ends",
         Change::EndsAndBegins => "ends and begins",
+        Change::Copies => "copies",
     });
     names.collect()
 }

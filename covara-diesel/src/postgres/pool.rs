@@ -40,9 +40,14 @@ use crate::pool::{
 /// connections that do not answer. For that, the pool installs an instrumentation on each
 /// connection, which forwards all events to Diesel's default instrumentation. A connection with
 /// another instrumentation waits without a bound. So does reading the rows of `COPY … TO`, whose
-/// end Diesel reports when it begins. Never send `COPY` as a text, with `batch_execute` or
-/// `sql_query`: Diesel then waits for ever for the end of it, when the connection is next used, in
-/// `Pool::get` as well. Use `diesel::copy_from` and `diesel::copy_to`.
+/// end Diesel reports when it begins.
+///
+/// Diesel cannot end a `COPY … FROM STDIN` or `TO STDOUT` that was sent as a text: use
+/// `diesel::copy_from` and `diesel::copy_to`. With `batch_execute`, such a text is an error that
+/// closes the connection, with a warning of the crate `log`. Without the pool's own instrumentation,
+/// and on systems other than Linux, the next use of the connection would never end, `Pool::get` as
+/// well; only a pool of [`open`](crate::open) ends the `COPY` when the connection is next checked
+/// out. With `sql_query`, Diesel itself never returns, on any connection.
 ///
 /// Connecting is bounded as well: if the server is silent after the log-in for longer than the
 /// connection time-out, or than the URL's `connect_timeout`, the connection is closed; once the pool

@@ -1,4 +1,5 @@
-//! Tracks whether a transaction is open that was begun with SQL.
+//! Tracks whether a transaction is open that was begun with SQL, and recognizes a `COPY` that
+//! Diesel cannot end.
 //!
 //! libpq knows it, but neither Diesel nor r2d2 exposes it when a connection goes back to its pool.
 //! So the SQL of a connection's statements is parsed. In doubt a transaction counts as open, which
@@ -53,36 +54,63 @@ impl OpenTransaction {
                 Change::Ends if succeeded || self.open == Some(BegunBy::Diesel) => self.open = None,
                 Change::Ends => {}
                 Change::EndsAndBegins => self.open = Some(BegunBy::Sql),
+                Change::Copies => {}
             }
         }
     }
 }
 
-/// The effect of a statement on transactions.
+/// The effect of a statement on the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::postgres) enum Change {
     Begins,
     Ends,
     EndsAndBegins,
+    /// Opens a `COPY` from or to the client.
+    Copies,
 }
 
-/// Returns the effects of a query's statements on transactions, in their order.
-pub(super) fn changes(query: &dyn DebugQuery) -> Vec<Change> {
-    let mut sql = QuerySql(String::new());
-    // Writing ends with an error where the values begin.
-    let _ = write!(sql, "{query}");
-    of_script(&sql.0)
+/// The SQL of a query, without the values that Diesel shows after it.
+pub(super) struct QuerySql {
+    sql: String,
+    /// `true` if it is a text for `batch_execute`, which Diesel shows without values.
+    is_text: bool,
 }
 
-/// A buffer for the SQL of a query, without the values that Diesel shows after it.
-struct QuerySql(String);
+impl QuerySql {
+    pub(super) fn of(query: &dyn DebugQuery) -> Self {
+        let mut sql = Self {
+            sql: String::new(),
+            is_text: true,
+        };
+        // Writing ends with an error where the values begin.
+        let _ = write!(sql, "{query}");
+        sql
+    }
+
+    /// Returns the effects of the statements, in their order.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        of_script(&self.sql)
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.is_text
+    }
+
+    /// Returns whether it is Diesel's own lookup of a type's number, in the middle of a statement
+    /// that binds a value of it.
+    pub(super) fn is_lookup(&self) -> bool {
+        self.sql.contains(r#""pg_type"."typarray""#)
+    }
+}
 
 impl Write for QuerySql {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         if part == " -- binds: " {
+            self.is_text = false;
             return Err(fmt::Error);
         }
-        self.0.push_str(part);
+        self.sql.push_str(part);
         Ok(())
     }
 }
@@ -93,11 +121,13 @@ pub(in crate::postgres) fn of_script(sql: &str) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut words: Vec<&str> = Vec::with_capacity(MOST_WORDS);
     let mut body = Body::default();
+    let mut ends = Ends::default();
     let mut rest = sql;
     while let Some(token) = next(&mut rest) {
         match token {
             Token::Word(word) => {
                 body.read(word, &words);
+                ends.read(word);
                 if words.len() < MOST_WORDS {
                     words.push(word);
                 }
@@ -105,17 +135,39 @@ pub(in crate::postgres) fn of_script(sql: &str) -> Vec<Change> {
                     return changes;
                 }
             }
+            Token::Open => ends.depth += 1,
+            Token::Close => ends.depth = ends.depth.saturating_sub(1),
             Token::Other => {}
             Token::End if body.is_inside => body.at_start = true,
             Token::End => {
-                changes.extend(of_statement(&words));
+                changes.extend(of_statement(&words, &ends));
                 words.clear();
                 body = Body::default();
+                ends = Ends::default();
             }
         }
     }
-    changes.extend(of_statement(&words));
+    changes.extend(of_statement(&words, &ends));
     changes
+}
+
+/// Where a `COPY` comes from or goes to. In parentheses are columns, or a query that may read a table
+/// with the name `stdin`.
+#[derive(Default)]
+struct Ends {
+    depth: usize,
+    after_direction: bool,
+    is_client: bool,
+}
+
+impl Ends {
+    fn read(&mut self, word: &str) {
+        if self.depth == 0 {
+            let is_client = is(word, "STDIN") || is(word, "STDOUT");
+            self.is_client |= self.after_direction && is_client;
+            self.after_direction = is(word, "FROM") || is(word, "TO");
+        }
+    }
 }
 
 /// The body of a function that is not a string, `BEGIN ATOMIC … END`. It contains semicolons, and
@@ -164,15 +216,15 @@ const MOST_WORDS: usize = 5;
 /// The first words of the statements that end a transaction.
 const ENDS: [&str; 4] = ["COMMIT", "END", "ROLLBACK", "ABORT"];
 
-/// Returns whether a statement with this first word may begin or end a transaction.
+/// Returns whether a statement with this first word may have an effect on the connection.
 fn may_change(first: &str) -> bool {
-    ["BEGIN", "START", "PREPARE"]
+    ["BEGIN", "START", "PREPARE", "COPY"]
         .iter()
         .chain(&ENDS)
         .any(|word| is(first, word))
 }
 
-fn of_statement(words: &[&str]) -> Option<Change> {
+fn of_statement(words: &[&str], copy: &Ends) -> Option<Change> {
     let is =
         |position: usize, wanted: &str| words.get(position).is_some_and(|word| is(word, wanted));
     let begins = is(0, "BEGIN") || is(0, "START") && is(1, "TRANSACTION");
@@ -182,7 +234,9 @@ fn of_statement(words: &[&str]) -> Option<Change> {
     } else {
         1
     };
-    if begins {
+    if is(0, "COPY") {
+        copy.is_client.then_some(Change::Copies)
+    } else if begins {
         Some(Change::Begins)
     } else if ends && is(options, "AND") && is(options + 1, "CHAIN") {
         Some(Change::EndsAndBegins)
@@ -199,6 +253,9 @@ enum Token<'a> {
     Word(&'a str),
     /// A semicolon outside of strings and comments.
     End,
+    /// Parentheses.
+    Open,
+    Close,
     Other,
 }
 
@@ -208,6 +265,8 @@ fn next<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
     let first = sql.chars().next()?;
     let (token, length) = match first {
         ';' => (Token::End, 1),
+        '(' => (Token::Open, 1),
+        ')' => (Token::Close, 1),
         '\'' => (Token::Other, quoted(sql, '\'', false)),
         '"' => (Token::Other, quoted(sql, '"', false)),
         'e' | 'E' if sql[1..].starts_with('\'') => (Token::Other, 1 + escaped(&sql[1..])),

@@ -38,9 +38,11 @@ use diesel::connection::DebugQuery;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
-use self::begun::OpenTransaction;
+#[cfg(not(feature = "_fuzz"))]
+use self::begun::Change;
 #[cfg(feature = "_fuzz")]
 pub(super) use self::begun::{Change, of_script as changes_of_script};
+use self::begun::{OpenTransaction, QuerySql};
 pub(super) use self::connecting::establish;
 pub(super) use self::events::{Events, hand_over};
 use self::observer::Observer;
@@ -100,6 +102,8 @@ struct State {
     /// When the last answered statement began, or the connection was made.
     last_good: Instant,
     is_read_only: bool,
+    /// The effects of the running statement, if it succeeds.
+    changes: Vec<Change>,
     begun: OpenTransaction,
 }
 
@@ -144,6 +148,7 @@ pub(super) fn watch(
             statements: 0,
             last_good: Instant::now(),
             is_read_only: false,
+            changes: Vec::new(),
             begun: OpenTransaction::default(),
         }),
     });
@@ -198,12 +203,31 @@ impl Watch {
     }
 
     /// Notes that a statement begins. If another one has not ended, that one was never sent, unless
-    /// `is_lookup` says that this statement is inside it.
-    fn begin(&self, is_lookup: impl FnOnce() -> bool) {
+    /// this statement is a lookup inside it.
+    ///
+    /// A `COPY` sent as a text is made to fail. Diesel has no way to end it, and asks libpq for the
+    /// results of the next statement until there are no more, but libpq goes on to return the open
+    /// `COPY`.
+    fn begin(&self, query: &dyn DebugQuery) {
+        let sql = QuerySql::of(query);
         let mut state = self.state();
-        state.is_nested = state.waiting.is_some() && is_lookup();
+        state.is_nested = state.waiting.is_some() && sql.is_lookup();
+        if !state.is_nested {
+            state.changes = sql.changes();
+        }
+        let is_endless = sql.is_text() && state.changes.contains(&Change::Copies);
+        if is_endless {
+            self.socket.shut_down();
+        }
         let first = self.wait(&mut state);
         drop(state);
+        if is_endless {
+            log::warn!(
+                "COPY was sent to PostgreSQL at {} as a text, which Diesel cannot end: the \
+                 connection is closed; use diesel::copy_from or diesel::copy_to",
+                self.socket
+            );
+        }
         if let Some(first) = first {
             WATCHDOG.expect(first);
         }
@@ -237,14 +261,12 @@ impl Watch {
     }
 
     /// Notes that a statement has ended.
-    fn end(&self, query: &dyn DebugQuery, error: Option<&Error>) {
-        self.stop_waiting(error);
-        let changes = begun::changes(query);
-        self.state().begun.apply(&changes, error.is_none());
-    }
-
-    fn stop_waiting(&self, error: Option<&Error>) {
+    fn end(&self, error: Option<&Error>) {
         let mut state = self.state();
+        if !state.is_nested {
+            let changes = std::mem::take(&mut state.changes);
+            state.begun.apply(&changes, error.is_none());
+        }
         let waiting = state.waiting.take();
         if let Some(waiting) = &waiting {
             waiting.run.end();

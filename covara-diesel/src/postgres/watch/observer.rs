@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use diesel::connection::{
-    DebugQuery, Instrumentation, InstrumentationEvent, get_default_instrumentation,
-};
+use diesel::connection::{Instrumentation, InstrumentationEvent, get_default_instrumentation};
 
 use super::Watch;
 
@@ -42,10 +40,10 @@ impl Instrumentation for Observer {
         }
         match &event {
             InstrumentationEvent::StartQuery { query, .. } => {
-                self.watch.begin(|| is_lookup(*query));
+                self.watch.begin(*query);
             }
-            InstrumentationEvent::FinishQuery { query, error, .. } => {
-                self.watch.end(*query, *error);
+            InstrumentationEvent::FinishQuery { error, .. } => {
+                self.watch.end(*error);
             }
             InstrumentationEvent::BeginTransaction { .. } => self.watch.counts(),
             _ => {}
@@ -54,10 +52,4 @@ impl Instrumentation for Observer {
             next.on_connection_event(event);
         }
     }
-}
-
-/// Returns whether the query is Diesel's own lookup of a type's number, in the middle of a
-/// statement that binds a value of it.
-fn is_lookup(query: &dyn DebugQuery) -> bool {
-    query.to_string().contains(r#""pg_type"."typarray""#)
 }

@@ -123,3 +123,28 @@ fn in_doubt_it_is_open() {
     assert!(of(&[counts, ("BEGIN", false), raw]));
     assert!(!of(&[counts, ("BEGIN", false)]));
 }
+
+#[test]
+fn a_copy_from_or_to_the_client_is_told_from_others() {
+    for sql in [
+        "COPY t FROM STDIN",
+        "copy t (a, b) from /* */ stdin with (format csv)",
+        "COPY (SELECT a FROM t) TO STDOUT",
+        "COPY t TO stdin",
+        "SELECT 1; COPY t FROM STDIN;",
+        "BEGIN; COPY \"t\" FROM STDIN; COMMIT",
+    ] {
+        assert!(of_script(sql).contains(&Change::Copies), "{sql}");
+    }
+    for sql in [
+        "COPY t FROM '/a/stdin'",
+        "COPY (SELECT a FROM stdin) TO '/a'",
+        "COPY t FROM PROGRAM 'cat'",
+        "SELECT 'COPY t FROM STDIN'",
+        "SELECT a FROM stdin",
+        "-- COPY t FROM STDIN\nSELECT 1",
+        "COPY \"FROM STDIN\" TO 'a'",
+    ] {
+        assert!(!of_script(sql).contains(&Change::Copies), "{sql}");
+    }
+}
