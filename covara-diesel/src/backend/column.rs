@@ -1,6 +1,6 @@
 //! Tables and rows known only at run time, from the database's catalogue.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Text};
@@ -141,9 +141,9 @@ pub enum ColumnKind {
     /// type that it does not know.
     Affine,
     /// Ranges, by the SQL name of their type. The server parses them from text.
-    Range(Rc<str>),
+    Range(Arc<str>),
     /// Any other type, by its SQL name. The server parses its values from text.
-    Other(Rc<str>),
+    Other(Arc<str>),
 }
 
 /// A value of a column. NULL keeps the kind of the column.
@@ -180,7 +180,7 @@ pub enum ColumnValue {
     /// JSON in binary form.
     Jsonb(JsonText<String>),
     /// A text that the server parses as the type with that SQL name.
-    Other(Option<String>, Rc<str>),
+    Other(Option<String>, Arc<str>),
 }
 
 /// A date as PostgreSQL counts it: the days since 2000-01-01, the ends of the range being its

@@ -8,19 +8,19 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::io::Write;
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use diesel::pg::{CopyFormat, CopyTarget, Pg, PgMetadataLookup, PgQueryBuilder, PgTypeMetadata};
+use diesel::pg::{CopyFormat, Pg, PgMetadataLookup, PgTypeMetadata};
 use diesel::prelude::*;
+use diesel::query_builder::BindCollector;
 use diesel::query_builder::bind_collector::RawBytesBindCollector;
-use diesel::query_builder::{AstPass, BindCollector, QueryBuilder, QueryFragment};
 use diesel::r2d2::{ConnectionManager, PooledConnection};
 use diesel::result::Error;
 use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
-use super::stage;
+use super::copy_target::{__covara_copied, Target};
+use super::stage::{self, quoted};
 use crate::backend::connection::BackendConnection;
 use crate::seed::{ColumnVisitor, SeedRow};
 
@@ -38,10 +38,12 @@ pub(super) fn can_copy<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> bool
     connection(conn).is_some()
 }
 
-/// Copies `rows` into the table, or into the stage with numbers from `first` on, and returns the
-/// number of rows. If the server rejects one row, none is copied.
+/// Copies `rows` into `columns` of `table` (quoted), or into the stage with numbers from `first` on, and
+/// returns the number of rows. If the server rejects one row, none is copied.
 pub(super) fn copy_rows<C, T>(
     conn: &mut C,
+    table: &str,
+    columns: &[String],
     first: Option<usize>,
     rows: &[T::Row<'_>],
 ) -> QueryResult<usize>
@@ -77,16 +79,19 @@ where
             Err(Error::RollbackTransaction)
         })
     };
-    let copy = diesel::copy_from(T::Table::default());
-    let copied = if first.is_some() {
-        copy.from_raw_data(CopyColumns::<T, true>(PhantomData), write)
-            .with_format(CopyFormat::Binary)
-            .execute(conn)
-    } else {
-        copy.from_raw_data(CopyColumns::<T, false>(PhantomData), write)
-            .with_format(CopyFormat::Binary)
-            .execute(conn)
+    let into = match first {
+        // The stage was created with exactly these columns, in this order.
+        Some(_) => stage::TABLE.to_owned(),
+        None => {
+            let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+            format!("{table} ({})", columns.join(", "))
+        }
     };
+    Target::set(into);
+    let copied = diesel::copy_from(__covara_copied::table)
+        .from_raw_data(Target, write)
+        .with_format(CopyFormat::Binary)
+        .execute(conn);
     match panicked.into_inner() {
         Some(panic) => resume_unwind(panic),
         None => copied,
@@ -112,34 +117,6 @@ pub(super) fn connection<C: BackendConnection<Backend = Pg>>(
     }
     conn.downcast_mut::<PooledConnection<ConnectionManager<PgConnection>>>()
         .map(|pooled| &mut **pooled)
-}
-
-/// The columns of `T` in its table or in the stage, as the target of a COPY.
-struct CopyColumns<T, const STAGED: bool>(PhantomData<T>);
-
-impl<T: SeedRow<Pg>, const STAGED: bool> CopyTarget for CopyColumns<T, STAGED> {
-    type Table = T::Table;
-    /// Diesel requires this type, but uses it only for reading.
-    type SqlType = diesel::sql_types::Integer;
-
-    fn walk_target(mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
-        if STAGED {
-            // The stage was created with exactly these columns, in this order.
-            pass.push_sql(stage::TABLE);
-            return Ok(());
-        }
-        let mut sql = PgQueryBuilder::default();
-        T::Table::default().to_sql(&mut sql, &Pg)?;
-        pass.push_sql(&sql.finish());
-        let mut columns = Vec::new();
-        T::columns(&mut columns);
-        for (position, column) in columns.iter().enumerate() {
-            pass.push_sql(if position == 0 { " (" } else { ", " });
-            pass.push_identifier(column)?;
-        }
-        pass.push_sql(")");
-        Ok(())
-    }
 }
 
 #[derive(Default)]

@@ -2,6 +2,7 @@
 
 mod connection;
 mod copy;
+mod copy_target;
 mod describe;
 #[cfg(feature = "fixtures")]
 mod dump;

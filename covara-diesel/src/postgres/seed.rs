@@ -44,6 +44,8 @@ impl SeedEngine for Pg {
 
     fn bulk_load<C, T>(
         conn: &mut C,
+        table: &str,
+        columns: &[String],
         first: Option<usize>,
         rows: &[T::Row<'_>],
     ) -> QueryResult<usize>
@@ -51,7 +53,7 @@ impl SeedEngine for Pg {
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>,
     {
-        copy::copy_rows::<C, T>(conn, first, rows)
+        copy::copy_rows::<C, T>(conn, table, columns, first, rows)
     }
 
     fn describe_table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDescription>>

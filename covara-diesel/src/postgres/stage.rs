@@ -263,6 +263,7 @@ impl<C: BackendConnection<Backend = Pg>> Stages<C> for SeedStages {
     }
 }
 
+/// Returns a name as SQL.
 pub(super) fn quoted(column: &str) -> String {
     format!("\"{}\"", column.replace('"', "\"\""))
 }

@@ -83,12 +83,18 @@ pub trait SeedEngine: Engine {
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>;
 
-    /// Loads many rows at once, into their table without checking for conflicts, or into the open
-    /// stage with numbers from `first` on. Returns how many were loaded.
+    /// Loads many rows at once, into `columns` of `table` (quoted) without checking for conflicts, or
+    /// into the open stage with numbers from `first` on. Returns how many were loaded.
     ///
     /// Default: an error, for engines whose [`way`](Self::way) is always `Insert`.
     #[doc(hidden)]
-    fn bulk_load<C, T>(_: &mut C, _first: Option<usize>, _: &[T::Row<'_>]) -> QueryResult<usize>
+    fn bulk_load<C, T>(
+        _: &mut C,
+        _table: &str,
+        _columns: &[String],
+        _first: Option<usize>,
+        _: &[T::Row<'_>],
+    ) -> QueryResult<usize>
     where
         C: BackendConnection<Backend = Self>,
         T: SeedRow<Self>,

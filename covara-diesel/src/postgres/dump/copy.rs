@@ -1,12 +1,9 @@
 //! Reads a table by `COPY`, the fastest way out of PostgreSQL.
 
-use std::cell::RefCell;
 use std::io::BufRead;
 
 use diesel::connection::SimpleConnection;
-use diesel::pg::{CopyTarget, Pg};
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::quoted;
@@ -15,32 +12,7 @@ use crate::dump::DumpError;
 use crate::dump::engine::DumpTable;
 use crate::dump::row::RowWriter;
 use crate::dump::value::NOT_UTF_8;
-
-thread_local! {
-    /// The query that is copied. Diesel takes a target by its type, which cannot hold a text.
-    static QUERY: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-diesel::table! {
-    /// A placeholder for the table that a target's type would name.
-    __covara_dumped (id) {
-        id -> Integer,
-    }
-}
-
-/// The query of this thread.
-struct Query;
-
-impl CopyTarget for Query {
-    type Table = __covara_dumped::table;
-    /// Diesel requires this type, but uses it only for reading rows of a known type.
-    type SqlType = diesel::sql_types::Integer;
-
-    fn walk_target(mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
-        QUERY.with_borrow(|query| pass.push_sql(query));
-        Ok(())
-    }
-}
+use crate::postgres::copy_target::Target;
 
 pub(super) fn read(
     conn: &mut PgConnection,
@@ -71,8 +43,8 @@ fn rows(
         table.table,
         table.order
     );
-    QUERY.with_borrow_mut(|kept| *kept = query);
-    let rows = diesel::copy_to(Query).load_raw(conn);
+    Target::set(query);
+    let rows = diesel::copy_to(Target).load_raw(conn);
     let mut rows = rows.map_err(|error| writer.interrupted(error))?;
     let mut unescaped = Vec::new();
     loop {

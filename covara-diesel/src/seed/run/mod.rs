@@ -170,13 +170,15 @@ where
     ) -> Result<(), SeedError> {
         let mut rows = rows.into_iter().fuse();
         self.write_chunks(|chunk, most| {
+            chunk.clear();
             chunk.extend(rows.by_ref().take(most));
             Ok(chunk.len() == most)
         })
     }
 
-    /// Writes rows in chunks. `fill` returns whether it filled the chunk, by rows or bytes.
-    fn write_chunks(
+    /// Writes rows in chunks. `fill` replaces the rows of the one before, and returns whether the
+    /// chunk is full, by rows or bytes.
+    pub(crate) fn write_chunks(
         &mut self,
         mut fill: impl FnMut(&mut Vec<T>, usize) -> Result<bool, SeedError>,
     ) -> Result<(), SeedError> {
@@ -187,7 +189,6 @@ where
                 return Ok(());
             }
             self.write(&chunk, full)?;
-            chunk.clear();
         }
     }
 

@@ -108,7 +108,10 @@ where
         let first = self.done + staged.rows + 1;
         match staged.filled {
             Filled::ByLoader => {
-                let load = |conn: &mut C| C::Backend::bulk_load::<C, T>(conn, Some(first), rows);
+                let SeedTarget { table, columns, .. } = &self.target;
+                let load = |conn: &mut C| {
+                    C::Backend::bulk_load::<C, T>(conn, table, columns, Some(first), rows)
+                };
                 match nested(conn, load) {
                     Ok(_) => staged.rows += rows.len(),
                     Err(error) if another_try(conn, &error) => return self.unloadable(rows),

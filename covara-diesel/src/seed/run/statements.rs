@@ -33,13 +33,9 @@ where
         self.writer = match way {
             _ if self.is_one_by_one() => Writer::Statements(Insertion::Ignore),
             SeedWay::Insert(insertion) => Writer::Statements(insertion),
-            // Diesel's COPY identifies its columns by type alone, unless it fills a stage.
-            SeedWay::BulkFirst(stages) if !T::STATIC => Writer::BeforeStage(stages),
             SeedWay::BulkFirst(stages) => Writer::Bulk(stages),
             // Nothing is to be compared with the rows that are there.
-            SeedWay::Stage(stages)
-                if T::STATIC && matches!(self.handling, Handling::Fail { .. }) =>
-            {
+            SeedWay::Stage(stages) if matches!(self.handling, Handling::Fail { .. }) => {
                 Writer::Bulk(stages)
             }
             SeedWay::Stage(stages) => Writer::BeforeStage(stages),
@@ -54,8 +50,9 @@ where
         rows: &[T::Row<'_>],
         full: bool,
     ) -> Result<(), SeedError> {
+        let SeedTarget { table, columns, .. } = &self.target;
         match nested(self.run.conn, |conn| {
-            C::Backend::bulk_load::<C, T>(conn, None, rows)
+            C::Backend::bulk_load::<C, T>(conn, table, columns, None, rows)
         }) {
             Ok(inserted) => {
                 self.advance(rows.len(), Counts::inserted(inserted));
