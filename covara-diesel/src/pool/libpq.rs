@@ -43,7 +43,8 @@ fn from_env(variable: &str) -> Option<Cow<'static, str>> {
     (!value.is_empty()).then(|| value.into())
 }
 
-/// The URL `text` without a parameter.
+/// The URL `text` without a parameter. libpq looks for a user before the first slash, which may have
+/// stood in that parameter: an `@` behind it would then end a user.
 fn query_without<'a>(text: &'a str, url: Url<'a>, name: &str) -> Cow<'a, str> {
     if url.parameters().all(|(key, _)| key != name) {
         return text.into();
@@ -55,7 +56,7 @@ fn query_without<'a>(text: &'a str, url: Url<'a>, name: &str) -> Cow<'a, str> {
     if kept.is_empty() {
         url.base.into()
     } else {
-        format!("{}?{}", url.base, kept.join("&")).into()
+        format!("{}?{}", url.base, kept.join("&").replace('@', "%40")).into()
     }
 }
 

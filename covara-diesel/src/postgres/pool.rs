@@ -258,7 +258,8 @@ pub(super) fn with_parameter(given: &str, name: &str, value: &str) -> String {
     let rest = without_parameter(given, name);
     match Url::of_postgres(&rest) {
         Some(url) => {
-            let (value, query) = (value.replace('=', "%3D"), url.query.unwrap_or_default());
+            let value = value.replace('=', "%3D").replace('@', "%40");
+            let query = url.query.unwrap_or_default();
             format!("{}?{name}={value}&{query}", url.base)
         }
         None => format!("{name}={value} {rest}"),

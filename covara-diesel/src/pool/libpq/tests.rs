@@ -32,6 +32,10 @@ fn a_parameter_is_taken_out_of_a_query_wherever_it_stands() {
         ),
         ("postgres://h/db?drivers=a", "postgres://h/db?drivers=a"),
         ("postgres://h/db?dr%69ver=a&b=c", "postgres://h/db?b=c"),
+        (
+            "postgres://h?driver=/&password=a@b",
+            "postgres://h?password=a%40b",
+        ),
     ] {
         assert_eq!(without_parameter(url, "driver"), without, "{url}");
     }

@@ -22,6 +22,10 @@ fn a_parameter_is_added_as_libpq_reads_it() {
         ("postgres://h?", "postgres://h?a=b%3D&"),
         ("postgres://h?c=d", "postgres://h?a=b%3D&c=d"),
         ("postgres://h?a=d&c=d&", "postgres://h?a=b%3D&c=d&"),
+        (
+            "postgres://h?a=/&password=d@e",
+            "postgres://h?a=b%3D&password=d%40e",
+        ),
         ("host=h", "a=b= host=h"),
         ("", "a=b= "),
         ("host=h password= ", "a=b= host=h password= "),
@@ -30,4 +34,11 @@ fn a_parameter_is_added_as_libpq_reads_it() {
     ] {
         assert_eq!(with_parameter(given, "a", "b="), expected);
     }
+}
+
+#[test]
+fn an_at_sign_in_front_of_the_slash_it_stood_behind_ends_no_user() {
+    let given = "postgres://h?password=/&options=d@e";
+    let moved = with_parameter(given, "options", "d@e");
+    assert_eq!(moved, "postgres://h?options=d%40e&password=/");
 }
