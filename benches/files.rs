@@ -147,9 +147,8 @@ fn compare_dumps(directory: &Path, url: &str, tool: &'static str, command: impl 
 
 fn seed(url: &str, csv: &Path) -> Command {
     let mut covara = Command::new(env!("CARGO_BIN_EXE_covara-command"));
-    covara
-        .args(["seed", "--quiet", "--database-url", url])
-        .arg(csv);
+    covara.args(["seed", "--quiet", "--database-url", url, "--table", "users"]);
+    covara.arg(csv);
     covara
 }
 

@@ -54,6 +54,13 @@ struct User {
     name: String,
 }
 
+/// An item whose id is left to the database.
+#[derive(Seedable)]
+#[diesel(table_name = items)]
+struct Named {
+    name: &'static str,
+}
+
 fn rows(ids: impl IntoIterator<Item = i32>) -> Vec<Item> {
     ids.into_iter().map(|id| Item { id, name: "x" }).collect()
 }
@@ -169,6 +176,29 @@ fn a_role_without_rights_on_the_sequence_gets_an_error() {
     )
     .unwrap();
 }
+
+#[test]
+fn a_duplicate_among_few_rows_of_an_empty_table_leaves_no_gap_before_it() {
+    for id in [
+        "SERIAL",
+        "INT GENERATED ALWAYS AS IDENTITY",
+        "INT DEFAULT next_item()",
+    ] {
+        let db = TestDb::new();
+        let mut conn = db.connect();
+        conn.batch_execute(&format!(
+            "CREATE SEQUENCE ids;
+             CREATE FUNCTION next_item() RETURNS int LANGUAGE sql AS $$ SELECT nextval('ids')::int $$;
+             CREATE TABLE items (id {id} PRIMARY KEY, name TEXT NOT NULL UNIQUE)"
+        ))
+        .unwrap();
+        let names = ["a", "b", "a"].map(|name| Named { name });
+        Named::seed(&mut conn, &names).unwrap();
+        let last = "SELECT max(id)::bigint AS n FROM items";
+        assert_eq!(number(&mut conn, last), 2, "{id}");
+    }
+}
+
 #[test]
 fn dropped_columns_and_sequences_of_other_columns_do_no_harm() {
     let db = TestDb::new();

@@ -158,6 +158,8 @@ struct Look {
     has_rows: bool,
     #[diesel(sql_type = Bool)]
     takes_copy: bool,
+    #[diesel(sql_type = Bool)]
+    uses_up: bool,
 }
 
 /// Chooses the way. `ON CONFLICT` nearly doubles the time of an insert even without conflicts, so
@@ -170,6 +172,9 @@ struct Look {
 ///
 /// COPY is not used either if a column's real type differs from the declared type of the rows: an
 /// insert converts values, COPY takes the bytes as they are. Type 0 is a user-defined type.
+///
+/// A COPY that fails for a duplicate has used up values of sequences. It is not the first try where
+/// a column that the rows leave out takes such a value, so that few rows get numbers without gaps.
 fn way<C, T>(
     conn: &mut C,
     table: &str,
@@ -201,7 +206,22 @@ where
                                                'bpchar'::regtype::oid)
                             ELSE scalar.oid = given.type
                         END, false)
-                    ) AS takes_copy
+                    ) AS takes_copy,
+                EXISTS (
+                    SELECT FROM pg_catalog.pg_attribute AS c
+                    LEFT JOIN pg_catalog.pg_attrdef AS d
+                        ON d.adrelid = t.oid AND d.adnum = c.attnum AND c.attgenerated = ''
+                    WHERE c.attrelid = t.oid AND c.attnum > 0 AND c.attname <> ALL ($2) AND (
+                        c.attidentity <> ''
+                        OR pg_catalog.strpos(pg_catalog.pg_get_expr(d.adbin, t.oid), 'nextval') > 0
+                        OR EXISTS (
+                            SELECT FROM pg_catalog.pg_depend AS functions
+                            WHERE functions.classid = 'pg_catalog.pg_attrdef'::regclass::oid
+                                AND functions.objid = d.oid
+                                AND functions.refclassid = 'pg_catalog.pg_proc'::regclass::oid
+                        )
+                    )
+                ) AS uses_up
          FROM pg_catalog.pg_class AS t WHERE t.oid = $1::regclass::oid"
     );
     // In a savepoint: a role may have the right to insert rows but not to read them.
@@ -215,13 +235,14 @@ where
     let Ok(Look {
         has_rows,
         takes_copy,
+        uses_up,
     }) = look
     else {
         return Ok(SeedWay::Insert(Insertion::Ignore));
     };
     Ok(match (has_rows, takes_copy && copy::can_copy(conn)) {
-        (false, true) => SeedWay::BulkFirst(&SeedStages),
-        (true, true) => SeedWay::Stage(&SeedStages),
+        (false, true) if !uses_up => SeedWay::BulkFirst(&SeedStages),
+        (_, true) => SeedWay::Stage(&SeedStages),
         (false, false) => SeedWay::Insert(Insertion::PlainFirst),
         (true, false) => SeedWay::Insert(Insertion::Ignore),
     })

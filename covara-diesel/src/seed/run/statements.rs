@@ -33,13 +33,9 @@ where
         self.writer = match way {
             _ if self.is_one_by_one() => Writer::Statements(Insertion::Ignore),
             SeedWay::Insert(insertion) => Writer::Statements(insertion),
-            // A COPY that meets a conflict uses up ids, and files often leave these to the database.
-            SeedWay::BulkFirst(stages) if !T::STATIC => Writer::BeforeStage(stages),
             SeedWay::BulkFirst(stages) => Writer::Bulk(stages),
             // Nothing is to be compared with the rows that are there.
-            SeedWay::Stage(stages)
-                if T::STATIC && matches!(self.handling, Handling::Fail { .. }) =>
-            {
+            SeedWay::Stage(stages) if matches!(self.handling, Handling::Fail { .. }) => {
                 Writer::Bulk(stages)
             }
             SeedWay::Stage(stages) => Writer::BeforeStage(stages),
