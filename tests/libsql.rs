@@ -126,6 +126,7 @@ mod suite {
         mod described;
         mod errors;
         mod helpers;
+        mod references;
 
         use helpers::{Files, Slowly, gzip, name};
     }

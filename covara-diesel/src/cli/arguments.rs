@@ -38,11 +38,19 @@ row with the same primary key gets the values of the file's columns, if any diff
 first, in the same transaction, and generated ids start anew. If rows of other tables refer to them
 it is an error, also where ON DELETE CASCADE would delete these.
 
+A column country_id@countries.code has values of countries.code, and country_id gets the key of the
+row of countries that has it, in the table or earlier in the same seed. country_id must have a
+foreign key to countries, and countries.code must be unique.
+
+--dry-run reads and writes everything in a transaction that is rolled back, and ends with 1 if the
+seed would fail. It waits for other writers and needs the same rights. On PostgreSQL it uses up
+generated ids. Over Cloudflare D1, which has no transactions, there is none.
+
 Progress is shown on standard error, as a bar on a terminal and as lines elsewhere.
 
 Examples:
   covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz
-  covara seed --database-url app.db fixtures/
+  covara seed --database-url app.db fixtures/ --dry-run
   covara seed --database-url app.db --table towns export.csv --delimiter ';' --encoding latin1
     --column Ort=name --column Einwohner=people --leave-out Notiz --leave-out '#4'
   psql -c '\\copy towns to stdout csv header' | covara seed --table towns - --format csv";
@@ -137,6 +145,10 @@ pub(super) struct Seed {
     /// Delete all rows of the tables first; asks on a terminal.
     #[arg(long)]
     pub(super) replace: bool,
+
+    /// Do everything, say what would be done, and roll back.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 
     /// Do not ask before rows are deleted.
     #[arg(long, requires = "replace")]

@@ -19,6 +19,9 @@ pub(crate) struct BackendFunctions {
     pub(crate) open: fn(&str) -> Result<Box<dyn Database>, PoolError>,
     /// Opens an existing database in the same way, and never creates one.
     pub(crate) open_existing: fn(&str) -> Result<Box<dyn Database>, PoolError>,
+    /// Opens an existing database in the same way to write and roll back, and changes no setting of
+    /// the database itself.
+    pub(crate) open_to_try: fn(&str) -> Result<Box<dyn Database>, PoolError>,
     /// Opens a database for reading, and creates and changes nothing.
     pub(crate) open_to_read: fn(&str) -> Result<Opened, PoolError>,
     /// Runs the pending migrations, if there are any, as [`open`](Self::open) and
@@ -44,6 +47,7 @@ pub(crate) struct Opened {
 pub(crate) struct SeedChoices {
     pub(crate) on_conflict: OnConflict,
     pub(crate) replace: bool,
+    pub(crate) dry_run: bool,
     pub(crate) show_progress: bool,
 }
 
@@ -95,6 +99,9 @@ impl<C: AnyDatabase + 'static> Database for C {
         }
         if choices.replace {
             seed = seed.replace();
+        }
+        if choices.dry_run {
+            seed = seed.dry_run();
         }
         if choices.show_progress {
             seed = seed.progress(progress_bar());

@@ -24,15 +24,20 @@ pub(super) fn run(
         OnConflictArgument::Update => OnConflict::Update,
         OnConflictArgument::Fail => OnConflict::Fail,
     };
-    if arguments.replace && !arguments.yes {
+    if arguments.replace && !arguments.yes && !arguments.dry_run {
         let names: Vec<&str> = tables.iter().map(|(name, _)| &**name).collect();
         ask(&names.join(", "))?;
     }
-    let mut conn = (backend.open_existing)(&common.database_url)?;
+    let open = match arguments.dry_run {
+        true => backend.open_to_try,
+        false => backend.open_existing,
+    };
+    let mut conn = open(&common.database_url)?;
     let begun = Instant::now();
     let choices = SeedChoices {
         on_conflict,
         replace: arguments.replace,
+        dry_run: arguments.dry_run,
         show_progress: !common.output.quiet && !common.output.json,
     };
     let summary = conn.seed(tables, choices)?;
@@ -42,6 +47,7 @@ pub(super) fn run(
     for file in &left_out {
         text.push_str(&format!("{file} is not read\n"));
     }
+    let would = if arguments.dry_run { "would be " } else { "" };
     for table in &summary.tables {
         let number = |number: usize| HumanCount(count(number));
         let mut counts = match on_conflict {
@@ -62,7 +68,7 @@ pub(super) fn run(
         }
         let between = if counts.is_empty() { "" } else { ", " };
         text.push_str(&format!(
-            "{}: {}, {} inserted{between}{counts}\n",
+            "{}: {}, {would}{} inserted{between}{counts}\n",
             table.table,
             rows_of(count(table.attempted)),
             number(table.inserted),
@@ -75,6 +81,9 @@ pub(super) fn run(
         time.as_secs_f64(),
         speed(rows, time)
     ));
+    if arguments.dry_run {
+        text.push_str("nothing was kept\n");
+    }
     let of_tables: Vec<Value> = summary
         .tables
         .iter()
@@ -93,7 +102,7 @@ pub(super) fn run(
     Ok(Outcome {
         text,
         json: json!({
-            "command": "seed",
+            "command": if arguments.dry_run { "seed --dry-run" } else { "seed" },
             "ok": true,
             "tables": of_tables,
             "left_out": left_out,

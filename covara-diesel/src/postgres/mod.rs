@@ -11,6 +11,7 @@ mod engine;
 pub(crate) mod fuzz;
 mod history;
 mod keys;
+mod look_up;
 mod migrate;
 mod objects;
 pub(crate) mod owners;

@@ -2,10 +2,11 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Oid, Text};
 
 use super::stage::SeedStages;
-use super::{copy, describe, keys, replace, sequences};
+use super::{copy, describe, keys, look_up, replace, sequences};
 use crate::backend::answer::holds;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
@@ -14,6 +15,7 @@ use crate::seed::conflict::FoundKey;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::foreign_key::OuterReference;
+use crate::seed::look_up::{FoundKeyValue, WantedKey};
 
 impl SeedEngine for Pg {
     /// Explicit ids are intended even if a column is `GENERATED ALWAYS AS IDENTITY`.
@@ -91,6 +93,17 @@ impl SeedEngine for Pg {
         keys::unique_indexes(conn, table)
     }
 
+    fn look_up<C>(
+        conn: &mut C,
+        wanted: &WantedKey,
+        values: &dyn QueryFragment<Self>,
+    ) -> QueryResult<Vec<FoundKeyValue>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        look_up::look_up(conn, wanted, values)
+    }
+
     fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
     where
         C: BackendConnection<Backend = Self>,
@@ -144,11 +157,21 @@ impl SeedEngine for Pg {
         replace::restarts(conn, table)
     }
 
-    fn finish<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
+    fn check_constraints<C>(conn: &mut C) -> QueryResult<()>
     where
         C: BackendConnection<Backend = Self>,
     {
-        sequences::advance(conn, table, columns)
+        conn.batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
+    }
+
+    fn finish<C>(conn: &mut C, table: &str, columns: &[String], keeps: bool) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        match keeps {
+            true => sequences::advance(conn, table, columns),
+            false => sequences::check(conn, table, columns),
+        }
     }
 }
 

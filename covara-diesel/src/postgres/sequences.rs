@@ -2,7 +2,8 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Text};
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::{Array, Bool, Text};
 
 use crate::backend::connection::BackendConnection;
 
@@ -38,11 +39,7 @@ pub(super) fn advance<C>(conn: &mut C, table: &str, columns: &[String]) -> Query
 where
     C: BackendConnection<Backend = Pg>,
 {
-    let sequences = diesel::sql_query(SEQUENCES)
-        .bind::<Text, _>(table)
-        .bind::<Array<Text>, _>(columns)
-        .load::<Sequence>(conn)?;
-    for Sequence { sequence, column } in sequences {
+    for Sequence { sequence, column } in sequences(conn, table, columns)? {
         let name = sequence.replace('\'', "''");
         conn.batch_execute(&format!(
             "SELECT pg_catalog.pg_advisory_xact_lock(
@@ -54,6 +51,48 @@ where
              WHERE info.seqrelid = CAST('{name}'::regclass AS oid) AND info.seqincrement > 0
                AND (top.value > state.last_value
                     OR (top.value = state.last_value AND NOT state.is_called))"
+        ))?;
+    }
+    Ok(())
+}
+
+fn sequences<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<Vec<Sequence>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    diesel::sql_query(SEQUENCES)
+        .bind::<Text, _>(table)
+        .bind::<Array<Text>, _>(columns)
+        .load(conn)
+}
+
+#[derive(QueryableByName)]
+struct Right {
+    #[diesel(sql_type = Bool)]
+    is_given: bool,
+}
+
+/// Checks that the role may do what [`advance`] does. No roll-back undoes that a sequence is moved.
+pub(super) fn check<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    for Sequence { sequence, column } in sequences(conn, table, columns)? {
+        let right = diesel::sql_query(
+            "SELECT pg_catalog.has_sequence_privilege(CAST($1 AS regclass), 'UPDATE')
+                 AND pg_catalog.has_sequence_privilege(CAST($1 AS regclass), 'SELECT') AS is_given",
+        );
+        let right = right.bind::<Text, _>(&sequence).get_result::<Right>(conn)?;
+        if !right.is_given {
+            let words = format!("permission denied for sequence {sequence}");
+            return Err(Error::DatabaseError(
+                DatabaseErrorKind::Unknown,
+                Box::new(words),
+            ));
+        }
+        // The largest value is read, for which the role needs a right, too.
+        conn.batch_execute(&format!(
+            "SELECT pg_catalog.max({column}) FROM {table} WHERE false"
         ))?;
     }
     Ok(())

@@ -1,11 +1,13 @@
 //! The questions that a seed asks of a backend.
 
 use diesel::QueryResult;
+use diesel::query_builder::QueryFragment;
 use diesel::result::Error;
 
 use super::conflict::FoundKey;
 use super::deferral::Deferral;
 use super::foreign_key::{ForeignKey, OuterReference};
+use super::look_up::{FoundKeyValue, WantedKey};
 use super::stage::Stages;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
@@ -135,6 +137,17 @@ pub trait SeedEngine: Engine {
     where
         C: BackendConnection<Backend = Self>;
 
+    /// Returns the keys of the rows that have the given values, in any order. `values` are
+    /// `(0, …), (1, …)`: their positions and themselves. Rows whose key is NULL are left out.
+    #[doc(hidden)]
+    fn look_up<C>(
+        conn: &mut C,
+        wanted: &WantedKey,
+        values: &dyn QueryFragment<Self>,
+    ) -> QueryResult<Vec<FoundKeyValue>>
+    where
+        C: BackendConnection<Backend = Self>;
+
     /// Returns whether inserts into a table (quoted) or updates of it may run triggers for rows.
     #[doc(hidden)]
     fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
@@ -200,10 +213,20 @@ pub trait SeedEngine: Engine {
     where
         C: BackendConnection<Backend = Self>;
 
-    /// Finishes the seed of a table. Called once per seeded table, before the seed's transaction
-    /// ends.
+    /// Checks the constraints that the end of the transaction checks. Default: nothing, for engines
+    /// on which the seed itself knows the rows that violate them.
     #[doc(hidden)]
-    fn finish<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
+    fn check_constraints<C>(_: &mut C) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(())
+    }
+
+    /// Finishes the seed of a table. Called once per seeded table, before the seed's transaction
+    /// ends. Unless it `keeps` the rows, only checks whether that is possible.
+    #[doc(hidden)]
+    fn finish<C>(conn: &mut C, table: &str, columns: &[String], keeps: bool) -> QueryResult<()>
     where
         C: BackendConnection<Backend = Self>;
 }

@@ -220,6 +220,14 @@ pub enum SeedError {
     #[non_exhaustive]
     ReplaceTooLarge,
 
+    /// Rows cannot be tried and rolled back: only under [`Seed::dry_run`](crate::Seed::dry_run) over
+    /// Cloudflare D1, which has no transactions.
+    #[error(
+        "this database has no transactions in which rows could be tried and rolled back, so there \
+         is no dry run; nothing was read or written"
+    )]
+    NoDryRun,
+
     /// A file of rows cannot be read as rows of its table.
     #[error(transparent)]
     Fixture(#[from] FixtureError),
@@ -318,7 +326,8 @@ impl SeedError {
             | Self::Key { .. }
             | Self::NotEmptied { .. }
             | Self::Referred { .. }
-            | Self::ReplaceTooLarge => None,
+            | Self::ReplaceTooLarge
+            | Self::NoDryRun => None,
         }
     }
 }

@@ -227,7 +227,20 @@ pub enum FixtureError {
         column: String,
     },
 
-    /// A value does not fit its column's type.
+    /// The rows that a column's values name by another column cannot be looked up; see
+    /// [`fixture`](crate::fixture#references-by-another-column).
+    #[error("{position}: {} cannot be looked up: {problem}", Name(name))]
+    #[non_exhaustive]
+    Reference {
+        /// Position of the line that names it.
+        position: FixturePosition,
+        /// The name in the file.
+        name: String,
+        /// The reason.
+        problem: ReferenceProblem,
+    },
+
+    /// A value does not fit its column's type, or names no row by another column.
     #[error("{position}, column {column}: found {found}, expected {expected}")]
     #[non_exhaustive]
     Cell {
@@ -261,6 +274,70 @@ pub enum FixtureError {
         position: FixturePosition,
         /// The reader's own error.
         source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// The reason why a column's values cannot name rows by another column.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReferenceProblem {
+    /// The column has no foreign key.
+    #[error("{} has no foreign key", Name(column))]
+    NoForeignKey {
+        /// Name of the column.
+        column: String,
+    },
+    /// The column is in a foreign key with other columns.
+    #[error("the foreign key of {} has several columns", Name(column))]
+    Composite {
+        /// Name of the column.
+        column: String,
+    },
+    /// The column refers to another table.
+    #[error(
+        "{} refers to {}, of which a unique column is named as {}@{}.COLUMN",
+        Name(column),
+        list(tables),
+        column.escape_debug(),
+        tables.first().map_or("", String::as_str).escape_debug()
+    )]
+    OtherTable {
+        /// Name of the column.
+        column: String,
+        /// The tables that it refers to.
+        tables: Vec<String>,
+    },
+    /// The table has no such column.
+    #[error("{} has no column {}", Name(table), Name(column))]
+    NoColumn {
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
+    },
+    /// Several rows may have the same value.
+    #[error(
+        "{}.{} is not unique: it is no primary key and has no unique constraint or index of its \
+         own, without conditions",
+        Name(table),
+        Name(column)
+    )]
+    NotUnique {
+        /// Name of the table.
+        table: String,
+        /// Name of the column.
+        column: String,
+    },
+    /// The rows of the table are replaced in the same batch: only over Cloudflare D1, under
+    /// [`Seed::replace`](crate::Seed::replace).
+    #[error(
+        "the same seed replaces the rows of {}, and over this database that is one batch, in \
+         which nothing can be looked up",
+        Name(table)
+    )]
+    Replaced {
+        /// Name of the table.
+        table: String,
     },
 }
 

@@ -76,6 +76,8 @@ mod error;
 mod fixture_error;
 pub(crate) mod foreign_key;
 pub(crate) mod insert;
+pub(crate) mod look_up;
+mod options;
 mod order;
 pub(crate) mod replace;
 pub(crate) mod report;
@@ -94,7 +96,7 @@ use std::time::Duration;
 
 pub use conflict::OnConflict;
 pub use error::{KeyProblem, SeedError};
-pub use fixture_error::{FixtureError, FixturePosition};
+pub use fixture_error::{FixtureError, FixturePosition, ReferenceProblem};
 pub use report::{SeedProgress, SeedSummary, TableSummary};
 pub use row::{AnySeedRow, Seedable};
 
@@ -105,9 +107,9 @@ pub use crate::backend::row::{ColumnVisitor, FitsColumn, SameTable, TableRow};
 #[cfg(feature = "fixtures")]
 pub(crate) use rows::SeedRows;
 pub(crate) use rows::{Again, AnyRows, PreparedTable};
-#[cfg(feature = "fixtures")]
-pub(crate) use run::RowPositions;
 pub(crate) use run::Run;
+#[cfg(feature = "fixtures")]
+pub(crate) use run::{RowPositions, TableRun};
 #[cfg(feature = "fixtures")]
 pub(crate) use target::SeedTarget;
 
@@ -135,6 +137,7 @@ struct SeedOptions<'a> {
     on_conflict: OnConflict,
     by_foreign_keys: bool,
     replace: bool,
+    dry_run: bool,
 }
 
 impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
@@ -146,6 +149,7 @@ impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
             .field("on_conflict", &self.options.on_conflict)
             .field("by_foreign_keys", &self.options.by_foreign_keys)
             .field("replace", &self.options.replace)
+            .field("dry_run", &self.options.dry_run)
             .finish_non_exhaustive()
     }
 }
@@ -168,6 +172,7 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
                 on_conflict: OnConflict::Skip,
                 by_foreign_keys: false,
                 replace: false,
+                dry_run: false,
             },
         }
     }
@@ -329,7 +334,11 @@ fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
     prepare: impl FnOnce(&mut C) -> Result<Vec<PreparedTable<'a, C>>, SeedError>,
 ) -> Result<SeedSummary, SeedError> {
     let is_deferred = Rc::new(Cell::new(false));
+    let keeps = !options.dry_run;
     if !conn.is_transactional() {
+        if !keeps {
+            return Err(SeedError::NoDryRun);
+        }
         return write(conn, options, prepare, false, is_deferred);
     }
     let undeferred = Undeferred {
@@ -344,7 +353,12 @@ fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
         by.clear(conn, is_savepoint)?;
     }
     let summary = write(conn, options, prepare, is_savepoint, is_deferred)?;
-    transaction.commit()?;
+    if keeps {
+        transaction.commit()?;
+    } else if !is_savepoint {
+        C::Backend::check_constraints(conn)?;
+    }
+    // Otherwise it is rolled back when dropped.
     Ok(summary)
 }
 

@@ -1,5 +1,6 @@
 //! The table and columns that a seed fills.
 
+use diesel::QueryResult;
 use diesel::query_builder::{QueryBuilder, QueryFragment};
 
 use super::error::SeedError;
@@ -70,4 +71,11 @@ pub(crate) fn unquoted(sql_name: &str) -> String {
         }
     }
     name
+}
+
+/// Quotes the name of a column.
+pub(crate) fn quoted_name<DB: SeedEngine>(name: &str) -> QueryResult<String> {
+    let mut sql = DB::QueryBuilder::default();
+    sql.push_identifier(name)?;
+    Ok(sql.finish())
 }

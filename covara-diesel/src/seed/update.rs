@@ -1,12 +1,11 @@
 //! The statements that update rows by their key.
 
 use diesel::QueryResult;
-use diesel::query_builder::QueryBuilder;
 
 use super::conflict::{FoundKey, UpdateColumns};
 use super::engine::SeedEngine;
 use super::error::{KeyProblem, SeedError};
-use super::target::SeedTarget;
+use super::target::{SeedTarget, quoted_name};
 use crate::backend::connection::BackendConnection;
 
 /// The statements that update a table, each as the text before and after the values.
@@ -117,10 +116,4 @@ impl Update {
             *after = after.replacen(" WHERE ", " WHERE changes() = 0 AND ", 1);
         }
     }
-}
-
-fn quoted_name<DB: SeedEngine>(name: &str) -> QueryResult<String> {
-    let mut sql = DB::QueryBuilder::default();
-    sql.push_identifier(name)?;
-    Ok(sql.finish())
 }

@@ -14,6 +14,7 @@ pub(crate) mod fuzz;
 mod handle;
 mod kept;
 mod keys;
+mod look_up;
 mod migrate;
 mod name;
 pub(crate) mod pool;

@@ -1,11 +1,12 @@
 //! The fastest way to insert a seed's rows into SQLite.
 
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 
 use super::deferral::{self, DeferForeignKeys};
-use super::{describe, keys, name, replace, unique_indexes};
+use super::{describe, keys, look_up, name, replace, unique_indexes};
 use crate::backend::answer::{Answer, holds};
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
@@ -14,6 +15,7 @@ use crate::seed::conflict::FoundKey;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::foreign_key::OuterReference;
+use crate::seed::look_up::{FoundKeyValue, WantedKey};
 
 impl SeedEngine for Sqlite {
     const OVERRIDE: &'static str = "";
@@ -75,6 +77,17 @@ impl SeedEngine for Sqlite {
         unique_indexes::of_table(conn, table)
     }
 
+    fn look_up<C>(
+        conn: &mut C,
+        wanted: &WantedKey,
+        values: &dyn QueryFragment<Self>,
+    ) -> QueryResult<Vec<FoundKeyValue>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        look_up::look_up(conn, wanted, values)
+    }
+
     fn has_row_triggers<C>(conn: &mut C, table: &str) -> QueryResult<bool>
     where
         C: BackendConnection<Backend = Self>,
@@ -122,7 +135,7 @@ impl SeedEngine for Sqlite {
     }
 
     /// SQLite advances its sequences itself.
-    fn finish<C>(_: &mut C, _: &str, _: &[String]) -> QueryResult<()>
+    fn finish<C>(_: &mut C, _: &str, _: &[String], _: bool) -> QueryResult<()>
     where
         C: BackendConnection<Backend = Self>,
     {

@@ -7,6 +7,7 @@ use crate::postgres::pool::connect;
 pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
     open: |url| Ok(Box::new(connect(url)?)),
     open_existing: |url| Ok(Box::new(connect(url)?)),
+    open_to_try: |url| Ok(Box::new(connect(url)?)),
     open_to_read: |url| {
         Ok(Opened {
             conn: Box::new(connect(url)?),

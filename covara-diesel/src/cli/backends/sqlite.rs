@@ -13,6 +13,7 @@ pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
         check_exists(url.as_ref())?;
         open(url)
     },
+    open_to_try: |url| Ok(Box::new(open_to_rehearse(url.as_ref())?)),
     open_to_read: |url| match open_to_read(url.as_ref()) {
         Ok((conn, ..)) => Ok(Opened {
             conn: Box::new(conn),

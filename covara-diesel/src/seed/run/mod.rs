@@ -7,6 +7,8 @@ mod faultless;
 #[cfg(feature = "fixtures")]
 mod files;
 mod gather;
+#[cfg(feature = "fixtures")]
+mod look_up;
 mod positions;
 mod references;
 mod replace;
@@ -22,8 +24,8 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use conflicts::Handling;
-use state::{Batches, References, TableRun, Writer};
-pub(crate) use state::{RowPositions, Run};
+use state::{Batches, References, Writer};
+pub(crate) use state::{RowPositions, Run, TableRun};
 
 use super::SeedOptions;
 use super::conflict::OnConflict;
@@ -59,6 +61,7 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
             summary: SeedSummary::default(),
             deleted: Vec::new(),
             replaces: options.replace,
+            keeps: !options.dry_run,
             finished: Vec::new(),
             positions: Vec::new(),
             batches,
@@ -114,11 +117,11 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
         self.settle()?;
         self.finished.sort_by(|a, b| a.table.cmp(&b.table));
         for target in &self.finished {
-            C::Backend::finish(self.conn, &target.table, &target.columns).map_err(|source| {
-                SeedError::Sequence {
-                    table: target.name(),
-                    source: source.into(),
-                }
+            let finished =
+                C::Backend::finish(self.conn, &target.table, &target.columns, self.keeps);
+            finished.map_err(|source| SeedError::Sequence {
+                table: target.name(),
+                source: source.into(),
             })?;
         }
         self.count_batches();
@@ -169,7 +172,8 @@ where
         rows: impl IntoIterator<Item = T>,
     ) -> Result<(), SeedError> {
         let mut rows = rows.into_iter().fuse();
-        self.write_chunks(|chunk, most| {
+        let most = self.run.chunk_rows;
+        self.write_chunks(|_, chunk| {
             chunk.clear();
             chunk.extend(rows.by_ref().take(most));
             Ok(chunk.len() == most)
@@ -180,11 +184,11 @@ where
     /// chunk is full, by rows or bytes.
     pub(crate) fn write_chunks(
         &mut self,
-        mut fill: impl FnMut(&mut Vec<T>, usize) -> Result<bool, SeedError>,
+        mut fill: impl FnMut(&mut Self, &mut Vec<T>) -> Result<bool, SeedError>,
     ) -> Result<(), SeedError> {
         let mut chunk = Vec::new();
         loop {
-            let full = fill(&mut chunk, self.run.chunk_rows)?;
+            let full = fill(self, &mut chunk)?;
             if chunk.is_empty() {
                 return Ok(());
             }

@@ -31,6 +31,8 @@ pub(crate) struct Run<'c, 'a, C: BackendConnection<Backend: SeedEngine>> {
     pub(super) deleted: Vec<(String, usize)>,
     /// True if the tables are emptied first.
     pub(super) replaces: bool,
+    /// True unless it is a dry run.
+    pub(super) keeps: bool,
     pub(super) finished: Vec<SeedTarget>,
     /// The positions of the rows of each table begun so far, if they come from a file.
     pub(super) positions: Vec<Option<Rc<dyn RowPositions>>>,

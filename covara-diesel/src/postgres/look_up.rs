@@ -1,0 +1,29 @@
+//! Look-ups of the keys of rows by another unique column.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+
+use crate::backend::connection::BackendConnection;
+use crate::seed::look_up::{FoundKeyValue, LookUp, WantedKey, found};
+
+pub(super) fn look_up<C>(
+    conn: &mut C,
+    wanted: &WantedKey,
+    values: &dyn QueryFragment<Pg>,
+) -> QueryResult<Vec<FoundKeyValue>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let WantedKey { table, by, key } = wanted;
+    let query = LookUp {
+        before: "WITH __covara_given (n, v) AS (VALUES ",
+        values,
+        after: format!(
+            ") SELECT given.n, false, CAST(parent.{key} AS text)
+               FROM __covara_given AS given JOIN {table} AS parent ON parent.{by} = given.v
+               WHERE parent.{key} IS NOT NULL"
+        ),
+    };
+    query.load::<(i32, bool, String)>(conn).map(found)
+}

@@ -1,0 +1,89 @@
+//! Looks up keys for rows of files that name others by another column.
+
+use diesel::QueryResult;
+
+use super::savepoint::nested;
+use super::state::{TableRun, Writer};
+use crate::backend::connection::BackendConnection;
+use crate::backend::engine::Engine;
+use crate::backend::row::SeedRow;
+use crate::seed::engine::SeedEngine;
+use crate::seed::error::SeedError;
+use crate::seed::insert::NumberedRows;
+use crate::seed::look_up::{FoundKeyValue, WantedKey};
+
+impl<C, T> TableRun<'_, '_, '_, C, T>
+where
+    C: BackendConnection<Backend: SeedEngine>,
+    T: SeedRow<C::Backend>,
+{
+    /// Returns whether the seed fills the table that a foreign key of this table refers to.
+    pub(crate) fn fills_parent(&mut self, foreign_key: usize) -> bool {
+        let position = self.run.position();
+        let keys = self.run.foreign_keys(position);
+        keys.get(foreign_key)
+            .is_some_and(|key| key.position.is_some())
+    }
+
+    /// Returns whether a foreign key of this table refers to the table itself.
+    pub(crate) fn is_own_parent(&mut self, foreign_key: usize) -> bool {
+        let position = self.run.position();
+        let parent = self.run.foreign_keys(position).get(foreign_key);
+        let parent = parent.and_then(|key| key.position);
+        parent.is_some_and(|parent| self.run.tables[parent] == self.target.table)
+    }
+
+    /// Returns whether tables are emptied in a batch that has not been sent.
+    pub(crate) fn replaces_in_batch(&self) -> bool {
+        self.run.replaces && self.run.batches.is_some()
+    }
+
+    /// Writes the rows that wait for others to be written with them, if the parent of one of the
+    /// foreign keys may be among them.
+    pub(crate) fn write_waiting(&mut self, foreign_keys: &[usize]) -> Result<(), SeedError> {
+        let position = self.run.position();
+        let keys = self.run.foreign_keys(position).to_vec();
+        let keys = foreign_keys.iter().filter_map(|key| keys.get(*key));
+        let parents: Vec<&String> = keys
+            .filter_map(|key| self.run.tables.get(key.position?))
+            .collect();
+        if let Some(batches) = &self.run.batches {
+            let mut statements = batches.statements.iter();
+            let has_any = statements.any(|it| parents.contains(&&self.run.tables[it.table]));
+            return match has_any {
+                true => self.run.send(false),
+                false => Ok(()),
+            };
+        }
+        let is_own = parents.contains(&&self.target.table);
+        match &self.writer {
+            // Rows that wait for the last one stay in the stage.
+            Writer::Staged(staged) if is_own && !staged.is_whole => self.insert_staged(false),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the keys of the rows that have these values, each of which is a row of one column.
+    pub(crate) fn look_up<V: SeedRow<C::Backend>>(
+        &mut self,
+        wanted: &WantedKey,
+        values: &[V::Row<'_>],
+    ) -> QueryResult<Vec<FoundKeyValue>> {
+        let values = NumberedRows::<V>(values);
+        let ask = |conn: &mut C| C::Backend::look_up(conn, wanted, &values);
+        match C::Backend::ERROR_ENDS_TRANSACTION {
+            true => nested(self.run.conn, ask),
+            false => ask(self.run.conn),
+        }
+    }
+
+    /// Returns the maximum number of values that one statement takes.
+    pub(crate) fn most_values(&self) -> usize {
+        self.run.conn.most_binds()
+    }
+
+    /// Returns an error that is no row's fault.
+    pub(crate) fn failed(&self, source: diesel::result::Error) -> SeedError {
+        self.interrupted(source)
+    }
+}
