@@ -164,6 +164,7 @@ mod suite {
     }
     mod seed;
     mod seed_conflict_model;
+    mod seed_dry_run;
     mod seed_errors;
     pub(crate) mod seed_model;
     mod seed_order;

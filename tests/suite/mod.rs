@@ -22,6 +22,7 @@ mod progress;
 pub(crate) mod search;
 mod seed;
 mod seed_conflict_model;
+mod seed_dry_run;
 mod seed_errors;
 mod seed_large;
 pub(crate) mod seed_model;

@@ -271,3 +271,28 @@ fn wrong_usage_ends_with_2_and_makes_no_file() {
     assert!(ran.err.contains("new.db"), "{}", ran.err);
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
 }
+
+#[test]
+fn a_dry_run_says_what_would_be_done() {
+    let db = with_tables();
+    let tried = seed(&db, DATA.as_ref(), &[&BOTH[..], &["--dry-run"]].concat());
+    assert_eq!(tried.code, Some(0), "{}", tried.all());
+    for line in [
+        "countries: 246 rows, would be 246 inserted, 0 skipped\n",
+        "nothing was kept\n",
+    ] {
+        assert!(tried.out.contains(line), "{line:?} in {}", tried.out);
+    }
+    assert_eq!(count(&mut db.connect(), "countries"), 0);
+    // It need not ask, as it deletes nothing.
+    let arguments = [&BOTH[..], &["--dry-run", "--replace", "--json"]].concat();
+    let json = seed(&db, DATA.as_ref(), &arguments).json();
+    assert_eq!(json["command"], "seed --dry-run");
+
+    let directory = support::temporary::tempdir().unwrap();
+    write(&directory, "countries.csv", "code,name\nXX,\n");
+    let one = ["--table", "countries", "countries.csv", "--dry-run"];
+    let failed = seed(&db, directory.path(), &one);
+    assert_eq!(failed.code, Some(1), "{}", failed.all());
+    assert!(failed.err.contains("line 2"), "{}", failed.err);
+}
