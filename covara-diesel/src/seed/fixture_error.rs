@@ -227,8 +227,8 @@ pub enum FixtureError {
         column: String,
     },
 
-    /// The rows that a column's values name by another column cannot be looked up; see
-    /// [`fixture`](crate::fixture#references-by-another-column).
+    /// The rows that a column's values name by another column, as `country_id@countries.code`, cannot
+    /// be looked up.
     #[error("{position}: {} cannot be looked up: {problem}", Name(name))]
     #[non_exhaustive]
     Reference {

@@ -290,9 +290,10 @@ fn a_dry_run_says_what_would_be_done() {
     assert_eq!(json["command"], "seed --dry-run");
 
     let directory = support::temporary::tempdir().unwrap();
-    write(&directory, "countries.csv", "code,name\nXX,\n");
+    write(&directory, "countries.csv", "code,name\nXX,a\nXX,b\n");
     let one = ["--table", "countries", "countries.csv", "--dry-run"];
-    let failed = seed(&db, directory.path(), &one);
+    let failing = [&one[..], &["--on-conflict", "fail"]].concat();
+    let failed = seed(&db, directory.path(), &failing);
     assert_eq!(failed.code, Some(1), "{}", failed.all());
-    assert!(failed.err.contains("line 2"), "{}", failed.err);
+    assert!(failed.err.contains("line 3"), "{}", failed.err);
 }
