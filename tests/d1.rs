@@ -81,6 +81,12 @@ mod suite {
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
     mod boot;
+    mod command {
+        mod helpers;
+
+        pub(crate) use helpers::{covara, succeeds};
+    }
+    mod command_urls;
     mod dump {
         mod files;
         mod helpers;

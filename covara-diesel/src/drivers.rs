@@ -61,6 +61,15 @@ macro_rules! declare_connection_types {
         }
 
         impl ConnectionType {
+            pub(crate) const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
+
+            /// Returns whether its feature is on.
+            pub(crate) fn is_enabled(self) -> bool {
+                match self {
+                    $($(Self::$variant => cfg!(feature = $feature),)*)*
+                }
+            }
+
             pub(crate) fn dialect(self) -> Dialect {
                 match self {
                     $($(Self::$variant => Dialect::$dialect,)*)*

@@ -5,6 +5,7 @@ pub(crate) mod auth;
 mod boot;
 mod bounds;
 pub(crate) mod command;
+mod command_urls;
 mod doctor;
 mod dump;
 mod fixtures;

@@ -14,7 +14,7 @@ use Need::{
 pub enum Need {
     /// Three or more clients that work at once.
     Clients,
-    /// A URL that the command `covara` takes.
+    /// Every part of the command `covara`, not just its URLs.
     Command,
     /// Numbers of 64 bits, and more than 100 values in a statement.
     ExactNumbers,
@@ -68,7 +68,10 @@ pub struct Database {
 
 /// What HTTP cannot have, or `tests/remote` has instead.
 const OVER_HTTP: &[(Need, &str)] = &[
-    (Command, "the command takes its URL for `export` only"),
+    (
+        Command,
+        "what takes more than the URL runs on SQLite files and PostgreSQL; see `command_urls`",
+    ),
     (File, "no file of its own"),
     (
         LocalEngine,
@@ -83,7 +86,10 @@ const OVER_HTTP: &[(Need, &str)] = &[
         LostServer,
         "in `remote`, with faults that only networks have",
     ),
-    (PlainDoctor, "the doctor does not take its URL"),
+    (
+        PlainDoctor,
+        "the doctor finds less there; see `command_urls`",
+    ),
 ];
 
 const POSTGRES: &[(Need, &str)] = &[(NumbersAsTimes, "its times are of a type of their own")];

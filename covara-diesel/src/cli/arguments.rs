@@ -81,7 +81,7 @@ const DOCTOR: &str = "\
 Nothing is changed: no file, no table, no setting of a session. The exit code is 1 if a problem
 was found.";
 
-/// Migrates, seeds, dumps and examines SQLite and PostgreSQL databases.
+/// Migrates, seeds, dumps and examines SQLite, libSQL, D1 and PostgreSQL databases.
 #[derive(Debug, Parser)]
 #[command(name = "covara", bin_name = "covara", version, after_help = EXIT_CODES)]
 pub(super) struct Arguments {
@@ -212,7 +212,8 @@ pub(super) struct Export {
 
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// The database: a path, sqlite:, file:, postgres:// or postgresql://
+    /// The database: a path, sqlite:, file:, postgres://, postgresql://, libsql:// or d1://, as far
+    /// as covara --version names it
     // Without `hide_env_values`, --help would show the variable's value and so a password.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(super) database_url: String,

@@ -28,14 +28,14 @@ mod secrets;
 mod seed;
 mod seed_files;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::backend::dialect::Dialect;
-use crate::drivers::{Driver, PoolDriver, Route};
+use crate::drivers::{ConnectionType, PoolDriver};
 use arguments::{Arguments, Command};
-use backends::{POSTGRES, SQLITE};
 use database::BackendFunctions;
 use outcome::{Failure, Outcome, USAGE, complain, print, report};
 
@@ -72,6 +72,11 @@ fn run(command: &Command) -> Result<Outcome, Failure> {
 /// Answers `--help`, `--version` and wrong usage.
 fn answer_usage(answer: &clap::Error) -> ExitCode {
     let text = answer.render().to_string();
+    if answer.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Not an error of anything given. One of standard error itself cannot be reported.
+        let _ = io::stderr().write_all(text.as_bytes());
+        return ExitCode::from(USAGE);
+    }
     if !answer.use_stderr() {
         return match print(&text) {
             Ok(()) => ExitCode::SUCCESS,
@@ -84,34 +89,20 @@ fn answer_usage(answer: &clap::Error) -> ExitCode {
 }
 
 fn version() -> String {
-    let on: Vec<&str> = [
-        ("SQLite", SQLITE.is_some()),
-        ("PostgreSQL", POSTGRES.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(name, on)| on.then_some(name))
-    .collect();
+    let all = ConnectionType::ALL.iter();
+    let on: Vec<&str> = all
+        .filter(|connection| connection.is_enabled())
+        .map(|connection| connection.database())
+        .collect();
     format!("{} ({})", env!("CARGO_PKG_VERSION"), on.join(", "))
 }
 
 /// Returns the backend of a database URL.
 fn backend(url: &str) -> Result<BackendFunctions, Failure> {
     let driver = PoolDriver::from_url(url).map_err(Failure::usage)?;
-    let Driver {
-        connection, route, ..
-    } = driver.row();
-    let (name, feature) = (connection.database(), connection.feature());
-    if route == Route::Http {
-        return Err(Failure::usage(format!(
-            "the command takes no URL of {name}; give a path, sqlite:, file:, postgres:// or \
-             postgresql://"
-        )));
-    }
-    let backend = match connection.dialect() {
-        Dialect::Sqlite => SQLITE,
-        Dialect::Postgres => POSTGRES,
-    };
-    backend.ok_or_else(|| {
+    let connection = driver.row().connection;
+    backends::backend(connection).ok_or_else(|| {
+        let (name, feature) = (connection.database(), connection.feature());
         Failure::usage(format!(
             "this covara was built without {name}: install it with the feature {feature}, as in \
              cargo install covara-diesel --features cli,{feature}"

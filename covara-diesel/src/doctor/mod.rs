@@ -1,7 +1,8 @@
 //! Diagnoses a database.
 //!
-//! `doctor::sqlite` and `doctor::postgres` open the database themselves, only read it, and return
-//! their findings as a [`Report`]. They create and change neither files nor tables.
+//! `doctor::sqlite`, `doctor::postgres`, `doctor::libsql` and `doctor::d1` open the database
+//! themselves, only read it, and return their findings as a [`Report`]. They create and change
+//! neither files nor tables.
 //!
 //! ```
 //! use covara_diesel::{auto_migrate, doctor, pool};
@@ -22,6 +23,8 @@
 pub(crate) mod findings;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "_remote-sqlite")]
+pub(crate) mod remote;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -29,6 +32,10 @@ use std::fmt;
 
 #[cfg(feature = "postgres")]
 pub use self::postgres::postgres;
+#[cfg(feature = "d1")]
+pub use self::remote::d1;
+#[cfg(feature = "libsql")]
+pub use self::remote::libsql;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::sqlite;
 

@@ -107,7 +107,7 @@ impl PoolDriver {
     ///
     /// # Errors
     ///
-    /// An unknown scheme; the text lists the known ones.
+    /// An unknown scheme; the text lists those of the databases whose features are on.
     ///
     /// # Example
     ///
@@ -223,11 +223,12 @@ fn of_hosts(hosts: &str) -> PoolDriver {
     names.find_map(of_host).unwrap_or(PoolDriver::Postgres)
 }
 
-/// Lists the forms of URLs.
-fn known_urls() -> String {
-    let schemes = PoolDriver::ALL
-        .iter()
-        .flat_map(|driver| match driver.row().urls {
+/// Lists the forms of URLs of the databases whose features are on.
+pub(crate) fn known_urls() -> String {
+    let drivers = PoolDriver::ALL.iter().map(|driver| driver.row());
+    let schemes = drivers
+        .filter(|driver| driver.connection.is_enabled())
+        .flat_map(|driver| match driver.urls {
             Urls::Path => ["a path", ":memory:", "sqlite:", "file:"]
                 .map(str::to_owned)
                 .to_vec(),

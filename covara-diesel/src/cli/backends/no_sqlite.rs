@@ -1,7 +1,5 @@
-//! A stand-in for SQLite when the feature `sqlite` is off.
+//! A stand-in for SQLite's migrations when the feature `sqlite` is off.
 
-use crate::cli::database::{BackendFunctions, MigrationFiles};
-
-pub(crate) const BACKEND: Option<BackendFunctions> = None;
+use crate::cli::database::MigrationFiles;
 
 pub(crate) const FILES: Option<MigrationFiles> = None;

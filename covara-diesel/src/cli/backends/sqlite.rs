@@ -1,5 +1,8 @@
 use std::error::Error;
 
+use diesel::SqliteConnection;
+
+use super::CommandConnection;
 use crate::cli::database::{BackendFunctions, Database, MigrationFiles, Opened};
 use crate::doctor;
 use crate::pool::{self, PoolDriver, PoolError, recommended_pool_config};
@@ -7,31 +10,33 @@ use crate::sqlite::creatable::check_creatable;
 use crate::sqlite::pool::{check_exists, open_to_read};
 use crate::sqlite::rehearse::open_to_rehearse;
 
-pub(crate) const BACKEND: Option<BackendFunctions> = Some(BackendFunctions {
-    open,
-    open_existing: |url| {
-        check_exists(url.as_ref())?;
-        open(url)
-    },
-    open_to_try: |url| Ok(Box::new(open_to_rehearse(url.as_ref())?)),
-    open_to_read: |url| match open_to_read(url.as_ref()) {
-        Ok((conn, ..)) => Ok(Opened {
-            conn: Box::new(conn),
-            missing_file: None,
-        }),
-        // A missing file is shown as an empty database.
-        Err(PoolError::MissingFile { path }) => {
-            let (conn, ..) = open_to_read(":memory:".as_ref())?;
-            Ok(Opened {
+impl CommandConnection for SqliteConnection {
+    const FUNCTIONS: BackendFunctions = BackendFunctions {
+        open,
+        open_existing: |url| {
+            check_exists(url.as_ref())?;
+            open(url)
+        },
+        open_to_try: |url| Ok(Box::new(open_to_rehearse(url.as_ref())?)),
+        open_to_read: |url| match open_to_read(url.as_ref()) {
+            Ok((conn, ..)) => Ok(Opened {
                 conn: Box::new(conn),
-                missing_file: Some(path),
-            })
-        }
-        Err(error) => Err(error),
-    },
-    rehearse,
-    examine: |url| doctor::sqlite(url),
-});
+                missing_file: None,
+            }),
+            // A missing file is shown as an empty database.
+            Err(PoolError::MissingFile { path }) => {
+                let (conn, ..) = open_to_read(":memory:".as_ref())?;
+                Ok(Opened {
+                    conn: Box::new(conn),
+                    missing_file: Some(path),
+                })
+            }
+            Err(error) => Err(error),
+        },
+        rehearse,
+        examine: |url| doctor::sqlite(url),
+    };
+}
 
 pub(crate) const FILES: Option<MigrationFiles> = Some(crate::migrate::sqlite_files);
 
