@@ -247,6 +247,7 @@ mod sqlite {
     mod public_types;
     #[cfg(target_os = "linux")]
     mod read_only_files;
+    mod schemas;
     mod search;
     // Takes the command `sqlite3`.
     #[cfg(feature = "postgres")]

@@ -305,6 +305,27 @@ fn a_table_with_as_many_columns_as_postgresql_has_is_sorted_without_a_key() {
     assert!(found[0].ends_with("true\n"), "sorted");
 }
 
+#[test]
+fn a_temporary_table_hides_none_from_a_dump_of_all() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE plain (id BIGINT PRIMARY KEY); INSERT INTO plain VALUES (1);
+         CREATE TEMPORARY TABLE plain (id BIGINT PRIMARY KEY, other TEXT)",
+    )
+    .unwrap();
+    let directory = support::temporary::tempdir().unwrap();
+    let summary = Dump::new()
+        .to_directory(&mut conn, directory.path())
+        .unwrap();
+    let tables: Vec<_> = summary.tables.iter().map(|table| &table.table).collect();
+    assert_eq!(tables, ["plain"]);
+    let file = directory.path().join("plain.csv");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "id\n1\n");
+    // The name itself stands for the other one.
+    assert_eq!(dumped(&mut conn, "plain").unwrap(), "id,other\n");
+}
+
 /// A type of somebody else's is no range because of its name.
 #[test]
 fn the_empty_text_of_a_type_whose_name_ends_in_range_is_read_back() {

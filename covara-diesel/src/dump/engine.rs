@@ -9,6 +9,24 @@ use crate::backend::connection::BackendConnection;
 use crate::backend::typed::area_database;
 use crate::seed::engine::SeedEngine;
 
+/// The name by which a table is found.
+#[derive(Debug)]
+pub struct TableName {
+    /// The unquoted name, and where the schema is not known perhaps `schema.table`.
+    pub name: String,
+    /// The schema of a listed table, so that no other table hides it.
+    pub schema: Option<String>,
+}
+
+impl TableName {
+    pub(super) fn given(name: &String) -> Self {
+        Self {
+            name: name.clone(),
+            schema: None,
+        }
+    }
+}
+
 /// A table that is dumped.
 #[derive(Debug)]
 pub struct DumpTable {
@@ -58,19 +76,18 @@ impl DumpColumn {
 pub trait DumpEngine: SeedEngine {
     /// Lists the tables of the application, sorted by name.
     #[doc(hidden)]
-    fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    fn list<C>(conn: &mut C) -> QueryResult<Vec<TableName>>
     where
         C: BackendConnection<Backend = Self>;
 
-    /// Describes the tables by their unquoted names, optionally `schema.table`, and makes the
-    /// session ready for [`read`](Self::read). Where there are transactions, it is called once in
+    /// Describes the tables, and makes the session ready for [`read`](Self::read). Where there are transactions, it is called once in
     /// each, at the beginning.
     ///
     /// # Errors
     ///
     /// There is no such table, or it cannot be dumped.
     #[doc(hidden)]
-    fn prepare<C>(conn: &mut C, names: Vec<String>) -> Result<Vec<DumpTable>, DumpError>
+    fn prepare<C>(conn: &mut C, names: Vec<TableName>) -> Result<Vec<DumpTable>, DumpError>
     where
         C: BackendConnection<Backend = Self>;
 

@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::Format;
+use super::engine::TableName;
 use super::error::DumpError;
 
 /// Files that are written beside those that they replace.
@@ -99,10 +100,10 @@ pub(super) fn name(table: &str, format: Format, gzip: bool) -> Result<String, Du
 }
 
 /// Refuses tables whose files would be one on a disk that takes upper and lower case for the same.
-pub(super) fn check_distinct(tables: &[String]) -> Result<(), DumpError> {
+pub(super) fn check_distinct(tables: &[TableName]) -> Result<(), DumpError> {
     let mut folded: Vec<(String, &String)> = tables
         .iter()
-        .map(|table| (table.to_lowercase(), table))
+        .map(|TableName { name, .. }| (name.to_lowercase(), name))
         .collect();
     folded.sort();
     match folded.windows(2).find(|pair| pair[0].0 == pair[1].0) {

@@ -110,7 +110,7 @@ pub use crate::fixture::Format;
 use crate::backend::connection::BackendConnection;
 use crate::backend::transaction::Transaction;
 use crate::backend::typed::with_typed;
-use engine::{DumpEngine, DumpTable};
+use engine::{DumpEngine, DumpTable, TableName};
 use files::{Files, Output};
 use row::RowWriter;
 
@@ -199,14 +199,14 @@ impl Dump {
         table: impl Into<String>,
         writer: impl Write,
     ) -> Result<DumpedTable, DumpError> {
-        let names = vec![table.into()];
-        if let Some(other) = self.tables.iter().find(|other| !names.contains(other)) {
+        let table = table.into();
+        if let Some(other) = self.tables.iter().find(|other| **other != table) {
             return Err(DumpError::OtherTable {
                 table: other.clone(),
             });
         }
         with_typed!(conn, |conn| self.in_snapshot(conn, |conn| {
-            let tables = self.prepare(conn, names)?;
+            let tables = self.prepare(conn, vec![TableName::given(&table)])?;
             let Some(table) = tables.first() else {
                 return Err(diesel::result::Error::NotFound.into());
             };
@@ -237,7 +237,7 @@ impl Dump {
     fn prepare<C: BackendConnection<Backend: DumpEngine>>(
         &self,
         conn: &mut C,
-        names: Vec<String>,
+        names: Vec<TableName>,
     ) -> Result<Vec<DumpTable>, DumpError> {
         let tables = C::Backend::prepare(conn, names)?;
         for table in &tables {
@@ -260,12 +260,12 @@ impl Dump {
     ) -> Result<DumpSummary, DumpError> {
         let names = match self.tables.is_empty() {
             true => C::Backend::list(conn)?,
-            false => self.tables.clone(),
+            false => self.tables.iter().map(TableName::given).collect(),
         };
         files::check_distinct(&names)?;
         let file_names = names
             .iter()
-            .map(|name| files::name(name, self.format, self.gzip))
+            .map(|TableName { name, .. }| files::name(name, self.format, self.gzip))
             .collect::<Result<Vec<_>, _>>()?;
         let tables = self.prepare(conn, names)?;
         let mut files = Files::new(directory)?;

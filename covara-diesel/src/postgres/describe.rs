@@ -53,25 +53,35 @@ where
     let in_schema = name.split_once('.');
     let in_schema = in_schema.map(|(schema, table)| format!("{}.{}", quote(schema), quote(table)));
     for table in [Some(quote(name)), in_schema].into_iter().flatten() {
-        let columns = diesel::sql_query(COLUMNS)
-            .bind::<Text, _>(&table)
-            .load::<CatalogueColumn>(conn)?;
-        let found = TableDescription::of(table.clone(), columns, kind);
+        let found = quoted(conn, table)?;
         if found.is_some() {
             return Ok(found);
         }
-        let quoted = table.replace('\'', "''");
-        let is_table = format!(
-            "EXISTS (SELECT FROM pg_catalog.pg_class
-                     WHERE oid = CAST(pg_catalog.to_regclass('{quoted}') AS oid)
-                       AND relkind IN ('r', 'p', 'v', 'f'))"
-        );
-        if holds(conn, &is_table)? {
-            let columns = Vec::new();
-            return Ok(Some(TableDescription { table, columns }));
-        }
     }
     Ok(None)
+}
+
+/// Describes a table by its quoted name.
+pub(super) fn quoted<C>(conn: &mut C, table: String) -> QueryResult<Option<TableDescription>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let columns = diesel::sql_query(COLUMNS)
+        .bind::<Text, _>(&table)
+        .load::<CatalogueColumn>(conn)?;
+    let found = TableDescription::of(table.clone(), columns, kind);
+    if found.is_some() {
+        return Ok(found);
+    }
+    let literal = table.replace('\'', "''");
+    let is_table = format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_class
+                 WHERE oid = CAST(pg_catalog.to_regclass('{literal}') AS oid)
+                   AND relkind IN ('r', 'p', 'v', 'f'))"
+    );
+    let columns = Vec::new();
+    let without_columns = TableDescription { table, columns };
+    Ok(holds(conn, &is_table)?.then_some(without_columns))
 }
 
 fn kind(type_name: &str) -> ColumnKind {

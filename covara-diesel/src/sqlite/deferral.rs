@@ -5,7 +5,8 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
-use super::name;
+use super::place::Place;
+use super::{keys, name};
 use crate::backend::answer::{Answer, holds};
 use crate::backend::connection::BackendConnection;
 use crate::seed::deferral::{Dangling, Deferral};
@@ -39,6 +40,11 @@ const VALUES: usize = 100;
 /// The name of rows in a query, which hides a table of that name.
 const NEW: &str = "__covara_new";
 
+/// The condition that a foreign key is violated in any schema; without one, only that of the file is
+/// looked at.
+const VIOLATED_ANYWHERE: &str = "EXISTS (
+    SELECT 1 FROM pragma_database_list AS d, pragma_foreign_key_check(NULL, d.name))";
+
 #[derive(QueryableByName)]
 struct Unsatisfied {
     #[diesel(sql_type = BigInt)]
@@ -60,9 +66,9 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
     }
 
     fn miscounts(&self, conn: &mut C, table: &str) -> QueryResult<bool> {
-        let (schema, table) = name::parts(table);
-        let query = format!("SELECT {} AS yes", may_defer(schema.as_deref()));
-        let query = diesel::sql_query(query).bind::<Text, _>(table);
+        let place = Place::of(conn, table)?;
+        let query = format!("SELECT {} AS yes", may_defer(&place));
+        let query = diesel::sql_query(query).bind::<Text, _>(place.table);
         Ok(query.get_result::<Answer>(conn)?.yes)
     }
 
@@ -159,39 +165,26 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
     fn end(&self, conn: &mut C, tables: &[String], everywhere: bool) -> QueryResult<()> {
         let mut has_triggers = everywhere;
         for table in tables {
-            let (schema, table) = name::parts(table);
-            let tables = definitions(schema.as_deref());
+            let place = Place::of(conn, table)?;
             // A row that waited before the seed, and that a row of the seed has satisfied, is
             // counted as satisfied only while the deferral lasts.
-            let query = format!(
-                "SELECT {} OR EXISTS (SELECT 1 FROM {tables} WHERE {DEFERRED}) AS yes",
-                may_defer(schema.as_deref())
-            );
-            let query = diesel::sql_query(query).bind::<Text, _>(&table);
-            if query.get_result::<Answer>(conn)?.yes {
+            let defers = format!("EXISTS (SELECT 1 FROM {} WHERE {DEFERRED})", place.master());
+            if holds(conn, &defers)? {
                 return Ok(());
             }
-            let master = name::master(schema.as_deref());
-            let query = format!(
-                "SELECT EXISTS (SELECT 1 FROM {master}
-                                WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
-                     OR EXISTS (SELECT 1 FROM sqlite_temp_master
-                                WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE) AS yes"
-            );
-            let triggers = diesel::sql_query(query).bind::<Text, _>(&table);
-            has_triggers |= triggers.get_result::<Answer>(conn)?.yes;
+            has_triggers |= keys::has_triggers(conn, table)?;
             let left = diesel::sql_query(
                 "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check(?1, ?2)) AS yes",
             )
-            .bind::<Text, _>(&table)
-            .bind::<Nullable<Text>, _>(&schema)
+            .bind::<Text, _>(&place.table)
+            .bind::<Nullable<Text>, _>(&place.schema)
             .get_result::<Answer>(conn)?;
             if left.yes {
                 return Ok(());
             }
         }
         // They may have violated the foreign keys of any table.
-        if has_triggers && holds(conn, "EXISTS (SELECT 1 FROM pragma_foreign_key_check)")? {
+        if has_triggers && holds(conn, VIOLATED_ANYWHERE)? {
             return Ok(());
         }
         self.cancel(conn)
@@ -226,27 +219,14 @@ fn has_any(table: &str, key: &ForeignKey, values: &str) -> String {
     format!("EXISTS (SELECT 1 FROM {table} WHERE ({columns}) IN (VALUES {of_rows}))")
 }
 
-/// Returns the tables of a schema with their definitions. A name without a schema may be that of a
-/// temporary table.
-fn definitions(schema: Option<&str>) -> String {
-    let of =
-        |master: &str| format!("SELECT name, sql FROM {master} WHERE type IN ('table', 'view')");
-    let temporary = match schema {
-        Some(_) => String::new(),
-        None => format!(" UNION ALL {}", of("sqlite_temp_master")),
-    };
-    format!("({}{temporary})", of(&name::master(schema)))
-}
-
 /// The condition that a table's definition may defer a foreign key.
-const DEFERRED: &str = "instr(lower(sql), 'deferred') > 0";
+const DEFERRED: &str = "type IN ('table', 'view') AND instr(lower(sql), 'deferred') > 0";
 
-/// Returns the condition that the table named by the first bind may defer a foreign key. So may one
-/// that is only in an attached database, whose definition is not looked up.
-fn may_defer(schema: Option<&str>) -> String {
+/// Returns the condition that a table, named by the first bind, may defer a foreign key.
+fn may_defer(place: &Place) -> String {
     format!(
-        "COALESCE((SELECT max({DEFERRED}) FROM {} WHERE name = ?1 COLLATE NOCASE), 1)",
-        definitions(schema)
+        "EXISTS (SELECT 1 FROM {} WHERE name = ?1 COLLATE NOCASE AND {DEFERRED})",
+        place.master()
     )
 }
 
@@ -329,34 +309,32 @@ pub(super) fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Ve
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let names: Vec<_> = tables.iter().map(|table| name::parts(table)).collect();
+    let places = tables.iter().map(|table| Place::of(conn, table));
+    let places = places.collect::<QueryResult<Vec<_>>>()?;
     let mut all: Vec<Vec<ForeignKey>> = Vec::new();
     for (at, table) in tables.iter().enumerate() {
         let known = tables[..at].iter().position(|other| other == table);
         let keys = match known.and_then(|known| all.get(known)) {
             Some(keys) => keys.clone(),
-            None => keys_of_table(conn, &names[at], &names)?,
+            None => keys_of_table(conn, &places[at], &places)?,
         };
         all.push(keys);
     }
     Ok(all)
 }
 
-type Name = (Option<String>, String);
-
-fn keys_of_table<C>(conn: &mut C, table: &Name, seeded: &[Name]) -> QueryResult<Vec<ForeignKey>>
+fn keys_of_table<C>(conn: &mut C, place: &Place, seeded: &[Place]) -> QueryResult<Vec<ForeignKey>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let (schema, table) = table;
     let columns = diesel::sql_query(format!(
         "SELECT k.id AS id, k.\"table\" AS parent, k.\"from\" AS own, k.\"to\" AS referenced,
                 {} AS may_outlast
          FROM pragma_foreign_key_list(?1, ?2) AS k ORDER BY k.id, k.seq",
-        may_defer(schema.as_deref())
+        may_defer(place)
     ))
-    .bind::<Text, _>(table)
-    .bind::<Nullable<Text>, _>(schema)
+    .bind::<Text, _>(&place.table)
+    .bind::<Nullable<Text>, _>(&place.schema)
     .load::<KeyColumn>(conn)?;
     let mut keys: Vec<(i32, bool, ForeignKey)> = Vec::new();
     for KeyColumn {
@@ -377,13 +355,12 @@ where
             }
             _ => {
                 // A foreign key refers to a table in its own schema.
-                let is_parent =
-                    |(of, name): &Name| of == schema && name.eq_ignore_ascii_case(&parent);
+                let is_parent = |of: &Place| of.is_sibling(place, &parent);
                 let key = ForeignKey {
                     name: None,
                     sql_name: String::new(),
                     columns: vec![own],
-                    parent: name::quoted(schema.as_deref(), &parent),
+                    parent: place.sibling(&parent),
                     parent_columns: referenced.collect(),
                     position: seeded.iter().rposition(is_parent),
                     is_deferrable: true,
@@ -395,12 +372,12 @@ where
     }
     for (_, is_implicit, key) in &mut keys {
         if *is_implicit {
-            let (schema, parent) = name::parts(&key.parent);
+            let (_, parent) = name::parts(&key.parent);
             let columns = diesel::sql_query(
                 "SELECT name FROM pragma_table_info(?1, ?2) WHERE pk > 0 ORDER BY pk",
             )
             .bind::<Text, _>(&parent)
-            .bind::<Nullable<Text>, _>(&schema)
+            .bind::<Nullable<Text>, _>(&place.schema)
             .load::<PrimaryKey>(conn)?;
             let columns = columns.iter().map(|it| name::quoted(None, &it.name));
             key.parent_columns = columns.collect();

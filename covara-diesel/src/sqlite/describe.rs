@@ -7,6 +7,7 @@ use diesel::sqlite::Sqlite;
 
 use super::migrate::affinity;
 use super::name;
+use super::place::Place;
 use crate::backend::answer::Answer;
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
@@ -56,7 +57,7 @@ pub(super) fn table<C>(conn: &mut C, name: &str) -> QueryResult<Option<TableDesc
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let mut found = columns(conn, None, name)?;
+    let mut found = in_schema(conn, None, name)?;
     if let (None, Some((schema, table))) = (&found, name.split_once('.')) {
         let schemas = diesel::sql_query("SELECT name FROM pragma_database_list");
         let schemas = schemas.load::<Schema>(conn)?;
@@ -64,13 +65,14 @@ where
             .iter()
             .any(|known| known.name.eq_ignore_ascii_case(schema))
         {
-            found = columns(conn, Some(schema), table)?;
+            found = in_schema(conn, Some(schema), table)?;
         }
     }
     Ok(found)
 }
 
-fn columns<C>(
+/// Describes a table of a schema, or the one that the name alone stands for.
+pub(super) fn in_schema<C>(
     conn: &mut C,
     schema: Option<&str>,
     table: &str,
@@ -83,8 +85,8 @@ where
         .bind::<Nullable<Text>, _>(schema)
         .load::<CatalogueColumn>(conn)?;
     let has_any = columns.iter().any(|column| is_any(&column.kind));
-    let is_strict = has_any && is_strict(conn, schema, table)?;
     let table = name::quoted(schema, table);
+    let is_strict = has_any && is_strict(conn, &table)?;
     let kind = |declared: &str| match is_strict && is_any(declared) {
         true => ColumnKind::Any,
         false => kind(declared),
@@ -97,16 +99,15 @@ fn is_any(declared: &str) -> bool {
 }
 
 /// Returns whether a table is STRICT, where ANY keeps every value as it is
-/// (<https://sqlite.org/stricttables.html>). Of tables of the same name, it is the one that the name
-/// alone stands for.
-fn is_strict<C>(conn: &mut C, schema: Option<&str>, table: &str) -> QueryResult<bool>
+/// (<https://sqlite.org/stricttables.html>).
+fn is_strict<C>(conn: &mut C, table: &str) -> QueryResult<bool>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
+    let Place { schema, table } = Place::of(conn, table)?;
     let found = diesel::sql_query(
         "SELECT strict AS yes FROM pragma_table_list(?1)
-         WHERE ?2 IS NULL OR schema = ?2 COLLATE NOCASE
-         ORDER BY schema <> 'temp', schema <> 'main' LIMIT 1",
+         WHERE schema = coalesce(?2, 'main') COLLATE NOCASE",
     )
     .bind::<Text, _>(table)
     .bind::<Nullable<Text>, _>(schema)

@@ -17,6 +17,7 @@ mod keys;
 mod look_up;
 mod migrate;
 mod name;
+mod place;
 pub(crate) mod pool;
 pub(crate) mod private_file;
 #[cfg(feature = "cli")]

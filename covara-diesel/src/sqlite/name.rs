@@ -8,14 +8,6 @@ pub(super) fn quoted(schema: Option<&str>, table: &str) -> String {
     }
 }
 
-/// Returns the name of the table that describes the tables of a schema.
-pub(super) fn master(schema: Option<&str>) -> String {
-    match schema {
-        Some(schema) => format!("{}.sqlite_master", quoted(None, schema)),
-        None => "sqlite_master".to_owned(),
-    }
-}
-
 /// Splits a quoted name into schema and table, without quotes.
 pub(super) fn parts(quoted: &str) -> (Option<String>, String) {
     let plain = |part: &str| {

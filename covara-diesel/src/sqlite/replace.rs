@@ -5,6 +5,7 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::name;
+use super::place::Place;
 use crate::backend::answer::holds;
 use crate::backend::connection::BackendConnection;
 use crate::seed::foreign_key::OuterReference;
@@ -28,26 +29,25 @@ pub(super) fn outer_references<C>(
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let names: Vec<_> = tables.iter().map(|table| name::parts(table)).collect();
+    let places = tables.iter().map(|table| Place::of(conn, table));
+    let places = places.collect::<QueryResult<Vec<_>>>()?;
     let mut found = Vec::new();
-    for (parent, (schema, table)) in tables.iter().zip(&names) {
+    for (parent, place) in tables.iter().zip(&places) {
         let columns = diesel::sql_query(format!(
             "SELECT m.name AS child, k.id AS id, k.\"from\" AS own
              FROM {} AS m, pragma_foreign_key_list(m.name, ?2) AS k
              WHERE m.type = 'table' AND m.name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND k.\"table\" = ?1 COLLATE NOCASE
              ORDER BY m.name, k.id, k.seq",
-            name::master(schema.as_deref())
+            place.master()
         ))
-        .bind::<Text, _>(table)
-        .bind::<Nullable<Text>, _>(schema)
+        .bind::<Text, _>(&place.table)
+        .bind::<Nullable<Text>, _>(&place.schema)
         .load::<KeyColumn>(conn)?;
         for key in columns.chunk_by(|a, b| (&a.child, a.id) == (&b.child, b.id)) {
             let child = &key[0].child;
-            let is_child =
-                |(of, name): &(_, String)| of == schema && name.eq_ignore_ascii_case(child);
-            if !names.iter().any(is_child) {
+            if !places.iter().any(|it| it.is_sibling(place, child)) {
                 found.push(OuterReference {
-                    child: name::quoted(schema.as_deref(), child),
+                    child: place.sibling(child),
                     columns: key.iter().map(|it| name::quoted(None, &it.own)).collect(),
                     may_hide: false,
                     parent: parent.clone(),
@@ -90,15 +90,17 @@ pub(super) fn restarts<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let (schema, table) = name::parts(table);
-    let master = name::master(schema.as_deref());
-    let has_sequences = format!("EXISTS (SELECT 1 FROM {master} WHERE name = 'sqlite_sequence')");
+    let place = Place::of(conn, table)?;
+    let has_sequences = format!(
+        "EXISTS (SELECT 1 FROM {} WHERE name = 'sqlite_sequence')",
+        place.master()
+    );
     if !holds(conn, &has_sequences)? {
         return Ok(Vec::new());
     }
     Ok(vec![format!(
         "DELETE FROM {} WHERE name = '{}' COLLATE NOCASE",
-        name::quoted(schema.as_deref(), "sqlite_sequence"),
-        table.replace('\'', "''")
+        place.sibling("sqlite_sequence"),
+        place.table.replace('\'', "''")
     )])
 }

@@ -2,12 +2,11 @@
 
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
-use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 
 use super::deferral::{self, DeferForeignKeys};
-use super::{describe, keys, look_up, name, replace, unique_indexes};
-use crate::backend::answer::{Answer, holds};
+use super::{describe, keys, look_up, replace, unique_indexes};
+use crate::backend::answer::holds;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
@@ -74,7 +73,8 @@ impl SeedEngine for Sqlite {
     where
         C: BackendConnection<Backend = Self>,
     {
-        unique_indexes::of_table(conn, table)
+        let indexes = unique_indexes::of_table(conn, table)?;
+        Ok(indexes.into_iter().map(|index| index.columns).collect())
     }
 
     fn look_up<C>(
@@ -146,28 +146,14 @@ impl SeedEngine for Sqlite {
 /// Returns the way to insert a seed's rows. A statement that may have to be undone journals every
 /// page it touches, which makes keys in random order twice as slow; `OR FAIL` avoids that. It would
 /// also replace the conflict clauses of NOT NULL columns (`NOT NULL ON CONFLICT REPLACE`) and those
-/// inside triggers, so it is not used for a table that has such clauses or triggers, nor for a
-/// table in another schema, which is described elsewhere.
+/// inside triggers, so it is not used for a table that has such clauses or triggers.
 fn way<C>(conn: &mut C, table: &str) -> QueryResult<SeedWay<C>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let (None, name) = name::parts(table) else {
-        return Ok(SeedWay::Insert(Insertion::Ignore));
-    };
-    let clauses = diesel::sql_query(
-        "SELECT EXISTS (
-             SELECT 1 FROM (SELECT type, tbl_name, sql FROM sqlite_master
-                            UNION ALL SELECT type, tbl_name, sql FROM sqlite_temp_master)
-             WHERE tbl_name = ? COLLATE NOCASE
-               AND (type = 'trigger' OR type = 'table' AND instr(lower(sql), 'conflict') > 0)
-         ) AS yes",
-    )
-    .bind::<Text, _>(&name)
-    .get_result::<Answer>(conn)?;
-    Ok(SeedWay::Insert(if clauses.yes {
-        Insertion::Ignore
-    } else {
-        Insertion::IgnoreOrFail
+    let keeps_all = keys::has_triggers_or_clauses(conn, table)?;
+    Ok(SeedWay::Insert(match keeps_all {
+        true => Insertion::Ignore,
+        false => Insertion::IgnoreOrFail,
     }))
 }

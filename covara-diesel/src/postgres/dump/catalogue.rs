@@ -9,23 +9,26 @@ use crate::backend::column::TableColumn;
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{DIESELS_HISTORY, quoted_names};
 use crate::dump::DumpError;
-use crate::dump::engine::{DumpColumn, DumpTable};
+use crate::dump::engine::{DumpColumn, DumpTable, TableName};
 use crate::postgres::describe;
 
 #[derive(QueryableByName)]
 struct Name {
     #[diesel(sql_type = Text)]
     name: String,
+    #[diesel(sql_type = Text)]
+    schema: String,
 }
 
 /// Lists the tables of the application in the current schema, but for those without a column that a
-/// seed could fill. A name that a temporary table hides means that table.
-pub(super) fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
+/// seed could fill.
+pub(super) fn list<C>(conn: &mut C) -> QueryResult<Vec<TableName>>
 where
     C: BackendConnection<Backend = Pg>,
 {
     let names = diesel::sql_query(format!(
-        "SELECT CAST(t.relname AS text) AS name FROM pg_catalog.pg_class AS t
+        "SELECT CAST(t.relname AS text) AS name, CAST(current_schema AS text) AS schema
+         FROM pg_catalog.pg_class AS t
          WHERE t.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema)
            AND t.relkind IN ('r', 'p') AND NOT t.relispartition
            AND EXISTS (
@@ -43,7 +46,11 @@ where
         quoted_names()
     ))
     .load::<Name>(conn)?;
-    Ok(names.into_iter().map(|row| row.name).collect())
+    let names = names.into_iter().map(|Name { name, schema }| TableName {
+        name,
+        schema: Some(schema),
+    });
+    Ok(names.collect())
 }
 
 /// A table that was found by its name, which depends on the user's `search_path`.
@@ -59,12 +66,20 @@ struct Object {
     oid: Option<u32>,
 }
 
-pub(super) fn find<C>(conn: &mut C, name: String) -> Result<Found, DumpError>
+pub(super) fn find<C>(conn: &mut C, table: TableName) -> Result<Found, DumpError>
 where
     C: BackendConnection<Backend = Pg>,
 {
     let unknown = |table| Err(DumpError::UnknownTable { table });
-    let Some(description) = describe::table(conn, &name)? else {
+    let TableName { name, schema } = table;
+    let description = match schema {
+        Some(schema) => {
+            let table = format!("{}.{}", quoted(&schema), quoted(&name));
+            describe::quoted(conn, table)?
+        }
+        None => describe::table(conn, &name)?,
+    };
+    let Some(description) = description else {
         return unknown(name);
     };
     let object = diesel::sql_query("SELECT CAST(pg_catalog.to_regclass($1) AS oid) AS oid")

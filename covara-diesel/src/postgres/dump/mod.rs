@@ -10,7 +10,7 @@ use diesel::prelude::*;
 
 use crate::backend::connection::BackendConnection;
 use crate::dump::DumpError;
-use crate::dump::engine::{DumpEngine, DumpTable};
+use crate::dump::engine::{DumpEngine, DumpTable, TableName};
 use crate::dump::row::RowWriter;
 use crate::postgres::copy::connection;
 
@@ -27,14 +27,14 @@ SET LOCAL extra_float_digits = 3;
 SET LOCAL quote_all_identifiers = off";
 
 impl DumpEngine for Pg {
-    fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    fn list<C>(conn: &mut C) -> QueryResult<Vec<TableName>>
     where
         C: BackendConnection<Backend = Self>,
     {
         catalogue::list(conn)
     }
 
-    fn prepare<C>(conn: &mut C, names: Vec<String>) -> Result<Vec<DumpTable>, DumpError>
+    fn prepare<C>(conn: &mut C, names: Vec<TableName>) -> Result<Vec<DumpTable>, DumpError>
     where
         C: BackendConnection<Backend = Self>,
     {

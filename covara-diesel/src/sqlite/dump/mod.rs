@@ -9,25 +9,32 @@ use diesel::row::{Field, Row};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
+use super::place::Place;
 use super::{describe, name};
 use crate::backend::column::{ColumnKind, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{DIESELS_HISTORY, quoted_names};
 use crate::dump::DumpError;
-use crate::dump::engine::{DumpColumn, DumpEngine, DumpTable};
+use crate::dump::engine::{DumpColumn, DumpEngine, DumpTable, TableName};
 use crate::dump::row::RowWriter;
 use value::{Value, is_suspect, write};
 
 impl DumpEngine for Sqlite {
-    fn list<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    fn list<C>(conn: &mut C) -> QueryResult<Vec<TableName>>
     where
         C: BackendConnection<Backend = Self>,
     {
+        // A server has no temporary table that could hide one of these.
+        let schema = (!conn.is_remote()).then(|| "main".to_owned());
         let names = diesel::sql_query(list()).load::<Name>(conn)?;
-        Ok(names.into_iter().map(|row| row.name).collect())
+        let names = names.into_iter().map(|Name { name }| TableName {
+            name,
+            schema: schema.clone(),
+        });
+        Ok(names.collect())
     }
 
-    fn prepare<C>(conn: &mut C, names: Vec<String>) -> Result<Vec<DumpTable>, DumpError>
+    fn prepare<C>(conn: &mut C, names: Vec<TableName>) -> Result<Vec<DumpTable>, DumpError>
     where
         C: BackendConnection<Backend = Self>,
     {
@@ -91,15 +98,23 @@ struct Column {
     key_position: i64,
 }
 
-fn table<C>(conn: &mut C, given: String) -> Result<DumpTable, DumpError>
+fn table<C>(conn: &mut C, given: TableName) -> Result<DumpTable, DumpError>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let Some(TableDescription { table, columns }) = describe::table(conn, &given)? else {
+    let TableName {
+        name: given,
+        schema,
+    } = given;
+    let description = match &schema {
+        Some(_) => describe::in_schema(conn, schema.as_deref(), &given)?,
+        None => describe::table(conn, &given)?,
+    };
+    let Some(TableDescription { table, columns }) = description else {
         return Err(DumpError::UnknownTable { table: given });
     };
-    let (schema, name) = name::parts(&table);
-    if let Some(found) = other_kind(conn, schema.as_deref(), &name)? {
+    let place = Place::of(conn, &table)?;
+    if let Some(found) = other_kind(conn, &place)? {
         return Err(DumpError::NotATable {
             table: given,
             found,
@@ -107,8 +122,8 @@ where
     }
     let mut real =
         diesel::sql_query("SELECT name, pk AS key_position FROM pragma_table_xinfo(?1, ?2)")
-            .bind::<Text, _>(&name)
-            .bind::<Nullable<Text>, _>(&schema)
+            .bind::<Text, _>(&place.table)
+            .bind::<Nullable<Text>, _>(&place.schema)
             .load::<Column>(conn)?;
     let columns = DumpColumn::of(columns);
     real.retain(|column| column.key_position > 0);
@@ -125,20 +140,16 @@ where
 }
 
 /// Returns what has a name, if it is not a table.
-fn other_kind<C>(conn: &mut C, schema: Option<&str>, table: &str) -> QueryResult<Option<String>>
+fn other_kind<C>(conn: &mut C, place: &Place) -> QueryResult<Option<String>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let master = match schema {
-        Some(schema) => name::quoted(Some(schema), "sqlite_master"),
-        // A temporary table hides another of its name.
-        None => "(SELECT * FROM sqlite_temp_master UNION ALL SELECT * FROM sqlite_master)".into(),
-    };
     let found = diesel::sql_query(format!(
         "SELECT CASE WHEN sql LIKE 'CREATE VIRTUAL %' THEN 'virtual table' ELSE type END AS kind
-         FROM {master} WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE LIMIT 1"
+         FROM {} WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE LIMIT 1",
+        place.master()
     ))
-    .bind::<Text, _>(table)
+    .bind::<Text, _>(&place.table)
     .get_result::<Object>(conn)
     .optional()?;
     Ok(match found {
