@@ -1,6 +1,7 @@
 use postgres::{Client, NoTls, Statement};
 
 use super::ByHand;
+use super::judged::{NAME, Packages, PlainRanking};
 
 /// Two databases: the own tables, and the adapter's.
 pub struct Postgres {
@@ -80,5 +81,37 @@ impl ByHand for Postgres {
             .collect();
         let count = self.adapters.query_one(count, &[&all]).expect("SQL");
         (page, count.get(0))
+    }
+}
+
+impl PlainRanking for Postgres {
+    const NAME: &'static str = "ts_rank_cd()";
+
+    fn fill(&mut self, packages: &Packages) {
+        self.own
+            .batch_execute("CREATE TABLE packages (name TEXT, words TSVECTOR NOT NULL)")
+            .expect("SQL");
+        let names: Vec<&str> = packages.all.iter().map(|(name, _)| name.as_str()).collect();
+        let synopses = packages.all.iter().map(|(_, synopsis)| synopsis.as_str());
+        let synopses: Vec<&str> = synopses.collect();
+        self.own
+            .execute(
+                "INSERT INTO packages
+                 SELECT v.name, setweight(to_tsvector('english', v.name), 'A')
+                     || setweight(to_tsvector('english', v.synopsis), 'D')
+                 FROM unnest($1::text[], $2::text[]) AS v (name, synopsis)",
+                &[&names, &synopses],
+            )
+            .expect("rows");
+    }
+
+    fn search(&mut self, words: &str, most: usize) -> Vec<String> {
+        let other = 1.0 / NAME;
+        let page = format!(
+            "SELECT name FROM packages, plainto_tsquery('english', $1) AS q WHERE words @@ q
+             ORDER BY ts_rank_cd('{{{other},0,0,1}}', words, q, 1) DESC, name LIMIT {most}"
+        );
+        let rows = self.own.query(&page, &[&words]).expect("SQL");
+        rows.iter().map(|row| row.get(0)).collect()
     }
 }

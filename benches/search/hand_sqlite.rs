@@ -1,6 +1,7 @@
 use rusqlite::Connection;
 
 use super::ByHand;
+use super::judged::{NAME, Packages, PlainRanking};
 
 /// Two files: the own tables, and the adapter's.
 pub struct Sqlite {
@@ -95,5 +96,41 @@ impl ByHand for Sqlite {
             .query_row([&matches], |row| row.get(0))
             .expect("a row");
         (page, total)
+    }
+}
+
+impl PlainRanking for Sqlite {
+    const NAME: &'static str = "FTS5 bm25()";
+
+    fn fill(&mut self, packages: &Packages) {
+        self.own
+            .execute_batch(
+                "CREATE VIRTUAL TABLE packages USING fts5 (name, synopsis,
+                     tokenize='porter unicode61 remove_diacritics 2'); BEGIN",
+            )
+            .expect("SQL");
+        {
+            let mut insert = self
+                .own
+                .prepare("INSERT INTO packages VALUES (?, ?)")
+                .expect("SQL");
+            for package in &packages.all {
+                insert.execute((&package.0, &package.1)).expect("a new row");
+            }
+        }
+        self.own.execute_batch("COMMIT").expect("a free file");
+    }
+
+    fn search(&mut self, words: &str, most: usize) -> Vec<String> {
+        let words: Vec<String> = words.split(' ').map(|word| format!("\"{word}\"")).collect();
+        let mut page = self
+            .own
+            .prepare_cached(&format!(
+                "SELECT name FROM packages WHERE packages MATCH ?
+                 ORDER BY bm25(packages, {NAME}, 1.0), name LIMIT {most}"
+            ))
+            .expect("SQL");
+        let names = page.query_map([words.join(" ")], |row| row.get(0));
+        names.expect("SQL").collect::<Result<_, _>>().expect("rows")
     }
 }

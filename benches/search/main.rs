@@ -5,13 +5,14 @@
 //!     tests/with-postgres cargo bench --features postgres --bench search -- 10000
 //!
 //! The number is that of the documents, 100,000 if none is given; `sqlite` or `postgres`
-//! measures that engine only.
+//! measures that engine only, `judged` the order of hits only.
 
 #[path = "../comparison.rs"]
 mod comparison;
 #[cfg(feature = "postgres")]
 mod hand_postgres;
 mod hand_sqlite;
+mod judged;
 #[path = "../measure.rs"]
 mod measure;
 mod texts;
@@ -24,6 +25,7 @@ use covara_diesel::search::{
     Field, IndexDefinition, Language, SearchAdapter, SearchQuery, SqliteFts,
 };
 use covara_diesel::{DatabaseConnection, pool};
+use judged::Packages;
 use measure::{median, print_setting, quantile, short};
 use serde_json::{Value, json};
 use support::cities;
@@ -47,7 +49,12 @@ trait ByHand {
 fn main() {
     let count = std::env::args().skip(1).find_map(|n| n.parse().ok());
     let count: usize = count.unwrap_or(100_000);
-    let texts = Texts::new(count);
+    let is_judged = std::env::args().any(|argument| argument == "judged");
+    let texts = Texts::new(if is_judged { 0 } else { count });
+    let packages = Packages::read();
+    if let Err(reason) = &packages {
+        println!("\nThe order of hits: not judged; {reason}");
+    }
     let only = |engine: &str| {
         let others = ["sqlite", "postgres"]
             .into_iter()
@@ -64,7 +71,12 @@ fn main() {
         let conn = &mut *pool.get().expect("a connection");
         print_setting("SQLite", "bundled", "WAL, synchronous = NORMAL");
         let mut hand = hand_sqlite::Sqlite::open(&theirs.url(), &ours.url());
-        all("SQLite", &SqliteFts, conn, &mut hand, &texts);
+        if let Ok(packages) = &packages {
+            judged::compare("SQLite", &SqliteFts, conn, &mut hand, packages);
+        }
+        if !is_judged {
+            all("SQLite", &SqliteFts, conn, &mut hand, &texts);
+        }
     }
     #[cfg(feature = "postgres")]
     if only("postgres") {
@@ -77,7 +89,12 @@ fn main() {
         let conn = &mut *pool.get().expect("a connection");
         print_setting("PostgreSQL", "", "loopback");
         let mut hand = hand_postgres::Postgres::open(&theirs.url(), &ours.url());
-        all("PostgreSQL", &PostgresFts, conn, &mut hand, &texts);
+        if let Ok(packages) = &packages {
+            judged::compare("PostgreSQL", &PostgresFts, conn, &mut hand, packages);
+        }
+        if !is_judged {
+            all("PostgreSQL", &PostgresFts, conn, &mut hand, &texts);
+        }
     }
     #[cfg(not(feature = "postgres"))]
     println!("\nPostgreSQL: not measured, no server; run with --features postgres");

@@ -1,8 +1,11 @@
 //! Roles with few rights on a followed table and its index.
 
-use covara_diesel::search::Followed;
+use covara_diesel::search::{
+    self, Field, Followed, IndexDefinition, PostgresFts, SearchAdapter, SearchQuery,
+};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use serde_json::json;
 use support::postgres::TestDb;
 
 use super::search_follow::{PLAIN, follow, followed, found, run};
@@ -219,4 +222,54 @@ fn a_search_by_a_role_without_rights_on_the_schema_spoils_no_transaction() {
     run(conn, "RESET ROLE");
     assert_eq!(found(conn, "two"), ["2"]);
     run(conn, &format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn only_the_owner_of_an_index_of_an_earlier_version_gives_it_names() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    let definition = IndexDefinition::new().field("name", Field::keyword());
+    PostgresFts.create_index(conn, "docs", &definition).unwrap();
+    for (id, name) in [
+        ("a", "git git git extras"),
+        ("b", "git"),
+        ("c", "gitk git git"),
+    ] {
+        let document = json!({ "name": name });
+        PostgresFts.index(conn, "docs", id, &document).unwrap();
+    }
+    run(
+        conn,
+        "ALTER TABLE __covara_search_1 DROP COLUMN lead;
+         UPDATE __covara_search_1 SET version = version % 32768;
+         UPDATE __covara_search_indexes
+             SET definition = replace(definition, ',\"words\":3,\"lead\":true', '')",
+    );
+    let role = role(conn, "writer");
+    run(
+        conn,
+        &format!("GRANT SELECT, DELETE, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}"),
+    );
+    run(conn, &format!("SET ROLE {role}"));
+    let git = |conn: &mut PgConnection| {
+        let query = SearchQuery::new("git");
+        let hits = PostgresFts.search(conn, "docs", &query).unwrap().hits;
+        hits.into_iter().map(|hit| hit.id).collect::<Vec<_>>()
+    };
+    assert_eq!(search::reindex(conn, "docs").unwrap().documents, 0);
+    assert_eq!(git(conn).len(), 3);
+    let new = json!({"name": "git gui"});
+    PostgresFts.index(conn, "docs", "d", &new).unwrap();
+    run(conn, "RESET ROLE");
+    assert_eq!(search::reindex(conn, "docs").unwrap().documents, 4);
+    assert_eq!(git(conn)[0], "b");
+    // From then on the others keep it current.
+    run(conn, &format!("SET ROLE {role}"));
+    PostgresFts.index(conn, "docs", "b", &new).unwrap();
+    let new = json!({"name": "git"});
+    PostgresFts.index(conn, "docs", "c", &new).unwrap();
+    assert_eq!(git(conn)[0], "c");
+    run(conn, "RESET ROLE");
+    leave(conn, &role);
 }

@@ -11,7 +11,7 @@ use super::entry::Entry;
 use super::error::SearchError;
 use super::follow::Followed;
 use super::query::{SearchQuery, SearchResult};
-use super::reindex::{self, Reindexed};
+use super::reindex::{self, Columns, Reindexed};
 use super::searchable::Searchable;
 use super::{catalogue, find, follow, refresh, write};
 use crate::backend::connection::BackendConnection;
@@ -144,7 +144,13 @@ pub trait SearchAdapter: Sealed {
         C: BackendConnection<Backend = Self::Backend>,
     {
         let entry = known(conn, index)?;
-        reindex::step(conn, &entry, documents, &mut Reindexed::default())
+        reindex::step(
+            conn,
+            &entry,
+            documents,
+            Columns::Add,
+            &mut Reindexed::default(),
+        )
     }
 
     /// Writes a document, replacing the one with that id if there is one. The document must be a

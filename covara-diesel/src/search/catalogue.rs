@@ -8,7 +8,7 @@ use super::definition::IndexDefinition;
 use super::engine::{FollowEngine, IndexEngine, SearchEngine};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
-use super::reindex::{self, Reindexed};
+use super::reindex::{self, Columns, Reindexed};
 use super::sql::Sql;
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine as _;
@@ -112,7 +112,7 @@ where
             index: name.to_owned(),
         });
     }
-    let entry = reindex::current(conn, entry, &mut Reindexed::default())?;
+    let entry = reindex::current(conn, entry, Columns::Add, &mut Reindexed::default())?;
     Ok((entry, new))
 }
 
@@ -232,7 +232,14 @@ where
     }
     atomically(conn, room)?;
     while let Some(entry) = find(conn, name)? {
-        if reindex::step(conn, &entry, usize::MAX, &mut Reindexed::default())? == 0 {
+        if reindex::step(
+            conn,
+            &entry,
+            usize::MAX,
+            Columns::Leave,
+            &mut Reindexed::default(),
+        )? == 0
+        {
             break;
         }
     }

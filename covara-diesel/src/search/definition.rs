@@ -16,6 +16,9 @@ pub(crate) const MOST_SEARCHED: usize = 32;
 /// The distance between the row versions of two words versions. It exceeds the number of versions
 /// that one definition can have.
 const ROWS_OF_A_WORDS_VERSION: i64 = 1 << 16;
+/// What is added to the row version of documents that have a lead. It also exceeds the number of
+/// versions that one definition can have.
+const ROWS_WITH_LEAD: i64 = 1 << 15;
 /// The maximum length of the name of an index or field.
 const LONGEST_NAME: usize = 100;
 
@@ -184,6 +187,8 @@ pub struct IndexDefinition {
     words: i64,
     /// The version to which the words are being brought.
     becoming: Option<i64>,
+    /// `true` if its documents have a [lead](super::lead).
+    lead: bool,
 }
 
 impl Default for IndexDefinition {
@@ -213,6 +218,7 @@ impl IndexDefinition {
             table: None,
             words: WORDS,
             becoming: None,
+            lead: true,
         }
     }
 
@@ -248,12 +254,26 @@ impl IndexDefinition {
         self.becoming == Some(WORDS)
     }
 
-    /// Returns the same definition, marked as being brought up to date.
-    pub(super) fn becoming_current(&self) -> Self {
+    /// Returns the same definition, marked as being brought up to date. `lead` tells whether its
+    /// documents are given a lead.
+    pub(super) fn becoming_current(&self, lead: bool) -> Self {
         Self {
             becoming: Some(WORDS),
+            lead: self.lead || lead,
             ..self.clone()
         }
+    }
+
+    pub(crate) fn has_lead(&self) -> bool {
+        self.lead
+    }
+
+    /// Returns the field whose first words are a document's lead, by its number among the searched
+    /// fields: the first of those with the highest weight.
+    pub(super) fn lead_slot(&self) -> Option<usize> {
+        let weights = || self.searched().map(|(_, field)| field.weight);
+        let heaviest = weights().fold(0.0, f64::max);
+        weights().position(|weight| weight >= heaviest)
     }
 
     /// Returns the same definition, marked as up to date.
@@ -280,7 +300,8 @@ impl IndexDefinition {
     /// older definition or older words. A program with an older version of this library marks them
     /// with the definition's version only.
     pub(crate) fn row_version(&self) -> i64 {
-        self.version + (self.words_since() - 1) * ROWS_OF_A_WORDS_VERSION
+        let lead = if self.lead { ROWS_WITH_LEAD } else { 0 };
+        self.version + lead + (self.words_since() - 1) * ROWS_OF_A_WORDS_VERSION
     }
 
     /// Returns a field and its number.

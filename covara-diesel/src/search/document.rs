@@ -12,6 +12,7 @@ use super::analysis::Analyzer;
 use super::definition::{Field, FieldKind};
 use super::entry::Entry;
 use super::error::SearchError;
+use super::lead::lead;
 use super::sql::Bind;
 use super::values::{SearchValues, WordSink};
 
@@ -117,6 +118,11 @@ impl Documents {
             return Err(SearchError::document(id, TOO_DEEP));
         }
         let of = |name: &str| values.get(name).unwrap_or(&Value::Null);
+        if entry.definition.has_lead() {
+            let lead = lead_of(entry, of);
+            let column = self.column(Bind::Text(lead.map(Into::into)));
+            self.columns.push(column);
+        }
         let wrong = |name: &str, field: &Field| {
             SearchError::document(id, format!("its {name} is no {}", field.kind()))
         };
@@ -238,7 +244,7 @@ impl<'d> Document<'d> {
         self.text(&self.place.source)
     }
 
-    /// Returns the value of each field that has a column, in the order of the fields.
+    /// Returns the values in the order of [`Entry::columns`].
     pub(crate) fn columns(self) -> impl Iterator<Item = FieldValue<'d>> {
         let columns = self.of.columns.get(self.place.columns.clone());
         let columns = columns.unwrap_or_default().iter();
@@ -373,6 +379,20 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, ()> {
         }
         Value::Object(_) => Err(()),
     }
+}
+
+/// Returns the first words of the field that leads, if it has any. A value that does not fit the
+/// field has none.
+fn lead_of<'v>(entry: &Entry, of: impl Fn(&str) -> &'v Value) -> Option<String> {
+    let slot = entry.definition.lead_slot()?;
+    let (name, _) = entry.definition.searched().nth(slot)?;
+    let first = match of(name) {
+        Value::Array(values) => values.first()?,
+        value => value,
+    };
+    let texts = texts(first).ok()?;
+    let analyzer = entry.analyzers().get(slot)?.unstemmed();
+    lead(&analyzer, texts.first()?)
 }
 
 fn add_words<W: WordSink>(

@@ -68,6 +68,13 @@ pub trait IndexEngine: SearchValues {
         Ok(Vec::new())
     }
 
+    /// Returns the statements that give its documents the column of the lead, of which there are
+    /// none if they have it, or `None` if the connection may not.
+    #[doc(hidden)]
+    fn add_lead<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Vec<Sql<'static>>>>
+    where
+        C: BackendConnection<Backend = Self>;
+
     #[doc(hidden)]
     fn remove(entry: &Entry) -> Vec<Sql<'static>>;
 }

@@ -15,6 +15,9 @@ use crate::backend::table::Stranger;
 /// The table that lists the indexes of a database.
 pub(crate) const CATALOGUE: &str = "__covara_search_indexes";
 
+/// The column with a document's lead.
+pub(crate) const LEAD: &str = "lead";
+
 /// The location of an index's tables. Each location is the prefix of a table's name in SQL: a
 /// schema with its dot on PostgreSQL, nothing on SQLite.
 #[derive(Debug, Clone, Default)]
@@ -174,11 +177,22 @@ impl Entry {
         format!("{}_notes", documents(self.number))
     }
 
+    /// Returns name and kind of each column with a value of its documents: the lead, and the fields
+    /// that have one.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (String, FieldKind)> {
+        let lead = self.definition.has_lead();
+        let lead = lead.then(|| (LEAD.to_owned(), FieldKind::Text));
+        let fields = self.definition.columns();
+        let fields = fields.map(|(number, _, field)| (format!("c{number}"), field.kind()));
+        lead.into_iter().chain(fields)
+    }
+
     /// Returns the columns of its documents: names separated by commas, each after `prefix`.
     pub(crate) fn column_list(&self, prefix: &str) -> String {
-        let columns = self.definition.columns();
-        let columns = columns.map(|(number, ..)| format!(", {prefix}c{number}"));
-        columns.collect()
+        let columns = self.columns();
+        columns
+            .map(|(name, _)| format!(", {prefix}{name}"))
+            .collect()
     }
 
     /// Returns statements that add the columns of the fields from number `first` on to its
@@ -186,14 +200,14 @@ impl Entry {
     pub(crate) fn add_columns(
         &self,
         first: usize,
-        column: fn(usize, FieldKind) -> String,
+        column: fn(&str, FieldKind) -> String,
     ) -> Vec<Sql<'static>> {
         let columns = self.definition.columns();
         let columns = columns.filter(|(number, ..)| *number >= first);
         let table = self.documents();
         columns
             .map(|(number, _, field)| {
-                let column = column(number, field.kind());
+                let column = column(&format!("c{number}"), field.kind());
                 Sql::once(format!("ALTER TABLE {table} ADD COLUMN {column}"))
             })
             .collect()
@@ -201,8 +215,8 @@ impl Entry {
 
     /// Returns the assignments that replace an existing document by the new one.
     pub(crate) fn replacements(&self) -> String {
-        let columns = self.definition.columns();
-        let columns = columns.map(|(number, ..)| format!(", c{number} = excluded.c{number}"));
+        let columns = self.columns();
+        let columns = columns.map(|(name, _)| format!(", {name} = excluded.{name}"));
         format!(
             "version = excluded.version, source = excluded.source{}",
             columns.collect::<String>()

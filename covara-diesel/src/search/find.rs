@@ -14,7 +14,7 @@ use super::error::SearchError;
 use super::highlight::highlights;
 use super::plan::Plan;
 use super::query::{SearchHit, SearchQuery, SearchResult};
-use super::reindex::{self, Reindexed};
+use super::reindex::{self, Columns, Reindexed};
 use super::sql::{Bind, Sql};
 use super::terms::Terms;
 use super::{cursor, refresh};
@@ -116,7 +116,7 @@ where
         return Ok(entry);
     }
     let index = entry.name.clone();
-    match reindex::current(conn, entry, &mut Reindexed::default()) {
+    match reindex::current(conn, entry, Columns::Leave, &mut Reindexed::default()) {
         Err(SearchError::Database(error)) if may_not(error.kind()) => Err(SearchError::Outdated {
             index,
             source: Box::new(error.into()),

@@ -73,7 +73,13 @@
 //! # The order of hits
 //!
 //! Hits are ordered by score, or by fields ([`Sort`]). Equal hits are ordered by id, so that pages
-//! neither repeat nor lose a hit. The engine computes the score: on SQLite
+//! neither repeat nor lose a hit.
+//!
+//! The documents that a query names come first: those that consist of its words in the field with
+//! the highest weight, and then those that begin with them there, on both engines. See
+//! [`SearchQuery::exact_first`](method@SearchQuery::exact_first).
+//!
+//! Among these, and for all others, the engine computes the score: on SQLite
 //! [`bm25()`](https://sqlite.org/fts5.html#the_bm25_function), where rare words count for more; on
 //! PostgreSQL
 //! [`ts_rank`](https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING)
@@ -205,6 +211,10 @@
 //! not write is refused with [`SearchError::Outdated`]. Indexes without a language, and those in a
 //! language whose stems have not changed, are searched as they are.
 //!
+//! Indexes made before version 3 do not know the names of their documents, and order hits by score
+//! alone. [`reindex`] adds a column for them; on PostgreSQL only the owner of the index's tables may
+//! do that.
+//!
 //! Stop the programs of the earlier version first. Otherwise, once they have stopped, call
 //! [`reindex`] after [`add_fields`](SearchAdapter::add_fields): the documents they write have their
 //! words.
@@ -236,6 +246,7 @@ mod follow;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod highlight;
+mod lead;
 mod marks;
 mod pipeline;
 mod plan;
@@ -283,7 +294,7 @@ pub(crate) use engine::{
     FollowEngine, Guard, IndexEngine, Mending, Patience, ReadEngine, RefreshEngine, Refreshed,
     WriteEngine,
 };
-pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, integer, text};
+pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, LEAD, integer, text};
 pub(crate) use follow::mend_outdated;
 pub(crate) use plan::Plan;
 pub(crate) use refresh::{BATCH, Noted};

@@ -5,8 +5,9 @@ use std::ops::Bound;
 use super::cursor;
 use super::definition::{Field, FieldKind, IndexDefinition};
 use super::document::{date, keyword};
-use super::entry::Entry;
+use super::entry::{Entry, LEAD};
 use super::error::SearchError;
+use super::lead::NamedLead;
 use super::query::{Filter, FilterCondition, FilterValue, SearchQuery, Sort};
 use super::sql::{Bind, Sql};
 use super::terms::{Matching, Terms};
@@ -26,6 +27,12 @@ fn most_values(kind: FieldKind) -> usize {
     }
 }
 
+/// What is added to the score of a document that consists of the query's words. bm25 is at most
+/// 2.2 for each phrase and unit of rarity: below 535,000 for the words that a query may have.
+const IS_NAMED: &str = "2e6";
+/// What is added to the score of a document that begins with the query's words.
+const BEGINS_SO: &str = "1e6";
+
 /// A query for the engine.
 #[derive(Debug)]
 pub struct Plan<'q> {
@@ -34,6 +41,8 @@ pub struct Plan<'q> {
     pub(crate) slots: Vec<usize>,
     /// The weight of each searched field.
     pub(crate) weights: Vec<f64>,
+    /// The documents that come first.
+    lead: Option<NamedLead>,
     pub(crate) orders: Vec<Order>,
     /// The values of [`orders`](Self::orders) and the id after which the page begins.
     after: Option<(Vec<Bind<'static>>, String)>,
@@ -98,12 +107,17 @@ impl<'q> Plan<'q> {
                 descending: true,
             });
         }
+        let lead = match orders.iter().any(|order| order.column.is_none()) {
+            true if query.exact_first => named(entry, terms, &slots, &weights),
+            _ => None,
+        };
         let after = query.cursor.as_ref();
         let after = after.map(|text| cursor::read(text, &orders).ok_or(SearchError::Cursor));
         Ok(Self {
             matching: terms.in_fields(definition, &slots),
             slots,
             weights,
+            lead,
             after: after.transpose()?,
             orders,
             filters: query
@@ -132,6 +146,21 @@ impl<'q> Plan<'q> {
 
     pub(crate) fn by_score(&self) -> bool {
         self.orders.iter().any(|order| order.column.is_none())
+    }
+
+    /// Appends what is added to the score of documents `d` that the query names: more than any other
+    /// score.
+    pub(crate) fn push_lead<'s>(&'s self, sql: &mut Sql<'s>) {
+        let Some(lead) = &self.lead else {
+            return;
+        };
+        sql.push(format!(" + CASE WHEN d.{LEAD} = "));
+        sql.bind(lead.whole.as_str());
+        sql.push(format!(" THEN {IS_NAMED} WHEN d.{LEAD} >= "));
+        sql.bind(lead.beginning.as_str());
+        sql.push(format!(" AND d.{LEAD} < "));
+        sql.bind(lead.behind.as_str());
+        sql.push(format!(" THEN {BEGINS_SO} ELSE 0e0 END"));
     }
 
     /// Returns the columns of the sort order, as `s0`, `s1` and so on, each after a comma.
@@ -246,6 +275,18 @@ impl<'q> Plan<'q> {
         text.push_str("id");
         text
     }
+}
+
+/// Returns the leads of the documents that come first, if the field that leads is searched, and no
+/// other field weighs more.
+fn named(entry: &Entry, terms: &Terms<'_>, slots: &[usize], weights: &[f64]) -> Option<NamedLead> {
+    let definition = &entry.definition;
+    let slot = definition.lead_slot().filter(|_| definition.has_lead())?;
+    let weight = *weights.get(slot)?;
+    let mut others = slots.iter().filter_map(|slot| weights.get(*slot));
+    let leads = slots.contains(&slot) && weight > 0.0 && others.all(|other| *other <= weight);
+    let (_, field) = definition.searched().nth(slot).filter(|_| leads)?;
+    terms.named(field)
 }
 
 fn is_null(value: &Bind<'_>) -> bool {

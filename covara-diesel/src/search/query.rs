@@ -52,6 +52,9 @@ pub struct SearchQuery {
     pub cursor: Option<String>,
     /// The maximum number of matches to consider; see [`bound`](method@Self::bound).
     pub bound: Option<usize>,
+    /// `true` if documents that the query names come first; see
+    /// [`exact_first`](method@Self::exact_first). Default: `true`.
+    pub exact_first: bool,
 }
 
 impl Default for SearchQuery {
@@ -76,6 +79,7 @@ impl SearchQuery {
             sort: Vec::new(),
             cursor: None,
             bound: None,
+            exact_first: true,
         }
     }
 
@@ -144,6 +148,49 @@ impl SearchQuery {
     #[must_use]
     pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
         self.cursor = Some(cursor.into());
+        self
+    }
+
+    /// Sets whether documents that the query names come first. Default: `true`.
+    ///
+    /// A document that consists of the query's words, in the field with the highest weight, then
+    /// comes before those that begin with these words there, and those before all others: `vim`
+    /// finds the package *vim* first, then *vim-doc*, and then those about it. Whole words are
+    /// compared, as they are written, without accents and upper case; of a list, the first item. If
+    /// several fields have the highest weight, it is the first of them. Only the first 96 bytes of
+    /// a field are compared. It has no effect where another field is heavier in this query, the
+    /// field is not searched, or the hits are not sorted by score.
+    ///
+    /// The scores of these documents are 2,000,000 and 1,000,000 higher. An index of an earlier
+    /// version of this library orders all hits by their scores alone, until
+    /// [`reindex`](super::reindex()) has brought it up to date.
+    ///
+    /// ```
+    /// use covara_diesel::pool;
+    /// use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let conn = &mut pool.get()?;
+    /// let packages = IndexDefinition::new()
+    ///     .field("name", Field::keyword().weight(3.0))
+    ///     .field("about", Field::text());
+    /// SqliteFts.create_index(conn, "packages", &packages)?;
+    /// SqliteFts.index_many(conn, "packages", [
+    ///     ("1", json!({"name": "rust-vim", "about": "Vim, vim and vim"})),
+    ///     ("2", json!({"name": "vim-doc", "about": "Manuals"})),
+    ///     ("3", json!({"name": "vim", "about": "A text editor, which some people like best"})),
+    /// ])?;
+    /// let found = SqliteFts.search(conn, "packages", &SearchQuery::new("Vim"))?;
+    /// let ids: Vec<&str> = found.hits.iter().map(|hit| hit.id.as_str()).collect();
+    /// assert_eq!(ids, ["3", "2", "1"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn exact_first(mut self, exact_first: bool) -> Self {
+        self.exact_first = exact_first;
         self
     }
 

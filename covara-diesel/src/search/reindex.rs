@@ -51,24 +51,33 @@ where
     loop {
         let entry = known(conn, index)?;
         let left = entry.reindexed.is_some() || entry.definition.is_outdated();
-        if !left {
+        let processed = step(conn, &entry, MOST, Columns::Add, &mut report)?;
+        if processed == 0 && !left {
             return Ok(report);
         }
-        step(conn, &entry, MOST, &mut report)?;
     }
+}
+
+/// The choice between adding the column that an index of an earlier version lacks and not: on
+/// PostgreSQL that excludes all others from the index until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Columns {
+    Add,
+    Leave,
 }
 
 /// Brings an index created by an earlier version up to date, and returns its new state.
 pub(super) fn current<C>(
     conn: &mut C,
     mut entry: Entry,
+    columns: Columns,
     report: &mut Reindexed,
 ) -> Result<Entry, SearchError>
 where
     C: BackendConnection<Backend: SearchEngine>,
 {
     while entry.definition.is_outdated() {
-        step(conn, &entry, MOST, report)?;
+        step(conn, &entry, MOST, columns, report)?;
         entry = known(conn, &entry.name)?;
     }
     Ok(entry)
@@ -89,20 +98,14 @@ pub(super) fn step<C>(
     conn: &mut C,
     entry: &Entry,
     most: usize,
+    columns: Columns,
     report: &mut Reindexed,
 ) -> Result<usize, SearchError>
 where
     C: BackendConnection<Backend: SearchEngine>,
 {
-    let begun;
-    let mut entry = entry;
-    if entry.definition.is_outdated() && !entry.definition.is_becoming_current() {
-        let definition = entry.definition.becoming_current();
-        // If another process has changed the definition meanwhile, that change applies.
-        atomically(conn, &[entry.set_definition(&definition)])?;
-        begun = known(conn, &entry.name)?;
-        entry = &begun;
-    }
+    let begun = begin(conn, entry, columns)?;
+    let entry = begun.as_ref().unwrap_or(entry);
     let Some(done) = &entry.reindexed else {
         return Ok(0);
     };
@@ -123,12 +126,40 @@ where
         bind_limit,
     ));
     batch.push(match last {
-        None if entry.definition.is_outdated() => entry.set_current(),
+        None if entry.definition.is_becoming_current() => entry.set_current(),
         last => entry.set_reindexed(last),
     });
     atomically(conn, &batch)?;
     report.documents += count;
     Ok(count)
+}
+
+/// Marks an index of an earlier version as being brought up to date, unless it is, and returns its
+/// new state.
+fn begin<C>(conn: &mut C, entry: &Entry, columns: Columns) -> Result<Option<Entry>, SearchError>
+where
+    C: BackendConnection<Backend: SearchEngine>,
+{
+    let definition = &entry.definition;
+    let lead = if definition.has_lead() || columns == Columns::Leave {
+        None
+    } else {
+        C::Backend::add_lead(conn, entry)?
+    };
+    let outdated = definition.is_outdated() && !definition.is_becoming_current();
+    if !outdated && lead.is_none() {
+        return Ok(None);
+    }
+    let definition = definition.becoming_current(lead.is_some());
+    let mut statements = lead.unwrap_or_default();
+    statements.push(entry.set_definition(&definition));
+    let changed = atomically(conn, &statements);
+    let now = known(conn, &entry.name)?;
+    // If another process has changed the definition meanwhile, that change applies.
+    if now.definition == entry.definition {
+        changed?;
+    }
+    Ok(Some(now))
 }
 
 /// Adds a document, as far as it can be indexed.

@@ -1,8 +1,9 @@
 //! Parsing of a query into the phrases to search for in each field.
 
 use super::analysis::{Analyzer, Language, Unit};
-use super::definition::IndexDefinition;
+use super::definition::{Field, IndexDefinition};
 use super::error::SearchError;
+use super::lead::NamedLead;
 
 /// The maximum number of words in a query, in all its parts together.
 const MOST_WORDS: usize = 512;
@@ -18,7 +19,14 @@ struct Clause<'q> {
 
 /// A query that contains words.
 #[derive(Debug)]
-pub(super) struct Terms<'q>(Vec<Clause<'q>>);
+pub(super) struct Terms<'q> {
+    /// The parts that contain words, each once.
+    clauses: Vec<Clause<'q>>,
+    /// The parts that are not excluded, as they were typed.
+    typed: Vec<&'q str>,
+    /// `true` if the last of these ends in the beginning of a word.
+    open: bool,
+}
 
 impl<'q> Terms<'q> {
     /// Parses a query, and returns `None` when there is nothing to search for.
@@ -33,6 +41,9 @@ impl<'q> Terms<'q> {
                 excluded: false,
             }));
         }
+        let wanted = || clauses.iter().filter(|clause| !clause.excluded);
+        let typed = wanted().map(|clause| clause.text).collect();
+        let open = wanted().next_back().is_some_and(|clause| clause.prefix);
         let analyzer = Analyzer::new(Language::Unstemmed, true);
         let mut words = 0;
         let mut kept: Vec<Clause<'q>> = Vec::new();
@@ -50,7 +61,18 @@ impl<'q> Terms<'q> {
             }
         }
         let some = kept.iter().any(|clause| !clause.excluded);
-        Ok(some.then_some(Self(kept)))
+        Ok(some.then_some(Self {
+            clauses: kept,
+            typed,
+            open,
+        }))
+    }
+
+    /// Returns the leads of the documents that the query names, if the lead has words of this
+    /// field.
+    pub(super) fn named(&self, field: &Field) -> Option<NamedLead> {
+        let analyzer = field.analyzer().unstemmed();
+        NamedLead::new(&analyzer, self.typed.iter().copied(), self.open)
     }
 
     /// Returns the phrases to match in these fields, given by their numbers among the searched
@@ -69,7 +91,7 @@ impl<'q> Terms<'q> {
             }
         }
         let mut matching = Matching::default();
-        for clause in &self.0 {
+        for clause in &self.clauses {
             let mut phrases = Vec::new();
             for (_, analyzer, slots) in &groups {
                 clause.phrases(analyzer, slots, &mut phrases);

@@ -14,6 +14,7 @@ mod keys;
 mod lists;
 mod mended;
 mod model;
+mod names;
 mod odd;
 mod orders;
 mod overlap;

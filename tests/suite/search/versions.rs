@@ -22,8 +22,10 @@ fn english() -> IndexDefinition {
 fn age(conn: &mut Conn, language: &str) {
     conn.batch_execute(&format!(
         "UPDATE __covara_search_indexes SET definition =
-             replace(replace(definition, '\"unstemmed\"', '\"{language}\"'), ',\"words\":2', '');
-         UPDATE __covara_search_1 SET version = version % 65536"
+             replace(replace(definition, '\"unstemmed\"', '\"{language}\"'),
+                 ',\"words\":3,\"lead\":true', '');
+         ALTER TABLE __covara_search_1 DROP COLUMN lead;
+         UPDATE __covara_search_1 SET version = version % 32768"
     ))
     .unwrap();
 }
@@ -51,7 +53,7 @@ fn assert_current(conn: &mut Conn) {
     assert_eq!(total(conn, "runs"), DOCUMENTS);
     let definition = Fts.definition(conn, "docs").unwrap().unwrap();
     assert!(!definition.is_outdated());
-    assert_eq!(definition.words_version(), 2);
+    assert_eq!(definition.words_version(), 3);
     let left = "__covara_search_1 WHERE version < 65536";
     assert_eq!(count(conn, left), 0);
 }
@@ -118,6 +120,7 @@ fn an_interrupted_addition_of_fields_leaves_no_document_out() {
     Fts.add_fields(conn, "docs", &title).unwrap();
     assert!(Fts.definition(conn, "docs").unwrap().unwrap().is_outdated());
     assert_current(conn);
+    assert_eq!(search::reindex(conn, "docs").unwrap().documents, DOCUMENTS);
     assert_eq!(Fts.reindex(conn, "docs", 10).unwrap(), 0);
 }
 
@@ -158,15 +161,18 @@ fn killed_while_it_is_brought_up_to_date_an_index_loses_no_hit() {
 }
 
 #[test]
-fn languages_whose_stems_have_not_changed_need_nothing() {
+fn languages_whose_stems_have_not_changed_are_searched_as_they_are() {
     for language in ["unstemmed", "portuguese", "turkish"] {
         let (_db, mut conn) = old_index(language);
         let definition = Fts.definition(&mut conn, "docs").unwrap().unwrap();
         assert!(!definition.is_outdated(), "{language}");
-        assert_eq!(search::reindex(&mut conn, "docs").unwrap().documents, 0);
         assert_eq!(found(&mut conn, "w77"), ["00077"]);
         let new = json!({"body": "w77"});
         Fts.index(&mut conn, "docs", "new", &new).unwrap();
+        assert_eq!(found(&mut conn, "w77"), ["00077", "new"]);
+        // For the documents that a query names.
+        let named = search::reindex(&mut conn, "docs").unwrap().documents;
+        assert_eq!(named, DOCUMENTS + 1);
         assert_eq!(found(&mut conn, "w77"), ["00077", "new"]);
     }
 }
@@ -209,7 +215,7 @@ fn an_index_of_a_later_version_is_not_searched_with_other_words() {
     let (_db, mut conn) = index_of(&english());
     conn.batch_execute(
         "UPDATE __covara_search_indexes SET definition =
-             replace(definition, '\"words\":2', '\"words\":99')",
+             replace(definition, '\"words\":3', '\"words\":99')",
     )
     .unwrap();
     let error = Fts
@@ -274,7 +280,7 @@ fn a_definition_is_kept_letter_for_letter() {
         r#"{"name":"tag","kind":"keyword","language":"unstemmed","accents":true,"weight":0.1,"searched":false},"#,
         r#"{"name":"score","kind":"float","language":"unstemmed","accents":false,"weight":1.0,"searched":false}"#,
     );
-    let kept = format!(r#"{{"version":1,"fields":[{languages}{others}],"words":2}}"#);
+    let kept = format!(r#"{{"version":1,"fields":[{languages}{others}],"words":3,"lead":true}}"#);
     let is_kept = format!("__covara_search_indexes WHERE definition = '{kept}'");
     assert_eq!(count(&mut conn, &is_kept), 1, "{kept}");
     assert_eq!(Fts.definition(&mut conn, "docs").unwrap(), Some(all));
@@ -286,7 +292,7 @@ fn a_definition_is_kept_letter_for_letter() {
     // A pattern of LIKE has 50 bytes at most on D1.
     let kept = concat!(
         r#""key":"id","columns":["title","text body","author","stars","published"]},"#,
-        r#""words":2}"#
+        r#""words":3,"lead":true}"#
     );
     let is_kept =
         format!("__covara_search_indexes WHERE definition <> replace(definition, '{kept}', '')");

@@ -28,6 +28,7 @@ impl ReadEngine for Pg {
             plan.sort_names("m."),
         ));
         push_score(plan, &mut sql);
+        plan.push_lead(&mut sql);
         sql.push(format!(" AS score{}", plan.sort_columns()));
         push_from(entry, plan, &mut sql);
         sql.push(") AS m");

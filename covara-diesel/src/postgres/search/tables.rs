@@ -1,10 +1,13 @@
 //! The catalogue and the tables of an index.
 
+use diesel::QueryResult;
 use diesel::pg::Pg;
 
 use super::lookup::{self, IndexKey};
 use crate::backend::connection::BackendConnection;
-use crate::search::{CATALOGUE, Entry, EntryRow, IndexEngine, Kind, SearchError, Sql};
+use crate::search::{
+    CATALOGUE, Entry, EntryRow, IndexEngine, Kind, LEAD, SearchError, Sql, integer,
+};
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The second
 /// half is the number of the index, or 0 for the catalogue.
@@ -61,9 +64,8 @@ impl IndexEngine for Pg {
     }
 
     fn create(entry: &Entry, _: bool) -> Vec<Sql<'static>> {
-        let columns = entry.definition.columns();
-        let columns =
-            columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
+        let columns = entry.columns();
+        let columns = columns.map(|(name, kind)| format!(", {}", column(&name, kind)));
         let table = entry.documents();
         vec![
             Sql::once(format!(
@@ -84,6 +86,28 @@ impl IndexEngine for Pg {
 
     fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
         entry.add_columns(first, column)
+    }
+
+    /// Only the owner of a table may add columns.
+    fn add_lead<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Vec<Sql<'static>>>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let documents = entry.documents();
+        let mut sql = Sql::once(
+            "SELECT CAST(pg_catalog.count(*) AS bigint) FROM pg_catalog.pg_class AS t \
+             WHERE pg_catalog.pg_has_role(t.relowner, 'USAGE') \
+                 AND t.oid OPERATOR(pg_catalog.=) CAST(pg_catalog.to_regclass(",
+        );
+        sql.bind(documents.clone()).push(") AS oid)");
+        let mut rows = conn.load(sql)?;
+        let row = rows.next().transpose()?;
+        if row.and_then(|row| integer(&row, 0)) != Some(1) {
+            return Ok(None);
+        }
+        let lead = column(LEAD, Kind::Text);
+        let add = format!("ALTER TABLE {documents} ADD COLUMN IF NOT EXISTS {lead}");
+        Ok(Some(vec![Sql::once(add)]))
     }
 
     fn remove(entry: &Entry) -> Vec<Sql<'static>> {
@@ -120,14 +144,14 @@ pub(super) fn lock(entry: &Entry) -> Sql<'static> {
     lock_number(entry.number)
 }
 
-fn column(number: usize, kind: Kind) -> String {
+fn column(name: &str, kind: Kind) -> String {
     let sql_type = match kind {
         // Ordered by bytes, as on SQLite.
         Kind::Text | Kind::Keyword => "TEXT COLLATE \"C\"",
         Kind::Integer | Kind::Boolean | Kind::Date => "BIGINT",
         Kind::Float => "DOUBLE PRECISION",
     };
-    format!("c{number} {sql_type}")
+    format!("{name} {sql_type}")
 }
 
 pub(super) fn quoted(name: &str) -> String {

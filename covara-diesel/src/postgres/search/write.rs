@@ -49,8 +49,8 @@ fn insert<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
 /// it was read stays deleted.
 fn update<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
     let version = entry.definition.row_version();
-    let columns = entry.definition.columns();
-    let columns = columns.map(|(number, ..)| format!(", c{number} = v.c{number}"));
+    let columns = entry.columns();
+    let columns = columns.map(|(name, _)| format!(", {name} = v.{name}"));
     let mut sql = Sql::new();
     sql.push(format!(
         "UPDATE {} AS d SET version = {version}, words = CAST(v.words AS tsvector), \
@@ -74,8 +74,8 @@ fn push_rows<'d>(entry: &Entry, documents: DocumentBatch<'d>, sql: &mut Sql<'d>)
     sql.bind(texts(|document| document.words().next().flatten()));
     sql.push(", ");
     sql.bind(texts(|document| Some(document.source())));
-    for (at, (_, _, field)) in entry.definition.columns().enumerate() {
-        sql.push(", ").bind(column(documents, at, field.kind()));
+    for (at, (_, kind)) in entry.columns().enumerate() {
+        sql.push(", ").bind(column(documents, at, kind));
     }
     sql.push(format!(
         ") AS v (id, words, source{})",

@@ -6,8 +6,9 @@ use super::language::Language;
 /// words than before, such as with another version of the stemmers. An index with an older version
 /// is brought up to date before it is searched.
 ///
-/// Version 1: rust-stemmers 1.2. Version 2: frostem 2.20261016.
-pub(in crate::search) const WORDS: i64 = 2;
+/// Version 1: rust-stemmers 1.2. Version 2: frostem 2.20261016. Version 3: the same words; documents
+/// have a lead, which programs with an earlier version do not keep current.
+pub(in crate::search) const WORDS: i64 = 3;
 
 impl Language {
     /// Returns the version in which the language's words last changed. For languages at version 1,

@@ -22,6 +22,17 @@ struct Stored {
     words: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     becoming: Option<i64>,
+    /// `false` for versions 1 and 2, which wrote none.
+    #[serde(default, skip_serializing_if = "is_false")]
+    lead: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,6 +61,7 @@ impl IndexDefinition {
             table: self.table.clone(),
             words: (self.words > 1).then_some(self.words),
             becoming: self.becoming,
+            lead: self.lead,
         };
         // It cannot fail: no part of it is a map.
         serde_json::to_string(&stored).unwrap_or_default()
@@ -75,6 +87,7 @@ impl IndexDefinition {
             table: stored.table,
             words: stored.words.unwrap_or(1),
             becoming: stored.becoming,
+            lead: stored.lead,
         };
         let is_table = |followed: &FollowedTable| is_quoted_name(&followed.table, dialect);
         let mut versions = [

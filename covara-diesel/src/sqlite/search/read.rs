@@ -15,9 +15,11 @@ impl ReadEngine for Sqlite {
         let mut sql = Sql::new();
         sql.push(format!(
             "SELECT p.id, p.score, d.source, NULL{} FROM (SELECT m.key, m.id, m.score{names} \
-             FROM (SELECT f.key AS key, d.id AS id, f.score AS score{columns} FROM (",
+             FROM (SELECT f.key AS key, d.id AS id, f.score",
             plan.sort_names("p.")
         ));
+        plan.push_lead(&mut sql);
+        sql.push(format!(" AS score{columns} FROM ("));
         sql.append(matches(entry, plan));
         sql.push(format!(
             ") AS f CROSS JOIN {documents} AS d ON d.key = f.key"

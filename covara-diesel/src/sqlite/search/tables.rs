@@ -9,8 +9,8 @@ use diesel::sqlite::Sqlite;
 use crate::backend::connection::{BackendConnection, message};
 use crate::search::definition::MOST_SEARCHED;
 use crate::search::{
-    CATALOGUE, Entry, EntryRow, FollowedTable, Home, IndexEngine, Kind, SearchError, Sql, integer,
-    text,
+    CATALOGUE, Entry, EntryRow, FollowedTable, Home, IndexEngine, Kind, LEAD, SearchError, Sql,
+    integer, text,
 };
 use crate::sqlite::name;
 
@@ -97,9 +97,8 @@ impl IndexEngine for Sqlite {
     }
 
     fn create(entry: &Entry, remote: bool) -> Vec<Sql<'static>> {
-        let columns = entry.definition.columns();
-        let columns =
-            columns.map(|(number, _, field)| format!(", {}", column(number, field.kind())));
+        let columns = entry.columns();
+        let columns = columns.map(|(name, kind)| format!(", {}", column(&name, kind)));
         let documents = Sql::once(format!(
             "CREATE TABLE {} (
                  key INTEGER PRIMARY KEY,
@@ -119,6 +118,24 @@ impl IndexEngine for Sqlite {
 
     fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
         entry.add_columns(first, column)
+    }
+
+    fn add_lead<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Vec<Sql<'static>>>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let documents = entry.documents();
+        let name = documents.trim_start_matches(MAIN);
+        let mut rows = conn.load(Sql::once(format!(
+            "SELECT count(*) FROM pragma_table_info('{name}', 'main') WHERE name = '{LEAD}'"
+        )))?;
+        let row = rows.next().transpose()?;
+        if row.and_then(|row| integer(&row, 0)) == Some(1) {
+            return Ok(Some(Vec::new()));
+        }
+        let lead = column(LEAD, Kind::Text);
+        let add = Sql::once(format!("ALTER TABLE {documents} ADD COLUMN {lead}"));
+        Ok(Some(vec![add]))
     }
 
     fn make_room<C>(conn: &mut C, entry: &Entry) -> QueryResult<Vec<Sql<'static>>>
@@ -196,13 +213,13 @@ fn is_missing_catalogue(error: &Error) -> bool {
 /// merges: many documents take a tenth longer.
 const GATHERED: usize = 8 << 20;
 
-fn column(number: usize, kind: Kind) -> String {
+fn column(name: &str, kind: Kind) -> String {
     let sql_type = match kind {
         Kind::Text | Kind::Keyword => "TEXT",
         Kind::Integer | Kind::Boolean | Kind::Date => "INTEGER",
         Kind::Float => "REAL",
     };
-    format!("c{number} {sql_type}")
+    format!("{name} {sql_type}")
 }
 
 /// The number of searched fields that a new index has room for, unless it has more. Each takes a

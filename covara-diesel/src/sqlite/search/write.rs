@@ -35,7 +35,7 @@ const SIZES: [usize; 6] = [1_024, 256, 64, 16, 4, 1];
 impl WriteEngine for Sqlite {
     fn batch(entry: &Entry, waiting: usize, bind_limit: usize) -> usize {
         // The id and the source also take a bind each.
-        let columns = entry.definition.columns().count() + 2;
+        let columns = entry.columns().count() + 2;
         let words = entry.definition.searched().count() + 1;
         // The guard takes one bind.
         let most = bind_limit.saturating_sub(1) / columns.max(words);
