@@ -173,6 +173,12 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
     /// The database's own.
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()>;
 
+    /// Returns the number by which the server knows the session of the open transaction, if it has
+    /// one. Default: none.
+    fn session_number(&mut self) -> QueryResult<Option<i32>> {
+        Ok(None)
+    }
+
     /// Returns whether the connection has locks that outlast a transaction. Default: no.
     fn has_session_locks(&self) -> bool {
         false
@@ -330,6 +336,10 @@ where
 
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()> {
         (**self).restore_lock_wait(begun)
+    }
+
+    fn session_number(&mut self) -> QueryResult<Option<i32>> {
+        (**self).session_number()
     }
 
     fn has_session_locks(&self) -> bool {

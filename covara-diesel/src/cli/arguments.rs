@@ -10,7 +10,8 @@ use crate::fixture::Format;
 
 /// The text below the list of commands.
 const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage.
+Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage, 130 stopped by Ctrl-C and 143
+by SIGTERM, which seed, migrate and dump answer by keeping nothing; the second Ctrl-C ends at once.
 No password is printed, whatever happens.";
 
 const MIGRATE: &str = "\

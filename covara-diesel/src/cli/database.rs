@@ -4,11 +4,14 @@ use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::interrupt;
 use crate::any::AnyDatabase;
 use crate::doctor::Report;
 use crate::dump::{Dump, DumpError, DumpSummary};
 use crate::fixture::FixtureSource;
-use crate::migrate::{self, MigrateError, MigrationFile, MigrationStatus, MigrationSummary};
+use crate::migrate::{
+    self, MigrateError, MigrateOptions, MigrationFile, MigrationStatus, MigrationSummary,
+};
 use crate::pool::PoolError;
 use crate::progress_bar::progress_bar;
 use crate::seed::{OnConflict, Seed, SeedError, SeedSummary};
@@ -28,6 +31,10 @@ pub(crate) struct BackendFunctions {
     /// [`Database::migrate`] would, and rolls back. Takes the connection that has read the status.
     pub(crate) rehearse: Rehearse,
     pub(crate) examine: fn(&str) -> Result<Report, PoolError>,
+    /// `true` if a seed may be kept in part, as there are no transactions.
+    pub(crate) keeps_parts: bool,
+    /// Cancels the statement that a session of the server runs, by its number.
+    pub(crate) cancel: Option<fn(&str, i32)>,
 }
 
 /// A function that runs the pending migrations, if there are any, and rolls back.
@@ -74,7 +81,8 @@ pub(crate) trait Database {
 
 impl<C: AnyDatabase + 'static> Database for C {
     fn migrate(&mut self) -> Result<MigrationSummary, MigrateError> {
-        migrate::auto_migrate(self)
+        let options = MigrateOptions::new().keep_if(interrupt::may_keep);
+        migrate::migrate_internal(self, &options)
     }
 
     fn status(&mut self) -> Result<MigrationStatus, MigrateError> {
@@ -106,7 +114,7 @@ impl<C: AnyDatabase + 'static> Database for C {
         if choices.show_progress {
             seed = seed.progress(progress_bar());
         }
-        seed.run(self)
+        seed.stop_by(interrupt::SeedStop).run(self)
     }
 
     fn dump(&mut self, dump: &Dump, directory: &Path) -> Result<DumpSummary, DumpError> {

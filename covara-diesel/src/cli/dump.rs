@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::arguments;
 use super::database::{BackendFunctions, Database, Opened};
+use super::interrupt::{self, WhenStopped};
 use super::outcome::{Failure, Outcome};
 use crate::dump::{Dump, DumpError, DumpSummary};
 use crate::pool::PoolError;
@@ -22,7 +23,17 @@ pub(super) fn run(
     arguments: &arguments::Dump,
 ) -> Result<Outcome, Failure> {
     let mut dump = Dump::new().format(arguments.format).gzip(arguments.gzip);
-    if arguments.directory == Path::new(STANDARD_OUTPUT) {
+    dump = dump.keep_if(interrupt::may_keep);
+    let is_printed = arguments.directory == Path::new(STANDARD_OUTPUT);
+    interrupt::watch(WhenStopped {
+        says: match is_printed {
+            true => "the output is incomplete",
+            false => "the dump is incomplete, and none of its files was kept",
+        },
+        directory: (!is_printed).then(|| arguments.directory.clone()),
+        ..WhenStopped::new(&arguments.common.output)
+    })?;
+    if is_printed {
         return to_standard_output(backend, arguments, &dump);
     }
     for table in &arguments.tables {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::arguments;
 use super::database::{BackendFunctions, Opened};
+use super::interrupt::{self, WhenStopped};
 use super::outcome::{Failure, Outcome};
 use crate::backend::table::what;
 use crate::doctor::findings::with_causes;
@@ -16,6 +17,7 @@ pub(super) fn run(
     arguments: &arguments::Migrate,
 ) -> Result<Outcome, Failure> {
     let url = &arguments.common.database_url;
+    interrupt::watch(WhenStopped::new(&arguments.common.output))?;
     if arguments.status || arguments.dry_run {
         let Opened {
             mut conn,

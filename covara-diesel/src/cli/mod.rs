@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The exit code is 0 if all went well, 1 if the work failed or would fail, and 2 if the command
-//! was used wrongly. With `--json` the result is one JSON object on standard output. Errors go to
+//! was used wrongly. `seed`, `migrate` and `dump` that are stopped by Ctrl-C keep nothing and end with
+//! 130, by SIGTERM with 143. With `--json` the result is one JSON object on standard output. Errors go to
 //! standard error, with `--json` as one JSON object with the fields `error`, `causes` and
 //! `exit_code`. No password is printed.
 
@@ -22,6 +23,11 @@ pub(crate) mod database;
 mod doctor;
 mod dump;
 mod export;
+#[cfg(unix)]
+mod interrupt;
+#[cfg(not(unix))]
+#[path = "no_interrupt.rs"]
+mod interrupt;
 mod migrate;
 mod outcome;
 mod secrets;
@@ -52,7 +58,8 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(answer) => return answer_usage(&answer),
     };
-    report(command.output(), run(&command))
+    let result = run(&command);
+    interrupt::answer(&result).unwrap_or_else(|| report(command.output(), result))
 }
 
 fn run(command: &Command) -> Result<Outcome, Failure> {

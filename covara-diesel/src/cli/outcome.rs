@@ -37,6 +37,10 @@ impl<E: Error + 'static> From<E> for Failure {
 }
 
 impl Failure {
+    pub(super) fn error(&self) -> &(dyn Error + 'static) {
+        &*self.error
+    }
+
     pub(super) fn usage(error: impl Into<Box<dyn Error>>) -> Self {
         Self {
             error: error.into(),

@@ -1,17 +1,21 @@
 //! The command `covara seed`.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::HumanCount;
 use serde_json::{Value, json};
 
 use super::arguments::{self, OnConflictArgument};
 use super::database::{BackendFunctions, SeedChoices};
+use super::interrupt::{self, WhenStopped};
 use super::outcome::{Failure, Outcome};
 use super::seed_files::SeedFiles;
 use crate::progress_bar::{count, rows_of, speed};
 use crate::seed::OnConflict;
+
+/// How long a stopped seed may take to roll back before the process ends, which does the same.
+const ROLL_BACK: Duration = Duration::from_secs(1);
 
 pub(super) fn run(
     backend: &BackendFunctions,
@@ -28,6 +32,19 @@ pub(super) fn run(
         let names: Vec<&str> = tables.iter().map(|(name, _)| &**name).collect();
         ask(&names.join(", "))?;
     }
+    let stop = WhenStopped {
+        says: match backend.keeps_parts {
+            true => "what was sent before is kept",
+            false => "nothing was kept",
+        },
+        reads_input: arguments.tables.iter().any(|file| file == "-"),
+        cancel: backend
+            .cancel
+            .map(|cancel| (common.database_url.clone(), cancel)),
+        wait: ROLL_BACK,
+        ..WhenStopped::new(&common.output)
+    };
+    interrupt::watch(stop)?;
     let open = match arguments.dry_run {
         true => backend.open_to_try,
         false => backend.open_existing,

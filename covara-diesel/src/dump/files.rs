@@ -38,7 +38,7 @@ impl Files {
         loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             // Shorter than any name that is allowed for a table would make it.
-            let temporary = format!(".covara-dump-{}-{number}", process::id());
+            let temporary = format!("{}{number}", temporary_prefix());
             let temporary = self.directory.join(temporary);
             // Never through a link that somebody else has put there.
             match OpenOptions::new()
@@ -75,6 +75,27 @@ impl Drop for Files {
         for (temporary, _) in &self.written {
             // The error that led here is already being reported.
             let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+/// Returns how the names of files begin that this process has not completed.
+fn temporary_prefix() -> String {
+    format!(".covara-dump-{}-", process::id())
+}
+
+/// Removes the files from a directory that this process has not completed, before it ends.
+#[cfg(feature = "cli")]
+pub(crate) fn remove_incomplete(directory: &Path) {
+    let prefix = temporary_prefix();
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(&prefix)) {
+            // Nothing else can be done about it.
+            let _ = fs::remove_file(entry.path());
         }
     }
 }

@@ -92,7 +92,7 @@
 mod csv;
 pub(crate) mod engine;
 mod error;
-mod files;
+pub(crate) mod files;
 mod ndjson;
 pub(crate) mod row;
 mod summary;
@@ -121,12 +121,20 @@ pub struct Dump {
     tables: Vec<String>,
     format: Format,
     gzip: bool,
+    may_keep: Option<fn() -> bool>,
 }
 
 impl Dump {
     /// Creates a dump of all tables as CSV.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Asks right before the files take their names. If they may not, it is an error.
+    #[cfg(feature = "cli")]
+    pub(crate) fn keep_if(mut self, may_keep: fn() -> bool) -> Self {
+        self.may_keep = Some(may_keep);
+        self
     }
 
     /// Adds a table by its name, which may be `schema.table`, both spelled as in the database.
@@ -283,6 +291,9 @@ impl Dump {
                 bytes,
                 path: Some(path),
             });
+        }
+        if self.may_keep.is_some_and(|may_keep| !may_keep()) {
+            return Err(diesel::result::Error::RollbackTransaction.into());
         }
         files.replace()?;
         Ok(summary)

@@ -68,6 +68,7 @@ pub use engine::MigrateDatabase;
 pub struct MigrateOptions {
     lock_timeout: Duration,
     trusted_owners: Vec<String>,
+    may_keep: Option<fn() -> bool>,
 }
 
 impl Default for MigrateOptions {
@@ -77,6 +78,7 @@ impl Default for MigrateOptions {
         Self {
             lock_timeout: Duration::from_secs(30),
             trusted_owners: Vec::new(),
+            may_keep: None,
         }
     }
 }
@@ -85,6 +87,13 @@ impl MigrateOptions {
     /// Creates the options that [`auto_migrate`] uses, the same as [`default`](Self::default).
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Asks right before the migrations are kept. If they may not be, it is an error.
+    #[cfg(feature = "cli")]
+    pub(crate) fn keep_if(mut self, may_keep: fn() -> bool) -> Self {
+        self.may_keep = Some(may_keep);
+        self
     }
 
     /// Sets how long to wait for other migrators and for locks on the tables. Default: 30 s. Whole

@@ -114,6 +114,7 @@ fn run_in_transaction<C: BackendConnection<Backend: MigrateEngine>>(
             .map_err(|error| failure(error, options))?;
     let applied = run_pending(transaction.conn(), migrations, options)?;
     if keep {
+        check_may_keep(options)?;
         transaction
             .commit()
             .map_err(|error| failure(error, options))?;
@@ -163,6 +164,14 @@ fn drop_index(name: &str) -> String {
     format!("DROP INDEX IF EXISTS {name}")
 }
 
+/// Returns an error if the migrations may not be kept.
+fn check_may_keep(options: &MigrateOptions) -> Result<(), MigrateError> {
+    match options.may_keep {
+        Some(may_keep) if !may_keep() => Err(failure(Error::RollbackTransaction, options)),
+        _ => Ok(()),
+    }
+}
+
 /// Runs the migrations as one batch, on a connection without transactions. No lock is needed: of
 /// several processes at once the first applies the batch, and for the others its statements do
 /// nothing, because every statement tolerates that.
@@ -194,6 +203,7 @@ fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
         let added = batch.add_script(&drop_index(name));
         added.map_err(|error| failure(error, options))?;
     }
+    check_may_keep(options)?;
     let changed = batch.send(conn).map_err(|BatchError { at, source }| {
         let at = at.map(|statement| ends.partition_point(|end| *end <= statement));
         match at.and_then(|position| pending.get(position)) {

@@ -3,10 +3,11 @@ use std::time::Duration;
 use diesel::connection::{
     AnsiTransactionManager, SimpleConnection, TransactionDepthChange, TransactionManager,
 };
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Integer, Text};
 
 use super::unknown;
 use crate::backend::answer::holds;
@@ -98,6 +99,11 @@ impl BackendConnection for PgConnection {
         }
         transaction.commit()?;
         Ok(written)
+    }
+
+    fn session_number(&mut self) -> QueryResult<Option<i32>> {
+        let number = diesel::select(sql::<Integer>("pg_backend_pid()"));
+        number.get_result(self).map(Some)
     }
 
     fn has_session_locks(&self) -> bool {

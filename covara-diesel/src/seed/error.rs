@@ -228,6 +228,10 @@ pub enum SeedError {
     )]
     NoDryRun,
 
+    /// [`Seed::stop_if`](crate::Seed::stop_if) has said so.
+    #[error("the seed was stopped, and nothing of it was kept")]
+    Stopped,
+
     /// A file of rows cannot be read as rows of its table.
     #[error(transparent)]
     Fixture(#[from] FixtureError),
@@ -327,7 +331,8 @@ impl SeedError {
             | Self::NotEmptied { .. }
             | Self::Referred { .. }
             | Self::ReplaceTooLarge
-            | Self::NoDryRun => None,
+            | Self::NoDryRun
+            | Self::Stopped => None,
         }
     }
 }

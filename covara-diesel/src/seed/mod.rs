@@ -85,6 +85,7 @@ mod row;
 mod rows;
 mod run;
 pub(crate) mod stage;
+pub(crate) mod stop;
 pub(crate) mod target;
 mod update;
 
@@ -120,6 +121,7 @@ pub use engine::SeedDatabase;
 use engine::{Forward, SeedEngine};
 use report::ProgressReport;
 use rows::{SliceRows, StreamedRows};
+use stop::StopCheck;
 
 /// Seeds of one or more tables, run together as one transaction.
 ///
@@ -138,6 +140,7 @@ struct SeedOptions<'a> {
     by_foreign_keys: bool,
     replace: bool,
     dry_run: bool,
+    stop: Option<Rc<dyn StopCheck + 'a>>,
 }
 
 impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
@@ -172,6 +175,7 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
                 on_conflict: OnConflict::Skip,
                 by_foreign_keys: false,
                 replace: false,
+                stop: None,
                 dry_run: false,
             },
         }
@@ -349,11 +353,19 @@ fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
     let mut transaction = Transaction::begin(&mut *undeferred.conn, begin)?;
     let is_savepoint = transaction.is_savepoint();
     let conn = transaction.conn();
+    let stop = options.stop.clone();
+    if let Some(stop) = &stop {
+        // Without it, stopping only takes longer.
+        stop.begun(&mut || conn.session_number().ok().flatten());
+    }
     if let Forward::Deferred(by) = C::Backend::forward::<C>() {
         by.clear(conn, is_savepoint)?;
     }
     let summary = write(conn, options, prepare, is_savepoint, is_deferred)?;
     if keeps {
+        if stop.is_some_and(|stop| stop.must_stop(true)) {
+            return Err(SeedError::Stopped);
+        }
         transaction.commit()?;
     } else if !is_savepoint {
         C::Backend::check_constraints(conn)?;

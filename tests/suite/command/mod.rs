@@ -3,6 +3,8 @@
 mod dry_run;
 mod dump;
 mod helpers;
+#[cfg(unix)]
+mod interrupt;
 mod passwords;
 mod seed;
 mod seed_files;

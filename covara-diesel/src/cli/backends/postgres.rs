@@ -1,4 +1,5 @@
-use diesel::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Integer;
 
 use super::CommandConnection;
 use crate::cli::database::{BackendFunctions, Opened};
@@ -22,5 +23,16 @@ impl CommandConnection for PgConnection {
             false => Ok(()),
         },
         examine: |url| doctor::postgres(url),
+        keeps_parts: false,
+        cancel: Some(cancel),
     };
+}
+
+/// Cancels what a session runs. If that fails, the session goes on until it notices that its client
+/// is gone.
+fn cancel(url: &str, session: i32) {
+    if let Ok(mut conn) = connect(url) {
+        let cancel = diesel::sql_query("SELECT pg_cancel_backend($1)").bind::<Integer, _>(session);
+        let _ = cancel.execute(&mut conn);
+    }
 }

@@ -26,6 +26,8 @@ where
             false => Ok(()),
         },
         examine: doctor::remote::examine::<D>,
+        keeps_parts: D::NO_TRANSACTIONS.is_some(),
+        cancel: None,
     };
 }
 

@@ -35,6 +35,8 @@ impl CommandConnection for SqliteConnection {
         },
         rehearse,
         examine: |url| doctor::sqlite(url),
+        keeps_parts: false,
+        cancel: None,
     };
 }
 

@@ -19,6 +19,10 @@ use crate::seed::target::unquoted;
 impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// Sends the gathered statements. `last`: no row comes after them.
     pub(super) fn send(&mut self, last: bool) -> Result<(), SeedError> {
+        if self.batches.is_some() {
+            let stopped = self.check_stop(last);
+            stopped.map_err(|error| self.with_what_is_kept(error))?;
+        }
         let (Some(batches), Some(next)) = (&mut self.batches, self.conn.new_batch()) else {
             return Ok(());
         };

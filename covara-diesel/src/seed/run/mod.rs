@@ -55,6 +55,7 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
         Self {
             conn,
             progress: options.progress,
+            stop: options.stop,
             on_conflict: options.on_conflict,
             chunk_rows,
             tables,
@@ -103,6 +104,14 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
             self.positions.push(None);
         }
         Ok(())
+    }
+
+    /// Returns an error if the seed has to stop.
+    fn check_stop(&self, last: bool) -> Result<(), SeedError> {
+        match &self.stop {
+            Some(stop) if stop.must_stop(last) => Err(SeedError::Stopped),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the position in the seed of the table that is being written.
@@ -197,6 +206,7 @@ where
     }
 
     fn write(&mut self, chunk: &[T], full: bool) -> Result<(), SeedError> {
+        self.run.check_stop(false)?;
         let rows: Vec<T::Row<'_>> = chunk.iter().map(T::row).collect();
         if self.run.on_conflict != OnConflict::Skip && matches!(self.handling, Handling::Skip) {
             self.choose_handling()?;

@@ -16,12 +16,14 @@ use crate::seed::fixture_error::FixturePosition;
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::report::{Counts, ProgressReport, SeedProgress, SeedSummary};
 use crate::seed::stage::{Stage, Stages};
+use crate::seed::stop::StopCheck;
 use crate::seed::target::SeedTarget;
 
 /// A seed inside its transaction.
 pub(crate) struct Run<'c, 'a, C: BackendConnection<Backend: SeedEngine>> {
     pub(super) conn: &'c mut C,
     pub(super) progress: Option<ProgressReport<'a>>,
+    pub(super) stop: Option<Rc<dyn StopCheck + 'a>>,
     pub(super) on_conflict: OnConflict,
     pub(super) chunk_rows: usize,
     /// The quoted names of all tables, in their order.

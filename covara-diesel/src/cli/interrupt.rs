@@ -1,0 +1,191 @@
+//! Ends the command when Ctrl-C or SIGTERM asks for it, so that nothing is kept.
+//!
+//! Of stopping and keeping the first one wins: once the work is about to be kept, a signal comes too
+//! late, and the command ends as if there had been none.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::exit;
+
+use super::arguments::Output;
+use super::outcome::{Failure, Outcome, complain};
+use crate::doctor::findings::with_causes;
+use crate::dump::files::remove_incomplete;
+use crate::seed::SeedError;
+use crate::seed::stop::StopCheck;
+
+const WORKING: u8 = 0;
+const STOPPING: u8 = 1;
+const KEEPING: u8 = 2;
+
+static STATE: AtomicU8 = AtomicU8::new(WORKING);
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+/// The session of the server that writes, if its number is known.
+static SESSION: Mutex<Option<i32>> = Mutex::new(None);
+static WHEN_STOPPED: Mutex<Option<WhenStopped>> = Mutex::new(None);
+/// How long a signal may take that Ctrl-C sends to the program that writes standard input, too.
+const SAME_SIGNAL: Duration = Duration::from_millis(50);
+/// The pause before a statement is cancelled once more.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a signal does.
+#[derive(Debug, Clone)]
+pub(super) struct WhenStopped {
+    /// What became of the work.
+    pub(super) says: &'static str,
+    pub(super) as_json: bool,
+    /// The directory whose incomplete files are removed.
+    pub(super) directory: Option<PathBuf>,
+    /// `true` if rows come from standard input, which ends when its program is stopped.
+    pub(super) reads_input: bool,
+    /// The database, and the function that cancels what a session of it runs.
+    pub(super) cancel: Option<(String, fn(&str, i32))>,
+    /// How long the work may take to end by itself.
+    pub(super) wait: Duration,
+}
+
+impl WhenStopped {
+    pub(super) fn new(output: &Output) -> Self {
+        Self {
+            says: "nothing was kept",
+            as_json: output.json,
+            directory: None,
+            reads_input: false,
+            cancel: None,
+            wait: Duration::ZERO,
+        }
+    }
+}
+
+/// Watches for signals from now on.
+pub(super) fn watch(when_stopped: WhenStopped) -> Result<(), Failure> {
+    // The second signal ends at once, whatever the threads do.
+    let again = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
+        flag::register(signal, Arc::clone(&again))?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    *lock(&WHEN_STOPPED) = Some(when_stopped.clone());
+    let wait = move || {
+        if let Some(signal) = signals.forever().next() {
+            stop(signal, &when_stopped);
+        }
+    };
+    thread::Builder::new()
+        .name("covara-stop".to_owned())
+        .spawn(wait)?;
+    Ok(())
+}
+
+/// Stops the work, unless it is about to be kept.
+fn stop(signal: i32, when_stopped: &WhenStopped) {
+    SIGNAL.store(signal, Ordering::SeqCst);
+    if !reach(STOPPING) {
+        return;
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < when_stopped.wait {
+        if let (Some((url, cancel)), Some(session)) = (&when_stopped.cancel, *lock(&SESSION)) {
+            cancel(url, session);
+        }
+        thread::sleep(PAUSE);
+    }
+    // It waits for something that cannot be woken. Nothing is kept that has not been.
+    // The other threads are still working, so nothing of theirs is cleaned up.
+    exit(i32::from(end(when_stopped, when_stopped.says)));
+}
+
+/// Goes from working to another state, or tells that it has been left before.
+fn reach(state: u8) -> bool {
+    let reached = STATE.compare_exchange(WORKING, state, Ordering::SeqCst, Ordering::SeqCst);
+    reached.is_ok()
+}
+
+/// Returns whether the work may be kept. From then on signals come too late.
+pub(super) fn may_keep() -> bool {
+    let reads_input = lock(&WHEN_STOPPED)
+        .as_ref()
+        .is_some_and(|it| it.reads_input);
+    if reads_input {
+        // The input may have ended because its program was stopped.
+        thread::sleep(SAME_SIGNAL);
+    }
+    reach(KEEPING) || STATE.load(Ordering::SeqCst) == KEEPING
+}
+
+/// Stops a seed by signals.
+pub(super) struct SeedStop;
+
+impl StopCheck for SeedStop {
+    fn begun(&self, session: &mut dyn FnMut() -> Option<i32>) {
+        if lock(&WHEN_STOPPED)
+            .as_ref()
+            .is_some_and(|it| it.cancel.is_some())
+        {
+            *lock(&SESSION) = session();
+        }
+    }
+
+    fn must_stop(&self, last: bool) -> bool {
+        match last {
+            true => !may_keep(),
+            false => STATE.load(Ordering::SeqCst) == STOPPING,
+        }
+    }
+}
+
+/// Reports a stopped command; `None` if it was not stopped.
+pub(super) fn answer(result: &Result<Outcome, Failure>) -> Option<ExitCode> {
+    // From here on there is nothing to stop.
+    if reach(KEEPING) || STATE.load(Ordering::SeqCst) != STOPPING {
+        return None;
+    }
+    *lock(&SESSION) = None;
+    let when_stopped = lock(&WHEN_STOPPED).clone()?;
+    let partial = match result {
+        Err(failure) => match failure.error().downcast_ref() {
+            Some(error @ SeedError::Partial { .. }) => Some(with_causes(error)),
+            _ => None,
+        },
+        Ok(_) => None,
+    };
+    let says = partial.as_deref().unwrap_or(when_stopped.says);
+    Some(ExitCode::from(end(&when_stopped, says)))
+}
+
+/// Says what became of the work, and returns the exit code. Only the first call returns.
+fn end(when_stopped: &WhenStopped, says: &str) -> u8 {
+    static ENDS: AtomicBool = AtomicBool::new(false);
+    while ENDS.swap(true, Ordering::SeqCst) {
+        thread::park();
+    }
+    if let Some(directory) = &when_stopped.directory {
+        remove_incomplete(directory);
+    }
+    let (name, number) = match SIGNAL.load(Ordering::SeqCst) {
+        SIGTERM => ("SIGTERM", 143),
+        _ => ("Ctrl-C", 130),
+    };
+    complain(
+        when_stopped.as_json,
+        number,
+        &format!("stopped by {name}: {says}"),
+        &[],
+    );
+    number
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
