@@ -54,10 +54,11 @@
 //!
 //! - A word is a run of letters and digits; all other characters only separate words. Words that
 //!   are joined in the query, as in `john's` or `Xeraco,Jaraco`, must be adjacent in the document.
-//! - Upper and lower case and the different Unicode spellings of one text are equal. So are accents
-//!   and strokes of Latin, Greek and Cyrillic letters, unless the field [keeps
-//!   them](Field::keep_accents). In languages other than English the stemmer sees the accents:
-//!   where an accent changes the stem, as in French, a query without it may miss.
+//! - Upper and lower case and the different Unicode spellings of one text are equal. So are letters
+//!   with and without accents and strokes, Latin, Greek and Cyrillic, unless the field [keeps
+//!   them](Field::keep_accents). Accents are removed before stemming, so `informacao` finds
+//!   *informação* and *informações*, and `е` finds *ё*. Words that differ only in an accent are one
+//!   word: `ano` also finds *año*.
 //! - Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese are found by any part: `東京` finds
 //!   `東京タワー`.
 //! - No word is too common to be searched for. Words are compared by their first 255 bytes.

@@ -1,5 +1,6 @@
 //! Full-text search.
 
+mod accents;
 mod cities;
 mod concurrency;
 mod documents;

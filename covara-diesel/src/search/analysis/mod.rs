@@ -1,5 +1,6 @@
 //! Analysis of text into the words that are indexed and searched for, the same on both engines.
 
+mod endings;
 mod fold;
 mod language;
 mod segment;
@@ -32,8 +33,6 @@ pub(super) struct Word<'a> {
 pub(super) struct Analyzer {
     stems: Option<RefCell<Stems>>,
     fold: bool,
-    /// `true` if the stemmer does not handle accents, so that they must be removed first.
-    plain_stems: bool,
 }
 
 impl fmt::Debug for Analyzer {
@@ -48,11 +47,11 @@ impl fmt::Debug for Analyzer {
 impl Analyzer {
     pub(super) fn new(language: Language, fold: bool) -> Self {
         Self {
-            stems: language
-                .algorithm()
-                .map(|algorithm| RefCell::new(Stems::new(Stemmer::new(algorithm)))),
+            stems: language.algorithm().map(|algorithm| {
+                let plain = fold.then_some(language);
+                RefCell::new(Stems::new(Stemmer::new(algorithm), plain))
+            }),
             fold,
-            plain_stems: language == Language::English,
         }
     }
 
@@ -61,7 +60,6 @@ impl Analyzer {
         Self {
             stems: None,
             fold: self.fold,
-            plain_stems: self.plain_stems,
         }
     }
 
@@ -89,31 +87,20 @@ impl Analyzer {
         });
     }
 
+    /// Accents are removed before stemming, so that a word has the same stem with and without them.
     fn normalise(&self, segment: &str, unit: Unit, word: &mut String) {
-        let ascii = segment.is_ascii();
-        if ascii {
+        if segment.is_ascii() {
             word.push_str(segment);
             word.make_ascii_lowercase();
         } else {
-            self.compose(segment, word);
+            fold::compose(segment, word);
+            if self.fold && !word.is_ascii() {
+                *word = fold::without_accents(word);
+            }
         }
         cut(word);
         if let (Some(stems), Unit::Word) = (&self.stems, unit) {
             stems.borrow_mut().stem(word);
-        }
-        if self.fold && !ascii && !word.is_ascii() {
-            *word = fold::without_accents(word);
-            cut(word);
-        }
-    }
-
-    fn compose(&self, segment: &str, word: &mut String) {
-        fold::compose(segment, word);
-        if self.fold && self.plain_stems {
-            *word = fold::without_accents(word);
-        } else if self.fold && word.contains('ß') {
-            // Other accented letters are kept, as the stemmer may distinguish them.
-            *word = word.replace('ß', "ss");
         }
     }
 }

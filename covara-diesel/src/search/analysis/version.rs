@@ -6,8 +6,8 @@ use super::language::Language;
 /// words than before, such as with another version of the stemmers. An index with an older version
 /// is brought up to date before it is searched.
 ///
-/// Version 1: rust-stemmers 1.2. Version 2: frostem 2.20261016. Version 3: the same words; documents
-/// have a lead, which programs with an earlier version do not keep current.
+/// Version 1: rust-stemmers 1.2. Version 2: frostem 2.20261016. Version 3: accents
+/// are removed before stemming; documents have a lead.
 pub(in crate::search) const WORDS: i64 = 3;
 
 impl Language {
@@ -16,10 +16,10 @@ impl Language {
     /// with all their suffixes.
     pub(in crate::search) fn words_since(self) -> i64 {
         match self {
-            Self::Unstemmed | Self::Arabic | Self::Portuguese | Self::Tamil | Self::Turkish => 1,
+            Self::Unstemmed | Self::Arabic | Self::Tamil => 1,
+            Self::English => 2,
             Self::Danish
             | Self::Dutch
-            | Self::English
             | Self::Finnish
             | Self::French
             | Self::German
@@ -27,10 +27,12 @@ impl Language {
             | Self::Hungarian
             | Self::Italian
             | Self::Norwegian
+            | Self::Portuguese
             | Self::Romanian
             | Self::Russian
             | Self::Spanish
-            | Self::Swedish => 2,
+            | Self::Swedish
+            | Self::Turkish => 3,
         }
     }
 }

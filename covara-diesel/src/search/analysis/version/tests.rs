@@ -1,5 +1,6 @@
 //! Tests of the stemmers with many words: none panics, and the stems are those of this version.
 
+use super::super::fold::without_accents;
 use super::super::{Analyzer, Language};
 
 /// Returns the letters of a language.
@@ -172,6 +173,55 @@ fn no_stemmer_panics_and_the_stems_are_those_of_this_version() {
         made, STEMS,
         "the stemmers make other stems: raise WORDS, and the languages' version, with them"
     );
+}
+
+/// Endings that are restored in some language.
+const ENDINGS: [&str; 16] = [
+    "", "", "", "ee", "erent", "nal", "ra", "coes", "ao", "tie", "ste", "ыи", "ися", "ria",
+    "ologia", "larin",
+];
+
+#[test]
+fn the_words_are_those_of_this_version() {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for language in Language::all() {
+        let analyzer = Analyzer::new(language, true);
+        let letters: Vec<char> = alphabet(language).chars().collect();
+        let mut random = Random(88_172_645_463_325_252);
+        for _ in 0..5_000 {
+            let mut word = random.word(&letters);
+            word.push_str(ENDINGS[random.below(ENDINGS.len())]);
+            for byte in words(&analyzer, &word).join(" ").bytes().chain([0]) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+    }
+    assert_eq!(
+        hash, MADE_WORDS,
+        "other words are made: raise WORDS, and the languages' version, with them"
+    );
+}
+
+const MADE_WORDS: u64 = 291_474_059_716_675_529;
+
+/// Whatever the word: also where it is cut, and where a stemmer removes an ending.
+#[test]
+fn a_word_is_the_same_with_and_without_its_accents() {
+    let mut accented = 0;
+    for language in Language::all() {
+        let analyzer = Analyzer::new(language, true);
+        let letters: Vec<char> = alphabet(language).chars().collect();
+        let mut random = Random(88_172_645_463_325_252);
+        for _ in 0..10_000 {
+            let word = random.word(&letters);
+            let plain = without_accents(&word);
+            accented += usize::from(word != plain);
+            let found = words(&analyzer, &word);
+            assert_eq!(found, words(&analyzer, &plain), "{language:?}: {word}");
+            assert_eq!(found, words(&analyzer, &word.to_uppercase()), "{word}");
+        }
+    }
+    assert!(accented > 100_000, "{accented}");
 }
 
 /// The hash of the stems of 100,000 words of each language.
