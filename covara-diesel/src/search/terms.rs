@@ -96,6 +96,7 @@ impl<'q> Terms<'q> {
             for (_, analyzer, slots) in &groups {
                 clause.phrases(analyzer, slots, &mut phrases);
             }
+            let phrases = united(phrases);
             if clause.excluded {
                 matching.excluded.push(phrases);
             } else {
@@ -122,6 +123,25 @@ pub(crate) struct Phrase {
     pub(crate) words: Vec<String>,
     /// `true` if the last word is only the beginning of a word.
     pub(crate) prefix: bool,
+}
+
+/// Unites the phrases with the same words in several fields: an engine counts for each phrase in how
+/// many documents it occurs, and a word is as rare as it is in all fields together.
+fn united(phrases: Vec<Phrase>) -> Vec<Phrase> {
+    let mut united: Vec<Phrase> = Vec::with_capacity(phrases.len());
+    for phrase in phrases {
+        let same =
+            |known: &&mut Phrase| known.words == phrase.words && known.prefix == phrase.prefix;
+        match united.iter_mut().find(same) {
+            Some(known) => {
+                known.slots.extend(phrase.slots);
+                known.slots.sort_unstable();
+                known.slots.dedup();
+            }
+            None => united.push(phrase),
+        }
+    }
+    united
 }
 
 impl Clause<'_> {

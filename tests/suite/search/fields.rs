@@ -2,7 +2,7 @@
 
 use chrono::{TimeZone, Utc};
 use covara_diesel::search::{
-    Field, Filter, IndexDefinition, SearchAdapter, SearchError, SearchQuery, Sort,
+    Field, Filter, IndexDefinition, Language, SearchAdapter, SearchError, SearchQuery, Sort,
 };
 use serde_json::json;
 
@@ -133,6 +133,33 @@ fn weights_of_the_index_and_of_the_query_decide_over_the_order() {
         .map(|hit| hit.score)
         .collect();
     assert!(scores[0] > scores[1] && scores[1] > 0.0, "{scores:?}");
+}
+
+/// A word is as rare as it is in all fields together: otherwise one that is rare in names would
+/// count for more there than its weight says.
+#[test]
+fn a_word_has_one_frequency_in_all_fields_whatever_their_language() {
+    let (_db, mut conn) = index_of(
+        &IndexDefinition::new()
+            .field("name", Field::keyword())
+            .field(
+                "about",
+                Field::text().language(Language::English).weight(1.5),
+            ),
+    );
+    let conn = &mut conn;
+    let all = [
+        ("a", json!({"name": "text apple", "about": "fruit juice"})),
+        ("b", json!({"name": "pear apple", "about": "text juice"})),
+    ];
+    Fts.index_many(conn, "docs", all).unwrap();
+    for n in 0..30 {
+        let document = json!({"name": format!("pear n{n}"), "about": "text bread"});
+        Fts.index(conn, "docs", &format!("x{n}"), &document)
+            .unwrap();
+    }
+    let query = SearchQuery::new("text apple").exact_first(false);
+    assert_eq!(ranked(conn, &query), ["b", "a"]);
 }
 
 /// PostgreSQL ranks in single precision.
