@@ -86,6 +86,8 @@ impl SearchQuery {
     /// Enables phrases (`"new york"`), beginnings of words (`auto*`) and exclusions (`-slow`,
     /// `-"old york"`).
     ///
+    /// Typographic quotation marks (`“new york”`, `„…“`, `«…»`) are quotation marks.
+    ///
     /// No syntax is invalid: an unclosed quotation mark extends to the end of the query, and any
     /// other character separates words. A query that contains only exclusions finds nothing.
     #[must_use]

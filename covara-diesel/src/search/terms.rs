@@ -8,6 +8,10 @@ use super::lead::NamedLead;
 /// The maximum number of words in a query, in all its parts together.
 const MOST_WORDS: usize = 512;
 
+/// The quotation marks around a phrase: those of keyboards, of telephones and of word processors in
+/// any language. Each ends what any of them begins, as “ does both.
+const QUOTES: [char; 8] = ['"', '“', '”', '„', '‟', '«', '»', '＂'];
+
 /// A part of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Clause<'q> {
@@ -199,15 +203,16 @@ fn parse<'q>(mut rest: &'q str, clauses: &mut Vec<Clause<'q>>) {
         let after_minus = rest.strip_prefix('-');
         let excluded = after_minus.is_some();
         let body = after_minus.unwrap_or(rest);
-        let (text, behind) = match body.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+        let quoted = body.strip_prefix(QUOTES);
+        let (text, behind) = match quoted {
+            Some(quoted) => quoted.split_once(QUOTES).unwrap_or((quoted, "")),
             None => {
-                let end = body.find(|c: char| c.is_whitespace() || c == '"');
+                let end = body.find(|c: char| c.is_whitespace() || QUOTES.contains(&c));
                 body.split_at(end.unwrap_or(body.len()))
             }
         };
         let (text, star) = match text.strip_suffix('*') {
-            Some(text) if !body.starts_with('"') => (text, true),
+            Some(text) if quoted.is_none() => (text, true),
             _ => (text, false),
         };
         let (star, behind) = match behind.strip_prefix('*') {
@@ -250,6 +255,27 @@ mod tests {
                 ("j", true, true),
             ]
         );
+    }
+
+    #[test]
+    fn typographic_quotation_marks_enclose_phrases() {
+        for quoted in [
+            "“new york”",
+            "„new york“",
+            "«new york»",
+            "»new york«",
+            "＂new york＂",
+        ] {
+            assert_eq!(
+                parsed(&format!("a -{quoted}* b")),
+                [
+                    ("a", false, false),
+                    ("new york", true, true),
+                    ("b", false, false)
+                ]
+            );
+        }
+        assert_eq!(parsed("“open").len(), 1);
     }
 
     #[test]
