@@ -241,6 +241,7 @@ mod postgres {
     mod search_shadows;
     mod seed;
     mod seed_conflicts;
+    mod seed_deferred;
     mod seed_model;
     mod seed_sequences;
     mod seed_ways;

@@ -3,6 +3,7 @@
 mod connection;
 mod copy;
 mod copy_target;
+mod deferred;
 mod describe;
 #[cfg(feature = "fixtures")]
 mod dump;

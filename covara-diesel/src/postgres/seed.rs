@@ -6,12 +6,13 @@ use diesel::query_builder::QueryFragment;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Oid, Text};
 
 use super::stage::SeedStages;
-use super::{copy, describe, keys, look_up, replace, sequences};
+use super::{copy, deferred, describe, keys, look_up, replace, sequences};
 use crate::backend::answer::holds;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::seed::conflict::FoundKey;
+use crate::seed::deferral::DeferredConstraint;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::foreign_key::OuterReference;
@@ -77,6 +78,16 @@ impl SeedEngine for Pg {
         C: BackendConnection<Backend = Self>,
     {
         foreign_keys(conn, tables)
+    }
+
+    fn deferred_constraints<C>(
+        conn: &mut C,
+        tables: &[String],
+    ) -> QueryResult<Vec<DeferredConstraint>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        deferred::constraints(conn, tables)
     }
 
     fn unique_keys<C>(conn: &mut C, table: &str) -> QueryResult<Vec<FoundKey>>

@@ -1,4 +1,4 @@
-//! Foreign keys that are checked at the end of a transaction.
+//! Constraints that are checked at the end of a transaction.
 
 use std::fmt;
 
@@ -17,6 +17,20 @@ pub struct Dangling {
     pub key: usize,
     /// The values of the foreign key, as SQL.
     pub values: String,
+}
+
+/// A constraint that is declared to be checked when the transaction ends.
+#[derive(Debug)]
+pub struct DeferredConstraint {
+    /// The first position in the seed of its table.
+    pub table: usize,
+    /// Its name as the database's errors have it.
+    pub name: String,
+    /// Its name in SQL.
+    pub sql_name: String,
+    pub is_foreign_key: bool,
+    /// True if triggers or rules of the seed's tables may write rows that satisfy it.
+    pub others_write: bool,
 }
 
 /// Defers the checks of all foreign keys to the end of the transaction. The database then accepts

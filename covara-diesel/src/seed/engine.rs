@@ -5,7 +5,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::result::Error;
 
 use super::conflict::FoundKey;
-use super::deferral::Deferral;
+use super::deferral::{Deferral, DeferredConstraint};
 use super::foreign_key::{ForeignKey, OuterReference};
 use super::look_up::{FoundKeyValue, WantedKey};
 use super::stage::Stages;
@@ -122,6 +122,19 @@ pub trait SeedEngine: Engine {
     fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
     where
         C: BackendConnection<Backend = Self>;
+
+    /// Returns the constraints of the tables (quoted) that are checked when a transaction ends, where
+    /// `SET CONSTRAINTS` has them checked before. Default: none.
+    #[doc(hidden)]
+    fn deferred_constraints<C>(
+        _: &mut C,
+        _tables: &[String],
+    ) -> QueryResult<Vec<DeferredConstraint>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(Vec::new())
+    }
 
     /// Returns the unique keys of a table (quoted) by which rows can be updated: without conditions
     /// and expressions.

@@ -48,7 +48,10 @@
 //!   is a savepoint. There a violation that the database checks at the end (of an INITIALLY DEFERRED
 //!   constraint; on SQLite also of every foreign key of a table whose definition has the word
 //!   DEFERRED, by a trigger, or by a column that the seed does not give) is an error of the caller's
-//!   `COMMIT`. If the connection is lost while the seed commits, the rows may be there.
+//!   `COMMIT`. Elsewhere the seed names the row that violates an INITIALLY DEFERRED foreign key; on
+//!   PostgreSQL it names only the table if one of the tables has triggers or rules, which may yet
+//!   satisfy the key, under [`OnConflict::Update`], and where the role may not create temporary
+//!   tables and the row might refer to a later one. If the connection is lost while the seed commits, the rows may be there.
 //! - Rows and tables are inserted in the order given, or tables
 //!   [by their foreign keys](Seed::by_foreign_keys). A row may refer to a row of the same seed
 //!   that comes after it, also in another table. On PostgreSQL a foreign key to a table that comes
@@ -417,6 +420,7 @@ fn write<'a, C: BackendConnection<Backend: SeedEngine>>(
     if replace {
         run.empty_tables()?;
     }
+    run.check_at_once()?;
     for PreparedTable { target, write } in tables {
         write(&mut run, target)?;
     }

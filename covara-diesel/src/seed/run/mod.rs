@@ -3,6 +3,7 @@
 mod batches;
 mod conflicts;
 mod culprit;
+mod deferred;
 mod faultless;
 #[cfg(feature = "fixtures")]
 mod files;
@@ -124,6 +125,7 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
     pub(super) fn finish(mut self) -> Result<SeedSummary, SeedError> {
         self.send(true)?;
         self.settle()?;
+        self.check_deferred()?;
         self.finished.sort_by(|a, b| a.table.cmp(&b.table));
         for target in &self.finished {
             let finished =

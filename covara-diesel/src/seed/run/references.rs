@@ -214,7 +214,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     }
 
     /// Returns the number of rows given for the table at this position, wherever it is in the seed.
-    fn attempted(&self, table: usize) -> usize {
+    pub(super) fn attempted(&self, table: usize) -> usize {
         let name = &self.tables[table];
         let tables = self.tables.iter().zip(&self.summary.tables);
         let same = tables.filter(|(other, _)| *other == name);

@@ -68,6 +68,9 @@ where
         let stage = match self.create_stage(stages) {
             Ok(stage) => stage,
             Err(error) if another_try(self.run.conn, &error) => {
+                if self.defer_as_declared(&source)? {
+                    return Ok(());
+                }
                 return Err(match self.refused(rows, source) {
                     SeedError::Row { source, .. } | SeedError::NotDeferrable { source, .. }
                         if is_foreign_key(&source) =>
@@ -98,6 +101,18 @@ where
         });
         self.run.keep_positions();
         Ok(())
+    }
+
+    /// Defers the violated foreign key if it is INITIALLY DEFERRED, and was not deferred yet. Its
+    /// check at the end tells the table only.
+    fn defer_as_declared(&mut self, source: &Error) -> Result<bool, SeedError> {
+        let table = self.run.position();
+        let patient = self.run.patient_keys(table);
+        let Some(key) = violated(&patient, source).filter(|key| key.may_outlast) else {
+            return Ok(false);
+        };
+        let deferred = self.run.defer_constraint(table, key);
+        deferred.map_err(|source| self.interrupted(source))
     }
 
     pub(super) fn stage_all(&mut self, rows: &[T::Row<'_>]) -> Result<(), SeedError> {

@@ -10,7 +10,7 @@ use super::conflicts::Handling;
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::TableRow;
 use crate::seed::conflict::OnConflict;
-use crate::seed::deferral::Deferral;
+use crate::seed::deferral::{Deferral, DeferredConstraint};
 use crate::seed::engine::{Insertion, SeedEngine};
 use crate::seed::fixture_error::FixturePosition;
 use crate::seed::foreign_key::ForeignKey;
@@ -159,6 +159,8 @@ pub(super) struct References<C: BackendConnection> {
     pub(super) is_deferred: Rc<Cell<bool>>,
     /// True if the seed is part of a transaction of the caller's.
     pub(super) is_savepoint: bool,
+    /// The constraints that are INITIALLY DEFERRED, and to be checked at the end of the seed.
+    pub(super) deferred: Vec<DeferredConstraint>,
 }
 
 /// The checks of the seed at its end.
@@ -205,6 +207,7 @@ impl<C: BackendConnection> References<C> {
             waiting: Waiting::Nothing,
             is_deferred,
             is_savepoint,
+            deferred: Vec::new(),
         }
     }
 
