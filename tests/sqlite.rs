@@ -254,6 +254,7 @@ mod sqlite {
     mod search_follow;
     mod seed;
     mod seed_conflicts;
+    mod seed_deferred;
     mod seed_model;
     mod seed_model_rollback;
     #[cfg(not(feature = "postgres"))]

@@ -46,8 +46,8 @@
 //!   conflicts with nothing: each run inserts it again.
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's, the seed
 //!   is a savepoint. There a violation that the database checks at the end (of an INITIALLY DEFERRED
-//!   constraint; on SQLite also of every foreign key of a table whose definition has the word
-//!   DEFERRED, by a trigger, or by a column that the seed does not give) is an error of the caller's
+//!   constraint; on SQLite also of other foreign keys, by a trigger or by a column that the seed does
+//!   not give) is an error of the caller's
 //!   `COMMIT`. Elsewhere the seed names the row that violates an INITIALLY DEFERRED foreign key; on
 //!   PostgreSQL it names only the table if one of the tables has triggers or rules, which may yet
 //!   satisfy the key, under [`OnConflict::Update`], and where the role may not create temporary

@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
+use super::declared::deferred_keys;
 use super::place::Place;
 use super::{keys, name};
 use crate::backend::answer::{Answer, holds};
@@ -293,8 +294,12 @@ struct KeyColumn {
     own: String,
     #[diesel(sql_type = Nullable<Text>)]
     referenced: Option<String>,
-    #[diesel(sql_type = Bool)]
-    may_outlast: bool,
+}
+
+#[derive(QueryableByName)]
+struct Definition {
+    #[diesel(sql_type = Nullable<Text>)]
+    sql: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -303,8 +308,7 @@ struct PrimaryKey {
     name: String,
 }
 
-/// Returns the foreign keys of each of the tables. SQLite does not tell which of them the table
-/// itself defers, so a table that may defer any is taken to defer all.
+/// Returns the foreign keys of each of the tables.
 pub(super) fn foreign_keys<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<Vec<ForeignKey>>>
 where
     C: BackendConnection<Backend = Sqlite>,
@@ -323,16 +327,29 @@ where
     Ok(all)
 }
 
+/// Returns the statement that created a table.
+fn definition<C>(conn: &mut C, place: &Place) -> QueryResult<String>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let found = diesel::sql_query(format!(
+        "SELECT sql FROM {} WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+        place.master()
+    ))
+    .bind::<Text, _>(&place.table)
+    .get_result::<Definition>(conn)
+    .optional()?;
+    Ok(found.and_then(|found| found.sql).unwrap_or_default())
+}
+
 fn keys_of_table<C>(conn: &mut C, place: &Place, seeded: &[Place]) -> QueryResult<Vec<ForeignKey>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let columns = diesel::sql_query(format!(
-        "SELECT k.id AS id, k.\"table\" AS parent, k.\"from\" AS own, k.\"to\" AS referenced,
-                {} AS may_outlast
+    let columns = diesel::sql_query(
+        "SELECT k.id AS id, k.\"table\" AS parent, k.\"from\" AS own, k.\"to\" AS referenced
          FROM pragma_foreign_key_list(?1, ?2) AS k ORDER BY k.id, k.seq",
-        may_defer(place)
-    ))
+    )
     .bind::<Text, _>(&place.table)
     .bind::<Nullable<Text>, _>(&place.schema)
     .load::<KeyColumn>(conn)?;
@@ -342,7 +359,6 @@ where
         parent,
         own,
         referenced,
-        may_outlast,
     } in columns
     {
         let is_implicit = referenced.is_none();
@@ -364,10 +380,19 @@ where
                     parent_columns: referenced.collect(),
                     position: seeded.iter().rposition(is_parent),
                     is_deferrable: true,
-                    may_outlast,
+                    may_outlast: false,
                 };
                 keys.push((id, is_implicit, key));
             }
+        }
+    }
+    if !keys.is_empty() {
+        // The last key of the definition has the number 0.
+        let mut deferred = deferred_keys(&definition(conn, place)?);
+        deferred.reverse();
+        for (id, _, key) in &mut keys {
+            let at = usize::try_from(*id).ok();
+            key.may_outlast = at.and_then(|at| deferred.get(at)).is_some_and(|it| *it);
         }
     }
     for (_, is_implicit, key) in &mut keys {

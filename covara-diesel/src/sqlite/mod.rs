@@ -4,6 +4,7 @@ mod checkin;
 mod connection;
 #[cfg(feature = "cli")]
 pub(crate) mod creatable;
+mod declared;
 mod deferral;
 mod describe;
 #[cfg(feature = "fixtures")]
@@ -28,6 +29,7 @@ pub mod schema;
 pub(crate) mod search;
 mod seed;
 mod session_lock;
+pub(crate) mod tokens;
 mod unique_indexes;
 mod url;
 mod values;

@@ -2,8 +2,8 @@
 
 use diesel::result::QueryResult;
 
-use super::tokens::{Kind, Tokens};
 use crate::remote::error::unsupported;
+use crate::sqlite::tokens::{Kind, Tokens};
 
 /// Properties of a statement, parsed once from its text.
 #[derive(Debug, Clone, Default)]

@@ -2,15 +2,17 @@
 
 mod facts;
 mod script;
-mod tokens;
 
 #[cfg(feature = "libsql")]
 pub(super) use facts::Ending;
 use facts::Numbers;
 pub(super) use facts::{Done, Facts};
 pub(super) use script::statements;
-pub(super) use tokens::MARK;
-use tokens::{Kind, Tokens};
+
+use crate::sqlite::tokens::{Kind, Tokens};
+
+/// The byte order mark, which SQLite considers a space wherever a token may begin.
+pub(super) const MARK: char = '\u{feff}';
 
 /// Rewrites each placeholder, given the position of its value, counted from 0.
 pub(super) fn rewrite_placeholders(sql: &str, mut rewrite: impl FnMut(usize) -> String) -> String {

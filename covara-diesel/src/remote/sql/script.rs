@@ -1,6 +1,7 @@
 //! Splits scripts into statements.
 
-use super::tokens::{Kind, MARK, Tokens};
+use super::MARK;
+use crate::sqlite::tokens::{Kind, Tokens};
 
 /// A state in recognizing the definition of a trigger, whose body contains semicolons: `[EXPLAIN
 /// [QUERY PLAN]] CREATE [TEMP | TEMPORARY] TRIGGER`.

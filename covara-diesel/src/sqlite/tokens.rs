@@ -2,11 +2,8 @@
 
 use std::ops::Range;
 
-/// The byte order mark, which SQLite considers a space wherever a token may begin.
-pub(in crate::remote) const MARK: char = '\u{feff}';
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Space,
     Word,
     Quoted,
@@ -16,13 +13,13 @@ pub(super) enum Kind {
 }
 
 /// An iterator over the tokens of SQL, split like SQLite's own tokenizer where it matters here.
-pub(super) struct Tokens<'a> {
+pub(crate) struct Tokens<'a> {
     sql: &'a str,
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(sql: &'a str) -> Self {
+    pub(crate) fn new(sql: &'a str) -> Self {
         Self { sql, at: 0 }
     }
 
