@@ -82,7 +82,18 @@ const DOCTOR: &str = "\
 Nothing is changed: no file, no table, no setting of a session. The exit code is 1 if a problem
 was found.";
 
-/// Migrates, seeds, dumps and examines SQLite, libSQL, D1 and PostgreSQL databases.
+const SEARCH: &str = "\
+One line a hit: its place, id, score and document, as the program that has the index would find
+them. What the index says in which fields and languages is searched. A SQLite file is only read: rows
+that were written to a followed table since the last search are not found, and an index whose words
+an earlier version made is an error if its program has not brought it up to date.
+
+Examples:
+  covara search --database-url app.db packages 'text editor'
+  covara search --database-url app.db packages --syntax '\"text editor\" -gnome edit*' --field name";
+
+/// Migrates, seeds, dumps, searches and examines SQLite, libSQL, D1 and PostgreSQL
+/// databases.
 #[derive(Debug, Parser)]
 #[command(name = "covara", bin_name = "covara", version, after_help = EXIT_CODES)]
 pub(super) struct Arguments {
@@ -104,6 +115,9 @@ pub(super) enum Command {
     /// Write the SQL of the library's own tables as files, for wrangler d1 migrations apply.
     #[command(after_help = EXPORT)]
     Export(Export),
+    /// Search an index, to try it by hand.
+    #[command(after_help = SEARCH)]
+    Search(Search),
     /// Examine a database: versions, settings, migrations, and poolers in between.
     #[command(after_help = DOCTOR)]
     Doctor(Doctor),
@@ -196,6 +210,31 @@ pub(super) struct Dump {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Search {
+    /// The name of the index.
+    pub(super) index: String,
+
+    /// The words to find.
+    #[arg(allow_hyphen_values = true)]
+    pub(super) query: String,
+
+    /// Take "phrases", beginnings* and -exclusions for operators.
+    #[arg(long)]
+    pub(super) syntax: bool,
+
+    /// A field to search; may be given several times. Default: all searched fields.
+    #[arg(long = "field", value_name = "FIELD")]
+    pub(super) fields: Vec<String>,
+
+    /// How many hits to show.
+    #[arg(long, value_name = "HITS", default_value_t = 20)]
+    pub(super) size: usize,
+
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Doctor {
     #[command(flatten)]
     pub(super) common: Common,
@@ -240,6 +279,7 @@ impl Command {
             Self::Migrate(Migrate { common, .. })
             | Self::Seed(Seed { common, .. })
             | Self::Dump(Dump { common, .. })
+            | Self::Search(Search { common, .. })
             | Self::Doctor(Doctor { common }) => &common.output,
             Self::Export(Export { output, .. }) => output,
         }

@@ -14,6 +14,7 @@ use crate::migrate::{
 };
 use crate::pool::PoolError;
 use crate::progress_bar::progress_bar;
+use crate::search::{Fts, SearchDatabase, SearchError, SearchQuery, SearchResult};
 use crate::seed::{OnConflict, Seed, SeedError, SeedSummary};
 
 /// A backend whose feature is enabled.
@@ -77,9 +78,15 @@ pub(crate) trait Database {
         table: &str,
         out: &mut dyn Write,
     ) -> Result<(), DumpError>;
+    /// Searches an index, or returns `None` if there is none of that name.
+    fn search(
+        &mut self,
+        index: &str,
+        query: &SearchQuery,
+    ) -> Result<Option<SearchResult>, SearchError>;
 }
 
-impl<C: AnyDatabase + 'static> Database for C {
+impl<C: AnyDatabase + SearchDatabase + 'static> Database for C {
     fn migrate(&mut self) -> Result<MigrationSummary, MigrateError> {
         let options = MigrateOptions::new().keep_if(interrupt::may_keep);
         migrate::migrate_internal(self, &options)
@@ -128,5 +135,16 @@ impl<C: AnyDatabase + 'static> Database for C {
         out: &mut dyn Write,
     ) -> Result<(), DumpError> {
         dump.table_to(self, table, out).map(drop)
+    }
+
+    fn search(
+        &mut self,
+        index: &str,
+        query: &SearchQuery,
+    ) -> Result<Option<SearchResult>, SearchError> {
+        if !Fts.index_exists(self, index)? {
+            return Ok(None);
+        }
+        Fts.search(self, index, query).map(Some)
     }
 }

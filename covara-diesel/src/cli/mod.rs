@@ -8,6 +8,7 @@
 //! covara seed --database-url app.db fixtures/
 //! xz -d <towns.csv.xz | covara seed --database-url app.db --table towns - --format csv
 //! covara doctor --database-url postgres://…
+//! covara search --database-url app.db packages 'text editor'
 //! covara export --directory migrations
 //! ```
 //!
@@ -30,6 +31,7 @@ mod interrupt;
 mod interrupt;
 mod migrate;
 mod outcome;
+mod search;
 mod secrets;
 mod seed;
 mod seed_files;
@@ -71,6 +73,9 @@ fn run(command: &Command) -> Result<Outcome, Failure> {
         Command::Dump(arguments) => dump::run(&backend(&arguments.common.database_url)?, arguments),
         Command::Doctor(arguments) => {
             doctor::run(&backend(&arguments.common.database_url)?, arguments)
+        }
+        Command::Search(arguments) => {
+            search::run(&backend(&arguments.common.database_url)?, arguments)
         }
         Command::Export(arguments) => export::run(arguments),
     }

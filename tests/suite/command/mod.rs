@@ -6,6 +6,7 @@ mod helpers;
 #[cfg(unix)]
 mod interrupt;
 mod passwords;
+mod search;
 mod seed;
 mod seed_files;
 
@@ -42,11 +43,12 @@ fn help_and_version_are_printed() {
             "migrate",
             "seed",
             "dump",
+            "search",
             "doctor",
             "Exit codes",
         ],
     );
-    for subcommand in ["migrate", "seed", "dump", "doctor"] {
+    for subcommand in ["migrate", "seed", "dump", "search", "doctor"] {
         // A password in the environment is not shown as the default.
         let secret = "postgres://ada:hunter2@localhost/app";
         let mut command = command(&[subcommand, "--help"]);
