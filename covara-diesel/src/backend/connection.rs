@@ -173,9 +173,9 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
     /// The database's own.
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()>;
 
-    /// Returns the number by which the server knows the session of the open transaction, if it has
-    /// one. Default: none.
-    fn session_number(&mut self) -> QueryResult<Option<i32>> {
+    /// Returns a name of the open transaction that no other one of the server has, if the server can
+    /// cancel what it runs. Default: none.
+    fn transaction_name(&mut self) -> QueryResult<Option<String>> {
         Ok(None)
     }
 
@@ -338,8 +338,8 @@ where
         (**self).restore_lock_wait(begun)
     }
 
-    fn session_number(&mut self) -> QueryResult<Option<i32>> {
-        (**self).session_number()
+    fn transaction_name(&mut self) -> QueryResult<Option<String>> {
+        (**self).transaction_name()
     }
 
     fn has_session_locks(&self) -> bool {

@@ -34,9 +34,12 @@ pub(crate) struct BackendFunctions {
     pub(crate) examine: fn(&str) -> Result<Report, PoolError>,
     /// `true` if a seed may be kept in part, as there are no transactions.
     pub(crate) keeps_parts: bool,
-    /// Cancels the statement that a session of the server runs, by its number.
-    pub(crate) cancel: Option<fn(&str, i32)>,
+    /// Cancels the statement that a transaction of the server runs, by its name.
+    pub(crate) cancel: Option<Cancel>,
 }
+
+/// A function that takes a database and the name of a transaction.
+pub(crate) type Cancel = fn(&str, &str);
 
 /// A function that runs the pending migrations, if there are any, and rolls back.
 pub(crate) type Rehearse = fn(&str, Box<dyn Database>, bool) -> Result<(), Box<dyn Error>>;

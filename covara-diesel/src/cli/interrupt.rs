@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -16,6 +16,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::exit;
 
 use super::arguments::Output;
+use super::database::Cancel;
 use super::outcome::{Failure, Outcome, complain};
 use crate::doctor::findings::with_causes;
 use crate::dump::files::remove_incomplete;
@@ -28,8 +29,8 @@ const KEEPING: u8 = 2;
 
 static STATE: AtomicU8 = AtomicU8::new(WORKING);
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
-/// The session of the server that writes, if its number is known.
-static SESSION: Mutex<Option<i32>> = Mutex::new(None);
+/// The name of the open transaction, if the server can cancel what it runs.
+static TRANSACTION: Mutex<Option<String>> = Mutex::new(None);
 static WHEN_STOPPED: Mutex<Option<WhenStopped>> = Mutex::new(None);
 /// How long a signal may take that Ctrl-C sends to the program that writes standard input, too.
 const SAME_SIGNAL: Duration = Duration::from_millis(50);
@@ -46,8 +47,8 @@ pub(super) struct WhenStopped {
     pub(super) directory: Option<PathBuf>,
     /// `true` if rows come from standard input, which ends when its program is stopped.
     pub(super) reads_input: bool,
-    /// The database, and the function that cancels what a session of it runs.
-    pub(super) cancel: Option<(String, fn(&str, i32))>,
+    /// The database, and the function that cancels what a transaction of it runs.
+    pub(super) cancel: Option<(String, Cancel)>,
     /// How long the work may take to end by itself.
     pub(super) wait: Duration,
 }
@@ -92,16 +93,27 @@ fn stop(signal: i32, when_stopped: &WhenStopped) {
     if !reach(STOPPING) {
         return;
     }
-    let begun = Instant::now();
-    while begun.elapsed() < when_stopped.wait {
-        if let (Some((url, cancel)), Some(session)) = (&when_stopped.cancel, *lock(&SESSION)) {
-            cancel(url, session);
-        }
-        thread::sleep(PAUSE);
+    if let Some((url, cancel)) = when_stopped.cancel.clone() {
+        // On a thread of its own, as connecting may take long.
+        let cancelling = thread::Builder::new().name("covara-cancel".to_owned());
+        let _ = cancelling.spawn(move || keep_cancelling(&url, cancel));
     }
+    thread::sleep(when_stopped.wait);
     // It waits for something that cannot be woken. Nothing is kept that has not been.
     // The other threads are still working, so nothing of theirs is cleaned up.
     exit(i32::from(end(when_stopped, when_stopped.says)));
+}
+
+/// Cancels what the open transaction runs until there is none, as it may not have begun to wait.
+fn keep_cancelling(url: &str, cancel: Cancel) {
+    loop {
+        let transaction = lock(&TRANSACTION).clone();
+        let Some(transaction) = transaction else {
+            return;
+        };
+        cancel(url, &transaction);
+        thread::sleep(PAUSE);
+    }
 }
 
 /// Goes from working to another state, or tells that it has been left before.
@@ -126,12 +138,12 @@ pub(super) fn may_keep() -> bool {
 pub(super) struct SeedStop;
 
 impl StopCheck for SeedStop {
-    fn begun(&self, session: &mut dyn FnMut() -> Option<i32>) {
+    fn begun(&self, name: &mut dyn FnMut() -> Option<String>) {
         if lock(&WHEN_STOPPED)
             .as_ref()
             .is_some_and(|it| it.cancel.is_some())
         {
-            *lock(&SESSION) = session();
+            *lock(&TRANSACTION) = name();
         }
     }
 
@@ -149,7 +161,7 @@ pub(super) fn answer(result: &Result<Outcome, Failure>) -> Option<ExitCode> {
     if reach(KEEPING) || STATE.load(Ordering::SeqCst) != STOPPING {
         return None;
     }
-    *lock(&SESSION) = None;
+    *lock(&TRANSACTION) = None;
     let when_stopped = lock(&WHEN_STOPPED).clone()?;
     let partial = match result {
         Err(failure) => match failure.error().downcast_ref() {

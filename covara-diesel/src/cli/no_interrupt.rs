@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::arguments::Output;
+use super::database::Cancel;
 use super::outcome::{Failure, Outcome};
 use crate::seed::stop::StopCheck;
 
@@ -14,7 +15,7 @@ pub(super) struct WhenStopped {
     pub(super) says: &'static str,
     pub(super) directory: Option<PathBuf>,
     pub(super) reads_input: bool,
-    pub(super) cancel: Option<(String, fn(&str, i32))>,
+    pub(super) cancel: Option<(String, Cancel)>,
     pub(super) wait: Duration,
 }
 

@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel::sql_types::{Integer, Text};
+use diesel::sql_types::Text;
 
 use super::unknown;
 use crate::backend::answer::holds;
@@ -101,9 +101,11 @@ impl BackendConnection for PgConnection {
         Ok(written)
     }
 
-    fn session_number(&mut self) -> QueryResult<Option<i32>> {
-        let number = diesel::select(sql::<Integer>("pg_backend_pid()"));
-        number.get_result(self).map(Some)
+    fn transaction_name(&mut self) -> QueryResult<Option<String>> {
+        let name = transaction_name("pg_catalog.pg_backend_pid()", "pg_catalog.now()");
+        diesel::select(sql::<Text>(&name))
+            .get_result(self)
+            .map(Some)
     }
 
     fn has_session_locks(&self) -> bool {
@@ -201,4 +203,13 @@ fn take_lock(conn: &mut PgConnection, wait: Duration) -> QueryResult<()> {
     conn.batch_execute(&format!(
         "SELECT pg_catalog.pg_advisory_xact_lock({MIGRATION_LOCK})"
     ))
+}
+
+/// Returns SQL for a name of a transaction, which no other one of the server has, whatever the
+/// settings of the session.
+pub(crate) fn transaction_name(process: &str, begun: &str) -> String {
+    format!(
+        "{process} OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) \
+         pg_catalog.to_char(pg_catalog.timezone('UTC', {begun}), 'YYYYMMDDHH24MISSUS')"
+    )
 }

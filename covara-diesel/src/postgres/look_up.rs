@@ -16,11 +16,12 @@ where
     C: BackendConnection<Backend = Pg>,
 {
     let WantedKey { table, by, key } = wanted;
+    // JSON has times in the form of ISO 8601, whatever the session's `DateStyle`.
     let query = LookUp {
         before: "WITH __covara_given (n, v) AS (VALUES ",
         values,
         after: format!(
-            ") SELECT given.n, false, CAST(parent.{key} AS text)
+            ") SELECT given.n, false, pg_catalog.to_json(parent.{key}) #>> '{{}}'
                FROM __covara_given AS given JOIN {table} AS parent ON parent.{by} = given.v
                WHERE parent.{key} IS NOT NULL"
         ),

@@ -1,6 +1,6 @@
 //! The parts specific to PostgreSQL.
 
-mod connection;
+pub(crate) mod connection;
 mod copy;
 mod copy_target;
 mod deferred;

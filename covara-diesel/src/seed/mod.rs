@@ -359,7 +359,7 @@ fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
     let stop = options.stop.clone();
     if let Some(stop) = &stop {
         // Without it, stopping only takes longer.
-        stop.begun(&mut || conn.session_number().ok().flatten());
+        stop.begun(&mut || conn.transaction_name().ok().flatten());
     }
     if let Forward::Deferred(by) = C::Backend::forward::<C>() {
         by.clear(conn, is_savepoint)?;

@@ -7,10 +7,10 @@ use super::engine::SeedDatabase;
 
 /// What may stop a seed.
 pub(crate) trait StopCheck {
-    /// Is told that the transaction has begun. `session` asks the server for the number of the
-    /// session, if it has one.
-    fn begun(&self, session: &mut dyn FnMut() -> Option<i32>) {
-        let _ = session;
+    /// Is told that the transaction has begun. `name` asks the server for its name, by which what it
+    /// runs can be cancelled.
+    fn begun(&self, name: &mut dyn FnMut() -> Option<String>) {
+        let _ = name;
     }
 
     /// Returns whether to stop. If it is the `last` time that it is asked, the rows are kept

@@ -1,9 +1,10 @@
 use diesel::prelude::*;
-use diesel::sql_types::Integer;
+use diesel::sql_types::Text;
 
 use super::CommandConnection;
 use crate::cli::database::{BackendFunctions, Opened};
 use crate::doctor;
+use crate::postgres::connection::transaction_name;
 use crate::postgres::pool::connect;
 
 /// Opens one connection without prepared statements, so that it works behind any pooler.
@@ -28,11 +29,15 @@ impl CommandConnection for PgConnection {
     };
 }
 
-/// Cancels what a session runs. If that fails, the session goes on until it notices that its client
-/// is gone.
-fn cancel(url: &str, session: i32) {
+/// Cancels what a transaction runs. If that fails, its session goes on until it notices that its
+/// client is gone.
+fn cancel(url: &str, transaction: &str) {
     if let Ok(mut conn) = connect(url) {
-        let cancel = diesel::sql_query("SELECT pg_cancel_backend($1)").bind::<Integer, _>(session);
+        let cancel = format!(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE {} = $1",
+            transaction_name("pid", "xact_start")
+        );
+        let cancel = diesel::sql_query(cancel).bind::<Text, _>(transaction);
         let _ = cancel.execute(&mut conn);
     }
 }

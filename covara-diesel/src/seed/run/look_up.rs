@@ -2,6 +2,7 @@
 
 use diesel::QueryResult;
 
+use super::conflicts::Handling;
 use super::savepoint::nested;
 use super::state::{TableRun, Writer};
 use crate::backend::connection::BackendConnection;
@@ -31,6 +32,11 @@ where
         let parent = self.run.foreign_keys(position).get(foreign_key);
         let parent = parent.and_then(|key| key.position);
         parent.is_some_and(|parent| self.run.tables[parent] == self.target.table)
+    }
+
+    /// Returns whether rows that are there may be changed.
+    pub(crate) fn updates(&self) -> bool {
+        matches!(self.handling, Handling::Update(_))
     }
 
     /// Returns whether tables are emptied in a batch that has not been sent.
