@@ -131,6 +131,7 @@ mod suite {
     mod seed_dry_run;
     mod seed_errors;
     mod seed_order;
+    mod seed_progress;
     mod seed_references;
     mod seed_replace;
     mod seed_update;

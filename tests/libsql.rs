@@ -174,6 +174,7 @@ mod suite {
     mod seed_errors;
     pub(crate) mod seed_model;
     mod seed_order;
+    mod seed_progress;
     mod seed_references;
     mod seed_references_nested;
     mod seed_replace;

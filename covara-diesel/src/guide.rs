@@ -7,6 +7,7 @@
 //! - [Errors with thiserror and anyhow](#errors-with-thiserror-and-anyhow)
 //! - [`spawn_blocking` in axum and actix](#spawn_blocking-in-axum-and-actix)
 //! - [Slow-query logs](#slow-query-logs)
+//! - [Seeds from files of other programs](#seeds-from-files-of-other-programs)
 //! - [`diesel print-schema`](#diesel-print-schema)
 //!
 //! # Own writes and store calls in one transaction
@@ -436,6 +437,41 @@
 //!
 //! SQL that you pass as text, to `batch_execute` or `sql_query`, appears as you wrote it. Bind
 //! values instead of formatting them into it.
+//!
+//! # Seeds from files of other programs
+//!
+//! `Seed::fixture` and `covara seed` read CSV and NDJSON for a table without a struct. Try a file
+//! first: `Seed::dry_run`, or `--dry-run`, does everything and rolls back.
+//!
+//! ```sh
+//! covara seed --database-url app.db --dry-run --table users users.csv --leave-out '#1'
+//! ```
+//!
+//! Each value goes in as it is, or is an error that names line, column and, where
+//! there is one, the option that takes the file.
+//!
+//! | what pandas' `to_csv` writes | option |
+//! |---|---|
+//! | its index, whose header is empty | `--leave-out '#1'`, or `index=False` in pandas |
+//! | nothing for NaN, `True` and `False`, `3.0` for whole numbers with gaps, `2024-01-01 00:00:00+00:00` | none |
+//! | `NaN` with `na_rep="NaN"` | `--null NaN` |
+//! | `sep=";"` | `--delimiter ';'` |
+//! | `encoding="latin-1"`; UTF-16 needs none | `--encoding latin1` |
+//! | other names of columns | `--column NAME=COLUMN` |
+//!
+//! A seed that runs again must find its rows by a unique column of the file. If the only unique column
+//! is an id that the database generates, and the file does not have it, each run would insert the rows
+//! again, and the file is refused as `NotRepeatable`. Add the id or a UNIQUE constraint, or say that
+//! it runs once: `--on-conflict fail`, or `--replace`.
+//!
+//! If the ids are generated, a file cannot have those of other rows. It names these by another column:
+//! `country_id@countries.code` has values of `countries.code`, and `country_id` gets the key of that
+//! row, which is in the table or earlier in the same seed.
+//!
+//! ```text
+//! name,country_id@countries.code
+//! Oslo,NO
+//! ```
 //!
 //! # `diesel print-schema`
 //!

@@ -6,8 +6,9 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressFinish, Pro
 
 use crate::seed::SeedProgress;
 
-/// Spinner, table, rows, speed and time.
-const TEMPLATE: &str = "{spinner} {prefix}: {human_pos} rows, {speed} rows/s, {elapsed_precise}";
+/// Spinner, table, rows, speed, time, and what is left if that is known.
+const TEMPLATE: &str =
+    "{spinner} {prefix}: {human_pos} rows, {speed} rows/s, {elapsed_precise}{msg}";
 
 /// The interval at which the time on a bar is redrawn while no rows arrive.
 const TICK: Duration = Duration::from_millis(200);
@@ -17,8 +18,9 @@ const LINE: Duration = Duration::from_secs(1);
 
 /// Shows progress on standard error, for [`Seed::progress`](crate::Seed::progress).
 ///
-/// On a terminal each table has a bar with its rows, rows per second and time. The bar stays when
-/// its table is done. Elsewhere plain lines are written, at most one a second and one at the end of
+/// On a terminal each table has a bar with its rows, rows per second and time, and with the part that
+/// is done and the time that is left if the seed knows how many rows or bytes of a file there are:
+/// see [`SeedProgress::fraction`]. The bar stays when its table is done. Elsewhere plain lines are written, at most one a second and one at the end of
 /// each table. When the seed ends, with an error or without, the cursor is on a line of its own.
 ///
 /// # Example
@@ -58,7 +60,7 @@ pub fn progress_bar() -> impl FnMut(&SeedProgress) {
         }
         table
             .get_or_insert_with(|| Table::begin(&progress.table, on_terminal))
-            .advance(progress.rows);
+            .advance(progress);
     }
 }
 
@@ -89,13 +91,18 @@ impl Table {
         }
     }
 
-    fn advance(&mut self, rows: usize) {
-        self.rows = rows;
+    fn advance(&mut self, progress: &SeedProgress) {
+        self.rows = progress.rows;
+        let fraction = progress.fraction();
         match &mut self.view {
-            View::Bar(bar) => bar.set_position(count(rows)),
+            View::Bar(bar) => {
+                bar.set_message(left(fraction, bar.elapsed()));
+                bar.set_position(count(self.rows));
+            }
             View::Lines { begun, last } if last.elapsed() >= LINE => {
                 *last = Instant::now();
-                line(&self.name, rows, begun.elapsed());
+                let time = begun.elapsed();
+                line(&self.name, self.rows, time, &left(fraction, time));
             }
             View::Lines { .. } => {}
         }
@@ -105,8 +112,11 @@ impl Table {
 impl Drop for Table {
     fn drop(&mut self) {
         match &self.view {
-            View::Bar(bar) => bar.finish_using_style(),
-            View::Lines { begun, .. } => line(&self.name, self.rows, begun.elapsed()),
+            View::Bar(bar) => {
+                bar.set_message("");
+                bar.finish_using_style();
+            }
+            View::Lines { begun, .. } => line(&self.name, self.rows, begun.elapsed(), ""),
         }
     }
 }
@@ -129,14 +139,24 @@ fn bar(table: &str) -> ProgressBar {
     bar
 }
 
-fn line(table: &str, rows: usize, time: Duration) {
+fn line(table: &str, rows: usize, time: Duration, left: &str) {
     let rows = count(rows);
     eprintln!(
-        "{table}: {}, {} rows/s, {:.1} s",
+        "{table}: {}, {} rows/s, {:.1} s{left}",
         rows_of(rows),
         speed(rows, time),
         time.as_secs_f64()
     );
+}
+
+/// Says how much is done of a table, and how long the rest takes at the same speed.
+fn left(fraction: Option<f64>, time: Duration) -> String {
+    // Of the beginning there is nothing to tell.
+    let Some(fraction) = fraction.filter(|fraction| *fraction >= 0.01) else {
+        return String::new();
+    };
+    let rest = time.as_secs_f64() * (1.0 - fraction) / fraction;
+    format!(", {:.0} %, {rest:.0} s left", fraction * 100.0)
 }
 
 /// Returns a number of rows, as `1 row` or `2,000 rows`.

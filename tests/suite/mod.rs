@@ -28,6 +28,7 @@ mod seed_errors;
 mod seed_large;
 pub(crate) mod seed_model;
 mod seed_order;
+mod seed_progress;
 pub(crate) mod seed_references;
 mod seed_references_nested;
 mod seed_replace;

@@ -28,7 +28,11 @@ filled first; tables that refer to each other in the order given, or that of the
 tables must exist; the types of their columns are read from the database. Each file is .csv with a
 header line, or .ndjson or .jsonl with one JSON object per line, followed by .gz if it is
 compressed; - is standard input. Of a directory the files that end so are read, each for the table
-of its name.
+of its name, which may be schema.table: public.users.csv.
+
+The file must have a unique column of the table, or each run would insert its rows again: the
+database's generated ids do not count. Otherwise it is an error, unless by --on-conflict fail or
+--replace.
 
 A value that could be read in two ways is an error with its line and column, as 26-01-31 for a
 date. Seconds since 1970 are marked as @1769903999.
@@ -48,6 +52,9 @@ seed would fail. It waits for other writers and needs the same rights. On Postgr
 generated ids. Over Cloudflare D1, which has no transactions, there is none.
 
 Progress is shown on standard error, as a bar on a terminal and as lines elsewhere.
+
+What pandas' to_csv writes: --leave-out '#1' for its index, 3.0 for whole numbers with gaps and
+True for Booleans are read as they are, nothing is NULL; --null NaN if na_rep was used.
 
 Examples:
   covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz

@@ -12,7 +12,7 @@ use super::interrupt::{self, WhenStopped};
 use super::outcome::{Failure, Outcome};
 use super::seed_files::SeedFiles;
 use crate::progress_bar::{count, rows_of, speed};
-use crate::seed::OnConflict;
+use crate::seed::{Name, OnConflict};
 
 /// How long a stopped seed may take to roll back before the process ends, which does the same.
 const ROLL_BACK: Duration = Duration::from_secs(1);
@@ -29,7 +29,8 @@ pub(super) fn run(
         OnConflictArgument::Fail => OnConflict::Fail,
     };
     if arguments.replace && !arguments.yes && !arguments.dry_run {
-        let names: Vec<&str> = tables.iter().map(|(name, _)| &**name).collect();
+        let names = tables.iter().map(|(name, _)| Name(name).to_string());
+        let names: Vec<String> = names.collect();
         ask(&names.join(", "))?;
     }
     let stop = WhenStopped {
@@ -62,7 +63,7 @@ pub(super) fn run(
 
     let mut text = String::new();
     for file in &left_out {
-        text.push_str(&format!("{file} is not read\n"));
+        text.push_str(&format!("{} is not read\n", Name(file)));
     }
     let would = if arguments.dry_run { "would be " } else { "" };
     for table in &summary.tables {

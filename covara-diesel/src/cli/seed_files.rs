@@ -10,6 +10,7 @@ use clap::Args;
 use super::arguments;
 use super::outcome::Failure;
 use crate::fixture::{Encoding, FixtureSource, Format};
+use crate::seed::Name;
 
 /// How the files are written.
 #[derive(Debug, Args)]
@@ -222,6 +223,13 @@ fn of_directory(
     paths.sort();
     let (mut files, mut left_out) = (Vec::<TableFile>::new(), Vec::new());
     for path in paths {
+        let is_link = || path.symlink_metadata().is_ok_and(|file| file.is_symlink());
+        if !path.exists() && is_link() {
+            return Err(Failure::usage(format!(
+                "{} is a link to a file that does not exist",
+                shown(&path)
+            )));
+        }
         let name = path.file_name().and_then(OsStr::to_str).map(str::to_owned);
         let table = name
             .filter(|name| !name.starts_with('.') && path.is_file())
@@ -230,11 +238,12 @@ fn of_directory(
             left_out.push(path.display().to_string());
             continue;
         };
-        if let Some((_, Some(other))) = files.iter().find(|(name, _)| *name == table) {
+        if let Some((_, Some(other))) = files.iter().find(|(name, _)| is_same(name, &table)) {
             return Err(Failure::usage(format!(
-                "{} and {} are both for the table {table}; give them with --table",
-                other.display(),
-                path.display()
+                "{} and {} are both for the table {}; give them with --table",
+                shown(other),
+                shown(&path),
+                Name(&table)
             )));
         }
         files.push((table, Some(path)));
@@ -247,6 +256,15 @@ fn of_directory(
         )));
     }
     Ok((files, left_out))
+}
+
+/// Compares names of tables as SQLite does, and as some disks compare names of files.
+fn is_same(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+fn shown(path: &Path) -> String {
+    Name(&path.display().to_string()).to_string()
 }
 
 /// Returns the table that a file's name says.

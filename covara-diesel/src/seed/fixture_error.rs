@@ -365,7 +365,7 @@ fn argument(delimiter: char) -> String {
 
 /// A name of somebody else's: quoted if it is empty or has characters that a terminal would obey, and
 /// shortened if it is long.
-struct Name<'a>(&'a str);
+pub(crate) struct Name<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -100,6 +100,8 @@ use std::time::Duration;
 
 pub use conflict::OnConflict;
 pub use error::{KeyProblem, SeedError};
+#[cfg(feature = "cli")]
+pub(crate) use fixture_error::Name;
 pub use fixture_error::{FixtureError, FixturePosition, ReferenceProblem};
 pub use report::{SeedProgress, SeedSummary, TableSummary};
 pub use row::{AnySeedRow, Seedable};
@@ -108,6 +110,8 @@ pub use crate::backend::row::SeedRow;
 #[doc(hidden)]
 pub use crate::backend::row::{ColumnVisitor, FitsColumn, SameTable, TableRow};
 
+#[cfg(feature = "fixtures")]
+pub(crate) use report::{Extent, FileExtent};
 #[cfg(feature = "fixtures")]
 pub(crate) use rows::SeedRows;
 pub(crate) use rows::{Again, AnyRows, PreparedTable};
@@ -131,8 +135,14 @@ use stop::StopCheck;
 /// The connection type `C` is inferred from [`run`](Self::run).
 #[must_use = "a seed does nothing until it is run"]
 pub struct Seed<'a, C: SeedDatabase> {
-    tables: Vec<Box<dyn AnyRows<'a, C> + 'a>>,
+    tables: Vec<GivenTable<'a, C>>,
     options: SeedOptions<'a>,
+}
+
+/// A table that was added, and the number of its rows if it was said.
+struct GivenTable<'a, C: SeedDatabase> {
+    rows: Box<dyn AnyRows<'a, C> + 'a>,
+    total: Option<usize>,
 }
 
 struct SeedOptions<'a> {
@@ -202,7 +212,42 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
 
     /// Adds rows from any source.
     pub(crate) fn add(mut self, rows: impl AnyRows<'a, C> + 'a) -> Self {
-        self.tables.push(Box::new(rows));
+        self.tables.push(GivenTable {
+            rows: Box::new(rows),
+            total: None,
+        });
+        self
+    }
+
+    /// Says how many rows the table added last has, where the seed cannot know it: for streamed rows
+    /// and those of a pipe. It is only shown, as [`SeedProgress::total_rows`], and no limit.
+    ///
+    /// ```
+    /// use covara_diesel::{Seed, Seedable, pool};
+    /// # use diesel::connection::SimpleConnection;
+    /// # diesel::table! { numbers (n) { n -> BigInt, } }
+    /// # #[derive(Seedable)]
+    /// # #[diesel(table_name = numbers)]
+    /// # struct Number {
+    /// #     n: i64,
+    /// # }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let mut conn = pool.get()?;
+    /// # conn.batch_execute("CREATE TABLE numbers (n BIGINT PRIMARY KEY NOT NULL)")?;
+    /// Seed::new()
+    ///     .rows((0..1_000).map(|n| Number { n }))
+    ///     .total(1_000)
+    ///     .progress(|progress| assert_eq!(progress.total_rows, Some(1_000)))
+    ///     .run(&mut conn)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn total(mut self, rows: usize) -> Self {
+        if let Some(table) = self.tables.last_mut() {
+            table.total = Some(rows);
+        }
         self
     }
 
@@ -329,7 +374,12 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
         with_typed!(conn, |conn| {
             run(conn, options, |conn| {
                 let tables = tables.into_iter();
-                tables.map(|rows| rows.prepare(conn, again)).collect()
+                let prepared = tables.map(|GivenTable { rows, total }| {
+                    let mut table = rows.prepare(conn, again)?;
+                    table.extent.rows = total.or(table.extent.rows);
+                    Ok(table)
+                });
+                prepared.collect()
             })
         })
     }
@@ -421,7 +471,13 @@ fn write<'a, C: BackendConnection<Backend: SeedEngine>>(
         run.empty_tables()?;
     }
     run.check_at_once()?;
-    for PreparedTable { target, write } in tables {
+    for PreparedTable {
+        target,
+        extent,
+        write,
+    } in tables
+    {
+        run.begin_table(extent);
         write(&mut run, target)?;
     }
     let mut summary = run.finish()?;

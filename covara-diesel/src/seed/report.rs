@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::conflict::OnConflict;
 
 /// The result of seeding one table.
@@ -139,4 +142,89 @@ pub struct SeedProgress {
     pub table: String,
     /// Rows of this table that the database has received so far.
     pub rows: usize,
+    /// Rows that this table is going to receive, if the seed knows it: of a slice, or by
+    /// [`Seed::total`](crate::Seed::total).
+    pub total_rows: Option<usize>,
+    /// Bytes of the file that have been read, of a compressed one as they are in it; a few thousand
+    /// rows ahead of `rows`. `None` if the rows are not from a file.
+    pub bytes: Option<u64>,
+    /// Size of the file in bytes, if it has one. Pipes have none.
+    pub total_bytes: Option<u64>,
+}
+
+impl SeedProgress {
+    pub(super) fn new(table: String, extent: &Extent) -> Self {
+        Self {
+            table,
+            rows: 0,
+            total_rows: extent.rows,
+            bytes: extent.file.as_ref().map(FileExtent::read),
+            total_bytes: extent.file.as_ref().and_then(|file| file.total),
+        }
+    }
+
+    /// Returns how much of the table is done, from 0 to 1, if its rows or the bytes of its file are
+    /// known.
+    ///
+    /// ```
+    /// use covara_diesel::{Seed, Seedable, pool};
+    /// # use diesel::connection::SimpleConnection;
+    /// # diesel::table! { numbers (n) { n -> BigInt, } }
+    /// # #[derive(Seedable)]
+    /// # #[diesel(table_name = numbers)]
+    /// # struct Number {
+    /// #     n: i64,
+    /// # }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let mut conn = pool.get()?;
+    /// # conn.batch_execute("CREATE TABLE numbers (n BIGINT PRIMARY KEY NOT NULL)")?;
+    /// let numbers: Vec<Number> = (0..1_000).map(|n| Number { n }).collect();
+    /// let mut last = None;
+    /// Seed::new()
+    ///     .table(&numbers)
+    ///     .progress(|progress| last = progress.fraction())
+    ///     .run(&mut conn)?;
+    /// assert_eq!(last, Some(1.0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a fraction needs no more")]
+    pub fn fraction(&self) -> Option<f64> {
+        let of_rows = self
+            .total_rows
+            .map(|total| (self.rows as f64, total as f64));
+        let of_file = || Some((self.bytes? as f64, self.total_bytes? as f64));
+        let (done, total) = of_rows.or_else(of_file)?;
+        Some(match total > 0.0 {
+            true => (done / total).clamp(0.0, 1.0),
+            false => 1.0,
+        })
+    }
+}
+
+/// What is known beforehand of the rows of a table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extent {
+    /// The number of rows.
+    pub(crate) rows: Option<usize>,
+    /// The file that they come from.
+    pub(crate) file: Option<FileExtent>,
+}
+
+/// How much of a file has been read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FileExtent {
+    /// Counted by the thread that reads.
+    pub(crate) read: Arc<AtomicU64>,
+    /// The size of the file.
+    pub(crate) total: Option<u64>,
+}
+
+impl FileExtent {
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
 }

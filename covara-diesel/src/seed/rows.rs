@@ -2,6 +2,7 @@
 
 use super::conflict::OnConflict;
 use super::error::SeedError;
+use super::report::Extent;
 use super::run::Run;
 use super::target::SeedTarget;
 use crate::backend::connection::BackendConnection;
@@ -31,6 +32,7 @@ pub(crate) enum Again {
 /// A table whose rows can be written.
 pub(crate) struct PreparedTable<'a, C: BackendConnection<Backend: SeedEngine>> {
     pub(crate) target: SeedTarget,
+    pub(crate) extent: Extent,
     pub(crate) write: Write<'a, C>,
 }
 
@@ -65,6 +67,10 @@ where
     fn prepare(self: Box<Self>, _: &mut C, _: Again) -> Result<PreparedTable<'a, C>, SeedError> {
         Ok(PreparedTable {
             target: SeedTarget::of::<C, T>()?,
+            extent: Extent {
+                rows: Some(self.0.len()),
+                file: None,
+            },
             write: Box::new(move |run, target| {
                 run.table::<T>(target, None, |table| table.write_slice(self.0))
             }),
@@ -83,6 +89,7 @@ where
     fn prepare(self: Box<Self>, _: &mut C, _: Again) -> Result<PreparedTable<'a, C>, SeedError> {
         Ok(PreparedTable {
             target: SeedTarget::of::<C, I::Item>()?,
+            extent: Extent::default(),
             write: Box::new(move |run, target| {
                 run.table::<I::Item>(target, None, |table| table.write_iter(self.0))
             }),

@@ -5,6 +5,7 @@ mod dump;
 mod helpers;
 #[cfg(unix)]
 mod interrupt;
+mod pandas;
 mod passwords;
 mod search;
 mod seed;

@@ -237,3 +237,54 @@ fn options_say_how_a_file_is_written() {
         fails(&db, directory.path(), &arguments, code, said);
     }
 }
+
+#[test]
+fn files_of_a_directory_that_mislead_are_refused() {
+    let db = with_tables();
+    let directory = files(&[("countries.csv", b"code,name\nAD,Andorra\n")]);
+    let here = directory.path();
+    #[cfg(unix)]
+    {
+        let link = here.join("cities.csv");
+        std::os::unix::fs::symlink(here.join("gone.csv"), &link).unwrap();
+        fails(
+            &db,
+            here,
+            &["."],
+            2,
+            "./cities.csv is a link to a file that does not exist",
+        );
+        fs::remove_file(link).unwrap();
+    }
+    fs::write(here.join("Countries.csv"), "code,name\nFR,France\n").unwrap();
+    fails(
+        &db,
+        here,
+        &["."],
+        2,
+        "are both for the table countries; give them with --table",
+    );
+    fs::remove_file(here.join("Countries.csv")).unwrap();
+
+    // What a terminal would obey is shown and not sent.
+    fs::write(here.join("a\u{1b}[2J.txt"), "").unwrap();
+    let ran = seed(&db, here, &["."]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert!(ran.out.contains(r"a\u{1b}[2J.txt"), "{}", ran.out);
+    assert!(!ran.out.contains('\u{1b}'), "{}", ran.out);
+}
+
+#[test]
+fn a_file_may_name_the_schema_of_its_table() {
+    let db = with_tables();
+    let schema = match crate::backend::DIALECT {
+        covara_diesel::Dialect::Sqlite => "main",
+        _ => "public",
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join(format!("{schema}.countries.csv"));
+    fs::write(file, "code,name\nAD,Andorra\n").unwrap();
+    let ran = seed(&db, directory.path(), &["."]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_eq!(count(&mut db.connect(), "countries"), 1);
+}

@@ -166,11 +166,12 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     fn report_batch(&mut self, first: usize) {
         if let (Some(report), Some(batches)) = (&mut self.progress, &self.batches) {
             let tables = batches.tables.iter().zip(&batches.kept).skip(first);
+            let tables = tables.zip(self.extents.iter().skip(first));
             // A table without rows has an empty name.
-            for (table, rows) in tables.filter(|(table, _)| !table.is_empty()) {
+            for ((table, rows), extent) in tables.filter(|((table, _), _)| !table.is_empty()) {
                 report(&SeedProgress {
-                    table: unquoted(table),
                     rows: *rows,
+                    ..SeedProgress::new(unquoted(table), extent)
                 });
             }
         }

@@ -31,7 +31,7 @@ pub(crate) use state::{RowPositions, Run, TableRun};
 use super::SeedOptions;
 use super::conflict::OnConflict;
 use super::error::SeedError;
-use super::report::{Counts, SeedProgress, SeedSummary, TableSummary};
+use super::report::{Counts, Extent, SeedProgress, SeedSummary, TableSummary};
 use super::target::SeedTarget;
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::SeedRow;
@@ -61,6 +61,7 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
             chunk_rows,
             tables,
             summary: SeedSummary::default(),
+            extents: Vec::new(),
             deleted: Vec::new(),
             replaces: options.replace,
             keeps: !options.dry_run,
@@ -69,6 +70,11 @@ impl<'c, 'a, C: BackendConnection<Backend: SeedEngine>> Run<'c, 'a, C> {
             batches,
             references: References::new(is_deferred, is_savepoint),
         }
+    }
+
+    /// Notes what is known of the rows of the next table.
+    pub(super) fn begin_table(&mut self, extent: Extent) {
+        self.extents.push(extent);
     }
 
     pub(crate) fn table<T: SeedRow<C::Backend>>(
@@ -161,12 +167,12 @@ where
             None => Writer::Unchosen,
         };
         Ok(Self {
-            run,
             target,
             done: 0,
             counts: Counts::default(),
             handling: Handling::Skip,
-            progress: SeedProgress { table, rows: 0 },
+            progress: SeedProgress::new(table, &run.extents.last().cloned().unwrap_or_default()),
+            run,
             writer,
             most,
             row: PhantomData,
@@ -241,6 +247,12 @@ where
         };
         if let Some(report) = &mut self.run.progress {
             self.progress.rows = self.done + staged;
+            if let Some(Extent {
+                file: Some(file), ..
+            }) = self.run.extents.last()
+            {
+                self.progress.bytes = Some(file.read());
+            }
             report(&self.progress);
         }
     }

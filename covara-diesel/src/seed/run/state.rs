@@ -14,7 +14,7 @@ use crate::seed::deferral::{Deferral, DeferredConstraint};
 use crate::seed::engine::{Insertion, SeedEngine};
 use crate::seed::fixture_error::FixturePosition;
 use crate::seed::foreign_key::ForeignKey;
-use crate::seed::report::{Counts, ProgressReport, SeedProgress, SeedSummary};
+use crate::seed::report::{Counts, Extent, ProgressReport, SeedProgress, SeedSummary};
 use crate::seed::stage::{Stage, Stages};
 use crate::seed::stop::StopCheck;
 use crate::seed::target::SeedTarget;
@@ -29,6 +29,8 @@ pub(crate) struct Run<'c, 'a, C: BackendConnection<Backend: SeedEngine>> {
     /// The quoted names of all tables, in their order.
     pub(super) tables: Vec<String>,
     pub(super) summary: SeedSummary,
+    /// What is known of the rows of each table begun so far.
+    pub(super) extents: Vec<Extent>,
     /// The tables that were emptied, with the rows that they had.
     pub(super) deleted: Vec<(String, usize)>,
     /// True if the tables are emptied first.
