@@ -3,9 +3,10 @@
 use super::analysis::{Analyzer, Unit};
 
 /// The maximum length of a lead in bytes.
-const LONGEST: usize = 96;
-/// The end of a lead that does not contain all words, so that no query equals it.
-const CUT: &str = "…";
+const LONGEST: usize = 256;
+/// The end of a lead that does not contain all words, so that no query equals it. No word has it, and
+/// every encoding of a server does.
+const CUT: &str = ".";
 
 /// Returns the first words of a text in the form in which they are stored: unstemmed, each followed
 /// by a space. Returns `None` if the text has no words.
@@ -31,8 +32,6 @@ pub(crate) struct NamedLead {
     pub(crate) whole: String,
     /// The beginning of the lead of a document that begins with them.
     pub(crate) beginning: String,
-    /// A text after all that have this beginning, and before all others that are greater.
-    pub(crate) behind: String,
 }
 
 impl NamedLead {
@@ -61,12 +60,7 @@ impl NamedLead {
         if open || last == Unit::Last {
             beginning.pop();
         }
-        let behind = format!("{beginning}\u{10ffff}");
-        Some(Self {
-            whole,
-            beginning,
-            behind,
-        })
+        Some(Self { whole, beginning })
     }
 }
 
@@ -80,15 +74,15 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_has_whole_words_of_at_most_96_bytes() {
+    fn a_lead_has_whole_words_of_at_most_256_bytes() {
         assert_eq!(of("Ñuñoa, Running!").as_deref(), Some("nunoa running "));
         assert_eq!(of(" -- "), None);
         let long = of(&"東京".repeat(100)).unwrap();
-        assert!(long.len() <= LONGEST && long.ends_with(" …"), "{long}");
+        assert!(long.len() <= LONGEST && long.ends_with(" ."), "{long}");
         let word = "w".repeat(LONGEST);
-        assert_eq!(of(&word).as_deref(), Some("…"));
-        let fits = "w".repeat(LONGEST - 4);
-        assert_eq!(of(&format!("{fits} x")).unwrap(), format!("{fits} …"));
+        assert_eq!(of(&word).as_deref(), Some("."));
+        let fits = "w".repeat(LONGEST - 2);
+        assert_eq!(of(&format!("{fits} x")).unwrap(), format!("{fits} ."));
     }
 
     #[test]
@@ -97,7 +91,7 @@ mod tests {
         let named = |query: &str, open| NamedLead::new(&analyzer, query.split(' '), open);
         let begins = |query: &str, text: &str, open| {
             let (named, lead) = (named(query, open).unwrap(), of(text).unwrap());
-            named.beginning <= lead && lead < named.behind
+            lead.starts_with(&named.beginning)
         };
         assert_eq!(named("New york", false).unwrap().whole, "new york ");
         assert!(begins("new york", "New York City", false));
@@ -106,7 +100,7 @@ mod tests {
         assert!(!begins("new", "Old", true));
         assert!(begins("東京", "東京タワー", false));
         assert!(!begins("東京", "京都", false));
-        assert_eq!(named(&"w".repeat(100), false), None);
+        assert_eq!(named(&"w ".repeat(LONGEST), false), None);
         assert_eq!(named("-", false), None);
     }
 }

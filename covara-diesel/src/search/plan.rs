@@ -43,6 +43,8 @@ pub struct Plan<'q> {
     pub(crate) weights: Vec<f64>,
     /// The documents that come first.
     lead: Option<NamedLead>,
+    /// The version of documents whose lead is that of the definition.
+    version: i64,
     pub(crate) orders: Vec<Order>,
     /// The values of [`orders`](Self::orders) and the id after which the page begins.
     after: Option<(Vec<Bind<'static>>, String)>,
@@ -118,6 +120,7 @@ impl<'q> Plan<'q> {
             slots,
             weights,
             lead,
+            version: definition.row_version(),
             after: after.transpose()?,
             orders,
             filters: query
@@ -154,12 +157,16 @@ impl<'q> Plan<'q> {
         let Some(lead) = &self.lead else {
             return;
         };
-        sql.push(format!(" + CASE WHEN d.{LEAD} = "));
+        let version = self.version;
+        sql.push(format!(
+            " + CASE WHEN d.version < {version} THEN 0e0 WHEN d.{LEAD} = "
+        ));
         sql.bind(lead.whole.as_str());
-        sql.push(format!(" THEN {IS_NAMED} WHEN d.{LEAD} >= "));
+        let length = lead.beginning.chars().count();
+        sql.push(format!(
+            " THEN {IS_NAMED} WHEN substr(d.{LEAD}, 1, {length}) = "
+        ));
         sql.bind(lead.beginning.as_str());
-        sql.push(format!(" AND d.{LEAD} < "));
-        sql.bind(lead.behind.as_str());
         sql.push(format!(" THEN {BEGINS_SO} ELSE 0e0 END"));
     }
 

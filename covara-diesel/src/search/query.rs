@@ -159,8 +159,8 @@ impl SearchQuery {
     /// comes before those that begin with these words there, and those before all others: `vim`
     /// finds the package *vim* first, then *vim-doc*, and then those about it. Whole words are
     /// compared, as they are written, without accents and upper case; of a list, the first item. If
-    /// several fields have the highest weight, it is the first of them. Only the first 96 bytes of
-    /// a field are compared. It has no effect where another field is heavier in this query, the
+    /// several fields have the highest weight, it is the first of them. Names of more than 250
+    /// bytes, or 35 characters of a script without spaces, only begin with a query. It has no effect where another field is heavier in this query, the
     /// field is not searched, or the hits are not sorted by score.
     ///
     /// The scores of these documents are 2,000,000 and 1,000,000 higher. An index of an earlier

@@ -151,8 +151,10 @@ where
         return Ok(None);
     }
     let definition = definition.becoming_current(lead.is_some());
-    let mut statements = lead.unwrap_or_default();
+    // In the order in which `add_fields` takes its locks.
+    let mut statements: Vec<Sql<'_>> = C::Backend::lock(entry).into_iter().collect();
     statements.push(entry.set_definition(&definition));
+    statements.extend(lead.into_iter().flatten());
     let changed = atomically(conn, &statements);
     let now = known(conn, &entry.name)?;
     // If another process has changed the definition meanwhile, that change applies.

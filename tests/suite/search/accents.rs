@@ -113,3 +113,73 @@ fn a_field_can_keep_accents_apart_in_a_language() {
         .unwrap();
     assert_eq!(found(&mut conn, "avo"), [""; 0]);
 }
+
+/// Nouns without accents, each with its plural.
+const NOUNS: [(Language, &[(&str, &str)]); 5] = [
+    (
+        Language::French,
+        &[
+            ("soldat", "soldats"),
+            ("contrat", "contrats"),
+            ("avocat", "avocats"),
+            ("résultat", "résultats"),
+            ("format", "formats"),
+            ("site", "sites"),
+            ("visite", "visites"),
+            ("limite", "limites"),
+            ("musée", "musées"),
+        ],
+    ),
+    (
+        Language::Spanish,
+        &[
+            ("estudio", "estudios"),
+            ("sitio", "sitios"),
+            ("medio", "medios"),
+            ("radio", "radios"),
+            ("materia", "materias"),
+            ("librería", "librerías"),
+            ("historia", "historias"),
+            ("mentira", "mentiras"),
+            ("tecnología", "tecnologías"),
+        ],
+    ),
+    (
+        Language::Italian,
+        &[
+            ("camera", "camere"),
+            ("lettera", "lettere"),
+            ("opera", "opere"),
+        ],
+    ),
+    (
+        Language::Portuguese,
+        &[
+            ("irmão", "irmãos"),
+            ("agência", "agências"),
+            ("informação", "informações"),
+            ("cidade", "cidades"),
+        ],
+    ),
+    (
+        Language::Hungarian,
+        &[("ház", "házak"), ("asztal", "asztalok")],
+    ),
+];
+
+#[test]
+fn a_noun_is_found_by_its_plural() {
+    let mut missed = Vec::new();
+    for (language, nouns) in NOUNS {
+        let field = Field::text().language(language);
+        let (_db, mut conn) = index_of(&IndexDefinition::new().field("body", field));
+        for (one, several) in nouns {
+            let document = json!({"body": format!("x {one} y")});
+            Fts.index(&mut conn, "docs", "1", &document).unwrap();
+            if found(&mut conn, several) != ["1"] {
+                missed.push(format!("{language:?}: {one} by {several}"));
+            }
+        }
+    }
+    assert_eq!(missed, [""; 0]);
+}
