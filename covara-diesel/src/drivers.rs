@@ -61,6 +61,7 @@ macro_rules! declare_connection_types {
         }
 
         impl ConnectionType {
+            #[cfg(feature = "cli")]
             pub(crate) const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
 
             /// Returns whether its feature is on.

@@ -19,9 +19,9 @@ pub struct TableName {
 }
 
 impl TableName {
-    pub(super) fn given(name: &String) -> Self {
+    pub(super) fn given(name: &str) -> Self {
         Self {
-            name: name.clone(),
+            name: name.to_owned(),
             schema: None,
         }
     }

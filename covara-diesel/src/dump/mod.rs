@@ -268,7 +268,11 @@ impl Dump {
     ) -> Result<DumpSummary, DumpError> {
         let names = match self.tables.is_empty() {
             true => C::Backend::list(conn)?,
-            false => self.tables.iter().map(TableName::given).collect(),
+            false => self
+                .tables
+                .iter()
+                .map(|name| TableName::given(name))
+                .collect(),
         };
         files::check_distinct(&names)?;
         let file_names = names
