@@ -105,6 +105,7 @@ mod suite {
     mod obstacles;
     mod pool;
     mod search {
+        mod accents;
         mod cities;
         mod concurrency;
         mod documents;
@@ -118,6 +119,7 @@ mod suite {
         mod keys;
         mod mended;
         mod model;
+        mod names;
         mod odd;
         mod orders;
         mod queries;

@@ -144,6 +144,7 @@ mod suite {
     mod obstacles;
     mod open_queries;
     mod search {
+        mod accents;
         mod cities;
         mod concurrency;
         mod documents;
@@ -158,6 +159,7 @@ mod suite {
         mod lists;
         mod mended;
         mod model;
+        mod names;
         mod odd;
         mod orders;
         mod overlap;
