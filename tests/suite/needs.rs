@@ -242,6 +242,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("bounds::", &[LocalEngine]),
     ("command::", &[Command]),
     ("command::dry_run::", &[OtherProcess]),
+    ("command_urls::", &[OtherProcess]),
     ("doctor::", &[Command]),
     (
         "dump::snapshot::",

@@ -2,12 +2,12 @@
 
 use diesel::QueryResult;
 
-use super::conflicts::Handling;
 use super::savepoint::nested;
 use super::state::{TableRun, Writer};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::row::SeedRow;
+use crate::seed::conflict::OnConflict;
 use crate::seed::engine::SeedEngine;
 use crate::seed::error::SeedError;
 use crate::seed::insert::NumberedRows;
@@ -36,7 +36,7 @@ where
 
     /// Returns whether rows that are there may be changed.
     pub(crate) fn updates(&self) -> bool {
-        matches!(self.handling, Handling::Update(_))
+        self.run.on_conflict == OnConflict::Update
     }
 
     /// Returns whether tables are emptied in a batch that has not been sent.
