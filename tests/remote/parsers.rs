@@ -314,6 +314,12 @@ fn any_answer<R: Remote>() {
             assert_eq!(lied.answers(200, part), (None, false), "{length} bytes");
         }
     }
+    // A row without values: how many there are of them cannot be told.
+    for rows in ["[[]]", "[[],[]]"] {
+        let odd = real[1].replacen("\"rows\":[]", &format!("\"rows\":{rows}"), 1);
+        assert_ne!(odd, real[1]);
+        assert_eq!(lied.answers(200, odd.as_bytes()).0, None, "{rows}");
+    }
     let deep = "[".repeat(100_000);
     assert_eq!(lied.answers(200, deep.as_bytes()), (None, false));
 

@@ -151,7 +151,8 @@ impl PostgresServer {
                 lock(&log).push_str(&text);
             }
         });
-        let url = self.url();
+        // Another program may have the port and never answer.
+        let url = format!("{}?connect_timeout=5", self.url());
         let answers = server.wait_until(|| PgConnection::establish(&url).is_ok());
         assert!(answers, "PostgreSQL does not start: {}", lock(&self.log));
         self.server = Some(server);

@@ -1,16 +1,14 @@
 //! A PgBouncer of one's own in front of the test server.
 
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::{fs, io, thread};
 
-use crate::temporary::TempDir;
-
 use crate::own_postgres::{PASSWORD, PASSWORD_IN_URL, PostgresServer};
 use crate::postgres::server_url;
-use crate::server::{Server, free_port};
+use crate::server::{Server, free_port, try_connect};
+use crate::temporary::TempDir;
 
 /// Listens on loopback, on a free port; ends when dropped.
 pub struct PgBouncer {
@@ -124,7 +122,7 @@ impl PgBouncer {
         let mut process = Server::start(command);
         let mut stderr = process.stderr();
         thread::spawn(move || io::copy(&mut stderr, &mut io::sink()));
-        let answers = process.wait_until(|| TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+        let answers = process.wait_until(|| try_connect(self.port).is_ok());
         assert!(
             answers,
             "PgBouncer does not start: {}",

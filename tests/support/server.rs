@@ -1,7 +1,8 @@
 //! Servers as processes of one's own.
 
 use std::collections::HashSet;
-use std::net::TcpListener;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -179,6 +180,24 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Connects to a port of loopback where a server may not listen yet. Another program may have the
+/// port and never answer, so nothing on the connection waits for long.
+///
+/// # Errors
+///
+/// Nobody listens. A connection that the system made with itself, as it may when the port is among
+/// those that it gives to clients, is an error, too.
+pub fn try_connect(port: u16) -> io::Result<TcpStream> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 /// A file or folder that `tests/prepare` installed. A missing one is a failure, never a

@@ -1,12 +1,10 @@
 //! sqld, the server of libSQL: one for each test, as it starts within a tenth of a second.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
+use crate::server::{Server, free_port, installed, try_connect};
 use crate::temporary::TempDir;
-
-use crate::server::{Server, free_port, installed};
 
 /// An empty database on a server of its own; both are gone when dropped.
 pub struct TestDb {
@@ -94,7 +92,7 @@ fn run(port: u16, public_key: Option<&str>, directory: &TempDir) -> Option<Serve
 
 fn is_healthy(port: u16) -> bool {
     let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        let mut stream = try_connect(port)?;
         stream
             .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut answer = String::new();

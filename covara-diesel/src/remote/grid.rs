@@ -75,6 +75,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for RowVisitor<'_, T> {
         }
         let width = grid.cells.len() - before;
         match grid.width.replace(width) {
+            // How many such rows there are could not be told from their cells.
+            _ if width == 0 => Err(de::Error::custom("a row without values")),
             Some(first) if first != width => Err(de::Error::custom("rows of different widths")),
             _ => Ok(()),
         }
