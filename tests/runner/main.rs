@@ -145,40 +145,21 @@ fn before() -> Vec<(&'static str, Duration)> {
         .collect()
 }
 
-/// Compiles what must not compile, with an own copy of what it depends on.
-const MISTAKES: &str = "mistakes in derives";
 /// The longest, so that none of them is alone at the end.
-const FIRST: [&str; 5] = [MISTAKES, "PostgreSQL", "remote", "PgBouncer", "D1"];
+const FIRST: [&str; 4] = ["PostgreSQL", "remote", "PgBouncer", "D1"];
 
 fn jobs(programs: &[Program], plan: &Plan, everything: bool) -> Vec<Job> {
-    let mut jobs = vec![
-        cargo(
-            MISTAKES,
-            &[
-                "test",
-                "--quiet",
-                "--features",
-                FEATURES,
-                "--test",
-                "mistakes",
-            ],
-        ),
-        cargo(
-            "examples in the documentation",
-            &["test", "--quiet", "--features", FEATURES, "--doc"],
-        ),
-    ];
+    let mut jobs = vec![cargo(
+        "examples in the documentation",
+        &["test", "--quiet", "--features", FEATURES, "--doc"],
+    )];
     if everything {
         let mut fuzz = Command::new("tests/fuzz/run");
         fuzz.arg("60");
         jobs.push(whole("fuzz targets", fuzz));
         let mut plain = cargo("plain cargo test", &["test", "--quiet"]);
         // With fewer features it would put other programs where the tests look for theirs.
-        // Its whole path, as the tests of mistakes run in a folder of their own.
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        plain
-            .command
-            .env("CARGO_TARGET_DIR", root.join("target/plain"));
+        plain.command.env("CARGO_TARGET_DIR", "target/plain");
         jobs.push(plain);
         jobs.push(cargo(
             "wide tables",
@@ -201,7 +182,7 @@ fn jobs(programs: &[Program], plan: &Plan, everything: bool) -> Vec<Job> {
             .iter()
             .filter(|database| database.program == program.name)
             .peekable();
-        if databases.peek().is_none() && program.name != "mistakes" {
+        if databases.peek().is_none() {
             jobs.push(tests(&program.name, program.command()));
         }
         for database in databases {
