@@ -219,6 +219,7 @@ mod postgres {
     mod fixtures;
     mod fixtures_round_trip;
     mod frozen;
+    mod language;
     mod migrate;
     mod neighbours;
     mod obstacles;

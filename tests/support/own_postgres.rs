@@ -22,6 +22,8 @@ pub struct PostgresServer {
     port: u16,
     directory: TempDir,
     options: Vec<String>,
+    /// Of its messages, as gettext names it.
+    language: Option<&'static str>,
     log: Arc<Mutex<String>>,
 }
 
@@ -29,26 +31,23 @@ impl PostgresServer {
     /// Starts one. `prepare` may put files into its directory, named in `options`, which are
     /// those of the program `postgres`.
     pub fn start(options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
-        let directory = crate::temporary::tempdir().expect("a temporary directory");
-        let path = directory.path();
-        fs::write(path.join("password"), PASSWORD).expect("a new directory");
-        prepare(path);
-        give(path);
-        let mut initdb = as_server("initdb");
-        initdb
-            .arg(format!("--pgdata={}", path.join("data").display()))
-            .arg(format!("--pwfile={}", path.join("password").display()))
-            .args(["--username=covara", "--auth=scram-sha-256", "--no-sync"])
-            .args(["--encoding=UTF8", "--locale=C.UTF-8"]);
-        run(&mut initdb);
-        Self::start_in(directory, options)
+        Self::start_in(initialized(prepare), options, None)
     }
 
-    fn start_in(directory: TempDir, options: &[&str]) -> Self {
+    /// Starts one whose messages are in a language that PostgreSQL is translated into, such as
+    /// `de`.
+    pub fn start_speaking(language: &'static str) -> Self {
+        // gettext translates in any locale but C.
+        let options = ["-c", "lc_messages=C.UTF-8"];
+        Self::start_in(initialized(|_| {}), &options, Some(language))
+    }
+
+    fn start_in(directory: TempDir, options: &[&str], language: Option<&'static str>) -> Self {
         let mut new = Self {
             server: None,
             port: free_port(),
             options: options.iter().map(|&option| option.to_owned()).collect(),
+            language,
             directory,
             log: Arc::default(),
         };
@@ -72,7 +71,7 @@ impl PostgresServer {
             &self.url(),
         ]);
         run(&mut copy);
-        Self::start_in(directory, &[])
+        Self::start_in(directory, &[], None)
     }
 
     /// Makes a standby a server of its own.
@@ -140,7 +139,8 @@ impl PostgresServer {
             .args(["-c", "dynamic_shared_memory_type=mmap"])
             .arg("-c")
             .arg(format!("unix_socket_directories={}", path.display()))
-            .args(&self.options);
+            .args(&self.options)
+            .envs(self.language.map(|language| ("LANGUAGE", language)));
         let mut server = Server::start(command);
         let mut stderr = server.stderr();
         let log = Arc::clone(&self.log);
@@ -157,6 +157,23 @@ impl PostgresServer {
         assert!(answers, "PostgreSQL does not start: {}", lock(&self.log));
         self.server = Some(server);
     }
+}
+
+/// A directory with the files of a new server.
+fn initialized(prepare: impl FnOnce(&Path)) -> TempDir {
+    let directory = crate::temporary::tempdir().expect("a temporary directory");
+    let path = directory.path();
+    fs::write(path.join("password"), PASSWORD).expect("a new directory");
+    prepare(path);
+    give(path);
+    let mut initdb = as_server("initdb");
+    initdb
+        .arg(format!("--pgdata={}", path.join("data").display()))
+        .arg(format!("--pwfile={}", path.join("password").display()))
+        .args(["--username=covara", "--auth=scram-sha-256", "--no-sync"])
+        .args(["--encoding=UTF8", "--locale=C.UTF-8"]);
+    run(&mut initdb);
+    directory
 }
 
 impl Drop for PostgresServer {

@@ -104,7 +104,8 @@ impl StdError for DatabaseError {
 ///
 /// Diesel hands out neither SQLite's result codes nor most of PostgreSQL's SQLSTATEs, so most
 /// kinds are read from the database's words. A PostgreSQL server whose `lc_messages` is not English
-/// gives [`Other`](Self::Other) for those. A trigger or function of yours that raises an error in
+/// gives [`Other`](Self::Other) for those, and a seed that it cancels, or that meets a full disk,
+/// names rows that are not at fault. A trigger or function of yours that raises an error in
 /// exactly such words, as `RAISE(ABORT, 'database is locked')` does, gives its kind: raise words of
 /// your own, and never a text that a client sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
