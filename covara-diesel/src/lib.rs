@@ -22,6 +22,8 @@ pub mod any;
 #[cfg(feature = "auth")]
 pub mod auth;
 mod backend;
+#[cfg(feature = "changes")]
+pub mod changes;
 // The program `covara` is a crate of its own, which sees public items only.
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -4,6 +4,7 @@ mod adoption;
 pub(crate) mod auth;
 mod boot;
 mod bounds;
+mod changes;
 pub(crate) mod command;
 mod command_urls;
 mod doctor;

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod boot;
 pub mod bounded;
 pub mod bounds;
+pub mod changes;
 pub mod cities;
 pub mod cpu;
 pub mod d1;

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, Read};
 
+use covara_diesel::changes::ChangeEngine;
 use covara_diesel::dump::{Dump, Format};
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::pool;
@@ -287,7 +288,7 @@ fn on_d1(_: &str, _: bool, _: &str) -> Outcome {
 
 fn work<C, A>(conn: &mut C, adapter: &A, job: &str) -> Outcome
 where
-    C: DatabaseConnection,
+    C: DatabaseConnection<Backend: ChangeEngine>,
     A: SearchAdapter<Backend = C::Backend>,
     Number: covara_diesel::seed::SeedRow<C::Backend>,
 {
@@ -315,6 +316,7 @@ where
         }
         "boot" => support::boot::work(conn, false),
         "boot-plain" => support::boot::work(conn, true),
+        job if job.starts_with("changes-") => support::changes::work(conn, job),
         job if job.starts_with("search-") => support::search::work(adapter, conn, job),
         job if job.starts_with("bound-") => support::bounds::work(adapter, conn, job),
         job => support::auth::work(conn, job),

@@ -7,8 +7,12 @@ pub(crate) mod connection;
 pub(crate) mod dialect;
 pub(crate) mod engine;
 pub(crate) mod error;
+#[cfg(any(feature = "sqlite", feature = "changes"))]
+pub(crate) mod name;
 pub(crate) mod row;
 pub(crate) mod sealed;
+#[cfg(any(feature = "search", feature = "changes"))]
+pub(crate) mod sql;
 pub(crate) mod table;
 pub(crate) mod transaction;
 pub(crate) mod typed;

@@ -1,5 +1,7 @@
 //! The parts specific to PostgreSQL.
 
+#[cfg(feature = "changes")]
+mod changes;
 pub(crate) mod connection;
 mod copy;
 mod copy_target;
@@ -14,6 +16,8 @@ mod history;
 mod keys;
 mod look_up;
 mod migrate;
+#[cfg(any(feature = "search", feature = "changes"))]
+mod names;
 mod objects;
 pub(crate) mod owners;
 pub(crate) mod pool;
@@ -25,6 +29,8 @@ pub mod schema;
 pub(crate) mod search;
 mod seed;
 mod sequences;
+#[cfg(any(feature = "search", feature = "changes"))]
+mod sql;
 mod stage;
 mod startup;
 mod turns;

@@ -9,9 +9,9 @@ use super::engine::{FollowEngine, IndexEngine, SearchEngine};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::reindex::{self, Columns, Reindexed};
-use super::sql::Sql;
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine as _;
+use crate::backend::sql::Sql;
 use crate::backend::transaction::Transaction;
 
 /// Executes statements, all or none of them, and returns the number of rows that each changed.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::definition::FieldKind;
 use super::plan::Order;
-use super::sql::Bind;
+use crate::backend::sql::Bind;
 
 /// Encodes a cursor; `values` are the last row's values of the orders.
 pub(super) fn write(values: &[Bind<'_>], id: &str) -> String {

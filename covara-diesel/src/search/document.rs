@@ -13,8 +13,8 @@ use super::definition::{Field, FieldKind};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::lead::lead;
-use super::sql::Bind;
 use super::values::{SearchValues, WordSink};
+use crate::backend::sql::Bind;
 
 /// The maximum length of an id in bytes: PostgreSQL's indexes hold at most 2,704.
 const LONGEST_ID: usize = 1_000;

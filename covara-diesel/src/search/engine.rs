@@ -7,9 +7,9 @@ use super::document::{DocumentBatch, Documents};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
 use super::plan::Plan;
-use super::sql::Sql;
 use super::values::SearchValues;
 use crate::backend::connection::BackendConnection;
+use crate::backend::sql::Sql;
 
 /// An engine with full-text search, which is the sum of its parts. It builds the statements that the
 /// search executes.

@@ -7,9 +7,9 @@ use diesel::row::{Field, Row};
 use super::analysis::Analyzer;
 use super::definition::{FieldKind, IndexDefinition};
 use super::error::SearchError;
-use super::sql::Sql;
 use super::values::SearchValues;
 use crate::backend::dialect::Dialect;
+use crate::backend::sql::Sql;
 use crate::backend::table::Stranger;
 
 /// The table that lists the indexes of a database.
@@ -262,7 +262,7 @@ impl Entry {
     pub(super) fn set_reindexed(&self, id: Option<String>) -> Sql<'static> {
         let mut sql = Sql::new();
         sql.push(format!("UPDATE {} SET reindexed = ", self.catalogue()));
-        sql.bind(super::sql::Bind::Text(id.map(Into::into)));
+        sql.bind(crate::backend::sql::Bind::Text(id.map(Into::into)));
         sql.push(" WHERE number = ").bind(self.number);
         // Fields that were added meanwhile restart the progress.
         sql.push(" AND definition = ")
@@ -306,22 +306,6 @@ impl Entry {
     }
 }
 
-pub(crate) fn integer<'r, DB: SearchValues>(row: &impl Row<'r, DB>, column: usize) -> Option<i64> {
-    DB::read_integer(row.get(column)?.value()?)
-}
-
 pub(super) fn double<'r, DB: SearchValues>(row: &impl Row<'r, DB>, column: usize) -> Option<f64> {
     DB::read_double(row.get(column)?.value()?)
-}
-
-pub(crate) fn text<'r, DB: SearchValues>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
-    with_text(row, column, str::to_owned)
-}
-
-pub(super) fn with_text<'r, DB: SearchValues, R>(
-    row: &impl Row<'r, DB>,
-    column: usize,
-    read: impl FnOnce(&str) -> R,
-) -> Option<R> {
-    DB::read_text(row.get(column)?.value()?, read)
 }

@@ -9,17 +9,17 @@ use super::catalogue;
 use super::definition::FieldKind;
 use super::document::check_id;
 use super::engine::{ReadEngine, SearchEngine};
-use super::entry::{Entry, double, integer, text, with_text};
+use super::entry::{Entry, double};
 use super::error::SearchError;
 use super::highlight::highlights;
 use super::plan::Plan;
 use super::query::{SearchHit, SearchQuery, SearchResult};
 use super::reindex::{self, Columns, Reindexed};
-use super::sql::{Bind, Sql};
 use super::terms::Terms;
 use super::{cursor, refresh};
 use crate::backend::connection::BackendConnection;
 use crate::backend::error::ErrorKind;
+use crate::backend::sql::{Bind, Sql, integer, text, with_text};
 
 pub(super) fn one<C>(conn: &mut C, index: &str, id: &str) -> Result<Option<Value>, SearchError>
 where

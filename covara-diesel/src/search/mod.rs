@@ -255,7 +255,6 @@ mod query;
 mod refresh;
 mod reindex;
 mod searchable;
-mod sql;
 pub(crate) mod terms;
 mod values;
 mod write;
@@ -295,10 +294,9 @@ pub(crate) use engine::{
     FollowEngine, Guard, IndexEngine, Mending, Patience, ReadEngine, RefreshEngine, Refreshed,
     WriteEngine,
 };
-pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, LEAD, integer, text};
+pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, LEAD};
 pub(crate) use follow::mend_outdated;
 pub(crate) use plan::Plan;
 pub(crate) use refresh::{BATCH, Noted};
-pub(crate) use sql::{Bind, Sql};
 pub(crate) use terms::Phrase;
 pub(crate) use values::WordSink;

@@ -9,9 +9,9 @@ use super::entry::{Entry, LEAD};
 use super::error::SearchError;
 use super::lead::NamedLead;
 use super::query::{Filter, FilterCondition, FilterValue, SearchQuery, Sort};
-use super::sql::{Bind, Sql};
 use super::terms::{Matching, Terms};
 use super::values::SearchValues;
+use crate::backend::sql::{Bind, Sql};
 
 /// The maximum number of values in a filter.
 const MOST_VALUES: usize = 65_536;

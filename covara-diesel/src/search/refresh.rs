@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::document::{Documents, check_id};
 use super::engine::{Patience, RefreshEngine, SearchEngine};
-use super::entry::{Entry, integer, text};
+use super::entry::Entry;
 use super::error::SearchError;
-use super::sql::Sql;
 use super::values::SearchValues;
 use crate::backend::connection::BackendConnection;
+use crate::backend::sql::{Sql, integer, text};
 
 /// The maximum number of notes processed in one transaction.
 pub(crate) const BATCH: usize = 1_000;

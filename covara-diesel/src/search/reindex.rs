@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::catalogue::{self, atomically};
 use super::document::Documents;
 use super::engine::{Guard, IndexEngine, SearchEngine};
-use super::entry::{Entry, text};
+use super::entry::Entry;
 use super::error::SearchError;
-use super::sql::Sql;
 use super::write::statements;
 use crate::backend::connection::BackendConnection;
+use crate::backend::sql::{Sql, text};
 
 /// The maximum number of documents processed at a time.
 const MOST: usize = 1_024;

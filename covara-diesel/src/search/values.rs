@@ -1,10 +1,6 @@
 //! Encoding of words and values for an engine, and their decoding.
 
-use diesel::QueryResult;
-use diesel::query_builder::AstPass;
-
-use super::sql::Bind;
-use crate::backend::engine::Engine;
+use crate::backend::sql::{Bind, SqlValues};
 
 /// A writer of a document's words in the form that the engine takes, one field after another.
 pub trait WordSink: Default {
@@ -25,7 +21,7 @@ pub trait WordSink: Default {
 }
 
 /// An engine that stores the words and values of documents.
-pub trait SearchValues: Engine {
+pub trait SearchValues: SqlValues {
     /// The writer of words for the engine.
     #[doc(hidden)]
     type Words: WordSink;
@@ -38,12 +34,6 @@ pub trait SearchValues: Engine {
     /// them.
     #[doc(hidden)]
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a>;
-
-    #[doc(hidden)]
-    fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()>;
-
-    #[doc(hidden)]
-    fn read_integer(value: Self::RawValue<'_>) -> Option<i64>;
 
     #[doc(hidden)]
     fn read_double(value: Self::RawValue<'_>) -> Option<f64>;

@@ -10,8 +10,8 @@ use super::entry::Entry;
 use super::error::SearchError;
 use super::pipeline::{self, Part};
 use super::searchable::Searchable;
-use super::sql::Sql;
 use crate::backend::connection::BackendConnection;
+use crate::backend::sql::Sql;
 use crate::surrogates::without_lone_surrogates;
 
 pub(super) fn no_form(id: &str) -> impl FnOnce(serde_json::Error) -> SearchError {

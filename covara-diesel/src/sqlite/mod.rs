@@ -1,5 +1,7 @@
 //! The backend for SQLite.
 
+#[cfg(feature = "changes")]
+mod changes;
 mod checkin;
 mod connection;
 #[cfg(feature = "cli")]
@@ -29,6 +31,8 @@ pub mod schema;
 pub(crate) mod search;
 mod seed;
 mod session_lock;
+#[cfg(any(feature = "search", feature = "changes"))]
+mod sql;
 pub(crate) mod tokens;
 mod unique_indexes;
 mod url;

@@ -9,10 +9,12 @@
 use diesel::QueryResult;
 use diesel::pg::Pg;
 
-use super::names::{FUNCTION_TITLE, SqlNames, table_oid};
+use super::names::{FUNCTION_TITLE, SqlNames};
 use crate::backend::connection::BackendConnection;
+use crate::backend::sql::{Sql, integer, text};
 use crate::postgres::migrate::FUNCTION_VERSION;
-use crate::search::{Cause, Entry, FollowEngine, Mending, Sql, integer, text};
+use crate::postgres::names::table_oid;
+use crate::search::{Cause, Entry, FollowEngine, Mending};
 
 impl FollowEngine for Pg {
     fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>

@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use super::tables::quoted;
 use crate::backend::connection::BackendConnection;
+use crate::backend::sql::{Sql, integer, text};
 use crate::backend::table::Stranger;
 use crate::postgres::owners;
-use crate::search::{CATALOGUE, EntryRow, Home, SearchError, Sql, integer, text};
+use crate::search::{CATALOGUE, EntryRow, Home, SearchError};
 
 /// The table whose writes the function `f` notes. The expression yields some number for any text,
 /// so that no text makes the query fail.

@@ -11,14 +11,13 @@ mod tables;
 mod words;
 mod write;
 
-use diesel::QueryResult;
 use diesel::deserialize::FromSql;
 use diesel::pg::{Pg, PgValue};
-use diesel::query_builder::AstPass;
-use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
+use diesel::sql_types::Double;
 
 use crate::backend::sealed::Sealed;
-use crate::search::{Bind, SearchAdapter, SearchValues};
+use crate::backend::sql::Bind;
+use crate::search::{SearchAdapter, SearchValues};
 use words::PostgresWords;
 
 /// Full-text search on PostgreSQL, with `tsvector` and a GIN index. Needs no extension.
@@ -56,21 +55,6 @@ impl SearchValues for Pg {
 
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
         list(values)
-    }
-
-    fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
-        match value {
-            Bind::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text),
-            Bind::Integer(number) => out.push_bind_param::<Nullable<BigInt>, _>(number),
-            Bind::Double(number) => out.push_bind_param::<Nullable<Double>, _>(number),
-            Bind::Texts(texts) => out.push_bind_param::<Array<Nullable<Text>>, _>(texts),
-            Bind::Integers(numbers) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(numbers),
-            Bind::Doubles(numbers) => out.push_bind_param::<Array<Nullable<Double>>, _>(numbers),
-        }
-    }
-
-    fn read_integer(value: PgValue<'_>) -> Option<i64> {
-        FromSql::<BigInt, Pg>::from_sql(value).ok()
     }
 
     fn read_double(value: PgValue<'_>) -> Option<f64> {

@@ -3,7 +3,8 @@
 use diesel::pg::Pg;
 
 use super::words::prefix;
-use crate::search::{Entry, Phrase, Plan, ReadEngine, Sql};
+use crate::backend::sql::Sql;
+use crate::search::{Entry, Phrase, Plan, ReadEngine};
 
 /// The influence of a document's length: its rank is divided by 1 + its logarithm,
 /// <https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING>.

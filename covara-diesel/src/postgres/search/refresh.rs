@@ -13,10 +13,11 @@ use super::lookup::{self, IndexKey};
 use super::tables::{lock, lock_key, quoted};
 use super::write;
 use crate::backend::connection::BackendConnection;
+use crate::backend::sql::{Sql, integer, text};
 use crate::backend::transaction::Transaction;
 use crate::search::{
     BATCH, Entry, FollowedTable, Guard, Noted, Patience, RefreshEngine, Refreshed, SearchError,
-    Sql, WriteEngine, integer, text,
+    WriteEngine,
 };
 
 /// Milliseconds that a search waits for a lock that is held only briefly, such as by another

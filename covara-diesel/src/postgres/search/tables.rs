@@ -5,9 +5,8 @@ use diesel::pg::Pg;
 
 use super::lookup::{self, IndexKey};
 use crate::backend::connection::BackendConnection;
-use crate::search::{
-    CATALOGUE, Entry, EntryRow, IndexEngine, Kind, LEAD, SearchError, Sql, integer,
-};
+use crate::backend::sql::{Sql, integer};
+use crate::search::{CATALOGUE, Entry, EntryRow, IndexEngine, Kind, LEAD, SearchError};
 
 /// First half of the advisory locks' key: the bytes of `csea` as a big-endian integer. The second
 /// half is the number of the index, or 0 for the catalogue.

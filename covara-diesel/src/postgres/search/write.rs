@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use diesel::pg::Pg;
 
-use crate::search::{
-    Bind, Document, DocumentBatch, Entry, FieldValue, Guard, Kind, Sql, WriteEngine,
-};
+use crate::backend::sql::{Bind, Sql};
+use crate::search::{Document, DocumentBatch, Entry, FieldValue, Guard, Kind, WriteEngine};
 
 impl WriteEngine for Pg {
     /// A statement takes its rows as one array per column, so their number does not change its SQL.

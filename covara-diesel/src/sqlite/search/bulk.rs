@@ -8,9 +8,8 @@ use diesel::sqlite::Sqlite;
 use super::tables;
 use super::write::word_columns;
 use crate::backend::connection::BackendConnection;
-use crate::search::{
-    DocumentBatch, Documents, Entry, FieldValue, Guard, Sql, WriteEngine, batches, integer,
-};
+use crate::backend::sql::{Sql, integer};
+use crate::search::{DocumentBatch, Documents, Entry, FieldValue, Guard, WriteEngine, batches};
 
 /// The number of bytes of words that FTS5 can flush without a noticeable cost.
 const FEW_WORDS: usize = 128 << 10;

@@ -10,7 +10,8 @@ use diesel::sqlite::Sqlite;
 
 use super::tables::{self, quoted};
 use crate::backend::connection::BackendConnection;
-use crate::search::{Cause, Entry, FollowEngine, FollowedTable, Mending, Sql, integer, text};
+use crate::backend::sql::{Sql, integer, text};
+use crate::search::{Cause, Entry, FollowEngine, FollowedTable, Mending};
 use crate::sqlite::name;
 
 /// D1 sends numbers as doubles, which are exact up to 53 bits.

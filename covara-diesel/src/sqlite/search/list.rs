@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::search::Bind;
+use crate::backend::sql::Bind;
 
 /// The SQL before and after the bind.
 pub(super) const ONE_OF: (&str, &str) = (" IN (SELECT value FROM json_each(", "))");

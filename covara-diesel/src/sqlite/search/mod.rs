@@ -9,14 +9,11 @@ mod refresh;
 mod tables;
 mod write;
 
-use diesel::QueryResult;
-use diesel::query_builder::AstPass;
-use diesel::result::Error;
-use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::backend::sealed::Sealed;
-use crate::search::{Bind, SearchAdapter, SearchValues, WordSink};
+use crate::backend::sql::Bind;
+use crate::search::{SearchAdapter, SearchValues, WordSink};
 
 /// Full-text search on SQLite, by FTS5. It needs SQLite 3.43 or later.
 ///
@@ -79,21 +76,6 @@ impl SearchValues for Sqlite {
 
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
         list::json(&values).into()
-    }
-
-    fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()> {
-        match value {
-            Bind::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text),
-            Bind::Integer(number) => out.push_bind_param::<Nullable<BigInt>, _>(number),
-            Bind::Double(number) => out.push_bind_param::<Nullable<Double>, _>(number),
-            Bind::Texts(_) | Bind::Integers(_) | Bind::Doubles(_) => {
-                Err(Error::QueryBuilderError("SQLite has no arrays".into()))
-            }
-        }
-    }
-
-    fn read_integer(mut value: SqliteValue<'_, '_, '_>) -> Option<i64> {
-        (value.value_type() == Some(SqliteType::Long)).then(|| value.read_long())
     }
 
     fn read_double(mut value: SqliteValue<'_, '_, '_>) -> Option<f64> {

@@ -4,7 +4,8 @@ use diesel::sqlite::Sqlite;
 
 use super::matching::expression;
 use super::tables;
-use crate::search::{Entry, Plan, ReadEngine, Sql};
+use crate::backend::sql::Sql;
+use crate::search::{Entry, Plan, ReadEngine};
 
 impl ReadEngine for Sqlite {
     /// Returns the query for a page. From the inside out, it selects the matches with their scores,

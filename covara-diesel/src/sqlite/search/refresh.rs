@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use super::tables::{self, quoted};
 use super::write::{Only, delete, write};
 use crate::backend::connection::BackendConnection;
+use crate::backend::sql::Sql;
 use crate::search::{
-    BATCH, Entry, FollowedTable, Noted, Patience, RefreshEngine, Refreshed, SearchError, Sql,
-    batches,
+    BATCH, Entry, FollowedTable, Noted, Patience, RefreshEngine, Refreshed, SearchError, batches,
 };
 
 /// The notes that were read: the position and number of each, and the same by the id of its row.

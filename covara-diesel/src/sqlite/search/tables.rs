@@ -7,10 +7,10 @@ use diesel::result::Error;
 use diesel::sqlite::Sqlite;
 
 use crate::backend::connection::{BackendConnection, message};
+use crate::backend::sql::{Sql, integer, text};
 use crate::search::definition::MOST_SEARCHED;
 use crate::search::{
-    CATALOGUE, Entry, EntryRow, FollowedTable, Home, IndexEngine, Kind, LEAD, SearchError, Sql,
-    integer, text,
+    CATALOGUE, Entry, EntryRow, FollowedTable, Home, IndexEngine, Kind, LEAD, SearchError,
 };
 use crate::sqlite::name;
 

@@ -6,7 +6,8 @@ use diesel::sqlite::Sqlite;
 use super::refresh::Notes;
 use super::{bulk, list, tables};
 use crate::backend::connection::BackendConnection;
-use crate::search::{Bind, DocumentBatch, Documents, Entry, Guard, Sql, WriteEngine};
+use crate::backend::sql::{Bind, Sql};
+use crate::search::{DocumentBatch, Documents, Entry, Guard, WriteEngine};
 
 /// A condition that selects which of a statement's documents are written.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The SQL that makes an index follow a table.
 
-use super::{NUMBER, ON_ROW, ON_TRUNCATE, SqlNames, TRIGGER, literal};
+use super::{NUMBER, ON_ROW, ON_TRUNCATE, SqlNames, TRIGGER};
+use crate::postgres::names::literal;
 use crate::search::CATALOGUE;
 
 impl SqlNames {

@@ -1,12 +1,13 @@
-//! Statements whose text depends on the index.
+//! Statements whose text is built when the program runs, and the reading of their rows.
 
 use std::borrow::Cow;
 
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::row::{Field, Row};
 use diesel::sql_types::Untyped;
 
-use super::values::SearchValues;
+use crate::backend::engine::Engine;
 
 /// A value bound to a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +113,7 @@ impl Query for Sql<'_> {
     type SqlType = Untyped;
 }
 
-impl<DB: SearchValues> QueryFragment<DB> for Sql<'_> {
+impl<DB: SqlValues> QueryFragment<DB> for Sql<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         if self.once {
             out.unsafe_to_cache_prepared();
@@ -125,4 +126,29 @@ impl<DB: SearchValues> QueryFragment<DB> for Sql<'_> {
         }
         Ok(())
     }
+}
+
+/// An engine that such statements bind values to and read numbers from.
+pub trait SqlValues: Engine {
+    #[doc(hidden)]
+    fn push_value<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind<'_>) -> QueryResult<()>;
+
+    #[doc(hidden)]
+    fn read_integer(value: Self::RawValue<'_>) -> Option<i64>;
+}
+
+pub(crate) fn integer<'r, DB: SqlValues>(row: &impl Row<'r, DB>, column: usize) -> Option<i64> {
+    DB::read_integer(row.get(column)?.value()?)
+}
+
+pub(crate) fn text<'r, DB: SqlValues>(row: &impl Row<'r, DB>, column: usize) -> Option<String> {
+    with_text(row, column, str::to_owned)
+}
+
+pub(crate) fn with_text<'r, DB: SqlValues, R>(
+    row: &impl Row<'r, DB>,
+    column: usize,
+    read: impl FnOnce(&str) -> R,
+) -> Option<R> {
+    DB::read_text(row.get(column)?.value()?, read)
 }

@@ -1,0 +1,96 @@
+//! The questions that a log of changes asks of a backend: `Sqlite` and `Pg`.
+
+use diesel::QueryResult;
+
+use super::error::ChangeError;
+use super::table::CapturedTable;
+use crate::backend::connection::{BackendConnection, Begun};
+use crate::backend::sql::{Sql, SqlValues};
+use crate::backend::typed::area_database;
+
+/// The statements that bring the log up to date, and what they do.
+#[derive(Debug, Default)]
+pub struct InstallPlan {
+    pub(crate) statements: Vec<Sql<'static>>,
+    pub(crate) added: Vec<String>,
+    pub(crate) mended: Vec<String>,
+    pub(crate) removed: Vec<String>,
+}
+
+/// A setting of the open transaction that triggers see.
+#[derive(Debug, Clone, Copy)]
+pub enum Context<'a> {
+    /// The name of who makes the changes.
+    Actor(&'a str),
+    /// No change is logged.
+    Muted,
+}
+
+/// The values to restore when a [`Context`] is left.
+#[derive(Debug)]
+pub enum Left {
+    /// The number of the row to delete.
+    Row(i64),
+    /// The earlier value of the setting with that name.
+    Setting(&'static str, String),
+}
+
+/// A backend with triggers that write a log.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not known to be a backend with a log of changes",
+    note = "in a generic function, bound the connection by `covara_diesel::changes::ChangeDatabase`"
+)]
+pub trait ChangeEngine: SqlValues {
+    /// Compares tables and triggers with the expected ones.
+    #[doc(hidden)]
+    fn plan<C>(conn: &mut C, tables: &[CapturedTable]) -> Result<InstallPlan, ChangeError>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Begins a transaction in which each statement sees what others have committed.
+    #[doc(hidden)]
+    fn begin<C>(conn: &mut C) -> QueryResult<Begun>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Excludes others from a feed until the transaction ends.
+    #[doc(hidden)]
+    fn lock_feed<C>(conn: &mut C, feed: &str) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns the number up to which no running transaction can still add a change.
+    #[doc(hidden)]
+    fn horizon<C>(conn: &mut C) -> Result<i64, ChangeError>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns a query for the next changes of a feed up to a number, oldest first: floor, position
+    /// of the feed, then the columns of the change. If there is none, its only row has no change.
+    #[doc(hidden)]
+    fn read(feed: &str, horizon: i64, limit: i64) -> Sql<'_>;
+
+    /// Sets what triggers see until the transaction ends.
+    #[doc(hidden)]
+    fn enter<C>(conn: &mut C, context: Context<'_>) -> QueryResult<Left>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Restores it.
+    #[doc(hidden)]
+    fn leave<C>(conn: &mut C, left: &Left) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Removes what a transaction left behind that was committed before it was left.
+    #[doc(hidden)]
+    fn clear_context<C>(conn: &mut C)
+    where
+        C: BackendConnection<Backend = Self>;
+}
+
+area_database! {
+    /// A connection to a database that can have a log of changes. Every connection of this library
+    /// is one.
+    ChangeDatabase: ChangeEngine
+}

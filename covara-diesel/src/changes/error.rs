@@ -1,0 +1,114 @@
+use diesel::result::Error;
+
+use crate::backend::error::{DatabaseError, Source};
+
+/// An error of a log of changes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// Entries that the feed had not read were [pruned](super::ChangeLog::prune). What it keeps
+    /// cannot be brought up to date by changes alone: read the tables again, after
+    /// [`Feed::skip_gap`](super::Feed::skip_gap).
+    #[error(
+        "the feed {feed} is behind the log: it has read up to {position}, and what came up to \
+         {floor} was removed; call skip_gap, and read the tables again"
+    )]
+    Gap {
+        /// The name of the feed.
+        feed: String,
+        /// The number of the last change that it has read.
+        position: i64,
+        /// The number of the last change that was removed.
+        floor: i64,
+    },
+
+    /// The log is not in the database.
+    #[error("the log of changes is not installed; call ChangeLog::install at boot")]
+    NotInstalled,
+
+    /// A table of the log does not exist in the database, or is no ordinary table.
+    #[error("there is no table {table} whose changes could be logged")]
+    NoTable {
+        /// The name of the table.
+        table: String,
+    },
+
+    /// A table of the log has no primary key.
+    #[error("the table {table} has no primary key, by which its changes could tell its rows apart")]
+    NoKey {
+        /// The name of the table.
+        table: String,
+    },
+
+    /// The connection has no transactions.
+    #[error(
+        "this connection has no transactions, which process needs; use next and done, which deliver \
+         each change at least once"
+    )]
+    NoTransactions,
+
+    /// The open transaction reads the database as it was at its beginning, and could not see all
+    /// changes up to a number.
+    #[error(
+        "changes are read outside of transactions, or in one whose isolation level is read \
+         committed; this one is {isolation}"
+    )]
+    Isolation {
+        /// The isolation level of the transaction.
+        isolation: String,
+    },
+
+    /// A table of the log belongs to a role that is not trusted, in a schema where every role may
+    /// create tables.
+    #[error(
+        "{owner}, which is not trusted, owns {table}; have an administrator remove it, or give the \
+         log a schema of its own"
+    )]
+    StrangersTable {
+        /// The name of the table.
+        table: String,
+        /// The role that owns it.
+        owner: String,
+    },
+
+    /// A row is not what the type asks for, or the change has no such row.
+    #[error("cannot read a row of {table}, change {number}")]
+    Row {
+        /// The name of the table.
+        table: String,
+        /// The number of the change.
+        number: i64,
+        /// Why not.
+        source: serde_json::Error,
+    },
+
+    /// The function that was given to [`Feed::process`](super::Feed::process) failed. Nothing that
+    /// it did is kept.
+    #[error("the change {number} could not be processed")]
+    Work {
+        /// The number of the change.
+        number: i64,
+        /// Its error.
+        source: Source,
+    },
+
+    /// No connection could be had from a pool.
+    #[error("no connection to wait for changes on")]
+    Pool(#[source] Source),
+
+    /// The database failed.
+    #[error(transparent)]
+    Database(DatabaseError),
+}
+
+impl From<Error> for ChangeError {
+    fn from(error: Error) -> Self {
+        let message = crate::backend::connection::message(&error);
+        let is_missing = message.contains("no such table") || message.contains("does not exist");
+        if is_missing && message.contains("__covara_changes") {
+            Self::NotInstalled
+        } else {
+            Self::Database(error.into())
+        }
+    }
+}

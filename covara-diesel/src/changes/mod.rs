@@ -1,0 +1,142 @@
+//! A log of the changes of tables, in the database: every committed change, in order, exactly once.
+//!
+//! Triggers write the log in the transaction that makes a change, so the log has every committed
+//! change, whoever made it: this program, another one, or somebody at the database's own shell; and
+//! none that was rolled back. [`Feed`]s read it, each from where it stopped.
+//!
+//! ```
+//! use covara_diesel::changes::{Capture, ChangeError, ChangeLog, Operation};
+//! use covara_diesel::pool;
+//! use diesel::connection::SimpleConnection;
+//!
+//! diesel::table! {
+//!     todos (id) {
+//!         id -> BigInt,
+//!         title -> Text,
+//!         done -> Bool,
+//!     }
+//! }
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Todo {
+//!     title: String,
+//!     done: bool,
+//! }
+//!
+//! fn log() -> ChangeLog {
+//!     ChangeLog::new().table::<todos::table>(Capture::Rows)
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = pool::sqlite(":memory:")?;
+//! # let mut conn = pool.get()?;
+//! # conn.batch_execute("CREATE TABLE todos (id BIGINT PRIMARY KEY NOT NULL, title TEXT NOT NULL,
+//! #     done BOOLEAN NOT NULL)")?;
+//! log().install(&mut conn)?; // on every boot, after migrations
+//! conn.batch_execute("INSERT INTO todos VALUES (1, 'bread', FALSE)")?; // anybody
+//! conn.batch_execute("UPDATE todos SET done = TRUE")?;
+//!
+//! let feed = log().feed("mailer");
+//! feed.process(&mut conn, 100, |_conn, change| {
+//!     if change.operation == Operation::Update {
+//!         let todo: Todo = change.new_as()?;
+//!         assert!(todo.done && todo.title == "bread");
+//!     }
+//!     Ok::<_, ChangeError>(())
+//! })?;
+//! assert!(feed.next(&mut conn, 100)?.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Reading
+//!
+//! - [`Feed::process`] does work in the database: each change exactly once.
+//! - [`Feed::next`] is for work elsewhere, such as sending: each change at least once.
+//! - [`Feed::wait`] waits for changes.
+//!
+//! Changes of one row come in the order in which they were made, and so do those of one transaction,
+//! except for those of a single statement on PostgreSQL, of which deletions come first. A reader
+//! never skips a change of a transaction that commits later than others: on PostgreSQL it waits for
+//! those that have written to a logged table and still run, and only for those.
+//!
+//! [`ChangeLog::prune`] removes old changes. A feed that had not read them gets
+//! [`ChangeError::Gap`], and never goes on without a word.
+//!
+//! # Rows as JSON
+//!
+//! With [`Capture::Rows`] a change has the row before and after as JSON objects, which
+//! [`Change::new_as`] decodes for Diesel models that derive `Deserialize`. Texts, whole numbers and
+//! floating-point numbers, dates and times are exact. Blobs are text of hexadecimal digits after `\x`;
+//! PostgreSQL's `NUMERIC` is text, which serde can read with all its digits. On SQLite a column
+//! declared as `BOOLEAN` has `true` and `false`, one declared as `TIMESTAMP` or `DATETIME` has a `T`
+//! before the time, as serde's form of `chrono` wants, and one declared as `JSON` has its JSON. On
+//! PostgreSQL, values of types that are not the server's own, such as enums, are the texts that the
+//! server prints.
+//!
+//! # What triggers see
+//!
+//! The triggers never fail a write of yours. If they cannot describe a row, as after a column was
+//! dropped on PostgreSQL, they log [`Operation::All`]. [`ChangeLog::install`] detects at the next
+//! boot that a table was rebuilt, has other columns or partitions, or that triggers are missing,
+//! repairs them, and logs [`Operation::All`] for the table.
+//!
+//! On SQLite:
+//!
+//! - `REPLACE` inserts a row in the place of others, of which there is no deletion in the log unless
+//!   `PRAGMA recursive_triggers` is on. Take an insertion of a known key as an update.
+//! - `DROP COLUMN` is refused while a trigger with [`Capture::Rows`] names the column. Install a log
+//!   without the table first, `ChangeLog::new().install(conn)`, or drop the table's triggers, which
+//!   are named `__covara_changes_<table>_insert`, `_update`, `_move` and `_delete`.
+//! - Dropping the table `__covara_changes` by hand makes writes fail until the next installation.
+//!
+//! On PostgreSQL:
+//!
+//! - The triggers work once for each statement, or for each row if the table has row triggers of
+//!   yours. Restart or install again after you add the first of these, which may write to the rows of
+//!   the statement that calls it.
+//! - A partition is logged if it is written through its table, or existed at the last installation.
+//!   Replication applies rows without statement triggers, so logical replication into a logged table
+//!   is not seen.
+//! - The log is in the schema of the first `__covara_changes_tables` of the `search_path`, or in its
+//!   first schema, and belongs to the role that installed it. A role that writes to the table needs no
+//!   rights on the log; one that reads needs `SELECT` on `__covara_changes`,
+//!   `__covara_changes_state` and the sequence `__covara_changes_number`, and all rights on
+//!   `__covara_changes_feeds`.
+//! - Any role may leave the log out for a transaction of its own, as [`ChangeLog::without`] does.
+//! - A feed cannot be read in a transaction that is repeatable read or serializable.
+//!
+//! On D1, which has no transactions, [`Feed::process`], [`ChangeLog::as_actor`] and
+//! [`ChangeLog::without`] return errors.
+
+mod batch;
+mod change;
+mod context;
+mod decode;
+mod engine;
+mod error;
+mod feed;
+mod install;
+mod log;
+mod pool;
+mod prune;
+mod read;
+mod table;
+
+pub use batch::ChangeBatch;
+pub use change::{Change, Operation};
+pub use engine::ChangeDatabase;
+#[doc(hidden)]
+pub use engine::ChangeEngine;
+pub use error::ChangeError;
+pub use feed::Feed;
+pub use install::Installed;
+pub use log::ChangeLog;
+pub use pool::ChangePool;
+pub use table::{Capture, LoggedTable};
+
+pub(crate) use engine::{Context, InstallPlan, Left};
+pub(crate) use table::CapturedTable;
+
+/// What is kept of a table that is no longer logged.
+pub(crate) const OFF: &str = "off";

@@ -1,0 +1,36 @@
+//! Names and texts as SQL.
+
+/// Quotes a text as a literal, valid for any `standard_conforming_strings`.
+pub(super) fn literal(text: &str) -> String {
+    let escaped = text.replace('\'', "''").replace('\\', "\\\\");
+    if text.contains('\\') {
+        format!(" E'{escaped}'")
+    } else {
+        format!("'{escaped}'")
+    }
+}
+
+pub(super) fn relation(sql: &str) -> String {
+    format!("CAST(pg_catalog.to_regclass({}) AS oid)", literal(sql))
+}
+
+/// Returns a query for the oid of a table given as SQL. Without a schema it is the first one in the
+/// schemas of the `search_path`, except for temporary tables, which only one session has.
+pub(super) fn table_oid(table: &str) -> String {
+    let mut is_quoted = false;
+    let has_schema = table.chars().any(|c| {
+        is_quoted ^= c == '"';
+        c == '.' && !is_quoted
+    });
+    if has_schema {
+        return relation(table);
+    }
+    format!(
+        "(SELECT c.oid FROM pg_catalog.unnest(pg_catalog.current_schemas(false))
+              WITH ORDINALITY AS s (name, place)
+          JOIN pg_catalog.pg_class AS c ON c.oid = CAST(pg_catalog.to_regclass(
+              pg_catalog.format('%I.%s', s.name, {})) AS oid)
+          WHERE c.relpersistence <> 't' ORDER BY s.place LIMIT 1)",
+        literal(table)
+    )
+}

@@ -1,0 +1,108 @@
+//! The triggers of a logged table.
+
+use super::values::{LoggedColumn, literal, object};
+use crate::changes::{Capture, CapturedTable};
+use crate::sqlite::name;
+
+/// The next number: above all numbers that the log has or had.
+const NUMBER: &str = "ifnull((SELECT max(number) FROM __covara_changes), \
+     (SELECT floor FROM __covara_changes_state WHERE id = 1)) + 1";
+
+/// The time in milliseconds.
+pub(super) const NOW: &str = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
+
+const ACTOR: &str = "(SELECT actor FROM __covara_changes_context ORDER BY id DESC LIMIT 1)";
+
+const NOT_MUTED: &str = "NOT EXISTS (SELECT 1 FROM __covara_changes_context WHERE muted)";
+
+/// A trigger, as SQLite is told to create it and as it keeps the statement.
+pub(super) struct WantedTrigger {
+    pub(super) name: String,
+    pub(super) kept: String,
+    pub(super) create: String,
+}
+
+/// The columns of a table as its triggers need them.
+#[derive(Debug, Default)]
+pub(super) struct LoggedColumns {
+    pub(super) all: Vec<LoggedColumn>,
+    /// Those of the primary key.
+    pub(super) key: Vec<LoggedColumn>,
+}
+
+pub(super) fn wanted(table: &CapturedTable, columns: &LoggedColumns) -> [WantedTrigger; 4] {
+    let entry = |operation: &str, key: &str, old: bool, new: bool| {
+        let row = |of: &str, is_kept: bool| match table.capture {
+            Capture::Rows if is_kept => object(of, columns.all.iter()),
+            _ => "NULL".to_owned(),
+        };
+        entry(
+            &table.name(),
+            operation,
+            &object(key, columns.key.iter()),
+            [&row("OLD", old), &row("NEW", new)],
+        )
+    };
+    let same: Vec<String> = columns
+        .key
+        .iter()
+        .map(|column| {
+            let column = name::quoted(None, &column.name);
+            format!("OLD.{column} IS NEW.{column} COLLATE BINARY")
+        })
+        .collect();
+    let same = same.join(" AND ");
+    let deleted = entry("delete", "OLD", true, false);
+    let inserted = entry("insert", "NEW", false, true);
+    [
+        ("insert", "INSERT", String::new(), inserted.clone()),
+        (
+            "update",
+            "UPDATE",
+            format!(" WHEN {same}"),
+            entry("update", "NEW", true, true),
+        ),
+        (
+            "move",
+            "UPDATE",
+            format!(" WHEN NOT ({same})"),
+            format!("{deleted} {inserted}"),
+        ),
+        ("delete", "DELETE", String::new(), deleted),
+    ]
+    .map(|(event, on, when, body)| {
+        let name = trigger_name(&table.table, event);
+        let of = name::quoted(None, &table.table);
+        let quoted = name::quoted(None, &name);
+        let rest = format!("{quoted} AFTER {on} ON {of}{when} BEGIN {body} END");
+        WantedTrigger {
+            name,
+            kept: format!("CREATE TRIGGER {rest}"),
+            create: format!("CREATE TRIGGER main.{rest}"),
+        }
+    })
+}
+
+fn trigger_name(table: &str, event: &str) -> String {
+    format!("__covara_changes_{table}_{event}")
+}
+
+/// Returns a statement of a trigger, which may not fail.
+fn entry(table: &str, operation: &str, key: &str, [old, new]: [&str; 2]) -> String {
+    format!(
+        "INSERT INTO __covara_changes \
+             (number, of_table, operation, key, old_row, new_row, at, actor) \
+         SELECT {NUMBER}, {}, '{operation}', {key}, {old}, {new}, {NOW}, {ACTOR} \
+         WHERE {NOT_MUTED};",
+        literal(table)
+    )
+}
+
+/// Returns a statement that logs that all rows of a table are to be read again.
+pub(super) fn all(table: &str) -> String {
+    format!(
+        "INSERT INTO __covara_changes (number, of_table, operation, at) \
+         SELECT {NUMBER}, {}, 'all', {NOW}",
+        literal(table)
+    )
+}

@@ -1,0 +1,11 @@
+//! The log of changes.
+
+mod concurrency;
+mod context;
+mod feeds;
+mod helpers;
+mod install;
+mod model;
+mod rows;
+
+use helpers::{item_log, items, logged, read, run};
