@@ -244,7 +244,7 @@ fn only_the_owner_of_an_index_of_an_earlier_version_gives_it_names() {
         "ALTER TABLE __covara_search_1 DROP COLUMN lead;
          UPDATE __covara_search_1 SET version = version % 32768;
          UPDATE __covara_search_indexes
-             SET definition = replace(definition, ',\"words\":3,\"lead\":true', '')",
+             SET definition = replace(definition, ',\"words\":4,\"lead\":true', '')",
     );
     let role = role(conn, "writer");
     run(

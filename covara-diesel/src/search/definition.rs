@@ -246,7 +246,7 @@ impl IndexDefinition {
     /// Returns whether this version would produce other words than the index holds.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.words < self.words_since()
+        self.words < WORDS
     }
 
     /// Returns whether the index is being brought up to date.
@@ -290,18 +290,12 @@ impl IndexDefinition {
         self.words.max(self.becoming.unwrap_or(0)) > WORDS
     }
 
-    /// Returns the version in which the words of one of its fields last changed.
-    fn words_since(&self) -> i64 {
-        let languages = self.searched().map(|(_, field)| field.language);
-        languages.map(Language::words_since).max().unwrap_or(1)
-    }
-
     /// Returns the number that marks the rows of its documents, to tell them from rows with an
     /// older definition or older words. A program with an older version of this library marks them
     /// with the definition's version only.
     pub(crate) fn row_version(&self) -> i64 {
         let lead = if self.lead { ROWS_WITH_LEAD } else { 0 };
-        self.version + lead + (self.words_since() - 1) * ROWS_OF_A_WORDS_VERSION
+        self.version + lead + (WORDS - 1) * ROWS_OF_A_WORDS_VERSION
     }
 
     /// Returns a field and its number.

@@ -1,6 +1,6 @@
 //! Splits documents into source, columns and words.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 use std::iter;
 use std::ops::Range;
@@ -395,6 +395,8 @@ fn lead_of<'v>(entry: &Entry, of: impl Fn(&str) -> &'v Value) -> Option<String> 
     lead(&analyzer, texts.first()?)
 }
 
+/// Adds the words of a field, and each word that its stem does not tell once more, to be found by its
+/// beginnings.
 fn add_words<W: WordSink>(
     analyzer: &Analyzer,
     texts: &[String],
@@ -402,13 +404,20 @@ fn add_words<W: WordSink>(
     words: &mut W,
     to: &mut String,
 ) {
+    let mut wholes = BTreeSet::new();
     for (number, text) in texts.iter().enumerate() {
         if number > 0 {
             words.gap(slot, to);
         }
         analyzer.words(text, |word| {
             words.word(slot, word.text, to);
+            if let Some(whole) = word.whole.filter(|whole| !wholes.contains(*whole)) {
+                wholes.insert(whole.to_owned());
+            }
             true
         });
+    }
+    for whole in wholes {
+        words.beginning(slot, &whole, to);
     }
 }

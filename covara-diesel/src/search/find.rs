@@ -65,7 +65,7 @@ where
     C: BackendConnection<Backend: SearchEngine>,
 {
     // A query without words needs no access to the database.
-    let Some(terms) = Terms::parse(&query.query, query.syntax)? else {
+    let Some(terms) = Terms::parse(query)? else {
         return Ok(SearchResult::default());
     };
     let Some(entry) = catalogue::find(conn, index)? else {

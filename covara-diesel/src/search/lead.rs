@@ -4,8 +4,8 @@ use super::analysis::{Analyzer, Unit};
 
 /// The maximum length of a lead in bytes.
 const LONGEST: usize = 256;
-/// The end of a lead that does not contain all words, so that no query equals it. No word has it, and
-/// every encoding of a server does.
+/// The end of a lead that does not contain all words, so that no query equals it: a space follows each
+/// word. Every encoding of a server has it.
 const CUT: &str = ".";
 
 /// Returns the first words of a text in the form in which they are stored: unstemmed, each followed

@@ -13,6 +13,31 @@ use super::terms::Phrase;
 /// however often the phrases match. The time is proportional to the number of words for each
 /// phrase.
 pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
+    let mut all = marks_of_words(analyzer, phrases, text);
+    let beginnings: Vec<Phrase> = phrases.iter().filter_map(|phrase| phrase.begun()).collect();
+    if beginnings.is_empty() {
+        return all;
+    }
+    let beginnings: Vec<&Phrase> = beginnings.iter().collect();
+    all.extend(marks_of_words(&analyzer.unstemmed(), &beginnings, text));
+    all.sort_unstable_by_key(|mark| (mark.start, mark.end));
+    let mut apart = Vec::new();
+    for mark in all {
+        add(mark, &mut apart);
+    }
+    apart
+}
+
+/// Adds a range behind others, which it may overlap or touch.
+fn add(mark: Range<usize>, apart: &mut Vec<Range<usize>>) {
+    match apart.last_mut() {
+        Some(last) if mark.start <= last.end => last.end = last.end.max(mark.end),
+        _ => apart.push(mark),
+    }
+}
+
+/// Returns the ranges of the words of the phrases.
+fn marks_of_words(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
     let found = TextWords::new(analyzer, phrases, text);
     let mut ends = vec![None; found.words.len()];
     for phrase in phrases {
@@ -20,12 +45,8 @@ pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec
     }
     let mut apart: Vec<Range<usize>> = Vec::new();
     for (word, end) in found.words.iter().zip(ends) {
-        let Some(end) = end else {
-            continue;
-        };
-        match apart.last_mut() {
-            Some(last) if word.start < last.end => last.end = last.end.max(end),
-            _ => apart.push(word.start..end),
+        if let Some(end) = end {
+            add(word.start..end, &mut apart);
         }
     }
     apart
@@ -147,6 +168,17 @@ impl TextWords {
 }
 
 impl Phrase {
+    /// Returns the phrase of the word that begins so, before it is stemmed.
+    fn begun(&self) -> Option<Self> {
+        let beginning = self.beginning.as_ref()?;
+        Some(Self {
+            slots: Vec::new(),
+            words: vec![beginning.clone()],
+            prefix: true,
+            beginning: None,
+        })
+    }
+
     /// Returns the word that is only the beginning of a word.
     fn last(&self) -> Option<&str> {
         let last = self.words.last().filter(|_| self.prefix)?;
@@ -241,6 +273,7 @@ mod tests {
                     slots: vec![0],
                     words: split,
                     prefix,
+                    beginning: None,
                 });
             }
             let phrases: Vec<&Phrase> = phrases.iter().collect();

@@ -48,12 +48,14 @@
 //!
 //! # Which documents are found
 //!
-//! A document is found if it contains every word of the query, each in any of the searched fields,
-//! whole or in another form according to the field's [`Language`]. This library extracts the words
+//! A document is found if it contains every word of the query, or
+//! [any](method@SearchQuery::any) of them, each in any of the searched fields, whole or in another form according to the field's [`Language`]. This library extracts the words
 //! in the same way for both engines, so both find the same documents:
 //!
-//! - A word is a run of letters and digits; all other characters only separate words. Words that
-//!   are joined in the query, as in `john's` or `Xeraco,Jaraco`, must be adjacent in the document.
+//! - A word is a run of letters and digits, or an emoji; other characters only separate words, except
+//!   for the signs of names: `C++`, `C#` and `.NET` do not find *C*, *C* and *net*, but `C` finds *C++*.
+//!   Characters that are invisible are ignored. Words that are joined in the query, as in `john's` or
+//!   `Xeraco,Jaraco`, must be adjacent in the document.
 //! - Upper and lower case and the different Unicode spellings of one text are equal. So are letters
 //!   with and without accents and strokes, Latin, Greek and Cyrillic, unless the field [keeps
 //!   them](Field::keep_accents). Accents are removed before stemming, so `informacao` finds
@@ -65,11 +67,12 @@
 //!
 //! With [`SearchQuery::syntax`](method@SearchQuery::syntax) a query can also contain `"phrases"`,
 //! beginnings of words (`auto*`) and exclusions (`-slow`); without it, these characters have no
-//! meaning. In a field with a language, a beginning is compared with stems: `runn*` does not find
-//! *running*, which is stored as `run`, but `running*` and `ru*` do. To search while somebody
-//! types, use a field without a language. Operators of the engines' own query languages (`AND`,
-//! `NEAR`, `<->`) are ordinary words, and no query is invalid. A blank query finds nothing and does
-//! not access the database.
+//! meaning. A beginning finds every word that begins so, and in a field with a language also words
+//! with its stem: `runn*` finds *running*, and `running*` finds *run*. To search while somebody types,
+//! see [`SearchQuery::as_you_type`](method@SearchQuery::as_you_type). If words are joined, as in
+//! `quick-runn*`, a beginning need not be adjacent to those before it in a field with a language.
+//! Operators of the engines' own query languages (`AND`, `NEAR`, `<->`) are ordinary words, and no
+//! query is invalid. A blank query finds nothing and does not access the database.
 //!
 //! # The order of hits
 //!
@@ -202,15 +205,14 @@
 //!
 //! # Indexes of earlier versions
 //!
-//! With other stemmers, a version of this library extracts other words from a text in some
-//! languages, and a query stemmed by one version may miss documents indexed by another. An index
+//! A version of this library may extract other words from a text than another, and a query of one
+//! version may miss documents indexed by the other. An index
 //! therefore stores [which version produced its words](IndexDefinition::words_version). If the
 //! current version would produce other words, the index is brought up to date from its stored
 //! documents before it is searched: by [`create_index`](SearchAdapter::create_index) and
 //! [`follow`](SearchAdapter::follow) at boot, by [`reindex`], or else by the first search. This
 //! processes several thousand documents per second. Until then, a search on a connection that may
-//! not write is refused with [`SearchError::Outdated`]. Indexes without a language, and those in a
-//! language whose stems have not changed, are searched as they are.
+//! not write is refused with [`SearchError::Outdated`].
 //!
 //! Indexes made before version 3 do not know the names of their documents, and order hits by score
 //! alone. [`reindex`] adds a column for them; on PostgreSQL only the owner of the index's tables may
@@ -282,6 +284,8 @@ pub use crate::postgres::search::PostgresFts;
 #[cfg(feature = "sqlite")]
 pub use crate::sqlite::search::SqliteFts;
 
+#[cfg(feature = "sqlite")]
+pub(crate) use analysis::SIGNS;
 pub(crate) use definition::{FieldKind as Kind, FollowedTable};
 #[cfg(feature = "postgres")]
 pub(crate) use document::Document;
@@ -296,7 +300,7 @@ pub(crate) use engine::{
 };
 pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, LEAD};
 pub(crate) use follow::mend_outdated;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{HAS_ALL, Plan};
 pub(crate) use refresh::{BATCH, Noted};
 pub(crate) use terms::Phrase;
 pub(crate) use values::WordSink;

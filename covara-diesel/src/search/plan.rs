@@ -33,6 +33,9 @@ const IS_NAMED: &str = "2e6";
 /// What is added to the score of a document that begins with the query's words.
 const BEGINS_SO: &str = "1e6";
 
+/// What is added to the score of a document with all words, if one suffices.
+pub(crate) const HAS_ALL: &str = "6e5";
+
 /// A query for the engine.
 #[derive(Debug)]
 pub struct Plan<'q> {
@@ -145,6 +148,11 @@ impl<'q> Plan<'q> {
 
     pub(crate) fn has_cursor(&self) -> bool {
         self.after.is_some()
+    }
+
+    /// Returns whether one of several words suffices.
+    pub(crate) fn is_any(&self) -> bool {
+        self.query.any && self.matching.required.len() > 1
     }
 
     pub(crate) fn by_score(&self) -> bool {

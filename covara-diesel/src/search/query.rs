@@ -28,7 +28,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchQuery {
     /// The text that the user typed. A document is found if it contains all the words, each in one
-    /// of the [`fields`](method@Self::fields). Without a word nothing is found.
+    /// of the [`fields`](method@Self::fields), or [`any`](method@Self::any) of them. Without a word
+    /// nothing is found.
     pub query: String,
     /// `true` if `"…"`, `…*` and `-…` are operators; see [`syntax`](method@Self::syntax).
     pub syntax: bool,
@@ -52,6 +53,11 @@ pub struct SearchQuery {
     pub cursor: Option<String>,
     /// The maximum number of matches to consider; see [`bound`](method@Self::bound).
     pub bound: Option<usize>,
+    /// `true` if one of the words suffices; see [`any`](method@Self::any). Default: `false`.
+    pub any: bool,
+    /// `true` if the last word may be only the beginning of a word; see
+    /// [`as_you_type`](method@Self::as_you_type). Default: `false`.
+    pub as_you_type: bool,
     /// `true` if documents that the query names come first; see
     /// [`exact_first`](method@Self::exact_first). Default: `true`.
     pub exact_first: bool,
@@ -79,6 +85,8 @@ impl SearchQuery {
             sort: Vec::new(),
             cursor: None,
             bound: None,
+            any: false,
+            as_you_type: false,
             exact_first: true,
         }
     }
@@ -150,6 +158,77 @@ impl SearchQuery {
     #[must_use]
     pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
         self.cursor = Some(cursor.into());
+        self
+    }
+
+    /// Finds documents with any of the words, instead of all. Those with all words come first, after
+    /// documents that the query [names](method@Self::exact_first), unless the hits are sorted by
+    /// fields only.
+    ///
+    /// A phrase counts as a word, and excluded words stay excluded. The scores of documents with all
+    /// words are 600,000 higher.
+    ///
+    /// ```
+    /// use covara_diesel::pool;
+    /// use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let conn = &mut pool.get()?;
+    /// let dishes = IndexDefinition::new().field("name", Field::text());
+    /// SqliteFts.create_index(conn, "dishes", &dishes)?;
+    /// SqliteFts.index_many(conn, "dishes", [
+    ///     ("1", json!({"name": "rice rice rice"})),
+    ///     ("2", json!({"name": "beans, and in the end some rice with them"})),
+    ///     ("3", json!({"name": "soup"})),
+    /// ])?;
+    ///
+    /// let query = SearchQuery::new("rice beans").any();
+    /// let found = SqliteFts.search(conn, "dishes", &query)?;
+    /// let ids: Vec<&str> = found.hits.iter().map(|hit| hit.id.as_str()).collect();
+    /// assert_eq!(ids, ["2", "1"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn any(mut self) -> Self {
+        self.any = true;
+        self
+    }
+
+    /// Takes the last word for the beginning of a word, because somebody is still typing it.
+    ///
+    /// A document that has a word is found from the first letter of it to the last, also in a field
+    /// with a language. The word is complete when a space follows it. With
+    /// [`syntax`](method@Self::syntax), so are excluded words and the last word of a phrase whose
+    /// quotation mark is closed.
+    ///
+    /// ```
+    /// use covara_diesel::pool;
+    /// use covara_diesel::search::{
+    ///     Field, IndexDefinition, Language, SearchAdapter, SearchQuery, SqliteFts,
+    /// };
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let conn = &mut pool.get()?;
+    /// let posts = IndexDefinition::new().field("text", Field::text().language(Language::English));
+    /// SqliteFts.create_index(conn, "posts", &posts)?;
+    /// SqliteFts.index(conn, "posts", "1", &json!({"text": "Running in circles"}))?;
+    ///
+    /// for typed in ["r", "runn", "running", "running ", "running in c", "circling"] {
+    ///     let found = SqliteFts.search(conn, "posts", &SearchQuery::new(typed).as_you_type())?;
+    ///     assert_eq!(found.total, 1, "{typed}");
+    /// }
+    /// assert_eq!(SqliteFts.search(conn, "posts", &SearchQuery::new("runn"))?.total, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn as_you_type(mut self) -> Self {
+        self.as_you_type = true;
         self
     }
 

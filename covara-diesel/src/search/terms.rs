@@ -1,9 +1,12 @@
 //! Parsing of a query into the phrases to search for in each field.
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::analysis::{Analyzer, Language, Unit};
 use super::definition::{Field, IndexDefinition};
 use super::error::SearchError;
 use super::lead::NamedLead;
+use super::query::SearchQuery;
 
 /// The maximum number of words in a query, in all its parts together.
 const MOST_WORDS: usize = 512;
@@ -34,16 +37,19 @@ pub(super) struct Terms<'q> {
 
 impl<'q> Terms<'q> {
     /// Parses a query, and returns `None` when there is nothing to search for.
-    pub(super) fn parse(query: &'q str, syntax: bool) -> Result<Option<Self>, SearchError> {
+    pub(super) fn parse(query: &'q SearchQuery) -> Result<Option<Self>, SearchError> {
         let mut clauses = Vec::new();
-        if syntax {
-            parse(query, &mut clauses);
+        if query.syntax {
+            parse(&query.query, &mut clauses);
         } else {
-            clauses.extend(query.split_whitespace().map(|text| Clause {
+            clauses.extend(query.query.split_whitespace().map(|text| Clause {
                 text,
                 prefix: false,
                 excluded: false,
             }));
+        }
+        if let (true, Some(last)) = (query.as_you_type, clauses.last_mut()) {
+            last.prefix |= !last.excluded && is_unfinished(&query.query, last.text);
         }
         let wanted = || clauses.iter().filter(|clause| !clause.excluded);
         let typed = wanted().map(|clause| clause.text).collect();
@@ -118,15 +124,18 @@ pub(crate) struct Matching {
     pub(crate) excluded: Vec<Vec<Phrase>>,
 }
 
-/// Adjacent words in one of several fields.
+/// Adjacent words in one of several fields, and a beginning of another word there.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Phrase {
     /// The numbers of the fields, among the searched fields.
     pub(crate) slots: Vec<usize>,
-    /// The words, at least one. They consist of letters, digits and marks.
+    /// The words. They consist of letters, digits and marks, or are signs: emoji, or one of
+    /// [`SIGNS`](super::analysis::SIGNS) or more.
     pub(crate) words: Vec<String>,
     /// `true` if the last word is only the beginning of a word.
     pub(crate) prefix: bool,
+    /// The beginning of a word that its stem does not tell, at any distance.
+    pub(crate) beginning: Option<String>,
 }
 
 /// Unites the phrases with the same words in several fields: an engine counts for each phrase in how
@@ -134,8 +143,11 @@ pub(crate) struct Phrase {
 fn united(phrases: Vec<Phrase>) -> Vec<Phrase> {
     let mut united: Vec<Phrase> = Vec::with_capacity(phrases.len());
     for phrase in phrases {
-        let same =
-            |known: &&mut Phrase| known.words == phrase.words && known.prefix == phrase.prefix;
+        let same = |known: &&mut Phrase| {
+            known.words == phrase.words
+                && known.prefix == phrase.prefix
+                && known.beginning == phrase.beginning
+        };
         match united.iter_mut().find(same) {
             Some(known) => {
                 known.slots.extend(phrase.slots);
@@ -166,31 +178,50 @@ impl Clause<'_> {
             [.., (_, Unit::Last)] => prefix = true,
             _ => {}
         }
+        let is_word = words.last().is_some_and(|(_, unit)| *unit == Unit::Word);
         let words: Vec<String> = words.into_iter().map(|(word, _)| word).collect();
-        if prefix && analyzer.stems() {
-            // The beginning of a word has no stem, but it may also be a whole word, which has one.
-            let mut last = None;
-            analyzer.unstemmed().words(self.text, |word| {
-                last = Some(word.text.to_owned());
-                true
-            });
-            let unstemmed = words.iter().rev().skip(1).rev().cloned().chain(last);
-            phrases.push(Phrase {
-                slots: slots.to_vec(),
-                words: unstemmed.collect(),
-                prefix: true,
-            });
-            prefix = false;
-        }
         let phrase = Phrase {
             slots: slots.to_vec(),
             words,
             prefix,
+            beginning: None,
         };
-        if !phrase.words.is_empty() && !phrases.contains(&phrase) {
+        if prefix && is_word && analyzer.stems() {
+            phrases.extend(self.beginnings(analyzer, &phrase));
+        } else if !phrase.words.is_empty() {
             phrases.push(phrase);
         }
     }
+
+    /// Returns the phrases for the beginning of a word where words are stemmed. It may be the
+    /// beginning of a stem, have itself the stem of the word, or neither.
+    fn beginnings(&self, analyzer: &Analyzer, phrase: &Phrase) -> impl Iterator<Item = Phrase> {
+        let mut last = None;
+        analyzer.unstemmed().words(self.text, |word| {
+            last = Some(word.text.to_owned());
+            true
+        });
+        let before: Vec<String> = phrase.words.iter().rev().skip(1).rev().cloned().collect();
+        let of = |words, prefix, beginning| Phrase {
+            slots: phrase.slots.clone(),
+            words,
+            prefix,
+            beginning,
+        };
+        let begun = before.iter().cloned().chain(last.clone()).collect();
+        [
+            of(begun, true, None),
+            of(phrase.words.clone(), false, None),
+            of(before, false, last),
+        ]
+        .into_iter()
+    }
+}
+
+/// Returns whether a query may go on within the last word of its last part.
+fn is_unfinished(query: &str, part: &str) -> bool {
+    let is_in_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
+    query.ends_with(part) && part.ends_with(is_in_word)
 }
 
 /// Parses `"phrases"`, `beginnings*` and `-exclusions`; all other text consists of words.
@@ -285,7 +316,13 @@ mod tests {
         assert_eq!(parsed("--a"), [("-a", false, true)]);
         assert_eq!(parsed("a-*"), [("a-", false, false)]);
         assert_eq!(parsed("- * \" \"\"").len(), 4);
-        let nothing = |query, syntax| matches!(Terms::parse(query, syntax), Ok(None));
+        let nothing = |query: &str, syntax| {
+            let query = SearchQuery {
+                syntax,
+                ..SearchQuery::new(query)
+            };
+            matches!(Terms::parse(&query), Ok(None))
+        };
         assert!(nothing("- * \" \"\"", true));
         assert!(nothing("-only -not", true));
         assert!(!nothing("-only -not", false));

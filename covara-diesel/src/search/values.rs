@@ -10,6 +10,9 @@ pub trait WordSink: Default {
     /// Writes the next word of a searched field, given by its number among the searched fields.
     fn word(&mut self, slot: usize, word: &str, to: &mut String);
 
+    /// Writes a word that is found by its beginnings only, in no phrase.
+    fn beginning(&mut self, slot: usize, word: &str, to: &mut String);
+
     /// Writes a gap that no phrase matches across.
     fn gap(&mut self, slot: usize, to: &mut String);
 

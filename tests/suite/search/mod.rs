@@ -1,6 +1,7 @@
 //! Full-text search.
 
 mod accents;
+mod any_words;
 mod cities;
 mod concurrency;
 mod documents;
@@ -23,6 +24,7 @@ mod queries;
 mod random;
 mod read_only;
 mod transactions;
+mod typing;
 mod versions;
 
 use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};

@@ -168,7 +168,7 @@ fn age(conn: &mut Conn) {
         "ALTER TABLE __covara_search_1 DROP COLUMN lead;
          UPDATE __covara_search_1 SET version = version % 32768;
          UPDATE __covara_search_indexes
-             SET definition = replace(definition, ',\"words\":3,\"lead\":true', '')",
+             SET definition = replace(definition, ',\"words\":4,\"lead\":true', '')",
     )
     .unwrap();
 }

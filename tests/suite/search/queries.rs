@@ -260,7 +260,7 @@ fn a_blank_query_asks_the_database_nothing() {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     });
-    for query in ["", "  \t\n", "\0", "\"\" * - ( ) 🍕", "…"] {
+    for query in ["", "  \t\n", "\0", "\"\" * - ( ) + # . \u{200b}", "…"] {
         for query in [SearchQuery::new(query), SearchQuery::new(query).syntax()] {
             let result = Fts.search(&mut conn, "docs", &query).unwrap();
             assert_eq!((result.hits.len(), result.total), (0, 0));

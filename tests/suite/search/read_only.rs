@@ -41,7 +41,7 @@ fn a_read_only_connection_searches_what_is_indexed() {
 fn an_outdated_index_is_not_searched_by_those_who_cannot_bring_it_up_to_date() {
     let (db, mut conn) = library();
     conn.batch_execute(
-        "UPDATE __covara_search_indexes SET definition = replace(definition, ',\"words\":3', '')",
+        "UPDATE __covara_search_indexes SET definition = replace(definition, ',\"words\":4', '')",
     )
     .unwrap();
     let mut reader = backend::read_only(&db);

@@ -2,13 +2,16 @@
 
 use diesel::pg::Pg;
 
-use super::words::prefix;
+use super::words::{BEGINNING, prefix};
 use crate::backend::sql::Sql;
-use crate::search::{Entry, Phrase, Plan, ReadEngine};
+use crate::search::{Entry, HAS_ALL, Phrase, Plan, ReadEngine};
 
 /// The influence of a document's length: its rank is divided by 1 + its logarithm,
 /// <https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING>.
 const BY_LENGTH: &str = "1";
+
+const ALL: &str = " & ";
+const ANY: &str = " | ";
 
 impl ReadEngine for Pg {
     /// Returns the query for a page. From the inside out: the matches with their scores, the page of
@@ -30,6 +33,7 @@ impl ReadEngine for Pg {
         ));
         push_score(plan, &mut sql);
         plan.push_lead(&mut sql);
+        push_all(plan, &mut sql);
         sql.push(format!(" AS score{}", plan.sort_columns()));
         push_from(entry, plan, &mut sql);
         sql.push(") AS m");
@@ -57,7 +61,7 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
         " FROM {} AS d WHERE d.words @@ CAST(",
         entry.documents()
     ));
-    sql.bind(expression(plan));
+    sql.bind(expression(plan, if plan.is_any() { ANY } else { ALL }));
     sql.push(" AS tsquery)");
     plan.push_filters::<Pg>(sql);
     if let Some(bound) = plan.bound {
@@ -103,8 +107,18 @@ fn push_score<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     }
 }
 
-/// Returns the `tsquery`. Words are letters, digits and marks, so nothing in them is syntax.
-fn expression(plan: &Plan<'_>) -> String {
+/// Pushes what is added to the score of documents with all words, if one suffices.
+fn push_all<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
+    if plan.is_any() && plan.by_score() {
+        sql.push(" + CASE WHEN d.words @@ CAST(");
+        sql.bind(expression(plan, ALL));
+        sql.push(format!(" AS tsquery) THEN {HAS_ALL} ELSE 0e0 END"));
+    }
+}
+
+/// Returns the `tsquery`, with `operator` between the phrases that are required. Words are letters, digits and marks, or signs that are no operators, so
+/// nothing in them is syntax.
+fn expression(plan: &Plan<'_>, operator: &str) -> String {
     let any = |phrases: &Vec<Phrase>| {
         let mut words = Vec::new();
         for phrase in phrases {
@@ -112,10 +126,11 @@ fn expression(plan: &Plan<'_>) -> String {
         }
         format!("({})", words.join(" | "))
     };
-    let required = plan.matching.required.iter().map(any);
+    let required: Vec<String> = plan.matching.required.iter().map(any).collect();
+    let required = format!("({})", required.join(operator));
     let excluded = plan.matching.excluded.iter().map(any);
     let excluded = excluded.map(|words| format!("!{words}"));
-    let clauses: Vec<String> = required.chain(excluded).collect();
+    let clauses: Vec<String> = [required].into_iter().chain(excluded).collect();
     clauses.join(" & ")
 }
 
@@ -128,7 +143,11 @@ fn push_phrase(phrase: &Phrase, wanted: impl Fn(usize) -> bool, found: &mut Vec<
         if phrase.prefix {
             text.push_str(":*");
         }
-        if phrase.words.len() > 1 {
+        if let Some(beginning) = &phrase.beginning {
+            let and = if text.is_empty() { "" } else { " & " };
+            text.push_str(&format!("{and}{field}{BEGINNING}{beginning}:*"));
+        }
+        if phrase.words.len() + usize::from(phrase.beginning.is_some()) > 1 {
             text = format!("({text})");
         }
         found.push(text);

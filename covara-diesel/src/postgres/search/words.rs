@@ -22,6 +22,10 @@ pub(super) fn prefix(slot: usize) -> char {
     char::from_digit(slot, 32).unwrap_or('0')
 }
 
+/// What is between this prefix and a word that is found by its beginnings only. No word begins with
+/// it.
+pub(super) const BEGINNING: char = '_';
+
 /// Returns the weight label by which the rank distinguishes a field from its neighbours.
 fn label(slot: usize) -> char {
     ['A', 'B', 'C', 'D'].get(slot % 4).copied().unwrap_or('D')
@@ -48,7 +52,7 @@ impl PostgresWords {
 impl WordSink for PostgresWords {
     const PER_FIELD: bool = false;
 
-    /// Words are letters, digits and marks, so they need no quotes.
+    /// Words are letters, digits and marks, or signs that have no meaning here, so they need no quotes.
     fn word(&mut self, slot: usize, word: &str, to: &mut String) {
         let position = self.next(slot);
         to.push(prefix(slot));
@@ -59,6 +63,13 @@ impl WordSink for PostgresWords {
             let _ = write!(to, ":{position}{}", label(slot));
         }
         to.push(' ');
+    }
+
+    fn beginning(&mut self, slot: usize, word: &str, to: &mut String) {
+        to.extend([prefix(slot), BEGINNING]);
+        to.push_str(word);
+        // Its position is of no use, but its label makes it count as much as other words.
+        let _ = write!(to, ":1{} ", label(slot));
     }
 
     fn gap(&mut self, slot: usize, _: &mut String) {

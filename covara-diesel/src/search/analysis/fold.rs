@@ -1,14 +1,50 @@
 //! Normalization of Unicode spellings, and removal of accents.
 
+use std::iter::once;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Appends `segment` in lower case and in compatibility composition (NFKC), without characters
-/// other than letters, digits and marks.
+use super::characters::{is_emoji, is_ignorable, may_separate};
+
+/// Appends `segment` in lower case and in compatibility composition (NFKC), without ignorable
+/// characters. Where a character's form separates words, as that of `½`, they are separated by
+/// spaces.
 pub(super) fn compose(segment: &str, word: &mut String) {
+    if !segment.contains(|c| is_ignorable(c) || may_separate(c)) {
+        return compose_letters(segment, word);
+    }
+    let mut letters = String::with_capacity(segment.len());
+    for c in segment.chars().filter(|&c| !is_ignorable(c)) {
+        let separates = may_separate(c) && once(c).nfkc().any(|c| !is_part_of_word(c));
+        if separates {
+            letters.push(' ');
+            letters.extend(
+                once(c)
+                    .nfkc()
+                    .map(|c| if is_part_of_word(c) { c } else { ' ' }),
+            );
+            letters.push(' ');
+        } else {
+            letters.push(c);
+        }
+    }
+    for (at, part) in letters.split_ascii_whitespace().enumerate() {
+        if at > 0 {
+            word.push(' ');
+        }
+        compose_letters(part, word);
+    }
+}
+
+fn compose_letters(segment: &str, word: &mut String) {
     let lower = segment.nfkc().flat_map(char::to_lowercase);
     let lower = lower.map(|c| if c == 'ς' { 'σ' } else { c }).nfc();
-    word.extend(lower.filter(|&c| c.is_alphanumeric() || is_combining_mark(c)));
+    word.extend(lower.filter(|&c| is_part_of_word(c)));
+}
+
+fn is_part_of_word(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c) || is_emoji(c)
 }
 
 /// Returns a word in lower case without the accents of Latin, Greek and Cyrillic letters.

@@ -1,5 +1,6 @@
 //! Analysis of text into the words that are indexed and searched for, the same on both engines.
 
+mod characters;
 mod endings;
 mod fold;
 mod language;
@@ -14,6 +15,7 @@ use std::ops::Range;
 use frostem::Stemmer;
 use stems::Stems;
 
+pub(crate) use characters::SIGNS;
 pub use language::Language;
 pub(super) use segment::Unit;
 pub(super) use version::WORDS;
@@ -27,6 +29,8 @@ pub(super) struct Word<'a> {
     /// The range of the word in the text.
     pub(super) range: Range<usize>,
     pub(super) unit: Unit,
+    /// The word before it was stemmed, if the stem is not found by each of its beginnings.
+    pub(super) whole: Option<&'a str>,
 }
 
 /// The normalization of a field's words.
@@ -69,26 +73,36 @@ impl Analyzer {
 
     /// Calls `visit` with each word of `text`, until it returns `false`.
     pub(super) fn words(&self, text: &str, mut visit: impl FnMut(Word<'_>) -> bool) {
-        let mut buffer = String::new();
+        let (mut words, mut stem) = (String::new(), String::new());
         segment::segments(text, |range, unit| {
             let Some(segment) = text.get(range.clone()) else {
                 return true;
             };
-            buffer.clear();
-            self.normalise(segment, unit, &mut buffer);
-            if buffer.is_empty() {
-                return true;
-            }
-            visit(Word {
-                text: &buffer,
-                range,
-                unit,
+            words.clear();
+            self.normalise(segment, &mut words);
+            // One, but for characters such as `½`.
+            words.split_ascii_whitespace().all(|word| {
+                let (text, whole) = match (&self.stems, unit) {
+                    (Some(stems), Unit::Word) => {
+                        word.clone_into(&mut stem);
+                        let is_apart = stems.borrow_mut().stem(&mut stem);
+                        (stem.as_str(), is_apart.then_some(word))
+                    }
+                    _ => (word, None),
+                };
+                visit(Word {
+                    text,
+                    range: range.clone(),
+                    unit,
+                    whole,
+                })
             })
         });
     }
 
-    /// Accents are removed before stemming, so that a word has the same stem with and without them.
-    fn normalise(&self, segment: &str, unit: Unit, word: &mut String) {
+    /// Appends the words of a segment, separated by spaces. Accents are removed before stemming, so
+    /// that a word has the same stem with and without them.
+    fn normalise(&self, segment: &str, word: &mut String) {
         if segment.is_ascii() {
             word.push_str(segment);
             word.make_ascii_lowercase();
@@ -99,9 +113,6 @@ impl Analyzer {
             }
         }
         cut(word);
-        if let (Some(stems), Unit::Word) = (&self.stems, unit) {
-            stems.borrow_mut().stem(word);
-        }
     }
 }
 
@@ -133,7 +144,68 @@ mod tests {
             words(Language::Unstemmed, "St. John's, Xeraco,Jaraco C-3PO"),
             ["st", "john", "s", "xeraco", "jaraco", "c", "3po"]
         );
-        assert!(words(Language::Unstemmed, " \0 -- \"*' \u{1f355} ").is_empty());
+        assert!(words(Language::Unstemmed, " \0 -- \"*' . + # \u{200b}\u{fe0f} ").is_empty());
+    }
+
+    #[test]
+    fn signs_of_names_and_emoji_are_words() {
+        assert_eq!(
+            words(
+                Language::English,
+                "C++ is C#, and .NET; notepad++, a+b #1 ASP.NET"
+            ),
+            [
+                "c", "++", "is", "c", "#", "and", ".", "net", "notepad", "++", "a", "b", "1",
+                "asp", "net"
+            ]
+        );
+        assert_eq!(
+            words(
+                Language::English,
+                "café🗝\u{fe0f}thé 👍🏽👍 👩\u{200d}💻 🇩🇪🇫🇷 ❤\u{fe0f}C#"
+            ),
+            [
+                "cafe", "🗝", "the", "👍", "👍", "👩", "💻", "🇩🇪", "🇫🇷", "❤", "c", "#"
+            ]
+        );
+    }
+
+    #[test]
+    fn compatibility_forms_separate_words_and_ignorable_characters_do_not() {
+        assert_eq!(
+            words(Language::Unstemmed, "2½ cups"),
+            ["2", "1", "2", "cups"]
+        );
+        assert_eq!(words(Language::Unstemmed, "½"), ["1", "2"]);
+        assert_eq!(words(Language::Unstemmed, "⑴"), ["1"]);
+        assert_eq!(words(Language::Unstemmed, "ﷺ").len(), 4);
+        assert_eq!(words(Language::Unstemmed, "x² ﬁne Ⅳ"), ["x2", "fine", "iv"]);
+        for hidden in [
+            "\u{ad}",
+            "\u{200b}",
+            "\u{2060}",
+            "\u{feff}",
+            "\u{fe0f}",
+            "\u{180e}",
+            "\u{e0100}",
+        ] {
+            assert_eq!(
+                words(Language::Unstemmed, &format!("co{hidden}op{hidden}")),
+                ["coop"]
+            );
+            assert_eq!(
+                words(Language::Unstemmed, &format!("{hidden}東{hidden}京")),
+                ["東京", "京"]
+            );
+        }
+        // Korean syllables and the Thai vowel am have two spellings.
+        assert_eq!(
+            words(Language::Unstemmed, "한국"),
+            words(
+                Language::Unstemmed,
+                "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"
+            )
+        );
     }
 
     #[test]

@@ -4,11 +4,15 @@ use std::ops::Range;
 
 use unicode_normalization::char::is_combining_mark;
 
+use super::characters::{has_stop, is_emoji, is_flag_letter, is_ignorable, signs_behind};
+
 /// The kind of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::search) enum Unit {
     /// A run of letters and digits.
     Word,
+    /// The signs of a name such as `C++`, or an emoji.
+    Sign,
     /// Two adjacent characters of a script that is written without spaces.
     Pair,
     /// The last character of a run in such a script, or its only one.
@@ -21,10 +25,17 @@ pub(in crate::search) enum Unit {
 /// character with its marks forms a pair with the next, and the last one stands alone. Every
 /// character therefore begins exactly one segment, and a single character is found as the beginning
 /// of a segment.
+///
+/// The signs in `C++`, `C#` and `.NET` are segments besides the word.
 pub(super) fn segments(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> bool) {
+    let visit = |range: Range<usize>, unit: Unit| match unit {
+        Unit::Word => with_signs(text, range, &mut visit),
+        _ => visit(range, unit),
+    };
     if text.is_ascii() {
         return ascii_words(text, visit);
     }
+    let mut visit = visit;
     let mut scan = Scan::default();
     let mut chars = text.char_indices();
     loop {
@@ -37,6 +48,21 @@ pub(super) fn segments(text: &str, mut visit: impl FnMut(Range<usize>, Unit) -> 
             return;
         }
     }
+}
+
+/// Visits a word and the signs before and behind it.
+fn with_signs(
+    text: &str,
+    word: Range<usize>,
+    visit: &mut impl FnMut(Range<usize>, Unit) -> bool,
+) -> bool {
+    let (before, from) = text.split_at_checked(word.start).unwrap_or_default();
+    if has_stop(before, from) && !visit(word.start - 1..word.start, Unit::Sign) {
+        return false;
+    }
+    let end = word.end;
+    let signs = signs_behind(text.get(end..).unwrap_or_default());
+    visit(word, Unit::Word) && (signs == 0 || visit(end..end + signs, Unit::Sign))
 }
 
 /// Segments ASCII text, which has neither marks nor scripts without spaces.
@@ -56,6 +82,9 @@ enum Class {
     Word,
     /// A character of a script without spaces.
     Single,
+    Emoji,
+    /// One of the two characters of a flag.
+    FlagLetter,
     /// A character that belongs to the one before it.
     Mark,
     Other,
@@ -70,10 +99,14 @@ fn class(c: char) -> Class {
         };
     }
     match c {
-        // Soft hyphens and joiners are not part of a word's spelling. Unicode classifies the voiced
-        // sound marks of kana as letters.
-        '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{ff9e}' | '\u{ff9f}' => Class::Mark,
-        _ if is_combining_mark(c) => Class::Mark,
+        // Unicode classifies the voiced sound marks of kana as letters, and the vowels and last
+        // consonants of Korean syllables, which may also be one character with the first.
+        '\u{ff9e}' | '\u{ff9f}' | '\u{1161}'..='\u{11ff}' => Class::Mark,
+        // The Thai and Lao vowel that is a mark and a letter in one.
+        '\u{e33}' | '\u{eb3}' => Class::Mark,
+        _ if is_combining_mark(c) || is_ignorable(c) => Class::Mark,
+        _ if is_flag_letter(c) => Class::FlagLetter,
+        _ if is_emoji(c) => Class::Emoji,
         _ if !c.is_alphanumeric() => Class::Other,
         '\u{e00}'..='\u{eff}'
         | '\u{1000}'..='\u{109f}'
@@ -97,6 +130,8 @@ struct Scan {
     word: Option<usize>,
     /// The start of the previous character, and that of the current one.
     singles: Option<(Option<usize>, usize)>,
+    /// The start of the emoji, and whether it is the first half of a flag.
+    emoji: Option<(usize, bool)>,
 }
 
 impl Scan {
@@ -106,8 +141,22 @@ impl Scan {
         class: Class,
         visit: &mut impl FnMut(Range<usize>, Unit) -> bool,
     ) -> bool {
-        if class == Class::Mark && (self.word.is_some() || self.singles.is_some()) {
+        if class == Class::Mark {
             return true;
+        }
+        if class == Class::FlagLetter
+            && let Some((start, true)) = self.emoji
+        {
+            self.emoji = Some((start, false));
+            return true;
+        }
+        if let Some((start, _)) = self.emoji.take()
+            && !visit(start..at, Unit::Sign)
+        {
+            return false;
+        }
+        if matches!(class, Class::Emoji | Class::FlagLetter) {
+            self.emoji = Some((at, class == Class::FlagLetter));
         }
         if let (Some(start), true) = (self.word, class != Class::Word) {
             self.word = None;

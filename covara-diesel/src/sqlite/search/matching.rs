@@ -1,16 +1,18 @@
 //! The translation of a query to FTS5's query language.
 
+use super::{BEGINNING, token};
 use crate::search::Phrase;
 use crate::search::terms::Matching;
 
-/// Returns the expression for `MATCH`.
+/// Returns the expression for `MATCH`. `operator` is between the phrases that are required.
 ///
-/// Words consist of letters, digits and marks, and are enclosed in quotation marks, so they contain
-/// no syntax.
-pub(super) fn expression(matching: &Matching, searched: usize) -> String {
+/// Tokens consist of letters, digits, marks and other characters beyond ASCII, and are enclosed in
+/// quotation marks, so they contain no syntax.
+pub(super) fn expression(matching: &Matching, operator: &str, searched: usize) -> String {
     let mut text = String::new();
     for (at, phrases) in matching.required.iter().enumerate() {
-        text.push_str(if at == 0 { "(" } else { " AND (" });
+        text.push_str(if at == 0 { "" } else { operator });
+        text.push('(');
         any(phrases, searched, &mut text);
         text.push(')');
     }
@@ -41,11 +43,13 @@ fn any(phrases: &[Phrase], searched: usize, text: &mut String) {
             }
             text.push_str(" } : ");
         }
-        text.push('"');
-        text.push_str(&phrase.words.join(" "));
-        text.push('"');
-        if phrase.prefix {
-            text.push('*');
-        }
+        let words = phrase.words.iter().map(|word| token(word));
+        let words = words.collect::<Vec<_>>().join(" ");
+        let star = if phrase.prefix { "*" } else { "" };
+        text.push_str(&match &phrase.beginning {
+            None => format!("\"{words}\"{star}"),
+            Some(beginning) if words.is_empty() => format!("\"{BEGINNING}{beginning}\"*"),
+            Some(beginning) => format!("(\"{words}\" AND \"{BEGINNING}{beginning}\"*)"),
+        });
     }
 }

@@ -9,11 +9,13 @@ mod refresh;
 mod tables;
 mod write;
 
+use std::borrow::Cow;
+
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::backend::sealed::Sealed;
 use crate::backend::sql::Bind;
-use crate::search::{SearchAdapter, SearchValues, WordSink};
+use crate::search::{SIGNS, SearchAdapter, SearchValues, WordSink};
 
 /// Full-text search on SQLite, by FTS5. It needs SQLite 3.43 or later.
 ///
@@ -46,6 +48,23 @@ impl SearchAdapter for SqliteFts {
 /// A separator between two items of a list. No query contains it, as it is not a letter.
 const GAP: &str = "\u{e000}";
 
+/// What precedes a word that is found by its beginnings only. No word contains it either.
+const BEGINNING: char = '\u{e001}';
+
+/// Where the characters begin that stand for [`SIGNS`], which separate tokens. No word contains them.
+const SIGNS_AT: u32 = 0xe100;
+
+/// Returns a word as a token of FTS5.
+fn token(word: &str) -> Cow<'_, str> {
+    if !word.starts_with(SIGNS) {
+        return word.into();
+    }
+    let signs = word.chars();
+    signs
+        .filter_map(|sign| char::from_u32(SIGNS_AT + u32::from(sign)))
+        .collect()
+}
+
 /// A writer that separates each field's words by spaces.
 #[derive(Debug, Default)]
 pub struct SqliteWords {
@@ -53,14 +72,26 @@ pub struct SqliteWords {
     slot: Option<usize>,
 }
 
-impl WordSink for SqliteWords {
-    const PER_FIELD: bool = true;
-
-    fn word(&mut self, slot: usize, word: &str, to: &mut String) {
+impl SqliteWords {
+    fn separate(&mut self, slot: usize, to: &mut String) {
         if self.slot == Some(slot) {
             to.push(' ');
         }
         self.slot = Some(slot);
+    }
+}
+
+impl WordSink for SqliteWords {
+    const PER_FIELD: bool = true;
+
+    fn word(&mut self, slot: usize, word: &str, to: &mut String) {
+        self.separate(slot, to);
+        to.push_str(&token(word));
+    }
+
+    fn beginning(&mut self, slot: usize, word: &str, to: &mut String) {
+        self.separate(slot, to);
+        to.push(BEGINNING);
         to.push_str(word);
     }
 

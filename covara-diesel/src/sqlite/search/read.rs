@@ -5,7 +5,10 @@ use diesel::sqlite::Sqlite;
 use super::matching::expression;
 use super::tables;
 use crate::backend::sql::Sql;
-use crate::search::{Entry, Plan, ReadEngine};
+use crate::search::{Entry, HAS_ALL, Plan, ReadEngine};
+
+const ALL: &str = " AND ";
+const ANY: &str = " OR ";
 
 impl ReadEngine for Sqlite {
     /// Returns the query for a page. From the inside out, it selects the matches with their scores,
@@ -20,6 +23,7 @@ impl ReadEngine for Sqlite {
             plan.sort_names("p.")
         ));
         plan.push_lead(&mut sql);
+        push_all(entry, plan, &mut sql);
         sql.push(format!(" AS score{columns} FROM ("));
         sql.append(matches(entry, plan));
         sql.push(format!(
@@ -95,6 +99,19 @@ fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     sql
 }
 
+/// Appends what is added to the score of matches `f` with all words, if one suffices.
+fn push_all<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
+    if !plan.is_any() || !plan.by_score() {
+        return;
+    }
+    let (table, words) = (tables::words(entry), entry.words());
+    sql.push(format!(
+        " + CASE WHEN f.key IN (SELECT rowid FROM {table} WHERE {words} MATCH "
+    ));
+    sql.bind(expression(&plan.matching, ALL, plan.weights.len()));
+    sql.push(format!(") THEN {HAS_ALL} ELSE 0e0 END"));
+}
+
 /// Appends ` FROM … WHERE …` for the matches, limited by the bound.
 fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sql<'q>) {
     let words = entry.words();
@@ -107,7 +124,8 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sq
         ));
     }
     sql.push(format!(" WHERE {words} MATCH "));
-    sql.bind(expression(&plan.matching, plan.weights.len()));
+    let operator = if plan.is_any() { ANY } else { ALL };
+    sql.bind(expression(&plan.matching, operator, plan.weights.len()));
     if filtered {
         plan.push_filters::<Sqlite>(sql);
     }
