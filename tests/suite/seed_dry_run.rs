@@ -1,6 +1,6 @@
 //! Seeds that are rolled back.
 
-use covara_diesel::{Seed, SeedError};
+use covara_diesel::{Dialect, Seed, SeedError};
 use diesel::connection::SimpleConnection;
 
 use super::{chain, count};
@@ -47,4 +47,65 @@ fn a_dry_run_counts_and_fails_as_a_run_would_and_keeps_nothing() {
 
 fn named(name: &str, text: &'static str) -> covara_diesel::fixture::FixtureSource<'static> {
     covara_diesel::fixture::FixtureSource::reader(name, text.as_bytes())
+}
+
+/// Of rows that only the end of the transaction refuses: those that a trigger writes, and those with
+/// a default.
+#[test]
+fn a_dry_run_foresees_what_only_the_commit_refuses() {
+    if backend::IN_BATCHES {
+        return;
+    }
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE owners (id BIGINT PRIMARY KEY NOT NULL);
+         CREATE TABLE visits (owner BIGINT REFERENCES owners (id) DEFERRABLE INITIALLY DEFERRED);
+         CREATE TABLE guests (id BIGINT PRIMARY KEY NOT NULL,
+             host BIGINT DEFAULT 7 REFERENCES owners (id) DEFERRABLE INITIALLY DEFERRED);
+         CREATE TABLE pets (id BIGINT PRIMARY KEY NOT NULL)",
+    )
+    .unwrap();
+    conn.batch_execute(match backend::DIALECT {
+        Dialect::Sqlite => {
+            "CREATE TRIGGER t AFTER INSERT ON pets BEGIN
+                 INSERT INTO visits VALUES (NEW.id); END"
+        }
+        Dialect::Postgres => {
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                 INSERT INTO visits VALUES (NEW.id); RETURN NEW; END$$;
+             CREATE TRIGGER t AFTER INSERT ON pets FOR EACH ROW EXECUTE FUNCTION f()"
+        }
+    })
+    .unwrap();
+    if backend::DIALECT == Dialect::Sqlite {
+        // Violations that were there before are not the seed's.
+        conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+        conn.batch_execute("INSERT INTO visits VALUES (404)")
+            .unwrap();
+        conn.batch_execute("PRAGMA foreign_keys = ON").unwrap();
+    }
+    let before = count(&mut conn, "visits");
+    let seed = |owner: &'static str, table: &'static str| {
+        Seed::new()
+            .fixture("owners", named("owners.csv", owner))
+            .fixture(table, named("rows.csv", "id\n7\n"))
+    };
+    for table in ["pets", "guests"] {
+        for (owner, is_good) in [("id\n8\n", false), ("id\n7\n", true)] {
+            let foreseen = seed(owner, table).dry_run().run(&mut conn);
+            assert_eq!(count(&mut conn, table), 0);
+            let ran = seed(owner, table).run(&mut conn);
+            assert_eq!(ran.is_ok(), is_good, "{table}: {ran:?}");
+            match (foreseen, ran) {
+                (Ok(foreseen), Ok(ran)) => assert_eq!(foreseen, ran),
+                (Err(foreseen), Err(ran)) => assert_eq!(chain(&foreseen), chain(&ran)),
+                (foreseen, ran) => panic!("{table}: {foreseen:?}, but {ran:?}"),
+            }
+        }
+        conn.batch_execute("DELETE FROM guests; DELETE FROM visits WHERE owner = 7")
+            .unwrap();
+        conn.batch_execute("DELETE FROM owners").unwrap();
+    }
+    assert_eq!(count(&mut conn, "visits"), before);
 }

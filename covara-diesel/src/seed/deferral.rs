@@ -82,6 +82,12 @@ pub trait Deferral<C: BackendConnection>: fmt::Debug {
     /// violations: then its end reports them. `everywhere`: other tables may have violations too.
     fn end(&self, conn: &mut C, tables: &[String], everywhere: bool) -> QueryResult<()>;
 
+    /// Returns whether the open transaction may have violations that only its end refuses.
+    fn may_violate(&self, conn: &mut C) -> QueryResult<bool>;
+
+    /// Returns how often foreign keys of any table are violated.
+    fn violations(&self, conn: &mut C) -> QueryResult<i64>;
+
     /// Ends the deferral after what was deferred has been committed or rolled back.
     fn cancel(&self, conn: &mut C) -> QueryResult<()>;
 

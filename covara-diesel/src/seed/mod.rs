@@ -90,13 +90,10 @@ mod run;
 pub(crate) mod stage;
 pub(crate) mod stop;
 pub(crate) mod target;
+mod transaction;
 mod update;
 
-use std::cell::Cell;
 use std::fmt;
-use std::num::NonZeroUsize;
-use std::rc::Rc;
-use std::time::Duration;
 
 pub use conflict::OnConflict;
 pub use error::{KeyProblem, SeedError};
@@ -121,14 +118,10 @@ pub(crate) use run::{RowPositions, TableRun};
 #[cfg(feature = "fixtures")]
 pub(crate) use target::SeedTarget;
 
-use crate::backend::connection::BackendConnection;
-use crate::backend::transaction::{Transaction, insist};
 use crate::backend::typed::with_typed;
 pub use engine::SeedDatabase;
-use engine::{Forward, SeedEngine};
-use report::ProgressReport;
+use options::SeedOptions;
 use rows::{SliceRows, StreamedRows};
-use stop::StopCheck;
 
 /// Seeds of one or more tables, run together as one transaction.
 ///
@@ -143,17 +136,6 @@ pub struct Seed<'a, C: SeedDatabase> {
 struct GivenTable<'a, C: SeedDatabase> {
     rows: Box<dyn AnyRows<'a, C> + 'a>,
     total: Option<usize>,
-}
-
-struct SeedOptions<'a> {
-    progress: Option<ProgressReport<'a>>,
-    lock_timeout: Duration,
-    chunk_rows: Option<NonZeroUsize>,
-    on_conflict: OnConflict,
-    by_foreign_keys: bool,
-    replace: bool,
-    dry_run: bool,
-    stop: Option<Rc<dyn StopCheck + 'a>>,
 }
 
 impl<C: SeedDatabase> fmt::Debug for Seed<'_, C> {
@@ -181,16 +163,7 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     pub fn new() -> Self {
         Self {
             tables: Vec::new(),
-            options: SeedOptions {
-                progress: None,
-                lock_timeout: Duration::from_secs(30),
-                chunk_rows: None,
-                on_conflict: OnConflict::Skip,
-                by_foreign_keys: false,
-                replace: false,
-                stop: None,
-                dry_run: false,
-            },
+            options: SeedOptions::default(),
         }
     }
 
@@ -251,108 +224,6 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
         self
     }
 
-    /// Calls `report` repeatedly, every few hundred or thousand rows; over Cloudflare D1 after each
-    /// batch.
-    pub fn progress(mut self, report: impl FnMut(&SeedProgress) + 'a) -> Self {
-        self.options.progress = Some(Box::new(report));
-        self
-    }
-
-    /// Sets how long to wait for another writer before the first row, on an engine with one writer
-    /// at a time (SQLite). Default: 30 s, or the connection's own busy timeout if that is longer.
-    /// Inside a transaction of the caller's, the caller has already waited.
-    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.options.lock_timeout = timeout;
-        self
-    }
-
-    /// Sets how many streamed rows are in memory at a time. From a file at most 4 MiB of rows are
-    /// taken at a time, or one row if it is longer. Default: the fastest number, 256 on SQLite,
-    /// 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Choose fewer for rows of many kilobytes.
-    pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
-        self.options.chunk_rows = Some(rows);
-        self
-    }
-
-    /// Sets what to do with rows that conflict with others. Default: [`OnConflict::Skip`].
-    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
-        self.options.on_conflict = on_conflict;
-        self
-    }
-
-    /// Fills the tables in the order that their foreign keys want, whatever the order in which they
-    /// were added: a table comes after those that it refers to. Tables that refer to each other,
-    /// directly or through others, keep their order. The summary has the order given.
-    ///
-    /// ```
-    /// # use covara_diesel::{Seed, pool};
-    /// # use diesel::connection::SimpleConnection;
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let directory = tempfile::tempdir()?;
-    /// # std::env::set_current_dir(&directory)?;
-    /// # let pool = pool::sqlite(":memory:")?;
-    /// # let mut conn = pool.get()?;
-    /// conn.batch_execute(
-    ///     "CREATE TABLE countries (code TEXT PRIMARY KEY NOT NULL);
-    ///      CREATE TABLE cities (name TEXT PRIMARY KEY NOT NULL,
-    ///          country TEXT NOT NULL REFERENCES countries (code))",
-    /// )?;
-    /// std::fs::write("cities.csv", "name,country\nOslo,NO\n")?;
-    /// std::fs::write("countries.csv", "code\nNO\n")?;
-    /// let seed = Seed::new()
-    ///     .fixture("cities", "cities.csv")
-    ///     .fixture("countries", "countries.csv");
-    /// assert_eq!(seed.by_foreign_keys().run(&mut conn)?.inserted(), 2);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn by_foreign_keys(mut self) -> Self {
-        self.options.by_foreign_keys = true;
-        self
-    }
-
-    /// Deletes all rows of the tables before they are filled, in the same transaction.
-    ///
-    /// Generated ids start anew, on PostgreSQL those of serial and identity columns, whose sequences
-    /// the role must own. A sequence that the default of a column uses, without belonging to the
-    /// column, goes on, because other tables may use it too.
-    ///
-    /// Rows are deleted with `DELETE`, so triggers run. If a table still has rows then, because a
-    /// trigger or a rule keeps them, it is [`SeedError::NotEmptied`]. Rows of other tables are never
-    /// touched: if any refers to one of these tables, by whatever kind of foreign key, it is
-    /// [`SeedError::Referred`], also where `ON DELETE CASCADE` would delete it. On PostgreSQL other
-    /// writers of the tables wait until the seed ends; readers do not.
-    ///
-    /// Over Cloudflare D1 it is one batch, so the seed may have 4 MiB; a larger one is
-    /// [`SeedError::ReplaceTooLarge`]. There rows that another client adds to other tables at the
-    /// same time are not seen.
-    ///
-    /// ```
-    /// # use covara_diesel::{Seed, Seedable, pool};
-    /// # use diesel::connection::SimpleConnection;
-    /// # diesel::table! { tags (name) { name -> Text, } }
-    /// #[derive(Seedable)]
-    /// #[diesel(table_name = tags)]
-    /// struct Tag {
-    ///     name: &'static str,
-    /// }
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let pool = pool::sqlite(":memory:")?;
-    /// # let mut conn = pool.get()?;
-    /// # conn.batch_execute("CREATE TABLE tags (name TEXT PRIMARY KEY NOT NULL)")?;
-    /// Tag::seed(&mut conn, &[Tag { name: "old" }, Tag { name: "kept" }])?;
-    /// let tags = [Tag { name: "kept" }];
-    /// let summary = Seed::new().table(&tags).replace().run(&mut conn)?;
-    /// assert_eq!((summary.deleted(), summary.inserted()), (2, 1));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn replace(mut self) -> Self {
-        self.options.replace = true;
-        self
-    }
-
     /// Runs the seed in one transaction. Over Cloudflare D1, which has no transactions, it is one
     /// batch up to 4 MiB; [`SeedSummary::transactions`] tells how many batches a larger seed took.
     ///
@@ -372,7 +243,7 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
             _ => Again::Begins,
         };
         with_typed!(conn, |conn| {
-            run(conn, options, |conn| {
+            transaction::run(conn, options, |conn| {
                 let tables = tables.into_iter();
                 let prepared = tables.map(|GivenTable { rows, total }| {
                     let mut table = rows.prepare(conn, again)?;
@@ -383,106 +254,4 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
             })
         })
     }
-}
-
-fn run<'a, C: BackendConnection<Backend: SeedEngine>>(
-    conn: &mut C,
-    options: SeedOptions<'a>,
-    prepare: impl FnOnce(&mut C) -> Result<Vec<PreparedTable<'a, C>>, SeedError>,
-) -> Result<SeedSummary, SeedError> {
-    let is_deferred = Rc::new(Cell::new(false));
-    let keeps = !options.dry_run;
-    if !conn.is_transactional() {
-        if !keeps {
-            return Err(SeedError::NoDryRun);
-        }
-        return write(conn, options, prepare, false, is_deferred);
-    }
-    let undeferred = Undeferred {
-        conn,
-        is_deferred: Rc::clone(&is_deferred),
-    };
-    let begin = |conn: &mut C| conn.begin_write(options.lock_timeout);
-    let mut transaction = Transaction::begin(&mut *undeferred.conn, begin)?;
-    let is_savepoint = transaction.is_savepoint();
-    let conn = transaction.conn();
-    let stop = options.stop.clone();
-    if let Some(stop) = &stop {
-        // Without it, stopping only takes longer.
-        stop.begun(&mut || conn.transaction_name().ok().flatten());
-    }
-    if let Forward::Deferred(by) = C::Backend::forward::<C>() {
-        by.clear(conn, is_savepoint)?;
-    }
-    let summary = write(conn, options, prepare, is_savepoint, is_deferred)?;
-    if keeps {
-        if stop.is_some_and(|stop| stop.must_stop(true)) {
-            return Err(SeedError::Stopped);
-        }
-        transaction.commit()?;
-    } else if !is_savepoint {
-        C::Backend::check_constraints(conn)?;
-    }
-    // Otherwise it is rolled back when dropped.
-    Ok(summary)
-}
-
-/// Ends the deferral of foreign keys after the seed's transaction. If the seed has failed, a
-/// transaction around it would keep the deferral.
-struct Undeferred<'c, C: BackendConnection<Backend: SeedEngine>> {
-    conn: &'c mut C,
-    is_deferred: Rc<Cell<bool>>,
-}
-
-impl<C: BackendConnection<Backend: SeedEngine>> Drop for Undeferred<'_, C> {
-    fn drop(&mut self) {
-        if !self.is_deferred.get() {
-            return;
-        }
-        if let Forward::Deferred(by) = C::Backend::forward::<C>() {
-            // If an error or panic led here, it is already being reported.
-            insist(self.conn, |conn| by.cancel(conn));
-        }
-    }
-}
-
-fn write<'a, C: BackendConnection<Backend: SeedEngine>>(
-    conn: &mut C,
-    options: SeedOptions<'a>,
-    prepare: impl FnOnce(&mut C) -> Result<Vec<PreparedTable<'a, C>>, SeedError>,
-    is_savepoint: bool,
-    is_deferred: Rc<Cell<bool>>,
-) -> Result<SeedSummary, SeedError> {
-    let mut tables = prepare(conn)?;
-    let names = |tables: &[PreparedTable<'a, C>]| -> Vec<String> {
-        let names = tables.iter().map(|table| table.target.table.clone());
-        names.collect()
-    };
-    let mut order: Vec<usize> = (0..tables.len()).collect();
-    if options.by_foreign_keys {
-        order = order::groups(conn, &names(&tables))?.concat();
-        let mut given: Vec<_> = tables.into_iter().map(Some).collect();
-        tables = order.iter().filter_map(|at| given[*at].take()).collect();
-    }
-    let replace = options.replace;
-    let names = names(&tables);
-    let mut run = Run::new(conn, options, names, is_savepoint, is_deferred);
-    if replace {
-        run.empty_tables()?;
-    }
-    run.check_at_once()?;
-    for PreparedTable {
-        target,
-        extent,
-        write,
-    } in tables
-    {
-        run.begin_table(extent);
-        write(&mut run, target)?;
-    }
-    let mut summary = run.finish()?;
-    let mut tables: Vec<_> = order.into_iter().zip(summary.tables).collect();
-    tables.sort_by_key(|(position, _)| *position);
-    summary.tables = tables.into_iter().map(|(_, table)| table).collect();
-    Ok(summary)
 }

@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::declared::deferred_keys;
-use super::place::Place;
+use super::place::{self, Place};
 use super::{keys, name};
 use crate::backend::answer::{Answer, holds};
 use crate::backend::connection::BackendConnection;
@@ -46,6 +46,19 @@ const NEW: &str = "__covara_new";
 const VIOLATED_ANYWHERE: &str = "EXISTS (
     SELECT 1 FROM pragma_database_list AS d, pragma_foreign_key_check(NULL, d.name))";
 
+/// How many foreign keys are violated in all schemas.
+const VIOLATIONS: &str = "SELECT count(*) AS number
+    FROM pragma_database_list AS d, pragma_foreign_key_check(NULL, d.name)";
+
+/// The condition that the checks are deferred.
+const IS_ON: &str = "(SELECT defer_foreign_keys FROM pragma_defer_foreign_keys)";
+
+#[derive(QueryableByName)]
+struct Violations {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
 #[derive(QueryableByName)]
 struct Unsatisfied {
     #[diesel(sql_type = BigInt)]
@@ -55,8 +68,7 @@ struct Unsatisfied {
 impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
     /// Statements that a server keeps are its own.
     fn clear(&self, conn: &mut C, is_savepoint: bool) -> QueryResult<()> {
-        let is_on = "(SELECT defer_foreign_keys FROM pragma_defer_foreign_keys)";
-        if conn.is_remote() || is_savepoint && holds(conn, is_on)? {
+        if conn.is_remote() || is_savepoint && holds(conn, IS_ON)? {
             return Ok(());
         }
         self.cancel(conn)
@@ -189,6 +201,20 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
             return Ok(());
         }
         self.cancel(conn)
+    }
+
+    fn may_violate(&self, conn: &mut C) -> QueryResult<bool> {
+        let masters = place::masters(conn)?.into_iter();
+        let defers = list(masters, " OR ", |master| {
+            format!("EXISTS (SELECT 1 FROM {master} WHERE {DEFERRED})")
+        });
+        let checks = "(SELECT foreign_keys FROM pragma_foreign_keys)";
+        holds(conn, &format!("{checks} AND ({IS_ON} OR {defers})"))
+    }
+
+    fn violations(&self, conn: &mut C) -> QueryResult<i64> {
+        let found = diesel::sql_query(VIOLATIONS).get_result::<Violations>(conn)?;
+        Ok(found.number)
     }
 
     fn cancel(&self, conn: &mut C) -> QueryResult<()> {
@@ -376,7 +402,7 @@ where
                     name: None,
                     sql_name: String::new(),
                     columns: vec![own],
-                    parent: place.sibling(&parent),
+                    parent: place.sibling(conn, &parent)?,
                     parent_columns: referenced.collect(),
                     position: seeded.iter().rposition(is_parent),
                     is_deferrable: true,

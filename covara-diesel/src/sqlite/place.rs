@@ -43,8 +43,22 @@ impl Place {
         master(self.schema.as_deref())
     }
 
-    /// Returns the quoted name of a table in the same schema.
-    pub(super) fn sibling(&self, table: &str) -> String {
+    /// Returns the quoted name of a table in the same schema, which it names only where the table
+    /// alone would be another one.
+    pub(super) fn sibling<C>(&self, conn: &mut C, table: &str) -> QueryResult<String>
+    where
+        C: BackendConnection<Backend = Sqlite>,
+    {
+        let alone = name::quoted(None, table);
+        let is_found = Self::of(conn, &alone)?.is_sibling(self, table);
+        Ok(match is_found {
+            true => alone,
+            false => self.in_schema(table),
+        })
+    }
+
+    /// Returns the quoted name of a table in the same schema, with the schema.
+    pub(super) fn in_schema(&self, table: &str) -> String {
         name::quoted(self.schema.as_deref(), table)
     }
 
@@ -59,6 +73,16 @@ fn master(schema: Option<&str>) -> String {
         Some(schema) => format!("{}.sqlite_master", name::quoted(None, schema)),
         None => "sqlite_master".to_owned(),
     }
+}
+
+/// Returns the names of the tables that describe those of each schema.
+pub(super) fn masters<C>(conn: &mut C) -> QueryResult<Vec<String>>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let schemas = diesel::sql_query("SELECT name FROM pragma_database_list");
+    let schemas = schemas.load::<Schema>(conn)?.into_iter();
+    Ok(schemas.map(|it| master(Some(&it.name))).collect())
 }
 
 /// Returns the schema of the table that a name alone stands for. Temporary tables have the number 1.

@@ -47,7 +47,7 @@ where
             let child = &key[0].child;
             if !places.iter().any(|it| it.is_sibling(place, child)) {
                 found.push(OuterReference {
-                    child: place.sibling(child),
+                    child: place.sibling(conn, child)?,
                     columns: key.iter().map(|it| name::quoted(None, &it.own)).collect(),
                     may_hide: false,
                     parent: parent.clone(),
@@ -100,7 +100,7 @@ where
     }
     Ok(vec![format!(
         "DELETE FROM {} WHERE name = '{}' COLLATE NOCASE",
-        place.sibling("sqlite_sequence"),
+        place.in_schema("sqlite_sequence"),
         place.table.replace('\'', "''")
     )])
 }

@@ -25,12 +25,13 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use conflicts::Handling;
+pub(super) use references::dangling;
 use state::{Batches, References, Writer};
 pub(crate) use state::{RowPositions, Run, TableRun};
 
-use super::SeedOptions;
 use super::conflict::OnConflict;
 use super::error::SeedError;
+use super::options::SeedOptions;
 use super::report::{Counts, Extent, SeedProgress, SeedSummary, TableSummary};
 use super::target::SeedTarget;
 use crate::backend::connection::BackendConnection;

@@ -356,7 +356,7 @@ where
 }
 
 /// Returns SQLite's error for a row that refers to nothing.
-fn dangling() -> Error {
+pub(in crate::seed) fn dangling() -> Error {
     let words = "FOREIGN KEY constraint failed".to_owned();
     Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(words))
 }
