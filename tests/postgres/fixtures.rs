@@ -266,3 +266,29 @@ fn what_no_row_is_at_fault_for_names_none() {
         assert!(chain(&error).contains(said), "{}", chain(&error));
     }
 }
+
+#[test]
+fn keys_that_are_times_are_looked_up_whatever_the_date_style() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TABLE days (day DATE PRIMARY KEY, at TIMESTAMP NOT NULL UNIQUE,
+             name TEXT NOT NULL UNIQUE);
+         INSERT INTO days VALUES ('2026-03-04', '2026-03-04 05:06:07.891', 'today');
+         CREATE TABLE visits (id BIGINT PRIMARY KEY, day DATE REFERENCES days,
+             at TIMESTAMP REFERENCES days (at));
+         SET DateStyle TO 'German'",
+    )
+    .unwrap();
+    let visits = "id,day@days.name,at@days.name\n1,today,today\n";
+    let seed = || FixtureSource::reader("visits.csv", visits.as_bytes());
+    for style in ["German", "SQL, DMY", "ISO"] {
+        conn.batch_execute(&format!("TRUNCATE visits; SET DateStyle TO {style}"))
+            .unwrap();
+        Seed::new()
+            .fixture("visits", seed())
+            .run(&mut conn)
+            .unwrap();
+        assert_eq!(count(&mut conn, "visits JOIN days USING (day, at)"), 1);
+    }
+}

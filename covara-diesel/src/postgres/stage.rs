@@ -141,6 +141,10 @@ impl<C: BackendConnection<Backend = Pg>> Stage<C> for SeedStage {
         TABLE
     }
 
+    fn first_rows(&self, column: &str) -> String {
+        format!("(SELECT DISTINCT ON ({column}) * FROM {TABLE} ORDER BY {column}, {ROW_NUMBER})")
+    }
+
     fn number_from(&self, conn: &mut C, first: usize) -> QueryResult<()> {
         conn.batch_execute(&format!(
             "ALTER TABLE {TABLE} ALTER COLUMN {ROW_NUMBER} SET NOT NULL,

@@ -9,7 +9,7 @@ use super::engine::SeedEngine;
 /// The column whose value is wanted, and the one by which its row is known, all quoted.
 #[derive(Debug)]
 pub struct WantedKey {
-    /// The table that has both.
+    /// The table that has both, or a query in its place.
     pub table: String,
     /// The unique column of which the value is given.
     pub by: String,

@@ -45,6 +45,10 @@ pub trait Stage<C: BackendConnection> {
     /// Returns the name of the temporary table, which has the seeded columns.
     fn table(&self) -> &'static str;
 
+    /// Returns a query in parentheses: of the staged rows, the first with each value of a column
+    /// (quoted).
+    fn first_rows(&self, column: &str) -> String;
+
     /// Makes the stage number from `first` the rows that statements insert into
     /// [`table`](Self::table). The bulk loader is not used any more.
     fn number_from(&self, conn: &mut C, first: usize) -> QueryResult<()>;

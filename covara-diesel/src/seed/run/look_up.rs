@@ -12,6 +12,7 @@ use crate::seed::engine::SeedEngine;
 use crate::seed::error::SeedError;
 use crate::seed::insert::NumberedRows;
 use crate::seed::look_up::{FoundKeyValue, WantedKey};
+use crate::seed::target::unquoted;
 
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
@@ -69,17 +70,47 @@ where
         }
     }
 
-    /// Returns the keys of the rows that have these values, each of which is a row of one column.
+    /// Returns the keys of the rows that have these values, each of which is a row of one column, for
+    /// a foreign key of this table.
     pub(crate) fn look_up<V: SeedRow<C::Backend>>(
         &mut self,
+        foreign_key: usize,
         wanted: &WantedKey,
         values: &[V::Row<'_>],
     ) -> QueryResult<Vec<FoundKeyValue>> {
         let values = NumberedRows::<V>(values);
-        let ask = |conn: &mut C| C::Backend::look_up(conn, wanted, &values);
-        match C::Backend::ERROR_ENDS_TRANSACTION {
-            true => nested(self.run.conn, ask),
-            false => ask(self.run.conn),
+        let waiting = self.in_stage(foreign_key, wanted);
+        let mut ask = |wanted: &WantedKey| {
+            let ask = |conn: &mut C| C::Backend::look_up(conn, wanted, &values);
+            match C::Backend::ERROR_ENDS_TRANSACTION {
+                true => nested(self.run.conn, ask),
+                false => ask(self.run.conn),
+            }
+        };
+        let mut found = ask(wanted)?;
+        if let Some(waiting) = waiting {
+            let is_new = |new: &FoundKeyValue| found.iter().all(|it| it.position != new.position);
+            let staged: Vec<_> = ask(&waiting)?.into_iter().filter(is_new).collect();
+            found.extend(staged);
+        }
+        Ok(found)
+    }
+
+    /// Returns where keys are found among the rows that wait in the stage for the last one, if those
+    /// rows may be the ones referred to and have keys already.
+    fn in_stage(&mut self, foreign_key: usize, wanted: &WantedKey) -> Option<WantedKey> {
+        if !self.is_own_parent(foreign_key) {
+            return None;
+        }
+        let WantedKey { by, key, .. } = wanted;
+        let has = |quoted: &str| self.target.columns.contains(&unquoted(quoted));
+        match &self.writer {
+            Writer::Staged(staged) if staged.is_whole && has(by) && has(key) => Some(WantedKey {
+                table: staged.stage.first_rows(by),
+                by: by.clone(),
+                key: key.clone(),
+            }),
+            _ => None,
         }
     }
 
