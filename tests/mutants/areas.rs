@@ -66,6 +66,7 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/sqlite/replace.rs",
             "covara-diesel/src/sqlite/seed.rs",
             "covara-diesel/src/sqlite/describe.rs",
+            "covara-diesel/src/postgres/binary.rs",
             "covara-diesel/src/postgres/copy.rs",
             "covara-diesel/src/postgres/deferred.rs",
             "covara-diesel/src/postgres/describe.rs",

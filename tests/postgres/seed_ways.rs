@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
+use covara_diesel::fixture::FixtureSource;
 use covara_diesel::pool::{self, PoolDriver};
 use covara_diesel::seed::SeedRow;
 use covara_diesel::{DatabaseConnection, Seed, Seedable};
@@ -261,4 +262,95 @@ fn a_role_without_temporary_tables_can_seed() {
         "RESET ROLE; DROP OWNED BY covara_test_no_temp; DROP ROLE covara_test_no_temp",
     )
     .unwrap();
+}
+
+/// Of the types that Diesel does not have, what a file writes is copied, too, and is what the server
+/// reads from the text. What only the server can read goes by INSERT.
+#[test]
+fn texts_of_files_are_copied_as_the_server_reads_them() {
+    const NUMBERS: [&str; 24] = [
+        "0",
+        "-0",
+        "+1",
+        "00012",
+        "12345678901234567890.123456789",
+        "0.00001",
+        "-0.1000",
+        "1e3",
+        "1.50e-3",
+        "12.5E2",
+        "9999.9999",
+        "10000",
+        "10000.0001",
+        "0.000000000000",
+        "1.",
+        ".5",
+        "1e-05",
+        "-123456.7",
+        "100000000",
+        "0e5",
+        "5e0",
+        "1.2345e2",
+        "-.00012300",
+        "99999999e-4",
+    ];
+    const ONLY_READ: [&str; 3] = ["NaN", " 7 ", "-Infinity"];
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE TYPE mood AS ENUM ('happy', 'not so happy');
+         CREATE DOMAIN fine AS mood;
+         CREATE TABLE things (id BIGINT PRIMARY KEY, text TEXT, number NUMERIC,
+             rounded NUMERIC(30, 2), code UUID, mood mood, fine fine)",
+    )
+    .unwrap();
+    let copies = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&copies);
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            *seen.lock().unwrap() += usize::from(query.to_string().starts_with("COPY "));
+        }
+    });
+    let mut csv = |numbers: &[&str], code: &str| {
+        let mut csv = "id,text,number,rounded,code,mood,fine\n".to_owned();
+        for (id, number) in numbers.iter().enumerate() {
+            let mood = ["happy", "not so happy", ""][id % 3];
+            csv.push_str(&format!(
+                "{id},\"{number}\",{number},{number},{code},{mood},happy\n"
+            ));
+        }
+        conn.batch_execute("TRUNCATE things").unwrap();
+        *copies.lock().unwrap() = 0;
+        let file = FixtureSource::reader("things.csv", std::io::Cursor::new(csv));
+        let seeded = Seed::new().fixture("things", file).run(&mut conn);
+        let wrong = "things WHERE number::text IS DISTINCT FROM text::numeric::text
+             OR rounded::text IS DISTINCT FROM text::numeric(30, 2)::text
+             OR code::text <> '00112233-4455-6677-8899-aabbccddeeff'
+             OR mood::text IS DISTINCT FROM (ARRAY['happy', 'not so happy', NULL])[id % 3 + 1]";
+        assert_eq!(count(&mut conn, wrong), 0);
+        let rows = count(&mut conn, "things");
+        (seeded, rows, *copies.lock().unwrap())
+    };
+    for code in [
+        "00112233-4455-6677-8899-aabbccddeeff",
+        "00112233445566778899AABBCCDDEEFF",
+    ] {
+        let (seeded, rows, copies) = csv(&NUMBERS, code);
+        assert_eq!(seeded.unwrap().inserted(), NUMBERS.len());
+        assert_eq!((rows, copies), (24, 1));
+    }
+    // One of them is not copied.
+    let (seeded, ..) = csv(&ONLY_READ, "{00112233-4455-6677-8899-aabbccddeeff}");
+    assert_eq!(seeded.unwrap().inserted(), 3);
+    let all: Vec<&str> = NUMBERS.into_iter().chain(ONLY_READ).collect();
+    let (seeded, ..) = csv(&all, "00112233-4455-6677-8899-aabbccddeeff");
+    assert_eq!(seeded.unwrap().inserted(), all.len());
+    // Errors have their line.
+    for (number, code) in [("1.2.3", "00112233445566778899AABBCCDDEEFF"), ("1", "0011")] {
+        let (seeded, rows, _) = csv(&["1", "2", number], code);
+        let error = crate::suite::chain(&seeded.unwrap_err());
+        let line = if number == "1" { "line 2" } else { "line 4" };
+        assert!(error.contains(line), "{error}");
+        assert_eq!(rows, 0);
+    }
 }

@@ -19,6 +19,7 @@ use diesel::result::Error;
 use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
+use super::binary;
 use super::copy_target::{__covara_copied, Target};
 use super::stage::{self, quoted};
 use crate::backend::connection::BackendConnection;
@@ -32,6 +33,12 @@ const BLOCK: usize = 64 * 1024;
 /// <https://www.postgresql.org/docs/current/sql-copy.html>.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// The numbers of types, <https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat>.
+const NUMERIC: u32 = 1700;
+const UUID: u32 = 2950;
+/// That of `cstring`, which no column has: it stands for a type that the server reads from a text.
+const FROM_TEXT: u32 = 2275;
 
 /// Returns whether rows can be copied over this connection.
 pub(super) fn can_copy<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> bool {
@@ -99,12 +106,36 @@ where
 }
 
 /// Returns the type numbers that the columns of `T` are declared with; 0 for a type that the server
-/// would have to look up.
+/// would have to look up, and [`FROM_TEXT`] for one that it reads from a text.
 pub(super) fn declared_types<T: SeedRow<Pg>>(row: &T::Row<'_>) -> QueryResult<Vec<u32>> {
-    let mut encoder = Encoder::default();
-    T::visit(row, &mut encoder)?;
-    let types = encoder.values.metadata.iter();
-    Ok(types.map(|type_| type_.oid().unwrap_or(0)).collect())
+    let mut types = Types::default();
+    T::visit(row, &mut types)?;
+    Ok(types.0)
+}
+
+/// The types of a row's columns.
+#[derive(Default)]
+struct Types(Vec<u32>);
+
+impl<'b> ColumnVisitor<'b, Pg> for Types {
+    fn column<ST, U>(&mut self, _: &'b U) -> QueryResult<()>
+    where
+        Pg: HasSqlType<ST>,
+        U: ToSql<ST, Pg> + ?Sized,
+    {
+        let metadata = <Pg as HasSqlType<ST>>::metadata(&mut NoLookup as &mut dyn PgMetadataLookup);
+        self.0.push(metadata.oid().unwrap_or(0));
+        Ok(())
+    }
+
+    fn cast(&mut self, _: &'b Option<String>, sql_types: &[&str]) -> QueryResult<()> {
+        self.0.push(match sql_types {
+            ["numeric"] => NUMERIC,
+            ["uuid"] => UUID,
+            _ => FROM_TEXT,
+        });
+        Ok(())
+    }
 }
 
 /// Returns the libpq connection itself, because Diesel supports COPY over nothing else.
@@ -168,6 +199,21 @@ impl<'b> ColumnVisitor<'b, Pg> for Encoder {
     {
         self.values
             .push_bound_value::<ST, U>(value, &mut NoLookup as &mut dyn PgMetadataLookup)
+    }
+
+    /// Of the types that are read from a text, the label of an enum is sent as it is.
+    fn cast(&mut self, value: &'b Option<String>, sql_types: &[&str]) -> QueryResult<()> {
+        let encode = |text: &String| match sql_types {
+            ["numeric"] => binary::numeric(text),
+            ["uuid"] => binary::uuid(text),
+            _ => Some(text.clone().into_bytes()),
+        };
+        let bytes = value.as_ref().map(|text| {
+            // The rows are then inserted by INSERT.
+            encode(text).ok_or_else(|| Error::SerializationError("left to the server".into()))
+        });
+        self.values.binds.push(bytes.transpose()?);
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The parts specific to PostgreSQL.
 
+mod binary;
 #[cfg(feature = "changes")]
 mod changes;
 pub(crate) mod connection;

@@ -205,7 +205,8 @@ struct Look {
 /// never merely tried.
 ///
 /// COPY is not used either if a column's real type differs from the declared type of the rows: an
-/// insert converts values, COPY takes the bytes as they are. Type 0 is a user-defined type.
+/// insert converts values, COPY takes the bytes as they are. Type 0 is a user-defined type, and
+/// `cstring` a type that the server reads from a text, of which only the label of an enum is the same.
 ///
 /// A COPY that fails for a duplicate has used up values of sequences. It is not the first try where
 /// a column that the rows leave out takes such a value, so that few rows get numbers without gaps.
@@ -235,6 +236,9 @@ where
                         WHERE NOT COALESCE(CASE
                             WHEN given.type = CAST(0 AS oid) THEN
                                 real.typnamespace <> 'pg_catalog'::regnamespace::oid
+                            WHEN given.type = 'cstring'::regtype::oid THEN EXISTS (
+                                SELECT FROM pg_catalog.pg_type AS labels
+                                WHERE labels.oid = scalar.oid AND labels.typtype = 'e')
                             WHEN given.type = 'text'::regtype::oid THEN
                                 scalar.oid IN ('text'::regtype::oid, 'varchar'::regtype::oid,
                                                'bpchar'::regtype::oid)
