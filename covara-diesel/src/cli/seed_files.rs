@@ -85,9 +85,9 @@ type TableFile = (String, Option<PathBuf>);
 impl SeedFiles {
     pub(super) fn of(arguments: &arguments::Seed) -> Result<Self, Failure> {
         let options = &arguments.files;
-        let (files, left_out) = match &arguments.directory {
-            Some(directory) => of_directory(directory, options)?,
-            None => (of_arguments(arguments)?, Vec::new()),
+        let (files, left_out) = match arguments.paths.as_slice() {
+            [] => (of_arguments(arguments)?, Vec::new()),
+            paths => of_paths(paths, options)?,
         };
         let names: Vec<String> = files.iter().map(|(table, _)| table.clone()).collect();
         let scope = Scope::of(&names);
@@ -204,16 +204,46 @@ fn of_arguments(arguments: &arguments::Seed) -> Result<Vec<TableFile>, Failure> 
     Ok(files)
 }
 
-/// Lists the files of a directory in the order of their names, each with the table that its name
-/// says, and those that are not read.
+/// Lists files, and those of directories in the order of their names, each with the table that its
+/// name says, and those of directories that are not read.
+fn of_paths(
+    paths: &[PathBuf],
+    options: &FileOptions,
+) -> Result<(Vec<TableFile>, Vec<String>), Failure> {
+    let (mut files, mut left_out) = (Vec::new(), Vec::new());
+    for path in paths {
+        if path == Path::new("-") {
+            return Err(Failure::usage(
+                "standard input has no name that tells its table: give --table TABLE -",
+            ));
+        }
+        if !path.is_file() {
+            of_directory(path, options, &mut files, &mut left_out)?;
+            continue;
+        }
+        let Some(table) = table_of_file(path, options) else {
+            let path = shown(path);
+            return Err(Failure::usage(format!(
+                "{path} has no name that tells its table and its format: give --table TABLE {path}, \
+                 and --format if its name does not end in .csv, .ndjson or .jsonl, or in .gz behind it"
+            )));
+        };
+        add(&mut files, table, path.clone())?;
+    }
+    Ok((files, left_out))
+}
+
+/// Adds the files of a directory.
 fn of_directory(
     directory: &Path,
     options: &FileOptions,
-) -> Result<(Vec<TableFile>, Vec<String>), Failure> {
+    files: &mut Vec<TableFile>,
+    left_out: &mut Vec<String>,
+) -> Result<(), Failure> {
     let unreadable = |error: io::Error| {
         let directory = directory.display();
         Failure::usage(format!(
-            "{directory} cannot be read as a directory of files: {error}"
+            "{directory} cannot be read as a file, or as a directory of files: {error}"
         ))
     };
     let mut paths = Vec::new();
@@ -221,7 +251,7 @@ fn of_directory(
         paths.push(entry.map_err(unreadable)?.path());
     }
     paths.sort();
-    let (mut files, mut left_out) = (Vec::<TableFile>::new(), Vec::new());
+    let before = files.len();
     for path in paths {
         let is_link = || path.symlink_metadata().is_ok_and(|file| file.is_symlink());
         if !path.exists() && is_link() {
@@ -230,32 +260,40 @@ fn of_directory(
                 shown(&path)
             )));
         }
-        let name = path.file_name().and_then(OsStr::to_str).map(str::to_owned);
-        let table = name
-            .filter(|name| !name.starts_with('.') && path.is_file())
-            .and_then(|name| table_of(&name, options));
-        let Some(table) = table else {
-            left_out.push(path.display().to_string());
-            continue;
-        };
-        if let Some((_, Some(other))) = files.iter().find(|(name, _)| is_same(name, &table)) {
-            return Err(Failure::usage(format!(
-                "{} and {} are both for the table {}; give them with --table",
-                shown(other),
-                shown(&path),
-                Name(&table)
-            )));
+        match table_of_file(&path, options).filter(|_| path.is_file()) {
+            Some(table) => add(files, table, path)?,
+            None => left_out.push(path.display().to_string()),
         }
-        files.push((table, Some(path)));
     }
-    if files.is_empty() {
+    if files.len() == before {
         let directory = directory.display();
         return Err(Failure::usage(format!(
             "{directory} has no file that is named after a table and ends in .csv, .ndjson or \
              .jsonl, or in .gz behind it"
         )));
     }
-    Ok((files, left_out))
+    Ok(())
+}
+
+/// Adds a file unless the table has another one already.
+fn add(files: &mut Vec<TableFile>, table: String, path: PathBuf) -> Result<(), Failure> {
+    if let Some((_, Some(other))) = files.iter().find(|(name, _)| is_same(name, &table)) {
+        return Err(Failure::usage(format!(
+            "{} and {} are both for the table {}; give them with --table",
+            shown(other),
+            shown(&path),
+            Name(&table)
+        )));
+    }
+    files.push((table, Some(path)));
+    Ok(())
+}
+
+/// Returns the table that the name of a file says.
+fn table_of_file(path: &Path, options: &FileOptions) -> Option<String> {
+    let name = path.file_name().and_then(OsStr::to_str);
+    let name = name.filter(|name| !name.starts_with('.'));
+    table_of(name?, options)
 }
 
 /// Compares names of tables as SQLite does, and as some disks compare names of files.

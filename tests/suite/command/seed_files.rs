@@ -96,10 +96,47 @@ fn a_directory_has_a_file_for_each_table() {
         empty.path(),
         &["README.md"],
         2,
-        "cannot be read as a directory",
+        "README.md has no name that tells its table and its format: give --table TABLE README.md",
     );
+    fails(
+        &db,
+        empty.path(),
+        &["none.csv"],
+        2,
+        "none.csv cannot be read as a file, or as a directory of files",
+    );
+    fails(&db, empty.path(), &["-"], 2, "give --table TABLE -");
     let both = ["--table", "countries", "countries.csv", "."];
     fails(&db, directory.path(), &both, 2, "cannot be used with");
+}
+
+#[test]
+fn files_are_for_the_tables_of_their_names() {
+    let db = with_tables();
+    let city = "geoname_id,name,country_code,admin_code,feature_code,population,latitude,longitude\n\
+                1,Vila,AD,,PPL,10,42.5,1.5\n";
+    let directory = files(&[
+        ("countries.csv", b"code,name\nAD,Andorra\n"),
+        ("cities.csv", city.as_bytes()),
+        ("countries.txt", b"code,name\nFR,France\n"),
+    ]);
+    let path = directory.path().join("countries.csv").display().to_string();
+    let alone = seed(&db, "/".as_ref(), &[&path]);
+    assert_eq!(alone.code, Some(0), "{}", alone.all());
+    let said = "countries: 1 row, 1 inserted, 0 skipped\n";
+    assert!(alone.out.contains(said), "{}", alone.out);
+    let both = ["cities.csv", "countries.csv", "--json"];
+    let both = seed(&db, directory.path(), &both).json();
+    assert_eq!(
+        (&both["inserted"], &both["skipped"]),
+        (&1.into(), &1.into())
+    );
+    let typed = ["countries.txt", "--format", "csv"];
+    assert_eq!(seed(&db, directory.path(), &typed).code, Some(0));
+    assert_eq!(count(&mut db.connect(), "countries"), 2);
+    let twice = [".", "countries.csv"];
+    let said = "are both for the table countries";
+    fails(&db, directory.path(), &twice, 2, said);
 }
 
 /// Cities come before countries by name.
