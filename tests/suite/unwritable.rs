@@ -68,7 +68,9 @@ fn status_waits_for_no_migrator_and_needs_no_right_to_write() {
     let db = TestDb::new();
     let mut migrator = db.connect();
     auto_migrate(&mut migrator).unwrap();
-    let wait = migrator.begin_migration(Duration::from_secs(1)).unwrap();
+    let wait = migrator
+        .begin_migration(Duration::from_secs(1), None)
+        .unwrap();
     let found = status(&mut db.connect()).unwrap();
     assert!(found.pending().next().is_none());
     AnsiTransactionManager::rollback_transaction(&mut migrator).unwrap();

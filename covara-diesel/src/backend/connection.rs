@@ -138,12 +138,13 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
     fn begin_read(&mut self) -> QueryResult<Begun>;
 
     /// Begins a transaction as [`begin_write`](Self::begin_write) does, and takes the lock that
-    /// keeps other migrators out until the transaction ends.
+    /// keeps other migrators out until the transaction ends. `named` is told the
+    /// [name](Self::transaction_name) of the transaction before it waits for the lock.
     ///
     /// # Errors
     ///
     /// The database's own, including that the lock was not free in time.
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun>;
+    fn begin_migration(&mut self, wait: Duration, named: Option<fn(String)>) -> QueryResult<Begun>;
 
     /// Executes an optional write, such as recording when a session was last used. It waits for
     /// other writers for a short time only, and if it fails, an open transaction continues as if
@@ -319,8 +320,8 @@ where
         (**self).begin_read()
     }
 
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
-        (**self).begin_migration(wait)
+    fn begin_migration(&mut self, wait: Duration, named: Option<fn(String)>) -> QueryResult<Begun> {
+        (**self).begin_migration(wait, named)
     }
 
     fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>

@@ -11,7 +11,9 @@ use crate::fixture::Format;
 /// The text below the list of commands.
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage, 130 stopped by Ctrl-C and 143
-by SIGTERM, which seed, migrate and dump answer by keeping nothing; the second Ctrl-C ends at once.
+by SIGTERM. seed, migrate and dump then keep nothing, or what a seed has sent to Cloudflare D1 before,
+and say so; once they are keeping their work they complete it. A second Ctrl-C ends them at once
+without a word: what they were keeping just then may have been kept.
 No password is printed, whatever happens.";
 
 const MIGRATE: &str = "\
@@ -27,8 +29,8 @@ One transaction: all or nothing. Of several tables, those that others refer to b
 filled first; tables that refer to each other in the order given, or that of the files' names. The
 tables must exist; the types of their columns are read from the database. Each file is .csv with a
 header line, or .ndjson or .jsonl with one JSON object per line, followed by .gz if it is
-compressed; - is standard input. Of a directory the files that end so are read, each for the table
-of its name, which may be schema.table: public.users.csv.
+compressed; - is standard input. A file without --table is for the table of its name, which may be
+schema.table: public.users.csv. Of a directory the files that end so are read.
 
 The file must have a unique column of the table, or each run would insert its rows again: the
 database's generated ids do not count. Otherwise it is an error, unless by --on-conflict fail or
@@ -58,6 +60,7 @@ True for Booleans are read as they are, nothing is NULL; --null NaN if na_rep wa
 
 Examples:
   covara seed --database-url app.db --table countries countries.csv --table cities cities.csv.gz
+  covara seed --database-url app.db users.csv orders.csv.gz
   covara seed --database-url app.db fixtures/ --dry-run
   covara seed --database-url app.db --table towns export.csv --delimiter ';' --encoding latin1
     --column Ort=name --column Einwohner=people --leave-out Notiz --leave-out '#4'
@@ -151,14 +154,14 @@ pub(super) struct Seed {
         long = "table",
         num_args = 2,
         value_names = ["TABLE", "FILE"],
-        required_unless_present = "directory",
+        required_unless_present = "paths",
         action = clap::ArgAction::Append
     )]
     pub(super) tables: Vec<OsString>,
 
-    /// A directory with one file for each table, which has the table's name.
-    #[arg(conflicts_with = "tables")]
-    pub(super) directory: Option<PathBuf>,
+    /// Files that have the names of their tables, and directories of such files.
+    #[arg(value_name = "FILE", conflicts_with = "tables")]
+    pub(super) paths: Vec<PathBuf>,
 
     /// What to do with a row that conflicts with another.
     #[arg(long, value_enum, default_value = "skip", value_name = "WAY")]

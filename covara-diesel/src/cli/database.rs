@@ -91,7 +91,7 @@ pub(crate) trait Database {
 
 impl<C: AnyDatabase + SearchDatabase + 'static> Database for C {
     fn migrate(&mut self) -> Result<MigrationSummary, MigrateError> {
-        let options = MigrateOptions::new().keep_if(interrupt::may_keep);
+        let options = MigrateOptions::new().keep_if(interrupt::may_keep, interrupt::named);
         migrate::migrate_internal(self, &options)
     }
 

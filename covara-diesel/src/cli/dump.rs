@@ -23,7 +23,7 @@ pub(super) fn run(
     arguments: &arguments::Dump,
 ) -> Result<Outcome, Failure> {
     let mut dump = Dump::new().format(arguments.format).gzip(arguments.gzip);
-    dump = dump.keep_if(interrupt::may_keep);
+    dump = dump.keep_if(interrupt::may_keep, interrupt::named);
     let is_printed = arguments.directory == Path::new(STANDARD_OUTPUT);
     interrupt::watch(WhenStopped {
         says: match is_printed {
@@ -31,7 +31,7 @@ pub(super) fn run(
             false => "the dump is incomplete, and none of its files was kept",
         },
         directory: (!is_printed).then(|| arguments.directory.clone()),
-        ..WhenStopped::new(&arguments.common.output)
+        ..WhenStopped::new(backend, &arguments.common)
     })?;
     if is_printed {
         return to_standard_output(backend, arguments, &dump);

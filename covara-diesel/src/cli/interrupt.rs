@@ -5,18 +5,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use signal_hook::iterator::Signals;
 use signal_hook::low_level::exit;
 
-use super::arguments::Output;
-use super::database::Cancel;
+use super::arguments::Common;
+use super::database::{BackendFunctions, Cancel};
 use super::outcome::{Failure, Outcome, complain};
 use crate::doctor::findings::with_causes;
 use crate::dump::files::remove_incomplete;
@@ -28,12 +27,17 @@ const STOPPING: u8 = 1;
 const KEEPING: u8 = 2;
 
 static STATE: AtomicU8 = AtomicU8::new(WORKING);
-static SIGNAL: AtomicI32 = AtomicI32::new(0);
+/// The signal that came last; 0 for none.
+static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 /// The name of the open transaction, if the server can cancel what it runs.
 static TRANSACTION: Mutex<Option<String>> = Mutex::new(None);
 static WHEN_STOPPED: Mutex<Option<WhenStopped>> = Mutex::new(None);
 /// How long a signal may take that Ctrl-C sends to the program that writes standard input, too.
 const SAME_SIGNAL: Duration = Duration::from_millis(50);
+/// How often to look whether there was a signal, which not every system can wait for.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a stopped transaction may take to roll back before the process ends, which does the same.
+pub(super) const ROLL_BACK: Duration = Duration::from_secs(1);
 /// The pause before a statement is cancelled once more.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -54,32 +58,42 @@ pub(super) struct WhenStopped {
 }
 
 impl WhenStopped {
-    pub(super) fn new(output: &Output) -> Self {
+    pub(super) fn new(backend: &BackendFunctions, common: &Common) -> Self {
+        let url = &common.database_url;
+        let cancel = backend.cancel.map(|cancel| (url.clone(), cancel));
         Self {
             says: "nothing was kept",
-            as_json: output.json,
+            as_json: common.output.json,
             directory: None,
             reads_input: false,
-            cancel: None,
-            wait: Duration::ZERO,
+            wait: match &cancel {
+                Some(_) => ROLL_BACK,
+                None => Duration::ZERO,
+            },
+            cancel,
         }
     }
 }
 
 /// Watches for signals from now on.
 pub(super) fn watch(when_stopped: WhenStopped) -> Result<(), Failure> {
+    *lock(&WHEN_STOPPED) = Some(when_stopped.clone());
     // The second signal ends at once, whatever the threads do.
     let again = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
+        if is_ignored(signal) {
+            continue;
+        }
+        let number = usize::try_from(signal)?;
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
         flag::register(signal, Arc::clone(&again))?;
+        flag::register_usize(signal, Arc::clone(&SIGNAL), number)?;
     }
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    *lock(&WHEN_STOPPED) = Some(when_stopped.clone());
     let wait = move || {
-        if let Some(signal) = signals.forever().next() {
-            stop(signal, &when_stopped);
+        while SIGNAL.load(Ordering::SeqCst) == 0 {
+            thread::sleep(LOOK);
         }
+        stop(&when_stopped);
     };
     thread::Builder::new()
         .name("covara-stop".to_owned())
@@ -87,10 +101,18 @@ pub(super) fn watch(when_stopped: WhenStopped) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Returns whether the process was started with a signal ignored, as a shell does with SIGINT for a
+/// program in the background. Linux tells that.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|it| it.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    ignored.is_some_and(|bits| (bits >> (signal - 1)) & 1 == 1)
+}
+
 /// Stops the work, unless it is about to be kept.
-fn stop(signal: i32, when_stopped: &WhenStopped) {
-    SIGNAL.store(signal, Ordering::SeqCst);
-    if !reach(STOPPING) {
+fn stop(when_stopped: &WhenStopped) {
+    if !is_stopping() {
         return;
     }
     if let Some((url, cancel)) = when_stopped.cancel.clone() {
@@ -116,10 +138,18 @@ fn keep_cancelling(url: &str, cancel: Cancel) {
     }
 }
 
-/// Goes from working to another state, or tells that it has been left before.
+/// Goes from working to another state, or tells that work has ended before.
 fn reach(state: u8) -> bool {
     let reached = STATE.compare_exchange(WORKING, state, Ordering::SeqCst, Ordering::SeqCst);
     reached.is_ok()
+}
+
+/// Returns whether the work is stopped: there was a signal before the work was about to be kept.
+fn is_stopping() -> bool {
+    if SIGNAL.load(Ordering::SeqCst) != 0 {
+        reach(STOPPING);
+    }
+    STATE.load(Ordering::SeqCst) == STOPPING
 }
 
 /// Returns whether the work may be kept. From then on signals come too late.
@@ -131,7 +161,21 @@ pub(super) fn may_keep() -> bool {
         // The input may have ended because its program was stopped.
         thread::sleep(SAME_SIGNAL);
     }
-    reach(KEEPING) || STATE.load(Ordering::SeqCst) == KEEPING
+    keeps()
+}
+
+fn keeps() -> bool {
+    !is_stopping() && (reach(KEEPING) || STATE.load(Ordering::SeqCst) == KEEPING)
+}
+
+/// Notes the name of the transaction that has begun.
+pub(super) fn named(name: String) {
+    if lock(&WHEN_STOPPED)
+        .as_ref()
+        .is_some_and(|it| it.cancel.is_some())
+    {
+        *lock(&TRANSACTION) = Some(name);
+    }
 }
 
 /// Stops a seed by signals.
@@ -139,18 +183,15 @@ pub(super) struct SeedStop;
 
 impl StopCheck for SeedStop {
     fn begun(&self, name: &mut dyn FnMut() -> Option<String>) {
-        if lock(&WHEN_STOPPED)
-            .as_ref()
-            .is_some_and(|it| it.cancel.is_some())
-        {
-            *lock(&TRANSACTION) = name();
+        if let Some(name) = name() {
+            named(name);
         }
     }
 
     fn must_stop(&self, last: bool) -> bool {
         match last {
             true => !may_keep(),
-            false => STATE.load(Ordering::SeqCst) == STOPPING,
+            false => is_stopping(),
         }
     }
 }
@@ -158,7 +199,7 @@ impl StopCheck for SeedStop {
 /// Reports a stopped command; `None` if it was not stopped.
 pub(super) fn answer(result: &Result<Outcome, Failure>) -> Option<ExitCode> {
     // From here on there is nothing to stop.
-    if reach(KEEPING) || STATE.load(Ordering::SeqCst) != STOPPING {
+    if keeps() {
         return None;
     }
     *lock(&TRANSACTION) = None;
@@ -183,8 +224,9 @@ fn end(when_stopped: &WhenStopped, says: &str) -> u8 {
     if let Some(directory) = &when_stopped.directory {
         remove_incomplete(directory);
     }
-    let (name, number) = match SIGNAL.load(Ordering::SeqCst) {
-        SIGTERM => ("SIGTERM", 143),
+    let signal = i32::try_from(SIGNAL.load(Ordering::SeqCst));
+    let (name, number) = match signal {
+        Ok(SIGTERM) => ("SIGTERM", 143),
         _ => ("Ctrl-C", 130),
     };
     complain(

@@ -17,7 +17,7 @@ pub(super) fn run(
     arguments: &arguments::Migrate,
 ) -> Result<Outcome, Failure> {
     let url = &arguments.common.database_url;
-    interrupt::watch(WhenStopped::new(&arguments.common.output))?;
+    interrupt::watch(WhenStopped::new(backend, &arguments.common))?;
     if arguments.status || arguments.dry_run {
         let Opened {
             mut conn,

@@ -1,21 +1,18 @@
 //! The command `covara seed`.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::HumanCount;
 use serde_json::{Value, json};
 
 use super::arguments::{self, OnConflictArgument};
 use super::database::{BackendFunctions, SeedChoices};
-use super::interrupt::{self, WhenStopped};
+use super::interrupt::{self, ROLL_BACK, WhenStopped};
 use super::outcome::{Failure, Outcome};
 use super::seed_files::SeedFiles;
 use crate::progress_bar::{count, rows_of, speed};
 use crate::seed::{Name, OnConflict};
-
-/// How long a stopped seed may take to roll back before the process ends, which does the same.
-const ROLL_BACK: Duration = Duration::from_secs(1);
 
 pub(super) fn run(
     backend: &BackendFunctions,
@@ -39,11 +36,8 @@ pub(super) fn run(
             false => "nothing was kept",
         },
         reads_input: arguments.tables.iter().any(|file| file == "-"),
-        cancel: backend
-            .cancel
-            .map(|cancel| (common.database_url.clone(), cancel)),
         wait: ROLL_BACK,
-        ..WhenStopped::new(&common.output)
+        ..WhenStopped::new(backend, common)
     };
     interrupt::watch(stop)?;
     let open = match arguments.dry_run {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -12,6 +13,9 @@ use flate2::write::GzEncoder;
 use super::Format;
 use super::engine::TableName;
 use super::error::DumpError;
+
+/// Locked while a file is created, and from when the process removes them to its end.
+static CREATING: Mutex<()> = Mutex::new(());
 
 /// Files that are written beside those that they replace.
 #[derive(Debug)]
@@ -40,6 +44,7 @@ impl Files {
             // Shorter than any name that is allowed for a table would make it.
             let temporary = format!("{}{number}", temporary_prefix());
             let temporary = self.directory.join(temporary);
+            let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
             // Never through a link that somebody else has put there.
             match OpenOptions::new()
                 .write(true)
@@ -84,9 +89,11 @@ fn temporary_prefix() -> String {
     format!(".covara-dump-{}-", process::id())
 }
 
-/// Removes the files from a directory that this process has not completed, before it ends.
+/// Removes the files from a directory that this process has not completed, before it ends. Other
+/// threads cannot create any from then on: they wait.
 #[cfg(feature = "cli")]
 pub(crate) fn remove_incomplete(directory: &Path) {
+    std::mem::forget(CREATING.lock().unwrap_or_else(PoisonError::into_inner));
     let prefix = temporary_prefix();
     let Ok(entries) = fs::read_dir(directory) else {
         return;

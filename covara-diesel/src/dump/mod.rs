@@ -122,6 +122,7 @@ pub struct Dump {
     format: Format,
     gzip: bool,
     may_keep: Option<fn() -> bool>,
+    named: Option<fn(String)>,
 }
 
 impl Dump {
@@ -130,10 +131,12 @@ impl Dump {
         Self::default()
     }
 
-    /// Asks right before the files take their names. If they may not, it is an error.
+    /// Asks right before the files take their names. If they may not, it is an error. `named` is told
+    /// the name of the transaction, if the server can cancel what it runs.
     #[cfg(feature = "cli")]
-    pub(crate) fn keep_if(mut self, may_keep: fn() -> bool) -> Self {
+    pub(crate) fn keep_if(mut self, may_keep: fn() -> bool, named: fn(String)) -> Self {
         self.may_keep = Some(may_keep);
+        self.named = Some(named);
         self
     }
 
@@ -238,6 +241,11 @@ impl Dump {
             return work(conn);
         }
         let mut transaction = Transaction::begin(conn, C::begin_read)?;
+        if let Some(named) = self.named
+            && let Some(name) = transaction.conn().transaction_name()?
+        {
+            named(name);
+        }
         // Rolled back when dropped, which undoes what `prepare` sets in the session.
         work(transaction.conn())
     }

@@ -111,7 +111,7 @@ fn run_in_transaction<C: BackendConnection<Backend: MigrateEngine>>(
     options: &MigrateOptions,
 ) -> Result<bool, MigrateError> {
     let failed = |error: Error| failure(error, options);
-    let begin = |conn: &mut C| conn.begin_migration(options.lock_timeout);
+    let begin = |conn: &mut C| conn.begin_migration(options.lock_timeout, None);
     let mut transaction = Transaction::begin(conn, begin).map_err(failed)?;
     let conn = transaction.conn();
     conn.batch_execute(CREATE_MIGRATIONS_TABLE)

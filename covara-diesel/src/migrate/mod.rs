@@ -69,6 +69,7 @@ pub struct MigrateOptions {
     lock_timeout: Duration,
     trusted_owners: Vec<String>,
     may_keep: Option<fn() -> bool>,
+    named: Option<fn(String)>,
 }
 
 impl Default for MigrateOptions {
@@ -79,6 +80,7 @@ impl Default for MigrateOptions {
             lock_timeout: Duration::from_secs(30),
             trusted_owners: Vec::new(),
             may_keep: None,
+            named: None,
         }
     }
 }
@@ -89,10 +91,12 @@ impl MigrateOptions {
         Self::default()
     }
 
-    /// Asks right before the migrations are kept. If they may not be, it is an error.
+    /// Asks right before the migrations are kept. If they may not be, it is an error. `named` is told
+    /// the name of their transaction, if the server can cancel what it runs.
     #[cfg(feature = "cli")]
-    pub(crate) fn keep_if(mut self, may_keep: fn() -> bool) -> Self {
+    pub(crate) fn keep_if(mut self, may_keep: fn() -> bool, named: fn(String)) -> Self {
         self.may_keep = Some(may_keep);
+        self.named = Some(named);
         self
     }
 

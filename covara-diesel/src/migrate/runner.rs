@@ -109,9 +109,9 @@ fn run_in_transaction<C: BackendConnection<Backend: MigrateEngine>>(
     options: &MigrateOptions,
     keep: bool,
 ) -> Result<Vec<String>, MigrateError> {
+    let begin = |conn: &mut C| conn.begin_migration(options.lock_timeout, options.named);
     let mut transaction =
-        Transaction::begin(conn, |conn| conn.begin_migration(options.lock_timeout))
-            .map_err(|error| failure(error, options))?;
+        Transaction::begin(conn, begin).map_err(|error| failure(error, options))?;
     let applied = run_pending(transaction.conn(), migrations, options)?;
     if keep {
         check_may_keep(options)?;

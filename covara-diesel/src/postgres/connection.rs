@@ -64,7 +64,7 @@ impl BackendConnection for PgConnection {
     }
 
     /// Every setting made here ends with the transaction, as a pooler in between requires.
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
+    fn begin_migration(&mut self, wait: Duration, named: Option<fn(String)>) -> QueryResult<Begun> {
         if self.is_in_transaction()? {
             let previous = lock_timeout(self)?;
             let begun = self.begin_write(Duration::ZERO)?;
@@ -78,7 +78,13 @@ impl BackendConnection for PgConnection {
         // A stricter default isolation would read the history as it was before the lock.
         let begun = begin_outermost(self, READ_COMMITTED)?;
         let mut transaction = Transaction::resume(self, begun)?;
-        take_lock(transaction.conn(), wait)?;
+        let conn = transaction.conn();
+        if let Some(named) = named
+            && let Some(name) = conn.transaction_name()?
+        {
+            named(name);
+        }
+        take_lock(conn, wait)?;
         Ok(transaction.leave_open())
     }
 

@@ -68,7 +68,7 @@ impl BackendConnection for SqliteConnection {
     }
 
     /// The write lock of `BEGIN IMMEDIATE` also excludes other migrators.
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
+    fn begin_migration(&mut self, wait: Duration, _: Option<fn(String)>) -> QueryResult<Begun> {
         self.begin_write(wait)
     }
 

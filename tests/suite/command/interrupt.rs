@@ -116,6 +116,15 @@ fn hold(conn: &mut Conn) {
     .unwrap();
 }
 
+/// Checks that the server has nobody left who waits for the lock, though it is still held.
+fn nobody_waits(conn: &mut Conn) {
+    if backend::DIALECT == Dialect::Postgres {
+        let waiting = "SELECT count(*) AS n FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        assert_eq!(number(conn, waiting), 0);
+    }
+}
+
 #[test]
 fn a_seed_that_is_blocked_by_a_lock_ends_and_so_does_its_statement() {
     let db = TestDb::new();
@@ -148,12 +157,7 @@ fn a_seed_that_is_blocked_by_a_lock_ends_and_so_does_its_statement() {
         "{:?}",
         begun.elapsed()
     );
-    if backend::DIALECT == Dialect::Postgres {
-        // The server has nobody left who waits for the lock, though it is still held.
-        let waiting = "SELECT count(*) AS n FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        assert_eq!(number(&mut conn, waiting), 0);
-    }
+    nobody_waits(&mut conn);
     conn.batch_execute("ROLLBACK").unwrap();
     assert_eq!(count(&mut conn, "notes"), 0);
 
@@ -197,6 +201,7 @@ fn a_migration_that_waits_for_others_ends() {
     let error: serde_json::Value = serde_json::from_str(&ran.err).unwrap();
     assert_eq!(error["error"], "stopped by Ctrl-C: nothing was kept");
     assert_eq!(error["exit_code"], 130);
+    nobody_waits(&mut conn);
     conn.batch_execute("ROLLBACK").unwrap();
     assert_eq!(auto_migrate(&mut conn).unwrap().applied.len(), 4);
 }
@@ -252,4 +257,52 @@ fn a_dump_leaves_no_file_behind() {
         "{}",
         ran.all()
     );
+}
+
+/// As a shell starts what it runs in the background.
+#[test]
+fn a_signal_that_was_ignored_before_stays_so() {
+    let db = TestDb::new();
+    let mut conn = with_notes(&db);
+    let words = r#"trap "" INT; exec "$@""#;
+    let program = command(&["seed", "--database-url", &db.url(), "--table", "notes"]);
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", words, "sh"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .args(["-", "--format", "csv"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = shell.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"id,text\n1,a\n").unwrap();
+    thread::sleep(BEGUN);
+    send(&child, INT);
+    thread::sleep(Duration::from_millis(100));
+    input.write_all(b"2,b\n").unwrap();
+    drop(input);
+    let ran = ended(child);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_eq!(count(&mut conn, "notes"), 2);
+}
+
+#[test]
+fn a_dump_that_waits_for_a_lock_ends_and_so_does_its_statement() {
+    if backend::DIALECT != Dialect::Postgres {
+        return;
+    }
+    let db = TestDb::new();
+    let mut conn = with_notes(&db);
+    hold(&mut conn);
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().to_str().unwrap();
+    let child = start(&["dump", "--database-url", &db.url(), "--directory", to]);
+    thread::sleep(BEGUN);
+    send(&child, INT);
+    let ran = ended(child);
+    assert_eq!(ran.code, Some(130), "{}", ran.all());
+    assert!(ran.err.contains("the dump is incomplete"), "{}", ran.all());
+    nobody_waits(&mut conn);
 }

@@ -48,7 +48,7 @@ impl<D: Driver> BackendConnection for RemoteConnection<D> {
         self.begin_by("BEGIN DEFERRED").map(|()| Begun::default())
     }
 
-    fn begin_migration(&mut self, wait: Duration) -> QueryResult<Begun> {
+    fn begin_migration(&mut self, wait: Duration, _: Option<fn(String)>) -> QueryResult<Begun> {
         self.begin_write(wait)
     }
 
