@@ -1,5 +1,6 @@
 //! Highlighting of matches.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use super::definition::IndexDefinition;
 use super::document::texts;
-use super::marks::marks;
+use super::marks::{Mark, marks};
 use super::plan::Plan;
 use super::query::Highlight;
 use super::terms::Phrase;
@@ -31,37 +32,85 @@ pub(super) fn highlights(
         let phrases: Vec<&Phrase> = phrases.filter(|p| p.slots.contains(&slot)).collect();
         let analyzer = field.analyzer();
         let values = source.get(name).map(texts);
-        let mut pieces = Vec::new();
-        for text in values.and_then(Result::ok).unwrap_or_default() {
-            let marks = marks(&analyzer, &phrases, &text);
+        let texts = values.and_then(Result::ok).unwrap_or_default();
+        let mut fragments = Vec::new();
+        for (number, text) in texts.iter().enumerate() {
+            let marks = marks(&analyzer, &phrases, text);
             if !marks.is_empty() {
-                fragments(&text, &marks, highlight, &mut pieces);
+                add_fragments(number, text, marks, highlight, &mut fragments);
             }
         }
-        if !pieces.is_empty() {
-            found.insert(name.to_owned(), pieces);
+        if highlight.fragments > 0 {
+            // Stable, so that of equal ones the first in the text is the first.
+            fragments.sort_by_key(|fragment| Reverse(fragment.worth));
+            fragments.truncate(highlight.fragments);
+        }
+        if !fragments.is_empty() {
+            let pieces = fragments.iter().map(|fragment| {
+                let text = texts.get(fragment.text).map_or("", String::as_str);
+                piece(text, fragment, highlight)
+            });
+            found.insert(name.to_owned(), pieces.collect());
         }
     }
     found
 }
 
-fn fragments(text: &str, marks: &[Range<usize>], highlight: &Highlight, pieces: &mut Vec<String>) {
+/// A part of a text.
+struct Fragment {
+    /// The number of the text.
+    text: usize,
+    range: Range<usize>,
+    marks: Vec<Mark>,
+    /// The number of different phrases, and of marks.
+    worth: (usize, usize),
+}
+
+impl Fragment {
+    fn new(text: usize, range: Range<usize>, marks: Vec<Mark>) -> Self {
+        let mut phrases: Vec<usize> = marks.iter().map(|mark| mark.phrase).collect();
+        phrases.sort_unstable();
+        phrases.dedup();
+        Self {
+            text,
+            range,
+            worth: (phrases.len(), marks.len()),
+            marks,
+        }
+    }
+}
+
+/// Divides a text into fragments around its marks. None ends within a match.
+fn add_fragments(
+    number: usize,
+    text: &str,
+    marks: Vec<Mark>,
+    highlight: &Highlight,
+    fragments: &mut Vec<Fragment>,
+) {
     if highlight.fragments == 0 {
-        pieces.push(piece(text, 0..text.len(), marks, highlight));
+        fragments.push(Fragment::new(number, 0..text.len(), marks));
         return;
     }
-    let mut rest = marks;
+    let mut rest = marks.as_slice();
     let mut behind = 0;
-    while let (Some(first), true) = (rest.first(), pieces.len() < highlight.fragments) {
-        let window = window(text, behind, first, highlight.fragment_length);
+    while let Some(first) = rest.first() {
+        let mut window = window(text, behind, &first.range, highlight.fragment_length);
         let inside = rest
             .iter()
-            .take_while(|mark| mark.end <= window.end)
+            .take_while(|mark| mark.range.end <= window.end)
             .count();
         // The first mark is always inside.
-        let (shown, later) = rest.split_at(inside.max(1));
+        let mut inside = inside.max(1);
+        while let Some([last, next]) = rest.get(inside - 1..=inside)
+            && last.goes_on
+        {
+            window.end = window.end.max(next.range.end);
+            inside += 1;
+        }
+        let (shown, later) = rest.split_at(inside);
         behind = window.end;
-        pieces.push(piece(text, window, shown, highlight));
+        fragments.push(Fragment::new(number, window, shown.to_vec()));
         rest = later;
     }
 }
@@ -90,21 +139,20 @@ fn window(text: &str, behind: usize, mark: &Range<usize>, length: usize) -> Rang
     start..end
 }
 
-/// Returns a piece of text as HTML.
+/// Returns a fragment of a text as HTML.
 fn piece(
     text: &str,
-    range: Range<usize>,
-    marks: &[Range<usize>],
+    Fragment { range, marks, .. }: &Fragment,
     Highlight { before, after, .. }: &Highlight,
 ) -> String {
     let mut html = String::with_capacity(range.len() + marks.len() * (before.len() + after.len()));
     let mut at = range.start;
-    for mark in marks {
-        escape(text.get(at..mark.start).unwrap_or_default(), &mut html);
+    for Mark { range, .. } in marks {
+        escape(text.get(at..range.start).unwrap_or_default(), &mut html);
         html.push_str(before);
-        escape(text.get(mark.clone()).unwrap_or_default(), &mut html);
+        escape(text.get(range.clone()).unwrap_or_default(), &mut html);
         html.push_str(after);
-        at = mark.end;
+        at = range.end;
     }
     escape(text.get(at..range.end).unwrap_or_default(), &mut html);
     html

@@ -6,13 +6,37 @@ use std::ops::Range;
 use super::analysis::{Analyzer, Unit};
 use super::terms::Phrase;
 
-/// Returns the ranges of the words that belong to a match of a whole phrase, in order and without
-/// overlaps.
+/// A marked part of the text: a word, or several that overlap or touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) range: Range<usize>,
+    /// The number of one of the phrases that it belongs to.
+    pub(super) phrase: usize,
+    /// `true` if the match goes on with the next mark.
+    pub(super) goes_on: bool,
+}
+
+impl Mark {
+    /// Adds the mark behind others, which it may overlap or touch.
+    fn add_to(self, marks: &mut Vec<Self>) {
+        match marks.last_mut() {
+            Some(last) if self.range.start <= last.range.end => {
+                if self.range.end >= last.range.end {
+                    last.range.end = self.range.end;
+                    last.goes_on = self.goes_on;
+                }
+            }
+            _ => marks.push(self),
+        }
+    }
+}
+
+/// Returns the words that belong to a match of a whole phrase, in order and without overlaps.
 ///
 /// The memory is proportional to the number of words in the text that occur in one of the phrases,
 /// however often the phrases match. The time is proportional to the number of words for each
 /// phrase.
-pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
+pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Mark> {
     let mut all = marks_of_words(analyzer, phrases, text);
     let beginnings: Vec<Phrase> = phrases.iter().filter_map(|phrase| phrase.begun()).collect();
     if beginnings.is_empty() {
@@ -20,36 +44,42 @@ pub(super) fn marks(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec
     }
     let beginnings: Vec<&Phrase> = beginnings.iter().collect();
     all.extend(marks_of_words(&analyzer.unstemmed(), &beginnings, text));
-    all.sort_unstable_by_key(|mark| (mark.start, mark.end));
+    all.sort_unstable_by_key(|mark| (mark.range.start, mark.range.end));
     let mut apart = Vec::new();
     for mark in all {
-        add(mark, &mut apart);
+        mark.add_to(&mut apart);
     }
     apart
 }
 
-/// Adds a range behind others, which it may overlap or touch.
-fn add(mark: Range<usize>, apart: &mut Vec<Range<usize>>) {
-    match apart.last_mut() {
-        Some(last) if mark.start <= last.end => last.end = last.end.max(mark.end),
-        _ => apart.push(mark),
-    }
-}
-
-/// Returns the ranges of the words of the phrases.
-fn marks_of_words(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Range<usize>> {
+/// Returns the marks of the words of the phrases.
+fn marks_of_words(analyzer: &Analyzer, phrases: &[&Phrase], text: &str) -> Vec<Mark> {
     let found = TextWords::new(analyzer, phrases, text);
     let mut ends = vec![None; found.words.len()];
-    for phrase in phrases {
-        found.mark(phrase, &mut ends);
+    for (number, phrase) in phrases.iter().enumerate() {
+        found.mark(number, phrase, &mut ends);
     }
-    let mut apart: Vec<Range<usize>> = Vec::new();
+    let mut apart = Vec::new();
     for (word, end) in found.words.iter().zip(ends) {
         if let Some(end) = end {
-            add(word.start..end, &mut apart);
+            let mark = Mark {
+                range: word.start..end.at,
+                phrase: end.phrase,
+                goes_on: end.goes_on,
+            };
+            mark.add_to(&mut apart);
         }
     }
     apart
+}
+
+/// The end of a word that belongs to a match.
+#[derive(Clone, Copy)]
+struct End {
+    at: usize,
+    phrase: usize,
+    /// `true` if the match has a word after it.
+    goes_on: bool,
 }
 
 /// A word of the text that may belong to a phrase.
@@ -121,8 +151,8 @@ impl TextWords {
         Some(id)
     }
 
-    /// Records the end of each word that belongs to a match of the phrase.
-    fn mark(&self, phrase: &Phrase, ends: &mut [Option<usize>]) {
+    /// Records the end of each word that belongs to a match of the phrase with that number.
+    fn mark(&self, number: usize, phrase: &Phrase, ends: &mut [Option<End>]) {
         let last = phrase.last();
         let whole = phrase.words.len() - usize::from(last.is_some());
         let whole = phrase.words.iter().take(whole);
@@ -148,21 +178,52 @@ impl TextWords {
             if let (Some(matches), true) = (&matches, matched == whole.len())
                 && matches.contains(&word.id)
             {
-                self.note(noted.max(at - whole.len())..at, ends);
-                extend(ends, at, Some(word.beginning));
+                self.note(
+                    noted,
+                    at - whole.len()..at + 1,
+                    word.beginning,
+                    number,
+                    ends,
+                );
                 noted = at;
             }
             matched = step(&whole, &borders, matched, word.id);
-            if matches.is_none() && matched == whole.len() {
-                self.note(noted.max(at + 1 - whole.len())..at + 1, ends);
+            if matches.is_none() && matched == whole.len() && matched > 0 {
+                self.note(noted, at + 1 - matched..at + 1, word.end, number, ends);
                 noted = at + 1;
             }
         }
     }
 
-    fn note(&self, range: Range<usize>, ends: &mut [Option<usize>]) {
-        for at in range {
-            extend(ends, at, self.words.get(at).map(|word| word.end));
+    /// Records the words of a match, of which those before `noted` are recorded but for that another
+    /// one follows. The last one ends at `end`.
+    fn note(
+        &self,
+        noted: usize,
+        words: Range<usize>,
+        end: usize,
+        phrase: usize,
+        ends: &mut [Option<End>],
+    ) {
+        let last = words.end - 1;
+        for at in words.start.max(noted.saturating_sub(1))..words.end {
+            let (Some(word), Some(known)) = (self.words.get(at), ends.get_mut(at)) else {
+                continue;
+            };
+            let end = if at == last { end } else { word.end };
+            let goes_on = at < last;
+            *known = Some(match *known {
+                Some(known) => End {
+                    at: end.max(known.at),
+                    phrase: known.phrase,
+                    goes_on: goes_on || known.goes_on,
+                },
+                None => End {
+                    at: end,
+                    phrase,
+                    goes_on,
+                },
+            });
         }
     }
 }
@@ -183,12 +244,6 @@ impl Phrase {
     fn last(&self) -> Option<&str> {
         let last = self.words.last().filter(|_| self.prefix)?;
         Some(last)
-    }
-}
-
-fn extend(ends: &mut [Option<usize>], at: usize, end: Option<usize>) {
-    if let Some(known) = ends.get_mut(at) {
-        *known = end.max(*known);
     }
 }
 
@@ -249,6 +304,35 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_tells_whether_its_match_goes_on() {
+        let analyzer = Analyzer::new(Language::Unstemmed, true);
+        let phrase = |words: &[&str]| Phrase {
+            slots: vec![0],
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            prefix: false,
+            beginning: None,
+        };
+        let (one, two) = (phrase(&["a", "b", "a"]), phrase(&["c"]));
+        let marks = marks(&analyzer, &[&one, &two], "a b a b a c a b c");
+        let told: Vec<(usize, usize, bool)> = marks
+            .iter()
+            .map(|mark| (mark.range.start, mark.phrase, mark.goes_on))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (0, 0, true),
+                (2, 0, true),
+                (4, 0, true),
+                (6, 0, true),
+                (8, 0, false),
+                (10, 1, false),
+                (16, 1, false),
+            ]
+        );
+    }
+
+    #[test]
     fn what_is_marked_is_what_trying_finds() {
         let mut seed = 7_u64;
         let mut random = |below: usize| {
@@ -279,8 +363,8 @@ mod tests {
             let phrases: Vec<&Phrase> = phrases.iter().collect();
             let ranges = marks(&analyzer, &phrases, &text);
             let mut marked = vec![false; text.len()];
-            for range in &ranges {
-                marked[range.clone()].fill(true);
+            for mark in &ranges {
+                marked[mark.range.clone()].fill(true);
             }
             some += ranges.len();
             assert_eq!(

@@ -137,3 +137,63 @@ fn highlights_show_long_texts_in_fragments() {
         ["a <em>needle</em>", "<em>needles</em> &amp; pins"]
     );
 }
+
+#[test]
+fn the_best_fragments_come_first() {
+    let (_db, mut conn) =
+        index_of(&IndexDefinition::new().field("body", Field::text().language(Language::English)));
+    let conn = &mut conn;
+    let filler = "lorem ipsum dolor sit amet ".repeat(20);
+    let text = format!(
+        "one needle {filler}two needles, needle {filler}a haystack {filler}needle in a haystack \
+         {filler}last needle"
+    );
+    let list = json!({"body": [text, "haystacks have needles, haystacks and hay"]});
+    Fts.index(conn, "docs", "1", &list).unwrap();
+    let query = |fragments: usize| {
+        let highlight = Highlight::new().fragment_length(40).fragments(fragments);
+        SearchQuery::new("needle haystack").highlight(highlight)
+    };
+    let best = shown(conn, "1", query(4))["body"].clone();
+    assert_eq!(best.len(), 4);
+    assert!(
+        best[0].starts_with("<em>haystacks</em> have <em>needles</em>, <em>"),
+        "{best:?}"
+    );
+    assert!(
+        best[1].contains("<em>needle</em> in a <em>haystack</em>"),
+        "{best:?}"
+    );
+    assert!(
+        best[2].contains("two <em>needles</em>, <em>needle</em>"),
+        "{best:?}"
+    );
+    assert!(best[3].contains("one <em>needle</em>"), "{best:?}");
+    assert_eq!(shown(conn, "1", query(2))["body"], best[..2]);
+    assert_eq!(shown(conn, "1", query(100))["body"].len(), 6);
+}
+
+#[test]
+fn no_fragment_ends_within_a_phrase() {
+    let (_db, mut conn) = index_of(&IndexDefinition::new().field("body", Field::text()));
+    let conn = &mut conn;
+    let phrase = "the quick brown fox jumps over it";
+    for before in 0..40 {
+        let text = format!("{} {phrase} and then {phrase}", "x".repeat(before));
+        Fts.index(conn, "docs", "1", &json!({ "body": text }))
+            .unwrap();
+        for length in [0, 5, 20, 40, 60] {
+            let highlight = Highlight::new().fragment_length(length);
+            let query = SearchQuery::new(format!("\"{phrase}\" x*"))
+                .syntax()
+                .highlight(highlight);
+            let pieces = shown(conn, "1", query.clone().any())["body"].clone();
+            let whole = phrase.replace(' ', "</em> <em>");
+            let all: usize = pieces
+                .iter()
+                .map(|piece| piece.matches(&whole).count())
+                .sum();
+            assert_eq!(all, 2, "{before}, {length}: {pieces:?}");
+        }
+    }
+}
