@@ -74,8 +74,13 @@ impl<'a> Sql<'a> {
     pub(crate) fn once(sql: impl Into<Cow<'a, str>>) -> Self {
         let mut statement = Self::new();
         statement.push(sql);
-        statement.once = true;
+        statement.set_once();
         statement
+    }
+
+    /// Marks the statement as rarely executed twice.
+    pub(crate) fn set_once(&mut self) {
+        self.once = true;
     }
 
     pub(crate) fn push(&mut self, sql: impl Into<Cow<'a, str>>) -> &mut Self {
@@ -93,6 +98,7 @@ impl<'a> Sql<'a> {
     }
 
     pub fn append(&mut self, other: Self) -> &mut Self {
+        self.once |= other.once;
         for piece in other.pieces {
             match piece {
                 Piece::Sql(sql) => self.push(sql),

@@ -2,10 +2,10 @@
 
 use std::cell::OnceCell;
 
-use diesel::row::{Field, Row};
+use diesel::row::{Field as _, Row};
 
 use super::analysis::Analyzer;
-use super::definition::{FieldKind, IndexDefinition};
+use super::definition::{Field, FieldKind, IndexDefinition};
 use super::error::SearchError;
 use super::values::SearchValues;
 use crate::backend::dialect::Dialect;
@@ -125,6 +125,38 @@ impl Entry {
             equals: "=",
             home: Home::default(),
             analyzers: OnceCell::new(),
+        }
+    }
+
+    /// Returns a field and its number.
+    pub(super) fn field(&self, name: &str) -> Result<(usize, &Field), SearchError> {
+        let found = self.definition.find(name);
+        found.ok_or_else(|| SearchError::UnknownField {
+            index: self.name.clone(),
+            field: name.to_owned(),
+        })
+    }
+
+    /// Returns a field that has a column, and its number. Otherwise it cannot be `verb`.
+    pub(super) fn column_field(
+        &self,
+        name: &str,
+        verb: &'static str,
+    ) -> Result<(usize, &Field), SearchError> {
+        let (number, field) = self.field(name)?;
+        if field.has_column() {
+            Ok((number, field))
+        } else {
+            Err(self.misused(name, field, verb))
+        }
+    }
+
+    pub(super) fn misused(&self, name: &str, field: &Field, verb: &'static str) -> SearchError {
+        SearchError::FieldUse {
+            index: self.name.clone(),
+            field: name.to_owned(),
+            kind: field.kind(),
+            verb,
         }
     }
 

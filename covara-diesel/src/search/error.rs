@@ -160,6 +160,13 @@ pub enum SearchError {
         most: usize,
     },
 
+    /// A query has too many filters.
+    #[error("a query may have up to {most} conditions, with those in other ones")]
+    TooManyConditions {
+        /// The maximum number of conditions.
+        most: usize,
+    },
+
     /// The cursor was not returned by a query with this order.
     #[error("the cursor does not belong to a query with this order")]
     Cursor,

@@ -238,12 +238,14 @@ mod adapter;
 mod analysis;
 mod any;
 mod catalogue;
+mod condition;
 mod cursor;
 pub(crate) mod definition;
 mod document;
 mod engine;
 mod entry;
 mod error;
+mod filter;
 mod find;
 mod follow;
 #[cfg(feature = "_fuzz")]
@@ -272,8 +274,9 @@ pub use engine::Cause;
 #[doc(hidden)]
 pub use engine::SearchEngine;
 pub use error::SearchError;
+pub use filter::{Filter, FilterValue};
 pub use follow::Followed;
-pub use query::{Filter, FilterValue, Highlight, SearchHit, SearchQuery, SearchResult, Sort};
+pub use query::{Highlight, SearchHit, SearchQuery, SearchResult, Sort};
 pub use reindex::Reindexed;
 pub use searchable::Searchable;
 #[doc(hidden)]

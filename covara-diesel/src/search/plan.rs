@@ -1,31 +1,15 @@
 //! A query whose fields are resolved.
 
-use std::ops::Bound;
-
+use super::condition::Filters;
 use super::cursor;
-use super::definition::{Field, FieldKind, IndexDefinition};
-use super::document::{date, keyword};
+use super::definition::FieldKind;
 use super::entry::{Entry, LEAD};
 use super::error::SearchError;
 use super::lead::NamedLead;
-use super::query::{Filter, FilterCondition, FilterValue, SearchQuery, Sort};
+use super::query::{SearchQuery, Sort};
 use super::terms::{Matching, Terms};
 use super::values::SearchValues;
 use crate::backend::sql::{Bind, Sql};
-
-/// The maximum number of values in a filter.
-const MOST_VALUES: usize = 65_536;
-
-/// The maximum number of floats in a filter: a power of two below the bind limit of every local
-/// engine.
-const MOST_FLOATS: usize = 16_384;
-
-fn most_values(kind: FieldKind) -> usize {
-    match kind {
-        FieldKind::Float => MOST_FLOATS,
-        _ => MOST_VALUES,
-    }
-}
 
 /// What is added to the score of a document that consists of the query's words. bm25 is at most
 /// 2.2 for each phrase and unit of rarity: below 535,000 for the words that a query may have.
@@ -51,7 +35,7 @@ pub struct Plan<'q> {
     pub(crate) orders: Vec<Order>,
     /// The values of [`orders`](Self::orders) and the id after which the page begins.
     after: Option<(Vec<Bind<'static>>, String)>,
-    filters: Vec<(usize, ColumnFilter)>,
+    filters: Filters,
     pub(crate) from: i64,
     pub(crate) size: i64,
     pub(crate) bound: Option<i64>,
@@ -64,18 +48,6 @@ pub(crate) struct Order {
     /// The number and kind of the field; `None` is the score.
     pub(crate) column: Option<(usize, FieldKind)>,
     pub(crate) descending: bool,
-}
-
-#[derive(Debug)]
-enum ColumnFilter {
-    Is(Bind<'static>),
-    /// All values in one bind, however many they are.
-    OneOf(Bind<'static>),
-    /// A bind for each value: not every version of SQLite reads a float in a list exactly.
-    OneOfFloats(Vec<Bind<'static>>),
-    Never,
-    Range(Bound<Bind<'static>>, Bound<Bind<'static>>),
-    Present,
 }
 
 impl<'q> Plan<'q> {
@@ -126,11 +98,7 @@ impl<'q> Plan<'q> {
             version: definition.row_version(),
             after: after.transpose()?,
             orders,
-            filters: query
-                .filters
-                .iter()
-                .map(|filter| column_filter::<DB>(entry, filter))
-                .collect::<Result<_, _>>()?,
+            filters: Filters::new::<DB>(entry, &query.filters)?,
             from: number(query.from),
             size: number(query.size),
             bound: query.bound.map(number),
@@ -143,7 +111,7 @@ impl<'q> Plan<'q> {
     }
 
     pub fn has_filters(&self) -> bool {
-        !self.filters.is_empty()
+        !self.filters.conditions.is_empty()
     }
 
     pub(crate) fn has_cursor(&self) -> bool {
@@ -195,45 +163,12 @@ impl<'q> Plan<'q> {
 
     /// Appends ` AND condition` for each filter, on the documents `d`.
     pub(crate) fn push_filters<DB: SearchValues>(&self, sql: &mut Sql<'_>) {
-        for (number, filter) in &self.filters {
-            match filter {
-                ColumnFilter::Present => {
-                    sql.push(format!(" AND d.c{number} IS NOT NULL"));
-                }
-                ColumnFilter::Never => {
-                    sql.push(" AND false");
-                }
-                ColumnFilter::Is(value) => {
-                    sql.push(format!(" AND d.c{number} IN ("));
-                    sql.bind(value.clone()).push(")");
-                }
-                ColumnFilter::OneOfFloats(values) => {
-                    sql.push(format!(" AND d.c{number} IN ("));
-                    for (at, value) in values.iter().enumerate() {
-                        sql.push(if at > 0 { ", " } else { "" });
-                        sql.bind(value.clone());
-                    }
-                    sql.push(")");
-                }
-                ColumnFilter::OneOf(values) => {
-                    let (before, after) = DB::ONE_OF;
-                    sql.push(format!(" AND d.c{number}{before}"));
-                    sql.bind(values.clone()).push(after);
-                }
-                ColumnFilter::Range(start, end) => {
-                    let sides = [(start, ">=", ">"), (end, "<=", "<")];
-                    for (side, or_equal, strict) in sides {
-                        let (operator, value) = match side {
-                            Bound::Included(value) => (or_equal, value),
-                            Bound::Excluded(value) => (strict, value),
-                            Bound::Unbounded => continue,
-                        };
-                        sql.push(format!(" AND d.c{number} {operator} "));
-                        sql.bind(value.clone());
-                    }
-                    sql.push(format!(" AND d.c{number} IS NOT NULL"));
-                }
-            }
+        for filter in &self.filters.conditions {
+            sql.push(" AND ");
+            filter.push::<DB>(sql);
+        }
+        if self.filters.is_rare() {
+            sql.set_once();
         }
     }
 
@@ -334,28 +269,9 @@ fn slot(entry: &Entry, name: &str) -> Result<usize, SearchError> {
     match searched.position(|(known, _)| known == name) {
         Some(slot) => Ok(slot),
         None => {
-            let (_, field) = field(entry, name)?;
-            Err(misused(entry, name, field, "searched"))
+            let (_, field) = entry.field(name)?;
+            Err(entry.misused(name, field, "searched"))
         }
-    }
-}
-
-fn field<'e>(entry: &'e Entry, name: &str) -> Result<(usize, &'e Field), SearchError> {
-    let definition: &IndexDefinition = &entry.definition;
-    definition
-        .find(name)
-        .ok_or_else(|| SearchError::UnknownField {
-            index: entry.name.clone(),
-            field: name.to_owned(),
-        })
-}
-
-fn misused(entry: &Entry, name: &str, field: &Field, verb: &'static str) -> SearchError {
-    SearchError::FieldUse {
-        index: entry.name.clone(),
-        field: name.to_owned(),
-        kind: field.kind(),
-        verb,
     }
 }
 
@@ -363,81 +279,12 @@ fn order(entry: &Entry, sort: &Sort) -> Result<Order, SearchError> {
     let column = match &sort.field {
         None => None,
         Some(name) => {
-            let (number, field) = field(entry, name)?;
-            if !field.has_column() {
-                return Err(misused(entry, name, field, "sorted by"));
-            }
+            let (number, field) = entry.column_field(name, "sorted by")?;
             Some((number, field.kind()))
         }
     };
     Ok(Order {
         column,
         descending: sort.descending,
-    })
-}
-
-fn column_filter<DB: SearchValues>(
-    entry: &Entry,
-    filter: &Filter,
-) -> Result<(usize, ColumnFilter), SearchError> {
-    let name = &filter.field;
-    let (number, field) = field(entry, name)?;
-    if !field.has_column() {
-        return Err(misused(entry, name, field, "filtered"));
-    }
-    let bind = |value: &FilterValue| {
-        bind(field.kind(), value).ok_or_else(|| SearchError::FilterValue {
-            field: name.clone(),
-            kind: field.kind(),
-            value: format!("{value:?}"),
-        })
-    };
-    let side = |side: &Bound<FilterValue>| {
-        Ok::<_, SearchError>(match side {
-            Bound::Included(value) => Bound::Included(bind(value)?),
-            Bound::Excluded(value) => Bound::Excluded(bind(value)?),
-            Bound::Unbounded => Bound::Unbounded,
-        })
-    };
-    let condition = match &filter.condition {
-        FilterCondition::Present => ColumnFilter::Present,
-        FilterCondition::OneOf(values) if values.len() > most_values(field.kind()) => {
-            return Err(SearchError::TooManyValues {
-                field: name.clone(),
-                most: most_values(field.kind()),
-            });
-        }
-        FilterCondition::OneOf(values) => match values.as_slice() {
-            [] => ColumnFilter::Never,
-            [value] => ColumnFilter::Is(bind(value)?),
-            values => {
-                let mut values: Vec<_> = values.iter().map(bind).collect::<Result<_, _>>()?;
-                if field.kind() == FieldKind::Float {
-                    // Using few lengths keeps the number of statements small.
-                    let last = values.last().cloned();
-                    let length = values.len().next_power_of_two();
-                    values.extend(last.into_iter().cycle().take(length - values.len()));
-                    ColumnFilter::OneOfFloats(values)
-                } else {
-                    ColumnFilter::OneOf(DB::list(values))
-                }
-            }
-        },
-        FilterCondition::Range(start, end) => ColumnFilter::Range(side(start)?, side(end)?),
-    };
-    Ok((number, condition))
-}
-
-fn bind(kind: FieldKind, value: &FilterValue) -> Option<Bind<'static>> {
-    Some(match (kind, value) {
-        (FieldKind::Keyword, FilterValue::Text(text)) => keyword(text).into(),
-        (FieldKind::Integer, FilterValue::Integer(number)) => (*number).into(),
-        #[expect(clippy::cast_precision_loss, reason = "the field holds no more")]
-        (FieldKind::Float, FilterValue::Integer(number)) => (*number as f64).into(),
-        (FieldKind::Float, FilterValue::Float(number)) if !number.is_nan() => (*number).into(),
-        (FieldKind::Boolean, FilterValue::Boolean(value)) => i64::from(*value).into(),
-        (FieldKind::Date, FilterValue::Date(time)) => time.timestamp_micros().into(),
-        (FieldKind::Date, FilterValue::Text(text)) => date(text)?.timestamp_micros().into(),
-        _ => return None,
     })
 }

@@ -1,10 +1,10 @@
 //! Queries and their results.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, RangeBounds};
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
+
+use super::filter::Filter;
 
 /// A query on an index.
 ///
@@ -287,104 +287,6 @@ impl SearchQuery {
     }
 }
 
-/// A condition on a field that is not [`Field::text`](super::Field::text).
-///
-/// A document without a value in the field satisfies none.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Filter {
-    pub(super) field: String,
-    pub(super) condition: FilterCondition,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum FilterCondition {
-    OneOf(Vec<FilterValue>),
-    Range(Bound<FilterValue>, Bound<FilterValue>),
-    Present,
-}
-
-impl Filter {
-    /// Requires that the field has this value. Texts are compared exactly.
-    #[must_use]
-    pub fn is(field: impl Into<String>, value: impl Into<FilterValue>) -> Self {
-        Self::one_of(field, [value])
-    }
-
-    /// Requires that the field has one of these values, of which there may be up to 65,536; for
-    /// floats up to 16,384, and over Cloudflare D1 fewer than 100.
-    #[must_use]
-    pub fn one_of(
-        field: impl Into<String>,
-        values: impl IntoIterator<Item = impl Into<FilterValue>>,
-    ) -> Self {
-        let values = values.into_iter().map(Into::into).collect();
-        Self {
-            field: field.into(),
-            condition: FilterCondition::OneOf(values),
-        }
-    }
-
-    /// Requires that the field's value is in this range, such as `2000..`, `..=9.5` or `"a".."b"`.
-    /// Texts are compared byte by byte.
-    #[must_use]
-    pub fn range<V>(field: impl Into<String>, range: impl RangeBounds<V>) -> Self
-    where
-        V: Clone + Into<FilterValue>,
-    {
-        let value = |bound: Bound<&V>| bound.map(|value| value.clone().into());
-        Self {
-            field: field.into(),
-            condition: FilterCondition::Range(value(range.start_bound()), value(range.end_bound())),
-        }
-    }
-
-    /// Requires that the field has a value.
-    #[must_use]
-    pub fn present(field: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            condition: FilterCondition::Present,
-        }
-    }
-}
-
-/// A value to compare a field with.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum FilterValue {
-    /// A text, for keywords; for dates in the format of RFC 3339.
-    Text(String),
-    /// A whole number, for integers and floats.
-    Integer(i64),
-    /// A number, for floats.
-    Float(f64),
-    /// A boolean, for booleans.
-    Boolean(bool),
-    /// A date and time, for dates.
-    Date(DateTime<Utc>),
-}
-
-macro_rules! filter_values {
-    ($($ty:ty => $variant:ident),+ $(,)?) => {
-        $(
-            impl From<$ty> for FilterValue {
-                fn from(value: $ty) -> Self {
-                    Self::$variant(value.into())
-                }
-            }
-        )+
-    };
-}
-
-filter_values! {
-    &str => Text, String => Text, &String => Text,
-    i64 => Integer, i32 => Integer, u32 => Integer, i16 => Integer, u16 => Integer,
-    u8 => Integer, i8 => Integer,
-    f64 => Float, f32 => Float,
-    bool => Boolean,
-    DateTime<Utc> => Date,
-}
-
 /// A sort criterion. Documents without a value come last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort {
@@ -460,14 +362,17 @@ impl Highlight {
         self
     }
 
-    /// Sets the length of a fragment in characters, without tags. Default: 150.
+    /// Sets the length of a fragment in characters, without tags. Default: 150. A fragment is longer
+    /// if a phrase that matches would be cut.
     #[must_use]
     pub fn fragment_length(mut self, characters: usize) -> Self {
         self.fragment_length = characters;
         self
     }
 
-    /// Sets the maximum number of fragments per field. Default: 3. With 0 the whole field is shown,
+    /// Sets the maximum number of fragments per field. Default: 3. Those with the most parts of the
+    /// query come first, of these the ones with the most matches, and then those that are first in the
+    /// text. With 0 the whole field is shown,
     /// as with [`whole`](Self::whole).
     #[must_use]
     pub fn fragments(mut self, fragments: usize) -> Self {

@@ -7,6 +7,7 @@ mod concurrency;
 mod documents;
 mod engine;
 mod fields;
+mod filters;
 mod follow;
 mod helpers;
 mod highlights;
