@@ -233,6 +233,7 @@ mod postgres {
     mod search;
     mod search_beside;
     mod search_damage;
+    mod search_encoding;
     mod search_follow;
     mod search_functions;
     mod search_lookup;

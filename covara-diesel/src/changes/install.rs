@@ -42,7 +42,7 @@ where
         conn.atomically(&statements)?;
         return Ok(plan.into());
     }
-    let begin = |conn: &mut C| conn.begin_migration(WAIT);
+    let begin = |conn: &mut C| conn.begin_migration(WAIT, None);
     let mut transaction = Transaction::begin(conn, begin)?;
     let conn = transaction.conn();
     // Another process may have done it first.

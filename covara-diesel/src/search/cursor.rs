@@ -7,22 +7,38 @@ use super::definition::FieldKind;
 use super::plan::Order;
 use crate::backend::sql::Bind;
 
+/// The place after which a page begins.
+#[derive(Debug, PartialEq)]
+pub(super) struct Place {
+    /// The values of the orders.
+    pub(super) values: Vec<Bind<'static>>,
+    pub(super) id: String,
+    /// How much the parts of the query count for: scores of the next page must be those of this one.
+    pub(super) rarities: Vec<f64>,
+}
+
 /// Encodes a cursor; `values` are the last row's values of the orders.
-pub(super) fn write(values: &[Bind<'_>], id: &str) -> String {
+pub(super) fn write(values: &[Bind<'_>], id: &str, rarities: &[f64]) -> String {
     let values = values.iter().map(|value| match value {
         Bind::Text(text) => text.as_deref().into(),
         Bind::Integer(number) => (*number).into(),
         Bind::Double(number) => (*number).into(),
         Bind::Texts(_) | Bind::Integers(_) | Bind::Doubles(_) => Value::Null,
     });
-    let place: Vec<Value> = values.chain([id.into()]).collect();
+    let rarities = (!rarities.is_empty()).then(|| rarities.into());
+    let place: Vec<Value> = values.chain([id.into()]).chain(rarities).collect();
     BASE64URL_NOPAD.encode(Value::from(place).to_string().as_bytes())
 }
 
 /// Decodes a cursor, or returns `None` when it was not written for these orders.
-pub(super) fn read(text: &str, orders: &[Order]) -> Option<(Vec<Bind<'static>>, String)> {
+pub(super) fn read(text: &str, orders: &[Order]) -> Option<Place> {
     let json = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
     let place: Vec<Value> = serde_json::from_slice(&json).ok()?;
+    let (rarities, place) = match place.split_last()? {
+        (Value::Array(rarities), place) => (rarities.as_slice(), place),
+        _ => (&[][..], place.as_slice()),
+    };
+    let rarities: Option<Vec<f64>> = rarities.iter().map(Value::as_f64).collect();
     let (id, values) = place.split_last()?;
     let id = id.as_str().filter(|id| !id.contains('\0'))?;
     if values.len() != orders.len() {
@@ -43,7 +59,11 @@ pub(super) fn read(text: &str, orders: &[Order]) -> Option<(Vec<Bind<'static>>, 
             Some(_) => Bind::Integer(Some(value.as_i64()?)),
         })
     });
-    Some((values.collect::<Option<_>>()?, id.to_owned()))
+    Some(Place {
+        values: values.collect::<Option<_>>()?,
+        id: id.to_owned(),
+        rarities: rarities?,
+    })
 }
 
 #[cfg(test)]

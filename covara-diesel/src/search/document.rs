@@ -341,17 +341,19 @@ fn column(kind: FieldKind, value: &Value) -> Result<Bind<'static>, ()> {
     Ok(bind)
 }
 
+/// The formats of a date and time without an offset.
+pub(super) const DATE_TIMES: [&str; 3] = [
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%d %H:%M",
+];
+
 /// Parses a date and time in the formats of RFC 3339, PostgreSQL and SQLite.
 pub(super) fn date(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
     }
-    let formats = [
-        "%Y-%m-%dT%H:%M:%S%.f",
-        "%Y-%m-%d %H:%M:%S%.f",
-        "%Y-%m-%d %H:%M",
-    ];
-    let mut times = formats.iter();
+    let mut times = DATE_TIMES.iter();
     let time = times.find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
     let midnight = || {
         NaiveDate::parse_from_str(text, "%Y-%m-%d")

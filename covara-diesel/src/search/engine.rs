@@ -118,6 +118,16 @@ pub trait ReadEngine: SearchValues {
     #[doc(hidden)]
     fn page<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
 
+    /// Returns how much each required part of the query counts for, the more the rarer it is. Returns
+    /// nothing if the engine's score considers that itself.
+    #[doc(hidden)]
+    fn rarities<C>(_conn: &mut C, _entry: &Entry, _plan: &Plan<'_>) -> QueryResult<Vec<f64>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(Vec::new())
+    }
+
     #[doc(hidden)]
     fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
 }

@@ -73,9 +73,12 @@ where
     };
     let entry = current(conn, entry)?;
     refresh::before_search(conn, &entry);
-    let plan = Plan::new::<C::Backend>(&entry, &terms, query)?;
+    let mut plan = Plan::new::<C::Backend>(&entry, &terms, query)?;
     if plan.slots.is_empty() {
         return Ok(SearchResult::default());
+    }
+    if plan.needs_rarities() {
+        plan.rarities = C::Backend::rarities(conn, &entry, &plan)?;
     }
     let mut page = match plan.size {
         0 => Page::default(),
@@ -151,7 +154,8 @@ where
             page.total = integer(&row, 3).and_then(|total| usize::try_from(total).ok());
         }
         if page.hits.len() + 1 == plan.query().size {
-            page.cursor = Some(cursor::write(&sort_values(plan, &row, hit.score), &hit.id));
+            let values = sort_values(plan, &row, hit.score);
+            page.cursor = Some(cursor::write(&values, &hit.id, &plan.rarities));
         }
         page.hits.push(hit);
     }

@@ -84,13 +84,15 @@
 //! [`SearchQuery::exact_first`](method@SearchQuery::exact_first).
 //!
 //! Among these, and for all others, the engine computes the score: on SQLite
-//! [`bm25()`](https://sqlite.org/fts5.html#the_bm25_function), where rare words count for more; on
-//! PostgreSQL
+//! [`bm25()`](https://sqlite.org/fts5.html#the_bm25_function), on PostgreSQL for each word
 //! [`ts_rank`](https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING)
-//! divided by 1 + the logarithm of the length, which does not consider how rare a word is. On both,
-//! more occurrences in shorter documents score higher, and the weights of fields, in the definition
-//! or the query, set how much each field counts. The order therefore differs between the engines,
-//! and scores can be compared only within one query.
+//! divided by 1 + the logarithm of the length, times the word's rarity as in `bm25()`. On both, rare
+//! words count for more, more occurrences in shorter documents score higher, and the weights of fields,
+//! in the definition or the query, set how much each field counts. The order may still differ between
+//! the engines, and scores can be compared only within one query. On PostgreSQL the rarity is estimated
+//! if there are 2,000 documents or more, by what `ANALYZE` found last; if it has not run, as it has not
+//! right after many documents were indexed, all words count the same. With more than 16 words they do,
+//! too.
 //!
 //! # Wide queries
 //!
@@ -258,6 +260,7 @@ mod plan;
 mod query;
 mod refresh;
 mod reindex;
+mod row_value;
 mod searchable;
 pub(crate) mod terms;
 mod values;

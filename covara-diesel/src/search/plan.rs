@@ -1,7 +1,7 @@
 //! A query whose fields are resolved.
 
 use super::condition::Filters;
-use super::cursor;
+use super::cursor::{self, Place};
 use super::definition::FieldKind;
 use super::entry::{Entry, LEAD};
 use super::error::SearchError;
@@ -33,8 +33,10 @@ pub struct Plan<'q> {
     /// The version of documents whose lead is that of the definition.
     version: i64,
     pub(crate) orders: Vec<Order>,
-    /// The values of [`orders`](Self::orders) and the id after which the page begins.
-    after: Option<(Vec<Bind<'static>>, String)>,
+    /// The place after which the page begins.
+    after: Option<Place>,
+    /// How much each required part of the query counts for, if the engine needs it.
+    pub(crate) rarities: Vec<f64>,
     filters: Filters,
     pub(crate) from: i64,
     pub(crate) size: i64,
@@ -88,15 +90,22 @@ impl<'q> Plan<'q> {
             true if query.exact_first => named(entry, terms, &slots, &weights),
             _ => None,
         };
+        let matching = terms.in_fields(definition, &slots);
         let after = query.cursor.as_ref();
         let after = after.map(|text| cursor::read(text, &orders).ok_or(SearchError::Cursor));
+        let after = after.transpose()?;
+        let rarities = after.as_ref().map_or(&[][..], |place| &place.rarities);
+        if !rarities.is_empty() && rarities.len() != matching.required.len() {
+            return Err(SearchError::Cursor);
+        }
         Ok(Self {
-            matching: terms.in_fields(definition, &slots),
+            rarities: rarities.to_vec(),
+            matching,
             slots,
             weights,
             lead,
             version: definition.row_version(),
-            after: after.transpose()?,
+            after,
             orders,
             filters: Filters::new::<DB>(entry, &query.filters)?,
             from: number(query.from),
@@ -121,6 +130,13 @@ impl<'q> Plan<'q> {
     /// Returns whether one of several words suffices.
     pub(crate) fn is_any(&self) -> bool {
         self.query.any && self.matching.required.len() > 1
+    }
+
+    /// Returns whether the score must say how rare the parts of the query are. That of one part, and of
+    /// no hits, need not.
+    pub(super) fn needs_rarities(&self) -> bool {
+        let several = self.matching.required.len() > 1;
+        several && self.size > 0 && self.by_score() && self.rarities.is_empty()
     }
 
     pub(crate) fn by_score(&self) -> bool {
@@ -184,7 +200,7 @@ impl<'q> Plan<'q> {
     /// Appends ` WHERE …`, which selects the rows after the cursor. The rows have `id`, `score` and
     /// the columns of the sort order.
     pub(crate) fn push_after(&self, sql: &mut Sql<'_>) {
-        let Some((values, id)) = &self.after else {
+        let Some(Place { values, id, .. }) = &self.after else {
             return;
         };
         sql.push(" WHERE (");

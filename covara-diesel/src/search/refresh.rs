@@ -10,6 +10,7 @@ use super::document::{Documents, check_id};
 use super::engine::{Patience, RefreshEngine, SearchEngine};
 use super::entry::Entry;
 use super::error::SearchError;
+use super::row_value::as_serialized;
 use super::values::SearchValues;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer, text};
@@ -45,7 +46,10 @@ impl Noted {
             return;
         }
         let source = text(row, 1).and_then(|source| serde_json::from_str::<Value>(&source).ok());
-        let added = source.map(|source| self.documents.push_row::<DB>(entry, &id, &source));
+        let added = source.map(|mut source| {
+            as_serialized(&entry.definition, &mut source);
+            self.documents.push_row::<DB>(entry, &id, &source)
+        });
         if let Some(Err(error)) = &added {
             log::warn!("a row is left out of the index {}: {error}", entry.name);
         }

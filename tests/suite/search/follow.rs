@@ -1,10 +1,13 @@
 //! Indexes of rows, and those that follow a table.
 
+use std::fmt::Debug;
+
+use chrono::{NaiveDate, NaiveDateTime};
 use covara_diesel::search::{
     Filter, Followed, Highlight, SearchAdapter, SearchError, SearchQuery, Searchable, Sort,
 };
 use diesel::connection::SimpleConnection;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::backend::{self, Conn, Fts, TestDb};
@@ -222,4 +225,103 @@ fn a_deleted_index_leaves_the_table_as_it_was() {
     }
     let query = SearchQuery::new("word").highlight(Highlight::new());
     assert_eq!(Fts.search(conn, "posts", &query).unwrap().total, 0);
+}
+
+diesel::table! {
+    events (id) {
+        id -> BigInt,
+        title -> Text,
+        cancelled -> Nullable<Bool>,
+        price -> Nullable<Double>,
+        begins -> Nullable<Timestamp>,
+        day -> Nullable<Date>,
+        seats -> Nullable<BigInt>,
+    }
+}
+
+/// A time as the feature `serde` of chrono writes it: as `Debug` does.
+struct Written<T>(T);
+
+impl<T: Debug> Serialize for Written<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        format!("{:?}", self.0).serialize(to)
+    }
+}
+
+#[derive(Searchable)]
+#[diesel(table_name = events)]
+struct Event {
+    #[searchable(id)]
+    id: i64,
+    #[searchable(text)]
+    title: String,
+    #[searchable(boolean)]
+    cancelled: Option<bool>,
+    #[searchable(float)]
+    price: Option<f64>,
+    #[searchable(date)]
+    begins: Option<Written<NaiveDateTime>>,
+    #[searchable(date)]
+    day: Option<Written<NaiveDate>>,
+    #[searchable(integer)]
+    seats: Option<i64>,
+}
+
+#[test]
+fn a_followed_row_is_the_same_document_as_an_indexed_one() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    conn.batch_execute(
+        "CREATE TABLE events (id BIGINT PRIMARY KEY NOT NULL, title TEXT NOT NULL,
+             cancelled BOOLEAN, price DOUBLE PRECISION, begins TIMESTAMP, day DATE, seats BIGINT);
+         INSERT INTO events VALUES
+             (1, 'one event', true, 3, '2024-05-01 12:30:00', '2024-05-01', 7),
+             (2, 'two event', false, 0.1, '2024-05-01 12:30:00.5', '1999-12-31', 0),
+             (3, 'no event', NULL, NULL, NULL, NULL, NULL)",
+    )
+    .unwrap();
+    let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap();
+    let noon = |milli| day(2024, 5, 1).and_hms_milli_opt(12, 30, 0, milli);
+    let event = |id: i64, title: &str| Event {
+        id,
+        title: format!("{title} event"),
+        cancelled: None,
+        price: None,
+        begins: None,
+        day: None,
+        seats: None,
+    };
+    let rows = [
+        Event {
+            cancelled: Some(true),
+            price: Some(3.0),
+            begins: noon(0).map(Written),
+            day: Some(Written(day(2024, 5, 1))),
+            seats: Some(7),
+            ..event(1, "one")
+        },
+        Event {
+            cancelled: Some(false),
+            price: Some(0.1),
+            begins: noon(500).map(Written),
+            day: Some(Written(day(1999, 12, 31))),
+            seats: Some(0),
+            ..event(2, "two")
+        },
+        event(3, "no"),
+    ];
+    Fts.follow::<_, Event>(conn).unwrap();
+    let followed: Vec<_> = ["1", "2", "3"]
+        .map(|id| Fts.find(conn, "events", id).unwrap().unwrap())
+        .into();
+    let expected: Vec<_> = rows.iter().map(|row| row.document().unwrap()).collect();
+    assert_eq!(followed, expected);
+    Fts.index_rows(conn, &rows).unwrap();
+    let indexed: Vec<_> = ["1", "2", "3"]
+        .map(|id| Fts.find(conn, "events", id).unwrap().unwrap())
+        .into();
+    assert_eq!(indexed, expected);
+    let query = SearchQuery::new("event").filter(Filter::is("price", 3.0));
+    assert_eq!(Fts.search(conn, "events", &query).unwrap().total, 1);
 }

@@ -23,6 +23,7 @@ mod orders;
 mod overlap;
 mod queries;
 mod random;
+mod rarity;
 mod read_only;
 mod transactions;
 mod typing;

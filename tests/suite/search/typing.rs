@@ -141,9 +141,11 @@ fn only_the_last_word_is_unfinished() {
     assert_eq!(typed("quick-runn"), ["b", "c"]);
     assert_eq!(
         typed("water-runn"),
-        [""; 0],
-        "the words are not in this order"
+        ["a"],
+        "where words are stemmed, at any distance"
     );
+    assert_eq!(typed("water-running"), ["a"]);
+    assert_eq!(typed("quick-wat"), [""; 0]);
     let mut syntax = |words: &str| ids(conn, &SearchQuery::new(words).syntax().as_you_type());
     assert_eq!(
         syntax("rust -walkin"),

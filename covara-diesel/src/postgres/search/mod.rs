@@ -4,7 +4,9 @@ mod follow;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod lookup;
+mod matching;
 mod names;
+mod rarity;
 mod read;
 mod refresh;
 mod tables;

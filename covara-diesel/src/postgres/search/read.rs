@@ -1,17 +1,17 @@
 //! The queries that find documents.
 
+use diesel::QueryResult;
 use diesel::pg::Pg;
 
-use super::words::{BEGINNING, prefix};
+use super::matching::{ALL, ANY, expression, push_phrase};
+use super::rarity;
+use crate::backend::connection::BackendConnection;
 use crate::backend::sql::Sql;
 use crate::search::{Entry, HAS_ALL, Phrase, Plan, ReadEngine};
 
 /// The influence of a document's length: its rank is divided by 1 + its logarithm,
 /// <https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING>.
 const BY_LENGTH: &str = "1";
-
-const ALL: &str = " & ";
-const ANY: &str = " | ";
 
 impl ReadEngine for Pg {
     /// Returns the query for a page. From the inside out: the matches with their scores, the page of
@@ -44,6 +44,13 @@ impl ReadEngine for Pg {
         sql.push(format!(") AS p JOIN {documents} AS d ON d.id = p.id"));
         sql.push(plan.order_by("p."));
         sql
+    }
+
+    fn rarities<C>(conn: &mut C, entry: &Entry, plan: &Plan<'_>) -> QueryResult<Vec<f64>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        rarity::rarities(conn, entry, plan)
     }
 
     fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
@@ -87,24 +94,36 @@ fn push_score<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     };
     let mut groups: Vec<usize> = plan.slots.iter().map(|slot| slot / 4).collect();
     groups.dedup();
-    for (at, group) in groups.into_iter().enumerate() {
-        if at > 0 {
-            sql.push(" + ");
+    // In the order D to A.
+    let weights = |first: usize| [3, 2, 1, 0].map(|label| weight(first + label).to_string());
+    for (at, (rarity, phrases)) in parts(plan).enumerate() {
+        for (number, group) in groups.iter().enumerate() {
+            sql.push(if at + number > 0 { " + " } else { "" });
+            if let Some(rarity) = rarity {
+                sql.bind(rarity).push(" * ");
+            }
+            sql.push("CAST(ts_rank(CAST(");
+            sql.bind(format!("{{{}}}", weights(group * 4).join(",")));
+            sql.push(" AS real[]), d.words, CAST(");
+            let mut words = Vec::new();
+            for phrase in &phrases {
+                push_phrase(phrase, |slot| slot / 4 == *group, &mut words);
+            }
+            sql.bind(words.join(" | "));
+            sql.push(format!(" AS tsquery), {BY_LENGTH}) AS double precision)"));
         }
-        let first = group * 4;
-        sql.push("CAST(ts_rank(CAST(");
-        // In the order D to A.
-        let weights = [3, 2, 1, 0].map(|label| weight(first + label).to_string());
-        sql.bind(format!("{{{}}}", weights.join(",")));
-        sql.push(" AS real[]), d.words, CAST(");
-        let phrases = plan.matching.required.iter().flatten();
-        let mut words = Vec::new();
-        for phrase in phrases {
-            push_phrase(phrase, |slot| slot / 4 == group, &mut words);
-        }
-        sql.bind(words.join(" | "));
-        sql.push(format!(" AS tsquery), {BY_LENGTH}) AS double precision)"));
     }
+}
+
+/// Returns the parts of the query that are ranked, with their rarity if it is known. Otherwise they
+/// are ranked together.
+fn parts<'q>(plan: &'q Plan<'q>) -> impl Iterator<Item = (Option<f64>, Vec<&'q Phrase>)> {
+    let required = &plan.matching.required;
+    let together = plan.rarities.is_empty();
+    let together = together.then(|| (None, required.iter().flatten().collect()));
+    let apart = plan.rarities.iter().zip(required);
+    let apart = apart.map(|(rarity, phrases)| (Some(*rarity), phrases.iter().collect()));
+    together.into_iter().chain(apart)
 }
 
 /// Pushes what is added to the score of documents with all words, if one suffices.
@@ -113,43 +132,5 @@ fn push_all<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
         sql.push(" + CASE WHEN d.words @@ CAST(");
         sql.bind(expression(plan, ALL));
         sql.push(format!(" AS tsquery) THEN {HAS_ALL} ELSE 0e0 END"));
-    }
-}
-
-/// Returns the `tsquery`, with `operator` between the phrases that are required. Words are letters, digits and marks, or signs that are no operators, so
-/// nothing in them is syntax.
-fn expression(plan: &Plan<'_>, operator: &str) -> String {
-    let any = |phrases: &Vec<Phrase>| {
-        let mut words = Vec::new();
-        for phrase in phrases {
-            push_phrase(phrase, |_| true, &mut words);
-        }
-        format!("({})", words.join(" | "))
-    };
-    let required: Vec<String> = plan.matching.required.iter().map(any).collect();
-    let required = format!("({})", required.join(operator));
-    let excluded = plan.matching.excluded.iter().map(any);
-    let excluded = excluded.map(|words| format!("!{words}"));
-    let clauses: Vec<String> = [required].into_iter().chain(excluded).collect();
-    clauses.join(" & ")
-}
-
-/// Adds a phrase for each of its fields.
-fn push_phrase(phrase: &Phrase, wanted: impl Fn(usize) -> bool, found: &mut Vec<String>) {
-    for &slot in phrase.slots.iter().filter(|&&slot| wanted(slot)) {
-        let field = prefix(slot);
-        let words = phrase.words.iter().map(|word| format!("{field}{word}"));
-        let mut text = words.collect::<Vec<_>>().join(" <-> ");
-        if phrase.prefix {
-            text.push_str(":*");
-        }
-        if let Some(beginning) = &phrase.beginning {
-            let and = if text.is_empty() { "" } else { " & " };
-            text.push_str(&format!("{and}{field}{BEGINNING}{beginning}:*"));
-        }
-        if phrase.words.len() + usize::from(phrase.beginning.is_some()) > 1 {
-            text = format!("({text})");
-        }
-        found.push(text);
     }
 }

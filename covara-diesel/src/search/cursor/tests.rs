@@ -32,15 +32,20 @@ fn a_cursor_is_read_by_the_orders_it_was_written_for() {
         by(FieldKind::Boolean),
         by(FieldKind::Float),
     ];
-    let (read, id) = read(&write(&values, "7"), &orders).unwrap();
-    assert_eq!(format!("{read:?}"), format!("{values:?}"));
-    assert_eq!(id, "7");
+    for rarities in [&[][..], &[0.5, 1e-6]] {
+        let place = read(&write(&values, "7", rarities), &orders).unwrap();
+        assert_eq!(format!("{:?}", place.values), format!("{values:?}"));
+        assert_eq!(
+            (place.id.as_str(), place.rarities.as_slice()),
+            ("7", rarities)
+        );
+    }
 }
 
 #[test]
 fn a_cursor_of_other_orders_is_none() {
-    let two = write(&[Bind::Double(Some(1.0)), Bind::Integer(Some(1))], "7");
-    let one = write(&[Bind::Double(Some(1.0))], "7");
+    let two = write(&[Bind::Double(Some(1.0)), Bind::Integer(Some(1))], "7", &[]);
+    let one = write(&[Bind::Double(Some(1.0))], "7", &[]);
     let number = by(FieldKind::Integer);
     assert!(read(&two, &[SCORE, number]).is_some());
     for (cursor, orders) in [
@@ -70,6 +75,8 @@ fn what_is_no_cursor_is_none() {
         encoded("[\"1.5\", \"7\"]"),
         encoded("[1.5, \"\\u0000\"]"),
         encoded("[1e999, \"7\"]"),
+        encoded("[1.5, \"7\", [\"1\"]]"),
+        encoded("[[1.0]]"),
         encoded("[1.5, \"7\"] "),
     ] {
         let found = read(&text, &[SCORE]);
