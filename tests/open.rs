@@ -153,6 +153,7 @@ fn the_readme_tells_each_databases_urls_pool_and_bind_limit() {
         PoolDriver::Pglite,
         PoolDriver::Libsql,
         PoolDriver::D1,
+        PoolDriver::NeonHttp,
     ];
     assert_eq!(rows.len(), drivers.len());
     for (row, driver) in rows.iter().zip(drivers) {
@@ -189,6 +190,7 @@ fn the_readme_tells_each_databases_urls_pool_and_bind_limit() {
                 let conn = SqliteConnection::establish(":memory:").unwrap();
                 (conn.bind_limit(), conn.has_transactions())
             }
+            PoolDriver::NeonHttp => (65_535, false),
             // That many are bound in PostgreSQL's own tests.
             _ => (65_535, true),
         };

@@ -2,12 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use postgres::{Client, NoTls};
+use serde_json::json;
 use support::http::Message;
-use support::{d1, pglite, sqld, workers};
+use support::server::installed;
+use support::{d1, neon, pglite, sqld, workers};
 
 /// Status and body of the answer to one request.
 fn post(address: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
@@ -195,4 +198,61 @@ fn a_killed_program_leaves_no_server_behind() {
 fn is_running(id: u32) -> bool {
     // One that has ended and whom nobody waits for is listed until then.
     fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Runs Neon's own client against the double, and returns what it prints.
+fn neon_client(db: &neon::TestDb) -> Vec<String> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/neon-client.mjs");
+    let output = Command::new("node")
+        .current_dir(installed(""))
+        .args([script, db.proxy().origin()])
+        .args([db.connection_string(), db.connection_string_for_token()])
+        .arg(neon::JWT)
+        .output()
+        .expect("Node.js");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let printed = String::from_utf8(output.stdout).expect("a text");
+    printed.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn neon_answers_its_own_client() {
+    let printed = neon_client(&neon::TestDb::new());
+    assert_eq!(
+        printed,
+        [
+            "https://api.eu-central-1.aws.neon.tech/sql",
+            "https://apiauth.eu-central-1.aws.neon.tech/sql",
+            "https://api.eu-central-1.aws.neon.tech/sql",
+            "all is well",
+        ]
+    );
+}
+
+#[test]
+fn neon_keeps_to_its_limits() {
+    let limits = json!({ "maxRequest": 1000, "maxResponse": 1000, "timeout": 300 });
+    let db = neon::TestDb::with(&limits);
+    let ask = |query: &str| {
+        let body = json!({ "query": query }).to_string();
+        let answer = ureq::post(format!("{}/sql", db.proxy().origin()))
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .header("Neon-Connection-String", db.connection_string())
+            .header("Neon-Raw-Text-Output", "true")
+            .header("Neon-Array-Mode", "true")
+            .send(&body);
+        let mut answer = answer.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.body_mut().read_to_string().expect("a text"))
+    };
+    assert_eq!(ask("SELECT 1").0, 200);
+    assert_eq!(ask(&format!("SELECT '{}'", "x".repeat(1000))).0, 413);
+    assert_eq!(ask("SELECT repeat('x', 1000)").0, 507);
+    let (status, answer) = ask("SELECT pg_sleep(5)");
+    assert_eq!(status, 400);
+    assert!(answer.contains("08P01"), "{answer}");
+    assert_eq!(ask("SELECT 1").0, 200);
 }

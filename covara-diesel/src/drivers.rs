@@ -43,6 +43,12 @@ macro_rules! connections {
                     database: "PostgreSQL",
                     connection: PgConnection,
                 }
+                /// Neon over HTTP.
+                NeonHttp {
+                    feature: "neon",
+                    database: "Neon over HTTP",
+                    connection: NeonHttpConnection,
+                }
             }
         }
     };
@@ -177,13 +183,14 @@ drivers! {
     /// | `D1` | `d1://` | 1 | none | 30 s, r2d2's own |
     /// | `Postgres` | `postgres://`, `postgresql://`, libpq's `key=value` form | 10 | 20 s | 10 s |
     /// | `Neon` | the same with a host whose first label ends in `-pooler` | 1 | none | 10 s |
+    /// | `NeonHttp` | the same with the parameter `driver=neon-http` | 1 | none | 10 s |
     /// | `Hyperdrive` | the same with a host `….hyperdrive.local` | 5 | 10 s | 10 s |
     /// | `Pglite` | the same with the parameter `driver=pglite` | 1 | none | 30 s, r2d2's own |
     ///
     /// The sizes and time-outs are those of
     /// [`recommended_pool_config`](crate::pool::recommended_pool_config).
     ///
-    /// The parameter `driver=hyperdrive` (`neon`, `pglite`, `postgres`) takes precedence over the
+    /// The parameter `driver=hyperdrive` (`neon`, `neon-http`, `pglite`, `postgres`) takes precedence over the
     /// host. It is removed before libpq sees the URL. Use it for a transaction pooler or PGlite,
     /// which no host name reveals. Opening the pool tests for both, but the test may miss a busy
     /// pooler.
@@ -260,6 +267,17 @@ drivers! {
             connection_timeout: seconds(10),
             notes: "Neon pools on its side. Prepared statements are off, as its pooler hands each \
                     transaction to another session.",
+        },
+        /// Neon, over HTTP.
+        NeonHttp = Driver {
+            names: &["neon-http"],
+            connection: ConnectionType::NeonHttp,
+            route: Route::Http,
+            urls: Urls::Parameter,
+            max_size: 1,
+            idle_timeout: None,
+            connection_timeout: seconds(10),
+            notes: "Requests over HTTP without a session; Neon pools on its side.",
         },
         /// Cloudflare Hyperdrive, a transaction pooler.
         Hyperdrive = Driver {

@@ -48,7 +48,7 @@ pub mod pool;
 mod postgres;
 #[cfg(feature = "progress")]
 mod progress_bar;
-#[cfg(feature = "_remote-sqlite")]
+#[cfg(feature = "_remote-http")]
 pub mod remote;
 pub mod schema;
 #[cfg(feature = "search")]

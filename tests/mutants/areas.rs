@@ -24,6 +24,7 @@ const PGBOUNCER: &str = "PgBouncer";
 const PGLITE: &str = "PGlite";
 const LIBSQL: &str = "libSQL";
 const D1: &str = "D1";
+const NEON: &str = "Neon over HTTP";
 
 const ALL: &[&str] = &[];
 
@@ -186,6 +187,7 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/remote/pool.rs",
             "covara-diesel/src/remote/d1/pool.rs",
             "covara-diesel/src/remote/libsql/pool.rs",
+            "covara-diesel/src/remote/neon/pool.rs",
         ],
         proofs: &[
             (UNIT, &["pool::", "url::"]),
@@ -209,6 +211,14 @@ pub const AREAS: &[Area] = &[
             (D1, &["pool"]),
             (MEMORY, &["pool", "open"]),
         ],
+    },
+    Area {
+        name: "neon",
+        paths: &[
+            "covara-diesel/src/remote/neon/",
+            "covara-diesel/src/postgres/search/apart.rs",
+        ],
+        proofs: &[(UNIT, &["remote::"]), (NEON, ALL)],
     },
     Area {
         name: "postgres",

@@ -12,7 +12,7 @@ use crate::mutant::Mutant;
 use crate::switches;
 
 /// The features of `tests/run`.
-const FEATURES: &str = "sqlite,postgres,libsql,d1";
+const FEATURES: &str = "sqlite,postgres,libsql,d1,neon";
 /// The only package in which mutants are behind switches: those of a macro act when the tests are
 /// compiled.
 const LIBRARY: &str = "covara-diesel/src/";

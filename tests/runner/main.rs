@@ -23,7 +23,7 @@ use needs::DATABASES;
 use plan::Plan;
 use programs::Program;
 
-const FEATURES: &str = "sqlite,postgres,libsql,d1";
+const FEATURES: &str = "sqlite,postgres,libsql,d1,neon";
 /// Programs that run at once: some wait for time-outs or servers while others compute.
 const LANES: usize = 3;
 /// Which test passed on which database.

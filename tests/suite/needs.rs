@@ -4,9 +4,9 @@
 //! have is an error unless the database lacks something that the test needs.
 
 use Need::{
-    Clients, Command, ExactNumbers, File, Interleaved, LocalEngine, Locks, LostConnection,
-    LostServer, NumbersAsTimes, OtherProcess, OwnSession, PlainDoctor, PoolSettings, RawBegin,
-    ReadOnly, RefusedLine, Transactions, Waiting,
+    Clients, Command, ExactNumbers, File, Interleaved, LaterRows, LocalEngine, Locks,
+    LostConnection, LostServer, NumbersAsTimes, OtherProcess, OwnSession, PlainDoctor,
+    PoolSettings, RawBegin, ReadOnly, RefusedLine, RowTriggers, Snapshot, Transactions, Waiting,
 };
 
 /// Something that not every database has.
@@ -22,6 +22,8 @@ pub enum Need {
     File,
     /// Clients that go on while another one has a transaction open.
     Interleaved,
+    /// Foreign keys that are checked later than each statement.
+    LaterRows,
     /// An engine that is reached without HTTP.
     LocalEngine,
     /// A client that waits for another's lock, for a time that its session sets.
@@ -40,6 +42,10 @@ pub enum Need {
     PlainDoctor,
     /// Limits and settings of a pool that are not those of SQLite's files.
     PoolSettings,
+    /// Updates by a seed of tables that have triggers for each row.
+    RowTriggers,
+    /// Dumps, which read one state of the database.
+    Snapshot,
     /// Transactions that the caller begins by SQL.
     RawBegin,
     /// A session that is read-only without others being so.
@@ -137,6 +143,33 @@ pub const DATABASES: &[Database] = &[
                 (
                     Transactions,
                     "it has none; that they are refused is in `remote`",
+                ),
+            ],
+        ],
+    },
+    Database {
+        name: "Neon over HTTP",
+        program: "neon",
+        row: None,
+        threads: 3,
+        later: &[DEEP, UNBATCHED],
+        lacks: &[
+            OVER_HTTP,
+            POSTGRES,
+            &[
+                (LaterRows, "PostgreSQL defers foreign keys one by one"),
+                (PoolSettings, "in `remote::neon`"),
+                (RawBegin, "the connection refuses `BEGIN` by hand"),
+                (ReadOnly, "it has no read-only sessions"),
+                (RefusedLine, "a refused batch does not name its line"),
+                (
+                    RowTriggers,
+                    "a second statement cannot tell what the first one inserted",
+                ),
+                (Snapshot, "a dump of PostgreSQL needs a transaction"),
+                (
+                    Transactions,
+                    "it has none; that they are refused is in `remote::neon`",
                 ),
             ],
         ],
@@ -244,6 +277,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("command::dry_run::", &[OtherProcess]),
     ("command_urls::", &[OtherProcess]),
     ("doctor::", &[Command]),
+    ("dump::", &[Snapshot]),
     (
         "dump::snapshot::",
         &[Clients, Interleaved, Transactions, Waiting],
@@ -266,6 +300,58 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("search::transactions::", &[Transactions]),
     ("seed_large::", &[File]),
     ("seed_model::", &[Transactions]),
+    (
+        "seed_references::a_row_refused_for_another_reason_is_named_among_rows_that_wait",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::a_skipped_row_may_refer_to_nothing_among_rows_that_wait",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::foreign_keys_of_both_kinds_may_refer_to_later_tables",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::rows_in_memory_may_refer_to_each_other_in_any_order",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::rows_of_a_file_may_refer_to_each_other_in_any_order",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::streamed_rows_may_refer_to_each_other_in_any_order",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::tables_may_refer_to_each_other",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::tables_that_refer_to_each_other_at_once_are_an_error_that_says_what_to_do",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::ten_thousand_rows_may_refer_to_each_other_in_any_order",
+        &[LaterRows],
+    ),
+    (
+        "seed_references::the_verdict_is_that_of_the_model",
+        &[LaterRows],
+    ),
+    (
+        "seed_replace::tables_that_refer_to_each_other_are_replaced_together",
+        &[LaterRows],
+    ),
+    (
+        "seed_update::rows_that_a_trigger_leaves_out_are_counted_as_documented",
+        &[RowTriggers],
+    ),
+    (
+        "seed_update::updated_rows_may_refer_to_rows_that_come_later",
+        &[LaterRows],
+    ),
     ("seed_references_nested::", &[Transactions]),
     ("transactions::", &[Transactions]),
     ("transactions::left_open::", &[Interleaved]),

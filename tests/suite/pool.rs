@@ -15,6 +15,7 @@ fn the_recommended_settings_are_covaras() {
     let table = [
         (PoolDriver::Postgres, 10, seconds(20), seconds(10)),
         (PoolDriver::Neon, 1, None, seconds(10)),
+        (PoolDriver::NeonHttp, 1, None, seconds(10)),
         (PoolDriver::Pglite, 1, None, None),
         (PoolDriver::Libsql, 1, None, seconds(10)),
         (PoolDriver::D1, 1, None, None),
@@ -41,6 +42,7 @@ fn drivers_parse_by_their_own_and_by_covaras_names() {
         ("postgres", PoolDriver::Postgres),
         ("postgres-js", PoolDriver::Postgres),
         ("neon", PoolDriver::Neon),
+        ("neon-http", PoolDriver::NeonHttp),
         ("hyperdrive", PoolDriver::Hyperdrive),
         ("pglite", PoolDriver::Pglite),
     ];
@@ -152,6 +154,10 @@ fn from_url_returns_the_driver_of_a_url() {
         ),
         ("postgres://u:driver=pglite@h/app", PoolDriver::Postgres),
         ("host=h driver=neon", PoolDriver::Neon),
+        (
+            "postgres://ada:x@a-pooler.x.neon.tech/app?driver=neon-http",
+            PoolDriver::NeonHttp,
+        ),
         ("driver = 'pglite' host=h", PoolDriver::Pglite),
         ("host=h password='x driver=neon'", PoolDriver::Postgres),
         ("host=h password=x\\ driver=neon", PoolDriver::Postgres),

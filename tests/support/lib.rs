@@ -13,6 +13,8 @@ pub mod http;
 pub mod https;
 pub mod logged;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod neon;
 pub mod node;
 pub mod numbers;
 #[cfg(feature = "postgres")]

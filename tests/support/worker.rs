@@ -93,7 +93,9 @@ fn flood(url: &str, key: &str) -> String {
 }
 
 fn on_any(url: &str, pooled: bool, job: &str) -> Outcome {
-    if url.starts_with("postgres") {
+    if url.contains("driver=neon-http") {
+        on_neon(url, pooled, job)
+    } else if url.starts_with("postgres") {
         on_postgres(url, pooled, job)
     } else if url.starts_with("http") {
         on_libsql(url, pooled, job)
@@ -284,6 +286,22 @@ fn on_d1(url: &str, pooled: bool, job: &str) -> Outcome {
 #[cfg(not(feature = "d1"))]
 fn on_d1(_: &str, _: bool, _: &str) -> Outcome {
     Err("built without D1".into())
+}
+
+#[cfg(feature = "neon")]
+fn on_neon(url: &str, pooled: bool, job: &str) -> Outcome {
+    use covara_diesel::search::PostgresFts;
+
+    if pooled {
+        return work(&mut pool::neon_http(url)?.get()?, &PostgresFts, job);
+    }
+    let conn = &mut covara_diesel::remote::NeonHttpConnection::establish(url)?;
+    work(conn, &PostgresFts, job)
+}
+
+#[cfg(not(feature = "neon"))]
+fn on_neon(_: &str, _: bool, _: &str) -> Outcome {
+    Err("built without Neon".into())
 }
 
 fn work<C, A>(conn: &mut C, adapter: &A, job: &str) -> Outcome

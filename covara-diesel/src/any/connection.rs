@@ -9,7 +9,7 @@ use crate::backend::dialect::Dialect;
 use crate::backend::sealed::Sealed;
 use crate::backend::typed::{AsTyped, Typed};
 use crate::drivers::{ConnectionType, connections};
-#[cfg(feature = "_remote-sqlite")]
+#[cfg(feature = "_remote-http")]
 use crate::remote::*;
 
 /// Declares the enum of connections. Where a feature is off, a type of the same backend is in place
@@ -85,7 +85,8 @@ macro_rules! declare_any_connection {
         /// the type it wraps, `impl<DB: Backend> ToSql<Text, DB> for Role where str: ToSql<Text,
         /// DB>`, as Diesel's documentation shows.
         ///
-        /// On D1 `transaction` returns an error, because the API of D1 has no transactions.
+        /// On D1, and on Neon over HTTP, `transaction` returns an error, because they have no transactions
+        /// that span several calls.
         ///
         /// `establish` tries one database after the other and may take a URL for another
         /// database's. Open a pool with [`open`](crate::open) instead, or wrap a typed connection:

@@ -45,7 +45,8 @@ pub trait DatabaseConnection:
         self.most_binds()
     }
 
-    /// Returns whether the connection supports interactive transactions. D1's does not.
+    /// Returns whether the connection supports interactive transactions. D1's and Neon's
+    /// over HTTP do not.
     fn has_transactions(&self) -> bool {
         self.is_transactional()
     }

@@ -1,6 +1,6 @@
 //! Transactions that end with the function that began them, in a panic too.
 
-#[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
+#[cfg(any(feature = "postgres", feature = "_remote-http"))]
 mod depth;
 #[cfg(feature = "postgres")]
 mod resume;
@@ -13,7 +13,7 @@ use diesel::result::Error;
 
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::typed::{AsTyped, with_typed};
-#[cfg(any(feature = "postgres", feature = "_remote-sqlite"))]
+#[cfg(any(feature = "postgres", feature = "_remote-http"))]
 pub(crate) use depth::change_depth;
 
 /// Number of attempts at an operation that a panicking observer interrupts.
@@ -48,8 +48,8 @@ const TRIES: usize = 3;
 /// # Errors
 ///
 /// Those of `work`, and the database's own in beginning and committing. On PostgreSQL, that a
-/// statement failed whose error `work` did not return; nothing is kept then. On D1, which has no
-/// transactions, the error names `batch` of `remote::RemoteConnection`.
+/// statement failed whose error `work` did not return; nothing is kept then. On D1 and on Neon over
+/// HTTP, which have no transactions, the error names their `batch`.
 ///
 /// # Example
 ///

@@ -8,6 +8,7 @@ use diesel_migrations::EmbeddedMigrations;
 use super::MigrateOptions;
 use super::engine::MigrateEngine;
 use super::error::MigrateError;
+use super::neighbours::{ATTEMPTS, was_made_meanwhile};
 use super::outside::run_outside_transaction;
 use super::runner::{failure, migration_failure, version};
 use crate::backend::batch::{Batch, BatchError};
@@ -65,7 +66,7 @@ fn run_all<C: BackendConnection<Backend: MigrateEngine>>(
         let is_ours = if !next.metadata().run_in_transaction() {
             run_outside_transaction(conn, next, options)?
         } else if let Some(batch) = conn.new_batch() {
-            run_as_batch(conn, batch, next, options)?
+            run_as_batch(conn, batch, next, options, 1)?
         } else {
             run_in_transaction(conn, next, options)?
         };
@@ -151,6 +152,7 @@ fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
     mut batch: C::Batch,
     migration: &dyn Migration<C::Backend>,
     options: &MigrateOptions,
+    attempt: usize,
 ) -> Result<bool, MigrateError> {
     let version = version(migration);
     let name = migration.name().to_string();
@@ -162,11 +164,21 @@ fn run_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
     if let Err(error) = added {
         return Err(migration_failure(&*error, version, name, options));
     }
-    let Err(BatchError { source, .. }) = batch.send(conn) else {
+    let Err(BatchError { at, source }) = batch.send(conn) else {
         return Ok(true);
     };
     if history(conn, options)?.contains(&version) {
         return Ok(false);
     }
-    Err(migration_failure(&source, version, name, options))
+    let error = migration_failure(&source, version, name, options);
+    match (
+        at == Some(0) && was_made_meanwhile(&error),
+        conn.new_batch(),
+    ) {
+        // The table of the history was created by another process that has not recorded this one.
+        (true, Some(batch)) if attempt < ATTEMPTS => {
+            run_as_batch(conn, batch, migration, options, attempt + 1)
+        }
+        _ => Err(error),
+    }
 }

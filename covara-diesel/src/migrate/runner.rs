@@ -80,7 +80,7 @@ pub(super) fn migrate<C: BackendConnection<Backend: MigrateEngine>>(
     }
 
     if let Some(batch) = conn.new_batch() {
-        let applied = run_as_batch(conn, batch, &migrations, options)?;
+        let applied = try_as_batch(conn, batch, &migrations, options)?;
         return Ok(MigrationSummary::new(dialect, applied));
     }
     let applied = try_to_run(conn, &migrations, options, true)?;
@@ -169,6 +169,27 @@ fn check_may_keep(options: &MigrateOptions) -> Result<(), MigrateError> {
     match options.may_keep {
         Some(may_keep) if !may_keep() => Err(failure(Error::RollbackTransaction, options)),
         _ => Ok(()),
+    }
+}
+
+/// Runs the migrations as one batch, and again if another process has created something meanwhile.
+fn try_as_batch<C: BackendConnection<Backend: MigrateEngine>>(
+    conn: &mut C,
+    batch: C::Batch,
+    migrations: &[Box<dyn Migration<C::Backend>>],
+    options: &MigrateOptions,
+) -> Result<Vec<String>, MigrateError> {
+    let mut next = Some(batch);
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let Some(batch) = next.take().or_else(|| conn.new_batch()) else {
+            return Ok(Vec::new());
+        };
+        match run_as_batch(conn, batch, migrations, options) {
+            Err(error) if attempts < ATTEMPTS && was_made_meanwhile(&error) => {}
+            outcome => return outcome,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub use wrapping::WrappingManager;
 pub use crate::drivers::PoolDriver;
 #[cfg(feature = "postgres")]
 pub use crate::postgres::pool::{postgres, postgres_with};
-#[cfg(feature = "_remote-sqlite")]
+#[cfg(feature = "_remote-http")]
 pub use crate::remote::pools::*;
 #[cfg(feature = "sqlite")]
 pub use crate::sqlite::pool::{sqlite, sqlite_with};

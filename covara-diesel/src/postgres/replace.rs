@@ -15,7 +15,9 @@ pub(super) fn lock<C>(conn: &mut C, table: &str) -> QueryResult<()>
 where
     C: BackendConnection<Backend = Pg>,
 {
-    conn.batch_execute(&format!("LOCK TABLE {table} IN EXCLUSIVE MODE"))?;
+    if conn.is_transactional() {
+        conn.batch_execute(&format!("LOCK TABLE {table} IN EXCLUSIVE MODE"))?;
+    }
     let quoted = table.replace('\'', "''");
     let is_active = format!("pg_catalog.row_security_active(CAST('{quoted}' AS regclass))");
     match holds(conn, &is_active)? {

@@ -126,6 +126,10 @@ impl SeedEngine for Pg {
         keys::differs(columns)
     }
 
+    fn fails_if(condition: &str) -> String {
+        format!("SELECT CAST(CASE WHEN {condition} THEN 'covara_left' ELSE '0' END AS integer)")
+    }
+
     fn lock_to_empty<C>(conn: &mut C, table: &str) -> QueryResult<()>
     where
         C: BackendConnection<Backend = Self>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::result::Error;
 
-use super::{error, http, sql};
+use super::{http, sql};
 
 /// Splits a script into its statements.
 pub fn statements(script: &str) -> Vec<&str> {
@@ -28,5 +28,5 @@ pub fn retry_after(value: &str) -> Option<Duration> {
 
 /// Returns the error for a server's message about a statement.
 pub fn statement_error(message: &str) -> Error {
-    error::statement_error(message)
+    sql::statement_error(message)
 }

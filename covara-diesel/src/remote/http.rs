@@ -1,5 +1,6 @@
 //! Requests over HTTP, with time-outs, and retries if they do no harm.
 
+use std::error::Error as StdError;
 use std::io::{self, Read as _};
 use std::mem;
 use std::thread;
@@ -9,9 +10,8 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Timeout};
 
-use super::bridge::bad_url;
 use super::connector::Watched;
-use super::error::{lost, malformed, not_sent};
+use super::error::{bad_url, lost, malformed, not_sent};
 use super::resolver::Remembering;
 use super::url::{HttpOptions, is_loopback};
 
@@ -69,6 +69,10 @@ enum PostFailure {
     Unreadable(String),
 }
 
+/// A function that returns the token for the next request.
+pub(super) type TokenSource =
+    Box<dyn FnMut() -> Result<String, Box<dyn StdError + Send + Sync>> + Send>;
+
 /// The HTTP client for all requests of a connection, which keeps the connection to the server open.
 pub(super) struct Http {
     agent: Agent,
@@ -77,6 +81,14 @@ pub(super) struct Http {
     authority: String,
     options: HttpOptions,
     authorization: Option<String>,
+    /// The function that is asked for a token before each request, if there is one.
+    #[cfg_attr(
+        not(feature = "neon"),
+        expect(dead_code, reason = "only Neon takes one")
+    )]
+    tokens: Option<TokenSource>,
+    /// Texts that are not repeated in messages, like the token.
+    secrets: Vec<String>,
     /// The time that a statement may take, if less than in the options.
     limit: Option<Duration>,
 }
@@ -103,8 +115,8 @@ impl Http {
             config =
                 config.tls_config(TlsConfig::builder().root_certs(certificates(path)?).build());
         }
-        if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(bad_url("the token holds characters that no header can"));
+        if token.is_some_and(|token| !is_token(token)) {
+            return Err(bad_url(NO_TOKEN));
         }
         let connections = Watched::default();
         let addresses = Remembering::new(connections.clone());
@@ -113,10 +125,37 @@ impl Http {
             addresses,
             connections,
             authority: authority.to_owned(),
-            authorization: token.map(|token| format!("Bearer {token}")),
+            authorization: token.map(bearer),
+            tokens: None,
+            secrets: Vec::new(),
             options,
             limit: None,
         })
+    }
+
+    /// Keeps texts out of messages, as the token is.
+    #[cfg(feature = "neon")]
+    pub(super) fn hide(&mut self, secrets: Vec<String>) {
+        self.secrets = secrets;
+    }
+
+    /// Sets the function that is asked for a token before each request.
+    #[cfg(feature = "neon")]
+    pub(super) fn ask_for_tokens(&mut self, tokens: TokenSource) {
+        self.tokens = Some(tokens);
+    }
+
+    /// Asks for the token of the next request, if there is somebody to ask.
+    #[cfg(feature = "neon")]
+    pub(super) fn renew_token(&mut self) -> QueryResult<()> {
+        if let Some(tokens) = &mut self.tokens {
+            let token = tokens().map_err(|error| not_sent(format!("no token: {error}")))?;
+            if !is_token(&token) {
+                return Err(not_sent(NO_TOKEN.to_owned()));
+            }
+            self.authorization = Some(bearer(&token));
+        }
+        Ok(())
     }
 
     /// Limits statements to less time than the options do, until changed again.
@@ -133,11 +172,12 @@ impl Http {
             .unwrap_or_else(|| now + Duration::from_secs(10 * 365 * 24 * 60 * 60))
     }
 
-    /// Sends JSON until there is an answer. A request that may have been carried out is sent again
+    /// Sends JSON, with further headers, until there is an answer. A request that may have been carried out is sent again
     /// only if it is `repeatable`.
     pub(super) fn post(
         &self,
         url: &str,
+        headers: &[(&str, &str)],
         body: &[u8],
         repeatable: bool,
         deadline: Instant,
@@ -148,7 +188,7 @@ impl Http {
         let outcome = |tried, came| self.outcome(tried).map_err(|error| NoReply { error, came });
         loop {
             tries += 1;
-            let tried = self.try_post(url, body, repeatable, deadline, &mut came);
+            let tried = self.try_post(url, headers, body, repeatable, deadline, &mut came);
             let last = tries == TRIES;
             let pause_now = pause.mul_f64(0.5 + 0.5 * some_fraction());
             let after = match &tried {
@@ -193,6 +233,7 @@ impl Http {
     fn try_post(
         &self,
         url: &str,
+        headers: &[(&str, &str)],
         body: &[u8],
         repeatable: bool,
         deadline: Instant,
@@ -209,6 +250,9 @@ impl Http {
             .header("accept", "application/json");
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let answer = request
             .config()
@@ -298,7 +342,9 @@ impl Http {
             401 => "refused the token".to_owned(),
             403 => "does not allow this token to do that".to_owned(),
             404 => "knows no such database".to_owned(),
+            413 => "takes no request of this size: send less at once".to_owned(),
             429 => "takes no more requests for now".to_owned(),
+            507 => format!("gives no answer of this size, {MAY_BE_DONE}: ask for less at once"),
             200..=299 => format!("gave no result, {MAY_BE_DONE}"),
             408 | 500..=599 => format!("failed, {MAY_BE_DONE}"),
             _ => "refused the request".to_owned(),
@@ -315,15 +361,23 @@ impl Http {
 
     /// Returns a server's message, with the token removed if the server repeated it.
     pub(super) fn without_token(&self, said: &str) -> String {
-        let token = self
-            .authorization
-            .as_deref()
-            .and_then(|value| value.get(7..));
-        match token {
-            Some(token) if !token.is_empty() => said.replace(token, "…"),
-            _ => said.to_owned(),
-        }
+        let token = self.authorization.as_deref();
+        let token = token.and_then(|value| value.strip_prefix(BEARER));
+        let secrets = self.secrets.iter().map(String::as_str).chain(token);
+        let secrets = secrets.filter(|one| !one.is_empty());
+        secrets.fold(said.to_owned(), |said, secret| said.replace(secret, "…"))
     }
+}
+
+const BEARER: &str = "Bearer ";
+const NO_TOKEN: &str = "the token holds characters that no header can";
+
+fn bearer(token: &str) -> String {
+    format!("{BEARER}{token}")
+}
+
+fn is_token(token: &str) -> bool {
+    token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Returns the pause in a header `Retry-After`, if that is a number of seconds and not a date.

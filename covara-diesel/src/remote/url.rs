@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::result::ConnectionResult;
 use percent_encoding::percent_decode_str;
 
-use super::bridge::bad_url;
+use super::error::bad_url;
 use crate::pool::connection_string::Url;
 
 /// The options in a remote URL.
@@ -40,10 +40,6 @@ impl Default for HttpOptions {
 }
 
 impl HttpOptions {
-    /// The names of the parameters that [`take`](Self::take) accepts.
-    pub(super) const NAMES: &str = "connect_timeout, request_timeout, statement_timeout, \
-         max_response_bytes, allow_plain_http, sslrootcert";
-
     /// Takes a parameter of the URL; `false` if it is none of these options.
     pub(super) fn take(&mut self, name: &str, value: &str) -> ConnectionResult<bool> {
         match name {
@@ -116,6 +112,18 @@ fn decoded(text: &str) -> ConnectionResult<String> {
         .map_err(|_| bad_url("a parameter is not UTF-8"))
 }
 
+/// Returns the part of the URL that can be shown: without parameters, and without a user.
+pub(super) fn without_secrets(url: &str) -> String {
+    // What is no URL may be anything.
+    let Some(url) = Url::of_server(url.split('#').next().unwrap_or_default()) else {
+        return String::new();
+    };
+    match url.base.rsplit_once('@') {
+        Some((_, rest)) => format!("{}://{rest}", url.scheme),
+        None => url.base.to_owned(),
+    }
+}
+
 /// Refuses unencrypted HTTP to other machines, where anybody on the way reads the token.
 pub(super) fn check_encrypted(
     scheme: &str,
@@ -154,18 +162,6 @@ pub(super) fn is_loopback(authority: &str) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-/// Returns the value of an environment variable, or `None` if it is empty.
-pub(super) fn from_env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Returns the token of a parameter, or else of the first environment variable that is set.
-pub(super) fn token_or_env(token: Option<String>, variables: &[&str]) -> Option<String> {
-    token
-        .or_else(|| variables.iter().find_map(|name| from_env(name)))
-        .filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]

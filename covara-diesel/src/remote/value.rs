@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
+use super::range::range_in;
 use super::sql::{Facts, MARK, rewrite_placeholders, statements, without_marks};
 
 /// A value bound to a statement.
@@ -187,11 +188,4 @@ impl ResultRows {
     pub(super) fn text(&self, range: &Range<usize>) -> &str {
         self.body.get(range.clone()).unwrap_or_default()
     }
-}
-
-/// Returns the range of `part` in `whole`, if it lies in it.
-pub(super) fn range_in(whole: &str, part: &str) -> Option<Range<usize>> {
-    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
-    let range = start..start.checked_add(part.len())?;
-    (range.end <= whole.len()).then_some(range)
 }

@@ -182,8 +182,13 @@ pub trait SeedEngine: Engine {
     #[doc(hidden)]
     fn differs(columns: &[String]) -> String;
 
+    /// Returns a statement that fails if the SQL condition holds.
+    #[doc(hidden)]
+    fn fails_if(condition: &str) -> String;
+
     /// Locks a table (quoted) against writers, and against rows that refer to it, until the
-    /// transaction ends. Default: nothing, for engines with one writer at a time.
+    /// transaction ends, if there are transactions. Default: nothing, for engines with one writer at a
+    /// time.
     #[doc(hidden)]
     fn lock_to_empty<C>(_: &mut C, _table: &str) -> QueryResult<()>
     where

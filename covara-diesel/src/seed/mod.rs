@@ -224,8 +224,9 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
         self
     }
 
-    /// Runs the seed in one transaction. Over Cloudflare D1, which has no transactions, it is one
-    /// batch up to 4 MiB; [`SeedSummary::transactions`] tells how many batches a larger seed took.
+    /// Runs the seed in one transaction. Over Cloudflare D1 and Neon's HTTP, which have none that span
+    /// several calls, it is one batch up to 4 MiB; [`SeedSummary::transactions`] tells how many batches
+    /// a larger seed took.
     ///
     /// # Errors
     ///

@@ -18,13 +18,11 @@ pub(super) fn prepare<C: BackendConnection<Backend: SeedEngine>>(
     distinct.dedup();
     let mut groups = order::groups(conn, &distinct)?;
     groups.reverse();
-    if conn.is_transactional() {
-        for group in &groups {
-            for table in group {
-                let table = &distinct[*table];
-                let locked = C::Backend::lock_to_empty(conn, table);
-                locked.map_err(|source| refused(table, source))?;
-            }
+    for group in &groups {
+        for table in group {
+            let table = &distinct[*table];
+            let locked = C::Backend::lock_to_empty(conn, table);
+            locked.map_err(|source| refused(table, source))?;
         }
     }
     for OuterReference {
@@ -100,11 +98,8 @@ fn has_rows(rows: &str) -> String {
 }
 
 /// Returns a statement that fails if a table (quoted) has rows, for SQLite.
-pub(super) fn fails_with_rows(table: &str) -> String {
-    format!(
-        "SELECT json_extract('{{}}', 'covara_left') WHERE {}",
-        has_rows(table)
-    )
+pub(super) fn fails_with_rows<DB: SeedEngine>(table: &str) -> String {
+    DB::fails_if(&has_rows(table))
 }
 
 pub(super) fn refused(table: &str, source: diesel::result::Error) -> SeedError {

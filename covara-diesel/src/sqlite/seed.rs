@@ -102,6 +102,10 @@ impl SeedEngine for Sqlite {
         keys::has_conflict_clauses(conn, table)
     }
 
+    fn fails_if(condition: &str) -> String {
+        format!("SELECT json_extract('{{}}', 'covara_left') WHERE {condition}")
+    }
+
     fn differs(columns: &[String]) -> String {
         keys::differs(columns)
     }

@@ -7,6 +7,7 @@ mod text;
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::result::Error;
 
 use crate::backend::connection::BackendConnection;
 use crate::dump::DumpError;
@@ -26,6 +27,10 @@ SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 3;
 SET LOCAL quote_all_identifiers = off";
 
+/// The reason why there is no dump without transactions.
+const NO_SNAPSHOT: &str = "a dump of PostgreSQL reads its tables in one transaction, which Neon's \
+     HTTP does not have: dump over the URL without driver=neon-http";
+
 impl DumpEngine for Pg {
     fn list<C>(conn: &mut C) -> QueryResult<Vec<TableName>>
     where
@@ -38,6 +43,9 @@ impl DumpEngine for Pg {
     where
         C: BackendConnection<Backend = Self>,
     {
+        if !conn.is_transactional() {
+            return Err(Error::QueryBuilderError(NO_SNAPSHOT.into()).into());
+        }
         let found = names.into_iter().map(|name| catalogue::find(conn, name));
         let found = found.collect::<Result<Vec<_>, _>>()?;
         conn.batch_execute(SETTINGS)?;

@@ -1,5 +1,6 @@
 //! Full-text search with `tsvector` and GIN.
 
+mod apart;
 mod follow;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;

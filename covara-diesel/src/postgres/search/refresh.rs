@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use diesel::QueryResult;
 use diesel::pg::Pg;
 
+use super::apart;
 use super::lookup::{self, IndexKey};
 use super::tables::{lock, lock_key, quoted};
 use super::write;
@@ -29,7 +30,7 @@ const MOST_SWEPT: usize = 10_000;
 
 /// The rows of an index: those of the table with the triggers. In this connection another table,
 /// such as a temporary one, may hide it.
-struct RowSource<'e> {
+pub(super) struct RowSource<'e> {
     watched: &'e FollowedTable,
     /// The quoted name of the table.
     followed: Cow<'e, str>,
@@ -52,6 +53,9 @@ impl RefreshEngine for Pg {
         let source = &source;
         if !has_notes(conn, entry, source)? {
             return Ok(Refreshed::default());
+        }
+        if !conn.is_transactional() {
+            return Ok(apart::refresh(conn, entry, source, patience)?);
         }
         let begin = |conn: &mut C| conn.begin_read_committed();
         let mut transaction = Transaction::begin(conn, begin)?;
@@ -187,19 +191,26 @@ where
 /// are equal, because documents are identified by the text: `A` and `a`, or 1.0 and 1.00, may be
 /// equal.
 fn take(entry: &Entry, source: &RowSource<'_>) -> Sql<'static> {
+    let notes = entry.notes();
+    let taken = format!(
+        "DELETE FROM {notes} WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM {notes} WHERE number >= 0 ORDER BY number LIMIT {BATCH}
+         )) RETURNING key"
+    );
+    rows_of(entry, source, &taken)
+}
+
+/// Reads the rows of the notes that the statement `taken` returns the keys of.
+pub(super) fn rows_of(entry: &Entry, source: &RowSource<'_>, taken: &str) -> Sql<'static> {
     let (FollowedTable { key, columns, .. }, table) = (source.watched, &source.followed);
-    let (notes, key) = (entry.notes(), quoted(key));
+    let key = quoted(key);
     let fields = entry.definition.fields().zip(columns);
     let pairs: Vec<String> = fields
         .map(|((name, _), column)| format!("t.{} AS {}", quoted(column), quoted(name)))
         .collect();
     let mut sql = Sql::new();
     sql.push(format!(
-        "WITH taken AS (
-             DELETE FROM {notes} WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM {notes} WHERE number >= 0 ORDER BY number LIMIT {BATCH}
-             )) RETURNING key
-         )
+        "WITH taken AS ({taken})
          SELECT CAST(n.key AS TEXT), CASE WHEN t.{key} IS NOT NULL THEN
              (SELECT CAST(row_to_json(v) AS TEXT) FROM (SELECT {}) AS v) END,
              (SELECT count(*) FROM taken)
@@ -215,7 +226,7 @@ fn take(entry: &Entry, source: &RowSource<'_>) -> Sql<'static> {
 
 /// Removes documents without a row. Each call compares all documents with the table, so a caller
 /// that waits removes all of them at once.
-fn sweep(entry: &Entry, source: &RowSource<'_>, patience: Patience) -> Sql<'static> {
+pub(super) fn sweep(entry: &Entry, source: &RowSource<'_>, patience: Patience) -> Sql<'static> {
     let (table, key) = (&source.followed, quoted(&source.watched.key));
     let documents = entry.documents();
     let limit = match patience {

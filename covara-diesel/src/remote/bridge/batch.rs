@@ -15,7 +15,7 @@ use super::{Driver, RemoteConnection};
 use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::message;
 use crate::backend::error::Source;
-use crate::remote::error::statement_error;
+use crate::remote::sql::statement_error;
 use crate::remote::value::Statement;
 
 /// Statements for a database over HTTP that has no transactions.

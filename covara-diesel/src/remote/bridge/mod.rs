@@ -19,6 +19,7 @@ use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
+use diesel::RunQueryDsl;
 use diesel::connection::{CacheSize, Connection};
 use diesel::connection::{
     ConnectionSealed, DebugQuery, DynInstrumentation, Instrumentation, InstrumentationEvent,
@@ -30,17 +31,16 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::r2d2::R2D2Connection;
 use diesel::result::{ConnectionResult, QueryResult};
 use diesel::sqlite::Sqlite;
-use diesel::{ConnectionError, RunQueryDsl};
 
 pub use cursor::RemoteCursor;
 pub use driver::Driver;
 use private::{Private, default_instrumentation};
 pub use transactions::RemoteTransactions;
 
+use super::url::without_secrets;
 use super::value::Statement;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sealed::Sealed;
-use crate::pool::connection_string::Url;
 
 /// A connection to a remote server, on Diesel's `Sqlite` backend.
 ///
@@ -230,20 +230,3 @@ impl<D: Driver> MigrationConnection for RemoteConnection<D> {
 }
 
 impl<D: Driver> Sealed for RemoteConnection<D> {}
-
-/// Returns the part of the URL that can be shown: without parameters, and without a user.
-fn without_secrets(url: &str) -> String {
-    // What is no URL may be anything.
-    let Some(url) = Url::of_server(url.split('#').next().unwrap_or_default()) else {
-        return String::new();
-    };
-    match url.base.rsplit_once('@') {
-        Some((_, rest)) => format!("{}://{rest}", url.scheme),
-        None => url.base.to_owned(),
-    }
-}
-
-/// Returns Diesel's error for a URL that cannot be used.
-pub(super) fn bad_url(reason: impl Into<String>) -> ConnectionError {
-    ConnectionError::InvalidConnectionUrl(reason.into())
-}

@@ -14,9 +14,10 @@ use serde_json::value::RawValue;
 use super::check;
 use crate::remote::error::{malformed, not_of_protocol, unsendable};
 use crate::remote::grid::Grid;
+use crate::remote::range::range_in;
 use crate::remote::sql::rewrite_placeholders;
 use crate::remote::value::{
-    AnswerCell, AnswerCells, BoundValue, ColumnPlace, InBody, ResultRows, Statement, range_in,
+    AnswerCell, AnswerCells, BoundValue, ColumnPlace, InBody, ResultRows, Statement,
 };
 
 /// JSON numbers become doubles on the way; beyond this, several whole numbers share one double.

@@ -12,9 +12,9 @@ use std::time::Duration;
 use diesel::result::{ConnectionResult, Error, QueryResult};
 
 use super::bridge::{Driver, RemoteConnection};
-use super::error::{malformed, not_of_protocol, statement_error, unsupported};
+use super::error::{malformed, not_of_protocol, unsupported};
 use super::http::Http;
-use super::sql::{Done, statements};
+use super::sql::{Done, statement_error, statements};
 use super::value::{ResultRows, Statement};
 use crate::backend::sealed::Sealed;
 use api::{ApiReply, Query, Request, StatementResult};
@@ -125,7 +125,7 @@ impl D1 {
         let deadline = self.http.deadline();
         let answer = self
             .http
-            .post(&self.endpoint, &body, repeatable, deadline)?;
+            .post(&self.endpoint, &[], &body, repeatable, deadline)?;
         let reply: Result<ApiReply<'_>, _> = serde_json::from_str(&answer.body);
         let result = match reply {
             Ok(reply) if answer.status == 200 && reply.success => {

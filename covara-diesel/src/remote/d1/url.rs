@@ -2,8 +2,9 @@
 
 use diesel::result::ConnectionResult;
 
-use crate::remote::bridge::bad_url;
-use crate::remote::url::{HttpOptions, Parts, check_encrypted, from_env, token_or_env};
+use crate::remote::environment::{HTTP_OPTIONS, from_env, token_or_env};
+use crate::remote::error::bad_url;
+use crate::remote::url::{HttpOptions, Parts, check_encrypted};
 
 /// Cloudflare's API: <https://developers.cloudflare.com/api/>.
 const API: &str = "https://api.cloudflare.com/client/v4";
@@ -54,7 +55,7 @@ impl D1Url {
                 _ => {
                     return Err(bad_url(format!(
                         "a parameter of the URL is none of those of D1: token, base_url, {}",
-                        HttpOptions::NAMES
+                        HTTP_OPTIONS
                     )));
                 }
             }

@@ -7,8 +7,9 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 use super::hrana::{Pipeline, PipelineReply, Request, ServerError, baton};
 use super::transaction::{Over, TRANSACTION_LOST};
 use super::url::LibsqlUrl;
-use crate::remote::error::{malformed, not_of_protocol, not_sent, statement_error};
+use crate::remote::error::{malformed, not_of_protocol, not_sent};
 use crate::remote::http::Http;
+use crate::remote::sql::statement_error;
 use crate::remote::url::{HttpOptions, Parts, check_encrypted, host};
 use crate::remote::value::AnswerCell;
 
@@ -118,16 +119,16 @@ impl Client {
             .map_err(|error| unseen(Error::SerializationError(error.into())))?;
         let url = format!("{}/v3/pipeline", before.unwrap_or(&self.base));
         let repeatable = repeatable && stream.is_none();
-        let reply =
-            self.http
-                .post(&url, &body, repeatable, deadline)
-                .map_err(|none| match baton(&none.came) {
-                    Some(baton) => Broken {
-                        error: none.error,
-                        baton,
-                    },
-                    None => unseen(none.error),
-                })?;
+        let reply = self
+            .http
+            .post(&url, &[], &body, repeatable, deadline)
+            .map_err(|none| match baton(&none.came) {
+                Some(baton) => Broken {
+                    error: none.error,
+                    baton,
+                },
+                None => unseen(none.error),
+            })?;
         if reply.status != 200 {
             return Err(unseen(self.refusal(reply.status, &reply.body)));
         }

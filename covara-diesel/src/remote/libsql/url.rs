@@ -2,8 +2,9 @@
 
 use diesel::result::ConnectionResult;
 
-use crate::remote::bridge::bad_url;
-use crate::remote::url::{HttpOptions, Parts, check_encrypted, host, token_or_env};
+use crate::remote::environment::{HTTP_OPTIONS, token_or_env};
+use crate::remote::error::bad_url;
+use crate::remote::url::{HttpOptions, Parts, check_encrypted, host};
 
 /// The contents of a URL.
 pub(super) struct LibsqlUrl {
@@ -51,7 +52,7 @@ impl LibsqlUrl {
                     return Err(bad_url(format!(
                         "a parameter of the URL is none of those of libSQL: authToken, tls, \
                          base_hosts, {}",
-                        HttpOptions::NAMES
+                        HTTP_OPTIONS
                     )));
                 }
             }

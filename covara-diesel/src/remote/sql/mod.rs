@@ -1,8 +1,10 @@
 //! The part of SQLite's syntax that sending a statement requires.
 
+mod error;
 mod facts;
 mod script;
 
+pub(super) use error::statement_error;
 #[cfg(feature = "libsql")]
 pub(super) use facts::Ending;
 use facts::Numbers;

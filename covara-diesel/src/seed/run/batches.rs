@@ -5,7 +5,7 @@ use diesel::QueryResult;
 use diesel::result::Error;
 
 use super::state::{BatchStatement, BatchStep, Run};
-use super::violations::{is_foreign_key, is_unique, violated};
+use super::violations::{is_foreign_key, is_row_twice, is_unique, violated};
 use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::BackendConnection;
 use crate::seed::conflict::OnConflict;
@@ -68,7 +68,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     fn try_send(&mut self, batch: &mut C::Batch) -> QueryResult<Vec<usize>> {
         let changed = self.try_send_deferred(batch);
         match changed {
-            Err(error) if is_unique(&error) && self.take_apart(batch) => {
+            Err(error) if (is_unique(&error) || is_row_twice(&error)) && self.take_apart(batch) => {
                 self.try_send_deferred(batch)
             }
             changed => changed,

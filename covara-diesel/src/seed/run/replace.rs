@@ -44,7 +44,9 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     fn check_empty(&mut self, tables: &[String]) -> Result<(), SeedError> {
         if let Some(batches) = &mut self.batches {
             for table in tables {
-                batches.batch.add_script(&replace::fails_with_rows(table))?;
+                batches
+                    .batch
+                    .add_script(&replace::fails_with_rows::<C::Backend>(table))?;
                 batches.note(position_of(&self.tables, table), BatchStep::CheckEmpty);
             }
         }

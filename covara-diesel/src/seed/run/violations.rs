@@ -4,6 +4,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 use super::state::Run;
 use crate::backend::connection::BackendConnection;
+use crate::backend::connection::message;
 use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::SeedError;
 use crate::seed::foreign_key::ForeignKey;
@@ -39,6 +40,12 @@ pub(super) fn is_unique(error: &Error) -> bool {
         error,
         Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)
     )
+}
+
+/// Returns whether one statement had two rows with the same key, which PostgreSQL does not update
+/// twice.
+pub(super) fn is_row_twice(error: &Error) -> bool {
+    message(error).ends_with("cannot affect row a second time")
 }
 
 /// Returns the first of these foreign keys that the error can be about.

@@ -1,0 +1,85 @@
+//! The connection as the areas of this library use it.
+
+use std::time::Duration;
+
+use diesel::connection::Connection;
+use diesel::pg::Pg;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::result::QueryResult;
+
+use super::NeonHttpConnection;
+use super::batch::NeonBatch;
+use super::options::NeonBatchOptions;
+use super::transactions::NO_TRANSACTIONS;
+use crate::backend::connection::{BackendConnection, Begun};
+use crate::backend::sealed::Sealed;
+use crate::remote::error::unsupported;
+
+impl Sealed for NeonHttpConnection {}
+
+impl BackendConnection for NeonHttpConnection {
+    type Batch = NeonBatch;
+
+    /// As many as fill a request, and no more.
+    fn chunk_rows(&self) -> Option<usize> {
+        Some(1024)
+    }
+
+    fn new_batch(&self) -> Option<NeonBatch> {
+        Some(NeonBatch::default())
+    }
+
+    fn begin_write(&mut self, _: Duration) -> QueryResult<Begun> {
+        Err(unsupported(NO_TRANSACTIONS))
+    }
+
+    fn begin_read(&mut self) -> QueryResult<Begun> {
+        Err(unsupported(NO_TRANSACTIONS))
+    }
+
+    fn begin_migration(&mut self, _: Duration) -> QueryResult<Begun> {
+        Err(unsupported(NO_TRANSACTIONS))
+    }
+
+    /// Does not wait long for the answer. What the server does after that, it does completely.
+    fn execute_briefly<T>(&mut self, statement: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Self::Backend> + QueryId,
+    {
+        let limited = Limited::new(self, BRIEF_ANSWER);
+        limited.0.execute_returning_count(statement)
+    }
+
+    fn restore_lock_wait(&mut self, _: &Begun) -> QueryResult<()> {
+        Ok(())
+    }
+
+    fn atomically(&mut self, statements: &[&dyn QueryFragment<Pg>]) -> QueryResult<Vec<usize>> {
+        let statements = self.statements_of_batch(statements)?;
+        self.run_batch(&NeonBatch::of(statements), NeonBatchOptions::new())
+    }
+
+    fn try_atomically(&mut self, statements: &[&dyn QueryFragment<Pg>]) -> QueryResult<Vec<usize>> {
+        let limited = Limited::new(self, BRIEF_ANSWER);
+        limited.0.atomically(statements)
+    }
+}
+
+/// The wait for the answer to an optional write.
+const BRIEF_ANSWER: Duration = Duration::from_secs(2);
+
+/// A short limit on waiting for answers, removed on drop.
+struct Limited<'c>(&'c mut NeonHttpConnection);
+
+impl<'c> Limited<'c> {
+    fn new(conn: &'c mut NeonHttpConnection, limit: Duration) -> Self {
+        conn.link.limit(Some(limit));
+        Self(conn)
+    }
+}
+
+impl Drop for Limited<'_> {
+    fn drop(&mut self) {
+        self.0.link.limit(None);
+    }
+}

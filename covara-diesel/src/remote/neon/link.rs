@@ -1,0 +1,184 @@
+//! Sends statements and reads answers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::result::{ConnectionResult, Error, QueryResult};
+
+use super::answer::Answer;
+use super::api::{BatchReply, Request, ServerError, Statement, StatementResult};
+use super::options::NeonBatchOptions;
+use super::url::NeonUrl;
+use super::value::{Catalogue, LOOK_UP};
+use crate::remote::error::{malformed, not_of_protocol};
+use crate::remote::http::{Http, TokenSource};
+
+/// The way to a database, and what is known of its types.
+pub(super) struct Link {
+    http: Http,
+    endpoint: String,
+    connection_string: String,
+    pub(super) types: Arc<Catalogue>,
+}
+
+/// Shows nothing: it holds a password or a token.
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    pub(super) fn open(url: &str, tokens: Option<TokenSource>) -> ConnectionResult<Self> {
+        let target = NeonUrl::of(url, tokens.is_some())?;
+        let mut http = Http::new(&target.authority, target.options, target.token.as_deref())?;
+        http.hide(target.secrets);
+        if let Some(tokens) = tokens {
+            http.ask_for_tokens(tokens);
+        }
+        Ok(Self {
+            http,
+            endpoint: target.endpoint,
+            connection_string: target.connection_string,
+            types: Arc::default(),
+        })
+    }
+
+    pub(super) fn limit(&mut self, limit: Option<Duration>) {
+        self.http.limit(limit);
+    }
+
+    /// Runs a statement, and returns its rows, whose types may have to be looked up.
+    pub(super) fn query(&mut self, statement: &Statement, repeatable: bool) -> QueryResult<Answer> {
+        let body = self.send(&Request::One(statement), &[], repeatable)?;
+        let answer = Answer::of(body)?;
+        self.look_up(&answer.oids())?;
+        Ok(answer.read_with(&self.types))
+    }
+
+    /// Runs a statement, and returns the number of rows it changed.
+    pub(super) fn execute(
+        &mut self,
+        statement: &Statement,
+        repeatable: bool,
+    ) -> QueryResult<usize> {
+        let body = self.send(&Request::One(statement), &[], repeatable)?;
+        let result: StatementResult<'_> =
+            serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+        Ok(result.row_count.unwrap_or_default())
+    }
+
+    /// Runs statements in one transaction, and returns how many rows each changed.
+    pub(super) fn batch(
+        &mut self,
+        queries: &[Cow<'_, Statement>],
+        options: NeonBatchOptions,
+        repeatable: bool,
+    ) -> QueryResult<Vec<usize>> {
+        if queries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let headers = options.headers();
+        let body = self.send(&Request::Batch { queries }, &headers, repeatable)?;
+        let reply: BatchReply<'_> =
+            serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+        if reply.results.len() != queries.len() {
+            return Err(malformed("not one result for each statement"));
+        }
+        let counts = reply
+            .results
+            .iter()
+            .map(|result| result.row_count.unwrap_or_default());
+        Ok(counts.collect())
+    }
+
+    /// Sends a request, and returns the text of its answer.
+    fn send(
+        &mut self,
+        request: &Request<'_>,
+        further: &[(&str, &str)],
+        repeatable: bool,
+    ) -> QueryResult<String> {
+        let body =
+            serde_json::to_vec(request).map_err(|error| Error::SerializationError(error.into()))?;
+        self.http.renew_token()?;
+        let mut headers = vec![
+            ("neon-connection-string", self.connection_string.as_str()),
+            ("neon-raw-text-output", "true"),
+            ("neon-array-mode", "true"),
+        ];
+        headers.extend(further);
+        let deadline = self.http.deadline();
+        let answer = self
+            .http
+            .post(&self.endpoint, &headers, &body, repeatable, deadline)?;
+        if answer.status == 200 {
+            return Ok(answer.body);
+        }
+        match serde_json::from_str::<ServerError>(&answer.body) {
+            Ok(error) => Err(error.into_error(answer.status, &self.http)),
+            Err(_) => Err(self.http.refusal(answer.status, None)),
+        }
+    }
+
+    /// Looks up the types that are not known, and those that they are made of.
+    pub(super) fn look_up(&mut self, oids: &[u32]) -> QueryResult<()> {
+        let mut asked = Vec::new();
+        loop {
+            let missing = oids.iter().flat_map(|oid| self.types.missing(*oid));
+            let missing: Vec<u32> = missing.collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let types = Arc::make_mut(&mut self.types);
+            // What was asked for without an answer is no type any more.
+            for oid in missing.iter().filter(|oid| asked.contains(*oid)) {
+                types.give_up(*oid);
+            }
+            let missing: Vec<u32> = missing
+                .into_iter()
+                .filter(|oid| !asked.contains(oid))
+                .collect();
+            if !missing.is_empty() {
+                self.ask_for(missing, &mut asked)?;
+            }
+        }
+    }
+
+    /// Asks the database for types, and for the base types of domains among them.
+    fn ask_for(&mut self, mut missing: Vec<u32>, asked: &mut Vec<u32>) -> QueryResult<()> {
+        let mut domains = Vec::new();
+        while !missing.is_empty() {
+            asked.extend(&missing);
+            let list: Vec<String> = missing.iter().map(u32::to_string).collect();
+            let statement = Statement {
+                query: LOOK_UP.to_owned(),
+                params: vec![Some(format!("{{{}}}", list.join(",")))],
+            };
+            let body = self.send(&Request::One(&statement), &[], true)?;
+            let result: StatementResult<'_> =
+                serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+            let rows: Vec<Vec<Option<String>>> =
+                serde_json::from_str(result.rows.get()).map_err(|error| not_of_protocol(&error))?;
+            missing.clear();
+            let types = Arc::make_mut(&mut self.types);
+            for row in rows {
+                let added = types.add(&row);
+                if added.ok_or_else(|| malformed("a type has no description"))? {
+                    continue;
+                }
+                let base = row.last().and_then(|base| base.as_deref()?.parse().ok());
+                missing.extend(base.filter(|base| !asked.contains(base)));
+                domains.push(row);
+            }
+        }
+        let types = Arc::make_mut(&mut self.types);
+        // The base of the last one was found last.
+        for row in domains.iter().rev() {
+            types.add(row);
+        }
+        Ok(())
+    }
+}

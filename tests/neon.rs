@@ -1,0 +1,91 @@
+//! The shared suite on Neon's SQL over HTTP, by the double in `tests/servers/neon.mjs`, with a
+//! database for each test; and what only this connection has.
+//!
+//! Left out is what needs a file or a session, and what HTTP has not: transactions, and with them
+//! Diesel's own migration harness, which uses them.
+
+pub(crate) use remote::neon::backend;
+
+mod remote {
+    pub(crate) mod neon {
+        use covara_diesel::remote::NeonHttpConnection;
+        use diesel::prelude::*;
+        use support::neon::TestDb;
+
+        pub(crate) mod backend;
+        mod connection;
+        mod faults;
+        mod values;
+
+        /// A connection over HTTP, and one to the database itself.
+        fn both(db: &TestDb) -> (NeonHttpConnection, PgConnection) {
+            let neon = NeonHttpConnection::establish(&db.url()).expect("a usable URL");
+            (neon, db.database().connect_directly())
+        }
+    }
+}
+
+mod suite {
+    mod adoption;
+    mod auth {
+        mod accounts;
+        mod api_key_hashes;
+        mod api_key_revocation;
+        mod api_keys;
+        mod concurrency;
+        mod helpers;
+        mod interop;
+        mod lists;
+        mod observed;
+        mod odd_data;
+        mod properties;
+        mod purge;
+        mod secrets;
+        mod session_ends;
+        mod session_ids;
+        mod sessions;
+        mod verification_tokens;
+
+        use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
+    }
+    mod boot;
+    mod helpers;
+    mod interop;
+    mod migrate;
+    mod obstacles;
+    mod pool;
+    mod search {
+        mod cities;
+        mod concurrency;
+        mod documents;
+        mod engine;
+        mod fields;
+        mod follow;
+        mod helpers;
+        mod highlights;
+        mod indexes;
+        mod interleaved;
+        mod keys;
+        mod lists;
+        mod mended;
+        mod model;
+        mod odd;
+        mod orders;
+        mod queries;
+        mod random;
+        mod versions;
+
+        use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};
+    }
+    mod seed;
+    mod seed_conflict_model;
+    mod seed_errors;
+    mod seed_order;
+    mod seed_references;
+    mod seed_replace;
+    mod seed_update;
+    mod status;
+    mod values;
+
+    pub(crate) use helpers::{chain, count, number};
+}
