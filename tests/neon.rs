@@ -49,6 +49,24 @@ mod suite {
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
     mod boot;
+    mod command {
+        mod helpers;
+
+        pub(crate) use helpers::{covara, succeeds};
+    }
+    mod command_urls;
+    mod dump {
+        mod files;
+        mod helpers;
+        mod order;
+        mod refused;
+        mod round_trip;
+    }
+    mod fixtures {
+        #[expect(dead_code, reason = "made for more files than are read here")]
+        mod helpers;
+        mod references;
+    }
     mod helpers;
     mod interop;
     mod migrate;
@@ -79,8 +97,10 @@ mod suite {
     }
     mod seed;
     mod seed_conflict_model;
+    mod seed_dry_run;
     mod seed_errors;
     mod seed_order;
+    mod seed_progress;
     mod seed_references;
     mod seed_replace;
     mod seed_update;

@@ -6,7 +6,7 @@
 use Need::{
     Clients, Command, ExactNumbers, File, Interleaved, LaterRows, LocalEngine, Locks,
     LostConnection, LostServer, NumbersAsTimes, OtherProcess, OwnSession, PlainDoctor,
-    PoolSettings, RawBegin, ReadOnly, RefusedLine, RowTriggers, Snapshot, Transactions, Waiting,
+    PoolSettings, RawBegin, ReadOnly, RefusedLine, RowTriggers, Transactions, Waiting,
 };
 
 /// Something that not every database has.
@@ -44,8 +44,6 @@ pub enum Need {
     PoolSettings,
     /// Updates by a seed of tables that have triggers for each row.
     RowTriggers,
-    /// Dumps, which read one state of the database.
-    Snapshot,
     /// Transactions that the caller begins by SQL.
     RawBegin,
     /// A session that is read-only without others being so.
@@ -166,7 +164,6 @@ pub const DATABASES: &[Database] = &[
                     RowTriggers,
                     "a second statement cannot tell what the first one inserted",
                 ),
-                (Snapshot, "a dump of PostgreSQL needs a transaction"),
                 (
                     Transactions,
                     "it has none; that they are refused is in `remote::neon`",
@@ -277,7 +274,6 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("command::dry_run::", &[OtherProcess]),
     ("command_urls::", &[OtherProcess]),
     ("doctor::", &[Command]),
-    ("dump::", &[Snapshot]),
     (
         "dump::snapshot::",
         &[Clients, Interleaved, Transactions, Waiting],

@@ -137,6 +137,20 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
     /// The database's own.
     fn begin_read(&mut self) -> QueryResult<Begun>;
 
+    /// Applies settings to the statements that follow, up to the end of the open transaction. Where
+    /// there are no transactions, these statements may only read, and
+    /// [`clear_settings`](Self::clear_settings) ends it.
+    ///
+    /// # Errors
+    ///
+    /// The database's own.
+    fn apply_settings(&mut self, settings: &str) -> QueryResult<()> {
+        self.batch_execute(settings)
+    }
+
+    /// Ends what [`apply_settings`](Self::apply_settings) began where there are no transactions.
+    fn clear_settings(&mut self) {}
+
     /// Begins a transaction as [`begin_write`](Self::begin_write) does, and takes the lock that
     /// keeps other migrators out until the transaction ends. `named` is told the
     /// [name](Self::transaction_name) of the transaction before it waits for the lock.
@@ -318,6 +332,14 @@ where
 
     fn begin_read(&mut self) -> QueryResult<Begun> {
         (**self).begin_read()
+    }
+
+    fn apply_settings(&mut self, settings: &str) -> QueryResult<()> {
+        (**self).apply_settings(settings)
+    }
+
+    fn clear_settings(&mut self) {
+        (**self).clear_settings();
     }
 
     fn begin_migration(&mut self, wait: Duration, named: Option<fn(String)>) -> QueryResult<Begun> {

@@ -1,8 +1,8 @@
 //! Diagnoses a database.
 //!
-//! `doctor::sqlite`, `doctor::postgres`, `doctor::libsql` and `doctor::d1` open the database
-//! themselves, only read it, and return their findings as a [`Report`]. They create and change
-//! neither files nor tables.
+//! `doctor::sqlite`, `doctor::postgres`, `doctor::libsql`, `doctor::d1` and `doctor::neon_http` open
+//! the database themselves, only read it, and return their findings as a [`Report`]. They create and
+//! change neither files nor tables.
 //!
 //! ```
 //! use covara_diesel::{auto_migrate, doctor, pool};
@@ -21,6 +21,8 @@
 //! ```
 
 pub(crate) mod findings;
+#[cfg(feature = "neon")]
+mod neon;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "_remote-sqlite")]
@@ -30,6 +32,8 @@ mod sqlite;
 
 use std::fmt;
 
+#[cfg(feature = "neon")]
+pub use self::neon::neon_http;
 #[cfg(feature = "postgres")]
 pub use self::postgres::postgres;
 #[cfg(feature = "d1")]

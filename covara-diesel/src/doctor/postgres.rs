@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::{Finding, Pooler, Report, Setting};
+use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::table::{Stranger, what};
 use crate::migrate;
@@ -42,12 +44,8 @@ use crate::postgres::{owners, pooler};
 pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
     let url = url.as_ref();
     let mut conn = connect(url)?;
-    let setup = |source| PoolError::Setup { source };
-    let facts = facts(&mut conn).map_err(setup)?;
-    let settings = settings(&mut conn).map_err(setup)?;
+    let facts = facts(&mut conn)?;
     let named = PoolDriver::from_url(url).unwrap_or(PoolDriver::Postgres);
-    let migrations = migrate::status(&mut conn);
-    let others = owners::others(&mut conn).map_err(setup)?;
     let (pooler, remark) = pooler::look(&mut conn, url, named, &facts.version);
     // Hyperdrive's settings suit every transaction pooler.
     let driver = match (&pooler, named) {
@@ -55,23 +53,9 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
         (Pooler::TransactionPooler { .. }, PoolDriver::Postgres) => PoolDriver::Hyperdrive,
         (_, named) => named,
     };
-    let mut report = Report {
-        dialect: Dialect::Postgres,
-        database: facts.database.clone(),
-        engine_version: facts.version.clone(),
-        client_version: libpq_version(),
-        library_version: env!("CARGO_PKG_VERSION"),
-        pooler,
-        driver,
-        pool: recommended_pool_config(driver),
-        migrations,
-        settings,
-        findings: remark.into_iter().collect(),
-    };
-    look_at_access(&facts, &mut report);
-    report.findings.extend(others.into_iter().map(of_other));
-    look_at_room(&facts, &mut report);
-    look_at_settings(&mut report);
+    let mut report = report_of(&mut conn, &facts, pooler, driver)?;
+    report.client_version = libpq_version();
+    report.findings.extend(remark);
     look_at_what_is_between(&mut report);
     if takes_any_host(url) {
         report.findings.push(Finding::warning(
@@ -82,8 +66,39 @@ pub fn postgres(url: impl AsRef<str>) -> Result<Report, PoolError> {
     Ok(report.conclude())
 }
 
+/// Examines what each connection to PostgreSQL can see.
+pub(super) fn report_of<C: BackendConnection<Backend = Pg>>(
+    conn: &mut C,
+    facts: &Facts,
+    pooler: Pooler,
+    driver: PoolDriver,
+) -> Result<Report, PoolError> {
+    let setup = |source| PoolError::Setup { source };
+    let settings = settings(conn).map_err(setup)?;
+    let migrations = migrate::status(conn);
+    let others = owners::others(conn).map_err(setup)?;
+    let mut report = Report {
+        dialect: Dialect::Postgres,
+        database: facts.database.clone(),
+        engine_version: facts.version.clone(),
+        client_version: None,
+        library_version: env!("CARGO_PKG_VERSION"),
+        pooler,
+        driver,
+        pool: recommended_pool_config(driver),
+        migrations,
+        settings,
+        findings: Vec::new(),
+    };
+    look_at_access(facts, &mut report);
+    report.findings.extend(others.into_iter().map(of_other));
+    look_at_room(facts, &mut report);
+    look_at_settings(&mut report);
+    Ok(report)
+}
+
 #[derive(QueryableByName)]
-struct Facts {
+pub(super) struct Facts {
     #[diesel(sql_type = Text)]
     version: String,
     #[diesel(sql_type = Text)]
@@ -120,8 +135,9 @@ SELECT version() AS version, current_database()::text AS database, current_user:
            - (SELECT COALESCE(sum(numbackends), 0)::bigint FROM pg_catalog.pg_stat_database)
            + 1 AS room";
 
-fn facts(conn: &mut PgConnection) -> QueryResult<Facts> {
-    diesel::sql_query(FACTS).get_result(conn)
+pub(super) fn facts<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> Result<Facts, PoolError> {
+    let facts = diesel::sql_query(FACTS).get_result(conn);
+    facts.map_err(|source| PoolError::Setup { source })
 }
 
 #[derive(QueryableByName)]
@@ -147,7 +163,7 @@ WHERE name IN ('max_connections', 'TimeZone', 'server_encoding', 'search_path',
                'lc_messages', 'fsync', 'full_page_writes')
 ORDER BY lower(name)";
 
-fn settings(conn: &mut PgConnection) -> QueryResult<Vec<Setting>> {
+fn settings<C: BackendConnection<Backend = Pg>>(conn: &mut C) -> QueryResult<Vec<Setting>> {
     let rows = diesel::sql_query(SETTINGS).load::<SettingRow>(conn)?;
     Ok(rows
         .into_iter()

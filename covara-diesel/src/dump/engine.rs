@@ -42,6 +42,19 @@ pub struct DumpTable {
     pub order: String,
     /// `true` if the rows can be read by `COPY`.
     pub can_copy: bool,
+    /// On PostgreSQL, how pages of the rows follow one another.
+    pub page_keys: Vec<PageKey>,
+}
+
+/// An SQL expression that is never NULL and that a page of rows begins after a value of.
+#[derive(Debug)]
+pub struct PageKey {
+    /// The expression.
+    pub expression: String,
+    /// The type of its values.
+    pub sql_type: String,
+    /// The operator by which rows come after others.
+    pub greater: String,
 }
 
 /// A column that is dumped.
@@ -80,8 +93,8 @@ pub trait DumpEngine: SeedEngine {
     where
         C: BackendConnection<Backend = Self>;
 
-    /// Describes the tables, and makes the session ready for [`read`](Self::read). Where there are transactions, it is called once in
-    /// each, at the beginning.
+    /// Describes the tables, and makes the session ready for [`read`](Self::read). Where there are
+    /// transactions, it is called once in each, at the beginning.
     ///
     /// # Errors
     ///

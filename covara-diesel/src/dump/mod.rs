@@ -45,8 +45,8 @@
 //! - All tables are read in one state of the database, by a transaction that only reads. Inside a
 //!   transaction of yours, that one is used: on PostgreSQL begin it with
 //!   `ISOLATION LEVEL REPEATABLE READ` for one state, as each statement of another sees what others
-//!   have committed before. Cloudflare D1 has no transactions: rows that others change during a
-//!   dump are in it before or after the change.
+//!   have committed before. Cloudflare D1 and Neon over HTTP have no transactions that span several
+//!   requests: rows that others change during a dump are in it before or after the change.
 //! - A file takes its name when all tables are complete, and replaces one that is there. After an
 //!   error the directory is as it was, but for [`Replace`](DumpError::Replace). The disk is not told
 //!   to write at once, so after a power failure copy the files again.
@@ -81,8 +81,8 @@
 //!
 //! # Servers over HTTP
 //!
-//! libSQL and Cloudflare D1 send the rows in pages of about 1 MiB, each of which begins after the
-//! key of the one before. Without a primary key the server reads the whole table for each page.
+//! libSQL, Cloudflare D1 and Neon send the rows in pages of about 1 MiB, each of which begins after
+//! the key of the one before. Without a primary key the server reads the whole table for each page.
 //!
 //! # Access
 //!
@@ -238,7 +238,8 @@ impl Dump {
         work: impl FnOnce(&mut C) -> Result<T, DumpError>,
     ) -> Result<T, DumpError> {
         if !conn.is_transactional() {
-            return work(conn);
+            let settings = WithSettings(conn);
+            return work(settings.0);
         }
         let mut transaction = Transaction::begin(conn, C::begin_read)?;
         if let Some(named) = self.named
@@ -324,5 +325,14 @@ impl Dump {
         let rows = rows.finish()?;
         let bytes = output.finish().map_err(row::failed)?;
         Ok((rows, bytes))
+    }
+}
+
+/// A connection without transactions, whose settings end on drop.
+struct WithSettings<'c, C: BackendConnection>(&'c mut C);
+
+impl<C: BackendConnection> Drop for WithSettings<'_, C> {
+    fn drop(&mut self) {
+        self.0.clear_settings();
     }
 }

@@ -88,7 +88,9 @@ where
 /// Returns the internal tables, and the tables and functions of search indexes, in the current
 /// schema that another role owns although not every role may create objects there. Somebody granted
 /// it that.
-pub(crate) fn others(conn: &mut PgConnection) -> QueryResult<Vec<Stranger>> {
+pub(crate) fn others<C: BackendConnection<Backend = Pg>>(
+    conn: &mut C,
+) -> QueryResult<Vec<Stranger>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Text)]

@@ -415,15 +415,3 @@ fn every_area_works_on_a_connection_that_the_url_decides() {
     let begun: QueryResult<()> = conn.transaction(|_| Ok(()));
     assert!(begun.unwrap_err().to_string().contains("batch()"));
 }
-
-#[test]
-fn the_command_takes_no_url_over_http() {
-    let url = TestDb::new().url();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_covara-command"))
-        .args(["migrate", "--database-url", &url])
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("no URL of Neon over HTTP"), "{said}");
-}

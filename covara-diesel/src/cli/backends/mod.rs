@@ -4,7 +4,7 @@
 mod no_sqlite;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(feature = "_remote-sqlite")]
+#[cfg(feature = "_remote-http")]
 mod remote;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -13,7 +13,7 @@ use diesel::prelude::*;
 
 use super::database::BackendFunctions;
 use crate::drivers::{ConnectionType, connections};
-#[cfg(feature = "_remote-sqlite")]
+#[cfg(feature = "_remote-http")]
 use crate::remote::*;
 #[cfg(not(feature = "sqlite"))]
 pub(crate) use no_sqlite::FILES;

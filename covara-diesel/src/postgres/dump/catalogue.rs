@@ -9,7 +9,7 @@ use crate::backend::column::TableColumn;
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{DIESELS_HISTORY, quoted_names};
 use crate::dump::DumpError;
-use crate::dump::engine::{DumpColumn, DumpTable, TableName};
+use crate::dump::engine::{DumpColumn, DumpTable, PageKey, TableName};
 use crate::postgres::describe;
 
 #[derive(QueryableByName)]
@@ -127,6 +127,9 @@ struct Column {
     is_refused: bool,
     #[diesel(sql_type = Text)]
     sql_type: String,
+    /// The operator of the primary key's index by which values come after others.
+    #[diesel(sql_type = Nullable<Text>)]
+    greater: Option<String>,
 }
 
 /// The columns of a table, and whether a part of a column's type is one whose texts cannot be read
@@ -165,7 +168,15 @@ SELECT CAST(c.attname AS text) AS name,
                  AND t.typname IN ('money', 'pg_node_tree', 'pg_ndistinct', 'pg_dependencies',
                      'pg_mcv_list', 'pg_brin_bloom_summary', 'pg_brin_minmax_multi_summary',
                      'gtsvector')) AS is_refused,
-       format_type(c.atttypid, c.atttypmod) AS sql_type
+       format_type(c.atttypid, c.atttypmod) AS sql_type,
+       (SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+        FROM pg_index AS i
+        CROSS JOIN unnest(CAST(i.indkey AS int2[]), CAST(i.indclass AS oid[])) AS k (attnum, class)
+        JOIN pg_opclass AS oc ON oc.oid = k.class
+        JOIN pg_amop AS a ON a.amopfamily = oc.opcfamily AND a.amoplefttype = oc.opcintype
+            AND a.amoprighttype = oc.opcintype AND a.amopstrategy = 5
+        JOIN pg_operator AS o ON o.oid = a.amopopr JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+        WHERE i.indrelid = c.attrelid AND i.indisprimary AND k.attnum = c.attnum) AS greater
 FROM pg_attribute AS c
 WHERE c.attrelid = $1 AND c.attnum > 0 AND NOT c.attisdropped
 ORDER BY c.attnum";
@@ -219,7 +230,8 @@ where
             quoted(&relation.schema),
             quoted(&relation.name)
         ),
-        order: order(&columns, &real),
+        order: order(&columns, &real).join(", "),
+        page_keys: page_keys(&columns, &real),
         key: real.into_iter().map(|column| column.name).collect(),
         columns,
         can_copy: relation.can_copy,
@@ -233,22 +245,62 @@ const WIDE: usize = 800;
 
 /// Sorts by the key, texts by their bytes. Without a key it sorts by the texts of all columns, as
 /// some types have no order.
-fn order(columns: &[DumpColumn], key: &[Column]) -> String {
+fn order(columns: &[DumpColumn], key: &[Column]) -> Vec<String> {
+    if key.is_empty() {
+        let texts = texts(columns).into_iter();
+        return texts.map(|text| by_bytes(&text)).collect();
+    }
     let of_key = key.iter().map(|column| match column.has_language {
-        true => format!("{} COLLATE pg_catalog.\"C\"", quoted(&column.name)),
+        true => by_bytes(&quoted(&column.name)),
         false => quoted(&column.name),
     });
-    let of_all = columns
-        .iter()
-        .map(|column| format!("({}) COLLATE pg_catalog.\"C\"", as_text(&column.name)));
-    if key.is_empty() && columns.len() > WIDE {
+    of_key.collect()
+}
+
+fn by_bytes(text: &str) -> String {
+    format!("{text} COLLATE pg_catalog.\"C\"")
+}
+
+/// Returns the texts by which rows without a key are sorted.
+fn texts(columns: &[DumpColumn]) -> Vec<String> {
+    if columns.len() > WIDE {
         let columns: Vec<String> = columns.iter().map(|it| quoted(&it.name)).collect();
-        let row = format!("pg_catalog.format('%s', ROW({}))", columns.join(", "));
-        return format!("({row}) COLLATE pg_catalog.\"C\"");
+        return vec![format!(
+            "pg_catalog.format('%s', ROW({}))",
+            columns.join(", ")
+        )];
     }
-    let terms: Vec<String> = match key.is_empty() {
-        true => of_all.collect(),
-        false => of_key.collect(),
+    let texts = columns
+        .iter()
+        .map(|column| format!("({})", as_text(&column.name)));
+    texts.collect()
+}
+
+/// Returns what pages begin after, in the order of the rows. Without a key, rows may be the same, so
+/// that their places follow.
+fn page_keys(columns: &[DumpColumn], key: &[Column]) -> Vec<PageKey> {
+    let page_key = |expression: String, sql_type: &str| PageKey {
+        expression,
+        sql_type: sql_type.to_owned(),
+        greater: "OPERATOR(pg_catalog.>)".to_owned(),
     };
-    terms.join(", ")
+    if key.is_empty() {
+        // Arrays sort as the texts do, NULLs last.
+        let texts = format!(
+            "({})",
+            by_bytes(&format!("ARRAY[{}]", texts(columns).join(", ")))
+        );
+        return vec![
+            page_key(texts, "text[]"),
+            page_key("tableoid".to_owned(), "oid"),
+            page_key("ctid".to_owned(), "tid"),
+        ];
+    }
+    let keys = order(columns, key).into_iter().zip(key);
+    let keys = keys.map(|(expression, column)| PageKey {
+        expression: format!("({expression})"),
+        sql_type: column.sql_type.clone(),
+        greater: column.greater.clone().unwrap_or_default(),
+    });
+    keys.collect()
 }

@@ -2,15 +2,12 @@
 
 use diesel::connection::LoadConnection;
 use diesel::pg::Pg;
-use diesel::row::{Field, Row};
 
-use super::as_text;
-use super::text::write;
+use super::{as_text, write_row};
 use crate::backend::connection::BackendConnection;
 use crate::dump::DumpError;
 use crate::dump::engine::DumpTable;
 use crate::dump::row::RowWriter;
-use crate::dump::value::NOT_UTF_8;
 
 /// Bytes that are aimed at when rows are fetched.
 const FETCH: usize = 1 << 20;
@@ -67,17 +64,7 @@ where
     let (mut count, mut bytes) = (0, 0);
     for row in rows.map_err(|error| writer.interrupted(error))? {
         let row = row.map_err(|error| writer.interrupted(error))?;
-        for (position, column) in table.columns.iter().enumerate() {
-            let field = row.get(position);
-            let value = field.as_ref().and_then(Field::value);
-            let text = value.as_ref().map(|value| str::from_utf8(value.as_bytes()));
-            let text = text
-                .transpose()
-                .map_err(|_| writer.refusal(column, "the value".to_owned(), NOT_UTF_8))?;
-            bytes += text.map_or(0, str::len);
-            write(writer, position, column, text)?;
-        }
-        writer.end()?;
+        bytes += write_row(&row, table, writer)?;
         count += 1;
     }
     Ok((count, bytes))

@@ -3,16 +3,18 @@
 mod catalogue;
 mod copy;
 mod cursor;
+mod pages;
 mod text;
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::result::Error;
+use diesel::row::{Field, Row};
 
 use crate::backend::connection::BackendConnection;
 use crate::dump::DumpError;
 use crate::dump::engine::{DumpEngine, DumpTable, TableName};
 use crate::dump::row::RowWriter;
+use crate::dump::value::NOT_UTF_8;
 use crate::postgres::copy::connection;
 
 /// The settings on which the text of a value depends. `row_security` makes rows that would be
@@ -27,10 +29,6 @@ SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 3;
 SET LOCAL quote_all_identifiers = off";
 
-/// The reason why there is no dump without transactions.
-const NO_SNAPSHOT: &str = "a dump of PostgreSQL reads its tables in one transaction, which Neon's \
-     HTTP does not have: dump over the URL without driver=neon-http";
-
 impl DumpEngine for Pg {
     fn list<C>(conn: &mut C) -> QueryResult<Vec<TableName>>
     where
@@ -43,12 +41,9 @@ impl DumpEngine for Pg {
     where
         C: BackendConnection<Backend = Self>,
     {
-        if !conn.is_transactional() {
-            return Err(Error::QueryBuilderError(NO_SNAPSHOT.into()).into());
-        }
         let found = names.into_iter().map(|name| catalogue::find(conn, name));
         let found = found.collect::<Result<Vec<_>, _>>()?;
-        conn.batch_execute(SETTINGS)?;
+        conn.apply_settings(SETTINGS)?;
         found
             .into_iter()
             .map(|found| catalogue::describe(conn, found))
@@ -59,6 +54,9 @@ impl DumpEngine for Pg {
     where
         C: BackendConnection<Backend = Self>,
     {
+        if !conn.is_transactional() {
+            return pages::read(conn, table, writer);
+        }
         match connection(conn) {
             Some(conn) if table.can_copy => copy::read(conn, table, writer),
             _ => cursor::read(conn, table, writer),
@@ -71,9 +69,34 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Returns an expression for the text of a column's value.
+fn as_text(column: &str) -> String {
+    text_of(&quoted(column))
+}
+
 /// Returns an expression for the text of a value, as `COPY` writes it. No cast is used, because the
 /// owner of a type may have created one, and no `IS NULL`, which is true for rows of NULLs.
-fn as_text(column: &str) -> String {
-    let column = quoted(column);
-    format!("CASE WHEN {column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {column}) END")
+fn text_of(value: &str) -> String {
+    format!("CASE WHEN {value} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {value}) END")
+}
+
+/// Writes the columns of a row and returns the length of their texts.
+fn write_row<'a>(
+    row: &impl Row<'a, Pg>,
+    table: &DumpTable,
+    writer: &mut RowWriter<'_>,
+) -> Result<usize, DumpError> {
+    let mut bytes = 0;
+    for (position, column) in table.columns.iter().enumerate() {
+        let field = row.get(position);
+        let value = field.as_ref().and_then(Field::value);
+        let text = value.as_ref().map(|value| str::from_utf8(value.as_bytes()));
+        let text = text
+            .transpose()
+            .map_err(|_| writer.refusal(column, "the value".to_owned(), NOT_UTF_8))?;
+        bytes += text.map_or(0, str::len);
+        text::write(writer, position, column, text)?;
+    }
+    writer.end()?;
+    Ok(bytes)
 }

@@ -12,7 +12,8 @@ use super::refresh::{RowSource, rows_of, sweep};
 use super::tables::{lock, lock_key};
 use super::write;
 use crate::backend::connection::{BackendConnection, message};
-use crate::search::{BATCH, Entry, Guard, Noted, Patience, Refreshed, Sql, WriteEngine, text};
+use crate::backend::sql::{Sql, text};
+use crate::search::{BATCH, Entry, Guard, Noted, Patience, Refreshed, WriteEngine};
 
 /// Part of the message of a batch that finds another connection indexing.
 const BUSY: &str = "covara_busy";

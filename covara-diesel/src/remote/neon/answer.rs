@@ -12,7 +12,7 @@ use diesel::row::{PartialRow, Row, RowIndex, RowSealed};
 
 use super::api::{Field, StatementResult};
 use super::value::{Catalogue, Kind, decode};
-use crate::remote::error::{malformed, not_of_protocol};
+use crate::remote::error::malformed;
 use crate::remote::range::range_in;
 
 /// An answer whose types may have to be looked up.
@@ -25,9 +25,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn of(body: String) -> QueryResult<Self> {
-        let result: StatementResult<'_> =
-            serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+    /// Reads the rows of a statement, or of the last one of a batch.
+    pub(super) fn of(body: String, in_batch: bool) -> QueryResult<Self> {
+        let result = StatementResult::of(&body, in_batch)?;
         let rows = range_in(&body, result.rows.get());
         let rows = rows.filter(|rows| body[rows.clone()].starts_with('['));
         let at = rows.ok_or_else(|| malformed("no list of rows"))?.start + 1;

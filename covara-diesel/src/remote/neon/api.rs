@@ -4,10 +4,10 @@
 
 use std::borrow::Cow;
 
-use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error, QueryResult};
 use serde_json::value::RawValue;
 
-use crate::remote::error::{lost, not_sent};
+use crate::remote::error::{lost, malformed, not_of_protocol, not_sent};
 use crate::remote::http::Http;
 
 /// A statement in the form that the server receives.
@@ -46,6 +46,24 @@ pub(super) struct StatementResult<'a> {
     pub(super) rows: &'a RawValue,
     #[serde(rename = "rowCount", default)]
     pub(super) row_count: Option<usize>,
+}
+
+impl<'a> StatementResult<'a> {
+    /// Reads a reply: of a statement, or of the last one of a batch.
+    pub(super) fn of(body: &'a str, in_batch: bool) -> QueryResult<Self> {
+        if !in_batch {
+            return serde_json::from_str(body).map_err(|error| not_of_protocol(&error));
+        }
+        let mut reply = BatchReply::of(body)?;
+        let last = reply.results.pop();
+        last.ok_or_else(|| malformed("no result for the statement"))
+    }
+}
+
+impl<'a> BatchReply<'a> {
+    pub(super) fn of(body: &'a str) -> QueryResult<Self> {
+        serde_json::from_str(body).map_err(|error| not_of_protocol(&error))
+    }
 }
 
 /// A column.

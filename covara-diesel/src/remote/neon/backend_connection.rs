@@ -8,7 +8,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::NeonHttpConnection;
-use super::batch::NeonBatch;
+use super::batch::{NeonBatch, scripted};
 use super::options::NeonBatchOptions;
 use super::transactions::NO_TRANSACTIONS;
 use crate::backend::connection::{BackendConnection, Begun};
@@ -37,8 +37,17 @@ impl BackendConnection for NeonHttpConnection {
         Err(unsupported(NO_TRANSACTIONS))
     }
 
-    fn begin_migration(&mut self, _: Duration) -> QueryResult<Begun> {
+    fn begin_migration(&mut self, _: Duration, _: Option<fn(String)>) -> QueryResult<Begun> {
         Err(unsupported(NO_TRANSACTIONS))
+    }
+
+    fn apply_settings(&mut self, settings: &str) -> QueryResult<()> {
+        self.link.set(scripted(settings)?);
+        Ok(())
+    }
+
+    fn clear_settings(&mut self) {
+        self.link.set(Vec::new());
     }
 
     /// Does not wait long for the answer. What the server does after that, it does completely.

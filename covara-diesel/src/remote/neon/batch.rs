@@ -213,11 +213,8 @@ impl Batch<NeonHttpConnection> for NeonBatch {
     }
 
     fn add_script(&mut self, sql: &str) -> QueryResult<()> {
-        for query in statements(sql) {
-            checked(query, true)?;
-            let query = query.to_owned();
-            let params = Vec::new();
-            self.push(Statement { query, params }, None);
+        for statement in scripted(sql)? {
+            self.push(statement, None);
         }
         Ok(())
     }
@@ -315,7 +312,16 @@ impl Batch<NeonHttpConnection> for NeonBatch {
     }
 }
 
-fn of_sql(query: String) -> Statement {
+/// Returns the statements of a script, all of which a batch can have.
+pub(super) fn scripted(sql: &str) -> QueryResult<Vec<Statement>> {
+    let statements = statements(sql).into_iter().map(|query| {
+        checked(query, true)?;
+        Ok(of_sql(query.to_owned()))
+    });
+    statements.collect()
+}
+
+pub(super) fn of_sql(query: String) -> Statement {
     let params = Vec::new();
     Statement { query, params }
 }

@@ -21,6 +21,8 @@ pub(super) struct Link {
     endpoint: String,
     connection_string: String,
     pub(super) types: Arc<Catalogue>,
+    /// Statements that precede each other one, which may only read then.
+    settings: Vec<Statement>,
 }
 
 /// Shows nothing: it holds a password or a token.
@@ -43,7 +45,13 @@ impl Link {
             endpoint: target.endpoint,
             connection_string: target.connection_string,
             types: Arc::default(),
+            settings: Vec::new(),
         })
+    }
+
+    /// Sets the statements that precede each other one, which may only read then.
+    pub(super) fn set(&mut self, settings: Vec<Statement>) {
+        self.settings = settings;
     }
 
     pub(super) fn limit(&mut self, limit: Option<Duration>) {
@@ -52,8 +60,8 @@ impl Link {
 
     /// Runs a statement, and returns its rows, whose types may have to be looked up.
     pub(super) fn query(&mut self, statement: &Statement, repeatable: bool) -> QueryResult<Answer> {
-        let body = self.send(&Request::One(statement), &[], repeatable)?;
-        let answer = Answer::of(body)?;
+        let body = self.send_one(statement, repeatable)?;
+        let answer = Answer::of(body, self.has_settings())?;
         self.look_up(&answer.oids())?;
         Ok(answer.read_with(&self.types))
     }
@@ -64,10 +72,27 @@ impl Link {
         statement: &Statement,
         repeatable: bool,
     ) -> QueryResult<usize> {
-        let body = self.send(&Request::One(statement), &[], repeatable)?;
-        let result: StatementResult<'_> =
-            serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+        let body = self.send_one(statement, repeatable)?;
+        let result = StatementResult::of(&body, self.has_settings())?;
         Ok(result.row_count.unwrap_or_default())
+    }
+
+    fn has_settings(&self) -> bool {
+        !self.settings.is_empty()
+    }
+
+    /// Sends a statement, in a batch with the settings if there are any.
+    fn send_one(&mut self, statement: &Statement, repeatable: bool) -> QueryResult<String> {
+        if !self.has_settings() {
+            return self.send(&Request::One(statement), &[], repeatable);
+        }
+        let settings = std::mem::take(&mut self.settings);
+        let queries = settings.iter().chain([statement]).map(Cow::Borrowed);
+        let queries: Vec<_> = queries.collect();
+        let headers = NeonBatchOptions::new().read_only(true).headers();
+        let body = self.send(&Request::Batch { queries: &queries }, &headers, true);
+        self.settings = settings;
+        body
     }
 
     /// Runs statements in one transaction, and returns how many rows each changed.
@@ -82,8 +107,7 @@ impl Link {
         }
         let headers = options.headers();
         let body = self.send(&Request::Batch { queries }, &headers, repeatable)?;
-        let reply: BatchReply<'_> =
-            serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+        let reply = BatchReply::of(&body)?;
         if reply.results.len() != queries.len() {
             return Err(malformed("not one result for each statement"));
         }
@@ -158,8 +182,7 @@ impl Link {
                 params: vec![Some(format!("{{{}}}", list.join(",")))],
             };
             let body = self.send(&Request::One(&statement), &[], true)?;
-            let result: StatementResult<'_> =
-                serde_json::from_str(&body).map_err(|error| not_of_protocol(&error))?;
+            let result = StatementResult::of(&body, false)?;
             let rows: Vec<Vec<Option<String>>> =
                 serde_json::from_str(result.rows.get()).map_err(|error| not_of_protocol(&error))?;
             missing.clear();

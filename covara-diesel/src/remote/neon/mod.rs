@@ -43,8 +43,8 @@ use super::url::without_secrets;
 use crate::backend::batch::is_of_a_statement;
 use answer::{NeonCursor, NeonRow};
 use api::Statement;
-use batch::NeonBatch;
 pub use batch::NeonBatchError;
+use batch::{NeonBatch, of_sql, scripted};
 use link::Link;
 pub use options::{NeonBatchOptions, NeonIsolation};
 use sql::{Facts, Place, rewrite_placeholders, statements};
@@ -88,8 +88,11 @@ use value::encode;
 /// | rows without a type (`SELECT (a, b)`), `regclass` and others whose text is a name | an error | select the values themselves, or cast them to `text` |
 /// | a [`Seed`](crate::Seed) whose rows refer to rows that come later | an error that names the row | [`Seed::by_foreign_keys`](crate::Seed::by_foreign_keys) for tables, and rows in their order |
 /// | a seed that updates a table with triggers for each row | an error | the URL without `driver=neon-http` |
-/// | dumps, and the command `covara` | an error, because they need a session | the URL without `driver=neon-http` |
+/// | a dump in one state of the database | each page of about 1 MiB is a request of its own | the URL without `driver=neon-http` |
 /// | Diesel's `MigrationHarness` | an error, because it runs each migration in a transaction | [`Boot`](crate::Boot) |
+///
+/// The command `covara` takes such URLs: its `seed --dry-run` is an error, and a seed above 4 MiB that
+/// fails or is stopped keeps the batches before.
 ///
 /// ```no_run
 /// use covara_diesel::auto_migrate;
@@ -325,21 +328,15 @@ impl NeonHttpConnection {
     fn script(&mut self, sql: &str) -> QueryResult<()> {
         let sql = CString::new(sql)?;
         let sql = sql.to_str().unwrap_or_default();
-        let of_sql = |query: &str| Statement {
-            query: query.to_owned(),
-            params: Vec::new(),
-        };
         match statements(sql)[..] {
             [] => Ok(()),
             [one] => {
                 let facts = checked(one, false)?;
-                self.link.execute(&of_sql(one), facts.only_reads).map(drop)
+                let statement = of_sql(one.to_owned());
+                self.link.execute(&statement, facts.only_reads).map(drop)
             }
-            ref several => {
-                for statement in several {
-                    checked(statement, true)?;
-                }
-                let batch = NeonBatch::of(several.iter().map(|one| of_sql(one)).collect());
+            _ => {
+                let batch = NeonBatch::of(scripted(sql)?);
                 batch.run(&mut self.link, NeonBatchOptions::new()).map(drop)
             }
         }

@@ -16,7 +16,8 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
     /// satisfy them: of these, foreign keys are [deferred again](Self::defer_constraint) where rows
     /// refer to later ones. A transaction of the caller's may satisfy them later.
     pub(in crate::seed) fn check_at_once(&mut self) -> Result<(), SeedError> {
-        if self.references.is_savepoint {
+        // Each batch is a transaction of its own.
+        if self.references.is_savepoint || self.batches.is_some() {
             return Ok(());
         }
         let found = C::Backend::deferred_constraints(self.conn, &self.tables)?;

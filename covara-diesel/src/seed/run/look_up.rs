@@ -80,9 +80,10 @@ where
     ) -> QueryResult<Vec<FoundKeyValue>> {
         let values = NumberedRows::<V>(values);
         let waiting = self.in_stage(foreign_key, wanted);
+        let is_nested = C::Backend::ERROR_ENDS_TRANSACTION && self.run.batches.is_none();
         let mut ask = |wanted: &WantedKey| {
             let ask = |conn: &mut C| C::Backend::look_up(conn, wanted, &values);
-            match C::Backend::ERROR_ENDS_TRANSACTION {
+            match is_nested {
                 true => nested(self.run.conn, ask),
                 false => ask(self.run.conn),
             }

@@ -136,6 +136,7 @@ where
         columns,
         key,
         can_copy: false,
+        page_keys: Vec::new(),
     })
 }
 
