@@ -31,14 +31,14 @@ fn types_that_a_backend_does_not_have() {
 
 /// What to pass is said, whatever is in place of a connection.
 #[test]
-#[cfg(all(feature = "postgres", feature = "libsql", feature = "d1"))]
+#[cfg(all(feature = "libsql", feature = "d1", feature = "neon"))]
 fn calls_without_a_connection() {
     check("calls");
 }
 
 /// The compiler lists the types that implement them, which each driver adds to.
 #[test]
-#[cfg(all(feature = "postgres", feature = "libsql", feature = "d1"))]
+#[cfg(all(feature = "libsql", feature = "d1", feature = "neon"))]
 fn sealed_traits_cannot_be_implemented() {
     check("sealed");
 }
@@ -177,6 +177,7 @@ static CRATES: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
         ("postgres", cfg!(feature = "postgres")),
         ("libsql", cfg!(feature = "libsql")),
         ("d1", cfg!(feature = "d1")),
+        ("neon", cfg!(feature = "neon")),
     ];
     let features = features.iter().filter(|(_, is_on)| *is_on);
     let features: Vec<&str> = features.map(|(name, _)| *name).collect();
