@@ -294,7 +294,7 @@ fn texts_of_files_are_copied_as_the_server_reads_them() {
         "-.00012300",
         "99999999e-4",
     ];
-    const ONLY_READ: [&str; 3] = ["NaN", " 7 ", "-Infinity"];
+    const ONLY_READ: [&str; 2] = ["NaN", " 7 "];
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute(
@@ -341,7 +341,7 @@ fn texts_of_files_are_copied_as_the_server_reads_them() {
     }
     // One of them is not copied.
     let (seeded, ..) = csv(&ONLY_READ, "{00112233-4455-6677-8899-aabbccddeeff}");
-    assert_eq!(seeded.unwrap().inserted(), 3);
+    assert_eq!(seeded.unwrap().inserted(), ONLY_READ.len());
     let all: Vec<&str> = NUMBERS.into_iter().chain(ONLY_READ).collect();
     let (seeded, ..) = csv(&all, "00112233-4455-6677-8899-aabbccddeeff");
     assert_eq!(seeded.unwrap().inserted(), all.len());

@@ -243,7 +243,8 @@ fn of_directory(
     let unreadable = |error: io::Error| {
         let directory = directory.display();
         Failure::usage(format!(
-            "{directory} cannot be read as a file, or as a directory of files: {error}"
+            "{directory} cannot be read as a file, or as a directory of files: {error}; the name of a \
+             table comes after --table"
         ))
     };
     let mut paths = Vec::new();

@@ -250,7 +250,6 @@ fn wrong_usage_ends_with_2_and_makes_no_file() {
     for arguments in [
         vec!["seed", "--database-url", &url],
         vec!["seed", "--database-url", &url, "--table", "cities"],
-        vec!["seed", "--database-url", &url, "cities", "cities.csv"],
         vec!["seed", "--table", "cities", "cities.csv"],
     ] {
         let ran = covara(&arguments);

@@ -106,6 +106,9 @@ fn a_directory_has_a_file_for_each_table() {
         "none.csv cannot be read as a file, or as a directory of files",
     );
     fails(&db, empty.path(), &["-"], 2, "give --table TABLE -");
+    let without = ["cities", "cities.csv"];
+    let said = "the name of a table comes after --table";
+    fails(&db, empty.path(), &without, 2, said);
     let both = ["--table", "countries", "countries.csv", "."];
     fails(&db, directory.path(), &both, 2, "cannot be used with");
 }
