@@ -81,6 +81,14 @@ mod suite {
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
     mod boot;
+    mod changes {
+        mod feeds;
+        mod helpers;
+        mod install;
+        mod rows;
+
+        use helpers::{item_log, items, logged, read, run};
+    }
     mod command {
         mod helpers;
 

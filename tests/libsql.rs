@@ -114,6 +114,17 @@ mod suite {
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
     mod boot;
+    mod changes {
+        mod concurrency;
+        mod context;
+        mod feeds;
+        mod helpers;
+        mod install;
+        mod model;
+        mod rows;
+
+        use helpers::{item_log, items, logged, read, run};
+    }
     mod command {
         mod helpers;
 

@@ -212,6 +212,7 @@ mod backend {
 mod postgres {
     mod auth;
     mod auth_disk_full;
+    mod changes;
     mod connecting;
     mod doctor;
     mod dump;

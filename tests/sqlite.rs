@@ -231,6 +231,7 @@ mod sqlite {
     #[cfg(feature = "postgres")]
     mod auth_disk_full;
     mod capitals;
+    mod changes;
     mod command;
     mod damaged;
     mod doctor;

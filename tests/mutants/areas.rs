@@ -40,11 +40,29 @@ pub const AREAS: &[Area] = &[
         ],
     },
     Area {
+        name: "changes",
+        paths: &[
+            "covara-diesel/src/changes/",
+            "covara-diesel/src/sqlite/changes/",
+            "covara-diesel/src/postgres/changes/",
+        ],
+        proofs: &[
+            (SQLITE, &["changes::"]),
+            (POSTGRES, &["changes::"]),
+            (D1, &["changes::"]),
+            (LIBSQL, &["changes::"]),
+            (PGBOUNCER, &["changes::"]),
+        ],
+    },
+    Area {
         name: "search",
         paths: &[
             "covara-diesel/src/search/",
             "covara-diesel/src/sqlite/search/",
+            "covara-diesel/src/sqlite/sql.rs",
+            "covara-diesel/src/postgres/names.rs",
             "covara-diesel/src/postgres/search/",
+            "covara-diesel/src/postgres/sql.rs",
         ],
         proofs: &[
             (UNIT, &["search::"]),

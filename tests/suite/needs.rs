@@ -270,6 +270,12 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("auth::failures::", &[LocalEngine]),
     ("auth::transactions::", &[Transactions]),
     ("bounds::", &[LocalEngine]),
+    (
+        "changes::concurrency::",
+        &[Clients, OtherProcess, Transactions, Waiting],
+    ),
+    ("changes::context::", &[Transactions]),
+    ("changes::model::", &[Transactions]),
     ("command::", &[Command]),
     ("command::dry_run::", &[OtherProcess]),
     ("command_urls::", &[OtherProcess]),
@@ -415,6 +421,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         "eight_processes_boot_with_the_applications_migrations",
         &[Clients, OtherProcess, OwnSession],
     ),
+    (
+        "eight_processes_install_a_log_at_once",
+        &[Clients, OtherProcess],
+    ),
     ("eight_threads_boot_at_once", &[Clients, Waiting]),
     ("eight_threads_read_and_then_write", &[Clients, Waiting]),
     (
@@ -479,6 +489,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
 pub const DEEP: &[&str] = &[
     "auth::properties::",
     "bounds::",
+    "changes::model::",
     "command::",
     "dump::memory::",
     "dump::round_trip::each_value_is_read_back_or_refused",

@@ -22,6 +22,8 @@
 //! An [`AnyConnection`] is a Diesel connection: it runs your own queries and transactions.
 
 mod backends;
+#[cfg(feature = "changes")]
+mod changes;
 mod connection;
 mod database;
 mod manager;

@@ -1,6 +1,7 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::row::Row;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::decode::StoredValue;
@@ -8,7 +9,8 @@ use super::error::ChangeError;
 use crate::backend::sql::{SqlValues, integer, text, with_text};
 
 /// The kind of a [`Change`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Operation {
     /// A row is there that was not there before. On SQLite, `REPLACE` inserts a row in the place of
@@ -36,7 +38,10 @@ impl Operation {
 }
 
 /// A committed change of one row, or of a whole table.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// It serializes as an object with these fields, the operation in lower case and the time as in
+/// RFC 3339.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Change {
     /// The number of the change in the log. Changes are delivered in the order of their numbers,
@@ -54,6 +59,7 @@ pub struct Change {
     /// The row after the change, with [`Capture::Rows`](super::Capture::Rows).
     pub new: Option<Value>,
     /// The time at which the statement ran, by the clock of the database's machine, in milliseconds.
+    #[serde(serialize_with = "rfc3339")]
     pub at: DateTime<Utc>,
     /// Who made the change, if it was made in [`ChangeLog::as_actor`](super::ChangeLog::as_actor).
     pub actor: Option<String>,
@@ -118,6 +124,10 @@ impl Change {
             actor: text(row, first + 7),
         })
     }
+}
+
+fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 /// Reads JSON. What serde cannot read, such as a number beyond the range of `f64` in a column of

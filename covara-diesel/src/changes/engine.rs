@@ -17,6 +17,56 @@ pub struct InstallPlan {
     pub(crate) removed: Vec<String>,
 }
 
+/// The place in the log from which changes are read.
+#[derive(Debug, Clone, Copy)]
+pub enum ReadFrom<'f> {
+    /// The position of a feed, or the beginning for one that is not known.
+    Feed(&'f str),
+    /// The change after a number; 0 is the beginning.
+    After(i64),
+}
+
+impl<'f> ReadFrom<'f> {
+    /// Returns the name of the feed, if it is one's.
+    pub(super) fn name(self) -> Option<&'f str> {
+        match self {
+            Self::Feed(feed) => Some(feed),
+            Self::After(_) => None,
+        }
+    }
+
+    /// Returns the beginning of the query: the floor, the position, and the columns of the change
+    /// `e`, from the state `s`. The next table expression is `e`.
+    pub(crate) fn query(self) -> Sql<'f> {
+        let mut sql = Sql::new();
+        sql.push("SELECT s.floor, ");
+        match self {
+            Self::Feed(_) => sql.push("f.number"),
+            Self::After(number) => sql
+                .push("nullif(CAST(")
+                .bind(number)
+                .push(" AS BIGINT), 0)"),
+        };
+        sql.push(
+            ", e.number, e.of_table, e.operation, e.key, e.old_row, e.new_row, e.at, e.actor \
+             FROM __covara_changes_state AS s",
+        );
+        if let Self::Feed(feed) = self {
+            sql.push(" LEFT JOIN __covara_changes_feeds AS f ON f.name = ");
+            sql.bind(feed);
+        }
+        sql
+    }
+
+    /// Adds the number after which changes are read.
+    pub(crate) fn push_position(self, sql: &mut Sql<'f>) {
+        match self {
+            Self::Feed(_) => sql.push("coalesce(f.number, s.floor)"),
+            Self::After(number) => sql.bind(number),
+        };
+    }
+}
+
 /// A setting of the open transaction that triggers see.
 #[derive(Debug, Clone, Copy)]
 pub enum Context<'a> {
@@ -65,10 +115,18 @@ pub trait ChangeEngine: SqlValues {
     where
         C: BackendConnection<Backend = Self>;
 
-    /// Returns a query for the next changes of a feed up to a number, oldest first: floor, position
-    /// of the feed, then the columns of the change. If there is none, its only row has no change.
+    /// Returns a query for the next changes up to a number, oldest first: floor, position if it is
+    /// known, then the columns of the change. If there is none, its only row has no change.
     #[doc(hidden)]
-    fn read(feed: &str, horizon: i64, limit: i64) -> Sql<'_>;
+    fn read(from: ReadFrom<'_>, horizon: i64, limit: i64) -> Sql<'_>;
+
+    /// A query that has a row if the log is installed.
+    #[doc(hidden)]
+    const IS_INSTALLED: &'static str;
+
+    /// A query for the logged tables some of whose triggers are missing.
+    #[doc(hidden)]
+    const UNLOGGED: &'static str;
 
     /// Sets what triggers see until the transaction ends.
     #[doc(hidden)]

@@ -10,12 +10,13 @@ pub enum ChangeError {
     /// cannot be brought up to date by changes alone: read the tables again, after
     /// [`Feed::skip_gap`](super::Feed::skip_gap).
     #[error(
-        "the feed {feed} is behind the log: it has read up to {position}, and what came up to \
-         {floor} was removed; call skip_gap, and read the tables again"
+        "{} is behind the log: it has read up to {position}, and what came up to {floor} was \
+         removed; skip the gap, and read the tables again",
+        feed.as_ref().map_or("a reader".to_owned(), |feed| format!("the feed {feed}"))
     )]
     Gap {
-        /// The name of the feed.
-        feed: String,
+        /// The name of the feed; none if [`ChangeLog::after`](super::ChangeLog::after) was called.
+        feed: Option<String>,
         /// The number of the last change that it has read.
         position: i64,
         /// The number of the last change that was removed.

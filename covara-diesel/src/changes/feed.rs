@@ -8,7 +8,7 @@ use diesel::connection::Connection as _;
 
 use super::batch::ChangeBatch;
 use super::change::Change;
-use super::engine::{ChangeDatabase, ChangeEngine};
+use super::engine::{ChangeDatabase, ChangeEngine, ReadFrom};
 use super::error::ChangeError;
 use super::pool::ChangePool;
 use super::read;
@@ -90,9 +90,13 @@ impl Feed {
     {
         with_typed!(&mut *conn, |conn| has_transactions(conn))?;
         // Most calls find nothing, for which no lock need be taken.
-        if with_typed!(&mut *conn, |conn| read::next(conn, &self.name, 1))?
-            .changes
-            .is_empty()
+        if with_typed!(&mut *conn, |conn| read::next(
+            conn,
+            ReadFrom::Feed(&self.name),
+            1
+        ))?
+        .changes
+        .is_empty()
         {
             return Ok(0);
         }
@@ -125,7 +129,7 @@ impl Feed {
         limit: usize,
     ) -> Result<ChangeBatch, ChangeError> {
         let next = with_typed!(conn, |conn| {
-            let next = read::next(conn, &self.name, limit)?;
+            let next = read::next(conn, ReadFrom::Feed(&self.name), limit)?;
             if !next.is_known && !next.changes.is_empty() {
                 // From now on it learns what is removed before it has read it.
                 advance(conn, &self.name, next.position)?;
@@ -148,7 +152,11 @@ impl Feed {
         let mut pause = PAUSES.0;
         loop {
             let mut conn = pool.connection()?;
-            let next = with_typed!(&mut conn, |conn| read::next(conn, &self.name, 1))?;
+            let next = with_typed!(&mut conn, |conn| read::next(
+                conn,
+                ReadFrom::Feed(&self.name),
+                1
+            ))?;
             drop(conn);
             if !next.changes.is_empty() {
                 return Ok(true);
@@ -183,7 +191,10 @@ impl Feed {
     ///
     /// Errors of the database.
     pub fn skip_all<C: ChangeDatabase>(&self, conn: &mut C) -> Result<(), ChangeError> {
-        with_typed!(conn, |conn| skip_all(conn, &self.name))
+        with_typed!(conn, |conn| {
+            let last = read::last(conn)?;
+            advance(conn, &self.name, last)
+        })
     }
 
     /// Removes the feed and returns whether it existed. A feed of that name begins anew.
@@ -222,7 +233,7 @@ where
     C: BackendConnection<Backend: ChangeEngine>,
 {
     C::Backend::lock_feed(conn, feed)?;
-    Ok(read::next(conn, feed, limit)?.changes)
+    Ok(read::next(conn, ReadFrom::Feed(feed), limit)?.changes)
 }
 
 pub(super) fn advance<C>(conn: &mut C, feed: &str, position: i64) -> Result<(), ChangeError>
@@ -231,20 +242,4 @@ where
 {
     conn.execute_returning_count(&read::advance(feed, position))?;
     Ok(())
-}
-
-fn skip_all<C>(conn: &mut C, feed: &str) -> Result<(), ChangeError>
-where
-    C: BackendConnection<Backend: ChangeEngine>,
-{
-    let horizon = C::Backend::horizon(conn)?;
-    let mut last = Sql::new();
-    last.push(
-        "SELECT CASE WHEN c.number > s.floor THEN c.number ELSE s.floor END \
-         FROM __covara_changes_state AS s LEFT JOIN (\
-             SELECT max(number) AS number FROM __covara_changes WHERE number <= ",
-    );
-    last.bind(horizon).push(") AS c ON 1 = 1 WHERE s.id = 1");
-    let last = read::number(conn, last)?.ok_or(ChangeError::NotInstalled)?;
-    advance(conn, feed, last)
 }

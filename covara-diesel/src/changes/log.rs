@@ -2,12 +2,14 @@ use std::time::Duration;
 
 use diesel::result::Error;
 
+use super::change::Change;
 use super::context;
-use super::engine::{ChangeDatabase, Context};
+use super::engine::{ChangeDatabase, Context, ReadFrom};
 use super::error::ChangeError;
 use super::feed::Feed;
 use super::install::{self, Installed};
 use super::prune;
+use super::read;
 use super::table::{Capture, CapturedTable, LoggedTable};
 use crate::backend::typed::with_typed;
 
@@ -72,6 +74,33 @@ impl ChangeLog {
     /// Returns the feed of that name. The database learns of it when it is first read.
     pub fn feed(&self, name: impl Into<String>) -> Feed {
         Feed::new(name.into())
+    }
+
+    /// Returns at most `limit` changes after the one with a number, oldest first; after 0 come all
+    /// that the log has. For readers that keep their positions themselves, as browsers do that follow
+    /// server-sent events.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::Gap`] if changes after that number were removed;
+    /// [`ChangeError::Isolation`]; errors of the database.
+    pub fn after<C: ChangeDatabase>(
+        &self,
+        conn: &mut C,
+        number: i64,
+        limit: usize,
+    ) -> Result<Vec<Change>, ChangeError> {
+        let from = ReadFrom::After(number);
+        Ok(with_typed!(conn, |conn| read::next(conn, from, limit))?.changes)
+    }
+
+    /// Returns the number of the last change that can be read now.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the database.
+    pub fn last<C: ChangeDatabase>(&self, conn: &mut C) -> Result<i64, ChangeError> {
+        with_typed!(conn, |conn| read::last(conn))
     }
 
     /// Runs `work` in a transaction, whose changes name `actor`.

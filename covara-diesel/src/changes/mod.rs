@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use covara_diesel::changes::{Capture, ChangeError, ChangeLog, Operation};
-//! use covara_diesel::pool;
+//! use covara_diesel::open;
 //! use diesel::connection::SimpleConnection;
 //!
 //! diesel::table! {
@@ -28,7 +28,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let pool = pool::sqlite(":memory:")?;
+//! # let pool = open(":memory:")?;
 //! # let mut conn = pool.get()?;
 //! # conn.batch_execute("CREATE TABLE todos (id BIGINT PRIMARY KEY NOT NULL, title TEXT NOT NULL,
 //! #     done BOOLEAN NOT NULL)")?;
@@ -56,7 +56,8 @@
 //! - [`Feed::wait`] waits for changes.
 //!
 //! Changes of one row come in the order in which they were made, and so do those of one transaction,
-//! except for those of a single statement on PostgreSQL, of which deletions come first. A reader
+//! except for those of a single statement on PostgreSQL, of which deletions come first, and for what
+//! foreign keys of a table to itself do `ON UPDATE` to rows whose keys the same statement changes. A reader
 //! never skips a change of a transaction that commits later than others: on PostgreSQL it waits for
 //! those that have written to a logged table and still run, and only for those.
 //!
@@ -116,6 +117,7 @@ mod decode;
 mod engine;
 mod error;
 mod feed;
+mod health;
 mod install;
 mod log;
 mod pool;
@@ -135,7 +137,8 @@ pub use log::ChangeLog;
 pub use pool::ChangePool;
 pub use table::{Capture, LoggedTable};
 
-pub(crate) use engine::{Context, InstallPlan, Left};
+pub(crate) use engine::{Context, InstallPlan, Left, ReadFrom};
+pub(crate) use health::look;
 pub(crate) use table::CapturedTable;
 
 /// What is kept of a table that is no longer logged.

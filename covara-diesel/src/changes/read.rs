@@ -3,7 +3,7 @@
 use diesel::QueryResult;
 
 use super::change::Change;
-use super::engine::ChangeEngine;
+use super::engine::{ChangeEngine, ReadFrom};
 use super::error::ChangeError;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer};
@@ -18,22 +18,22 @@ pub(super) struct Next {
     pub(super) changes: Vec<Change>,
 }
 
-/// Reads at most `limit` changes that follow those that the feed has read.
-pub(super) fn next<C>(conn: &mut C, feed: &str, limit: usize) -> Result<Next, ChangeError>
+/// Reads at most `limit` changes that follow a place in the log.
+pub(super) fn next<C>(conn: &mut C, from: ReadFrom<'_>, limit: usize) -> Result<Next, ChangeError>
 where
     C: BackendConnection<Backend: ChangeEngine>,
 {
     let horizon = C::Backend::horizon(conn)?;
     let limit = i64::from(u32::try_from(limit).unwrap_or(u32::MAX).max(1));
     let mut next = None;
-    for row in conn.load(C::Backend::read(feed, horizon, limit))? {
+    for row in conn.load(C::Backend::read(from, horizon, limit))? {
         let row = row?;
         let (Some(floor), position) = (integer(&row, 0), integer(&row, 1)) else {
             continue;
         };
         if let Some(position) = position.filter(|position| *position < floor) {
             return Err(ChangeError::Gap {
-                feed: feed.to_owned(),
+                feed: from.name().map(str::to_owned),
                 position,
                 floor,
             });
@@ -68,4 +68,20 @@ where
     let mut rows = conn.load(sql)?;
     let row = rows.next().transpose()?;
     Ok(row.and_then(|row| integer(&row, 0)))
+}
+
+/// Returns the number of the last change that can be read, or of the last that was removed.
+pub(super) fn last<C>(conn: &mut C) -> Result<i64, ChangeError>
+where
+    C: BackendConnection<Backend: ChangeEngine>,
+{
+    let horizon = C::Backend::horizon(conn)?;
+    let mut last = Sql::new();
+    last.push(
+        "SELECT CASE WHEN c.number > s.floor THEN c.number ELSE s.floor END \
+         FROM __covara_changes_state AS s LEFT JOIN (\
+             SELECT max(number) AS number FROM __covara_changes WHERE number <= ",
+    );
+    last.bind(horizon).push(") AS c ON 1 = 1 WHERE s.id = 1");
+    number(conn, last)?.ok_or(ChangeError::NotInstalled)
 }

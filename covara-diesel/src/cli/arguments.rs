@@ -102,6 +102,14 @@ Examples:
   covara search --database-url app.db packages 'text editor'
   covara search --database-url app.db packages --syntax '\"text editor\" -gnome edit*' --field name";
 
+const CHANGES: &str = "\
+One line a change, as a JSON object: number, table, operation (insert, update, delete, or all if any
+rows may have changed), key, old, new, at and actor. With --json a last line says how many there were.
+No feed is moved.
+
+Example:
+  covara changes --database-url app.db --follow | jq 'select(.table == \"todos\") | .new'";
+
 /// Migrates, seeds, dumps, searches and examines SQLite, libSQL, D1 and PostgreSQL
 /// databases.
 #[derive(Debug, Parser)]
@@ -128,6 +136,9 @@ pub(super) enum Command {
     /// Search an index, to try it by hand.
     #[command(after_help = SEARCH)]
     Search(Search),
+    /// Print the log of changes of tables, whose program has the feature changes.
+    #[command(after_help = CHANGES)]
+    Changes(Changes),
     /// Examine a database: versions, settings, migrations, and poolers in between.
     #[command(after_help = DOCTOR)]
     Doctor(Doctor),
@@ -245,6 +256,25 @@ pub(super) struct Search {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Changes {
+    /// Go on with new changes, until Ctrl-C.
+    #[arg(long)]
+    pub(super) follow: bool,
+
+    /// The number of a change to begin after. Default: with the oldest one that the log has.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub(super) after: i64,
+
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Doctor {
     #[command(flatten)]
     pub(super) common: Common,
@@ -290,6 +320,7 @@ impl Command {
             | Self::Seed(Seed { common, .. })
             | Self::Dump(Dump { common, .. })
             | Self::Search(Search { common, .. })
+            | Self::Changes(Changes { common, .. })
             | Self::Doctor(Doctor { common }) => &common.output,
             Self::Export(Export { output, .. }) => output,
         }

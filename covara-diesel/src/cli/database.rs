@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::interrupt;
 use crate::any::AnyDatabase;
+use crate::changes::{Change, ChangeDatabase, ChangeError, ChangeLog};
 use crate::doctor::Report;
 use crate::dump::{Dump, DumpError, DumpSummary};
 use crate::fixture::FixtureSource;
@@ -87,9 +88,11 @@ pub(crate) trait Database {
         index: &str,
         query: &SearchQuery,
     ) -> Result<Option<SearchResult>, SearchError>;
+    /// Returns changes after the one with a number.
+    fn changes(&mut self, after: i64, limit: usize) -> Result<Vec<Change>, ChangeError>;
 }
 
-impl<C: AnyDatabase + SearchDatabase + 'static> Database for C {
+impl<C: AnyDatabase + SearchDatabase + ChangeDatabase + 'static> Database for C {
     fn migrate(&mut self) -> Result<MigrationSummary, MigrateError> {
         let options = MigrateOptions::new().keep_if(interrupt::may_keep, interrupt::named);
         migrate::migrate_internal(self, &options)
@@ -149,5 +152,9 @@ impl<C: AnyDatabase + SearchDatabase + 'static> Database for C {
             return Ok(None);
         }
         Fts.search(self, index, query).map(Some)
+    }
+
+    fn changes(&mut self, after: i64, limit: usize) -> Result<Vec<Change>, ChangeError> {
+        ChangeLog::new().after(self, after, limit)
     }
 }

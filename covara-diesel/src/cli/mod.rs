@@ -8,6 +8,7 @@
 //! covara seed --database-url app.db fixtures/
 //! xz -d <towns.csv.xz | covara seed --database-url app.db --table towns - --format csv
 //! covara doctor --database-url postgres://…
+//! covara changes --database-url app.db --follow
 //! covara search --database-url app.db packages 'text editor'
 //! covara export --directory migrations
 //! ```
@@ -21,6 +22,7 @@
 
 mod arguments;
 mod backends;
+mod changes;
 pub(crate) mod database;
 mod doctor;
 mod dump;
@@ -73,6 +75,9 @@ fn run(command: &Command) -> Result<Outcome, Failure> {
         }
         Command::Search(arguments) => {
             search::run(&backend(&arguments.common.database_url)?, arguments)
+        }
+        Command::Changes(arguments) => {
+            changes::run(&backend(&arguments.common.database_url)?, arguments)
         }
         Command::Export(arguments) => export::run(arguments),
     }

@@ -20,6 +20,11 @@
 //! # }
 //! ```
 
+#[cfg(feature = "changes")]
+mod changes;
+#[cfg(not(feature = "changes"))]
+#[path = "no_changes.rs"]
+mod changes;
 pub(crate) mod findings;
 #[cfg(feature = "neon")]
 mod neon;

@@ -6,7 +6,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use super::{Finding, Pooler, Report, Setting};
+use super::{Finding, Pooler, Report, Setting, changes};
 use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::table::{Stranger, what};
@@ -92,6 +92,7 @@ pub(super) fn report_of<C: BackendConnection<Backend = Pg>>(
     };
     look_at_access(facts, &mut report);
     report.findings.extend(others.into_iter().map(of_other));
+    report.findings.extend(changes::look(conn));
     look_at_room(facts, &mut report);
     look_at_settings(&mut report);
     Ok(report)

@@ -4,7 +4,7 @@ use diesel::connection::Connection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::{Finding, Pooler, Report, Setting};
+use super::{Finding, Pooler, Report, Setting, changes};
 use crate::any::AnyDatabase;
 use crate::backend::dialect::Dialect;
 use crate::migrate;
@@ -87,6 +87,7 @@ where
             "the server does not check foreign keys: PRAGMA foreign_keys is off",
         ));
     }
+    findings.extend(changes::look(&mut conn));
     let report = Report {
         dialect: Dialect::Sqlite,
         database: database(url),

@@ -5,7 +5,7 @@ use std::path::Path;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use super::{Finding, Pooler, Report, Setting};
+use super::{Finding, Pooler, Report, Setting, changes};
 use crate::backend::dialect::Dialect;
 use crate::backend::error::ErrorKind;
 use crate::migrate;
@@ -47,6 +47,7 @@ pub fn sqlite(path: impl AsRef<Path>) -> Result<Report, PoolError> {
         ));
     }
     check_writable(&mut conn, &mut findings);
+    findings.extend(changes::look(&mut conn));
     let database = if path.as_os_str().is_empty() {
         ":memory:".to_owned()
     } else {

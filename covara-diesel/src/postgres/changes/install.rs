@@ -406,7 +406,8 @@ where
                  AND NOT EXISTS (
                      SELECT FROM pg_catalog.aclexplode(f.proacl) AS x WHERE x.grantee <> f.proowner
                  ) THEN 1 ELSE 0 END AS bigint),
-             CAST(g.tgname AS text), pg_catalog.format('%I.%I', s.nspname, c.relname),
+             CAST(g.tgname AS text),
+             CASE WHEN c.oid IS NOT NULL THEN pg_catalog.format('%I.%I', s.nspname, c.relname) END,
              CAST(c.oid AS bigint), CAST(g.tgtype AS bigint),
              CAST(CASE WHEN g.tgenabled = 'A' THEN 1 ELSE 0 END AS bigint)
          FROM pg_catalog.pg_proc AS f

@@ -15,7 +15,9 @@ use diesel::pg::Pg;
 
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::sql::{Sql, integer, text};
-use crate::changes::{CapturedTable, ChangeEngine, ChangeError, Context, InstallPlan, Left};
+use crate::changes::{
+    CapturedTable, ChangeEngine, ChangeError, Context, InstallPlan, Left, ReadFrom,
+};
 
 /// Bits of an advisory lock's key that are a number of the log. The upper ones are the log's class.
 const NUMBER_BITS: u8 = 44;
@@ -101,21 +103,26 @@ impl ChangeEngine for Pg {
         Ok(lowest.map_or(last, |lowest| lowest.min(last)))
     }
 
-    fn read(feed: &str, horizon: i64, limit: i64) -> Sql<'_> {
-        let mut sql = Sql::new();
-        sql.push(
-            "SELECT s.floor, f.number, e.number, e.of_table, e.operation, e.key, e.old_row, \
-                 e.new_row, e.at, e.actor \
-             FROM __covara_changes_state AS s \
-             LEFT JOIN __covara_changes_feeds AS f ON f.name = ",
-        );
-        sql.bind(feed);
-        sql.push(
-            " LEFT JOIN LATERAL (\
-                 SELECT * FROM __covara_changes AS c \
-                 WHERE c.number > coalesce(f.number, s.floor) AND c.number <= ",
-        );
-        sql.bind(horizon);
+    const IS_INSTALLED: &'static str = "SELECT 'log' \
+         WHERE pg_catalog.to_regclass('__covara_changes_tables') IS NOT NULL";
+
+    const UNLOGGED: &'static str = "SELECT t.name FROM __covara_changes_tables AS t \
+         WHERE t.capture <> 'off' AND (\
+             SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger AS g \
+             JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid \
+             WHERE f.proname = CAST(pg_catalog.concat('__covara_changes_', t.id) AS name) \
+                 AND g.tgenabled = 'A' AND f.pronamespace = (\
+                     SELECT c.relnamespace FROM pg_catalog.pg_class AS c \
+                     WHERE c.oid = CAST(\
+                         pg_catalog.to_regclass('__covara_changes_tables') AS oid)\
+                 )\
+         ) < 3 ORDER BY t.name";
+
+    fn read(from: ReadFrom<'_>, horizon: i64, limit: i64) -> Sql<'_> {
+        let mut sql = from.query();
+        sql.push(" LEFT JOIN LATERAL (SELECT * FROM __covara_changes AS c WHERE c.number > ");
+        from.push_position(&mut sql);
+        sql.push(" AND c.number <= ").bind(horizon);
         sql.push(" ORDER BY c.number LIMIT ").bind(limit);
         sql.push(") AS e ON true WHERE s.id = 1 ORDER BY e.number");
         sql

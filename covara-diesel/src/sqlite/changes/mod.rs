@@ -10,7 +10,9 @@ use diesel::sqlite::Sqlite;
 
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::sql::{Sql, integer};
-use crate::changes::{CapturedTable, ChangeEngine, ChangeError, Context, InstallPlan, Left};
+use crate::changes::{
+    CapturedTable, ChangeEngine, ChangeError, Context, InstallPlan, Left, ReadFrom,
+};
 
 impl ChangeEngine for Sqlite {
     fn plan<C>(conn: &mut C, tables: &[CapturedTable]) -> Result<InstallPlan, ChangeError>
@@ -43,20 +45,26 @@ impl ChangeEngine for Sqlite {
         Ok((1 << 53) - 1)
     }
 
-    fn read(feed: &str, horizon: i64, limit: i64) -> Sql<'_> {
-        let mut sql = Sql::new();
-        sql.push(
-            "SELECT s.floor, f.number, e.number, e.of_table, e.operation, e.key, e.old_row, \
-                 e.new_row, e.at, e.actor \
-             FROM __covara_changes_state AS s \
-             LEFT JOIN __covara_changes_feeds AS f ON f.name = ",
-        );
-        sql.bind(feed);
-        sql.push(
-            " LEFT JOIN __covara_changes AS e \
-             ON e.number > coalesce(f.number, s.floor) AND e.number <= ",
-        );
-        sql.bind(horizon);
+    const IS_INSTALLED: &'static str =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '__covara_changes_tables'";
+
+    const UNLOGGED: &'static str = "SELECT t.name FROM (\
+             SELECT CASE WHEN name LIKE 'main.%' THEN substr(name, 6) ELSE name END AS name \
+             FROM __covara_changes_tables WHERE capture <> 'off'\
+         ) AS t WHERE (\
+             SELECT count(*) FROM sqlite_master AS g \
+             WHERE g.type = 'trigger' AND lower(g.tbl_name) = lower(t.name) AND g.name IN (\
+                 '__covara_changes_' || t.name || '_insert', \
+                 '__covara_changes_' || t.name || '_update', \
+                 '__covara_changes_' || t.name || '_move', \
+                 '__covara_changes_' || t.name || '_delete')\
+         ) < 4 ORDER BY t.name";
+
+    fn read(from: ReadFrom<'_>, horizon: i64, limit: i64) -> Sql<'_> {
+        let mut sql = from.query();
+        sql.push(" LEFT JOIN __covara_changes AS e ON e.number > ");
+        from.push_position(&mut sql);
+        sql.push(" AND e.number <= ").bind(horizon);
         sql.push(" WHERE s.id = 1 ORDER BY e.number LIMIT ");
         sql.bind(limit);
         sql
