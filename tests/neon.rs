@@ -73,6 +73,7 @@ mod suite {
     mod obstacles;
     mod pool;
     mod search {
+        mod accents;
         mod cities;
         mod concurrency;
         mod documents;
@@ -87,6 +88,7 @@ mod suite {
         mod lists;
         mod mended;
         mod model;
+        mod names;
         mod odd;
         mod orders;
         mod queries;

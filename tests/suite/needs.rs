@@ -22,7 +22,7 @@ pub enum Need {
     File,
     /// Clients that go on while another one has a transaction open.
     Interleaved,
-    /// Foreign keys that are checked later than each statement.
+    /// Foreign keys that are checked later than each update and each delete.
     LaterRows,
     /// An engine that is reached without HTTP.
     LocalEngine,
@@ -155,7 +155,10 @@ pub const DATABASES: &[Database] = &[
             OVER_HTTP,
             POSTGRES,
             &[
-                (LaterRows, "PostgreSQL defers foreign keys one by one"),
+                (
+                    LaterRows,
+                    "only the inserts of a batch are made one statement",
+                ),
                 (PoolSettings, "in `remote::neon`"),
                 (RawBegin, "the connection refuses `BEGIN` by hand"),
                 (ReadOnly, "it has no read-only sessions"),
@@ -302,46 +305,6 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("search::transactions::", &[Transactions]),
     ("seed_large::", &[File]),
     ("seed_model::", &[Transactions]),
-    (
-        "seed_references::a_row_refused_for_another_reason_is_named_among_rows_that_wait",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::a_skipped_row_may_refer_to_nothing_among_rows_that_wait",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::foreign_keys_of_both_kinds_may_refer_to_later_tables",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::rows_in_memory_may_refer_to_each_other_in_any_order",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::rows_of_a_file_may_refer_to_each_other_in_any_order",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::streamed_rows_may_refer_to_each_other_in_any_order",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::tables_may_refer_to_each_other",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::tables_that_refer_to_each_other_at_once_are_an_error_that_says_what_to_do",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::ten_thousand_rows_may_refer_to_each_other_in_any_order",
-        &[LaterRows],
-    ),
-    (
-        "seed_references::the_verdict_is_that_of_the_model",
-        &[LaterRows],
-    ),
     (
         "seed_replace::tables_that_refer_to_each_other_are_replaced_together",
         &[LaterRows],

@@ -103,7 +103,8 @@ impl TestDb {
         static SHARED: Mutex<Weak<Proxy>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let proxy = shared.upgrade().unwrap_or_else(|| {
-            let proxy = Arc::new(Proxy::start(&json!({})));
+            // Longer than the proxy's own, as the machine may be busy with other tests.
+            let proxy = Arc::new(Proxy::start(&json!({ "timeout": 60_000 })));
             *shared = Arc::downgrade(&proxy);
             proxy
         });

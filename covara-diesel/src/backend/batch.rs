@@ -67,6 +67,26 @@ pub trait Batch<C: BackendConnection>: Sized {
     /// written one after the other. Returns whether it could be done.
     fn take_apart(&mut self, groups: &[(usize, usize)]) -> bool;
 
+    /// Makes consecutive inserts into one table a single statement, in which rows may refer to later
+    /// ones, and executes the script `begin` before all. Each group is the number of such statements.
+    /// Returns whether it could be done. Default: no, for engines that defer all foreign keys.
+    fn join(&mut self, _begin: &str, _groups: &[usize]) -> QueryResult<bool> {
+        Ok(false)
+    }
+
+    /// Returns the first of the `rows` rows that a statement inserts whose values in the columns at
+    /// these positions are those that the details of an error about a foreign key name, from 0.
+    /// Default: none.
+    fn row_with(
+        &self,
+        _at: usize,
+        _rows: usize,
+        _columns: &[usize],
+        _details: &str,
+    ) -> Option<usize> {
+        None
+    }
+
     /// Returns the first statement after which the probe succeeds, if that can be found out.
     /// Nothing that it executes is kept.
     fn first(&self, conn: &mut C, probe: Probe<'_>) -> Option<usize>;
@@ -229,6 +249,14 @@ where
 
     fn take_apart(&mut self, groups: &[(usize, usize)]) -> bool {
         self.0.take_apart(groups)
+    }
+
+    fn join(&mut self, begin: &str, groups: &[usize]) -> QueryResult<bool> {
+        self.0.join(begin, groups)
+    }
+
+    fn row_with(&self, at: usize, rows: usize, columns: &[usize], details: &str) -> Option<usize> {
+        self.0.row_with(at, rows, columns, details)
     }
 
     fn first(&self, conn: &mut PooledConnection<M>, probe: Probe<'_>) -> Option<usize> {

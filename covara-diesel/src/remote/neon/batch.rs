@@ -9,13 +9,13 @@ use diesel::connection::DebugQuery;
 use diesel::migration::Migration;
 use diesel::pg::Pg;
 use diesel::query_builder::QueryFragment;
-use diesel::result::{Error, QueryResult};
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::api::Statement;
 use super::link::Link;
 use super::options::NeonBatchOptions;
 use super::recorder::scripts_of;
-use super::sql::statements;
+use super::sql::{RowInsert, statements};
 use super::{NeonHttpConnection, checked};
 use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::message;
@@ -67,11 +67,19 @@ impl From<Error> for NeonBatchError {
 /// Statements for Neon's HTTP, which has no transactions that span several requests.
 #[derive(Debug, Default)]
 pub struct NeonBatch {
+    /// The statements that precede the others.
+    begin: Vec<Statement>,
     statements: Vec<Statement>,
     /// Of each statement that inserts rows: the SQL for one of them.
     ones: Vec<Option<Arc<str>>>,
+    /// Of each statement that has the values of its rows in its text: these values.
+    joined: Vec<Vec<Option<String>>>,
     bytes: usize,
 }
+
+/// The size of a statement, in bytes, up to which inserts are joined: less than the open-source
+/// proxy takes in a request, 10 MiB.
+const MOST_JOINED: usize = 9 << 20;
 
 /// The statements of one request, shown as their SQL without their values, which may be many.
 pub(super) struct Together<'s>(pub(super) &'s [Statement]);
@@ -114,6 +122,23 @@ impl NeonBatch {
         self.bytes += statement.bytes();
         self.statements.push(statement);
         self.ones.push(one);
+        self.joined.push(Vec::new());
+    }
+
+    /// Returns the values of the rows that a statement inserts, and of how many columns they are.
+    fn values(&self, at: usize, rows: usize) -> Option<(&[Option<String>], usize)> {
+        let values = match self.joined.get(at)?.as_slice() {
+            [] => &self.statements.get(at)?.params,
+            joined => joined,
+        };
+        let width = values.len().checked_div(rows)?;
+        (width > 0 && width * rows == values.len()).then_some((values, width))
+    }
+
+    /// Returns all statements, after those that precede them.
+    fn sent(&self) -> Vec<Cow<'_, Statement>> {
+        let all = self.begin.iter().chain(&self.statements);
+        all.map(Cow::Borrowed).collect()
     }
 
     /// The SQL for one row, which is the same for each statement of a table.
@@ -135,54 +160,69 @@ impl NeonBatch {
         link: &mut Link,
         options: NeonBatchOptions,
     ) -> QueryResult<Vec<usize>> {
-        let queries: Vec<_> = self.statements.iter().map(Cow::Borrowed).collect();
-        link.batch(&queries, options, options.only_reads())
+        let queries = self.sent();
+        let mut counts = link.batch(&queries, options, options.only_reads())?;
+        counts.drain(..self.begin.len());
+        Ok(counts)
     }
 
     /// Returns an insert for each of the `rows` rows of the statement.
     fn rows_apart(&self, at: usize, rows: usize) -> Option<Vec<Statement>> {
-        let params = &self.statements.get(at)?.params;
+        let (values, width) = self.values(at, rows)?;
         let query = self.ones.get(at)?.as_ref()?;
-        let width = params.len().checked_div(rows)?;
-        (width > 0 && width * rows == params.len()).then(|| {
-            let rows = params.chunks_exact(width).map(|row| Statement {
-                query: query.to_string(),
-                params: row.to_vec(),
-            });
-            rows.collect()
-        })
+        let rows = values.chunks_exact(width).map(|row| Statement {
+            query: query.to_string(),
+            params: row.to_vec(),
+        });
+        Some(rows.collect())
     }
 
-    /// Finds the first of `statements` after which the probe succeeds, by sending parts that are
-    /// always taken back, as Neon does not tell. Observers are not told of that. The first `before`
-    /// statements of the batch come before.
-    fn search(
-        &self,
+    /// Finds the smallest part of the batch after which the probe succeeds, of `parts` that each
+    /// begin with the one before, by sending parts that are always taken back, as Neon does not tell.
+    /// Observers are not told of that. `part` returns the last statements of a part; the first
+    /// `before` statements of the batch come before.
+    fn search<'s>(
+        &'s self,
         link: &mut Link,
-        options: NeonBatchOptions,
         before: usize,
-        statements: &[Statement],
-        probe: Probe<'_>,
+        parts: usize,
+        part: impl Fn(usize) -> Vec<Cow<'s, Statement>>,
+        succeeds: impl Fn(&mut Link, Vec<Cow<'s, Statement>>) -> QueryResult<bool>,
     ) -> Option<usize> {
-        let (mut first, mut end) = (0, statements.len());
-        // The first statement looked for is one of first..end, if any.
+        let (mut first, mut end) = (0, parts);
+        // The first part looked for is one of first..end, if any.
         while first < end {
             let middle = first + (end - first) / 2;
-            let tried = self.statements[..before]
-                .iter()
-                .chain(&statements[..=middle]);
-            if succeeds(link, options, tried, probe).ok()? {
+            let tried = self.begin.iter().chain(&self.statements[..before]);
+            let mut tried: Vec<_> = tried.map(Cow::Borrowed).collect();
+            tried.extend(part(middle));
+            if succeeds(link, tried).ok()? {
                 end = middle;
             } else {
                 first = middle + 1;
             }
         }
-        (first < statements.len()).then_some(first)
+        (first < parts).then_some(first)
+    }
+
+    /// Finds the first statement after which the probe succeeds.
+    fn search_statements(
+        &self,
+        link: &mut Link,
+        options: NeonBatchOptions,
+        probe: Probe<'_>,
+    ) -> Option<usize> {
+        let part = |last: usize| {
+            let statements = self.statements[..=last].iter();
+            statements.map(Cow::Borrowed).collect()
+        };
+        let succeeds = |link: &mut Link, tried| succeeds(link, options, tried, probe, |_| false);
+        self.search(link, 0, self.statements.len(), part, succeeds)
     }
 
     /// Finds the statement that the database rejected.
     pub(super) fn culprit(&self, link: &mut Link, options: NeonBatchOptions) -> Option<usize> {
-        self.search(link, options, 0, &self.statements, Probe::Fails)
+        self.search_statements(link, options, Probe::Fails)
     }
 }
 
@@ -269,8 +309,7 @@ impl Batch<NeonHttpConnection> for NeonBatch {
     }
 
     fn first(&self, conn: &mut NeonHttpConnection, probe: Probe<'_>) -> Option<usize> {
-        let options = NeonBatchOptions::default();
-        self.search(&mut conn.link, options, 0, &self.statements, probe)
+        self.search_statements(&mut conn.link, NeonBatchOptions::default(), probe)
     }
 
     fn first_row(
@@ -283,14 +322,67 @@ impl Batch<NeonHttpConnection> for NeonBatch {
         if rows == 1 {
             return Some(0);
         }
-        let rows = self.rows_apart(at, rows)?;
-        self.search(
-            &mut conn.link,
-            NeonBatchOptions::default(),
-            at,
-            &rows,
-            probe,
-        )
+        let (values, width) = self.values(at, rows)?;
+        let insert = RowInsert::of(self.ones.get(at)?.as_ref()?)?;
+        // One statement, as in the batch, so that rows may refer to later ones. Those that the part
+        // leaves out are missing, which is no fault of a row.
+        let part = |last: usize| {
+            let values = &values[..(last + 1) * width];
+            vec![Cow::Owned(of_sql(insert.all(values)))]
+        };
+        let succeeds = |link: &mut Link, tried| {
+            let options = NeonBatchOptions::default();
+            succeeds(link, options, tried, probe, is_foreign_key)
+        };
+        self.search(&mut conn.link, at, rows, part, succeeds)
+    }
+
+    fn join(&mut self, begin: &str, groups: &[usize]) -> QueryResult<bool> {
+        let mut joined = Self {
+            begin: scripted(begin)?,
+            ..Self::default()
+        };
+        let mut at = 0;
+        for &count in groups {
+            let together = at..at + count;
+            at += count;
+            if count == 1 {
+                joined.push(
+                    self.statements[together.start].clone(),
+                    self.ones[together.start].clone(),
+                );
+                continue;
+            }
+            let Some(one) = &self.ones[together.start] else {
+                return Ok(false);
+            };
+            let Some(insert) = RowInsert::of(one) else {
+                return Ok(false);
+            };
+            let values: Vec<_> = self.statements[together]
+                .iter()
+                .flat_map(|statement| statement.params.iter().cloned())
+                .collect();
+            let statement = of_sql(insert.all(&values));
+            if statement.bytes() > MOST_JOINED {
+                return Ok(false);
+            }
+            joined.push(statement, Some(Arc::clone(one)));
+            if let Some(last) = joined.joined.last_mut() {
+                *last = values;
+            }
+        }
+        *self = joined;
+        Ok(true)
+    }
+
+    fn row_with(&self, at: usize, rows: usize, columns: &[usize], details: &str) -> Option<usize> {
+        let (values, width) = self.values(at, rows)?;
+        values.chunks_exact(width).position(|row| {
+            let named = columns.iter().map(|column| row.get(*column)?.as_deref());
+            let named = named.collect::<Option<Vec<&str>>>();
+            named.is_some_and(|named| details.contains(&format!(")=({})", named.join(", "))))
+        })
     }
 
     fn answer(&self, conn: &mut NeonHttpConnection, expression: &str) -> Option<String> {
@@ -299,7 +391,7 @@ impl Batch<NeonHttpConnection> for NeonBatch {
             "SELECT CAST('{TAKEN_BACK}<' || pg_catalog.encode(pg_catalog.convert_to(\
              coalesce(CAST(({expression}) AS text), ''), 'UTF8'), 'hex') || '>' AS integer)"
         );
-        let mut asked: Vec<_> = self.statements.iter().map(Cow::Borrowed).collect();
+        let mut asked = self.sent();
         asked.push(Cow::Owned(of_sql(question)));
         let error = conn
             .link
@@ -326,14 +418,21 @@ pub(super) fn of_sql(query: String) -> Statement {
     Statement { query, params }
 }
 
-/// Returns whether the probe succeeds after the statements.
-fn succeeds<'s>(
+fn is_foreign_key(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)
+    )
+}
+
+/// Returns whether the probe succeeds after the statements. An error that it `overlooks` is none.
+fn succeeds(
     link: &mut Link,
     options: NeonBatchOptions,
-    statements: impl Iterator<Item = &'s Statement>,
+    mut tried: Vec<Cow<'_, Statement>>,
     probe: Probe<'_>,
+    overlooks: fn(&Error) -> bool,
 ) -> QueryResult<bool> {
-    let mut tried: Vec<_> = statements.map(Cow::Borrowed).collect();
     let (last, is_found): (_, fn(&Error) -> bool) = match probe {
         Probe::Fails => (TAKE_BACK.to_owned(), is_of_a_statement),
         Probe::Holds(condition) => (
@@ -347,7 +446,7 @@ fn succeeds<'s>(
     tried.push(Cow::Owned(of_sql(last)));
     // It is undone, so it may be sent again.
     match link.batch(&tried, options, true) {
-        Err(error) if message(&error).contains(TAKEN_BACK) => Ok(false),
+        Err(error) if message(&error).contains(TAKEN_BACK) || overlooks(&error) => Ok(false),
         Err(error) if is_found(&error) => Ok(true),
         Err(error) => Err(error),
         // Nothing was rolled back, so the search stops.

@@ -86,7 +86,8 @@ use value::encode;
 /// | `SET LOCAL`, temporary tables, cursors, `LOCK`, `SAVEPOINT` | an error outside of a `batch` | in a `batch` |
 /// | session locks (`pg_advisory_lock`) | end with the request | `pg_advisory_xact_lock` in a `batch` |
 /// | rows without a type (`SELECT (a, b)`), `regclass` and others whose text is a name | an error | select the values themselves, or cast them to `text` |
-/// | a [`Seed`](crate::Seed) whose rows refer to rows that come later | an error that names the row | [`Seed::by_foreign_keys`](crate::Seed::by_foreign_keys) for tables, and rows in their order |
+/// | a [`Seed`](crate::Seed) that inserts rows which refer to later ones | works within a batch of 4 MiB; an error that names the row beyond it | [`Seed::by_foreign_keys`](crate::Seed::by_foreign_keys) for tables, and rows in their order |
+/// | a seed that updates such rows, or replaces tables that refer to each other | an error | the URL without `driver=neon-http` |
 /// | a seed that updates a table with triggers for each row | an error | the URL without `driver=neon-http` |
 /// | a dump in one state of the database | each page of about 1 MiB is a request of its own | the URL without `driver=neon-http` |
 /// | Diesel's `MigrationHarness` | an error, because it runs each migration in a transaction | [`Boot`](crate::Boot) |

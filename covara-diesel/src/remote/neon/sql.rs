@@ -1,5 +1,6 @@
 //! The part of PostgreSQL's syntax that sending a statement requires.
 
+use std::convert::Infallible;
 use std::ops::Range;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +131,77 @@ pub(super) fn rewrite_placeholders<E>(
         }
     }
     Ok(written)
+}
+
+/// An insert of one row, split where other rows may follow.
+pub(super) struct RowInsert<'s> {
+    before: &'s str,
+    row: &'s str,
+    after: &'s str,
+}
+
+impl<'s> RowInsert<'s> {
+    /// Finds the row, which is in parentheses after `VALUES` and has the first placeholder.
+    pub(super) fn of(sql: &'s str) -> Option<Self> {
+        let mut previous = "";
+        let mut open = Vec::new();
+        let mut start = None;
+        for (kind, range) in (Tokens { sql, at: 0 }) {
+            let text = &sql[range.clone()];
+            match (kind, text) {
+                (Kind::Space, _) => continue,
+                (Kind::Other, "(") => {
+                    open.push((range.start, previous.eq_ignore_ascii_case("VALUES")));
+                }
+                (Kind::Other, ")") => {
+                    let (opened, _) = open.pop()?;
+                    if start == Some(opened) {
+                        let (before, rest) = sql.split_at(opened);
+                        let (row, after) = rest.split_at(range.end - opened);
+                        return Some(Self { before, row, after });
+                    }
+                }
+                (Kind::Placeholder, _) if start.is_none() => {
+                    let values = open.iter().find(|(_, is_row)| *is_row);
+                    start = Some(values?.0);
+                }
+                _ => {}
+            }
+            previous = text;
+        }
+        None
+    }
+
+    /// Returns the number of values of a row.
+    fn width(&self) -> usize {
+        let tokens = Tokens {
+            sql: self.row,
+            at: 0,
+        };
+        let is_placeholder = |(kind, _): &(Kind, Range<usize>)| *kind == Kind::Placeholder;
+        tokens.filter(is_placeholder).count()
+    }
+
+    /// Returns an insert of the rows of these values as one statement with the values in its text.
+    pub(super) fn all(&self, values: &[Option<String>]) -> String {
+        let mut sql = self.before.to_owned();
+        for (position, row) in values.chunks(self.width().max(1)).enumerate() {
+            if position > 0 {
+                sql.push_str(", ");
+            }
+            let literal = |number: usize| {
+                let value = number.checked_sub(1).and_then(|at| row.get(at)?.as_ref());
+                Ok::<_, Infallible>(match value {
+                    Some(value) => format!("'{}'", value.replace('\'', "''")),
+                    None => "NULL".to_owned(),
+                })
+            };
+            let Ok(written) = rewrite_placeholders(self.row, literal);
+            sql.push_str(&written);
+        }
+        sql.push_str(self.after);
+        sql
+    }
 }
 
 /// Returns the statements of a script, without their semicolons.
@@ -319,6 +391,21 @@ mod tests {
             "SELECT <1>, '$2', E'\\'$3', \"$4\", $$ $5 $$, $a$ $6 $$ $a$, a$7, <12>::int8 -- $8\n\
              /* $9 /* $9 */ $9 */ + <2>"
         );
+    }
+
+    #[test]
+    fn rows_are_joined_with_their_values() {
+        let one = "INSERT INTO \"values (\" (a, b) VALUES (($1::int8), ($2::text)) ON CONFLICT (a) \
+             DO NOTHING";
+        let insert = RowInsert::of(one).unwrap();
+        let values = ["1", "it's $1", "2"].map(|text| Some(text.to_owned()));
+        let values = [values.to_vec(), vec![None]].concat();
+        assert_eq!(
+            insert.all(&values),
+            "INSERT INTO \"values (\" (a, b) VALUES (('1'::int8), ('it''s $1'::text)), \
+             (('2'::int8), (NULL::text)) ON CONFLICT (a) DO NOTHING"
+        );
+        assert!(RowInsert::of("SELECT $1").is_none());
     }
 
     #[test]

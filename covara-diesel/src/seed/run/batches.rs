@@ -5,13 +5,14 @@ use diesel::QueryResult;
 use diesel::result::Error;
 
 use super::state::{BatchStatement, BatchStep, Run};
-use super::violations::{is_foreign_key, is_row_twice, is_unique, violated};
+use super::violations::{details, is_foreign_key, is_row_twice, is_unique, violated};
 use crate::backend::batch::{Batch, Probe, is_of_a_statement};
 use crate::backend::connection::BackendConnection;
 use crate::seed::conflict::OnConflict;
 use crate::seed::deferral::Deferral;
 use crate::seed::engine::{Forward, SeedEngine};
 use crate::seed::error::{SeedError, known};
+use crate::seed::foreign_key::ForeignKey;
 use crate::seed::replace::refused;
 use crate::seed::report::SeedProgress;
 use crate::seed::target::unquoted;
@@ -132,8 +133,128 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                 self.defer(batch, by)?;
                 batch.try_send(self.conn)
             }
+            (Err(error), Forward::Staged(_)) if is_foreign_key(&error) => {
+                match self.join(batch, &error)? {
+                    true => batch.try_send(self.conn),
+                    false => Err(error),
+                }
+            }
             (changed, _) => changed,
         }
+    }
+
+    /// Makes the inserts into each table one statement and defers the foreign keys that can be, if
+    /// the error is about a row that refers to one that a later row of the batch may be. Returns
+    /// whether that may help.
+    fn join(&mut self, batch: &mut C::Batch, error: &Error) -> QueryResult<bool> {
+        let tables = self.tables_of_batch().into_iter();
+        let keys: Vec<ForeignKey> = tables.flat_map(|table| self.patient_keys(table)).collect();
+        let Some(batches) = &mut self.batches else {
+            return Ok(false);
+        };
+        // Where rows are updated, the inserts and updates of each rows take turns.
+        if violated(&keys, error).is_none() || self.on_conflict == OnConflict::Update {
+            return Ok(false);
+        }
+        let deferrable = keys.iter().filter(|key| key.is_deferrable);
+        let deferrable: Vec<&str> = deferrable.map(|key| key.sql_name.as_str()).collect();
+        let begin = match deferrable.is_empty() {
+            true => String::new(),
+            false => format!("SET CONSTRAINTS {} DEFERRED", deferrable.join(", ")),
+        };
+        let mut joined = Vec::new();
+        let mut groups = Vec::new();
+        for of_table in batches.statements.chunk_by(|a, b| {
+            a.table == b.table && [a.step, b.step] == [BatchStep::Insert, BatchStep::Insert]
+        }) {
+            groups.push(of_table.len());
+            joined.push(BatchStatement {
+                rows: of_table.iter().map(|statement| statement.rows).sum(),
+                ..of_table[0]
+            });
+        }
+        let is_joined = batch.join(&begin, &groups)?;
+        if is_joined {
+            batches.statements = joined;
+        }
+        Ok(is_joined)
+    }
+
+    /// Finds the first row with the values that the error about a foreign key names.
+    fn dangling_by_values(
+        &mut self,
+        batch: &C::Batch,
+        source: Error,
+        last: bool,
+    ) -> Result<SeedError, Error> {
+        let Some(details) = details(&source) else {
+            return Err(source);
+        };
+        let statements = self
+            .batches
+            .as_ref()
+            .map(|batches| batches.statements.clone());
+        for (at, statement) in statements.unwrap_or_default().into_iter().enumerate() {
+            let BatchStatement {
+                table, first, rows, ..
+            } = statement;
+            let Some(key) = violated(self.foreign_keys(table), &source).cloned() else {
+                continue;
+            };
+            let batches = self.batches.as_ref();
+            let columns = batches.and_then(|batches| batches.columns.get(table));
+            let columns = columns.map_or(&[][..], Vec::as_slice);
+            let places = key.columns.iter().map(|name| {
+                let name = unquoted(name);
+                columns.iter().position(|column| *column == name)
+            });
+            let Some(places) = places.collect::<Option<Vec<usize>>>() else {
+                continue;
+            };
+            let Some(row) = batch.row_with(at, rows, &places, &details) else {
+                continue;
+            };
+            let parent = key.position.filter(|_| !last && key.is_forward(table));
+            return Ok(self.dangling(table, first + row, parent, source));
+        }
+        Err(source)
+    }
+
+    /// Returns the error for a row that refers to nothing, unless a row of a later batch may be what
+    /// it refers to: `parent` is the table of that row.
+    fn dangling(
+        &mut self,
+        table: usize,
+        row: usize,
+        parent: Option<usize>,
+        source: Error,
+    ) -> SeedError {
+        let (name, position) = (unquoted(&self.tables[table]), None);
+        let error = match parent {
+            Some(parent) if self.tables[parent] == self.tables[table] => SeedError::RowOrder {
+                table: name,
+                row,
+                position,
+                source,
+            },
+            Some(parent) => SeedError::TableOrder {
+                table: name,
+                row,
+                position,
+                first: unquoted(&self.tables[parent]),
+                source,
+            },
+            None => {
+                let error = SeedError::Row {
+                    table: name,
+                    row,
+                    position,
+                    source,
+                };
+                self.judged(table, error, true)
+            }
+        };
+        self.located(table, error)
     }
 
     /// Defers the foreign keys of a batch to its end.
@@ -208,7 +329,21 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         {
             return error.into();
         }
-        let Some(at) = batch.first(self.conn, Probe::Fails) else {
+        let at = batch.first(self.conn, Probe::Fails);
+        let of_rows = at
+            .and_then(|at| self.statement(at))
+            .is_none_or(|it| it.rows > 0);
+        let source = match C::Backend::forward::<C>() {
+            // Of a row that was inserted, and not of one that was to be deleted.
+            Forward::Staged(_) if of_rows && is_foreign_key(&source) => {
+                match self.dangling_by_values(batch, source, last) {
+                    Ok(error) => return error,
+                    Err(source) => source,
+                }
+            }
+            _ => source,
+        };
+        let Some(at) = at else {
             return source.into();
         };
         let Some(&BatchStatement {
@@ -295,30 +430,8 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         let Some(BatchStatement { first, .. }) = self.statement(at) else {
             return source.into();
         };
-        let (row, position) = (first + row, None);
-        let name = unquoted(&self.tables[table]);
-        let error = match parent.filter(|_| !last) {
-            Some(parent) if self.tables[parent] == self.tables[table] => SeedError::RowOrder {
-                table: name,
-                row,
-                position,
-                source,
-            },
-            Some(parent) => SeedError::TableOrder {
-                table: name,
-                row,
-                position,
-                first: unquoted(&self.tables[parent]),
-                source,
-            },
-            None => SeedError::Row {
-                table: name,
-                row,
-                position,
-                source,
-            },
-        };
-        self.located(table, error)
+        let row = first + row;
+        self.dangling(table, row, parent.filter(|_| !last), source)
     }
 
     /// Fills in the counts that are known only after the last batch was sent.

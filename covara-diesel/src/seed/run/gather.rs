@@ -67,6 +67,9 @@ where
             return Err(self.run.located(position, error));
         }
         batches.begin_table(position, &self.target.table);
+        if batches.columns[position].is_empty() {
+            batches.columns[position].clone_from(&self.target.columns);
+        }
         batches
             .statements
             .extend(steps.into_iter().map(|step| BatchStatement {

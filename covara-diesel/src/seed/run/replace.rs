@@ -83,6 +83,7 @@ impl<C: BackendConnection> super::state::Batches<C> {
     pub(super) fn begin_table(&mut self, position: usize, table: &str) {
         if self.tables.len() <= position {
             self.tables.resize(position + 1, String::new());
+            self.columns.resize(position + 1, Vec::new());
             self.counts.resize(position + 1, Counts::default());
             self.deleted.resize(position + 1, 0);
             self.kept.resize(position + 1, 0);

@@ -103,6 +103,8 @@ pub(super) struct Batches<C: BackendConnection> {
     pub(super) statements: Vec<BatchStatement>,
     /// The quoted names of the tables begun so far.
     pub(super) tables: Vec<String>,
+    /// For each table, the unquoted names of the columns that are filled.
+    pub(super) columns: Vec<Vec<String>>,
     /// For each table, the rows written.
     pub(super) counts: Vec<Counts>,
     /// For each table, the number of rows deleted.
@@ -145,6 +147,7 @@ impl<C: BackendConnection> Batches<C> {
             deferral: None,
             statements: Vec::new(),
             tables: Vec::new(),
+            columns: Vec::new(),
             counts: Vec::new(),
             deleted: Vec::new(),
             kept: Vec::new(),
