@@ -114,11 +114,13 @@ mod suite {
     mod pool;
     mod search {
         mod accents;
+        mod any_words;
         mod cities;
         mod concurrency;
         mod documents;
         mod engine;
         mod fields;
+        mod filters;
         mod follow;
         mod helpers;
         mod highlights;
@@ -132,6 +134,8 @@ mod suite {
         mod orders;
         mod queries;
         mod random;
+        mod rarity;
+        mod typing;
         mod versions;
 
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};

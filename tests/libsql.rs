@@ -156,11 +156,13 @@ mod suite {
     mod open_queries;
     mod search {
         mod accents;
+        mod any_words;
         mod cities;
         mod concurrency;
         mod documents;
         mod engine;
         mod fields;
+        mod filters;
         mod follow;
         mod helpers;
         mod highlights;
@@ -176,7 +178,9 @@ mod suite {
         mod overlap;
         mod queries;
         mod random;
+        mod rarity;
         mod transactions;
+        mod typing;
         mod versions;
 
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};

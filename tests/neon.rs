@@ -49,6 +49,14 @@ mod suite {
         use helpers::{HOUR, Hand, MINUTE, SECOND, held, migrated};
     }
     mod boot;
+    mod changes {
+        mod feeds;
+        mod helpers;
+        mod install;
+        mod rows;
+
+        use helpers::{item_log, items, logged, read, run};
+    }
     mod command {
         mod helpers;
 
@@ -74,11 +82,13 @@ mod suite {
     mod pool;
     mod search {
         mod accents;
+        mod any_words;
         mod cities;
         mod concurrency;
         mod documents;
         mod engine;
         mod fields;
+        mod filters;
         mod follow;
         mod helpers;
         mod highlights;
@@ -93,6 +103,8 @@ mod suite {
         mod orders;
         mod queries;
         mod random;
+        mod rarity;
+        mod typing;
         mod versions;
 
         use helpers::{articles, found, found_by_syntax, ids, index_of, library, numbered, search};

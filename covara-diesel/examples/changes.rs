@@ -19,13 +19,16 @@ use std::time::Duration;
 use covara_diesel::changes::{Capture, ChangeError, ChangeLog};
 use covara_diesel::{AnyPool, open, with_typed};
 use diesel::connection::SimpleConnection;
+use schema::todos;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-diesel::table! {
-    todos (id) {
-        id -> BigInt,
-        title -> Text,
+mod schema {
+    diesel::table! {
+        todos (id) {
+            id -> BigInt,
+            title -> Text,
+        }
     }
 }
 
