@@ -210,11 +210,17 @@ mod by_type {
         ($conn:ty) => {
             pub fn insert(conn: &mut $conn, number: i64, key: &str) -> QueryResult<()> {
                 let row = (done::number.eq(number), done::key.eq(key));
-                diesel::insert_into(done::table).values(row).execute(conn).map(drop)
+                diesel::insert_into(done::table)
+                    .values(row)
+                    .execute(conn)
+                    .map(drop)
             }
 
             pub fn number(conn: &mut $conn, sql: &str) -> i64 {
-                diesel::sql_query(sql).get_result::<Number>(conn).expect(sql).n
+                diesel::sql_query(sql)
+                    .get_result::<Number>(conn)
+                    .expect(sql)
+                    .n
             }
         };
     }
@@ -243,9 +249,11 @@ fn postgres() {
     let db = support::postgres::TestDb::new();
     let pool = pool::postgres(db.url(), PoolDriver::Postgres).expect("the test server");
     let conn: &mut PgConnection = &mut pool.get().expect("a connection");
-    let version = diesel::select(diesel::dsl::sql::<Text>("current_setting('server_version')"))
-        .get_result::<String>(conn)
-        .expect("the server knows its version");
+    let version = diesel::select(diesel::dsl::sql::<Text>(
+        "current_setting('server_version')",
+    ))
+    .get_result::<String>(conn)
+    .expect("the server knows its version");
     print_setting("PostgreSQL", version, "one connection");
     measure!("PostgreSQL", conn);
 }

@@ -43,7 +43,9 @@ fn log() -> ChangeLog {
 fn main() -> Outcome {
     let mut arguments = std::env::args().skip(1);
     let url = arguments.next().unwrap_or_else(|| "app.db".to_owned());
-    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let address = arguments
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let pool = open(url)?;
     let mut conn = pool.get()?;
     with_typed!(&mut conn, |conn| conn.batch_execute(

@@ -24,8 +24,15 @@ fn most_values(kind: FieldKind) -> usize {
     }
 }
 
-/// The maximum number of conditions of a query. SQLite's expressions may be 1,000 deep.
+/// The maximum number of conditions of a query.
 const MOST_CONDITIONS: usize = 256;
+
+/// The maximum number of conditions in each other. D1's expressions may be 100 deep, and so may
+/// libSQL's parser be; one condition takes about four.
+const MOST_DEPTH: usize = 16;
+
+/// The number of conditions in a row: the database's parser puts each into the one before it.
+const MOST_IN_A_ROW: usize = 8;
 
 /// The number of conditions up to which a statement is kept: with more, they are of any number, and
 /// each number is a statement of its own.
@@ -45,7 +52,7 @@ impl Filters {
         filters: &[Filter],
     ) -> Result<Self, SearchError> {
         let mut count = 0;
-        let conditions = columns::<DB>(entry, filters, &mut count)?;
+        let conditions = columns::<DB>(entry, filters, MOST_DEPTH, &mut count)?;
         Ok(Self { conditions, count })
     }
 
@@ -94,7 +101,7 @@ impl ColumnFilter {
 }
 
 /// Appends the conditions with an operator between them, or what none of them means.
-fn joined<DB: SearchValues>(
+pub(super) fn joined<DB: SearchValues>(
     filters: &[ColumnFilter],
     none: &'static str,
     operator: &'static str,
@@ -104,9 +111,16 @@ fn joined<DB: SearchValues>(
     if filters.is_empty() {
         sql.push(none);
     }
-    for (at, filter) in filters.iter().enumerate() {
-        sql.push(if at > 0 { operator } else { "" });
-        filter.push::<DB>(sql);
+    if filters.len() > MOST_IN_A_ROW {
+        let (first, second) = filters.split_at(filters.len() / 2);
+        joined::<DB>(first, none, operator, sql);
+        sql.push(operator);
+        joined::<DB>(second, none, operator, sql);
+    } else {
+        for (at, filter) in filters.iter().enumerate() {
+            sql.push(if at > 0 { operator } else { "" });
+            filter.push::<DB>(sql);
+        }
     }
     sql.push(")");
 }
@@ -155,23 +169,28 @@ impl ColumnCondition {
     }
 }
 
-/// Resolves filters, and counts them.
+/// Resolves filters, which may be `depth` in each other, and counts them.
 fn columns<DB: SearchValues>(
     entry: &Entry,
     filters: &[Filter],
+    depth: usize,
     count: &mut usize,
 ) -> Result<Vec<ColumnFilter>, SearchError> {
     let filters = filters.iter();
     filters
-        .map(|filter| column::<DB>(entry, filter, count))
+        .map(|filter| column::<DB>(entry, filter, depth, count))
         .collect()
 }
 
 fn column<DB: SearchValues>(
     entry: &Entry,
     filter: &Filter,
+    depth: usize,
     count: &mut usize,
 ) -> Result<ColumnFilter, SearchError> {
+    let Some(inner) = depth.checked_sub(1) else {
+        return Err(SearchError::ConditionsTooDeep { most: MOST_DEPTH });
+    };
     *count += 1;
     if *count > MOST_CONDITIONS {
         return Err(SearchError::TooManyConditions {
@@ -183,9 +202,11 @@ fn column<DB: SearchValues>(
             let (number, condition) = on_field::<DB>(entry, name, condition)?;
             ColumnFilter::Column(number, condition)
         }
-        Condition::Not(filter) => ColumnFilter::Not(Box::new(column::<DB>(entry, filter, count)?)),
-        Condition::Any(filters) => ColumnFilter::Any(columns::<DB>(entry, filters, count)?),
-        Condition::All(filters) => ColumnFilter::All(columns::<DB>(entry, filters, count)?),
+        Condition::Not(filter) => {
+            ColumnFilter::Not(Box::new(column::<DB>(entry, filter, inner, count)?))
+        }
+        Condition::Any(filters) => ColumnFilter::Any(columns::<DB>(entry, filters, inner, count)?),
+        Condition::All(filters) => ColumnFilter::All(columns::<DB>(entry, filters, inner, count)?),
     })
 }
 

@@ -167,6 +167,13 @@ pub enum SearchError {
         most: usize,
     },
 
+    /// Filters of a query have too many others in each other.
+    #[error("conditions may be up to {most} deep in each other")]
+    ConditionsTooDeep {
+        /// The maximum number of conditions in each other.
+        most: usize,
+    },
+
     /// The cursor was not returned by a query with this order.
     #[error("the cursor does not belong to a query with this order")]
     Cursor,

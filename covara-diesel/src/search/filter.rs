@@ -17,7 +17,8 @@ use chrono::{DateTime, Utc};
 /// ```
 ///
 /// A document without a value in the field satisfies none but [`not`](Self::not). A query may have
-/// up to 256 conditions, with those in other ones.
+/// up to 256 conditions, with those in other ones, and up to 16 of them in each other. Over
+/// Cloudflare D1 all values of a query are at most 100.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter(pub(super) Condition);
 
@@ -79,6 +80,10 @@ impl Filter {
     /// Requires that a document does not satisfy the filter. One without a value in the field does
     /// not: `not(is("state", "draft"))` also finds documents without a state.
     #[must_use]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it is read as `Filter::not(…)`"
+    )]
     pub fn not(filter: Self) -> Self {
         Self(Condition::Not(Box::new(filter)))
     }

@@ -1,6 +1,6 @@
 //! A query whose fields are resolved.
 
-use super::condition::Filters;
+use super::condition::{Filters, joined};
 use super::cursor::{self, Place};
 use super::definition::FieldKind;
 use super::entry::{Entry, LEAD};
@@ -177,11 +177,11 @@ impl<'q> Plan<'q> {
         (0..count).map(|at| format!(", {prefix}s{at}")).collect()
     }
 
-    /// Appends ` AND condition` for each filter, on the documents `d`.
+    /// Appends ` AND conditions` for the filters, on the documents `d`.
     pub(crate) fn push_filters<DB: SearchValues>(&self, sql: &mut Sql<'_>) {
-        for filter in &self.filters.conditions {
+        if self.has_filters() {
             sql.push(" AND ");
-            filter.push::<DB>(sql);
+            joined::<DB>(&self.filters.conditions, "true", " AND ", sql);
         }
         if self.filters.is_rare() {
             sql.set_once();

@@ -88,24 +88,37 @@ fn any_and_all_combine_filters() {
 }
 
 #[test]
-fn a_query_has_at_most_256_conditions() {
+fn a_query_has_at_most_256_conditions_of_16_in_each_other() {
     let (_db, mut conn) = posts();
     let conn = &mut conn;
-    let nested = |depth: usize| {
-        let most = Filter::is("state", "draft");
-        (1..depth).fold(most, |filter, _| Filter::not(filter))
-    };
+    let nested = |depth: usize, inner: Filter| (1..depth).fold(inner, |it, _| Filter::not(it));
+    let draft = || Filter::is("state", "draft");
     // Odd: what is not not a draft.
-    assert_eq!(filtered(conn, nested(255)), ["a"]);
-    assert_eq!(filtered(conn, nested(256)).len(), 4);
-    let wide = |count: i32| Filter::any((1..count).map(|year| Filter::is("year", 1_770 + year)));
-    assert_eq!(filtered(conn, wide(256)), ["a", "b", "c", "e"]);
-    for filter in [nested(257), wide(257)] {
-        let query = SearchQuery::new("post").filter(filter);
+    assert_eq!(filtered(conn, nested(15, draft())), ["a"]);
+    assert_eq!(filtered(conn, nested(16, draft())).len(), 4);
+    // Without values, of which a statement to D1 has 100 at most.
+    let years = |count: i32| (0..count).map(|_| Filter::present("year"));
+    let with_year = ["a", "b", "c", "e"];
+    assert_eq!(filtered(conn, Filter::any(years(255))), with_year);
+    let deep_and_wide = nested(15, Filter::any(years(241)));
+    assert_eq!(filtered(conn, deep_and_wide), with_year);
+    let of_all = |filters: Vec<Filter>| {
+        let query = SearchQuery::new("post");
+        filters.into_iter().fold(query, SearchQuery::filter)
+    };
+    assert_eq!(ids(conn, &of_all(years(256).collect())), with_year);
+
+    let too_many = [
+        of_all(years(257).collect()),
+        of_all(vec![Filter::any(years(256))]),
+    ];
+    for query in too_many {
         let error = Fts.search(conn, "docs", &query).unwrap_err();
-        assert!(
-            matches!(error, SearchError::TooManyConditions { most: 256 }),
-            "{error}"
-        );
+        let is_told = matches!(error, SearchError::TooManyConditions { most: 256 });
+        assert!(is_told, "{error}");
     }
+    let too_deep = of_all(vec![nested(17, draft())]);
+    let error = Fts.search(conn, "docs", &too_deep).unwrap_err();
+    let is_told = matches!(error, SearchError::ConditionsTooDeep { most: 16 });
+    assert!(is_told, "{error}");
 }
