@@ -80,10 +80,10 @@ fn a_dry_run_foresees_what_only_the_commit_refuses() {
     .unwrap();
     if backend::DIALECT == Dialect::Sqlite {
         // Violations that were there before are not the seed's.
-        conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
-        conn.batch_execute("INSERT INTO visits VALUES (404)")
-            .unwrap();
-        conn.batch_execute("PRAGMA foreign_keys = ON").unwrap();
+        conn.batch_execute(
+            "PRAGMA foreign_keys = OFF; INSERT INTO visits VALUES (404); PRAGMA foreign_keys = ON",
+        )
+        .unwrap();
     }
     let before = count(&mut conn, "visits");
     let seed = |owner: &'static str, table: &'static str| {

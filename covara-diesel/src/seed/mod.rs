@@ -109,12 +109,11 @@ pub use crate::backend::row::{ColumnVisitor, FitsColumn, SameTable, TableRow};
 
 #[cfg(feature = "fixtures")]
 pub(crate) use report::{Extent, FileExtent};
+pub(crate) use rows::{Again, AnyRows};
 #[cfg(feature = "fixtures")]
-pub(crate) use rows::SeedRows;
-pub(crate) use rows::{Again, AnyRows, PreparedTable};
-pub(crate) use run::Run;
+pub(crate) use rows::{PreparedTable, SeedRows};
 #[cfg(feature = "fixtures")]
-pub(crate) use run::{RowPositions, TableRun};
+pub(crate) use run::{RowPositions, Run, TableRun};
 #[cfg(feature = "fixtures")]
 pub(crate) use target::SeedTarget;
 

@@ -41,15 +41,6 @@ const VALUES: usize = 100;
 /// The name of rows in a query, which hides a table of that name.
 const NEW: &str = "__covara_new";
 
-/// The condition that a foreign key is violated in any schema; without one, only that of the file is
-/// looked at.
-const VIOLATED_ANYWHERE: &str = "EXISTS (
-    SELECT 1 FROM pragma_database_list AS d, pragma_foreign_key_check(NULL, d.name))";
-
-/// How many foreign keys are violated in all schemas.
-const VIOLATIONS: &str = "SELECT count(*) AS number
-    FROM pragma_database_list AS d, pragma_foreign_key_check(NULL, d.name)";
-
 /// The condition that the checks are deferred.
 const IS_ON: &str = "(SELECT defer_foreign_keys FROM pragma_defer_foreign_keys)";
 
@@ -197,24 +188,31 @@ impl<C: BackendConnection<Backend = Sqlite>> Deferral<C> for DeferForeignKeys {
             }
         }
         // They may have violated the foreign keys of any table.
-        if has_triggers && holds(conn, VIOLATED_ANYWHERE)? {
+        if has_triggers && self.violations(conn)? > 0 {
             return Ok(());
         }
         self.cancel(conn)
     }
 
     fn may_violate(&self, conn: &mut C) -> QueryResult<bool> {
-        let masters = place::masters(conn)?.into_iter();
-        let defers = list(masters, " OR ", |master| {
+        let schemas = place::schemas(conn)?.into_iter();
+        let defers = list(schemas, " OR ", |schema| {
+            let master = place::master(Some(&schema));
             format!("EXISTS (SELECT 1 FROM {master} WHERE {DEFERRED})")
         });
         let checks = "(SELECT foreign_keys FROM pragma_foreign_keys)";
         holds(conn, &format!("{checks} AND ({IS_ON} OR {defers})"))
     }
 
+    /// libSQL's server finds nothing if the schema is a column of another table in the query.
     fn violations(&self, conn: &mut C) -> QueryResult<i64> {
-        let found = diesel::sql_query(VIOLATIONS).get_result::<Violations>(conn)?;
-        Ok(found.number)
+        let schemas = place::schemas(conn)?.into_iter();
+        let counts = list(schemas, " + ", |schema| {
+            let schema = schema.replace('\'', "''");
+            format!("(SELECT count(*) FROM pragma_foreign_key_check(NULL, '{schema}'))")
+        });
+        let query = diesel::sql_query(format!("SELECT {counts} AS number"));
+        Ok(query.get_result::<Violations>(conn)?.number)
     }
 
     fn cancel(&self, conn: &mut C) -> QueryResult<()> {

@@ -68,21 +68,21 @@ impl Place {
     }
 }
 
-fn master(schema: Option<&str>) -> String {
+pub(super) fn master(schema: Option<&str>) -> String {
     match schema {
         Some(schema) => format!("{}.sqlite_master", name::quoted(None, schema)),
         None => "sqlite_master".to_owned(),
     }
 }
 
-/// Returns the names of the tables that describe those of each schema.
-pub(super) fn masters<C>(conn: &mut C) -> QueryResult<Vec<String>>
+/// Returns the names of all schemas.
+pub(super) fn schemas<C>(conn: &mut C) -> QueryResult<Vec<String>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
     let schemas = diesel::sql_query("SELECT name FROM pragma_database_list");
     let schemas = schemas.load::<Schema>(conn)?.into_iter();
-    Ok(schemas.map(|it| master(Some(&it.name))).collect())
+    Ok(schemas.map(|it| it.name).collect())
 }
 
 /// Returns the schema of the table that a name alone stands for. Temporary tables have the number 1.
