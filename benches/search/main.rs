@@ -160,23 +160,25 @@ where
         ("total only", wide().size(0)),
         ("from 5,000", wide().from(5_000)),
     ] {
-        let times: Vec<Duration> = (0..QUERIES)
-            .map(|_| timed(|| black_box(adapter.search(conn, "docs", &query).expect("a query"))).0)
-            .collect();
-        println!("  {title:<36} {:>10}", short(median(&times)));
+        print_median(title, adapter, conn, &query);
     }
-    let highlighted =
-        SearchQuery::new(texts.rare()).highlight(covara_diesel::search::Highlight::new());
-    let times: Vec<Duration> = (0..QUERIES)
-        .map(|_| {
-            timed(|| black_box(adapter.search(conn, "docs", &highlighted).expect("a query"))).0
-        })
-        .collect();
-    println!(
-        "  {:<36} {:>10}",
-        "rare word with highlights",
-        short(median(&times))
-    );
+    let rare = texts.rare();
+    let begun: String = rare.chars().take(3).collect();
+    let both = format!("{} {rare}", texts.common());
+    let highlight = covara_diesel::search::Highlight::new();
+    for (title, query) in [
+        (
+            "rare word with highlights",
+            SearchQuery::new(rare).highlight(highlight),
+        ),
+        (
+            "its first three letters, as typed",
+            SearchQuery::new(begun).as_you_type(),
+        ),
+        ("any of two words", SearchQuery::new(both).any()),
+    ] {
+        print_median(title, adapter, conn, &query);
+    }
 
     let cities = cities::cities();
     let documents: Vec<(String, Value)> = cities
@@ -204,6 +206,17 @@ where
         let title = format!("{engine}, cities, {words:?}, {} hits", expected.total);
         against_hand(title, adapter, conn, hand, &query, &parts);
     }
+}
+
+fn print_median<A, C>(title: &str, adapter: &A, conn: &mut C, query: &SearchQuery)
+where
+    A: SearchAdapter,
+    C: DatabaseConnection<Backend = A::Backend>,
+{
+    let times: Vec<Duration> = (0..QUERIES)
+        .map(|_| timed(|| black_box(adapter.search(conn, "docs", query).expect("a query"))).0)
+        .collect();
+    println!("  {title:<36} {:>10}", short(median(&times)));
 }
 
 /// By hand documents are text at first; the adapter's are read.

@@ -257,6 +257,8 @@ fn only_the_owner_of_an_index_of_an_earlier_version_gives_it_names() {
         let hits = PostgresFts.search(conn, "docs", &query).unwrap().hits;
         hits.into_iter().map(|hit| hit.id).collect::<Vec<_>>()
     };
+    // The words are brought up to date, without the names.
+    assert_eq!(search::reindex(conn, "docs").unwrap().documents, 3);
     assert_eq!(search::reindex(conn, "docs").unwrap().documents, 0);
     assert_eq!(git(conn).len(), 3);
     let new = json!({"name": "git gui"});

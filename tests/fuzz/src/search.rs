@@ -93,11 +93,14 @@ fn asked<'a>(data: &'a [u8]) -> Option<(SearchQuery, &'a str)> {
         query = query.field_weight("body", 0.5);
     }
     if ways & 8 > 0 {
-        query = query.filter(Filter::range("number", 2..7));
+        let number = Filter::range("number", 2..7);
+        query = query.filter(Filter::any([number, Filter::not(Filter::present("float"))]));
     }
     if ways & 16 > 0 {
         query = query.filter(Filter::is("tag", text));
     }
+    query.any = ways & 32 > 0;
+    query.as_you_type = ways & 64 > 0;
     query = match order % 4 {
         0 => query,
         1 => query.sort(Sort::ascending("float")),

@@ -6,20 +6,24 @@ use crate::search::{Phrase, Plan};
 pub(super) const ALL: &str = " & ";
 pub(super) const ANY: &str = " | ";
 
-/// Returns the `tsquery`, with `operator` between the phrases that are required. Words are letters, digits and marks, or signs that are no operators, so
-/// nothing in them is syntax.
+/// Returns the `tsquery`, with `operator` between the phrases that are required. Words are letters,
+/// digits and marks, or signs that are no operators, so nothing in them is syntax.
 pub(super) fn expression(plan: &Plan<'_>, operator: &str) -> String {
-    let required: Vec<String> = plan.matching.required.iter().map(clause).collect();
+    let required: Vec<String> = plan
+        .matching
+        .required
+        .iter()
+        .map(|all| clause(all))
+        .collect();
     let required = format!("({})", required.join(operator));
-    let excluded = plan.matching.excluded.iter().map(clause);
+    let excluded = plan.matching.excluded.iter().map(|all| clause(all));
     let excluded = excluded.map(|words| format!("!{words}"));
     let clauses: Vec<String> = [required].into_iter().chain(excluded).collect();
     clauses.join(" & ")
 }
 
 /// Returns the `tsquery` of phrases of which one suffices.
-#[expect(clippy::ptr_arg, reason = "it is passed to `map`")]
-pub(super) fn clause(phrases: &Vec<Phrase>) -> String {
+pub(super) fn clause(phrases: &[Phrase]) -> String {
     let mut words = Vec::new();
     for phrase in phrases {
         push_phrase(phrase, |_| true, &mut words);

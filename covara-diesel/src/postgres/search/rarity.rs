@@ -25,7 +25,8 @@ pub(super) fn rarities<C>(conn: &mut C, entry: &Entry, plan: &Plan<'_>) -> Query
 where
     C: BackendConnection<Backend = Pg>,
 {
-    let parts: Vec<String> = plan.matching.required.iter().map(clause).collect();
+    let parts = plan.matching.required.iter();
+    let parts: Vec<String> = parts.map(|phrases| clause(phrases)).collect();
     if parts.len() > MOST_PARTS {
         return Ok(Vec::new());
     }
