@@ -82,7 +82,7 @@ impl Filter {
     #[must_use]
     #[expect(
         clippy::should_implement_trait,
-        reason = "it is read as `Filter::not(…)`"
+        reason = "it is no operator, but one of several functions"
     )]
     pub fn not(filter: Self) -> Self {
         Self(Condition::Not(Box::new(filter)))
