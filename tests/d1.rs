@@ -82,6 +82,7 @@ mod suite {
     }
     mod boot;
     mod changes {
+        mod command;
         mod feeds;
         mod helpers;
         mod install;

@@ -115,6 +115,7 @@ mod suite {
     }
     mod boot;
     mod changes {
+        mod command;
         mod concurrency;
         mod context;
         mod feeds;

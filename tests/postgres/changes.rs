@@ -131,7 +131,7 @@ fn partitions_are_logged_whatever_they_are_written_through() {
     let conn = &mut conn;
     run(conn, "INSERT INTO places VALUES (1, 'a'), (101, 'b')");
     run(conn, "INSERT INTO high (id, name) VALUES (102, 'c')");
-    run(conn, "UPDATE places SET id = id + 100 WHERE id = 1");
+    run(conn, "UPDATE places SET id = id + 150 WHERE id = 1");
     run(
         conn,
         "UPDATE low SET name = 'x'; UPDATE high SET name = name || '!' WHERE id = 102",

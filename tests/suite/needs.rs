@@ -273,6 +273,7 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("auth::failures::", &[LocalEngine]),
     ("auth::transactions::", &[Transactions]),
     ("bounds::", &[LocalEngine]),
+    ("changes::command::", &[OtherProcess]),
     (
         "changes::concurrency::",
         &[Clients, OtherProcess, Transactions, Waiting],

@@ -1,7 +1,7 @@
 use super::change::Change;
 use super::engine::ChangeDatabase;
 use super::error::ChangeError;
-use super::feed;
+use super::read;
 use crate::backend::typed::with_typed;
 
 /// Changes that a [`Feed`](super::Feed) returned, oldest first.
@@ -42,7 +42,7 @@ impl ChangeBatch {
     /// Errors of the database.
     pub fn done<C: ChangeDatabase>(&self, conn: &mut C) -> Result<(), ChangeError> {
         match self.changes.last() {
-            Some(last) => with_typed!(conn, |conn| feed::advance(conn, &self.feed, last.number)),
+            Some(last) => with_typed!(conn, |conn| read::advance(conn, &self.feed, last.number)),
             None => Ok(()),
         }
     }

@@ -23,7 +23,7 @@ impl StoredValue<'_> {
                 .and_then(|it| u8::try_from(it).ok())
         };
         let pairs = digits.chunks(2).map(|pair| match pair {
-            [high, low] => Some(value(high)? << 4 | value(low)?),
+            [high, low] => Some((value(high)? << 4) | value(low)?),
             _ => None,
         });
         pairs.collect()

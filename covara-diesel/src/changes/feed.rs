@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::QueryResult;
 use diesel::connection::Connection as _;
 
 use super::batch::ChangeBatch;
@@ -12,7 +13,7 @@ use super::engine::{ChangeDatabase, ChangeEngine, ReadFrom};
 use super::error::ChangeError;
 use super::pool::ChangePool;
 use super::read;
-use crate::backend::connection::BackendConnection;
+use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::sql::Sql;
 use crate::backend::transaction::Transaction;
 use crate::backend::typed::with_typed;
@@ -111,7 +112,11 @@ impl Feed {
             })?;
         }
         if let Some(last) = next.last() {
-            with_typed!(&mut *conn, |conn| advance(conn, &self.name, last.number))?;
+            with_typed!(&mut *conn, |conn| read::advance(
+                conn,
+                &self.name,
+                last.number
+            ))?;
         }
         transaction.commit()?;
         Ok(next.len())
@@ -132,7 +137,7 @@ impl Feed {
             let next = read::next(conn, ReadFrom::Feed(&self.name), limit)?;
             if !next.is_known && !next.changes.is_empty() {
                 // From now on it learns what is removed before it has read it.
-                advance(conn, &self.name, next.position)?;
+                read::advance(conn, &self.name, next.position)?;
             }
             next
         });
@@ -181,7 +186,7 @@ impl Feed {
         with_typed!(conn, |conn| {
             let floor = Sql::once("SELECT floor FROM __covara_changes_state WHERE id = 1");
             let floor = read::number(conn, floor)?.ok_or(ChangeError::NotInstalled)?;
-            advance(conn, &self.name, floor)
+            read::advance(conn, &self.name, floor)
         })
     }
 
@@ -193,7 +198,7 @@ impl Feed {
     pub fn skip_all<C: ChangeDatabase>(&self, conn: &mut C) -> Result<(), ChangeError> {
         with_typed!(conn, |conn| {
             let last = read::last(conn)?;
-            advance(conn, &self.name, last)
+            read::advance(conn, &self.name, last)
         })
     }
 
@@ -220,7 +225,7 @@ fn has_transactions<C: BackendConnection>(conn: &C) -> Result<(), ChangeError> {
     }
 }
 
-fn begin<C>(conn: &mut C) -> diesel::QueryResult<crate::backend::connection::Begun>
+fn begin<C>(conn: &mut C) -> QueryResult<Begun>
 where
     C: BackendConnection<Backend: ChangeEngine>,
 {
@@ -234,12 +239,4 @@ where
 {
     C::Backend::lock_feed(conn, feed)?;
     Ok(read::next(conn, ReadFrom::Feed(feed), limit)?.changes)
-}
-
-pub(super) fn advance<C>(conn: &mut C, feed: &str, position: i64) -> Result<(), ChangeError>
-where
-    C: BackendConnection<Backend: ChangeEngine>,
-{
-    conn.execute_returning_count(&read::advance(feed, position))?;
-    Ok(())
 }

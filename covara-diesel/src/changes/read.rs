@@ -48,8 +48,11 @@ where
     next.ok_or(ChangeError::NotInstalled)
 }
 
-/// Returns a statement that moves a feed forward, and makes it known.
-pub(super) fn advance(feed: &str, position: i64) -> Sql<'_> {
+/// Moves a feed forward, and makes it known.
+pub(super) fn advance<C>(conn: &mut C, feed: &str, position: i64) -> Result<(), ChangeError>
+where
+    C: BackendConnection<Backend: ChangeEngine>,
+{
     let mut sql = Sql::new();
     sql.push("INSERT INTO __covara_changes_feeds (name, number) VALUES (");
     sql.bind(feed).push(", ").bind(position);
@@ -57,7 +60,8 @@ pub(super) fn advance(feed: &str, position: i64) -> Sql<'_> {
         ") ON CONFLICT (name) DO UPDATE SET number = excluded.number \
          WHERE __covara_changes_feeds.number < excluded.number",
     );
-    sql
+    conn.execute_returning_count(&sql)?;
+    Ok(())
 }
 
 /// Executes a query for one number, which there may be none of.

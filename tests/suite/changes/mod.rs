@@ -1,5 +1,6 @@
 //! The log of changes.
 
+mod command;
 mod concurrency;
 mod context;
 mod feeds;

@@ -170,7 +170,7 @@ impl WantedFunction {
             format!(
                 "CREATE OR REPLACE FUNCTION {sql}() RETURNS trigger LANGUAGE plpgsql \
                  SECURITY DEFINER SET search_path = pg_catalog, pg_temp \
-                 SET extra_float_digits = 1 AS {}",
+                 SET extra_float_digits = 1 SET bytea_output = hex AS {}",
                 literal(body)
             ),
             format!("REVOKE ALL ON FUNCTION {sql}() FROM PUBLIC"),

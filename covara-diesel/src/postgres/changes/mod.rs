@@ -7,6 +7,7 @@
 //! all that there will ever be.
 
 mod capture;
+mod found;
 mod function;
 mod install;
 
