@@ -15,6 +15,7 @@ mod remote {
         pub(crate) mod backend;
         mod connection;
         mod faults;
+        mod memory;
         mod values;
 
         /// A connection over HTTP, and one to the database itself.

@@ -250,6 +250,14 @@ fn on_postgres(_: &str, _: bool, _: &str) -> Outcome {
     Err("built without PostgreSQL".into())
 }
 
+/// A query for a text.
+#[cfg(any(feature = "libsql", feature = "d1", feature = "neon"))]
+macro_rules! text_query {
+    () => {
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("'x'"))
+    };
+}
+
 #[cfg(feature = "libsql")]
 fn on_libsql(url: &str, pooled: bool, job: &str) -> Outcome {
     if pooled {
@@ -257,7 +265,7 @@ fn on_libsql(url: &str, pooled: bool, job: &str) -> Outcome {
     }
     let conn = &mut covara_diesel::remote::LibsqlConnection::establish(url)?;
     match job {
-        "read-texts" => return read_texts(conn),
+        "read-texts" => return read_texts(conn, text_query!()),
         "read-names" => return read_names(conn),
         _ => {}
     }
@@ -276,7 +284,7 @@ fn on_d1(url: &str, pooled: bool, job: &str) -> Outcome {
     }
     let conn = &mut covara_diesel::remote::D1Connection::establish(url)?;
     match job {
-        "read-texts" => return read_texts(conn),
+        "read-texts" => return read_texts(conn, text_query!()),
         "read-names" => return read_names(conn),
         _ => {}
     }
@@ -296,6 +304,9 @@ fn on_neon(url: &str, pooled: bool, job: &str) -> Outcome {
         return work(&mut pool::neon_http(url)?.get()?, &PostgresFts, job);
     }
     let conn = &mut covara_diesel::remote::NeonHttpConnection::establish(url)?;
+    if job == "read-texts" {
+        return read_texts(conn, text_query!());
+    }
     work(conn, &PostgresFts, job)
 }
 
@@ -360,19 +371,17 @@ where
 }
 
 /// Reads a column of texts and prints how many there were, and by how many bytes the peak grew.
-#[cfg(any(feature = "libsql", feature = "d1"))]
-fn read_texts<C>(conn: &mut C) -> Outcome
+#[cfg(any(feature = "libsql", feature = "d1", feature = "neon"))]
+fn read_texts<'c, 'q: 'c, C, Q>(conn: &'c mut C, query: Q) -> Outcome
 where
-    C: DatabaseConnection<Backend = diesel::sqlite::Sqlite>,
+    C: DatabaseConnection,
+    Q: diesel::RunQueryDsl<C>
+        + diesel::query_dsl::methods::LoadQuery<'q, C, String, diesel::connection::DefaultLoadingMode>
+        + 'c,
 {
-    use diesel::RunQueryDsl;
-    use diesel::connection::DefaultLoadingMode;
-    use diesel::dsl::sql;
-
-    let query = diesel::select(sql::<diesel::sql_types::Text>("x"));
     let before = memory::peak();
     let mut count = 0;
-    for text in query.load_iter::<String, DefaultLoadingMode>(conn)? {
+    for text in query.load_iter::<String, diesel::connection::DefaultLoadingMode>(conn)? {
         count += text?.len();
     }
     Ok(format!("{count} {}", memory::peak() - before))

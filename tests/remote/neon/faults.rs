@@ -204,3 +204,26 @@ fn a_server_that_stops_is_an_error_in_time() {
     db.proxy().thaw();
     conn.batch_execute("SELECT 1").unwrap();
 }
+
+/// As of a connection between Neon and its database that ends, perhaps after the commit.
+#[test]
+fn an_error_without_a_code_says_that_a_write_may_have_been_done() {
+    let db = TestDb::new();
+    let proxy = FaultProxy::new(db.proxy().origin());
+    let mut conn = NeonHttpConnection::establish(&db.url_through(&proxy.origin())).unwrap();
+    for code in ["", ",\"code\":\"\"", ",\"code\":null"] {
+        let body = format!("{{\"message\":\"connection closed\"{code}}}");
+        proxy.next(Fault::Answer(answer(400, JSON, body)));
+        let before = proxy.requests().len();
+        let error = conn.batch_execute("CREATE TABLE a ()").unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+            ),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("may or may not"), "{error}");
+        assert_eq!(proxy.requests().len(), before + 1, "it is sent once");
+    }
+}

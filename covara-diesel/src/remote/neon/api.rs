@@ -104,6 +104,9 @@ impl ServerError {
             .filter(|_| status == 400)
             .unwrap_or_default();
         let kind = match code {
+            // As where the connection between Neon and its database ends without an error of the
+            // database's own, perhaps after a commit.
+            "" if status == 400 => return uncertain(&self.message),
             "" => return http.refusal(status, Some(&self.message)),
             "23001" => DatabaseErrorKind::RestrictViolation,
             "23502" => DatabaseErrorKind::NotNullViolation,
@@ -117,15 +120,19 @@ impl ServerError {
             _ if code.starts_with("28") || code == "3D000" => return not_sent(self.message),
             // The connection between Neon and its database ended, perhaps at a time-out.
             _ if code.starts_with("08") || code.starts_with("57P") => {
-                return lost(format!(
-                    "{}; what was asked for may or may not have been done",
-                    self.message
-                ));
+                return uncertain(&self.message);
             }
             _ => DatabaseErrorKind::Unknown,
         };
         Error::DatabaseError(kind, Box::new(self))
     }
+}
+
+/// Returns the error of a request that may have been carried out.
+fn uncertain(message: &str) -> Error {
+    lost(format!(
+        "{message}; what was asked for may or may not have been done"
+    ))
 }
 
 impl DatabaseErrorInformation for ServerError {

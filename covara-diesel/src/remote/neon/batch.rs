@@ -275,7 +275,9 @@ impl Batch<NeonHttpConnection> for NeonBatch {
     }
 
     fn defer(&mut self, _: &str, _: &str) -> QueryResult<()> {
-        Err(unsupported("PostgreSQL defers foreign keys one by one"))
+        Err(unsupported(
+            "PostgreSQL does not defer all foreign keys at once",
+        ))
     }
 
     fn try_send(&self, conn: &mut NeonHttpConnection) -> QueryResult<Vec<usize>> {

@@ -74,7 +74,9 @@ use value::encode;
 /// depend are added to `options`, among them the time zone UTC, as on a `PgConnection`.
 ///
 /// A statement is sent again if it certainly was not carried out, and one that only reads also if
-/// its answer is lost. Neon limits requests and answers: 64 MB each in 2026-10.
+/// its answer is lost. A write or batch whose answer is lost is never sent again: the error says
+/// that it may have been carried out. A gateway in between that repeats a request by itself repeats
+/// its effect, which only a key or a condition in the statement prevents. Neon limits requests and answers: 64 MB each in 2026-10.
 ///
 /// # What does not work, and what to write instead
 ///
@@ -93,7 +95,8 @@ use value::encode;
 /// | Diesel's `MigrationHarness` | an error, because it runs each migration in a transaction | [`Boot`](crate::Boot) |
 ///
 /// The command `covara` takes such URLs: its `seed --dry-run` is an error, and a seed above 4 MiB that
-/// fails or is stopped keeps the batches before.
+/// fails or is stopped keeps the batches before. The position in an error's statement counts the types
+/// that are written after placeholders.
 ///
 /// ```no_run
 /// use covara_diesel::auto_migrate;
