@@ -279,6 +279,10 @@ pub const NEEDS: &[(&str, &[Need])] = &[
         &[Clients, OtherProcess, Transactions, Waiting],
     ),
     ("changes::context::", &[Transactions]),
+    (
+        "changes::feeds::what_is_processed_is_kept_with_the_position_or_not_at_all",
+        &[Transactions],
+    ),
     ("changes::model::", &[Transactions]),
     ("command::", &[Command]),
     ("command::dry_run::", &[OtherProcess]),
