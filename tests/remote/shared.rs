@@ -19,8 +19,6 @@ pub const RANDOM_QUERIES: usize = 2_000;
 pub const TIME: &str = "INTEGER";
 pub const SOME_TIME: &str = "1700000000";
 pub const BLOB: &str = "BLOB";
-/// The type of a column that holds a time as text.
-pub const TIMESTAMP_TYPE: &str = "TIMESTAMP";
 pub const TIMESTAMP: &str = "TEXT";
 pub const HAS_NAN: bool = false;
 /// JSON has no infinity.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::helpers::changes;
 use super::{logged, read, run};
-use crate::backend::{BLOB, TIMESTAMP_TYPE, TestDb};
+use crate::backend::{BLOB, TestDb};
 
 diesel::table! {
     kinds (id) {
@@ -72,7 +72,7 @@ fn every_kind_of_value_is_read_back_exactly() {
             "CREATE TABLE kinds (id BIGINT PRIMARY KEY NOT NULL, flag BOOLEAN NOT NULL,
                  small SMALLINT NOT NULL, large BIGINT NOT NULL, ratio DOUBLE PRECISION NOT NULL,
                  data {BLOB} NOT NULL, \"odd \"\"name\"\"\" TEXT NOT NULL, day DATE NOT NULL,
-                 moment {TIMESTAMP_TYPE} NOT NULL, absent TEXT)"
+                 moment TIMESTAMP NOT NULL, absent TEXT)"
         ),
     );
     let log = ChangeLog::new().table::<kinds::table>(Capture::Rows);
