@@ -154,7 +154,9 @@ fn describe(message: &Value, case: &Path, said: &mut String) {
     for child in list(&message["children"]) {
         let level = child["level"].as_str().unwrap_or_default();
         let text = child["message"].as_str().unwrap_or_default();
-        writeln!(said, "  {level}: {}", text.replace('\n', "\n    ")).unwrap();
+        // Lists of types follow, which any crate may add to.
+        let first = text.lines().next().unwrap_or_default();
+        writeln!(said, "  {level}: {first}").unwrap();
     }
 }
 
