@@ -17,6 +17,10 @@ use crate::migrate::{InTheWay, Obstacle};
 
 static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
 
+/// A part of the statement that creates the notes of a search index, by which a boot recognizes
+/// notes that earlier versions created.
+pub(super) const NOTES_VERSION: &str = "version 2";
+
 impl MigrateEngine for Sqlite {
     fn migrations() -> &'static EmbeddedMigrations {
         &EMBEDDED
@@ -142,7 +146,7 @@ WHERE m.type = 'table' AND (
     -- Notes of search indexes as earlier versions made them. Nothing here may ask for columns:
     -- D1 refuses those of its own tables.
     OR m.name LIKE '\\_\\_covara\\_search\\_%\\_notes' ESCAPE '\\'
-        AND (m.sql LIKE '%AUTOINCREMENT%' OR m.sql LIKE '%key UNIQUE%')
+        AND m.sql NOT LIKE '%{NOTES_VERSION}%'
 )
 UNION ALL
 SELECT lower(m.name), '', '', 0, 0, 0, NULL, NULL, {KIND}, 0

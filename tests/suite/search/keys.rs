@@ -2,7 +2,7 @@
 //! become the key.
 
 use covara_diesel::Dialect;
-use covara_diesel::search::{Cause, Followed, SearchAdapter, SearchQuery, Searchable};
+use covara_diesel::search::{Cause, Filter, Followed, SearchAdapter, SearchQuery, Searchable};
 use diesel::connection::SimpleConnection;
 use serde::Serialize;
 
@@ -186,4 +186,69 @@ fn columns_that_are_none_of_the_indexs_change_nothing() {
     );
     assert_eq!(follow(conn), Followed::Unchanged);
     assert_eq!(number(conn, "SELECT count(*) AS n FROM things"), 2);
+}
+
+diesel::table! {
+    prices (id) {
+        id -> Double,
+        name -> Text,
+        price -> Double,
+    }
+}
+
+#[derive(Serialize, Searchable)]
+#[diesel(table_name = prices)]
+struct Price {
+    #[searchable(id)]
+    id: f64,
+    #[searchable(text)]
+    name: String,
+    #[searchable(float)]
+    price: f64,
+}
+
+/// Pairs that are equal in 15 digits.
+const CLOSE: [(f64, f64); 4] = [
+    (0.1 + 0.2, 0.3),
+    (1e300, 1.0000000000000002e300),
+    (-123_456_789.123_456_78, -123_456_789.123_456_8),
+    (5e-324, f64::MAX),
+];
+
+#[test]
+fn floats_are_keys_and_fields_with_all_digits() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    run(
+        conn,
+        "CREATE TABLE prices (id DOUBLE PRECISION PRIMARY KEY NOT NULL, name TEXT NOT NULL,
+             price DOUBLE PRECISION NOT NULL)",
+    );
+    Fts.follow::<_, Price>(conn).unwrap();
+    for (one, other) in CLOSE {
+        run(
+            conn,
+            &format!(
+                "DELETE FROM prices; INSERT INTO prices VALUES
+                     ({one:e}, 'one', {one:e}), ({other:e}, 'other', {other:e})"
+            ),
+        );
+        let found = |conn: &mut Conn, query: SearchQuery| {
+            let hits = Fts.search(conn, "prices", &query).unwrap().hits;
+            let prices = hits.iter().map(|hit| hit.source["price"].as_f64().unwrap());
+            let mut prices: Vec<f64> = prices.collect();
+            prices.sort_by(f64::total_cmp);
+            prices
+        };
+        let mut both = [one, other];
+        both.sort_by(f64::total_cmp);
+        assert_eq!(found(conn, SearchQuery::default()), both);
+        for price in both {
+            let is = SearchQuery::default().filter(Filter::is("price", price));
+            assert_eq!(found(conn, is), [price]);
+        }
+        run(conn, &format!("DELETE FROM prices WHERE id = {other:e}"));
+        assert_eq!(found(conn, SearchQuery::default()), [one]);
+    }
 }

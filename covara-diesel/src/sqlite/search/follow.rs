@@ -8,10 +8,11 @@ use std::iter;
 use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use super::tables::{self, quoted};
+use super::tables::{self, key_text, quoted};
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer, text};
 use crate::search::{Cause, Entry, FollowEngine, FollowedTable, Mending};
+use crate::sqlite::migrate::NOTES_VERSION;
 use crate::sqlite::name;
 
 /// D1 sends numbers as doubles, which are exact up to 53 bits.
@@ -41,13 +42,14 @@ impl Wanted {
         let note = |row: &str, also: &str| {
             format!(
                 "INSERT INTO {notes} (key, document, number) \
-                 SELECT {row}.{key}, CAST({row}.{key} AS TEXT), {NUMBER} \
+                 SELECT {row}.{key}, {}, {NUMBER} \
                  WHERE {row}.{key} IS NOT NULL{also} \
-                 ON CONFLICT (key, document) DO UPDATE SET number = excluded.number;"
+                 ON CONFLICT (key, document) DO UPDATE SET number = excluded.number;",
+                key_text(&format!("{row}.{key}"))
             )
         };
-        let moved =
-            format!(" AND CAST(OLD.{key} AS TEXT) IS NOT CAST(NEW.{key} AS TEXT) COLLATE BINARY");
+        let [old, new] = ["OLD", "NEW"].map(|row| key_text(&format!("{row}.{key}")));
+        let moved = format!(" AND {old} IS NOT {new} COLLATE BINARY");
         let body = |event: &str| match event {
             "insert" => note("NEW", ""),
             "delete" => note("OLD", ""),
@@ -58,7 +60,7 @@ impl Wanted {
                 "TABLE",
                 &notes,
                 &format!(
-                    " ({COLUMNS}{columns}{COLUMNS_END} id INTEGER PRIMARY KEY, key, \
+                    " (/* {NOTES_VERSION}{COLUMNS}{columns}{COLUMNS_END} id INTEGER PRIMARY KEY, key, \
                      document TEXT, number INTEGER NOT NULL, UNIQUE (key, document))"
                 ),
             ),
@@ -73,7 +75,7 @@ impl Wanted {
 }
 
 /// The delimiters of the columns.
-const COLUMNS: &str = "/* columns ";
+const COLUMNS: &str = ", columns ";
 const COLUMNS_END: &str = " */";
 
 /// Returns the columns from the statement that created the notes.
@@ -162,9 +164,7 @@ impl FollowEngine for Sqlite {
         let cause = match &found.notes {
             Some((place, _)) if found.moved || found.table > Some(*place) => Cause::Table,
             Some((_, made)) => match columns_in(made) {
-                None if made.contains("AUTOINCREMENT") || made.contains("key UNIQUE") => {
-                    Cause::Version
-                }
+                _ if !made.contains(NOTES_VERSION) => Cause::Version,
                 Some(followed) if followed != columns => Cause::Columns,
                 _ if *made == wanted.notes.kept && found.has_triggers(&wanted) => return Ok(None),
                 _ => Cause::Triggers,
@@ -193,8 +193,9 @@ impl FollowEngine for Sqlite {
         vec![
             Sql::once(format!(
                 "INSERT INTO {notes} (key, document, number) \
-                 SELECT {key}, CAST({key} AS TEXT), {NUMBER} FROM {table} WHERE {key} IS NOT NULL \
-                 ON CONFLICT (key, document) DO UPDATE SET number = excluded.number"
+                 SELECT {key}, {}, {NUMBER} FROM {table} WHERE {key} IS NOT NULL \
+                 ON CONFLICT (key, document) DO UPDATE SET number = excluded.number",
+                key_text(&key)
             )),
             Sql::once(format!(
                 "INSERT INTO {notes} (key, number) VALUES (NULL, {NUMBER})"

@@ -11,7 +11,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::sqlite::Sqlite;
 use serde_json::{Value, json};
 
-use super::tables::{self, quoted};
+use super::tables::{self, key_text, quoted};
 use super::write::{Only, delete, write};
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::Sql;
@@ -124,12 +124,14 @@ where
 }
 
 /// Returns an expression for a column's value in JSON. Any column may hold a value of any type, and
-/// JSON has neither bytes nor infinity.
+/// JSON has neither bytes nor infinity. `quote` writes all digits of a number, and `json_object`,
+/// before SQLite 3.52, only 15.
 fn jsonable(column: &str) -> String {
     format!(
-        "CASE WHEN typeof(t.{column}) = 'blob'
-             OR typeof(t.{column}) = 'real' AND abs(t.{column}) > 1.7976931348623157e308
-         THEN NULL ELSE t.{column} END"
+        "CASE typeof(t.{column}) WHEN 'blob' THEN NULL
+             WHEN 'real' THEN CASE WHEN abs(t.{column}) <= 1.7976931348623157e308
+                 THEN json(quote(t.{column})) END
+             ELSE t.{column} END"
     )
 }
 
@@ -155,9 +157,10 @@ where
                 CAST(n.id AS TEXT), n.number
          FROM (SELECT id, key, document, number FROM {} ORDER BY id LIMIT {BATCH}) AS n
          LEFT JOIN {table} AS t ON t.{key} = n.key
-             AND CAST(t.{key} AS TEXT) = n.document COLLATE BINARY",
+             AND {} = n.document COLLATE BINARY",
         pairs.join(", "),
-        entry.notes()
+        entry.notes(),
+        key_text(&format!("t.{key}")),
     ));
     let noted = Noted::load(conn, entry, sql, |column, id| {
         if let (Some(place), Some(number)) = (column(2), column(3)) {
@@ -178,7 +181,8 @@ fn sweep(entry: &Entry) -> Vec<Sql<'static>> {
     let (table, key) = (tables::followed(watched), quoted(&watched.key));
     let (documents, words) = (entry.documents(), tables::words(entry));
     let gone = format!(
-        "id NOT IN (SELECT CAST(t.{key} AS TEXT) FROM {table} AS t WHERE t.{key} IS NOT NULL)"
+        "id NOT IN (SELECT {} FROM {table} AS t WHERE t.{key} IS NOT NULL)",
+        key_text(&format!("t.{key}"))
     );
     vec![
         Sql::once(format!(

@@ -36,6 +36,17 @@ pub(super) fn followed(watched: &FollowedTable) -> String {
     }
 }
 
+/// Returns an expression for the text of a key, which is the id of its document.
+///
+/// A cast of a floating-point number writes 15 digits before SQLite 3.52, as on libSQL, where two
+/// numbers may have one text.
+pub(super) fn key_text(key: &str) -> String {
+    format!(
+        "CASE WHEN typeof({key}) = 'real' AND CAST(CAST({key} AS TEXT) AS REAL) <> {key} \
+         THEN printf('%!.17g', {key}) ELSE CAST({key} AS TEXT) END"
+    )
+}
+
 impl IndexEngine for Sqlite {
     fn read_entry<C>(conn: &mut C, name: &str) -> Result<Option<EntryRow>, SearchError>
     where
