@@ -230,6 +230,7 @@ mod sqlite {
     // Takes root or `sudo`, which plain `cargo test` must do without.
     #[cfg(feature = "postgres")]
     mod auth_disk_full;
+    mod boot;
     mod capitals;
     mod changes;
     mod command;

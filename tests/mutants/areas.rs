@@ -152,6 +152,7 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/migrate/",
             "covara-diesel/src/sqlite/migrate.rs",
             "covara-diesel/src/sqlite/creatable.rs",
+            "covara-diesel/src/sqlite/foreign_keys_off.rs",
             "covara-diesel/src/sqlite/rehearse.rs",
             "covara-diesel/src/postgres/migrate.rs",
             "covara-diesel/src/postgres/history.rs",

@@ -11,6 +11,19 @@ pub const POSTGRES: EmbeddedMigrations = embed_migrations!("tests/boot_migration
 pub const PLAIN: EmbeddedMigrations = embed_migrations!("tests/boot_migrations/plain");
 /// One that is fine, and one that fails half-way.
 pub const FAILING: EmbeddedMigrations = embed_migrations!("tests/boot_migrations/failing");
+/// For SQLite, one that rebuilds a table without foreign keys, as other tools write it, and in a
+/// transaction, where it cannot.
+pub const REBUILDING: EmbeddedMigrations = embed_migrations!("tests/boot_migrations/rebuilding");
+
+/// A boot that rebuilds the table is refused before it loses the rows that refer to it, if the
+/// connection has foreign keys.
+pub fn assert_rebuilding_is_refused<C: AnyDatabase>(conn: &mut C) {
+    let error = boot_with(|| REBUILDING).run(conn).expect_err("refused");
+    let said = error.to_string();
+    for part in ["2026-01-01-000002_rebuild", "PRAGMA foreign_keys"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
 
 /// A boot with all three.
 pub fn boot() -> Boot {

@@ -65,6 +65,12 @@ fn run_all<C: BackendConnection<Backend: MigrateEngine>>(
         };
         let is_ours = if !next.metadata().run_in_transaction() {
             run_outside_transaction(conn, next, options)?
+        } else if C::Backend::loses_rows(conn, next).map_err(|error| failure(error, options))? {
+            return Err(MigrateError::ForeignKeysStayOn {
+                version: version(next),
+                name: next.name().to_string(),
+                remedy: remedy(conn),
+            });
         } else if let Some(batch) = conn.new_batch() {
             run_as_batch(conn, batch, next, options, 1)?
         } else {
@@ -73,6 +79,16 @@ fn run_all<C: BackendConnection<Backend: MigrateEngine>>(
         if is_ours {
             applied.push(version(next));
         }
+    }
+}
+
+/// Returns what to do about a migration that turns foreign keys off.
+fn remedy<C: BackendConnection>(conn: &C) -> &'static str {
+    if conn.has_session_locks() {
+        "write run_in_transaction = false into the metadata.toml beside it"
+    } else {
+        "over this connection all migrations run in transactions: change the table by ALTER \
+         TABLE, or keep the rows that refer to it in another table meanwhile"
     }
 }
 

@@ -29,6 +29,13 @@ use crate::backend::typed::with_typed;
 /// over libSQL and D1. Over D1, which has no transactions, each of the other migrations is one
 /// batch, which is applied completely or not at all.
 ///
+/// SQLite ignores `PRAGMA foreign_keys = OFF` inside a transaction, so a migration that rebuilds a
+/// table, as tools such as drizzle write it, would delete the rows that refer to it by `ON DELETE
+/// CASCADE`. Such a migration is refused with
+/// [`ForeignKeysStayOn`](MigrateError::ForeignKeysStayOn) before it runs: give it
+/// `run_in_transaction = false`. Over libSQL and D1, change the table by `ALTER TABLE` instead, or
+/// keep those rows in another table meanwhile; `PRAGMA defer_foreign_keys` does not keep them.
+///
 /// # Example
 ///
 /// ```

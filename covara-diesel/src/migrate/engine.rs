@@ -1,6 +1,7 @@
 //! The questions that the migrator asks of a backend.
 
 use diesel::QueryResult;
+use diesel::migration::Migration;
 use diesel_migrations::EmbeddedMigrations;
 
 use super::obstacle::{InTheWay, Obstacle};
@@ -55,6 +56,16 @@ pub trait MigrateEngine: Engine {
     ) -> QueryResult<Result<Vec<String>, InTheWay>>
     where
         C: BackendConnection<Backend = Self>;
+
+    /// Returns whether a migration turns foreign keys off in a way that does nothing inside a
+    /// transaction, although they are on. Default: no.
+    #[doc(hidden)]
+    fn loses_rows<C>(_conn: &mut C, _migration: &dyn Migration<Self>) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(false)
+    }
 
     /// Returns the names of the indexes that the migrations create and that are missing although
     /// another index begins with the same column and serves as well.

@@ -61,6 +61,22 @@ pub enum MigrateError {
         reason: &'static str,
     },
 
+    /// A migration for SQLite that runs in a transaction turns foreign keys off by
+    /// `PRAGMA foreign_keys`, which does nothing there. Had it been run, each table that it drops
+    /// could have taken the rows that refer to it along. It was not run.
+    #[error(
+        "migration {version} ({name}) turns foreign keys off by PRAGMA foreign_keys, which does \
+         nothing inside a transaction: to drop a table could delete the rows that refer to it; {remedy}"
+    )]
+    ForeignKeysStayOn {
+        /// The migration's version, as it would appear in the history.
+        version: String,
+        /// The name of its directory.
+        name: String,
+        /// What to do instead.
+        remedy: &'static str,
+    },
+
     /// Two of the application's migrations have the same version.
     #[error("two migrations have the version {version}: give one of them another")]
     VersionTwice {

@@ -1,11 +1,13 @@
 //! Reads and defines the internal tables.
 
+use diesel::migration::Migration;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::SQLITE_MIGRATIONS;
+use super::{SQLITE_MIGRATIONS, foreign_keys_off};
+use crate::backend::answer::holds;
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{
     CatalogueRow, DIESELS_HISTORY, Gathered, HISTORY, TableLayout, TypeName, gather,
@@ -84,6 +86,14 @@ impl MigrateEngine for Sqlite {
         let versions = diesel::sql_query(format!("SELECT version FROM {DIESELS_HISTORY}"))
             .load::<Version>(conn)?;
         Ok(Ok(versions.into_iter().map(|row| row.version).collect()))
+    }
+
+    fn loses_rows<C>(conn: &mut C, migration: &dyn Migration<Self>) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        Ok(foreign_keys_off::turns_off(migration)?
+            && holds(conn, "(SELECT foreign_keys FROM pragma_foreign_keys) = 1")?)
     }
 
     fn covered_indexes<C>(conn: &mut C) -> QueryResult<Vec<String>>

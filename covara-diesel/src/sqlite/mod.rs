@@ -12,6 +12,7 @@ mod describe;
 #[cfg(feature = "fixtures")]
 mod dump;
 mod engine;
+mod foreign_keys_off;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod handle;
