@@ -248,6 +248,7 @@ mod postgres {
     mod seed_model;
     mod seed_sequences;
     mod seed_ways;
+    mod settings;
     mod time_outs;
     mod tls;
     mod transactions;

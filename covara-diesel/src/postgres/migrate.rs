@@ -19,7 +19,7 @@ static EMBEDDED: EmbeddedMigrations = POSTGRES_MIGRATIONS;
 
 /// A line in the body of a search index's trigger function, by which a boot recognizes functions
 /// that earlier versions created.
-pub(super) const FUNCTION_VERSION: &str = "-- version 5";
+pub(super) const FUNCTION_VERSION: &str = "-- version 6";
 
 impl MigrateEngine for Pg {
     fn migrations() -> &'static EmbeddedMigrations {

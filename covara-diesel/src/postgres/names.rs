@@ -10,6 +10,21 @@ pub(super) fn literal(text: &str) -> String {
     }
 }
 
+/// Returns a condition on the settings of a trigger function `f`, which writes texts that another
+/// session reads: the `search_path`, `extra_float_digits`, and these. The server keeps the names
+/// with quotes if `quote_all_identifiers` was on.
+pub(super) fn is_configured(others: &[&str]) -> String {
+    let mut condition = "f.proconfig[1] IN ('search_path=pg_catalog, pg_temp',
+             'search_path=\"pg_catalog\", \"pg_temp\"')
+         AND f.proconfig[2] = 'extra_float_digits=1'"
+        .to_owned();
+    for (at, setting) in others.iter().enumerate() {
+        condition.push_str(&format!(" AND f.proconfig[{}] = '{setting}'", at + 3));
+    }
+    let count = others.len() + 2;
+    format!("{condition} AND pg_catalog.cardinality(f.proconfig) = {count}")
+}
+
 pub(super) fn relation(sql: &str) -> String {
     format!("CAST(pg_catalog.to_regclass({}) AS oid)", literal(sql))
 }

@@ -162,6 +162,7 @@
 //!
 //! The id of a document is the text of its row's key. Keys that the database treats as equal, such
 //! as `A` and `a` in a case-insensitive column, or 1.0 and 1.00, are therefore different documents.
+//! Floating-point keys have all digits that distinguish them, whatever the server's default.
 //! On PostgreSQL the text of a date, a timestamp, an interval, bytes or money depends on settings
 //! (`DateStyle`, `TimeZone`, `IntervalStyle`, `bytea_output`, `lc_monetary`): with such a key, all
 //! connections that search must have the same settings.

@@ -9,7 +9,7 @@ use super::function::LogNames;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer, text};
 use crate::changes::ChangeError;
-use crate::postgres::names::{literal, table_oid};
+use crate::postgres::names::{is_configured, literal, table_oid};
 use crate::postgres::owners::is_trusted;
 
 /// The tables of the log, the one with the changes first. Nothing of it is unique or not null that
@@ -188,8 +188,7 @@ where
     let rows = Sql::once(format!(
         "SELECT CAST(f.proname AS text), f.prosrc,
              CAST(CASE WHEN f.prosecdef AND f.proacl IS NOT NULL
-                 AND pg_catalog.array_to_string(f.proconfig, ';')
-                     = 'search_path=pg_catalog, pg_temp;extra_float_digits=1;bytea_output=hex'
+                 AND {is_configured}
                  AND f.proowner = (
                      SELECT t.relowner FROM pg_catalog.pg_class AS t
                      WHERE t.relnamespace = f.pronamespace AND t.relname = '__covara_changes'
@@ -210,7 +209,8 @@ where
                  (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = f.pronamespace)
              AS text)) = {}
              AND f.proname >= '__covara_changes_' AND f.proname < '__covara_changes`'",
-        literal(&found.names.schema)
+        literal(&found.names.schema),
+        is_configured = is_configured(&["bytea_output=hex"]),
     ));
     for row in conn.load(rows)? {
         let row = row?;

@@ -5,7 +5,7 @@ mod mending;
 use std::iter;
 
 use crate::postgres::migrate::FUNCTION_VERSION;
-use crate::postgres::names::{literal, relation, table_oid};
+use crate::postgres::names::{is_configured, literal, relation, table_oid};
 use crate::search::{Entry, FollowedTable};
 
 /// The oid of the type that trigger functions return.
@@ -291,15 +291,15 @@ impl SqlNames {
     pub(super) fn function_fits(&self) -> String {
         format!(
             "f.prosecdef AND f.prorettype = {TRIGGER}
-             AND pg_catalog.cardinality(f.proconfig) = 1
-             AND f.proconfig[1] = 'search_path=pg_catalog, pg_temp'
+             AND {is_configured}
              AND f.proowner = (
                  SELECT d.relowner FROM pg_catalog.pg_class AS d WHERE d.oid = {}
              )
              AND f.proacl IS NOT NULL AND NOT EXISTS (
                  SELECT FROM pg_catalog.aclexplode(f.proacl) AS x WHERE x.grantee = '0'
              )",
-            self.documents_oid
+            self.documents_oid,
+            is_configured = is_configured(&[]),
         )
     }
 }

@@ -11,10 +11,10 @@ use diesel::pg::Pg;
 
 use super::apart;
 use super::lookup::{self, IndexKey};
-use super::tables::{lock, lock_key, quoted};
+use super::tables::{lock_key, quoted};
 use super::write;
 use crate::backend::connection::BackendConnection;
-use crate::backend::sql::{Sql, integer, text};
+use crate::backend::sql::{Sql, text};
 use crate::backend::transaction::Transaction;
 use crate::search::{
     BATCH, Entry, FollowedTable, Guard, Noted, Patience, RefreshEngine, Refreshed, SearchError,
@@ -65,12 +65,9 @@ impl RefreshEngine for Pg {
                 return Ok(None);
             };
             let refreshed = index_noted(conn, entry, source, patience)?;
-            if patience == Patience::Try && is_nested {
+            if is_nested {
                 // Releasing a savepoint keeps the settings made in it.
-                let mut restore = Sql::new();
-                restore.push("SELECT set_config('lock_timeout', ");
-                restore.bind(previous).push(", true)");
-                conn.execute_returning_count(&restore)?;
+                conn.execute_returning_count(&previous.restore())?;
             }
             Ok(Some(refreshed))
         };
@@ -123,27 +120,55 @@ where
     Ok(rows.next().transpose()?.is_some())
 }
 
-/// Keeps other indexers out, and returns the `lock_timeout` that applies otherwise; `None` if
-/// another connection is indexing.
-fn take_lock<C>(conn: &mut C, entry: &Entry, patience: Patience) -> QueryResult<Option<String>>
+/// The settings that apply to the caller's transaction.
+struct CallersSettings {
+    lock_timeout: String,
+    digits: String,
+}
+
+impl CallersSettings {
+    fn restore(self) -> Sql<'static> {
+        let mut sql = Sql::new();
+        sql.push("SELECT set_config('lock_timeout', ");
+        sql.bind(self.lock_timeout);
+        sql.push(", true), set_config('extra_float_digits', ");
+        sql.bind(self.digits).push(", true)");
+        sql
+    }
+}
+
+/// Keeps other indexers out, and returns the settings that apply otherwise; `None` if another
+/// connection is indexing. Texts of floating-point numbers have all digits until the end of the
+/// transaction.
+fn take_lock<C>(
+    conn: &mut C,
+    entry: &Entry,
+    patience: Patience,
+) -> QueryResult<Option<CallersSettings>>
 where
     C: BackendConnection<Backend = Pg>,
 {
-    if patience == Patience::Wait {
-        conn.execute_returning_count(&lock(entry))?;
-        return Ok(Some(String::new()));
-    }
     let mut sql = Sql::new();
-    sql.push("SELECT CASE WHEN pg_try_advisory_xact_lock(");
+    sql.push(
+        "SELECT current_setting('lock_timeout'), current_setting('extra_float_digits'),
+             set_config('extra_float_digits', '1', true)",
+    );
+    sql.push(match patience {
+        Patience::Wait => Cow::Borrowed(" FROM pg_advisory_xact_lock("),
+        Patience::Try => Cow::Owned(format!(
+            ", set_config('lock_timeout', '{MOMENT}', true) WHERE pg_try_advisory_xact_lock("
+        )),
+    });
     lock_key(entry.number, &mut sql);
-    sql.push(format!(
-        ") THEN 1::bigint ELSE 0 END, current_setting('lock_timeout'),
-         set_config('lock_timeout', '{MOMENT}', true)"
-    ));
+    sql.push(")");
     let mut rows = conn.load(sql)?;
     let row = rows.next().transpose()?;
-    let taken = row.filter(|row| integer(row, 0) == Some(1));
-    Ok(taken.and_then(|row| text(&row, 1)))
+    Ok(row.and_then(|row| {
+        Some(CallersSettings {
+            lock_timeout: text(&row, 0)?,
+            digits: text(&row, 1)?,
+        })
+    }))
 }
 
 fn index_noted<C>(

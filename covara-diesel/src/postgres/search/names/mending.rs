@@ -161,7 +161,8 @@ impl SqlNames {
                  body := ({wanted});
                  EXECUTE pg_catalog.format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger
                      LANGUAGE plpgsql SECURITY DEFINER
-                     SET search_path = pg_catalog, pg_temp AS %L', {function_literal}, body);
+                     SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS %L',
+                     {function_literal}, body);
                  REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;
                  {note_all}
                  IF owner_ <> current_user THEN
