@@ -1,13 +1,20 @@
 //! Settings of a database or a role that change how the server writes values and names.
 
-use covara_diesel::search::{Filter, PostgresFts, SearchAdapter, SearchQuery, Searchable};
+use covara_diesel::changes::{Capture, ChangeLog};
+use covara_diesel::dump::Dump;
+use covara_diesel::fixture::FixtureSource;
+use covara_diesel::search::{
+    Filter, Followed, PostgresFts, SearchAdapter, SearchQuery, Searchable,
+};
+use covara_diesel::{Seed, auto_migrate};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde::Serialize;
+use support::places;
 use support::postgres::TestDb;
 
-use super::search_follow::run;
+use super::search_follow::{PLAIN, follow, found, run};
 
 /// A database whose sessions begin with a setting.
 fn with_setting(setting: &str) -> (TestDb, PgConnection) {
@@ -104,4 +111,45 @@ fn floats_of_followed_rows_have_all_digits_whatever_sessions_write() {
     .unwrap();
     assert_eq!(current(conn, "extra_float_digits"), "-3");
     assert_eq!(prices(&mut db.connect_directly(), all), ["0.7"]);
+}
+
+const ROWS: &str = "id,name,data,label,day,at,mood\n\
+    00000000-0000-0000-0000-00000000000a,one,\\x00ff,x,2026-01-31,2026-01-31T12:00:00Z,ok\n";
+
+#[test]
+fn a_server_that_quotes_all_names_is_understood() {
+    let (db, mut conn) = with_setting("quote_all_identifiers = on");
+    let conn = &mut conn;
+    let plain = &mut db.connect_directly();
+    run(plain, "SET quote_all_identifiers = off");
+    run(conn, PLAIN);
+    let log = || ChangeLog::new().table::<places::places::table>(Capture::Rows);
+
+    assert_eq!(auto_migrate(conn).unwrap().applied.len(), 4);
+    assert_eq!(follow(conn), Followed::Created);
+    assert_eq!(log().install(conn).unwrap().added, ["places"]);
+    for _ in 0..2 {
+        for conn in [&mut *conn, &mut *plain] {
+            assert!(auto_migrate(conn).unwrap().applied.is_empty());
+            assert_eq!(follow(conn), Followed::Unchanged);
+            assert_eq!(log().install(conn).unwrap(), Default::default());
+        }
+    }
+    run(conn, "INSERT INTO places VALUES (1, 'one')");
+    assert_eq!(found(conn, "one"), ["1"]);
+
+    run(
+        conn,
+        "CREATE TYPE mood AS ENUM ('ok', 'so \"so\"');
+         CREATE TABLE typed (id UUID PRIMARY KEY, name TEXT, data BYTEA, label VARCHAR(9),
+             day DATE, at TIMESTAMPTZ, mood mood)",
+    );
+    let seed = Seed::new().fixture("typed", FixtureSource::reader("typed.csv", ROWS.as_bytes()));
+    assert_eq!(seed.run(conn).unwrap().inserted(), 1);
+    let [quoting, not] = [conn, plain].map(|conn| {
+        let mut csv = Vec::new();
+        Dump::new().table_to(conn, "typed", &mut csv).unwrap();
+        String::from_utf8(csv).unwrap()
+    });
+    assert_eq!(quoting, not);
 }

@@ -10,11 +10,15 @@ use crate::backend::column::{
 };
 use crate::backend::connection::BackendConnection;
 use crate::backend::values::JsonText;
+use crate::postgres::names::type_name;
 use crate::seed::ColumnVisitor;
 
-/// A domain counts as its ultimate base type, with the constraints and the defaults on the way. The
-/// type modifier -1 prevents `character[]` from meaning one character each.
-const COLUMNS: &str = "
+/// Returns the query for the columns of a table. A domain counts as its ultimate base type, with the
+/// constraints and the defaults on the way. The type modifier -1 prevents `character[]` from meaning
+/// one character each.
+fn columns() -> String {
+    format!(
+        "
 WITH RECURSIVE domains AS (
     SELECT c.attnum, c.atttypid AS type, false AS not_null, false AS has_default
     FROM pg_catalog.pg_attribute AS c
@@ -24,7 +28,7 @@ WITH RECURSIVE domains AS (
            d.has_default OR t.typdefault IS NOT NULL
     FROM domains AS d JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype = 'd'
 )
-SELECT c.attname::text AS name, pg_catalog.format_type(d.type, -1) AS kind,
+SELECT c.attname::text AS name, {kind} AS kind,
        t.typtype IN ('r', 'm') AS is_range,
        NOT (c.attnotnull OR d.not_null) AS nullable,
        c.atthasdef OR c.attidentity <> '' OR d.has_default
@@ -41,7 +45,10 @@ FROM domains AS d
 JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype <> 'd'
 JOIN pg_catalog.pg_attribute AS c ON c.attrelid = CAST(pg_catalog.to_regclass($1) AS oid) AND c.attnum = d.attnum
 JOIN pg_catalog.pg_class AS r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p', 'v', 'f')
-ORDER BY c.attnum";
+ORDER BY c.attnum",
+        kind = type_name("d.type", "-1"),
+    )
+}
 
 /// Describes a table. A name with a dot is first looked up as a table's own, then as schema and
 /// table.
@@ -66,7 +73,7 @@ pub(super) fn quoted<C>(conn: &mut C, table: String) -> QueryResult<Option<Table
 where
     C: BackendConnection<Backend = Pg>,
 {
-    let columns = diesel::sql_query(COLUMNS)
+    let columns = diesel::sql_query(columns())
         .bind::<Text, _>(&table)
         .load::<CatalogueColumn>(conn)?;
     let found = TableDescription::of(table.clone(), columns, kind);

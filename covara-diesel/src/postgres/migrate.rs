@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Text, Timestamp};
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{POSTGRES_MIGRATIONS, history, objects, owners};
+use super::{POSTGRES_MIGRATIONS, history, names, objects, owners};
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{
     CatalogueRow, Gathered, Stranger, TableLayout, TypeName, gather, history_mismatches,
@@ -142,7 +142,7 @@ fn tables() -> String {
     format!(
         "
 SELECT * FROM (SELECT CAST(t.relname AS text) AS table_name, CAST(c.attname AS text) AS column_name,
-       CAST(CAST(c.atttypid AS regtype) AS text) AS kind, c.attnotnull AS not_null,
+       {kind_of_column} AS kind, c.attnotnull AS not_null,
        c.atthasdef OR c.attidentity <> '' AS has_default,
        COALESCE(pg_catalog.array_position(k.conkey, c.attnum), 0) AS key_position,
        CASE WHEN t.relname = '{history}' AND c.attname = 'version' AND s.suspect IS NULL THEN
@@ -185,6 +185,7 @@ WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
           OR EXISTS (SELECT FROM pg_catalog.aclexplode(f.proacl) AS x WHERE x.grantee = '0')
       )
   )){objects}",
+        kind_of_column = names::type_name("c.atttypid", "NULL"),
         kind = objects::kind_of("t"),
         objects = objects::objects(),
         names = quoted_names(),

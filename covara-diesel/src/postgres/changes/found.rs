@@ -9,7 +9,7 @@ use super::function::LogNames;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer, text};
 use crate::changes::ChangeError;
-use crate::postgres::names::{is_configured, literal, table_oid};
+use crate::postgres::names::{is_configured, literal, quoted_name, table_oid};
 use crate::postgres::owners::is_trusted;
 
 /// The tables of the log, the one with the changes first. Nothing of it is unique or not null that
@@ -129,7 +129,7 @@ where
         .map(|name| format!("'{name}'"))
         .collect();
     let rows = Sql::once(format!(
-        "SELECT pg_catalog.quote_ident(CAST(s.nspname AS text)), CAST(s.oid AS bigint),
+        "SELECT {}, CAST(s.oid AS bigint),
              CAST(c.relname AS text), CAST(r.rolname AS text),
              CAST(CASE WHEN r.rolname = current_user
                  OR NOT pg_catalog.has_schema_privilege('public', s.oid, 'CREATE')
@@ -141,6 +141,7 @@ where
              (SELECT t.relnamespace FROM pg_catalog.pg_class AS t WHERE t.oid = {}),
              (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = current_schema)
          )",
+        quoted_name("s.nspname"),
         is_trusted("s.oid"),
         objects.join(", "),
         table_oid("__covara_changes_tables"),
@@ -205,10 +206,9 @@ where
              AND g.tgparentid = '0'
          LEFT JOIN pg_catalog.pg_class AS c ON c.oid = g.tgrelid
          LEFT JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
-         WHERE pg_catalog.quote_ident(CAST(
-                 (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = f.pronamespace)
-             AS text)) = {}
+         WHERE (SELECT {} FROM pg_catalog.pg_namespace AS n WHERE n.oid = f.pronamespace) = {}
              AND f.proname >= '__covara_changes_' AND f.proname < '__covara_changes`'",
+        quoted_name("n.nspname"),
         literal(&found.names.schema),
         is_configured = is_configured(&["bytea_output=hex"]),
     ));

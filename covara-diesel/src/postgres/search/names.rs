@@ -5,7 +5,7 @@ mod mending;
 use std::iter;
 
 use crate::postgres::migrate::FUNCTION_VERSION;
-use crate::postgres::names::{is_configured, literal, relation, table_oid};
+use crate::postgres::names::{is_configured, literal, quoted_name, relation, table_oid};
 use crate::search::{Entry, FollowedTable};
 
 /// The oid of the type that trigger functions return.
@@ -176,8 +176,7 @@ impl SqlNames {
                  (SELECT pg_catalog.string_agg(CAST(p.oid AS text), ', ' ORDER BY p.oid)
                   FROM ({parts}) AS p),
                  a.attname, a.atttypid, n.relnamespace, n.oid,
-                 pg_catalog.format('%I.%I', s.nspname, n.relname),
-                 pg_catalog.quote_ident(CAST(a.attname AS text)), s.nspname, n.relname,
+                 pg_catalog.concat({schema}, '.', {relation}), {attribute}, s.nspname, n.relname,
                  (SELECT pg_catalog.string_agg(
                       pg_catalog.concat(c.attnum, ':', c.atttypid), ' ' ORDER BY w.place)
                   FROM pg_catalog.unnest(CAST(ARRAY[{columns}] AS name[]))
@@ -196,6 +195,9 @@ impl SqlNames {
              WHERE a.attrelid = {root}
                  AND a.attname = CAST({key_literal} AS name) AND NOT a.attisdropped
                  AND n.oid = {notes_oid}",
+            schema = quoted_name("s.nspname"),
+            relation = quoted_name("n.relname"),
+            attribute = quoted_name("a.attname"),
             body = literal(&format!("\n{FUNCTION_TITLE}\n{FUNCTION_VERSION}{BODY}")),
             parts = self.parts(),
         )
