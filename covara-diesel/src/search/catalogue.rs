@@ -80,6 +80,13 @@ where
     C: BackendConnection<Backend: SearchEngine>,
 {
     let mut found = row(conn, name)?;
+    if let (false, Some(followed)) = (
+        found.as_ref().is_some_and(|row| row.ready),
+        &definition.table,
+    ) {
+        // Otherwise the index would stay, and differ from that of the corrected struct.
+        C::Backend::check_columns(conn, followed)?;
+    }
     if found.is_none() {
         let catalogue = C::Backend::create_catalogue(conn)?;
         atomically(conn, &[Entry::reserve(&catalogue, name, definition)])?;

@@ -3,11 +3,13 @@
 mod stored;
 
 use std::fmt::{self, Display};
+use std::iter;
 
 use serde::{Deserialize, Serialize};
 
 use super::analysis::{Analyzer, Language, WORDS};
 use super::error::SearchError;
+use crate::backend::sql::Sql;
 
 /// The maximum number of fields of an index.
 pub(crate) const MOST_FIELDS: usize = 64;
@@ -199,13 +201,25 @@ impl Default for IndexDefinition {
 
 /// The table that an index follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct FollowedTable {
+pub struct FollowedTable {
     /// The table's name as SQL.
     pub(crate) table: String,
     /// The name of its key, unquoted.
     pub(crate) key: String,
     /// The name of each field's column, unquoted.
     pub(crate) columns: Vec<String>,
+}
+
+impl FollowedTable {
+    /// Returns a query that fails unless all columns exist. `table` is the table as SQL.
+    pub(crate) fn select_nothing(&self, table: &str, quoted: fn(&str) -> String) -> Sql<'static> {
+        let columns = iter::once(&self.key).chain(&self.columns);
+        let columns: Vec<String> = columns
+            .map(|column| format!("t.{}", quoted(column)))
+            .collect();
+        let columns = columns.join(", ");
+        Sql::once(format!("SELECT {columns} FROM {table} AS t LIMIT 0"))
+    }
 }
 
 impl IndexDefinition {

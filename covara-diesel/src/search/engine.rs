@@ -3,6 +3,7 @@
 
 use diesel::QueryResult;
 
+use super::definition::FollowedTable;
 use super::document::{DocumentBatch, Documents};
 use super::entry::{Entry, EntryRow};
 use super::error::SearchError;
@@ -137,6 +138,12 @@ pub trait FollowEngine: SearchValues {
     /// Returns whether a table of that name exists, given as SQL.
     #[doc(hidden)]
     fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
+    where
+        C: BackendConnection<Backend = Self>;
+
+    /// Returns the database's own error if the table, the key or a column does not exist.
+    #[doc(hidden)]
+    fn check_columns<C>(conn: &mut C, followed: &FollowedTable) -> QueryResult<()>
     where
         C: BackendConnection<Backend = Self>;
 

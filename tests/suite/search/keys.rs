@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use serde::Serialize;
 
 use crate::backend::{self, Conn, Fts, TestDb};
-use crate::suite::{count, number};
+use crate::suite::{chain, count, number};
 
 diesel::table! {
     things (id) {
@@ -251,4 +251,61 @@ fn floats_are_keys_and_fields_with_all_digits() {
         run(conn, &format!("DELETE FROM prices WHERE id = {other:e}"));
         assert_eq!(found(conn, SearchQuery::default()), [one]);
     }
+}
+
+mod misnamed {
+    use super::{Searchable, Serialize};
+
+    diesel::table! {
+        things (id) {
+            id -> Text,
+            title -> Text,
+        }
+    }
+
+    diesel::table! {
+        nothings (id) {
+            id -> Text,
+            title -> Text,
+        }
+    }
+
+    #[derive(Serialize, Searchable)]
+    #[diesel(table_name = things)]
+    pub(super) struct NoColumn {
+        #[searchable(id)]
+        id: String,
+        #[searchable(text)]
+        title: String,
+    }
+
+    #[derive(Serialize, Searchable)]
+    #[diesel(table_name = nothings)]
+    #[searchable(index = "things")]
+    pub(super) struct NoTable {
+        #[searchable(id)]
+        id: String,
+        #[searchable(text)]
+        title: String,
+    }
+}
+
+#[test]
+fn a_struct_that_does_not_fit_its_table_leaves_no_index() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    run(
+        conn,
+        "CREATE TABLE things (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL);
+         INSERT INTO things VALUES ('1', 'one')",
+    );
+    let error = Fts.follow::<_, misnamed::NoColumn>(conn).unwrap_err();
+    assert!(chain(&error).contains("title"), "{}", chain(&error));
+    assert!(!Fts.index_exists(conn, "things").unwrap());
+    let error = Fts.follow::<_, misnamed::NoTable>(conn).unwrap_err();
+    assert!(chain(&error).contains("nothings"), "{}", chain(&error));
+    assert!(!Fts.index_exists(conn, "things").unwrap());
+    assert_eq!(follow(conn), Followed::Created);
+    assert_eq!(found(conn, "one"), ["1"]);
 }

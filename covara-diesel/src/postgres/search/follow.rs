@@ -10,11 +10,12 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 
 use super::names::{FUNCTION_TITLE, SqlNames};
+use super::tables::quoted;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer, text};
 use crate::postgres::migrate::FUNCTION_VERSION;
 use crate::postgres::names::table_oid;
-use crate::search::{Cause, Entry, FollowEngine, Mending};
+use crate::search::{Cause, Entry, FollowEngine, FollowedTable, Mending};
 
 impl FollowEngine for Pg {
     fn has_table<C>(conn: &mut C, table: &str) -> QueryResult<bool>
@@ -24,6 +25,23 @@ impl FollowEngine for Pg {
         let table = table_oid(table);
         let mut rows = conn.load(Sql::once(format!("SELECT 1 WHERE {table} IS NOT NULL")))?;
         Ok(rows.next().transpose()?.is_some())
+    }
+
+    fn check_columns<C>(conn: &mut C, followed: &FollowedTable) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let mut rows = conn.load(Sql::once(format!(
+            "SELECT pg_catalog.format('%I.%I', s.nspname, c.relname)
+             FROM pg_catalog.pg_class AS c
+             JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace WHERE c.oid = {}",
+            table_oid(&followed.table)
+        )))?;
+        let found = rows.next().transpose()?.and_then(|row| text(&row, 0));
+        drop(rows);
+        let table = found.unwrap_or_else(|| followed.table.clone());
+        conn.execute_returning_count(&followed.select_nothing(&table, quoted))
+            .map(drop)
     }
 
     fn examine<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Mending>>

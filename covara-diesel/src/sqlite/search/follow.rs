@@ -147,6 +147,15 @@ impl FollowEngine for Sqlite {
         Ok(rows.next().transpose()?.is_some())
     }
 
+    fn check_columns<C>(conn: &mut C, followed: &FollowedTable) -> QueryResult<()>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let table = tables::followed(followed);
+        let sql = followed.select_nothing(&table, quoted);
+        conn.load(sql)?.next().transpose().map(drop)
+    }
+
     /// Compares the table, notes and triggers with the expected ones. Tables are listed in
     /// `sqlite_master` in the order of their creation, and dumps and VACUUM keep that order. A table
     /// that is newer than its notes is therefore not the one they refer to, even if the triggers were
