@@ -51,7 +51,7 @@ impl From<f64> for Bind<'_> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Piece<'a> {
     Sql(Cow<'a, str>),
     Bind(Bind<'a>),
@@ -59,7 +59,7 @@ enum Piece<'a> {
 
 /// A statement under construction. Diesel caches statements by their text, so there must be few
 /// texts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Sql<'a> {
     pieces: Vec<Piece<'a>>,
     once: bool,

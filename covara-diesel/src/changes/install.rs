@@ -7,11 +7,14 @@ use diesel::query_builder::QueryFragment;
 use super::engine::{ChangeEngine, InstallPlan};
 use super::error::ChangeError;
 use super::table::CapturedTable;
-use crate::backend::connection::BackendConnection;
+use crate::backend::connection::{BackendConnection, message};
 use crate::backend::transaction::Transaction;
 
 /// How long an installation waits for other processes that boot.
 const WAIT: Duration = Duration::from_secs(60);
+
+/// How often an installation without a lock tries again after other processes.
+const ATTEMPTS: usize = 20;
 
 /// What [`ChangeLog::install`](super::ChangeLog::install) did, by the names of tables. Nothing the
 /// next time.
@@ -37,10 +40,7 @@ where
         return Ok(Installed::default());
     }
     if !conn.is_transactional() {
-        let statements: Vec<&dyn QueryFragment<C::Backend>> =
-            plan.statements.iter().map(|sql| sql as _).collect();
-        conn.atomically(&statements)?;
-        return Ok(plan.into());
+        return run_as_batch(conn, tables, plan);
     }
     let begin = |conn: &mut C| conn.begin_migration(WAIT, None);
     let mut transaction = Transaction::begin(conn, begin)?;
@@ -52,6 +52,36 @@ where
     }
     transaction.commit()?;
     Ok(plan.into())
+}
+
+/// Executes the plan as one batch. Nothing keeps other processes out, and a batch fails if one of
+/// them was there first.
+fn run_as_batch<C>(
+    conn: &mut C,
+    tables: &[CapturedTable],
+    mut plan: InstallPlan,
+) -> Result<Installed, ChangeError>
+where
+    C: BackendConnection<Backend: ChangeEngine>,
+{
+    let mut attempts = 1;
+    loop {
+        let statements: Vec<&dyn QueryFragment<C::Backend>> =
+            plan.statements.iter().map(|sql| sql as _).collect();
+        let Err(error) = conn.atomically(&statements) else {
+            return Ok(plan.into());
+        };
+        let is_new = |next: &InstallPlan| next.statements != plan.statements;
+        let is_deadlock = message(&error).contains("deadlock detected");
+        match C::Backend::plan(conn, tables) {
+            Ok(next) if attempts < ATTEMPTS && (is_deadlock || is_new(&next)) => plan = next,
+            _ => return Err(error.into()),
+        }
+        if plan.statements.is_empty() {
+            return Ok(Installed::default());
+        }
+        attempts += 1;
+    }
 }
 
 impl From<InstallPlan> for Installed {
