@@ -7,7 +7,6 @@ use covara_diesel::search::{
     Filter, Followed, PostgresFts, SearchAdapter, SearchQuery, Searchable,
 };
 use covara_diesel::{Seed, auto_migrate};
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde::Serialize;
