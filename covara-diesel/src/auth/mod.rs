@@ -132,6 +132,7 @@ mod purpose;
 mod secret;
 mod session;
 mod statement;
+mod turns;
 mod verification_token;
 
 #[doc = include_str!("sharing.md")]

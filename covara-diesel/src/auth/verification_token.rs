@@ -4,22 +4,21 @@ use covara_derive::any_database;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use diesel::query_builder::QueryFragment;
 use diesel::row::Row;
-use sha2::{Digest, Sha256};
 
 use super::clock::{self, Clock};
 use super::error::AuthError;
 use super::purpose::Purpose;
 use super::secret::{VerificationToken, sha256_hex};
 use super::statement::{Bind, Bound, Reader, execute, first, moment, statements, storable, stored};
+use super::turns::{delete_in_turn, in_turn};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::values::Values;
 
-statements! {
-    Lock = [lock::<DB>().0] [lock::<DB>().1];
+const TABLE: &str = "auth_verification_tokens";
 
+statements! {
     Insert = ["INSERT INTO auth_verification_tokens (identifier, token, expires) VALUES ("]
         [", "] [", "] [")"];
 
@@ -211,7 +210,9 @@ impl VerificationTokenStore {
         ]
     }
 
-    /// Deletes all tokens of an identifier and returns how many there were.
+    /// Deletes all tokens of an identifier and returns how many there were, including one that
+    /// [`issue`](Self::issue) is writing at the same time. (In a transaction of yours at
+    /// PostgreSQL's `REPEATABLE READ`, tokens issued since it began are kept.)
     ///
     /// # Errors
     ///
@@ -224,7 +225,7 @@ impl VerificationTokenStore {
     where
         C: BackendConnection,
     {
-        execute(conn, DeleteForIdentifier, [Bind::key(identifier.as_ref())])
+        delete_in_turn(conn, TABLE, identifier.as_ref(), DeleteForIdentifier)
             .map_err(AuthError::from)
     }
 
@@ -255,41 +256,19 @@ impl<DB: Engine> Reader<DB, ()> for Nothing {
     fn read<'r>(&self, _: &impl Row<'r, DB>) {}
 }
 
-/// Replaces an identifier's token. The lock keeps concurrent calls from missing each other's rows.
+/// Replaces an identifier's token.
 fn replace<C: BackendConnection>(
     conn: &mut C,
     identifier: &str,
     hash: &str,
     expires: <C::Backend as Values>::Time,
 ) -> diesel::QueryResult<()> {
-    let lock = Bound::<C::Backend, _, _>::new(Lock, [Bind::Number(lock_of(identifier))]);
-    let delete = Bound::new(DeleteForIdentifier, [Bind::from(identifier)]);
+    let delete = Bound::<C::Backend, _, _>::new(DeleteForIdentifier, [Bind::from(identifier)]);
     let values = [
         Bind::from(identifier),
         Bind::from(hash),
         Bind::time(expires),
     ];
     let insert = Bound::new(Insert, values);
-    let statements: [&dyn QueryFragment<C::Backend>; 3] = [&lock, &delete, &insert];
-    let unneeded = usize::from(C::Backend::LOCK.is_none());
-    conn.atomically(&statements[unneeded..]).map(drop)
-}
-
-const fn lock<DB: Values>() -> (&'static str, &'static str) {
-    match DB::LOCK {
-        Some(lock) => lock,
-        None => ("", ""),
-    }
-}
-
-/// Returns the number of the identifier's advisory lock. Advisory locks share one space of 64 bits
-/// with the application's own. Two identifiers with the same number only wait for each other.
-fn lock_of(identifier: &str) -> i64 {
-    let digest = Sha256::new()
-        .chain_update("auth_verification_tokens\0")
-        .chain_update(identifier)
-        .finalize();
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    i64::from_be_bytes(first)
+    in_turn(conn, TABLE, identifier, &[&delete, &insert]).map(drop)
 }

@@ -13,7 +13,7 @@ use crate::auth::statement::{
 };
 use crate::backend::engine::Engine;
 
-const TABLE: &str = "auth_api_keys";
+pub(super) const TABLE: &str = "auth_api_keys";
 /// The columns of a new key, in the order of [`NewRow::values`](super::new_row::NewRow::values).
 const WRITTEN: &str =
     "id, \"userId\", name, \"keyHash\", \"keyPrefix\", scopes, \"createdAt\", \"expiresAt\"";

@@ -10,13 +10,14 @@ use super::key::{MadeKey, id_of};
 use super::new_row::{NewRow, successor};
 use super::sql::{
     Check, Checked, Close, Create, Delete, DeleteForUser, Find, KeyChecker, KeyReader, ListForUser,
-    Replace, Revoke, Stamp, StoredKey, has_ended,
+    Replace, Revoke, Stamp, StoredKey, TABLE, has_ended,
 };
 use super::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey, costly};
 use crate::auth::clock;
 use crate::auth::error::{AuthError, Rejected, RowError};
 use crate::auth::secret::ApiKeySecret;
 use crate::auth::statement::{Bind, Bound, all, execute, execute_briefly, first, moment, stored};
+use crate::auth::turns::{delete_in_turn, in_turn};
 use crate::backend::connection::BackendConnection;
 
 impl ApiKeyStore {
@@ -178,7 +179,7 @@ impl ApiKeyStore {
         let [a, b, c, d, e, f, g, h] = new.values();
         let replace = Bound::new(Replace, [a, b, c, d, e, f, g, h, Bind::from(&id)]);
         let revoke = Bound::new(Revoke, [Bind::time(revoked), Bind::from(&id)]);
-        let changed = conn.atomically(&[&replace, &revoke])?;
+        let changed = in_turn(conn, TABLE, &new.key.user_id, &[&replace, &revoke])?;
         Ok((changed.first() == Some(&1)).then_some((secret, new.key)))
     }
 
@@ -239,11 +240,14 @@ impl ApiKeyStore {
         Ok(deleted? > 0)
     }
 
-    /// Deletes all keys of a user and returns how many there were.
+    /// Deletes all keys of a user and returns how many there were, including one that
+    /// [`rotate`](Self::rotate) is writing at the same time. A key that a concurrent
+    /// [`create`](Self::create) has not committed yet remains: end the user's sessions first.
     ///
     /// # Errors
     ///
-    /// Errors of the database.
+    /// Errors of the database. In a transaction of yours at PostgreSQL's `REPEATABLE READ` or
+    /// `SERIALIZABLE` that includes a serialization failure if a key was rotated since it began.
     pub fn delete_for_user<C>(
         &self,
         conn: &mut C,
@@ -252,6 +256,6 @@ impl ApiKeyStore {
     where
         C: BackendConnection,
     {
-        execute(conn, DeleteForUser, [Bind::key(user_id.as_ref())]).map_err(AuthError::from)
+        delete_in_turn(conn, TABLE, user_id.as_ref(), DeleteForUser).map_err(AuthError::from)
     }
 }
