@@ -7,8 +7,8 @@ use diesel::prelude::*;
 use support::numbers;
 use support::sqlite::TestDb;
 
-use crate::suite::count;
 use crate::suite::seed_references::of_both_kinds;
+use crate::suite::{count, number};
 
 #[test]
 fn a_full_disk_is_the_error_disk_full_and_nothing_is_kept() {
@@ -68,6 +68,41 @@ fn another_writer_is_waited_for_until_the_lock_time_out() {
         Seed::new().rows(numbers::up_to(10)).run(&mut conn).unwrap();
     });
     assert_eq!(count(&mut conn, "numbers"), 10);
+}
+
+#[test]
+fn a_lock_time_out_is_kept_whatever_the_connection_waits() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(&format!("{}; PRAGMA busy_timeout = 20000", numbers::CREATE))
+        .unwrap();
+    let busy =
+        |conn: &mut SqliteConnection| number(conn, "SELECT timeout AS n FROM pragma_busy_timeout");
+    let mut writer = db.connect();
+    for wait in [Duration::ZERO, Duration::from_millis(200)] {
+        writer
+            .immediate_transaction(|_| {
+                let begun = std::time::Instant::now();
+                let error = Seed::new()
+                    .lock_timeout(wait)
+                    .rows(numbers::up_to(10))
+                    .run(&mut conn)
+                    .unwrap_err();
+                assert_eq!(error.kind(), Some(ErrorKind::Locked), "{error:?}");
+                let waited = begun.elapsed();
+                assert!(
+                    waited >= wait && waited < Duration::from_secs(8),
+                    "{waited:?}"
+                );
+                QueryResult::Ok(())
+            })
+            .unwrap();
+        assert_eq!(busy(&mut conn), 20_000);
+    }
+    // Only the wait for the lock is shorter.
+    let seed = Seed::new().lock_timeout(Duration::from_millis(200));
+    seed.rows(numbers::up_to(10)).run(&mut conn).unwrap();
+    assert_eq!(busy(&mut conn), 20_000);
 }
 
 #[test]

@@ -47,6 +47,26 @@ fn a_lock_that_is_not_free_in_time_is_the_error_locked() {
 }
 
 #[test]
+fn a_lock_time_out_is_kept_whatever_the_connection_waits() {
+    let db = TestDb::new();
+    let mut holder = db.connect();
+    let options = MigrateOptions::default().lock_timeout(Duration::from_millis(300));
+    backend::write_transaction(&mut holder, |holder| {
+        auto_migrate(holder).unwrap();
+        let mut conn = db.connect();
+        conn.batch_execute(backend::WAIT_LONG).unwrap();
+        let before = backend::lock_wait(&mut conn);
+        let begun = Instant::now();
+        let error = migrate_internal(&mut conn, &options).unwrap_err();
+        let waited = begun.elapsed();
+        assert!(error.to_string().contains("300ms"), "{error}");
+        let expected = Duration::from_millis(250)..Duration::from_secs(8);
+        assert!(expected.contains(&waited), "{waited:?}");
+        assert_eq!(backend::lock_wait(&mut conn), before);
+    });
+}
+
+#[test]
 fn a_boot_of_a_read_only_database_fails_unless_it_is_migrated() {
     let db = TestDb::new();
     db.connect()

@@ -99,7 +99,8 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
 
     /// Begins a transaction that is going to write, or a savepoint inside an open transaction.
     ///
-    /// `wait` bounds the time spent waiting for other writers where beginning takes a lock.
+    /// `wait` bounds the time spent waiting for other writers where beginning takes a lock. If it is
+    /// zero, the connection waits as long as it does for any statement.
     ///
     /// # Errors
     ///
@@ -171,12 +172,13 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
     where
         T: QueryFragment<Self::Backend> + QueryId;
 
-    /// Makes statements wait at least `wait` for locks, if the connection would wait less.
+    /// Makes statements wait for locks no shorter and no longer than `wait`, where that is a setting
+    /// of the connection.
     ///
     /// # Errors
     ///
     /// The database's own.
-    fn extend_lock_wait(&mut self, _wait: Duration) -> QueryResult<Begun> {
+    fn set_lock_wait(&mut self, _wait: Duration) -> QueryResult<Begun> {
         Ok(Begun::default())
     }
 
@@ -353,8 +355,8 @@ where
         (**self).execute_briefly(statement)
     }
 
-    fn extend_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
-        (**self).extend_lock_wait(wait)
+    fn set_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
+        (**self).set_lock_wait(wait)
     }
 
     fn restore_lock_wait(&mut self, begun: &Begun) -> QueryResult<()> {
@@ -403,6 +405,10 @@ where
         (**self).try_atomically(statements)
     }
 }
+
+/// The shortest wait for a lock that a user can set. Engines take whole milliseconds, and 0 would
+/// mean no limit, or the connection's own.
+pub(crate) const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// The wait of an optional write for a lock. Nobody notices that a request takes this much longer.
 pub(crate) const BRIEF_WAIT: Duration = Duration::from_millis(100);

@@ -29,13 +29,13 @@ pub(super) fn run<C: BackendConnection<Backend: MigrateEngine>>(
         return Ok(Vec::new());
     }
     // Outside of WAL mode, readers wait for locks as well.
-    let waiting = conn.extend_lock_wait(options.lock_timeout);
+    let waiting = conn.set_lock_wait(options.lock_timeout);
     let waiting = waiting.map_err(|error| failure(error, options))?;
     let patient = Patient(conn, Some(waiting));
     run_all(patient.0, &migrations, options)
 }
 
-/// A connection with a longer lock wait, which is restored on drop.
+/// A connection with a changed lock wait, which is restored on drop.
 struct Patient<'c, C: BackendConnection<Backend: MigrateEngine>>(&'c mut C, Option<Begun>);
 
 impl<C: BackendConnection<Backend: MigrateEngine>> Drop for Patient<'_, C> {

@@ -50,6 +50,7 @@ pub use status::{MigrationState, MigrationStatus, TableFit, TableState, status};
 
 pub use crate::backend::table::ColumnMismatch;
 
+use crate::backend::connection::SHORTEST_WAIT;
 use crate::backend::dialect::Dialect;
 use crate::internal_tables::INTERNAL_TABLE_NAMES;
 pub use engine::MigrateDatabase;
@@ -100,10 +101,15 @@ impl MigrateOptions {
         self
     }
 
-    /// Sets how long to wait for other migrators and for locks on the tables. Default: 30 s. Whole
-    /// milliseconds count; less than one counts as one.
+    /// Sets how long to wait for other migrators and for locks on the tables, whatever the
+    /// connection's own busy or lock time-out is. Default: 30 s. Whole milliseconds count; less than
+    /// one counts as one.
+    ///
+    /// A libSQL server may let the last try wait for some seconds more. On SQLite outside of WAL
+    /// mode, where readers wait for writers, the first look at the tables waits as long as the
+    /// connection itself does.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
+        self.lock_timeout = timeout.max(SHORTEST_WAIT);
         self
     }
 

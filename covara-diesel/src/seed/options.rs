@@ -9,6 +9,7 @@ use super::conflict::OnConflict;
 use super::engine::SeedDatabase;
 use super::report::{ProgressReport, SeedProgress};
 use super::stop::StopCheck;
+use crate::backend::connection::SHORTEST_WAIT;
 
 /// What is chosen for a seed beside its rows.
 pub(super) struct SeedOptions<'a> {
@@ -46,10 +47,11 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     }
 
     /// Sets how long to wait for another writer before the first row, on an engine with one writer
-    /// at a time (SQLite). Default: 30 s, or the connection's own busy timeout if that is longer.
-    /// Inside a transaction of the caller's, the caller has already waited.
+    /// at a time (SQLite), whatever the connection's own busy timeout is. Default: 30 s. Whole
+    /// milliseconds count; less than one counts as one. Inside a transaction of the caller's, the
+    /// caller has already waited. A libSQL server may let the last try wait for some seconds more.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.options.lock_timeout = timeout;
+        self.options.lock_timeout = timeout.max(SHORTEST_WAIT);
         self
     }
 

@@ -38,12 +38,15 @@ impl BackendConnection for SqliteConnection {
             AnsiTransactionManager::begin_transaction(self)?;
             return Ok(Begun::default());
         }
-        let waiting = if wait.is_zero() {
-            ChangedBusyTimeout::unchanged(self)
-        } else {
-            ChangedBusyTimeout::at_least(self, wait)?
-        };
-        begin(waiting)
+        if wait.is_zero() {
+            return begin(ChangedBusyTimeout::unchanged(self));
+        }
+        let waiting = ChangedBusyTimeout::exactly(self, wait)?;
+        // Readers, too, may keep a longer transaction from committing.
+        match waiting.is_shorter() {
+            true => begin_within(waiting),
+            false => begin(waiting),
+        }
     }
 
     fn begin_waiting(&mut self) -> QueryResult<Begun> {
@@ -69,7 +72,10 @@ impl BackendConnection for SqliteConnection {
 
     /// The write lock of `BEGIN IMMEDIATE` also excludes other migrators.
     fn begin_migration(&mut self, wait: Duration, _: Option<fn(String)>) -> QueryResult<Begun> {
-        self.begin_write(wait)
+        if transaction_depth(self)? > 0 {
+            return self.begin_write(Duration::ZERO);
+        }
+        begin(ChangedBusyTimeout::exactly(self, wait)?)
     }
 
     fn try_atomically(
@@ -107,9 +113,9 @@ impl BackendConnection for SqliteConnection {
         Ok(())
     }
 
-    fn extend_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
+    fn set_lock_wait(&mut self, wait: Duration) -> QueryResult<Begun> {
         Ok(Begun {
-            lock_wait: ChangedBusyTimeout::at_least(self, wait)?.keep(),
+            lock_wait: ChangedBusyTimeout::exactly(self, wait)?.keep(),
             in_unknown: false,
         })
     }
@@ -122,18 +128,27 @@ impl BackendConnection for SqliteConnection {
     }
 }
 
-/// Begins a transaction when Diesel counts none.
-fn begin(waiting: ChangedBusyTimeout<'_>) -> QueryResult<Begun> {
-    let conn = &mut *waiting.conn;
-    // Check this first: after a panic of an observer it is unknown whose transaction is open.
-    let begun = match is_open(conn)? {
-        true => begin_in_unknown(conn),
-        false => begin_outermost(conn, "BEGIN IMMEDIATE"),
-    }?;
+/// Begins a transaction when Diesel counts none, and keeps the changed busy timeout until it ends.
+fn begin(mut waiting: ChangedBusyTimeout<'_>) -> QueryResult<Begun> {
+    let begun = begin_by(&mut waiting)?;
     Ok(Begun {
         lock_wait: waiting.keep(),
         ..begun
     })
+}
+
+/// Does the same, but restores the busy timeout once the transaction has begun.
+fn begin_within(mut waiting: ChangedBusyTimeout<'_>) -> QueryResult<Begun> {
+    begin_by(&mut waiting)
+}
+
+fn begin_by(waiting: &mut ChangedBusyTimeout<'_>) -> QueryResult<Begun> {
+    let conn = &mut *waiting.conn;
+    // Check this first: after a panic of an observer it is unknown whose transaction is open.
+    match is_open(conn)? {
+        true => begin_in_unknown(conn),
+        false => begin_outermost(conn, "BEGIN IMMEDIATE"),
+    }
 }
 
 #[derive(QueryableByName)]
@@ -164,12 +179,21 @@ struct ChangedBusyTimeout<'c> {
     conn: &'c mut SqliteConnection,
     /// The previous timeout in milliseconds, if it was changed.
     previous: Option<i64>,
+    /// The timeout now, if it was changed.
+    current: i64,
 }
 
 impl<'c> ChangedBusyTimeout<'c> {
     fn unchanged(conn: &'c mut SqliteConnection) -> Self {
-        let previous = None;
-        Self { conn, previous }
+        Self {
+            conn,
+            previous: None,
+            current: 0,
+        }
+    }
+
+    fn exactly(conn: &'c mut SqliteConnection, wait: Duration) -> QueryResult<Self> {
+        Self::change(conn, |_| milliseconds(wait))
     }
 
     fn at_least(conn: &'c mut SqliteConnection, wait: Duration) -> QueryResult<Self> {
@@ -190,9 +214,16 @@ impl<'c> ChangedBusyTimeout<'c> {
         if wanted != previous {
             // Set this first, as an observer may panic at the statement.
             waiting.previous = Some(previous);
+            waiting.current = wanted;
             set_busy_timeout(waiting.conn, &wanted.to_string())?;
         }
         Ok(waiting)
+    }
+
+    /// Returns whether the busy timeout was shortened.
+    fn is_shorter(&self) -> bool {
+        self.previous
+            .is_some_and(|previous| self.current < previous)
     }
 
     /// Keeps the current busy timeout, and returns the one to restore.

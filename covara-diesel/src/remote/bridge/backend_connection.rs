@@ -32,7 +32,10 @@ impl<D: Driver> BackendConnection for RemoteConnection<D> {
 
     /// Every transaction of a remote connection takes the write lock when it begins.
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun> {
-        let wait = wait.max(*self.driver.lock_wait());
+        let wait = match wait {
+            Duration::ZERO => *self.driver.lock_wait(),
+            wait => wait,
+        };
         let waiting = ChangedLockWait::new(self, wait);
         RemoteTransactions::begin_transaction(waiting.conn).map(|()| Begun::default())
     }
