@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::ser::Formatter;
 
 use super::error::AuthError;
+use super::finite::has_finite_numbers;
 use crate::surrogates::without_lone_surrogates;
 
 type RowFault = &'static str;
@@ -73,10 +74,15 @@ fn depth(text: &str) -> u16 {
 }
 
 /// Writes `data` as `JSON.stringify` does: compact, in the given order, with numbers as JavaScript
-/// prints them (`1e+21`, `1` for `1.0`).
+/// prints them (`1e+21`, `1` for `1.0`). Numbers that JSON does not have are an error.
 pub(super) fn write(data: &impl Serialize) -> Result<String, AuthError> {
     let mut text = Vec::with_capacity(128);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut text, JavaScript { depth: 0 });
+    let mut has_null = false;
+    let formatter = JavaScript {
+        depth: 0,
+        has_null: &mut has_null,
+    };
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
     data.serialize(&mut serializer).map_err(|error| {
         let reason = if error.is_io() {
             "it is nested more than 512 deep"
@@ -85,16 +91,24 @@ pub(super) fn write(data: &impl Serialize) -> Result<String, AuthError> {
         };
         AuthError::Data { reason }
     })?;
+    // Only a null can stand for such a number.
+    if has_null && !has_finite_numbers(data) {
+        return Err(AuthError::Data {
+            reason: "it holds a number that is NaN or infinite",
+        });
+    }
     String::from_utf8(text).map_err(|_| AuthError::Data {
         reason: "it holds raw JSON that is not UTF-8",
     })
 }
 
-struct JavaScript {
+struct JavaScript<'a> {
     depth: u16,
+    /// Set when a null is written.
+    has_null: &'a mut bool,
 }
 
-impl JavaScript {
+impl JavaScript<'_> {
     fn deeper(&mut self) -> io::Result<()> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
@@ -104,7 +118,12 @@ impl JavaScript {
     }
 }
 
-impl Formatter for JavaScript {
+impl Formatter for JavaScript<'_> {
+    fn write_null<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        *self.has_null = true;
+        writer.write_all(b"null")
+    }
+
     fn write_f32<W: ?Sized + Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
         writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
     }

@@ -126,6 +126,7 @@ mod account;
 mod api_key;
 mod clock;
 mod error;
+mod finite;
 mod json;
 mod purge;
 mod purpose;

@@ -1,6 +1,8 @@
 //! Data that JavaScript writes and Rust does not expect.
 
-use covara_diesel::auth::{Account, AccountStore, NewSession, RowError, Session, SessionStore};
+use covara_diesel::auth::{
+    Account, AccountStore, AuthError, NewSession, RowError, Session, SessionStore,
+};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -39,7 +41,7 @@ fn read(conn: &mut Conn, data: &str) -> Result<Option<Value>, RowError> {
             assert_eq!(listed.unwrap().data, found.data);
             Ok(found.data)
         }
-        Err(covara_diesel::auth::AuthError::Row(error)) => Err(error),
+        Err(AuthError::Row(error)) => Err(error),
         Err(error) => panic!("{error}"),
     }
 }
@@ -160,4 +162,86 @@ fn times_with_a_fraction_are_read_rounded_down() {
         .unwrap();
     let found = sessions.find(&mut conn, &session.id).unwrap();
     assert_eq!(found, Some(session));
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+enum Measure {
+    Unknown,
+    Bare(f64),
+    Named { value: f64, note: Option<String> },
+    Pair(f32, ()),
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Basket {
+    total: f64,
+    discount: Option<f32>,
+    measures: Vec<Measure>,
+    pair: (u8, f64),
+    by_name: std::collections::BTreeMap<String, f64>,
+}
+
+fn basket() -> Basket {
+    Basket {
+        total: 12.5,
+        discount: None,
+        measures: vec![
+            Measure::Unknown,
+            Measure::Bare(0.1),
+            Measure::Named {
+                value: -0.5,
+                note: None,
+            },
+            Measure::Pair(f32::MAX, ()),
+        ],
+        pair: (1, f64::MIN_POSITIVE),
+        by_name: [("a".to_owned(), f64::MAX)].into(),
+    }
+}
+
+#[test]
+fn numbers_that_json_does_not_have_are_refused_wherever_they_are() {
+    let (_db, mut conn) = migrated();
+    let store = SessionStore::new().typed::<Basket>();
+    let session = store
+        .create(&mut conn, NewSession::new("ada").data(basket()))
+        .unwrap();
+    let found = store.find(&mut conn, &session.id).unwrap().unwrap();
+    assert_eq!(found.data, Some(basket()));
+
+    let wrong: [fn(&mut Basket); 8] = [
+        |basket| basket.total = f64::NAN,
+        |basket| basket.total = f64::INFINITY,
+        |basket| basket.discount = Some(f32::NEG_INFINITY),
+        |basket| basket.measures[1] = Measure::Bare(f64::NAN),
+        |basket| {
+            basket.measures[2] = Measure::Named {
+                value: f64::NAN,
+                note: None,
+            };
+        },
+        |basket| basket.measures[3] = Measure::Pair(f32::NAN, ()),
+        |basket| basket.pair.1 = f64::NAN,
+        |basket| drop(basket.by_name.insert("b".to_owned(), f64::NAN)),
+    ];
+    for (place, change) in wrong.into_iter().enumerate() {
+        let mut data = basket();
+        change(&mut data);
+        let refused = |error: AuthError| {
+            assert!(
+                matches!(error, AuthError::Data { .. }),
+                "{place}: {error:?}"
+            );
+            assert!(error.to_string().contains("NaN"), "{place}: {error}");
+        };
+        let new = || NewSession::new("ada").data(data.clone());
+        refused(store.create(&mut conn, new()).unwrap_err());
+        refused(store.rotate(&mut conn, &session.id, new()).unwrap_err());
+        let mut changed = session.clone();
+        changed.data = Some(data.clone());
+        refused(store.update(&mut conn, &changed).unwrap_err());
+        refused(store.save(&mut conn, &changed).unwrap_err());
+    }
+    let found = store.find(&mut conn, &session.id).unwrap().unwrap();
+    assert_eq!(found.data, Some(basket()));
 }
