@@ -37,7 +37,10 @@ const TRIES: usize = 3;
 ///
 /// An error of `work` rolls back. So does a panic, which is resumed afterwards, and so does `work`
 /// that leaves a transaction of its own open. If `work` ends the transaction it runs in, that is an
-/// error, and what it committed by hand is kept.
+/// error, and what it committed by hand is kept. On SQLite and PostgreSQL it is not noticed if `work`
+/// also begins another one, as `batch_execute("COMMIT; BEGIN")` does: that one is then committed, or
+/// on an error rolled back, and what came before is not undone. Leave `COMMIT`, `ROLLBACK` and
+/// `BEGIN` to this function.
 ///
 /// PostgreSQL rolls back a whole transaction in which one statement has failed, even if `work`
 /// continues after the failure. Run a statement that may fail in a nested transaction inside
