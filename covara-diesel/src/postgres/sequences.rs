@@ -30,11 +30,11 @@ WITH seeded AS MATERIALIZED (
 )
 SELECT sequence, "column" FROM sequences WHERE sequence IS NOT NULL ORDER BY sequence"#;
 
-/// Moves the sequence of each seeded serial or identity column of `table` (quoted) past
-/// the largest value in it, never back.
+/// Moves the sequence of each seeded serial or identity column of `table` (quoted) past the largest
+/// value in it, or past the smallest if it descends, never back.
 ///
 /// Concurrent seeds take turns with a lock that lasts until the transaction ends, so that reading
-/// and setting a sequence is one step for them. A descending sequence is not changed.
+/// and setting a sequence is one step for them.
 pub(super) fn advance<C>(conn: &mut C, table: &str, columns: &[String]) -> QueryResult<()>
 where
     C: BackendConnection<Backend = Pg>,
@@ -45,12 +45,21 @@ where
             "SELECT pg_catalog.pg_advisory_xact_lock(
                  'pg_class'::regclass::int, '{name}'::regclass::oid::int
              );
-             SELECT pg_catalog.setval('{name}'::regclass, LEAST(top.value, info.seqmax))
-             FROM (SELECT pg_catalog.max({column})::bigint AS value FROM {table}) AS top,
-                  {sequence} AS state, pg_catalog.pg_sequence AS info
-             WHERE info.seqrelid = CAST('{name}'::regclass AS oid) AND info.seqincrement > 0
-               AND (top.value > state.last_value
-                    OR (top.value = state.last_value AND NOT state.is_called))"
+             SELECT pg_catalog.setval('{name}'::regclass, CASE
+                 WHEN info.seqincrement > 0 THEN LEAST(ids.edge, info.seqmax)
+                 ELSE GREATEST(ids.edge, info.seqmin)
+             END)
+             FROM pg_catalog.pg_sequence AS info, {sequence} AS state,
+                  LATERAL (SELECT CASE
+                      WHEN info.seqincrement > 0
+                      THEN (SELECT pg_catalog.max({column})::bigint FROM {table})
+                      ELSE (SELECT pg_catalog.min({column})::bigint FROM {table})
+                  END AS edge) AS ids
+             WHERE info.seqrelid = CAST('{name}'::regclass AS oid) AND CASE
+                 WHEN ids.edge = state.last_value THEN NOT state.is_called
+                 WHEN info.seqincrement > 0 THEN ids.edge > state.last_value
+                 ELSE ids.edge < state.last_value
+             END"
         ))?;
     }
     Ok(())
@@ -90,7 +99,7 @@ where
                 Box::new(words),
             ));
         }
-        // The largest value is read, for which the role needs a right, too.
+        // The largest or smallest value is read, for which the role needs a right, too.
         conn.batch_execute(&format!(
             "SELECT pg_catalog.max({column}) FROM {table} WHERE false"
         ))?;
