@@ -1,6 +1,6 @@
 use std::sync::Barrier;
 
-use covara_diesel::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, auto_migrate};
+use covara_diesel::{ErrorKind, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, auto_migrate};
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
@@ -45,6 +45,17 @@ fn a_stricter_default_isolation_does_not_spoil_concurrent_boots() {
             assert_eq!(count(&mut db.connect(), "__covara_migrations"), 4);
         }
     }
+}
+
+#[test]
+fn a_search_path_with_pg_catalog_first_is_told() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute("SET search_path = pg_catalog, public")
+        .unwrap();
+    let error = auto_migrate(&mut conn).unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::SystemSchema), "{error:?}");
+    assert!(error.to_string().contains("search_path"), "{error}");
 }
 
 #[test]

@@ -70,6 +70,23 @@ fn each_declared_type_gets_the_storage_class_it_means() {
 
 /// SQLite would store NULL in these keys, and the same rows again with each seed.
 #[test]
+fn a_number_that_no_double_is_gets_told_what_one_is() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute("CREATE TABLE t (id INTEGER PRIMARY KEY, price DOUBLE)")
+        .unwrap();
+    for wrong in ["1e400", "0x10", "NaN", "1,5"] {
+        let csv = format!("id,price\n1,\"{wrong}\"\n");
+        let error = seed(&mut conn, "t", "t.csv", &csv).unwrap_err();
+        let said = format!(
+            "found {wrong:?}, expected a decimal number of at most about 1.8e308, such as -1.5 or \
+             1e9 (not NaN, which SQLite would store as NULL) or nothing"
+        );
+        assert!(error.contains(&said), "{error}");
+    }
+}
+
+#[test]
 fn only_the_rowid_may_be_left_out_of_a_key() {
     let db = TestDb::new();
     let mut conn = db.connect();

@@ -127,6 +127,12 @@ fn an_exhausted_pool_is_an_error_after_the_connection_time_out() {
 fn an_unusable_url_is_an_error_that_shows_no_password() {
     for (url, part) in [
         ("", "empty"),
+        (" ", "empty"),
+        ("sqlite:", "empty"),
+        ("sqlite://", "empty"),
+        ("sqlite: ", "empty"),
+        ("file:", "empty"),
+        ("file://", "empty"),
         ("mysql://ada:hunter2@localhost/app", "libsql://"),
         ("mysql://ada:hunter2@localhost/app", "\"mysql\""),
         ("ada:hunter2@localhost/app", "postgres://"),

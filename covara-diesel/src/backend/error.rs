@@ -128,6 +128,9 @@ pub enum ErrorKind {
     /// Prepared statements of other clients are in this session: a transaction pooler or PGlite is
     /// in between.
     SharedSession,
+    /// A table or another object would have been created among PostgreSQL's own, because the
+    /// `search_path` names `pg_catalog` first.
+    SystemSchema,
     /// Any other failure, an error in a statement among them.
     Other,
 }
@@ -179,6 +182,7 @@ impl ErrorKind {
                 Self::DiskFull
             }
             _ if begins("prepared statement \"__diesel_stmt") => Self::SharedSession,
+            _ if begins("permission denied to create \"pg_catalog.") => Self::SystemSchema,
             _ if begins("could not serialize access due to ") => Self::Conflict,
             _ if begins("terminating connection due to ")
                 || begins("server closed the connection unexpectedly")
@@ -211,6 +215,10 @@ impl ErrorKind {
             Self::SharedSession => {
                 "other clients use this connection's session: a transaction pooler or PGlite is \
                  in between; open the pool with PoolDriver::Hyperdrive or PoolDriver::Pglite"
+            }
+            Self::SystemSchema => {
+                "the search_path names pg_catalog first, so tables would be created there: name \
+                 the schema for your tables before it, or leave pg_catalog out"
             }
             Self::Other => "the database rejected the statement",
         }

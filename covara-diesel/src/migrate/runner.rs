@@ -403,6 +403,7 @@ pub(super) fn migration_failure(
         | ErrorKind::ReadOnly
         | ErrorKind::DiskFull
         | ErrorKind::SharedSession
+        | ErrorKind::SystemSchema
         | ErrorKind::ConnectionLost => outside(error, options),
         _ => MigrateError::Migration {
             version,

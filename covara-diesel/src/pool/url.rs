@@ -68,7 +68,8 @@ const LIBPQ_KEYWORDS: [&str; 53] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnknownUrlError {
-    /// The text is empty.
+    /// The text is empty, or names no database, such as `sqlite:` and `file:`, for which SQLite would
+    /// open a temporary one.
     #[error("the database URL is empty; give {}", known_urls())]
     Empty,
 
@@ -122,7 +123,7 @@ impl PoolDriver {
     /// assert!(PoolDriver::from_url("mysql://localhost/app").is_err());
     /// ```
     pub fn from_url(url: &str) -> Result<Self, UnknownUrlError> {
-        if url.is_empty() {
+        if names_nothing(url) {
             return Err(UnknownUrlError::Empty);
         }
         let postgres = Url::of_postgres(url);
@@ -151,6 +152,15 @@ impl PoolDriver {
             }),
         }
     }
+}
+
+/// Returns whether nothing but blanks is left of a path or URL without its scheme.
+fn names_nothing(url: &str) -> bool {
+    let path = without_sqlite(url);
+    let path = path
+        .strip_prefix("file:")
+        .map_or(path, |path| path.strip_prefix("//").unwrap_or(path));
+    path.trim().is_empty()
 }
 
 /// Returns the driver of a URL's scheme.
