@@ -10,7 +10,7 @@ use crate::backend::column::{
 };
 use crate::backend::connection::BackendConnection;
 use crate::backend::values::JsonText;
-use crate::postgres::names::type_name;
+use crate::postgres::types::type_name;
 use crate::seed::ColumnVisitor;
 
 /// Returns the query for the columns of a table. A domain counts as its ultimate base type, with the

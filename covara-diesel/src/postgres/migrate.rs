@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Text, Timestamp};
 use diesel_migrations::EmbeddedMigrations;
 
-use super::{POSTGRES_MIGRATIONS, history, names, objects, owners};
+use super::types::type_name;
+use super::{POSTGRES_MIGRATIONS, history, objects, owners};
 use crate::backend::connection::BackendConnection;
 use crate::backend::table::{
     CatalogueRow, Gathered, Stranger, TableLayout, TypeName, gather, history_mismatches,
@@ -185,7 +186,7 @@ WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
           OR EXISTS (SELECT FROM pg_catalog.aclexplode(f.proacl) AS x WHERE x.grantee = '0')
       )
   )){objects}",
-        kind_of_column = names::type_name("c.atttypid", "NULL"),
+        kind_of_column = type_name("c.atttypid", "NULL"),
         kind = objects::kind_of("t"),
         objects = objects::objects(),
         names = quoted_names(),

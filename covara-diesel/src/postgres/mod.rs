@@ -35,6 +35,7 @@ mod sql;
 mod stage;
 mod startup;
 mod turns;
+mod types;
 mod unknown;
 mod update;
 mod values;

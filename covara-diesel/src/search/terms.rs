@@ -130,7 +130,7 @@ pub(crate) struct Phrase {
     /// The numbers of the fields, among the searched fields.
     pub(crate) slots: Vec<usize>,
     /// The words. They consist of letters, digits and marks, or are signs: emoji, or one of
-    /// [`SIGNS`](super::analysis::SIGNS) or more.
+    /// `SIGNS` or more.
     pub(crate) words: Vec<String>,
     /// `true` if the last word is only the beginning of a word.
     pub(crate) prefix: bool,

@@ -1,6 +1,7 @@
 //! Characters that are no letters, and what they are to a word.
 
 /// The signs that a word can consist of.
+#[cfg(feature = "sqlite")]
 pub(crate) const SIGNS: [char; 3] = ['+', '#', '.'];
 
 /// What may precede the full stop of a name such as `.NET`.
