@@ -47,6 +47,7 @@ fn current(conn: &mut PgConnection, name: &str) -> String {
 diesel::table! {
     prices (id) {
         id -> Double,
+        name -> Text,
         price -> Double,
     }
 }
@@ -56,6 +57,8 @@ diesel::table! {
 struct Price {
     #[searchable(id)]
     id: f64,
+    #[searchable(text)]
+    name: String,
     #[searchable(float)]
     price: f64,
 }
@@ -71,21 +74,21 @@ fn prices(conn: &mut PgConnection, query: &SearchQuery) -> Vec<String> {
 fn floats_of_followed_rows_have_all_digits_whatever_sessions_write() {
     let (db, mut conn) = with_setting("extra_float_digits = -3");
     let conn = &mut conn;
-    let all = &SearchQuery::default();
+    let all = &SearchQuery::new("row");
     run(
         conn,
-        "CREATE TABLE prices (id FLOAT8 PRIMARY KEY, price FLOAT8 NOT NULL);
-         INSERT INTO prices VALUES (0.3, 0.30000000000000004)",
+        "CREATE TABLE prices (id FLOAT8 PRIMARY KEY, name TEXT, price FLOAT8 NOT NULL);
+         INSERT INTO prices VALUES (0.3, 'row', 0.30000000000000004)",
     );
     PostgresFts.follow::<_, Price>(conn).unwrap();
     assert_eq!(prices(conn, all), ["0.3"]);
-    let exact = SearchQuery::default().filter(Filter::is("price", 0.1 + 0.2));
+    let exact = SearchQuery::new("row").filter(Filter::is("price", 0.1 + 0.2));
     assert_eq!(prices(conn, &exact), ["0.3"]);
 
     // Moved to a key of the same text, and the first key used again.
     run(conn, "UPDATE prices SET id = 0.30000000000000004");
     assert_eq!(prices(conn, all), ["0.30000000000000004"]);
-    run(conn, "INSERT INTO prices VALUES (0.3, 1)");
+    run(conn, "INSERT INTO prices VALUES (0.3, 'row', 1)");
     assert_eq!(prices(conn, all), ["0.3", "0.30000000000000004"]);
     run(conn, "DELETE FROM prices WHERE id = 0.3");
     assert_eq!(prices(conn, all), ["0.30000000000000004"]);

@@ -231,7 +231,7 @@ fn floats_are_keys_and_fields_with_all_digits() {
             conn,
             &format!(
                 "DELETE FROM prices; INSERT INTO prices VALUES
-                     ({one:e}, 'one', {one:e}), ({other:e}, 'other', {other:e})"
+                     ({one:e}, 'row', {one:e}), ({other:e}, 'row', {other:e})"
             ),
         );
         let found = |conn: &mut Conn, query: SearchQuery| {
@@ -243,13 +243,13 @@ fn floats_are_keys_and_fields_with_all_digits() {
         };
         let mut both = [one, other];
         both.sort_by(f64::total_cmp);
-        assert_eq!(found(conn, SearchQuery::default()), both);
+        assert_eq!(found(conn, SearchQuery::new("row")), both);
         for price in both {
-            let is = SearchQuery::default().filter(Filter::is("price", price));
+            let is = SearchQuery::new("row").filter(Filter::is("price", price));
             assert_eq!(found(conn, is), [price]);
         }
         run(conn, &format!("DELETE FROM prices WHERE id = {other:e}"));
-        assert_eq!(found(conn, SearchQuery::default()), [one]);
+        assert_eq!(found(conn, SearchQuery::new("row")), [one]);
     }
 }
 
