@@ -107,14 +107,15 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// column, goes on, because other tables may use it too.
     ///
     /// Rows are deleted with `DELETE`, so triggers run. If a table still has rows then, because a
-    /// trigger or a rule keeps them, it is [`SeedError::NotEmptied`]. Rows of other tables are never
+    /// trigger or a rule keeps them, it is
+    /// [`SeedError::NotEmptied`](crate::SeedError::NotEmptied). Rows of other tables are never
     /// touched: if any refers to one of these tables, by whatever kind of foreign key, it is
-    /// [`SeedError::Referred`], also where `ON DELETE CASCADE` would delete it. On PostgreSQL other
-    /// writers of the tables wait until the seed ends; readers do not.
+    /// [`SeedError::Referred`](crate::SeedError::Referred), also where `ON DELETE CASCADE` would
+    /// delete it. On PostgreSQL other writers of the tables wait until the seed ends; readers do not.
     ///
     /// Over Cloudflare D1 it is one batch, so the seed may have 4 MiB; a larger one is
-    /// [`SeedError::ReplaceTooLarge`]. There rows that another client adds to other tables at the
-    /// same time are not seen.
+    /// [`SeedError::ReplaceTooLarge`](crate::SeedError::ReplaceTooLarge). There rows that another
+    /// client adds to other tables at the same time are not seen.
     ///
     /// ```
     /// # use covara_diesel::{Seed, Seedable, pool};
