@@ -223,7 +223,7 @@ mod wide {
                      population BIGINT NOT NULL, latitude DOUBLE PRECISION NOT NULL,
                      longitude DOUBLE PRECISION NOT NULL, note TEXT);
                  INSERT INTO wide SELECT n, 'City number ' || n, 'AD',
-                     CASE WHEN n % 3 = 0 THEN 'R' || n END, 'PPL', n * 1234567, n / 77.7, -n / 33.3,
+                     CASE WHEN n % 3 = 0 THEN 'R' || n END, 'PPL', n::bigint * 1234567, n / 77.7, -n / 33.3,
                      CASE WHEN n % 5 > 0 THEN 'a \"note\"' END FROM generate_series(1, 5000) AS n",
             )
             .expect("a new table");
