@@ -4,17 +4,18 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::visit_mut::VisitMut;
 use syn::{
-    FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, Signature, TraitBound, Visibility, parse_quote,
+    FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Pat, Signature, TraitBound, Visibility,
+    parse_quote,
 };
 
 /// Splits each public method over `C: BackendConnection` in two: a private one with its body, and
-/// a public one over `C: AsTyped`, which calls the private one with the typed connection.
-pub(crate) fn expand(mut methods: ItemImpl) -> syn::Result<TokenStream> {
+/// a public one over the trait `database`, which calls the private one with the typed connection.
+pub(crate) fn expand(database: &Ident, mut methods: ItemImpl) -> syn::Result<TokenStream> {
     let mut items = Vec::new();
     for item in methods.items {
         match item {
             ImplItem::Fn(method) if is_over_connections(&method) => {
-                let (public, typed) = split(method)?;
+                let (public, typed) = split(database, method)?;
                 items.push(ImplItem::Fn(public));
                 items.push(ImplItem::Fn(typed));
             }
@@ -50,7 +51,7 @@ pub(crate) fn arguments(signature: &Signature) -> syn::Result<(&Pat, Vec<&Pat>)>
     }
 }
 
-fn split(mut public: ImplItemFn) -> syn::Result<(ImplItemFn, ImplItemFn)> {
+fn split(database: &Ident, mut public: ImplItemFn) -> syn::Result<(ImplItemFn, ImplItemFn)> {
     let (conn, others) = arguments(&public.sig)?;
     let name = format_ident!("{}_typed", public.sig.ident);
     let call: TokenStream = quote! {
@@ -61,16 +62,18 @@ fn split(mut public: ImplItemFn) -> syn::Result<(ImplItemFn, ImplItemFn)> {
     typed.vis = Visibility::Inherited;
     typed.sig.ident = name;
     public.block = parse_quote!({ #call });
-    Widen.visit_generics_mut(&mut public.sig.generics);
+    Widen(database).visit_generics_mut(&mut public.sig.generics);
     Ok((public, typed))
 }
 
-struct Widen;
+struct Widen<'d>(&'d Ident);
 
-impl VisitMut for Widen {
+impl VisitMut for Widen<'_> {
     fn visit_trait_bound_mut(&mut self, bound: &mut TraitBound) {
-        if bound.path.is_ident("BackendConnection") {
-            bound.path = parse_quote!(crate::AsTyped);
+        let mut segments = bound.path.segments.iter();
+        if segments.any(|segment| segment.ident == "BackendConnection") {
+            let database = self.0;
+            bound.path = parse_quote!(#database);
         }
     }
 }

@@ -46,9 +46,10 @@ pub fn derive_seedable(input: TokenStream) -> TokenStream {
 /// Used only inside covara-diesel; see the module.
 #[doc(hidden)]
 #[proc_macro_attribute]
-pub fn any_database(_: TokenStream, item: TokenStream) -> TokenStream {
+pub fn any_database(database: TokenStream, item: TokenStream) -> TokenStream {
+    let database = parse_macro_input!(database as Ident);
     let methods = parse_macro_input!(item as ItemImpl);
-    any_database::expand(methods)
+    any_database::expand(&database, methods)
         .unwrap_or_else(|error| error.to_compile_error())
         .into()
 }

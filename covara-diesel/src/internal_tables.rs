@@ -20,6 +20,34 @@ pub(crate) const INTERNAL_INDEXES: [(&str, &str, &str); 5] = [
     ("auth_api_key_prefix_idx", "auth_api_keys", "keyPrefix"),
 ];
 
+/// The library's own history table.
+pub(crate) const HISTORY: &str = "__covara_migrations";
+
+/// Diesel's history table, which has the application's migrations.
+pub(crate) const DIESELS_HISTORY: &str = "__diesel_schema_migrations";
+
+/// Returns the names of the indexes that the migrations create, in lower case, as a list of SQL
+/// strings.
+pub(crate) fn quoted_index_names() -> String {
+    INTERNAL_INDEXES
+        .map(|(index, _, _)| format!("'{}'", index.to_ascii_lowercase()))
+        .join(", ")
+}
+
+/// Returns these indexes as a list of SQL pairs, each with the name of its table.
+pub(crate) fn quoted_indexes_and_tables() -> String {
+    INTERNAL_INDEXES
+        .map(|(index, table, _)| format!("('{}', '{table}')", index.to_ascii_lowercase()))
+        .join(", ")
+}
+
+/// Returns the names of the internal tables as a list of SQL strings.
+pub(crate) fn quoted_table_names() -> String {
+    INTERNAL_TABLE_NAMES
+        .map(|name| format!("'{name}'"))
+        .join(", ")
+}
+
 /// Expands to the `table!` modules of the four internal tables in the calling module.
 ///
 /// `schema::sqlite` and `schema::postgres` are generated with it. Call it in your own schema module
@@ -71,10 +99,10 @@ macro_rules! __internal_tables {
                 /// The user that the session belongs to.
                 #[sql_name = "userId"]
                 user_id -> Text,
-                /// When it was created.
+                /// Time of creation.
                 #[sql_name = "createdAt"]
                 created_at -> $time,
-                /// When it expires.
+                /// Time of expiry.
                 #[sql_name = "expiresAt"]
                 expires_at -> $time,
                 /// JSON text set by the application.
@@ -100,7 +128,7 @@ macro_rules! __internal_tables {
                 refresh_token -> Nullable<Text>,
                 /// OAuth access token.
                 access_token -> Nullable<Text>,
-                /// When the access token expires.
+                /// Time at which the access token expires.
                 expires_at -> Nullable<$time>,
                 /// Kind of token, such as `bearer`.
                 token_type -> Nullable<Text>,
@@ -131,16 +159,16 @@ macro_rules! __internal_tables {
                 key_prefix -> Text,
                 /// JSON array of scopes.
                 scopes -> Nullable<$json>,
-                /// When it was created.
+                /// Time of creation.
                 #[sql_name = "createdAt"]
                 created_at -> $time,
-                /// When it expires.
+                /// Time of expiry.
                 #[sql_name = "expiresAt"]
                 expires_at -> Nullable<$time>,
-                /// When it was last used, to within about a minute.
+                /// Time of the last use, to within about a minute.
                 #[sql_name = "lastUsedAt"]
                 last_used_at -> Nullable<$time>,
-                /// When it was revoked.
+                /// Time of revocation.
                 #[sql_name = "revokedAt"]
                 revoked_at -> Nullable<$time>,
             }
@@ -153,7 +181,7 @@ macro_rules! __internal_tables {
                 identifier -> Text,
                 /// Hash of the token.
                 token -> Text,
-                /// When it expires.
+                /// Time of expiry.
                 expires -> $time,
             }
         }
@@ -163,7 +191,7 @@ macro_rules! __internal_tables {
 /// Describes the internal tables of a schema module for the engine `$engine`.
 macro_rules! expected_tables {
     ($engine:ty, $schema:path) => {{
-        use $crate::backend::table::of_table;
+        use $crate::migrate::layout::of_table;
         use $schema::{auth_accounts, auth_api_keys, auth_sessions, auth_verification_tokens};
 
         vec![

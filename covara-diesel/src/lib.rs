@@ -21,6 +21,9 @@
 pub mod any;
 #[cfg(feature = "auth")]
 pub mod auth;
+#[cfg(not(feature = "auth"))]
+#[path = "no_auth.rs"]
+mod auth;
 mod backend;
 #[cfg(feature = "changes")]
 pub mod changes;

@@ -1,6 +1,7 @@
 use diesel::QueryResult;
 use diesel::query_builder::QueryFragment;
 
+use crate::auth::engine::{AuthDatabase, AuthEngine};
 use crate::backend::connection::BackendConnection;
 use crate::backend::typed::AsTyped;
 use crate::dump::engine::{DumpDatabase, DumpEngine};
@@ -37,7 +38,7 @@ use crate::seed::engine::{SeedDatabase, SeedEngine};
     note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
 )]
 pub trait DatabaseConnection:
-    BackendConnection<Backend: MigrateEngine + SeedEngine + DumpEngine>
+    BackendConnection<Backend: AuthEngine + MigrateEngine + SeedEngine + DumpEngine>
 {
     /// Returns the number of bind parameters that one statement may carry: 32,766 on SQLite and
     /// libSQL, 65,535 on PostgreSQL, 100 on D1.
@@ -52,8 +53,8 @@ pub trait DatabaseConnection:
     }
 
     /// Executes the statements in order, all or none of them, and returns how many rows each
-    /// changed: in a transaction that takes the write lock when it begins, or in one request where
-    /// there are no interactive transactions.
+    /// changed: in a transaction that takes the write lock when it begins, on PostgreSQL one at
+    /// READ COMMITTED, or in one request where there are no interactive transactions.
     ///
     /// # Errors
     ///
@@ -66,8 +67,8 @@ pub trait DatabaseConnection:
     }
 }
 
-impl<C: BackendConnection<Backend: MigrateEngine + SeedEngine + DumpEngine>> DatabaseConnection
-    for C
+impl<C: BackendConnection<Backend: AuthEngine + MigrateEngine + SeedEngine + DumpEngine>>
+    DatabaseConnection for C
 {
 }
 
@@ -98,6 +99,9 @@ impl<C: BackendConnection<Backend: MigrateEngine + SeedEngine + DumpEngine>> Dat
             `&mut *conn`",
     note = "bound a function that is generic over its connection by `covara_diesel::AnyDatabase`"
 )]
-pub trait AnyDatabase: AsTyped + MigrateDatabase + SeedDatabase + DumpDatabase {}
+pub trait AnyDatabase:
+    AsTyped + AuthDatabase + MigrateDatabase + SeedDatabase + DumpDatabase
+{
+}
 
-impl<C: AsTyped + MigrateDatabase + SeedDatabase + DumpDatabase> AnyDatabase for C {}
+impl<C: AsTyped + AuthDatabase + MigrateDatabase + SeedDatabase + DumpDatabase> AnyDatabase for C {}

@@ -125,8 +125,10 @@
 mod account;
 mod api_key;
 mod clock;
+pub(crate) mod engine;
 mod error;
 mod finite;
+pub(crate) mod hidden;
 mod json;
 mod purge;
 mod purpose;
@@ -141,6 +143,7 @@ pub mod sharing {}
 
 pub use account::{Account, AccountStore, NoCipher, TokenCipher};
 pub use api_key::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey};
+pub use engine::AuthDatabase;
 pub use error::{AuthError, Rejected, RowError};
 pub use purge::{Purged, purge};
 pub use purpose::Purpose;

@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 
+use super::engine::{AuthDatabase, AuthEngine};
 use super::error::AuthError;
 use super::session::SessionStore;
 use super::statement::{Bind, StatementSql, execute, moment, statements};
 use super::verification_token::VerificationTokenStore;
 use crate::backend::connection::BackendConnection;
-use crate::backend::typed::{AsTyped, with_typed};
+use crate::backend::typed::with_typed;
 
 /// The most rows that one statement removes, so that other writers do not wait for long.
 const BATCH: usize = 1_000;
@@ -77,11 +78,14 @@ impl Purged {
 /// # Errors
 ///
 /// Errors of the database. Rows removed before the error stay removed.
-pub fn purge<C: AsTyped>(conn: &mut C) -> Result<Purged, AuthError> {
+pub fn purge<C: AuthDatabase>(conn: &mut C) -> Result<Purged, AuthError> {
     with_typed!(conn, |conn| purge_at(conn, SystemTime::now().into()))
 }
 
-fn purge_at<C: BackendConnection>(conn: &mut C, now: DateTime<Utc>) -> Result<Purged, AuthError> {
+fn purge_at<C: BackendConnection<Backend: AuthEngine>>(
+    conn: &mut C,
+    now: DateTime<Utc>,
+) -> Result<Purged, AuthError> {
     let (sessions, tokens) = (SessionStore::new(), VerificationTokenStore::new());
     Ok(Purged {
         sessions: in_batches(|| sessions.delete_expired(conn, now, BATCH))?,
@@ -93,7 +97,7 @@ fn purge_at<C: BackendConnection>(conn: &mut C, now: DateTime<Utc>) -> Result<Pu
 
 fn batch<C, S>(conn: &mut C, statement: S, now: DateTime<Utc>) -> Result<usize, AuthError>
 where
-    C: BackendConnection,
+    C: BackendConnection<Backend: AuthEngine>,
     S: StatementSql<C::Backend>,
 {
     let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);

@@ -10,11 +10,12 @@ use diesel::query_source::{Column, Table};
 use diesel::row::{Field, Row};
 use diesel::sql_types::Untyped;
 
+use super::engine::AuthEngine;
 use super::error::AuthError;
+use super::hidden::Hidden;
+use crate::backend::column::JsonText;
 use crate::backend::connection::BackendConnection;
-use crate::backend::engine::Engine;
 use crate::backend::table::Columns;
-use crate::backend::values::{Hidden, JsonText, Values};
 
 // Both engines name the columns alike.
 #[cfg(not(feature = "sqlite"))]
@@ -26,17 +27,17 @@ pub(super) use crate::schema::sqlite::{auth_accounts, auth_api_keys, auth_sessio
 ///
 /// Each statement has its own type, so that a connection finds the prepared statement without
 /// building or comparing SQL.
-pub(super) trait StatementSql<DB: Engine>: 'static {
+pub(super) trait StatementSql<DB: AuthEngine>: 'static {
     /// The texts between which the binds go. Each text is the concatenation of its pieces.
     const SQL: &'static [&'static [&'static dyn Piece<DB>]];
 }
 
 /// A piece of a statement's text.
-pub(super) trait Piece<DB: Engine> {
+pub(super) trait Piece<DB: AuthEngine> {
     fn push(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()>;
 }
 
-impl<DB: Engine> Piece<DB> for &'static str {
+impl<DB: AuthEngine> Piece<DB> for &'static str {
     fn push(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
         out.push_sql(self);
         Ok(())
@@ -46,7 +47,7 @@ impl<DB: Engine> Piece<DB> for &'static str {
 /// The columns of a table, in the order of its `table!`: that in which an insert binds values.
 pub(super) struct All<T>(pub(super) T);
 
-impl<DB: Engine, T: Table<AllColumns: Columns>> Piece<DB> for All<T> {
+impl<DB: AuthEngine, T: Table<AllColumns: Columns>> Piece<DB> for All<T> {
     fn push(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
         // Names of ours, without quotes in them. Both engines take these quotes.
         for (place, name) in <T::AllColumns as Columns>::NAMES.iter().enumerate() {
@@ -65,7 +66,7 @@ macro_rules! statements {
             $(#[$doc])*
             pub(super) struct $name;
 
-            impl<DB: $crate::backend::engine::Engine> $crate::auth::statement::StatementSql<DB> for $name {
+            impl<DB: $crate::auth::engine::AuthEngine> $crate::auth::statement::StatementSql<DB> for $name {
                 const SQL: &'static [&'static [&'static dyn $crate::auth::statement::Piece<DB>]] =
                     &[$(&[$(&$piece),+]),+];
             }
@@ -75,7 +76,7 @@ macro_rules! statements {
 pub(super) use statements;
 
 /// A value bound to a statement. Texts are hidden from the connection's instrumentation.
-pub(super) enum Bind<'a, DB: Values> {
+pub(super) enum Bind<'a, DB: AuthEngine> {
     Text(Option<Hidden<&'a str>>),
     /// A text to search for; see [`Bind::key`].
     Key(Option<Hidden<&'a str>>),
@@ -84,13 +85,13 @@ pub(super) enum Bind<'a, DB: Values> {
     Number(i64),
 }
 
-impl<'a, DB: Values> From<&'a str> for Bind<'a, DB> {
+impl<'a, DB: AuthEngine> From<&'a str> for Bind<'a, DB> {
     fn from(text: &'a str) -> Self {
         Self::text(Some(text))
     }
 }
 
-impl<'a, DB: Values> Bind<'a, DB> {
+impl<'a, DB: AuthEngine> Bind<'a, DB> {
     pub(super) fn text(text: Option<&'a str>) -> Self {
         Self::Text(text.map(Hidden))
     }
@@ -113,19 +114,19 @@ impl<'a, DB: Values> Bind<'a, DB> {
     }
 }
 
-impl<'a, DB: Values> From<&'a String> for Bind<'a, DB> {
+impl<'a, DB: AuthEngine> From<&'a String> for Bind<'a, DB> {
     fn from(text: &'a String) -> Self {
         Self::text(Some(text))
     }
 }
 
 /// A statement with its bound values.
-pub(super) struct Bound<'a, DB: Values, S, const N: usize> {
+pub(super) struct Bound<'a, DB: AuthEngine, S, const N: usize> {
     values: [Bind<'a, DB>; N],
     statement: PhantomData<S>,
 }
 
-impl<'a, DB: Values, S, const N: usize> Bound<'a, DB, S, N> {
+impl<'a, DB: AuthEngine, S, const N: usize> Bound<'a, DB, S, N> {
     pub(super) fn new(_: S, values: [Bind<'a, DB>; N]) -> Self {
         Self {
             values,
@@ -134,15 +135,17 @@ impl<'a, DB: Values, S, const N: usize> Bound<'a, DB, S, N> {
     }
 }
 
-impl<DB: Values, S: 'static, const N: usize> QueryId for Bound<'_, DB, S, N> {
+impl<DB: AuthEngine, S: 'static, const N: usize> QueryId for Bound<'_, DB, S, N> {
     type QueryId = S;
 }
 
-impl<DB: Engine, S, const N: usize> Query for Bound<'_, DB, S, N> {
+impl<DB: AuthEngine, S, const N: usize> Query for Bound<'_, DB, S, N> {
     type SqlType = Untyped;
 }
 
-impl<DB: Engine, S: StatementSql<DB>, const N: usize> QueryFragment<DB> for Bound<'_, DB, S, N> {
+impl<DB: AuthEngine, S: StatementSql<DB>, const N: usize> QueryFragment<DB>
+    for Bound<'_, DB, S, N>
+{
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         const { assert!(S::SQL.len() == N + 1, "a bind between every two texts") };
         let mut values = self.values.iter();
@@ -163,7 +166,7 @@ impl<DB: Engine, S: StatementSql<DB>, const N: usize> QueryFragment<DB> for Boun
 }
 
 /// A decoder of rows.
-pub(super) trait Reader<DB: Engine, T> {
+pub(super) trait Reader<DB: AuthEngine, T> {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> T;
 }
 
@@ -174,7 +177,7 @@ pub(super) fn execute<C, S, const N: usize>(
     values: [Bind<'_, C::Backend>; N],
 ) -> QueryResult<usize>
 where
-    C: BackendConnection,
+    C: BackendConnection<Backend: AuthEngine>,
     S: StatementSql<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
@@ -191,7 +194,7 @@ pub(super) fn execute_briefly<C, S, const N: usize>(
     values: [Bind<'_, C::Backend>; N],
 ) -> QueryResult<usize>
 where
-    C: BackendConnection,
+    C: BackendConnection<Backend: AuthEngine>,
     S: StatementSql<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
@@ -209,7 +212,7 @@ pub(super) fn first<C, S, T, const N: usize>(
     reader: impl Reader<C::Backend, T>,
 ) -> QueryResult<Option<T>>
 where
-    C: BackendConnection,
+    C: BackendConnection<Backend: AuthEngine>,
     S: StatementSql<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
@@ -227,7 +230,7 @@ pub(super) fn all<C, S, T, const N: usize>(
     reader: impl Reader<C::Backend, T>,
 ) -> QueryResult<Vec<T>>
 where
-    C: BackendConnection,
+    C: BackendConnection<Backend: AuthEngine>,
     S: StatementSql<C::Backend>,
 {
     if values.iter().any(Bind::matches_nothing) {
@@ -247,7 +250,7 @@ pub(super) trait StoreColumn: Column<Table: Table<AllColumns: Columns>> {}
 impl<C: Column<Table: Table<AllColumns: Columns>>> StoreColumn for C {}
 
 /// Reads a column. If `read` makes nothing of its value, the column is `wrong`.
-fn column<'r, DB: Engine, C: StoreColumn, T>(
+fn column<'r, DB: AuthEngine, C: StoreColumn, T>(
     row: &impl Row<'r, DB>,
     _: C,
     wrong: &str,
@@ -268,7 +271,7 @@ fn nullable<V, T>(value: Option<V>, read: impl FnOnce(V) -> Option<T>) -> Option
 const NOT_TEXT: &str = "is not text";
 const NO_TIME: &str = "is not a time in range";
 
-pub(super) fn nullable_text<'r, DB: Engine, T>(
+pub(super) fn nullable_text<'r, DB: AuthEngine, T>(
     row: &impl Row<'r, DB>,
     of: impl StoreColumn,
     read: impl FnOnce(&str) -> T,
@@ -278,7 +281,7 @@ pub(super) fn nullable_text<'r, DB: Engine, T>(
     })
 }
 
-pub(super) fn text<'r, DB: Engine, T>(
+pub(super) fn text<'r, DB: AuthEngine, T>(
     row: &impl Row<'r, DB>,
     of: impl StoreColumn,
     read: impl FnOnce(&str) -> T,
@@ -286,14 +289,14 @@ pub(super) fn text<'r, DB: Engine, T>(
     column(row, of, NOT_TEXT, |value| DB::read_text(value?, read))
 }
 
-pub(super) fn nullable_time<'r, DB: Engine>(
+pub(super) fn nullable_time<'r, DB: AuthEngine>(
     row: &impl Row<'r, DB>,
     of: impl StoreColumn,
 ) -> Result<Option<DateTime<Utc>>, RowFault> {
     column(row, of, NO_TIME, |value| nullable(value, DB::read_time))
 }
 
-pub(super) fn time<'r, DB: Engine>(
+pub(super) fn time<'r, DB: AuthEngine>(
     row: &impl Row<'r, DB>,
     of: impl StoreColumn,
 ) -> Result<DateTime<Utc>, RowFault> {
@@ -301,7 +304,7 @@ pub(super) fn time<'r, DB: Engine>(
 }
 
 /// Reads a column that is JSONB on PostgreSQL. JSON's `null` is `None`, too.
-pub(super) fn strings<'r, DB: Engine>(
+pub(super) fn strings<'r, DB: AuthEngine>(
     row: &impl Row<'r, DB>,
     of: impl StoreColumn,
 ) -> Result<Option<Vec<String>>, RowFault> {
@@ -313,7 +316,7 @@ pub(super) fn strings<'r, DB: Engine>(
 }
 
 /// Converts a time for the database. Also returns the time as it will be read back.
-pub(super) fn stored<DB: Engine>(
+pub(super) fn stored<DB: AuthEngine>(
     time: DateTime<Utc>,
     what: &'static str,
 ) -> Result<(DB::Time, DateTime<Utc>), AuthError> {
@@ -325,12 +328,12 @@ pub(super) fn stored<DB: Engine>(
 /// Binds a time that is compared with stored times.
 ///
 /// A time before the database's earliest is replaced by that earliest time.
-pub(super) fn moment<DB: Engine>(time: DateTime<Utc>) -> Bind<'static, DB> {
+pub(super) fn moment<DB: AuthEngine>(time: DateTime<Utc>) -> Bind<'static, DB> {
     Bind::Time(Some(DB::time(time).unwrap_or(DB::EARLIEST)))
 }
 
 /// Returns an error if the database cannot store one of the texts.
-pub(super) fn storable<DB: Engine>(texts: &[(&str, &'static str)]) -> Result<(), AuthError> {
+pub(super) fn storable<DB: AuthEngine>(texts: &[(&str, &'static str)]) -> Result<(), AuthError> {
     match texts.iter().find(|(text, _)| !DB::holds(text)) {
         Some(&(_, what)) => Err(AuthError::Nul { what }),
         None => Ok(()),

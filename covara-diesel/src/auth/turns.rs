@@ -4,15 +4,15 @@ use diesel::QueryResult;
 use diesel::query_builder::QueryFragment;
 use sha2::{Digest, Sha256};
 
+use super::engine::AuthEngine;
 use super::statement::{Bind, Bound, StatementSql, execute, statements};
 use crate::backend::connection::BackendConnection;
-use crate::backend::values::Values;
 
 statements! {
     Lock = [lock::<DB>().0] [lock::<DB>().1];
 }
 
-const fn lock<DB: Values>() -> (&'static str, &'static str) {
+const fn lock<DB: AuthEngine>() -> (&'static str, &'static str) {
     match DB::LOCK {
         Some(lock) => lock,
         None => ("", ""),
@@ -22,7 +22,7 @@ const fn lock<DB: Values>() -> (&'static str, &'static str) {
 /// Executes statements on an owner's rows of a table as one, and returns how many rows each
 /// changed. A lock keeps concurrent calls from missing each other's rows where the database has no
 /// single writer.
-pub(super) fn in_turn<C: BackendConnection>(
+pub(super) fn in_turn<C: BackendConnection<Backend: AuthEngine>>(
     conn: &mut C,
     table: &str,
     owner: &str,
@@ -49,7 +49,7 @@ pub(super) fn delete_in_turn<C, S>(
     delete: S,
 ) -> QueryResult<usize>
 where
-    C: BackendConnection,
+    C: BackendConnection<Backend: AuthEngine>,
     S: StatementSql<C::Backend>,
 {
     let values = [Bind::key(owner)];

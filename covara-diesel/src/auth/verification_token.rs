@@ -7,14 +7,13 @@ use chrono::{DateTime, Utc};
 use diesel::row::Row;
 
 use super::clock::{self, Clock};
+use super::engine::{AuthDatabase, AuthEngine};
 use super::error::AuthError;
 use super::purpose::Purpose;
 use super::secret::{VerificationToken, sha256_hex};
 use super::statement::{Bind, Bound, Reader, execute, first, moment, statements, storable, stored};
 use super::turns::{delete_in_turn, in_turn};
 use crate::backend::connection::BackendConnection;
-use crate::backend::engine::Engine;
-use crate::backend::values::Values;
 
 const TABLE: &str = "auth_verification_tokens";
 
@@ -84,7 +83,7 @@ impl Default for VerificationTokenStore {
     }
 }
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl VerificationTokenStore {
     /// Creates a store that reads the system's clock and gives tokens the lifetime of their
     /// purpose.
@@ -137,7 +136,7 @@ impl VerificationTokenStore {
         purpose: Purpose,
     ) -> Result<VerificationToken, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let identifier = identifier.as_ref();
         storable::<C::Backend>(&[(identifier, "the identifier")])?;
@@ -164,7 +163,7 @@ impl VerificationTokenStore {
         token: impl AsRef<str>,
     ) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         if !purpose.is_of(token.as_ref(), self.unmarked) {
             return Ok(false);
@@ -190,7 +189,7 @@ impl VerificationTokenStore {
         token: impl AsRef<str>,
     ) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         if !purpose.is_of(token.as_ref(), self.unmarked) {
             return Ok(false);
@@ -202,7 +201,7 @@ impl VerificationTokenStore {
     }
 
     /// Returns the values that select the row of a valid token.
-    fn wanted<'a, DB: Engine>(&self, identifier: &'a str, hash: &'a str) -> [Bind<'a, DB>; 3] {
+    fn wanted<'a, DB: AuthEngine>(&self, identifier: &'a str, hash: &'a str) -> [Bind<'a, DB>; 3] {
         [
             Bind::key(identifier),
             Bind::from(hash),
@@ -223,7 +222,7 @@ impl VerificationTokenStore {
         identifier: impl AsRef<str>,
     ) -> Result<usize, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         delete_in_turn(conn, TABLE, identifier.as_ref(), DeleteForIdentifier)
             .map_err(AuthError::from)
@@ -242,7 +241,7 @@ impl VerificationTokenStore {
         limit: usize,
     ) -> Result<usize, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         execute(conn, DeleteExpired, [moment(now), Bind::Number(limit)]).map_err(AuthError::from)
@@ -252,16 +251,16 @@ impl VerificationTokenStore {
 /// A reader that decodes nothing of the row.
 struct Nothing;
 
-impl<DB: Engine> Reader<DB, ()> for Nothing {
+impl<DB: AuthEngine> Reader<DB, ()> for Nothing {
     fn read<'r>(&self, _: &impl Row<'r, DB>) {}
 }
 
 /// Replaces an identifier's token.
-fn replace<C: BackendConnection>(
+fn replace<C: BackendConnection<Backend: AuthEngine>>(
     conn: &mut C,
     identifier: &str,
     hash: &str,
-    expires: <C::Backend as Values>::Time,
+    expires: <C::Backend as AuthEngine>::Time,
 ) -> diesel::QueryResult<()> {
     let delete = Bound::<C::Backend, _, _>::new(DeleteForIdentifier, [Bind::from(identifier)]);
     let values = [

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Text};
 
-use crate::backend::values::JsonText;
-
 /// A table as the database describes it.
 #[derive(Debug)]
 pub struct TableDescription {
@@ -182,6 +180,10 @@ pub enum ColumnValue {
     /// A text that the server parses as the type with that SQL name.
     Other(Option<String>, Arc<str>),
 }
+
+/// JSON text exactly as it was written.
+#[derive(Debug, Clone, Copy)]
+pub struct JsonText<T>(pub T);
 
 /// A date as PostgreSQL counts it: the days since 2000-01-01, the ends of the range being its
 /// infinities.

@@ -13,7 +13,7 @@ pub(crate) mod row;
 pub(crate) mod sealed;
 #[cfg(any(feature = "search", feature = "changes"))]
 pub(crate) mod sql;
+pub(crate) mod stranger;
 pub(crate) mod table;
 pub(crate) mod transaction;
 pub(crate) mod typed;
-pub(crate) mod values;

@@ -8,7 +8,7 @@ use super::arguments;
 use super::database::{BackendFunctions, Opened};
 use super::interrupt::{self, WhenStopped};
 use super::outcome::{Failure, Outcome};
-use crate::backend::table::what;
+use crate::backend::stranger::what;
 use crate::doctor::findings::with_causes;
 use crate::migrate::{MigrationState, MigrationStatus, TableFit};
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use super::{Finding, Report, Severity};
-use crate::backend::table::what;
+use crate::backend::stranger::what;
 use crate::migrate::{MigrationStatus, TableFit, TableState};
 
 impl Finding {

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use super::{Finding, Pooler, Report, Setting, changes};
 use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
-use crate::backend::table::{Stranger, what};
+use crate::backend::stranger::{Stranger, what};
 use crate::migrate;
 use crate::pool::{PoolConfig, PoolDriver, PoolError, recommended_pool_config};
 use crate::postgres::pool::{connect, takes_any_host};

@@ -5,7 +5,6 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use super::{Finding, Pooler, Report, Setting, changes};
-use crate::any::AnyDatabase;
 use crate::backend::dialect::Dialect;
 use crate::migrate;
 use crate::pool::connection_string::Url;
@@ -60,10 +59,7 @@ pub fn d1(url: impl AsRef<str>) -> Result<Report, PoolError> {
 }
 
 /// Examines the database of a URL of this driver.
-pub(crate) fn examine<D: Driver>(url: &str) -> Result<Report, PoolError>
-where
-    RemoteConnection<D>: AnyDatabase,
-{
+pub(crate) fn examine<D: Driver>(url: &str) -> Result<Report, PoolError> {
     let driver = PoolDriver::from_url(url)?;
     let opened = RemoteConnection::<D>::establish(url);
     let mut conn = opened.map_err(|source| PoolError::Connect { source })?;

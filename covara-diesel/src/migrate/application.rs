@@ -14,8 +14,8 @@ use super::runner::{failure, migration_failure, version};
 use crate::backend::batch::{Batch, BatchError};
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::error::{DatabaseError, Source};
-use crate::backend::table::DIESELS_HISTORY as HISTORY;
 use crate::backend::transaction::{Transaction, insist};
+use crate::internal_tables::DIESELS_HISTORY as HISTORY;
 
 type Migrations<DB> = Vec<Box<dyn Migration<DB>>>;
 

@@ -12,6 +12,7 @@ use super::{MigrateOptions, MigrationSummary};
 use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::typed::with_typed;
+use crate::internal_tables::INTERNAL_TABLE_NAMES;
 
 /// Brings the library's tables and the application's own up to date, safely from any number of
 /// processes at once.
@@ -69,7 +70,7 @@ pub struct BootSummary {
     /// The dialect inferred from the connection.
     pub dialect: Dialect,
     /// The internal tables, all of which exist and have been checked.
-    pub tables: [&'static str; 4],
+    pub tables: [&'static str; INTERNAL_TABLE_NAMES.len()],
     /// Versions of the library's migrations that this boot ran.
     pub applied: Vec<String>,
     /// Versions of the application's migrations that this boot ran.

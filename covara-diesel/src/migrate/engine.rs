@@ -4,10 +4,11 @@ use diesel::QueryResult;
 use diesel::migration::Migration;
 use diesel_migrations::EmbeddedMigrations;
 
+use super::layout::{ColumnMismatch, TableLayout};
 use super::obstacle::{InTheWay, Obstacle};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
-use crate::backend::table::{ColumnMismatch, Stranger, TableLayout};
+use crate::backend::stranger::Stranger;
 use crate::backend::typed::area_database;
 
 /// The state of a database as the migrator sees it.
@@ -23,7 +24,7 @@ pub struct Inspection {
     pub strangers: Vec<Stranger>,
     /// Objects that have an internal name and are not what it is meant for.
     pub obstacles: Vec<Obstacle>,
-    /// Why the history table cannot be used.
+    /// The columns because of which the history table cannot be used.
     pub history_mismatches: Vec<ColumnMismatch>,
 }
 

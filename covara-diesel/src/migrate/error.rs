@@ -5,7 +5,7 @@ use diesel::result::Error;
 use super::obstacle::Obstacle;
 use crate::backend::dialect::Dialect;
 use crate::backend::error::{DatabaseError, ErrorKind, Source};
-use crate::backend::table::what;
+use crate::backend::stranger::what;
 
 /// The error of a migration run. The database is as it was before the migration that failed, unless
 /// the error says [`Unprotected`](Self::Unprotected).
@@ -73,7 +73,7 @@ pub enum MigrateError {
         version: String,
         /// The name of its directory.
         name: String,
-        /// What to do instead.
+        /// Advice on what to do instead.
         remedy: &'static str,
     },
 

@@ -16,17 +16,20 @@
 //! says when it is not.
 //!
 //! A database created by Covara (TypeScript) is adopted as it is. Then, as at each boot, the real
-//! columns are compared with what this library expects, and a view or another object that has the name
-//! of an internal table or index is refused before anything of it is read or run. No index is created if another one begins
-//! with the same column. A program that creates the same tables at the same moment without a lock
-//! does no harm: on PostgreSQL the boot rolls back and inspects the database again.
+//! columns are compared with what this library expects, and a view or another object that has the
+//! name of an internal table or index is refused before anything of it is read or run. No index is
+//! created if another one begins with the same column. A program that creates the same tables at
+//! the same moment without a lock does no harm: on PostgreSQL the boot rolls back and inspects the
+//! database again.
 
 mod application;
 mod boot;
+pub(crate) mod catalogue;
 pub(crate) mod engine;
 mod error;
 #[cfg(feature = "sqlite")]
 mod export;
+pub(crate) mod layout;
 pub(crate) mod neighbours;
 mod obstacle;
 mod outside;
@@ -34,13 +37,17 @@ mod outside;
 mod rehearsal;
 mod runner;
 mod status;
+#[cfg(feature = "cli")]
+mod stop;
 
 use std::time::Duration;
 
 pub use boot::{Boot, BootSummary};
+pub use engine::MigrateDatabase;
 pub use error::MigrateError;
 #[cfg(feature = "sqlite")]
 pub use export::sqlite_files;
+pub use layout::ColumnMismatch;
 pub(crate) use obstacle::InTheWay;
 pub use obstacle::Obstacle;
 #[cfg(feature = "cli")]
@@ -48,12 +55,9 @@ pub(crate) use rehearsal::rehearse;
 pub use runner::migrate_internal;
 pub use status::{MigrationState, MigrationStatus, TableFit, TableState, status};
 
-pub use crate::backend::table::ColumnMismatch;
-
 use crate::backend::connection::SHORTEST_WAIT;
 use crate::backend::dialect::Dialect;
 use crate::internal_tables::INTERNAL_TABLE_NAMES;
-pub use engine::MigrateDatabase;
 
 /// Options of [`migrate_internal`] and [`Boot`].
 ///
@@ -90,15 +94,6 @@ impl MigrateOptions {
     /// Creates the options that [`auto_migrate`] uses, the same as [`default`](Self::default).
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Asks right before the migrations are kept. If they may not be, it is an error. `named` is told
-    /// the name of their transaction, if the server can cancel what it runs.
-    #[cfg(feature = "cli")]
-    pub(crate) fn keep_if(mut self, may_keep: fn() -> bool, named: fn(String)) -> Self {
-        self.may_keep = Some(may_keep);
-        self.named = Some(named);
-        self
     }
 
     /// Sets how long to wait for other migrators and for locks on the tables, whatever the

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::error::MigrateError;
-use crate::backend::table::{DIESELS_HISTORY, Stranger};
+use crate::backend::stranger::Stranger;
+use crate::internal_tables::DIESELS_HISTORY;
 use crate::internal_tables::INTERNAL_INDEXES;
 
 /// An object that has the name of an internal table or index and is none.

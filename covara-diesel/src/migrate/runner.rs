@@ -5,9 +5,9 @@ use diesel::connection::BoxableConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::result::Error;
 
-use super::engine::MigrateDatabase;
-use super::engine::{Inspection, MigrateEngine};
+use super::engine::{Inspection, MigrateDatabase, MigrateEngine};
 use super::error::MigrateError;
+use super::layout::ColumnMismatch;
 use super::neighbours::{ATTEMPTS, was_made_meanwhile};
 use super::obstacle::InTheWay;
 use super::{MigrateOptions, MigrationSummary};
@@ -15,9 +15,9 @@ use crate::backend::batch::{Batch, BatchError};
 use crate::backend::connection::BackendConnection;
 use crate::backend::engine::Engine;
 use crate::backend::error::{DatabaseError, ErrorKind, Source};
-use crate::backend::table::{ColumnMismatch, HISTORY};
 use crate::backend::transaction::Transaction;
 use crate::backend::typed::with_typed;
+use crate::internal_tables::HISTORY;
 
 /// The same text is valid in both dialects. Diesel keeps PostgreSQL sessions in UTC.
 const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS __covara_migrations (

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use super::engine::MigrateDatabase;
-use super::engine::{Inspection, MigrateEngine};
+use super::engine::{Inspection, MigrateDatabase, MigrateEngine};
 use super::error::MigrateError;
+use super::layout::{ColumnMismatch, TableLayout};
 use super::obstacle::{Obstacle, is_applications};
 use super::runner::{creates, embedded, is_applied, version};
 use crate::backend::connection::BackendConnection;
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
-use crate::backend::table::{ColumnMismatch, HISTORY, TableLayout};
 use crate::backend::typed::with_typed;
+use crate::internal_tables::HISTORY;
 
 /// The migrations that a database has, and whether its internal tables fit the code.
 #[derive(Debug, Clone, PartialEq, Eq)]

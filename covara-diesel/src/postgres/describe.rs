@@ -5,11 +5,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{Date, Json, Jsonb, Nullable, Text, Time, Timestamp, Timestamptz};
 
 use crate::backend::answer::holds;
+use crate::backend::column::JsonText;
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, Days, Micros, TableDescription, visit_value,
 };
 use crate::backend::connection::BackendConnection;
-use crate::backend::values::JsonText;
 use crate::postgres::types::type_name;
 use crate::seed::ColumnVisitor;
 

@@ -1,4 +1,4 @@
-use diesel::pg::Pg;
+use diesel::pg::{Pg, PgValue};
 
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
@@ -14,5 +14,9 @@ impl Engine for Pg {
     const ERROR_ENDS_TRANSACTION: bool = true;
     fn backend() -> Self {
         Self
+    }
+
+    fn read_text<R>(value: PgValue<'_>, read: impl FnOnce(&str) -> R) -> Option<R> {
+        std::str::from_utf8(value.as_bytes()).ok().map(read)
     }
 }

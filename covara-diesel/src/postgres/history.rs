@@ -7,8 +7,9 @@ use diesel::sql_types::{Nullable, Text};
 use super::objects::{hides_ours, kind_of};
 use super::owners;
 use crate::backend::connection::BackendConnection;
-pub(super) use crate::backend::table::HISTORY as INTERNAL;
-use crate::backend::table::{DIESELS_HISTORY, Stranger};
+use crate::backend::stranger::Stranger;
+use crate::internal_tables::DIESELS_HISTORY;
+pub(super) use crate::internal_tables::HISTORY as INTERNAL;
 use crate::migrate::{InTheWay, Obstacle};
 
 #[derive(QueryableByName)]

@@ -8,12 +8,12 @@ use diesel_migrations::EmbeddedMigrations;
 use super::types::type_name;
 use super::{POSTGRES_MIGRATIONS, history, objects, owners};
 use crate::backend::connection::BackendConnection;
-use crate::backend::table::{
-    CatalogueRow, Gathered, Stranger, TableLayout, TypeName, gather, history_mismatches,
-    quoted_names, take_search,
-};
-use crate::internal_tables::{INTERNAL_INDEXES, expected_tables};
+use crate::backend::stranger::Stranger;
+use crate::backend::table::TypeName;
+use crate::internal_tables::{INTERNAL_INDEXES, expected_tables, quoted_table_names};
+use crate::migrate::catalogue::{CatalogueRow, Gathered, gather, take_search};
 use crate::migrate::engine::{Inspection, MigrateEngine};
+use crate::migrate::layout::{TableLayout, history_mismatches};
 use crate::migrate::{InTheWay, Obstacle};
 
 static EMBEDDED: EmbeddedMigrations = POSTGRES_MIGRATIONS;
@@ -189,7 +189,7 @@ WHERE f.proname >= '__covara_search_' AND f.proname < '__covara_search`'
         kind_of_column = type_name("c.atttypid", "NULL"),
         kind = objects::kind_of("t"),
         objects = objects::objects(),
-        names = quoted_names(),
+        names = quoted_table_names(),
         history = history::INTERNAL,
         table_suspect = owners::suspect("t.relowner", "t.relnamespace"),
         function_suspect = owners::suspect("f.proowner", "f.pronamespace"),

@@ -1,5 +1,7 @@
 //! The parts specific to PostgreSQL.
 
+#[cfg(feature = "auth")]
+mod auth;
 mod binary;
 #[cfg(feature = "changes")]
 mod changes;

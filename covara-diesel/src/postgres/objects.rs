@@ -1,8 +1,8 @@
 //! Looks for objects that have internal names.
 
 use super::{history, owners};
-use crate::backend::table::{
-    DIESELS_HISTORY, quoted_index_names, quoted_indexes_and_tables, quoted_names,
+use crate::internal_tables::{
+    DIESELS_HISTORY, quoted_index_names, quoted_indexes_and_tables, quoted_table_names,
 };
 
 /// Returns an expression for the kind of a relation, a row of `pg_class`. A partitioned table is a
@@ -75,7 +75,7 @@ WHERE y.typname IN ({names}, '{history}', '{DIESELS_HISTORY}') AND y.typnamespac
         kind = kind_of("t"),
         relation_suspect = owners::suspect("t.relowner", "t.relnamespace"),
         type_suspect = owners::suspect("y.typowner", "y.typnamespace"),
-        names = quoted_names(),
+        names = quoted_table_names(),
         indexes = quoted_index_names(),
         pairs = quoted_indexes_and_tables(),
         hides = hides_ours("t"),

@@ -6,7 +6,8 @@ use diesel::sql_types::{Array, Text};
 
 use super::objects::kind_of;
 use crate::backend::connection::BackendConnection;
-use crate::backend::table::{Stranger, quoted_names};
+use crate::backend::stranger::Stranger;
+use crate::internal_tables::quoted_table_names;
 
 /// Returns a condition for whether the role `r` of `pg_roles` could do harm in that schema anyway,
 /// or has granted its rights to this role.
@@ -116,7 +117,7 @@ pub(crate) fn others<C: BackendConnection<Backend = Pg>>(
              AND NOT pg_catalog.has_schema_privilege('public', o.schema, 'CREATE')
              AND NOT {} ORDER BY 1",
         kind_of("t"),
-        quoted_names(),
+        quoted_table_names(),
         is_trusted("o.schema")
     ))
     .load::<Row>(conn)?;

@@ -10,7 +10,7 @@ use super::error::SearchError;
 use super::values::SearchValues;
 use crate::backend::dialect::Dialect;
 use crate::backend::sql::Sql;
-use crate::backend::table::Stranger;
+use crate::backend::stranger::Stranger;
 
 /// The table that lists the indexes of a database.
 pub(crate) const CATALOGUE: &str = "__covara_search_indexes";

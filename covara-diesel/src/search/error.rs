@@ -2,7 +2,7 @@ use diesel::result::Error;
 
 use super::definition::FieldKind;
 use crate::backend::error::{DatabaseError, ErrorKind};
-use crate::backend::table::{Stranger, what};
+use crate::backend::stranger::{Stranger, what};
 
 /// An error of a search adapter.
 #[derive(Debug, thiserror::Error)]

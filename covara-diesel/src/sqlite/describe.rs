@@ -9,11 +9,11 @@ use super::migrate::affinity;
 use super::name;
 use super::place::Place;
 use crate::backend::answer::Answer;
+use crate::backend::column::JsonText;
 use crate::backend::column::{
     CatalogueColumn, ColumnKind, ColumnValue, TableDescription, visit_value,
 };
 use crate::backend::connection::BackendConnection;
-use crate::backend::values::JsonText;
 use crate::seed::ColumnVisitor;
 
 /// Lists the columns of a table. SQLite assigns the rowid where it is omitted or NULL. A column is

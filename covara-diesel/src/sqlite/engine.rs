@@ -1,4 +1,4 @@
-use diesel::sqlite::Sqlite;
+use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::backend::dialect::Dialect;
 use crate::backend::engine::Engine;
@@ -13,5 +13,10 @@ impl Engine for Sqlite {
     const ERROR_ENDS_TRANSACTION: bool = false;
     fn backend() -> Self {
         Self
+    }
+
+    fn read_text<R>(mut value: SqliteValue<'_, '_, '_>, read: impl FnOnce(&str) -> R) -> Option<R> {
+        // Any column may hold a value of any type, and reading it as another type would convert it.
+        (value.value_type() == Some(SqliteType::Text)).then(|| read(value.read_text()))
     }
 }

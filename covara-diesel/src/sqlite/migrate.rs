@@ -9,12 +9,14 @@ use diesel_migrations::EmbeddedMigrations;
 use super::{SQLITE_MIGRATIONS, foreign_keys_off};
 use crate::backend::answer::holds;
 use crate::backend::connection::BackendConnection;
-use crate::backend::table::{
-    CatalogueRow, DIESELS_HISTORY, Gathered, HISTORY, TableLayout, TypeName, gather,
-    history_mismatches, quoted_index_names, quoted_indexes_and_tables, quoted_names, take_search,
+use crate::backend::table::TypeName;
+use crate::internal_tables::{
+    DIESELS_HISTORY, HISTORY, INTERNAL_INDEXES, expected_tables, quoted_index_names,
+    quoted_indexes_and_tables, quoted_table_names,
 };
-use crate::internal_tables::{INTERNAL_INDEXES, expected_tables};
+use crate::migrate::catalogue::{CatalogueRow, Gathered, gather, take_search};
 use crate::migrate::engine::{Inspection, MigrateEngine};
+use crate::migrate::layout::{TableLayout, history_mismatches};
 use crate::migrate::{InTheWay, Obstacle};
 
 static EMBEDDED: EmbeddedMigrations = SQLITE_MIGRATIONS;
@@ -167,7 +169,7 @@ WHERE m.type <> 'trigger' AND (
         AND NOT (m.type = 'index' AND (lower(m.name), lower(m.tbl_name)) IN (VALUES {pairs}))
 ){temporary}
 ORDER BY 1, position",
-        names = quoted_names(),
+        names = quoted_table_names(),
         indexes = quoted_index_names(),
         pairs = quoted_indexes_and_tables(),
         temporary = if is_remote {
@@ -180,7 +182,7 @@ SELECT lower(m.name), '', '', 0, 0, 0, NULL, NULL, 'temporary ' || m.type, 0
 FROM sqlite_temp_master AS m
 WHERE m.type IN ('table', 'view')
     AND lower(m.name) IN ({}, '{HISTORY}', '{DIESELS_HISTORY}')",
-                quoted_names()
+                quoted_table_names()
             )
         },
     )

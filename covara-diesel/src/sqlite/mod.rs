@@ -1,5 +1,7 @@
 //! The backend for SQLite.
 
+#[cfg(feature = "auth")]
+mod auth;
 #[cfg(feature = "changes")]
 mod changes;
 mod checkin;
@@ -37,7 +39,6 @@ mod sql;
 pub(crate) mod tokens;
 mod unique_indexes;
 mod url;
-mod values;
 
 #[cfg(feature = "_remote-sqlite")]
 pub(crate) use connection::BUSY_TIMEOUT;

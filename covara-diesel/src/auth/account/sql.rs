@@ -3,12 +3,12 @@
 use diesel::row::Row;
 
 use super::{Account, TokenCipher};
+use crate::auth::engine::AuthEngine;
 use crate::auth::error::RowError;
 use crate::auth::secret::ProviderToken;
 use crate::auth::statement::{
     All, Reader, RowFault, auth_accounts, nullable_text, nullable_time, statements, text,
 };
-use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_accounts";
 
@@ -50,7 +50,9 @@ pub(super) fn context(column: &str, provider: &str, provider_account_id: &str) -
 
 pub(super) struct AccountReader<'a, K>(pub(super) &'a K);
 
-impl<K: TokenCipher, DB: Engine> Reader<DB, Result<Account, RowError>> for AccountReader<'_, K> {
+impl<K: TokenCipher, DB: AuthEngine> Reader<DB, Result<Account, RowError>>
+    for AccountReader<'_, K>
+{
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Result<Account, RowError> {
         let unnamed = |reason| RowError::new(TABLE, &[], reason);
         let provider = text(row, auth_accounts::provider, str::to_owned).map_err(unnamed)?;

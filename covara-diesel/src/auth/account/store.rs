@@ -5,12 +5,13 @@ use zeroize::Zeroizing;
 
 use super::sql::{AccountReader, DeleteForUser, Find, Link, ListForUser, Unlink, context};
 use super::{Account, AccountStore, TokenCipher};
+use crate::auth::engine::{AuthDatabase, AuthEngine};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::ProviderToken;
 use crate::auth::statement::{Bind, all, execute, first, storable, stored};
 use crate::backend::connection::BackendConnection;
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl<K: TokenCipher> AccountStore<K> {
     /// Links an account to its user, or updates an account already linked to this user. An update
     /// writes all fields, except that a missing refresh token keeps the stored one, as providers
@@ -22,7 +23,7 @@ impl<K: TokenCipher> AccountStore<K> {
     /// the cipher, a text with NUL on PostgreSQL, an expiry outside the database's range.
     pub fn link<C>(&self, conn: &mut C, account: &Account) -> Result<(), AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let encrypted = |token: &Option<ProviderToken>, column| {
             let token = token.as_ref().map(|token| {
@@ -94,7 +95,7 @@ impl<K: TokenCipher> AccountStore<K> {
         provider_account_id: impl AsRef<str>,
     ) -> Result<Option<Account>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let (provider, name) = (provider.as_ref(), provider_account_id.as_ref());
         let values = [Bind::key(provider), Bind::key(name)];
@@ -116,14 +117,14 @@ impl<K: TokenCipher> AccountStore<K> {
         user_id: impl AsRef<str>,
     ) -> Result<Vec<Result<Account, RowError>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let values = [Bind::key(user_id.as_ref())];
         all(conn, ListForUser, values, AccountReader(&self.cipher)).map_err(AuthError::from)
     }
 }
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl<K> AccountStore<K> {
     /// Removes the link to an account and returns whether it existed.
     ///
@@ -139,7 +140,7 @@ impl<K> AccountStore<K> {
         provider_account_id: impl AsRef<str>,
     ) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let (provider, name) = (provider.as_ref(), provider_account_id.as_ref());
         let deleted = execute(conn, Unlink, [Bind::key(provider), Bind::key(name)]);
@@ -157,7 +158,7 @@ impl<K> AccountStore<K> {
         user_id: impl AsRef<str>,
     ) -> Result<usize, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         execute(conn, DeleteForUser, [Bind::key(user_id.as_ref())]).map_err(AuthError::from)
     }

@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 use super::key::MadeKey;
 use super::sql::has_ended;
 use super::{ApiKey, ApiKeyChanges};
+use crate::auth::engine::AuthEngine;
 use crate::auth::error::AuthError;
 use crate::auth::json;
 use crate::auth::secret::ApiKeySecret;
 use crate::auth::statement::{Bind, storable, stored};
-use crate::backend::engine::Engine;
 
 /// A row to be written.
-pub(super) struct NewRow<DB: Engine> {
+pub(super) struct NewRow<DB: AuthEngine> {
     /// The key as it will be read back.
     pub(super) key: ApiKey,
     hash: String,
@@ -21,7 +21,7 @@ pub(super) struct NewRow<DB: Engine> {
     expires: Option<DB::Time>,
 }
 
-impl<DB: Engine> NewRow<DB> {
+impl<DB: AuthEngine> NewRow<DB> {
     pub(super) fn new(mut key: ApiKey, hash: String) -> Result<Self, AuthError> {
         storable::<DB>(&[
             (&key.user_id, "the user id"),
@@ -61,7 +61,7 @@ impl<DB: Engine> NewRow<DB> {
 }
 
 /// Returns the row that replaces `old`, or `None` if the new key would have expired already.
-pub(super) fn successor<DB: Engine>(
+pub(super) fn successor<DB: AuthEngine>(
     old: ApiKey,
     changes: ApiKeyChanges,
     now: DateTime<Utc>,

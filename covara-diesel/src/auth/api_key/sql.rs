@@ -6,12 +6,12 @@ use diesel::row::Row;
 use super::ApiKey;
 use super::costly::is_costly;
 use super::hash::{Hash, StoredHash, pretend, sha256_matches};
+use crate::auth::engine::AuthEngine;
 use crate::auth::error::RowError;
 use crate::auth::secret::same;
 use crate::auth::statement::{
     All, Reader, RowFault, auth_api_keys, nullable_time, statements, strings, text, time,
 };
-use crate::backend::engine::Engine;
 
 pub(super) const TABLE: &str = "auth_api_keys";
 /// The columns of a new key, in the order of [`NewRow::values`](super::new_row::NewRow::values).
@@ -62,7 +62,7 @@ statements! {
 /// Reads a row without its hash.
 pub(super) struct KeyReader;
 
-impl<DB: Engine> Reader<DB, Result<ApiKey, RowError>> for KeyReader {
+impl<DB: AuthEngine> Reader<DB, Result<ApiKey, RowError>> for KeyReader {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Result<ApiKey, RowError> {
         let id = text(row, auth_api_keys::id, str::to_owned)
             .map_err(|reason| RowError::new(TABLE, &[], reason))?;
@@ -108,7 +108,7 @@ pub(super) struct KeyChecker<'a> {
     pub(super) key: &'a str,
 }
 
-impl<DB: Engine> Reader<DB, Checked> for KeyChecker<'_> {
+impl<DB: AuthEngine> Reader<DB, Checked> for KeyChecker<'_> {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Checked {
         let is_own = text(row, auth_api_keys::id, |id| {
             same(id.as_bytes(), self.id.as_bytes())

@@ -14,6 +14,7 @@ use super::sql::{
 };
 use super::{ApiKey, ApiKeyChanges, ApiKeyStore, NewApiKey, costly};
 use crate::auth::clock;
+use crate::auth::engine::{AuthDatabase, AuthEngine};
 use crate::auth::error::{AuthError, Rejected, RowError};
 use crate::auth::secret::ApiKeySecret;
 use crate::auth::statement::{Bind, Bound, all, execute, execute_briefly, first, moment, stored};
@@ -29,7 +30,7 @@ impl ApiKeyStore {
     }
 }
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl ApiKeyStore {
     /// Creates a key. Its plain text is returned here and cannot be retrieved later.
     ///
@@ -43,7 +44,7 @@ impl ApiKeyStore {
         new: NewApiKey,
     ) -> Result<(ApiKeySecret, ApiKey), AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let now = self.clock.now();
         let end = new.end.map_or(Ok(None), |end| end.time(now))?;
@@ -81,7 +82,7 @@ impl ApiKeyStore {
     /// computed.
     pub fn verify<C>(&self, conn: &mut C, secret: impl AsRef<str>) -> Result<ApiKey, Rejected>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let secret = secret.as_ref();
         let id = id_of(secret).ok_or(Rejected::NotFound)?;
@@ -122,7 +123,7 @@ impl ApiKeyStore {
     /// due. It writes only this column, so it cannot undo a revocation.
     fn stamp<C>(&self, conn: &mut C, key: &ApiKey, now: DateTime<Utc>) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let due = clock::before(now, self.use_window);
         let is_due = key.last_used_at.is_none_or(|last| last <= due);
@@ -144,7 +145,7 @@ impl ApiKeyStore {
     /// Errors of the database, and a row that cannot be read.
     pub fn find<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<Option<ApiKey>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let found = first(conn, Find, [Bind::key(id.as_ref())], KeyReader);
         Ok(found?.transpose()?)
@@ -165,7 +166,7 @@ impl ApiKeyStore {
         changes: ApiKeyChanges,
     ) -> Result<Option<(ApiKeySecret, ApiKey)>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let Some(old) = self.find(conn, id)? else {
             return Ok(None);
@@ -195,7 +196,7 @@ impl ApiKeyStore {
     /// Errors of the database; the key is unchanged then.
     pub fn revoke<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let id = id.as_ref();
         let (now, _) = stored::<C::Backend>(self.clock.now(), "the time of revocation")?;
@@ -222,7 +223,7 @@ impl ApiKeyStore {
         user_id: impl AsRef<str>,
     ) -> Result<Vec<Result<ApiKey, RowError>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         all(conn, ListForUser, [Bind::key(user_id.as_ref())], KeyReader).map_err(AuthError::from)
     }
@@ -234,7 +235,7 @@ impl ApiKeyStore {
     /// Errors of the database.
     pub fn delete<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let deleted = execute(conn, Delete, [Bind::key(id.as_ref())]);
         Ok(deleted? > 0)
@@ -254,7 +255,7 @@ impl ApiKeyStore {
         user_id: impl AsRef<str>,
     ) -> Result<usize, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         delete_in_turn(conn, TABLE, user_id.as_ref(), DeleteForUser).map_err(AuthError::from)
     }

@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 
 use super::sql::{DeleteExpired, DeleteForUser, List, ListForUser, Read, SessionReader};
 use super::{Session, SessionStore};
+use crate::auth::engine::{AuthDatabase, AuthEngine};
 use crate::auth::error::{AuthError, RowError};
 use crate::auth::secret::SessionId;
 use crate::auth::statement::{Bind, all, execute, moment};
 use crate::backend::connection::BackendConnection;
-use crate::backend::values::Values;
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl<T: DeserializeOwned> SessionStore<T> {
     /// Lists all live sessions, newest first. All of them are read into memory; to list one user's,
     /// call [`list_for_user`](Self::list_for_user).
@@ -27,7 +27,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
     /// Errors of the database.
     pub fn list<C>(&self, conn: &mut C) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let now = self.clock.now();
         let rows = all(conn, List, [moment(now)], SessionReader(None));
@@ -54,7 +54,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
         user_id: impl AsRef<str>,
     ) -> Result<Vec<Result<Session<T>, RowError>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let now = self.clock.now();
         let values = [Bind::key(user_id.as_ref()), moment(now)];
@@ -77,7 +77,7 @@ impl<T: DeserializeOwned> SessionStore<T> {
     }
 }
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl<T> SessionStore<T> {
     /// Ends all sessions of a user except `keep`, which is a cookie or a handle: log-out everywhere
     /// (else). Returns how many were ended.
@@ -92,7 +92,7 @@ impl<T> SessionStore<T> {
         keep: Option<&SessionId>,
     ) -> Result<usize, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let keep = keep.map(|id| self.ids.named(id.expose()));
         let stored = keep.as_ref().map(|keep| &*keep.id);
@@ -118,7 +118,7 @@ impl<T> SessionStore<T> {
         limit: usize,
     ) -> Result<usize, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = [moment(now), Bind::Number(limit)];

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use super::secret::SessionId;
-use crate::backend::values::Hidden;
+use crate::auth::hidden::Hidden;
 pub use ids::SessionIds;
 
 /// Thirty days, as in Auth.js, from which the tables come.

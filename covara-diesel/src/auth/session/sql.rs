@@ -5,13 +5,13 @@ use serde::de::DeserializeOwned;
 
 use super::Session;
 use super::ids::StoredIds;
+use crate::auth::engine::AuthEngine;
 use crate::auth::error::RowError;
 use crate::auth::json;
 use crate::auth::secret::SessionId;
 use crate::auth::statement::{
     All, Reader, RowFault, auth_sessions, nullable_text, statements, text, time,
 };
-use crate::backend::engine::Engine;
 
 const TABLE: &str = "auth_sessions";
 
@@ -110,7 +110,7 @@ pub(super) struct SessionReader<'a>(pub(super) Option<&'a StoredIds<'a>>);
 /// The session, after a flag that is `true` if the table holds its id in the form written today.
 pub(super) type Read<T> = (bool, Result<Session<T>, RowError>);
 
-impl<T: DeserializeOwned, DB: Engine> Reader<DB, Read<T>> for SessionReader<'_> {
+impl<T: DeserializeOwned, DB: AuthEngine> Reader<DB, Read<T>> for SessionReader<'_> {
     fn read<'r>(&self, row: &impl Row<'r, DB>) -> Read<T> {
         if let Some(wanted) = self.0 {
             let is_settled = text(row, auth_sessions::id, |id| id == wanted.id).unwrap_or(false);
@@ -122,7 +122,7 @@ impl<T: DeserializeOwned, DB: Engine> Reader<DB, Read<T>> for SessionReader<'_> 
     }
 }
 
-fn session<'r, DB: Engine, T: DeserializeOwned>(
+fn session<'r, DB: AuthEngine, T: DeserializeOwned>(
     row: &impl Row<'r, DB>,
     id: &str,
     stored: &str,

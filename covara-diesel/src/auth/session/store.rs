@@ -14,13 +14,12 @@ use super::sql::{
 };
 use super::{NewSession, Session, SessionStore};
 use crate::auth::clock;
+use crate::auth::engine::{AuthDatabase, AuthEngine};
 use crate::auth::error::AuthError;
 use crate::auth::json;
 use crate::auth::secret::{SessionId, random_base64url};
 use crate::auth::statement::{Bind, all, execute, first, moment, storable, stored};
 use crate::backend::connection::BackendConnection;
-use crate::backend::engine::Engine;
-use crate::backend::values::Values;
 
 /// 192 bits. OWASP's Session Management Cheat Sheet requires at least 64, and 128 is common.
 const ID_BYTES: usize = 24;
@@ -34,7 +33,7 @@ fn new_id() -> Result<SessionId, AuthError> {
 }
 
 /// A new session and the values stored for it.
-struct PreparedSession<DB: Engine, T> {
+struct PreparedSession<DB: AuthEngine, T> {
     session: Session<T>,
     stored: String,
     created: DB::Time,
@@ -49,7 +48,7 @@ pub(super) struct FoundSession<T> {
     pub(super) is_settled: bool,
 }
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Creates a session with a new random id.
     ///
@@ -59,7 +58,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// an expiry outside the database's range.
     pub fn create<C>(&self, conn: &mut C, new: NewSession<T>) -> Result<Session<T>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let new = self.prepare::<C::Backend>(new, self.clock.now())?;
         let values = [
@@ -84,7 +83,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         id: impl AsRef<str>,
     ) -> Result<Option<Session<T>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let Some(stored) = self.ids.of_cookie(id.as_ref()) else {
             return Ok(None);
@@ -100,7 +99,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         now: DateTime<Utc>,
     ) -> Result<Option<FoundSession<T>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let reader = SessionReader(Some(id));
         let found = if self.ids == SessionIds::Migrating {
@@ -135,7 +134,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Those of [`create`](Self::create).
     pub fn save<C>(&self, conn: &mut C, session: &Session<T>) -> Result<(), AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let now = self.clock.now();
         let id = self.ids.named(session.id.expose());
@@ -184,7 +183,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Those of [`create`](Self::create).
     pub fn update<C>(&self, conn: &mut C, session: &Session<T>) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let now = self.clock.now();
         let id = self.ids.named(session.id.expose());
@@ -227,7 +226,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         new: NewSession<T>,
     ) -> Result<Option<Session<T>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let now = self.clock.now();
         let new = self.prepare::<C::Backend>(new, now)?;
@@ -262,7 +261,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         old: impl AsRef<str>,
     ) -> Result<Option<Session<T>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let new = new_id()?;
         let now = self.clock.now();
@@ -284,7 +283,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
             .map_err(AuthError::from)
     }
 
-    fn prepare<DB: Engine>(
+    fn prepare<DB: AuthEngine>(
         &self,
         new: NewSession<T>,
         now: DateTime<Utc>,
@@ -310,7 +309,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     }
 }
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl<T> SessionStore<T> {
     /// Ends a session, given by its cookie or a handle: log-out. Returns whether it existed.
     ///
@@ -321,7 +320,7 @@ impl<T> SessionStore<T> {
     /// Errors of the database; the user is still signed in then.
     pub fn delete<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let id = self.ids.named(id.as_ref());
         // An id that was never hashed is stored as it is.
@@ -346,7 +345,7 @@ impl<T> SessionStore<T> {
         now: DateTime<Utc>,
     ) -> Result<(), AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         if self.ids == SessionIds::Migrating {
             execute(conn, Hash, settling(id, now))?;
@@ -386,7 +385,7 @@ impl<T> SessionStore<T> {
 }
 
 /// Returns the values of the statement that hashes a plain id.
-pub(super) fn settling<'a, DB: Engine>(
+pub(super) fn settling<'a, DB: AuthEngine>(
     id: &'a StoredIds<'_>,
     now: DateTime<Utc>,
 ) -> [Bind<'a, DB>; 4] {

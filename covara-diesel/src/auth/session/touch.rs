@@ -11,13 +11,12 @@ use super::sql::{Hash, Touch, TouchCapped};
 use super::store::{END, settling};
 use super::{Session, SessionStore};
 use crate::auth::clock;
+use crate::auth::engine::{AuthDatabase, AuthEngine};
 use crate::auth::error::AuthError;
 use crate::auth::statement::{Bind, StatementSql, execute, execute_briefly, moment, stored};
 use crate::backend::connection::BackendConnection;
-use crate::backend::engine::Engine;
-use crate::backend::values::Values;
 
-#[any_database]
+#[any_database(AuthDatabase)]
 impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Performs [`find`](Self::find) and [`touch`](Self::touch) in one call, for the start of every
     /// request. It writes at most once per refresh window.
@@ -35,7 +34,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         id: impl AsRef<str>,
     ) -> Result<Option<Session<T>>, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let now = self.clock.now();
         let Some(id) = self.ids.of_cookie(id.as_ref()) else {
@@ -68,7 +67,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     /// Errors of the database, and an expiry outside its range.
     pub fn touch<C>(&self, conn: &mut C, id: impl AsRef<str>) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let now = self.clock.now();
         let Some(id) = self.ids.of_cookie(id.as_ref()) else {
@@ -79,7 +78,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
     }
 
     /// Returns the new expiry of a session if an extension is due now.
-    fn due_end<DB: Engine>(
+    fn due_end<DB: AuthEngine>(
         &self,
         session: &Session<T>,
         now: DateTime<Utc>,
@@ -100,7 +99,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
 
     /// Returns the shortest lifetime, in ticks, that a session must have to be extended. A session
     /// created with a shorter one is never extended, so its lifetime never changes.
-    fn least_span<DB: Engine>(&self) -> i64 {
+    fn least_span<DB: AuthEngine>(&self) -> i64 {
         match self.extend_shorter {
             true => 0,
             false => DB::ticks(self.lifetime),
@@ -115,7 +114,7 @@ impl<T: Serialize + DeserializeOwned> SessionStore<T> {
         is_needed: IsNeeded,
     ) -> Result<bool, AuthError>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
     {
         let end = clock::after(now, self.lifetime, END)?;
         let (new_end, _) = stored::<C::Backend>(end, END)?;
@@ -166,7 +165,7 @@ impl IsNeeded {
         values: [Bind<'_, C::Backend>; N],
     ) -> QueryResult<usize>
     where
-        C: BackendConnection,
+        C: BackendConnection<Backend: AuthEngine>,
         S: StatementSql<C::Backend>,
     {
         match self {

@@ -7,9 +7,9 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Oid, Text};
 use super::{as_text, quoted};
 use crate::backend::column::TableColumn;
 use crate::backend::connection::BackendConnection;
-use crate::backend::table::{DIESELS_HISTORY, quoted_names};
 use crate::dump::DumpError;
 use crate::dump::engine::{DumpColumn, DumpTable, PageKey, TableName};
+use crate::internal_tables::{DIESELS_HISTORY, quoted_table_names};
 use crate::postgres::describe;
 
 #[derive(QueryableByName)]
@@ -43,7 +43,7 @@ where
                  AND d.deptype = 'e'
            )
          ORDER BY t.relname",
-        quoted_names()
+        quoted_table_names()
     ))
     .load::<Name>(conn)?;
     let names = names.into_iter().map(|Name { name, schema }| TableName {

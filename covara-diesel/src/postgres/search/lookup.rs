@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::tables::quoted;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer, text};
-use crate::backend::table::Stranger;
+use crate::backend::stranger::Stranger;
 use crate::postgres::owners;
 use crate::search::{CATALOGUE, EntryRow, Home, SearchError};
 

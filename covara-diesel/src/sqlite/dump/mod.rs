@@ -13,10 +13,10 @@ use super::place::Place;
 use super::{describe, name};
 use crate::backend::column::{ColumnKind, TableDescription};
 use crate::backend::connection::BackendConnection;
-use crate::backend::table::{DIESELS_HISTORY, quoted_names};
 use crate::dump::DumpError;
 use crate::dump::engine::{DumpColumn, DumpEngine, DumpTable, TableName};
 use crate::dump::row::RowWriter;
+use crate::internal_tables::{DIESELS_HISTORY, quoted_table_names};
 use value::{Value, is_suspect, write};
 
 impl DumpEngine for Sqlite {
@@ -79,7 +79,7 @@ fn list() -> String {
                    AND (t.sql LIKE 'CREATE TABLE ''%' OR t.sql LIKE 'CREATE TABLE \"%')
            )
          ORDER BY name COLLATE BINARY",
-        quoted_names()
+        quoted_table_names()
     )
 }
 

@@ -1,3 +1,5 @@
+//! The internal tables' values on SQLite.
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -7,7 +9,10 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
-use crate::backend::values::{Hidden, JsonText, Values};
+use crate::auth::engine::AuthEngine;
+use crate::auth::hidden::Hidden;
+use crate::backend::column::JsonText;
+use crate::backend::engine::Engine;
 
 impl ToSql<Text, Sqlite> for JsonText<&str> {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
@@ -17,7 +22,7 @@ impl ToSql<Text, Sqlite> for JsonText<&str> {
 }
 
 /// Stores times as whole seconds since 1970, and JSON as text.
-impl Values for Sqlite {
+impl AuthEngine for Sqlite {
     type Time = i64;
 
     const EARLIEST: i64 = i64::MIN;
@@ -66,11 +71,6 @@ impl Values for Sqlite {
 
     fn push_number<'b>(out: &mut AstPass<'_, 'b, Self>, number: &'b i64) -> QueryResult<()> {
         out.push_bind_param::<BigInt, _>(number)
-    }
-
-    fn read_text<R>(mut value: SqliteValue<'_, '_, '_>, read: impl FnOnce(&str) -> R) -> Option<R> {
-        // Any column may hold a value of any type, and reading it as another type would convert it.
-        (value.value_type() == Some(SqliteType::Text)).then(|| read(value.read_text()))
     }
 
     fn read_time(mut value: SqliteValue<'_, '_, '_>) -> Option<DateTime<Utc>> {

@@ -1,43 +1,24 @@
-//! Representations of the internal tables' values on each engine.
+//! The questions that the stores ask of a backend.
 
-use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
-use diesel::serialize::{self, Output, ToSql};
 
-/// JSON text exactly as it was written.
-#[derive(Debug, Clone, Copy)]
-pub struct JsonText<T>(pub T);
+use super::hidden::Hidden;
+use crate::backend::column::JsonText;
+use crate::backend::engine::Engine;
+use crate::backend::typed::area_database;
 
-/// A value that a statement sends to the database and that must not appear in logs.
-///
-/// Its `Debug` shows nothing: `debug_query` and Diesel's instrumentation print the binds of a
-/// statement with it, and those of the auth stores are session ids, keys and tokens.
-#[derive(Clone, Copy)]
-pub struct Hidden<T>(pub T);
-
-impl<T> fmt::Debug for Hidden<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-impl<T, ST, DB> ToSql<ST, DB> for Hidden<T>
-where
-    T: ToSql<ST, DB>,
-    DB: Backend,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        self.0.to_sql(out)
-    }
-}
-
-/// The differences between the engines in the statements of the auth stores: the types of times and
-/// of JSON, and a few pieces of SQL.
-pub trait Values: Backend + 'static {
+/// A backend whose internal tables the stores read and write: `Sqlite` and `Pg`. They differ in the
+/// types of times and of JSON, and in a few pieces of SQL.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not known to be a backend that stores work on",
+    note = "in a generic function, bound the connection by `covara_diesel::DatabaseConnection` or \
+            `covara_diesel::AnyDatabase`"
+)]
+pub trait AuthEngine: Engine {
     /// A time as the engine stores it.
     #[doc(hidden)]
     type Time: Copy;
@@ -74,7 +55,7 @@ pub trait Values: Backend + 'static {
 
     /// Converts a duration to units of the engine's precision, rounding down.
     #[doc(hidden)]
-    fn ticks(span: std::time::Duration) -> i64;
+    fn ticks(span: Duration) -> i64;
 
     /// Converts a stored time back; `None` beyond chrono's range.
     #[doc(hidden)]
@@ -107,11 +88,13 @@ pub trait Values: Backend + 'static {
     fn push_number<'b>(out: &mut AstPass<'_, 'b, Self>, number: &'b i64) -> QueryResult<()>;
 
     #[doc(hidden)]
-    fn read_text<R>(value: Self::RawValue<'_>, read: impl FnOnce(&str) -> R) -> Option<R>;
-
-    #[doc(hidden)]
     fn read_time(value: Self::RawValue<'_>) -> Option<DateTime<Utc>>;
 
     #[doc(hidden)]
     fn read_json<R>(value: Self::RawValue<'_>, read: impl FnOnce(&str) -> R) -> Option<R>;
+}
+
+area_database! {
+    /// A connection that stores work on: every one of this library.
+    AuthDatabase: AuthEngine
 }
