@@ -1,5 +1,6 @@
 //! Writes rows in statements of fixed sizes and counts them.
 
+mod batch_culprit;
 mod batches;
 mod conflicts;
 mod culprit;
