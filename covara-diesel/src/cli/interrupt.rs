@@ -18,7 +18,7 @@ use super::arguments::Common;
 use super::database::{BackendFunctions, Cancel};
 use super::outcome::{Failure, Outcome, complain};
 use crate::doctor::findings::with_causes;
-use crate::dump::files::remove_incomplete;
+use crate::dump::remove_incomplete;
 use crate::seed::SeedError;
 use crate::seed::stop::StopCheck;
 
@@ -32,19 +32,20 @@ static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 /// The name of the open transaction, if the server can cancel what it runs.
 static TRANSACTION: Mutex<Option<String>> = Mutex::new(None);
 static WHEN_STOPPED: Mutex<Option<WhenStopped>> = Mutex::new(None);
-/// How long a signal may take that Ctrl-C sends to the program that writes standard input, too.
+/// The time within which Ctrl-C also reaches the program that writes standard input.
 const SAME_SIGNAL: Duration = Duration::from_millis(50);
-/// How often to look whether there was a signal, which not every system can wait for.
+/// The interval between looks for a signal, which not every system can wait for.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a stopped transaction may take to roll back before the process ends, which does the same.
+/// The time that a stopped transaction gets to roll back before the process ends, which does the
+/// same.
 pub(super) const ROLL_BACK: Duration = Duration::from_secs(1);
 /// The pause before a statement is cancelled once more.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What a signal does.
+/// The effect of a signal.
 #[derive(Debug, Clone)]
 pub(super) struct WhenStopped {
-    /// What became of the work.
+    /// The message about the work.
     pub(super) says: &'static str,
     pub(super) as_json: bool,
     /// The directory whose incomplete files are removed.
@@ -53,7 +54,7 @@ pub(super) struct WhenStopped {
     pub(super) reads_input: bool,
     /// The database, and the function that cancels what a transaction of it runs.
     pub(super) cancel: Option<(String, Cancel)>,
-    /// How long the work may take to end by itself.
+    /// The time that the work gets to end by itself.
     pub(super) wait: Duration,
 }
 

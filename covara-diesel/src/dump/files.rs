@@ -15,7 +15,7 @@ use super::engine::TableName;
 use super::error::DumpError;
 
 /// Locked while a file is created, and from when the process removes them to its end.
-static CREATING: Mutex<()> = Mutex::new(());
+pub(super) static CREATING: Mutex<()> = Mutex::new(());
 
 /// Files that are written beside those that they replace.
 #[derive(Debug)]
@@ -85,26 +85,8 @@ impl Drop for Files {
 }
 
 /// Returns how the names of files begin that this process has not completed.
-fn temporary_prefix() -> String {
+pub(super) fn temporary_prefix() -> String {
     format!(".covara-dump-{}-", process::id())
-}
-
-/// Removes the files from a directory that this process has not completed, before it ends. Other
-/// threads cannot create any from then on: they wait.
-#[cfg(feature = "cli")]
-pub(crate) fn remove_incomplete(directory: &Path) {
-    std::mem::forget(CREATING.lock().unwrap_or_else(PoisonError::into_inner));
-    let prefix = temporary_prefix();
-    let Ok(entries) = fs::read_dir(directory) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(&prefix)) {
-            // Nothing else can be done about it.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }
 
 pub(super) fn at(path: &Path, source: io::Error) -> DumpError {

@@ -92,9 +92,11 @@
 mod csv;
 pub(crate) mod engine;
 mod error;
-pub(crate) mod files;
+mod files;
 mod ndjson;
 pub(crate) mod row;
+#[cfg(feature = "cli")]
+mod stop;
 mod summary;
 pub(crate) mod value;
 
@@ -103,6 +105,8 @@ use std::path::Path;
 
 pub use engine::DumpDatabase;
 pub use error::DumpError;
+#[cfg(feature = "cli")]
+pub(crate) use stop::remove_incomplete;
 pub use summary::{DumpSummary, DumpedTable};
 
 pub use crate::fixture::Format;
@@ -131,15 +135,6 @@ impl Dump {
         Self::default()
     }
 
-    /// Asks right before the files take their names. If they may not, it is an error. `named` is told
-    /// the name of the transaction, if the server can cancel what it runs.
-    #[cfg(feature = "cli")]
-    pub(crate) fn keep_if(mut self, may_keep: fn() -> bool, named: fn(String)) -> Self {
-        self.may_keep = Some(may_keep);
-        self.named = Some(named);
-        self
-    }
-
     /// Adds a table by its name, which may be `schema.table`, both spelled as in the database.
     /// Without any, [`to_directory`](Self::to_directory) dumps all tables.
     pub fn table(mut self, name: impl Into<String>) -> Self {
@@ -165,9 +160,10 @@ impl Dump {
     ///
     /// Without [`table`](Self::table) these are all tables, sorted by name: on PostgreSQL those of
     /// the current schema, but for parts of partitioned tables, what belongs to an extension, and
-    /// tables without a column that a seed could fill; on SQLite those of the main database, but for virtual tables and their parts. The tables of
-    /// this library, [`INTERNAL_TABLE_NAMES`](crate::INTERNAL_TABLE_NAMES) among them, and Diesel's
-    /// history are left out: name those that you want.
+    /// tables without a column that a seed could fill; on SQLite those of the main database, but
+    /// for virtual tables and their parts. The tables of this library,
+    /// [`INTERNAL_TABLE_NAMES`](crate::INTERNAL_TABLE_NAMES) among them, and Diesel's history are
+    /// left out: name those that you want.
     ///
     /// # Errors
     ///

@@ -291,8 +291,6 @@ pub use crate::postgres::search::PostgresFts;
 #[cfg(feature = "sqlite")]
 pub use crate::sqlite::search::SqliteFts;
 
-#[cfg(feature = "sqlite")]
-pub(crate) use analysis::SIGNS;
 pub(crate) use definition::{FieldKind as Kind, FollowedTable};
 #[cfg(feature = "postgres")]
 pub(crate) use document::Document;

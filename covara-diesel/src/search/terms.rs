@@ -129,8 +129,8 @@ pub(crate) struct Matching {
 pub(crate) struct Phrase {
     /// The numbers of the fields, among the searched fields.
     pub(crate) slots: Vec<usize>,
-    /// The words. They consist of letters, digits and marks, or are signs: emoji, or one of
-    /// `SIGNS` or more.
+    /// The words. They consist of letters, digits and marks, or are signs: emoji, or `+`, `#`
+    /// and `.`.
     pub(crate) words: Vec<String>,
     /// `true` if the last word is only the beginning of a word.
     pub(crate) prefix: bool,

@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(super) fn keep(first: Customizer<SqliteConnection>) -> Customizer<SqliteConnection> {
     Box::new(Keeper {
         first,
-        place: Mutex::new(Place::New),
+        whereabouts: Mutex::new(Whereabouts::New),
         returned: Condvar::new(),
     })
 }
@@ -33,12 +33,12 @@ pub(super) fn keep(first: Customizer<SqliteConnection>) -> Customizer<SqliteConn
 struct Keeper {
     /// Sets up the connection when it is opened.
     first: Customizer<SqliteConnection>,
-    place: Mutex<Place>,
+    whereabouts: Mutex<Whereabouts>,
     returned: Condvar,
 }
 
-/// Where the connection is.
-enum Place {
+/// The whereabouts of the connection.
+enum Whereabouts {
     /// There has been none.
     New,
     InPool,
@@ -53,21 +53,31 @@ impl fmt::Debug for Keeper {
 
 impl CustomizeConnection<SqliteConnection, Error> for Keeper {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), Error> {
-        let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*place, Place::New) {
-            drop(place);
+        let whereabouts = self
+            .whereabouts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if matches!(*whereabouts, Whereabouts::New) {
+            drop(whereabouts);
             self.first.on_acquire(conn)?;
-            *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::InPool;
+            *self
+                .whereabouts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Whereabouts::InPool;
             return Ok(());
         }
-        let is_in_pool = |place: &mut Place| matches!(place, Place::InPool);
-        let waited = self.returned.wait_timeout_while(place, WAIT, is_in_pool);
-        let (mut place, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let Place::Returned(mut kept) = std::mem::replace(&mut *place, Place::InPool) else {
+        let is_in_pool = |whereabouts: &mut Whereabouts| matches!(whereabouts, Whereabouts::InPool);
+        let waited = self
+            .returned
+            .wait_timeout_while(whereabouts, WAIT, is_in_pool);
+        let (mut whereabouts, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let Whereabouts::Returned(mut kept) =
+            std::mem::replace(&mut *whereabouts, Whereabouts::InPool)
+        else {
             let words = "the connection that has the database did not come back";
             return Err(ConnectionError::BadConnection(words.to_owned()).into());
         };
-        drop(place);
+        drop(whereabouts);
         end_all(&mut kept);
         checkin::watch_again(&mut kept);
         *conn = kept;
@@ -75,7 +85,10 @@ impl CustomizeConnection<SqliteConnection, Error> for Keeper {
     }
 
     fn on_release(&self, conn: SqliteConnection) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::Returned(conn);
+        *self
+            .whereabouts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Whereabouts::Returned(conn);
         self.returned.notify_one();
     }
 }

@@ -1,10 +1,6 @@
 //! Characters that are no letters, and what they are to a word.
 
-/// The signs that a word can consist of.
-#[cfg(feature = "sqlite")]
-pub(crate) const SIGNS: [char; 3] = ['+', '#', '.'];
-
-/// What may precede the full stop of a name such as `.NET`.
+/// The characters that may precede the full stop of a name such as `.NET`.
 const BEFORE_STOP: [char; 10] = ['(', '[', '{', '"', '\'', '/', '“', '„', '«', '‘'];
 
 /// Returns whether Unicode lets a character be ignored: it is invisible, and texts have it or not

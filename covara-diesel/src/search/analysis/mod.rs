@@ -15,8 +15,6 @@ use std::ops::Range;
 use frostem::Stemmer;
 use stems::Stems;
 
-#[cfg(feature = "sqlite")]
-pub(crate) use characters::SIGNS;
 pub use language::Language;
 pub(super) use segment::Unit;
 pub(super) use version::WORDS;

@@ -39,11 +39,11 @@ pub(super) fn read<C>(
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let place = Place::of(table);
+    let pages = PageQuery::of(table);
     let mut rows = MOST_ROWS;
     let mut last: Option<Vec<KeyPart>> = None;
     loop {
-        let query = place.page(table, last.as_deref(), rows);
+        let query = pages.page(table, last.as_deref(), rows);
         let Read { count, left } = match page(conn, query, table, writer, &mut last) {
             Ok(read) => read,
             // Perhaps the answer is longer than the server sends or the client takes.
@@ -59,7 +59,7 @@ where
         };
         match &last {
             Some(marker) if count == 0 && !conn.is_transactional() => {
-                return place.check(conn, table, marker, writer);
+                return pages.check(conn, table, marker, writer);
             }
             _ if left < rows && count >= left => return Ok(()),
             _ => {}
@@ -67,7 +67,7 @@ where
     }
 }
 
-/// What is known of a page.
+/// The size of a page.
 struct Read {
     /// Number of its rows.
     count: usize,
@@ -189,12 +189,12 @@ fn sent(value: &str) -> String {
     )
 }
 
-/// The way in which a page begins after another.
-struct Place {
+/// The parts of the queries for a table's pages.
+struct PageQuery {
     /// The expressions that are sent, those of the key last.
     columns: String,
     order: String,
-    /// What is compared.
+    /// The expressions that are compared.
     compared: String,
     /// The name of the rowid, for a table without a key.
     rowid: Option<String>,
@@ -202,7 +202,7 @@ struct Place {
     size: String,
 }
 
-impl Place {
+impl PageQuery {
     fn of(table: &DumpTable) -> Self {
         let mut columns: Vec<String> = table
             .columns

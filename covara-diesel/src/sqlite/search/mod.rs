@@ -15,7 +15,7 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
 use crate::backend::sealed::Sealed;
 use crate::backend::sql::Bind;
-use crate::search::{SIGNS, SearchAdapter, SearchValues, WordSink};
+use crate::search::{SearchAdapter, SearchValues, WordSink};
 
 /// Full-text search on SQLite, by FTS5. It needs SQLite 3.43 or later.
 ///
@@ -51,7 +51,10 @@ const GAP: &str = "\u{e000}";
 /// What precedes a word that is found by its beginnings only. No word contains it either.
 const BEGINNING: char = '\u{e001}';
 
-/// Where the characters begin that stand for [`SIGNS`], which separate tokens. No word contains them.
+/// The signs that a word can consist of. To FTS5 they separate tokens.
+const SIGNS: [char; 3] = ['+', '#', '.'];
+
+/// The first of the characters that stand for [`SIGNS`] in tokens. No word contains them.
 const SIGNS_AT: u32 = 0xe100;
 
 /// Returns a word as a token of FTS5.
