@@ -24,7 +24,7 @@ mod backend {
     pub const LARGEST_TEXT: usize = 1_000_000_000;
     /// Rows that a seed surely keeps all or none of.
     pub const MANY_ROWS: i64 = 100_000;
-    /// Whether a seed is sent in batches, in the place of a transaction.
+    /// `true` if a seed is sent in batches, in the place of a transaction.
     pub const IN_BATCHES: bool = false;
     /// Waiting for others is the server's business.
     pub const WAIT_LONG: &str = "SELECT 1";

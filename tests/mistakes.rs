@@ -1,4 +1,4 @@
-//! What the compiler says to mistakes in `#[derive(Seedable)]` and `#[derive(Searchable)]`, to calls
+//! The compiler's messages about mistakes in `#[derive(Seedable)]` and `#[derive(Searchable)]`, to calls
 //! with what is no connection, and to implementations of sealed traits.
 //!
 //! Each file of `tests/ui` has one mistake. Beside it is what the compiler must say: the messages,

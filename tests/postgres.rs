@@ -44,7 +44,7 @@ mod backend {
     pub const LARGEST_WHOLE: i64 = i64::MAX;
     /// Rows that a seed surely keeps all or none of.
     pub const MANY_ROWS: i64 = 100_000;
-    /// Whether a seed is sent in batches, in the place of a transaction.
+    /// `true` if a seed is sent in batches, in the place of a transaction.
     pub const IN_BATCHES: bool = false;
     pub const TEXT_HOLDS_NUL: bool = false;
     pub const HAS_SERVER: bool = true;

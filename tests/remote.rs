@@ -45,7 +45,7 @@ mod remote {
 
         fn start() -> Self;
 
-        /// Where it listens.
+        /// The address at which it listens.
         fn origin(&self) -> String;
 
         /// The URL of its database at another address; `options` are further parameters.

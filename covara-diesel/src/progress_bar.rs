@@ -18,10 +18,11 @@ const LINE: Duration = Duration::from_secs(1);
 
 /// Shows progress on standard error, for [`Seed::progress`](crate::Seed::progress).
 ///
-/// On a terminal each table has a bar with its rows, rows per second and time, and with the part that
-/// is done and the time that is left if the seed knows how many rows or bytes of a file there are:
-/// see [`SeedProgress::fraction`]. The bar stays when its table is done. Elsewhere plain lines are written, at most one a second and one at the end of
-/// each table. When the seed ends, with an error or without, the cursor is on a line of its own.
+/// On a terminal each table has a bar with its rows, rows per second and time, and with the part
+/// that is done and the time that is left if the seed knows how many rows or bytes of a file there
+/// are: see [`SeedProgress::fraction`]. The bar stays when its table is done. Elsewhere plain lines
+/// are written, at most one a second and one at the end of each table. When the seed ends, with an
+/// error or without, the cursor is on a line of its own.
 ///
 /// # Example
 ///

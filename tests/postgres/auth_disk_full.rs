@@ -12,7 +12,7 @@ use crate::suite::auth::failures::{Outcome, expect, fill, reads, writes};
 use crate::suite::auth::transactions::use_all;
 use crate::suite::number;
 
-/// What needs no more room.
+/// Calls that need no more room.
 const DELETIONS: [&str; 11] = [
     "delete",
     "log out everywhere",

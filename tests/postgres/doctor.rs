@@ -1,4 +1,4 @@
-//! What the doctor finds on a server.
+//! The doctor's findings on a server.
 
 use covara_diesel::auto_migrate;
 use covara_diesel::doctor::{self, Report, Severity};

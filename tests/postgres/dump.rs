@@ -1,4 +1,4 @@
-//! What only PostgreSQL has that a dump could stumble over.
+//! Dumps of tables as only PostgreSQL has them.
 
 use covara_diesel::dump::{Dump, DumpError, Format};
 use covara_diesel::fixture::FixtureSource;
@@ -210,7 +210,7 @@ fn seeded(conn: &mut PgConnection, table: &str, csv: &str) -> usize {
 }
 
 #[test]
-fn objects_that_are_none_and_objects_by_number_are_read_back() {
+fn names_of_missing_objects_and_numbers_are_read_back() {
     let db = TestDb::new();
     let mut conn = db.connect();
     let types = [

@@ -226,7 +226,7 @@ fn arrays_that_are_nested_too_deep_are_refused() {
 
 /// A right that is missing, and a constraint that cannot be used for skipping rows.
 #[test]
-fn what_no_row_is_at_fault_for_names_none() {
+fn errors_that_no_row_causes_name_no_row() {
     let db = TestDb::new();
     let mut conn = db.connect_directly();
     conn.batch_execute(

@@ -1,4 +1,4 @@
-//! What PostgreSQL writes of a table goes back into it as the same values, or is an error.
+//! Files that PostgreSQL writes of a table go back into it as the same values, or are an error.
 
 use std::io::Read;
 
@@ -333,7 +333,7 @@ fn what_row_to_json_writes_is_seeded_as_the_same_values() {
     }
 }
 
-/// What PostgreSQL itself would round, or read by the settings of the session.
+/// PostgreSQL itself would round these, or read them by the settings of the session.
 #[test]
 fn times_with_two_readings_are_refused_with_their_place() {
     let db = TestDb::new();

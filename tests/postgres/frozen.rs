@@ -36,7 +36,7 @@ fn hasty(driver: PoolDriver) -> PoolConfig {
 /// limit, `statement_timeout`, is an hour.
 const IN_TIME: Duration = Duration::from_secs(12);
 
-/// Whether what it does has failed.
+/// A function that returns whether its work has failed.
 type Job = fn(&mut Pooled) -> bool;
 
 const JOBS: [(&str, Job); 5] = [

@@ -48,7 +48,7 @@ fn a_stricter_default_isolation_does_not_spoil_concurrent_boots() {
 }
 
 #[test]
-fn a_search_path_with_pg_catalog_first_is_told() {
+fn a_search_path_with_pg_catalog_first_is_an_error_that_says_so() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute("SET search_path = pg_catalog, public")

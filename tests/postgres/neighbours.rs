@@ -11,7 +11,7 @@ use support::postgres::TestDb;
 
 use crate::suite::count;
 
-/// What Covara (TypeScript) runs at each start, one statement after the other.
+/// The statements that Covara (TypeScript) runs at each start, one after the other.
 fn statements() -> Vec<String> {
     let files = [
         include_str!("../../migrations/postgres/2026-11-22-000001_create_auth_sessions/up.sql"),

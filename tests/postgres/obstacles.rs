@@ -88,7 +88,7 @@ fn a_strangers_view_runs_nothing_of_theirs() {
 }
 
 #[test]
-fn a_strangers_history_of_diesels_is_told_and_fails_a_boot_only() {
+fn a_strangers_diesel_history_is_reported_and_fails_a_boot_only() {
     for (made, named) in [
         ("TABLE __diesel_schema_migrations (version TEXT)", ""),
         (
@@ -183,7 +183,7 @@ fn every_kind_is_named_and_refused() {
 }
 
 #[test]
-fn what_gives_way_is_no_obstacle() {
+fn objects_that_leave_the_names_to_tables_are_no_obstacles() {
     for sql in [
         // An array's type.
         "CREATE TABLE _covara_migrations (a int)",

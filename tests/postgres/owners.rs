@@ -222,7 +222,7 @@ fn the_doctor_reports_strangers_tables() {
 }
 
 #[test]
-fn the_command_tells() {
+fn the_command_names_strangers() {
     let mut roles = Roles::new();
     roles.plant();
     let url = roles.db.url();
@@ -262,7 +262,7 @@ fn the_command_tells() {
 }
 
 #[test]
-fn the_status_tells() {
+fn the_status_names_strangers() {
     let mut roles = Roles::new();
     roles.be_app();
     assert!(!status(&mut roles.conn).unwrap().would_fail());

@@ -1,4 +1,4 @@
-//! What only PGlite has: one session for all its clients, and few of them at a time.
+//! PGlite has one session for all its clients, and few of them at a time.
 
 use std::process::Command;
 use std::sync::Barrier;

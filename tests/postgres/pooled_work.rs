@@ -24,7 +24,7 @@ const CLIENTS: i64 = 8;
 const SERVER_CONNECTIONS: usize = 3;
 const OPERATIONS: i64 = 600;
 
-/// What came of all operations of all clients.
+/// The results of all operations of all clients.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     right: usize,
@@ -170,7 +170,7 @@ fn of_4800_operations_on_3_sessions_all_are_right() {
     }
 }
 
-/// What the operations above would miss without this.
+/// A case that the operations above would miss.
 #[test]
 fn operations_with_diesels_statement_cache_fail_behind_a_pooler() {
     let db = TestDb::new();

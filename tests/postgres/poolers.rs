@@ -1,4 +1,4 @@
-//! What stands between is seen, with a real PgBouncer.
+//! Poolers between a program and its server are detected, with a real PgBouncer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

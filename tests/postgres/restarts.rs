@@ -22,11 +22,11 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct Outcome {
-    /// What was said to be committed.
+    /// Rows that were said to be committed.
     kept: Vec<i64>,
-    /// What may be or not: the answer was lost.
+    /// Rows that may be committed or not, as the answer was lost.
     failed: usize,
-    /// How many were kept after the server had come back.
+    /// Number of rows that were kept after the server had come back.
     kept_after: usize,
 }
 

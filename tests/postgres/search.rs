@@ -1,4 +1,4 @@
-//! What only PostgreSQL has: poolers, and roles that may do little.
+//! Search behind poolers, and by roles that may do little.
 
 use covara_diesel::pool::{self, PoolDriver};
 use covara_diesel::search::{
@@ -97,7 +97,7 @@ fn a_role_that_may_only_write_the_table_keeps_its_index_current() {
     assert_eq!(crate::suite::number(conn, left), 0);
 }
 
-/// What ANALYZE found says how rare words are in an index that is too large to count.
+/// In an index that is too large to count, the statistics of ANALYZE say how rare words are.
 #[test]
 fn rare_words_count_for_more_in_a_large_index_once_it_is_analyzed() {
     let db = TestDb::new();

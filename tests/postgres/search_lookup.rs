@@ -1,4 +1,4 @@
-//! Where the tables of a search index are, and how they are found.
+//! The schema of a search index's tables, and the look for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What PostgreSQL's roles, types and time limits do to a seed.
+//! Seeds with PostgreSQL's roles, types and time limits.
 
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::{ErrorKind, Seed, SeedError, Seedable};

@@ -1,4 +1,4 @@
-//! What a pool takes for a statement that waits for an answer, and what not.
+//! Pools tell statements that wait for an answer from others.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -144,7 +144,7 @@ fn the_first_statement_with_a_type_of_ones_own_is_waited_for_as_long_as_others()
     slept.unwrap_err();
 }
 
-/// What the connections heard between the marks, each as one list.
+/// The events of the connections between the marks, each as one list.
 static HEARD: Mutex<Vec<Vec<String>>> = Mutex::new(Vec::new());
 
 const FIRST_MARK: &str = "SELECT 'first mark of the watched'";

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::watch;
 
-/// How long a program may go on without that a test begins or ends. The slowest test takes five
+/// The longest time of a program in which no test begins or ends. The slowest test takes five
 /// minutes with `--everything`, while others run.
 const STALLED: Duration = Duration::from_secs(900);
-/// How long a whole command may take between two lines: ten minutes with `--everything`.
+/// The longest time of a whole command between two lines: ten minutes with `--everything`.
 const SILENT: Duration = Duration::from_secs(3600);
 
 /// The outcome of one test.
@@ -18,7 +18,7 @@ pub struct Outcome {
     pub test: String,
     pub passed: bool,
     pub time: Duration,
-    /// What a failed test printed.
+    /// The output of a failed test.
     pub printed: String,
 }
 
@@ -27,9 +27,9 @@ pub struct Finished {
     pub step: String,
     pub time: Duration,
     pub outcomes: Vec<Outcome>,
-    /// What runs single tests of the program; none for a whole command.
+    /// The program that runs single tests; none for a whole command.
     pub again: Option<Command>,
-    /// Why the program counts as failed although each test has an outcome.
+    /// The reason why the program counts as failed although each test has an outcome.
     pub failure: Option<String>,
 }
 

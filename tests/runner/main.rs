@@ -26,9 +26,9 @@ use programs::Program;
 const FEATURES: &str = "sqlite,postgres,libsql,d1,neon";
 /// Programs that run at once: some wait for time-outs or servers while others compute.
 const LANES: usize = 3;
-/// Which test passed on which database.
+/// The table of tests and the databases on which they passed.
 const TABLE: &str = "target/tests/by-database.txt";
-/// How long each test took.
+/// The seconds that each test took.
 const SECONDS: &str = "target/tests/seconds.txt";
 
 /// A step that can run beside others.
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all tests passed.
+/// Returns whether all tests passed.
 fn run(everything: bool) -> Result<bool, String> {
     let programs = programs::build(FEATURES)?;
     let plan = Plan::new(&programs, everything)?;
@@ -97,7 +97,7 @@ fn run(everything: bool) -> Result<bool, String> {
 
 /// Most failed tests that are tried again.
 const TRIED_AGAIN: usize = 10;
-/// What proptest prints of an input that fails. Another try would be with other inputs.
+/// The words with which proptest prints an input that fails. Another try would be with other inputs.
 const FAILING_INPUT: &str = "minimal failing input";
 
 /// Runs tests that failed once more, one at a time, as some are about time-outs, which a machine

@@ -1,11 +1,11 @@
-//! Which tests run on which database.
+//! Decides which tests run on which database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::needs::{DATABASES, Database, NEEDS, Need, RELEASE};
 use crate::programs::Program;
 
-/// What becomes of a shared test on a database.
+/// The part of a shared test on a database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Runs,

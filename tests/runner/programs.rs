@@ -10,9 +10,9 @@ use serde_json::Value;
 pub struct Program {
     pub name: String,
     pub path: PathBuf,
-    /// Where Cargo runs it: the folder of its package.
+    /// The folder in which Cargo runs it: that of its package.
     pub folder: PathBuf,
-    /// Where a test of a procedural macro finds the compiler's libraries.
+    /// The folder in which a test of a procedural macro finds the compiler's libraries.
     libraries: Option<String>,
 }
 

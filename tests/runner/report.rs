@@ -1,4 +1,4 @@
-//! What the runner prints at the end.
+//! Prints the results at the end.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -80,7 +80,7 @@ pub fn steps(before: &[(&str, Duration)], finished: &[Finished], tests: Duration
     text
 }
 
-/// How many of the shared tests ran on each database, and why others did not.
+/// Counts the shared tests that ran on each database, and says why others did not.
 pub fn databases(plan: &Plan) -> String {
     let mut text = format!("\nThe {} shared tests:\n", plan.shared.len());
     for database in DATABASES {

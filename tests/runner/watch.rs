@@ -7,17 +7,17 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long what it printed may take to arrive when it has ended.
+/// The longest time until its output arrives when it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How often to look whether it has ended.
+/// The interval between looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How a program ended.
+/// The end of a program.
 pub struct Ended {
     pub status: ExitStatus,
-    /// What it wrote to standard error.
+    /// Its output on standard error.
     pub printed: String,
-    /// Why it counts as failed, whatever its status.
+    /// The reason why it counts as failed, whatever its status.
     pub fault: Option<String>,
 }
 

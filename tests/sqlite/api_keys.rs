@@ -1,4 +1,4 @@
-//! What many checks of API keys at once cost a process, whatever its database.
+//! The cost of many checks of API keys at once, whatever the database.
 
 use covara_diesel::auto_migrate;
 use diesel::connection::SimpleConnection;

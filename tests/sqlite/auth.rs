@@ -1,4 +1,4 @@
-//! What only SQLite has: a disk that can be made full.
+//! Stores on a full disk.
 
 use covara_diesel::auth::{
     Account, AccountStore, ApiKeyChanges, ApiKeyStore, NewApiKey, NewSession, Purpose, Session,

@@ -8,7 +8,7 @@ use crate::suite::auth::failures::{Outcome, expect, fill, reads, writes};
 use crate::suite::auth::transactions::use_all;
 use crate::suite::count;
 
-/// What finds nothing to change: the account is linked as it is already.
+/// Calls that change nothing: the account is linked already, and nothing has expired.
 const IDLE: [&str; 4] = ["link", "delete expired", "delete expired tokens", "purge"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the doctor finds in files.
+//! The doctor's findings in files.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

@@ -1,4 +1,4 @@
-//! What only SQLite has that a dump could stumble over.
+//! Dumps of tables as only SQLite has them.
 
 use covara_diesel::Seed;
 use covara_diesel::dump::{Dump, DumpError, Format};

@@ -1,4 +1,5 @@
-//! What SQLite's command line writes of a table goes back into it as the same values, or is an error.
+//! Files that SQLite's command line writes of a table go back into it as the same values, or are an
+//! error.
 
 use std::collections::BTreeSet;
 
@@ -74,7 +75,7 @@ const VALUES: [&str; 34] = [
     "x'616263'",
 ];
 
-/// What is stored as something else than it was, because a file means something else by it.
+/// Returns whether a value is stored as another one, because a file means that by it.
 fn is_convention(sql_type: &str, value: &str) -> bool {
     let nothing = value == "''";
     let boolean = matches!(value, "'true'" | "'True'");

@@ -1,4 +1,4 @@
-//! What tests leave behind when they are killed.
+//! Tests that are killed leave nothing behind.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Who may read the files of a database.
+//! The files of a database are readable by their owner only.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

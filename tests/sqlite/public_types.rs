@@ -1,4 +1,4 @@
-//! What the Rust API guidelines ask of public types.
+//! Public types are as the Rust API guidelines ask.
 
 use std::error::Error;
 use std::fmt::Debug;

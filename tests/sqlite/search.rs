@@ -1,4 +1,4 @@
-//! What only SQLite has: a disk that can be made full, and an index that checks itself.
+//! Search on a full disk, and an index that checks itself.
 
 use covara_diesel::ErrorKind;
 use covara_diesel::search::{

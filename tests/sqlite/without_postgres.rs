@@ -1,4 +1,4 @@
-//! What is said where PostgreSQL is not compiled in.
+//! Errors where PostgreSQL is not compiled in.
 
 use crate::suite::command::{covara, succeeds};
 use covara_diesel::pool::PoolError;

@@ -168,7 +168,7 @@ fn a_history_with_other_columns_is_refused_by_name() {
 
 /// It stands in the way of the application's migrations only.
 #[test]
-fn a_view_with_the_name_of_diesels_history_is_told_and_fails_a_boot_that_reads_it() {
+fn a_view_named_like_diesels_history_is_reported_and_fails_a_boot_that_reads_it() {
     let db = TestDb::new();
     let mut conn = db.connect();
     conn.batch_execute("CREATE VIEW __diesel_schema_migrations AS SELECT '' AS version")

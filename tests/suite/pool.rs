@@ -189,7 +189,7 @@ struct Count {
     n: i64,
 }
 
-/// How many values of a statement the database counted.
+/// Returns the number of values of a statement that the database counted.
 fn bound(conn: &mut Conn, values: usize) -> QueryResult<i64> {
     let places: Vec<String> = (1..=values).map(|n| format!("({})", place(n))).collect();
     let sql = format!(

@@ -1,4 +1,4 @@
-//! What a seed does with rows that the database refuses.
+//! Seeds of rows that the database refuses.
 
 use std::num::NonZeroUsize;
 

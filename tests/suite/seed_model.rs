@@ -182,7 +182,7 @@ fn execute(conn: &mut Conn, sql: &str) -> Result<(), TestCaseError> {
 struct Case {
     present: Vec<Thing>,
     given: Vec<Thing>,
-    /// How many come from a slice; the others are streamed, as a second table of the seed.
+    /// Number of those from a slice; the others are streamed, as a second table of the seed.
     in_memory: usize,
     chunk_rows: Option<NonZeroUsize>,
 }

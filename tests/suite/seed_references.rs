@@ -124,7 +124,7 @@ const ORDERS: [(&str, Order); 3] = [
 
 const SIZES: [i64; 7] = [1, 2, 3, 5, 17, 64, 300];
 
-/// What the nodes are read from.
+/// The source of the nodes.
 #[derive(Debug, Clone, Copy)]
 enum From {
     Memory,
@@ -350,7 +350,7 @@ fn tables_may_refer_to_each_other() {
     }
 }
 
-/// Where the database checks at once.
+/// On databases that check at once.
 #[test]
 fn tables_that_refer_to_each_other_at_once_are_an_error_that_says_what_to_do() {
     let (_db, mut conn) = tables("");

@@ -10,7 +10,7 @@ use super::count;
 use super::seed_references::{Node, Other, chain, create_of_both_kinds, of_both_kinds, tables};
 use crate::backend::Conn;
 
-/// Whether a row that refers to nothing is refused at once.
+/// Returns whether a row that refers to nothing is refused at once.
 fn checks_at_once(conn: &mut Conn) -> bool {
     let refused = |conn: &mut Conn, sql: &str| {
         let result = conn.transaction(|conn| {

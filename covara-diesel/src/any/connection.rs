@@ -76,8 +76,8 @@ macro_rules! declare_any_connection {
         /// | `save_changes` | `update` with `set(&row)` |
         ///
         /// A query for one database only runs on the connection inside, reached by `match` or by
-        /// `with_typed!`. In a pool of your own, a `PooledConnection` of `AnyConnection` is passed to this
-        /// library as `&mut *conn`.
+        /// `with_typed!`. In a pool of your own, a `PooledConnection` of `AnyConnection` is passed
+        /// to this library as `&mut *conn`.
         ///
         /// Columns may have the types `SmallInt`, `Integer`, `BigInt`, `Float`, `Double`, `Text`,
         /// `Binary`, `Bool`, `Date`, `Time` and `Timestamp`. A
@@ -85,8 +85,8 @@ macro_rules! declare_any_connection {
         /// the type it wraps, `impl<DB: Backend> ToSql<Text, DB> for Role where str: ToSql<Text,
         /// DB>`, as Diesel's documentation shows.
         ///
-        /// On D1, and on Neon over HTTP, `transaction` returns an error, because they have no transactions
-        /// that span several calls.
+        /// On D1, and on Neon over HTTP, `transaction` returns an error, because they have no
+        /// transactions that span several calls.
         ///
         /// `establish` tries one database after the other and may take a URL for another
         /// database's. Open a pool with [`open`](crate::open) instead, or wrap a typed connection:

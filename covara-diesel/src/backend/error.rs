@@ -11,9 +11,10 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 /// A failure of the database, with what can be done about it.
 ///
 /// `auth::AuthError`, [`SeedError`](crate::SeedError), `search::SearchError` and
-/// [`MigrateError`](crate::migrate::MigrateError) each carry one in their variant `Database`. `Display` gives the advice of the
-/// [`kind`](Self::kind); the database's own words are those of [`source`](StdError::source). The
-/// [guide](crate::guide#errors-with-thiserror-and-anyhow) shows errors of your own around it.
+/// [`MigrateError`](crate::migrate::MigrateError) each carry one in their variant `Database`.
+/// `Display` gives the advice of the [`kind`](Self::kind); the database's own words are those of
+/// [`source`](StdError::source). The [guide](crate::guide#errors-with-thiserror-and-anyhow) shows
+/// errors of your own around it.
 ///
 /// # Example
 ///

@@ -11,8 +11,8 @@ use crate::fixture::Format;
 /// The text below the list of commands.
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage, 130 stopped by Ctrl-C and 143
-by SIGTERM. seed, migrate and dump then keep nothing, or what a seed has sent to Cloudflare D1 before,
-and say so; once they are keeping their work they complete it. A second Ctrl-C ends them at once
+by SIGTERM. seed, migrate and dump then keep nothing, or what a seed has sent to D1 or Neon's HTTP
+before, and say so; once they are keeping their work they complete it. A second Ctrl-C ends them at once
 without a word: what they were keeping just then may have been kept.
 No password is printed, whatever happens.";
 
@@ -51,7 +51,8 @@ foreign key to countries, and countries.code must be unique.
 
 --dry-run reads and writes everything in a transaction that is rolled back, and ends with 1 if the
 seed would fail. It waits for other writers and needs the same rights. On PostgreSQL it uses up
-generated ids. Over Cloudflare D1, which has no transactions, there is none.
+generated ids. Over D1 and Neon's HTTP, which have no transactions, there
+is none.
 
 Progress is shown on standard error, as a bar on a terminal and as lines elsewhere.
 
@@ -247,7 +248,7 @@ pub(super) struct Search {
     #[arg(long = "field", value_name = "FIELD")]
     pub(super) fields: Vec<String>,
 
-    /// How many hits to show.
+    /// Number of hits to show.
     #[arg(long, value_name = "HITS", default_value_t = 20)]
     pub(super) size: usize,
 

@@ -55,7 +55,7 @@ pub(crate) struct Opened {
     pub(crate) missing_file: Option<PathBuf>,
 }
 
-/// What the user chose for a seed.
+/// The user's options for a seed.
 pub(crate) struct SeedChoices {
     pub(crate) on_conflict: OnConflict,
     pub(crate) replace: bool,

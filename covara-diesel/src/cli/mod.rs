@@ -14,11 +14,14 @@
 //! ```
 //!
 //! The exit code is 0 if all went well, 1 if the work failed or would fail, and 2 if the command
-//! was used wrongly. `seed`, `migrate` and `dump` that are stopped by Ctrl-C say what was kept, which
-//! is nothing but over Cloudflare D1, and end with 130, by SIGTERM with 143. A second signal ends them
-//! at once without a word; what they were keeping just then may have been kept. With `--json` the result is one JSON object on standard output. Errors go to
-//! standard error, with `--json` as one JSON object with the fields `error`, `causes` and
-//! `exit_code`. No password is printed.
+//! was used wrongly. `seed`, `migrate` and `dump` that are stopped by Ctrl-C say what was kept, and
+//! end with 130, by SIGTERM with 143. Nothing is kept, except over D1 and Neon's HTTP the batches that
+//! a seed has sent. A second signal ends them at once without a word; what they were keeping just
+//! then may have been kept.
+//!
+//! With `--json` the result is one JSON object on standard output. Errors go to standard error, with
+//! `--json` as one JSON object with the fields `error`, `causes` and `exit_code`. No password is
+//! printed.
 
 mod arguments;
 mod backends;

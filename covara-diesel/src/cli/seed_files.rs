@@ -12,7 +12,7 @@ use super::outcome::Failure;
 use crate::fixture::{Encoding, FixtureSource, Format};
 use crate::seed::Name;
 
-/// How the files are written.
+/// The options that say how the files are written.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
 pub(super) struct FileOptions {

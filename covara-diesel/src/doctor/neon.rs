@@ -10,7 +10,7 @@ use crate::remote::NeonHttpConnection;
 /// Examines a Neon database over HTTP, which is only read; `url` is one that `pool::neon_http`
 /// accepts.
 ///
-/// Whether Neon itself pools behind its HTTP is not seen and does not matter.
+/// It does not detect whether Neon pools connections behind its HTTP, which makes no difference.
 ///
 /// # Errors
 ///

@@ -20,7 +20,7 @@ const MOST_BYTES_TO_CHECK: u64 = 1 << 30;
 ///
 /// The file is neither created nor put into WAL mode. Whether it is writable is tested in a
 /// transaction that is rolled back. Up to 1 GiB it is also checked for damage and for rows whose
-/// parent is missing.
+/// parent is missing. The [module](crate::doctor) has an example.
 ///
 /// # Errors
 ///

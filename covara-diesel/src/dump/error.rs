@@ -24,7 +24,7 @@ pub enum DumpError {
     NotATable {
         /// The name.
         table: String,
-        /// What has it: "a view".
+        /// The kind of the object, such as "a view".
         found: String,
     },
 
@@ -85,7 +85,7 @@ pub enum DumpError {
         row: u64,
         /// The value, shortened if it is long.
         found: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: &'static str,
     },
 

@@ -21,7 +21,7 @@ pub struct RowWriter<'w> {
     block: Vec<u8>,
     format: Format,
     table: &'w DumpTable,
-    /// What stands before each value in NDJSON.
+    /// The text before each value in NDJSON.
     keys: Vec<Vec<u8>>,
     rows: u64,
     /// The position in the block at which the current row begins.

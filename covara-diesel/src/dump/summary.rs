@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-/// What a dump has written.
+/// The result of a dump.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DumpSummary {
@@ -22,7 +22,7 @@ impl DumpSummary {
     }
 }
 
-/// What a dump has written of one table.
+/// The result of dumping one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DumpedTable {

@@ -7,7 +7,7 @@ use diesel::pg::{CopyTarget, Pg};
 use diesel::query_builder::AstPass;
 
 thread_local! {
-    /// What is copied. Diesel takes a target by its type, which cannot hold a text.
+    /// The table or query that is copied. Diesel takes a target by its type, which cannot hold a text.
     static SQL: RefCell<String> = const { RefCell::new(String::new()) };
 }
 

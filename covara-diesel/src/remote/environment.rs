@@ -1,4 +1,4 @@
-//! What the URLs of several drivers have in common beside their form.
+//! The parameters and environment variables that several drivers have in common.
 
 /// The names of the parameters that [`HttpOptions::take`](super::url::HttpOptions::take) accepts.
 pub(super) const HTTP_OPTIONS: &str = "connect_timeout, request_timeout, statement_timeout, \

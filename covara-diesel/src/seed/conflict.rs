@@ -1,11 +1,11 @@
-//! What a seed does with rows that conflict with others.
+//! The treatment of rows that conflict with others.
 
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::error::SeedError;
 
-/// What a seed does with a row that conflicts with a row that is there, or with an earlier row of
-/// the same seed.
+/// The treatment of a row that conflicts with an existing row, or with an earlier row of the same
+/// seed.
 ///
 /// ```
 /// use covara_diesel::{OnConflict, Seed, Seedable, pool};
@@ -98,11 +98,11 @@ pub enum OnConflict {
 pub struct FoundKey {
     /// Its columns, unquoted.
     pub columns: Vec<String>,
-    /// True if it is the primary key.
+    /// `true` if it is the primary key.
     pub is_primary: bool,
-    /// True if its check can be deferred.
+    /// `true` if its check can be deferred.
     pub is_deferrable: bool,
-    /// True if NULL equals NULL in it.
+    /// `true` if NULL equals NULL in it.
     pub nulls_are_equal: bool,
 }
 
@@ -113,7 +113,7 @@ pub struct UpdateColumns {
     pub key: Vec<String>,
     /// The seeded columns that are not in the key.
     pub others: Vec<String>,
-    /// True if NULL equals NULL in the key.
+    /// `true` if NULL equals NULL in the key.
     pub nulls_are_equal: bool,
 }
 

@@ -29,7 +29,7 @@ pub struct DeferredConstraint {
     /// Its name in SQL.
     pub sql_name: String,
     pub is_foreign_key: bool,
-    /// True if triggers or rules of the seed's tables may write rows that satisfy it.
+    /// `true` if triggers or rules of the seed's tables may write rows that satisfy it.
     pub others_write: bool,
 }
 

@@ -80,7 +80,8 @@ pub enum SeedError {
 
     /// A row refers to a row that does not exist, and its table refers to a table that the same
     /// seed fills later: only where the database cannot check at the end, which is on PostgreSQL
-    /// for a foreign key that is not deferrable, and over Cloudflare D1 from one batch to the next.
+    /// for a foreign key that is not deferrable, and over D1 and Neon's HTTP from one batch to the
+    /// next.
     #[error(
         "row {row} of {table}{} refers to a row that is not there; {table} refers to {first}, \
          which comes later in this seed: seed {first} before {table}; nothing was kept",
@@ -138,7 +139,7 @@ pub enum SeedError {
     },
 
     /// A row refers to a row of its own table that is neither before it nor in the same batch: only
-    /// over Cloudflare D1, where a seed above 4 MiB is several batches.
+    /// over D1 and Neon's HTTP, where a seed above 4 MiB is several batches.
     #[error(
         "row {row} of {table}{} refers to a row of {table} that is not there, neither before it \
          nor in the same batch of 4 MiB: move the row that it refers to before it; nothing was \
@@ -157,8 +158,8 @@ pub enum SeedError {
         source: Error,
     },
 
-    /// A later part of a seed failed that could not be one transaction: only over Cloudflare D1,
-    /// and above 4 MiB. Running the same seed again writes what is missing.
+    /// A later part of a seed failed that could not be one transaction: only over D1 and Neon's
+    /// HTTP, and above 4 MiB. Running the same seed again writes what is missing.
     #[error(
         "the first {rows} rows are kept, as the seed is too large for one batch of this \
          database; run it again when the cause is fixed, which writes what is missing"
@@ -212,7 +213,7 @@ pub enum SeedError {
     },
 
     /// The seed is larger than a batch, so that tables would be empty for a while: only under
-    /// [`Seed::replace`](crate::Seed::replace) over Cloudflare D1.
+    /// [`Seed::replace`](crate::Seed::replace) over D1 and Neon's HTTP.
     #[error(
         "the seed is larger than one batch of this database, 4 MiB, and so cannot replace tables; \
          nothing was kept"
@@ -221,7 +222,7 @@ pub enum SeedError {
     ReplaceTooLarge,
 
     /// Rows cannot be tried and rolled back: only under [`Seed::dry_run`](crate::Seed::dry_run) over
-    /// Cloudflare D1, which has no transactions.
+    /// D1 and Neon's HTTP, which have no transactions.
     #[error(
         "this database has no transactions in which rows could be tried and rolled back, so there \
          is no dry run; nothing was read or written"

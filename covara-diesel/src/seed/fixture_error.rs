@@ -139,7 +139,7 @@ pub enum FixtureError {
     Options {
         /// Name of the file.
         file: String,
-        /// What is wrong with them.
+        /// A description of the mistake.
         mistake: String,
     },
 
@@ -328,8 +328,8 @@ pub enum ReferenceProblem {
         /// Name of the column.
         column: String,
     },
-    /// The rows of the table are replaced in the same batch: only over Cloudflare D1, under
-    /// [`Seed::replace`](crate::Seed::replace).
+    /// The rows of the table are replaced in the same batch: only over D1 and Neon's
+    /// HTTP, under [`Seed::replace`](crate::Seed::replace).
     #[error(
         "the same seed replaces the rows of {}, and over this database that is one batch, in \
          which nothing can be looked up",

@@ -15,9 +15,9 @@ pub struct ForeignKey {
     pub parent_columns: Vec<String>,
     /// The last position in the seed of the table that it refers to, if the seed fills that table.
     pub position: Option<usize>,
-    /// True if the check can be deferred.
+    /// `true` if the check can be deferred.
     pub is_deferrable: bool,
-    /// True if its own declaration may defer the check, also beyond the end of the seed where the
+    /// `true` if its own declaration may defer the check, also beyond the end of the seed where the
     /// seed is part of a transaction of the caller's.
     pub may_outlast: bool,
 }

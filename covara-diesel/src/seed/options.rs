@@ -11,7 +11,7 @@ use super::report::{ProgressReport, SeedProgress};
 use super::stop::StopCheck;
 use crate::backend::connection::SHORTEST_WAIT;
 
-/// What is chosen for a seed beside its rows.
+/// The options of a seed.
 pub(super) struct SeedOptions<'a> {
     pub(super) progress: Option<ProgressReport<'a>>,
     pub(super) lock_timeout: Duration,
@@ -39,8 +39,8 @@ impl Default for SeedOptions<'_> {
 }
 
 impl<'a, C: SeedDatabase> Seed<'a, C> {
-    /// Calls `report` repeatedly, every few hundred or thousand rows; over Cloudflare D1 after each
-    /// batch.
+    /// Calls `report` repeatedly, every few hundred or thousand rows; over D1 and Neon's HTTP
+    /// after each batch.
     pub fn progress(mut self, report: impl FnMut(&SeedProgress) + 'a) -> Self {
         self.options.progress = Some(Box::new(report));
         self
@@ -57,7 +57,8 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
 
     /// Sets how many streamed rows are in memory at a time. From a file at most 4 MiB of rows are
     /// taken at a time, or one row if it is longer. Default: the fastest number, 256 on SQLite,
-    /// 1,024 over libSQL and D1, and 8,192 on PostgreSQL. Choose fewer for rows of many kilobytes.
+    /// 1,024 over libSQL, D1 and Neon's HTTP, and 8,192 on PostgreSQL. Choose fewer for rows of
+    /// many kilobytes.
     pub fn chunk_rows(mut self, rows: NonZeroUsize) -> Self {
         self.options.chunk_rows = Some(rows);
         self
@@ -113,7 +114,7 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// [`SeedError::Referred`](crate::SeedError::Referred), also where `ON DELETE CASCADE` would
     /// delete it. On PostgreSQL other writers of the tables wait until the seed ends; readers do not.
     ///
-    /// Over Cloudflare D1 it is one batch, so the seed may have 4 MiB; a larger one is
+    /// Over D1 and Neon's HTTP it is one batch, so the seed may have 4 MiB; a larger one is
     /// [`SeedError::ReplaceTooLarge`](crate::SeedError::ReplaceTooLarge). There rows that another
     /// client adds to other tables at the same time are not seen.
     ///
@@ -147,11 +148,12 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// transaction, and the summary and the errors are those that a run would give now. Progress is
     /// reported as well.
     ///
-    /// What no transaction undoes: on PostgreSQL generated ids are used up, so there are gaps between
-    /// those of later rows. Sequences are not moved past explicit ids. Other writers wait as they do
-    /// for a seed that is kept.
+    /// A roll-back does not give generated ids back on PostgreSQL, so there are gaps between those of
+    /// later rows. Sequences are not moved past explicit ids. Other writers wait as they do for a
+    /// seed that is kept.
     ///
-    /// Over Cloudflare D1, which has no transactions, it is [`SeedError::NoDryRun`](crate::SeedError).
+    /// Over D1 and Neon's HTTP, which have no transactions, it is
+    /// [`SeedError::NoDryRun`](crate::SeedError::NoDryRun).
     ///
     /// ```
     /// # use covara_diesel::{Seed, Seedable, pool};
@@ -183,8 +185,8 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
     /// whether to stop: then the seed is rolled back and is
     /// [`SeedError::Stopped`](crate::SeedError::Stopped).
     ///
-    /// A statement that waits for another transaction's lock goes on waiting. Over Cloudflare D1 the
-    /// rows of earlier batches are kept, and it is [`Partial`](crate::SeedError::Partial).
+    /// A statement that waits for another transaction's lock goes on waiting. Over D1 and Neon's
+    /// HTTP the rows of earlier batches are kept, and it is [`Partial`](crate::SeedError::Partial).
     ///
     /// ```
     /// use std::sync::atomic::{AtomicBool, Ordering};

@@ -35,7 +35,7 @@ pub struct SeedSummary {
     /// One entry per [`table`](crate::Seed::table) or [`rows`](crate::Seed::rows).
     pub tables: Vec<TableSummary>,
     /// Number of transactions in which the rows were written. It is 1, except for a seed of more
-    /// than 4 MiB over Cloudflare D1, which has no transactions larger than a request.
+    /// than 4 MiB over D1 and Neon's HTTP, whose transactions are no larger than a request.
     pub transactions: usize,
 }
 
@@ -205,7 +205,7 @@ impl SeedProgress {
     }
 }
 
-/// What is known beforehand of the rows of a table.
+/// The number of a table's rows and the size of their file, as far as they are known beforehand.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Extent {
     /// The number of rows.
@@ -214,7 +214,7 @@ pub(crate) struct Extent {
     pub(crate) file: Option<FileExtent>,
 }
 
-/// How much of a file has been read.
+/// The progress of reading a file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FileExtent {
     /// Counted by the thread that reads.

@@ -20,7 +20,7 @@ pub(crate) trait SeedRows<'a, C: BackendConnection<Backend: SeedEngine>> {
     ) -> Result<PreparedTable<'a, C>, SeedError>;
 }
 
-/// What another run of the same seed does with the rows.
+/// The effect of another run of the same seed on the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
     /// It skips or updates them.

@@ -29,7 +29,7 @@ pub trait Stages<C: BackendConnection>: fmt::Debug {
     fn drop_kept(&self, conn: &mut C, position: usize) -> QueryResult<()>;
 }
 
-/// What becomes of staged rows that conflict.
+/// The treatment of staged rows that conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StageInsert {
     /// Rows that exist are left out, if the stage [is filtered](Stage::is_filtered); others fail.

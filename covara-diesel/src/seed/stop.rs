@@ -1,9 +1,9 @@
-//! What stops a seed from outside.
+//! Stops a seed from outside.
 
-/// What may stop a seed.
+/// Decides whether a seed goes on.
 pub(crate) trait StopCheck {
-    /// Is told that the transaction has begun. `name` asks the server for its name, by which what it
-    /// runs can be cancelled.
+    /// Notes that the transaction has begun. `name` asks the server for a name by which the
+    /// transaction's statements can be cancelled.
     fn begun(&self, name: &mut dyn FnMut() -> Option<String>) {
         let _ = name;
     }

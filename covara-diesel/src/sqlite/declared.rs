@@ -1,4 +1,5 @@
-//! Which foreign keys a table's definition defers. SQLite tells only in the text of the definition.
+//! Finds the foreign keys that a table's definition defers. SQLite tells it only in the text of the
+//! definition.
 
 use super::tokens::{Kind, Tokens};
 

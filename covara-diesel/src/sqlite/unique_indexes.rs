@@ -13,7 +13,7 @@ pub(super) struct UniqueIndex {
     /// `None` for an expression.
     pub(super) columns: Vec<Option<String>>,
     pub(super) is_primary: bool,
-    /// True if the index has a condition.
+    /// `true` if the index has a condition.
     pub(super) is_partial: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What other programs may have written into the tables of the stores, and what a client sends.
+//! Rows of other programs in the tables of the stores, and the keys and tokens of clients.
 
 use std::cell::RefCell;
 

@@ -31,7 +31,7 @@ pub(crate) fn definitions(data: &[u8]) {
     assert_eq!((&again, &restored), (&definition, &stored));
 }
 
-/// Whether SQL is the quoted name of a table, perhaps with a schema, and nothing else.
+/// Returns whether SQL is the quoted name of a table, perhaps with a schema, and nothing else.
 fn is_name(sql: &str, quote: char) -> bool {
     let mut inside = false;
     let outside: String = sql

@@ -132,7 +132,7 @@ pub(crate) fn csv(data: &[u8]) {
     }
 }
 
-/// What the crate `csv` alone reads behind the header.
+/// Reads the rows behind the header by the crate `csv` alone.
 fn plain_csv(file: &[u8]) -> Rows {
     let mut reader = csv::Reader::from_reader(file);
     let rows = reader.records().map(|record| {
@@ -161,12 +161,12 @@ pub(crate) fn ndjson(data: &[u8]) {
     }
 }
 
-/// Whether the seed decodes the file first.
+/// Returns whether the seed decodes the file first.
 fn is_utf_16(file: &[u8]) -> bool {
     file.starts_with(b"\xff\xfe") || file.starts_with(b"\xfe\xff")
 }
 
-/// What `serde_json` alone reads.
+/// Reads the rows by `serde_json` alone.
 fn plain_ndjson(file: &[u8]) -> Rows {
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let lines = file.split(|byte| matches!(byte, b'\n' | b'\r'));

@@ -95,7 +95,7 @@ const TYPES: [&str; 8] = [
     "VARCHAR(3) COLLATE RTRIM",
 ];
 
-/// What makes the columns unique that foreign keys refer to. In the braces are their numbers.
+/// The constraints that make the columns unique which foreign keys refer to. In the braces are their numbers.
 const KEYS: [&str; 5] = [
     "PRIMARY KEY ({0})",
     "PRIMARY KEY ({0}, {1})",

@@ -16,7 +16,7 @@ use diesel::sqlite::Sqlite;
 use crate::choice;
 use crate::http::Message;
 
-/// What the server says to whatever it is asked.
+/// The server's answer to every request.
 static ANSWER: Mutex<(u16, Vec<u8>)> = Mutex::new((200, Vec::new()));
 
 /// The port of the server, which lives as long as the process.

@@ -43,7 +43,7 @@ pub(crate) fn scripts(data: &[u8]) {
     });
 }
 
-/// How many statements SQLite sees, if each compiles.
+/// Counts the statements that SQLite sees, if each compiles.
 fn prepared(conn: &Connection, script: &str) -> Option<usize> {
     let mut batch = rusqlite::Batch::new(conn, script);
     let mut count = 0;

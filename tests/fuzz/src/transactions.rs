@@ -14,7 +14,7 @@ pub(crate) fn transactions(data: &[u8]) {
     }
 }
 
-/// What does not change the effect of any text.
+/// Checks that changes around a text do not alter its effect.
 fn any(sql: &str) {
     let found = changes(sql);
     for before in [

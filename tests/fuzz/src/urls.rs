@@ -1,4 +1,4 @@
-//! What names a database.
+//! URLs and paths of databases.
 
 use covara_diesel::__fuzz as library;
 use covara_diesel::pool::PoolDriver;

@@ -11,7 +11,7 @@ use super::migrated;
 use crate::backend::{self, Conn};
 use crate::suite::number;
 
-/// What keeps others from writing a key, but not from reading it, in an open transaction.
+/// Returns the statements that keep others from writing a key, but not from reading it.
 fn locks() -> &'static [&'static str] {
     match backend::DIALECT {
         Dialect::Sqlite => &["BEGIN IMMEDIATE"],

@@ -1,4 +1,4 @@
-//! What the time of a refused check tells, and what it costs.
+//! The time of a refused check tells nothing and costs little.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};

@@ -11,7 +11,7 @@ use super::{HOUR, migrated};
 use crate::backend::{self, Conn, TestDb};
 use crate::suite::{chain, count};
 
-/// What is in the database before it fails.
+/// The rows in the database before it fails.
 pub(crate) struct Present {
     session: Session,
     secret: String,

@@ -1,4 +1,4 @@
-//! What the tests of all stores share.
+//! Helpers for the tests of all stores.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -35,7 +35,7 @@ impl Hand {
         self.0.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// What a store takes.
+    /// Returns the clock for a store.
     pub(super) fn clock(&self) -> impl Fn() -> DateTime<Utc> + Send + Sync + 'static {
         let hand = self.clone();
         move || hand.now()

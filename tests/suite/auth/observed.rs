@@ -1,4 +1,4 @@
-//! What observers of a connection, `Debug`, errors and logs show of secrets: nothing.
+//! Observers of a connection, `Debug`, errors and logs show nothing of secrets.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};

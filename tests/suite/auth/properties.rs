@@ -68,7 +68,7 @@ fn time() -> impl Strategy<Value = DateTime<Utc>> {
     ]
 }
 
-/// Whether the database refuses one of these texts, which is all that may be wrong with them.
+/// Returns whether the database refuses one of these texts, which is all that may be wrong with them.
 fn refused(texts: &[&str]) -> bool {
     !TEXT_HOLDS_NUL && texts.iter().any(|text| text.contains('\0'))
 }

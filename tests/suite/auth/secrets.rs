@@ -1,4 +1,4 @@
-//! What becomes of secrets in memory.
+//! Secrets are wiped from memory.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -1,4 +1,4 @@
-//! When sessions end: nothing but an extension moves that, and nothing revives them.
+//! The expiry of sessions: only an extension moves it, and nothing revives a session.
 
 use covara_diesel::auth::{NewSession, Session, SessionIds, SessionStore};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! How the table holds the ids of sessions, and what they are good for.
+//! The ids of sessions in the table, and their use.
 
 use covara_diesel::auth::{NewSession, Session, SessionId, SessionIds, SessionStore};
 use diesel::prelude::*;

@@ -133,7 +133,7 @@ fn saving_again_keeps_created_at_and_updating_does_not_revive() {
     );
 }
 
-/// How often a statement on the table was sent.
+/// Counts the statements on the table that were sent.
 fn statements(conn: &mut Conn, work: impl FnOnce(&mut Conn)) -> usize {
     use diesel::connection::{Connection, InstrumentationEvent};
     use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::dump::row::RowWriter;
 /// Bytes that are aimed at when rows are fetched.
 const FETCH: usize = 1 << 20;
 
-/// How long a row is, is only known when one has come.
+/// Rows fetched first, to learn how long they are.
 const FIRST_ROWS: usize = 1;
 const MOST_ROWS: usize = 4096;
 

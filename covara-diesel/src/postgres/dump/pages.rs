@@ -14,7 +14,7 @@ use crate::dump::row::RowWriter;
 /// Bytes of a page, if it has more than one row.
 const PAGE: usize = 1 << 20;
 
-/// How long the rows are, is only known when some have come.
+/// Rows of the first page, from which the length of rows is learned.
 const FIRST_ROWS: usize = 64;
 const MOST_ROWS: usize = 4096;
 
@@ -49,7 +49,7 @@ where
     }
 }
 
-/// What is known of a page.
+/// The size of a page, and its end.
 #[derive(Default)]
 struct Page {
     /// Number of its rows.

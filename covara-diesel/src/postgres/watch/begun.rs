@@ -151,7 +151,7 @@ pub(in crate::postgres) fn of_script(sql: &str) -> Vec<Change> {
     changes
 }
 
-/// Where a `COPY` comes from or goes to. In parentheses are columns, or a query that may read a table
+/// The source or target of a `COPY`. In parentheses are columns, or a query that may read a table
 /// with the name `stdin`.
 #[derive(Default)]
 struct Ends {

@@ -99,7 +99,7 @@ struct State {
     is_nested: bool,
     /// Number of the last statement.
     statements: u64,
-    /// When the last answered statement began, or the connection was made.
+    /// The time at which the last answered statement began, or the connection was made.
     last_good: Instant,
     is_read_only: bool,
     /// The effects of the running statement, if it succeeds.

@@ -108,7 +108,7 @@ fn switches(directory: &Path) -> Option<String> {
 pub(super) struct Wait {
     call: String,
     switches: String,
-    /// Where the `struct pollfd` is.
+    /// The address of the `struct pollfd`.
     pub(super) address: u64,
 }
 

@@ -24,7 +24,7 @@ pub(super) trait Check: Send + Sync {
 pub(super) struct Watchdog {
     watches: Mutex<Vec<Weak<dyn Check>>>,
     born: Instant,
-    /// When the thread checks next, in nanoseconds since `born`.
+    /// The time of the thread's next check, in nanoseconds since `born`.
     wakes_at: AtomicU64,
     /// `None` if the thread could not be started.
     thread: OnceLock<Option<Thread>>,

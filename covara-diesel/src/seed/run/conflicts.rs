@@ -20,7 +20,7 @@ use crate::seed::stage::StageInsert;
 use crate::seed::target::SeedTarget;
 use crate::seed::update::Update;
 
-/// What a table's statements do with rows that conflict.
+/// The way in which a table's statements handle rows that conflict.
 pub(super) enum Handling {
     Skip,
     Update(Update),

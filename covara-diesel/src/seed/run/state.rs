@@ -29,13 +29,13 @@ pub(crate) struct Run<'c, 'a, C: BackendConnection<Backend: SeedEngine>> {
     /// The quoted names of all tables, in their order.
     pub(super) tables: Vec<String>,
     pub(super) summary: SeedSummary,
-    /// What is known of the rows of each table begun so far.
+    /// The extent of each table begun so far.
     pub(super) extents: Vec<Extent>,
     /// The tables that were emptied, with the rows that they had.
     pub(super) deleted: Vec<(String, usize)>,
-    /// True if the tables are emptied first.
+    /// `true` if the tables are emptied first.
     pub(super) replaces: bool,
-    /// True unless it is a dry run.
+    /// `true` unless it is a dry run.
     pub(super) keeps: bool,
     pub(super) finished: Vec<SeedTarget>,
     /// The positions of the rows of each table begun so far, if they come from a file.
@@ -52,7 +52,7 @@ pub(crate) struct TableRun<'t, 'c, 'a, C: BackendConnection<Backend: SeedEngine>
     /// Number of rows that are in the table or were skipped; those in a stage are not.
     pub(super) done: usize,
     pub(super) counts: Counts,
-    /// How conflicts are handled, once there was a row.
+    /// The handling of conflicts, which is chosen at the first row.
     pub(super) handling: Handling,
     pub(super) progress: SeedProgress,
     pub(super) writer: Writer<C>,
@@ -84,7 +84,7 @@ pub(super) struct Staged<C: BackendConnection> {
     /// Number of rows in the stage.
     pub(super) rows: usize,
     pub(super) filled: Filled,
-    /// True if all rows wait for the last one, because some refer to later ones.
+    /// `true` if all rows wait for the last one, because some refer to later ones.
     pub(super) is_whole: bool,
 }
 
@@ -114,7 +114,7 @@ pub(super) struct Batches<C: BackendConnection> {
     pub(super) sent: usize,
 }
 
-/// What a statement of a batch is about.
+/// The table and rows that a statement of a batch is about.
 #[derive(Clone, Copy)]
 pub(super) struct BatchStatement {
     /// Its table's position in the seed.
@@ -162,7 +162,7 @@ pub(super) struct References<C: BackendConnection> {
     pub(super) keys: Option<Vec<Vec<ForeignKey>>>,
     pub(super) waiting: Waiting<C>,
     pub(super) is_deferred: Rc<Cell<bool>>,
-    /// True if the seed is part of a transaction of the caller's.
+    /// `true` if the seed is part of a transaction of the caller's.
     pub(super) is_savepoint: bool,
     /// The constraints that are INITIALLY DEFERRED, and to be checked at the end of the seed.
     pub(super) deferred: Vec<DeferredConstraint>,
