@@ -1,5 +1,6 @@
 //! A progress display for seeds.
 
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
@@ -142,7 +143,9 @@ fn bar(table: &str) -> ProgressBar {
 
 fn line(table: &str, rows: usize, time: Duration, left: &str) {
     let rows = count(rows);
-    eprintln!(
+    // The seed goes on even if nobody can see how far it is.
+    let _ = writeln!(
+        io::stderr(),
         "{table}: {}, {} rows/s, {:.1} s{left}",
         rows_of(rows),
         speed(rows, time),

@@ -346,3 +346,24 @@ fn the_empty_text_of_a_type_whose_name_ends_in_range_is_read_back() {
     // Programs that write every field in quotes.
     assert_eq!(seeded(&mut conn, "goods", "id,r,i\n3,\"\",\"\"\n"), 1);
 }
+
+#[test]
+fn tables_of_other_schemas_are_left_out_and_named() {
+    let db = TestDb::new();
+    let mut conn = db.connect_directly();
+    conn.batch_execute(
+        "CREATE SCHEMA app; CREATE SCHEMA aside; CREATE TABLE app.x (id INT); CREATE TABLE y (id INT);
+         CREATE TABLE aside.parts (id INT) PARTITION BY RANGE (id);
+         CREATE TABLE aside.part PARTITION OF aside.parts DEFAULT; CREATE VIEW app.v AS SELECT 1",
+    )
+    .unwrap();
+    let directory = support::temporary::tempdir().unwrap();
+    let dump = Dump::new();
+    let summary = dump.to_directory(&mut conn, directory.path()).unwrap();
+    let tables: Vec<_> = summary.tables.iter().map(|table| &table.table).collect();
+    assert_eq!(tables, ["y"]);
+    assert_eq!(summary.left_out, ["app.x", "aside.parts"]);
+    let dump = Dump::new().table("y");
+    let summary = dump.to_directory(&mut conn, directory.path()).unwrap();
+    assert!(summary.left_out.is_empty());
+}

@@ -292,3 +292,84 @@ fn keys_that_are_times_are_looked_up_whatever_the_date_style() {
         assert_eq!(count(&mut conn, "visits JOIN days USING (day, at)"), 1);
     }
 }
+
+/// One reading or none: what a column would round or cut is refused, with its line and column.
+#[test]
+fn values_that_a_column_would_round_or_cut_are_refused() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    conn.batch_execute(
+        "CREATE DOMAIN cents AS NUMERIC(5, 2);
+         CREATE DOMAIN dear AS cents;
+         CREATE TABLE narrow (
+             id INTEGER PRIMARY KEY, c \"char\", n NUMERIC(5, 2), d dear, thousands NUMERIC(3, -3),
+             ts TIMESTAMP(0), tz TIMESTAMPTZ(3), tm TIME(1), tt TIMETZ(0), iv INTERVAL(0), nm NAME,
+             vc VARCHAR(3), ch CHAR(3))",
+    )
+    .unwrap();
+    let long = "x".repeat(64);
+    for (column, value, expected) in [
+        ("c", "ab", "\"char\" of one byte"),
+        (
+            "n",
+            "1.005",
+            "numeric with at most 3 digits before and 2 behind the point",
+        ),
+        ("n", "1005e-3", "2 behind the point"),
+        ("n", "1000", "3 digits before"),
+        ("d", "0.001", "2 behind the point"),
+        ("thousands", "1500", "-3 behind the point"),
+        (
+            "ts",
+            "2026-01-01 10:00:00.6",
+            "0 digits behind the second's point",
+        ),
+        (
+            "tz",
+            "2026-01-01 10:00:00.0006Z",
+            "3 digits behind the second's point",
+        ),
+        ("tm", "10:00:00.61", "1 digit behind the second's point"),
+        ("tt", "10:00:00.5+02", "0 digits behind the second's point"),
+        ("iv", "00:00:00.6", "0 digits behind the second's point"),
+        ("nm", &long, "name of at most 63 bytes"),
+        ("vc", "ab  ", "a text of at most 3 characters"),
+        ("vc", "äöüß", "a text of at most 3 characters"),
+        ("ch", "abcd", "a text of at most 3 characters"),
+    ] {
+        let csv = format!("id,{column}\n1,\n2,{value}\n");
+        let source = FixtureSource::reader("x.csv", csv.as_bytes());
+        let seed = Seed::new().fixture("narrow", source);
+        let error = chain(&seed.run(&mut conn).unwrap_err());
+        assert!(
+            error.contains(&format!("x.csv, line 3, column {column}")),
+            "{error}"
+        );
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(count(&mut conn, "narrow"), 0);
+
+    // What fits stays what it is.
+    let csv = "id,c,n,d,thousands,ts,tz,tm,tt,iv,nm,vc,ch\n\
+        1,a,1.500,-999.99,12e3,2026-01-01 10:00:00.000,2026-01-01 10:00:00.125Z,10:00:00.5,\
+        10:00:00+02,1 day 00:00:01,x,äöü,ab \n\
+        2,,NaN,0.00,0,infinity,-infinity,24:00:00,,,,,\n";
+    let source = FixtureSource::reader("x.csv", csv.as_bytes());
+    Seed::new()
+        .fixture("narrow", source)
+        .run(&mut conn)
+        .unwrap();
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT concat_ws('|', c, n, d, thousands, ts, tz AT TIME ZONE 'UTC', tm, tt, iv, nm, vc, ch)
+             AS row FROM narrow ORDER BY id",
+    )
+    .load(&mut conn)
+    .unwrap();
+    let rows: Vec<_> = rows.iter().map(|row| row.row.as_str()).collect();
+    let expected = [
+        "a|1.50|-999.99|12000|2026-01-01 10:00:00|2026-01-01 10:00:00.125|10:00:00.5|10:00:00+02\
+         |1 day 00:00:01|x|äöü|ab ",
+        "NaN|0.00|0|infinity|-infinity|24:00:00",
+    ];
+    assert_eq!(rows, expected);
+}

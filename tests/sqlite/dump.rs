@@ -42,6 +42,7 @@ fn virtual_tables_and_their_parts_are_left_out() {
         .unwrap();
     let tables: Vec<_> = summary.tables.iter().map(|table| &table.table).collect();
     assert_eq!(tables, ["plain"]);
+    assert_eq!(summary.left_out, ["words"]);
     let error = Dump::new()
         .table_to(&mut conn, "words", std::io::sink())
         .unwrap_err();

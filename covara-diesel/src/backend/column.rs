@@ -29,6 +29,30 @@ pub struct TableColumn {
     pub generated: bool,
     /// The value of a row that is inserted without one.
     pub absent: Absent,
+    /// The part of its type's values that the column takes; others are rounded, cut or refused.
+    pub limit: Option<Limit>,
+}
+
+/// A limit of a column's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// One byte.
+    Byte,
+    /// At most so many bytes of text.
+    Bytes(usize),
+    /// At most so many characters.
+    Characters(usize),
+    /// At most so many characters before the spaces at the end.
+    Padded(usize),
+    /// Numbers with at most so many digits.
+    Digits {
+        /// Before the point.
+        whole: i32,
+        /// Behind it; if it is negative, so many digits before the point are 0.
+        fraction: i32,
+    },
+    /// Times with at most so many digits behind the second's point.
+    Seconds(u32),
 }
 
 /// The value of a column in a row that is inserted without one.
@@ -89,6 +113,7 @@ impl TableDescription {
                 "new" => Absent::New,
                 _ => Absent::Same,
             },
+            limit: None,
         });
         Some(Self {
             table,

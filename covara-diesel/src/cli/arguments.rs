@@ -10,10 +10,11 @@ use crate::fixture::Format;
 
 /// The text below the list of commands.
 const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage, 130 stopped by Ctrl-C and 143
-by SIGTERM. seed, migrate and dump then keep nothing, or what a seed has sent to D1 or Neon's HTTP
-before, and say so; once they are keeping their work they complete it. A second Ctrl-C ends them at once
-without a word: what they were keeping just then may have been kept.
+Exit codes: 0 success, 1 the work failed or would fail, 2 wrong usage, 130 stopped by Ctrl-C, 143 by
+SIGTERM and 129 by the end of the terminal. seed, migrate and dump then keep nothing, or what a seed has
+sent to D1 or Neon's HTTP before, and say so; once they are keeping their work they complete it. A second
+Ctrl-C ends them at once without a word: what they were keeping just then may have been kept.
+If the result cannot be written, 1, too; the message then says that the work is done.
 No password is printed, whatever happens.";
 
 const MIGRATE: &str = "\
@@ -71,12 +72,14 @@ const DUMP: &str = "\
 One file a table, which covara seed reads back: users.csv or users.ndjson, followed by .gz if it is
 compressed. Rows are sorted by the primary key, or by all columns without one, so the same rows give
 the same bytes. All tables are read in one state of the database. The files take their names when
-all of them are complete, and replace those that are there. Without --table these are all tables,
-but for those of covara and of the engine; views are not read. A value that covara seed would not
+all of them are complete, and replace those that are there. Without --table these are all tables
+of the main database or the current schema, but for those of covara and of the engine, and virtual
+tables; tables that are left out are named in the result. Views are not read. A value that covara seed would not
 read back unchanged is an error, as is a table whose name begins with a dot or contains a slash, a
 backslash, a colon or a control character.
 
-With - for the directory, one table goes to standard output, and nothing else does.
+With - for the directory, one table goes to standard output, and nothing else does. A reader that
+ends before it has all rows makes the dump fail.
 
 Example:
   covara dump --database-url app.db --table countries --table cities --directory backup --gzip";
@@ -211,7 +214,8 @@ pub(super) enum OnConflictArgument {
 
 #[derive(Debug, Args)]
 pub(super) struct Dump {
-    /// A table, optionally as schema.table; may be given several times. Default: all tables.
+    /// A table, optionally as schema.table; may be given several times. Default: all tables of the
+    /// main database or the current schema.
     #[arg(long = "table", value_name = "TABLE")]
     pub(super) tables: Vec<String>,
 

@@ -14,6 +14,7 @@ use super::outcome::{Failure, Outcome};
 use crate::dump::{Dump, DumpError, DumpSummary};
 use crate::pool::PoolError;
 use crate::progress_bar::speed;
+use crate::seed::Name;
 
 /// In the place of a directory: standard output.
 const STANDARD_OUTPUT: &str = "-";
@@ -55,6 +56,12 @@ pub(super) fn run(
             path.unwrap_or_default(),
         ));
     }
+    for table in &summary.left_out {
+        text.push_str(&format!(
+            "{} is left out; name it with --table\n",
+            Name(table)
+        ));
+    }
     text.push_str(&format!(
         "{} rows in {:.2} s, {} rows/s\n",
         HumanCount(summary.rows()),
@@ -85,6 +92,7 @@ fn json(summary: &DumpSummary, seconds: f64) -> Value {
         "command": "dump",
         "ok": true,
         "tables": tables,
+        "left_out": summary.left_out,
         "rows": summary.rows(),
         "bytes": summary.bytes(),
         "seconds": seconds,
@@ -109,8 +117,12 @@ fn to_standard_output(
     }
     let mut conn = open(backend, arguments)?;
     match conn.dump_table(dump, table, &mut io::stdout().lock()) {
-        // A reader that closes the pipe early is no error.
-        Err(DumpError::Write { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {}
+        // Whoever reads a copy must not take a part for all of it.
+        Err(DumpError::Write { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
+            return Err(Failure::failed(
+                "the reader of standard output ended before it had all rows",
+            ));
+        }
         result => drop(result?),
     }
     Ok(Outcome {

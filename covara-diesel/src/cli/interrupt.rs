@@ -1,4 +1,5 @@
-//! Ends the command when Ctrl-C or SIGTERM asks for it, so that nothing is kept.
+//! Ends the command when Ctrl-C, SIGTERM or the end of its terminal asks for it, so that nothing is
+//! kept.
 //!
 //! Of stopping and keeping the first one wins: once the work is about to be kept, a signal comes too
 //! late, and the command ends as if there had been none.
@@ -10,7 +11,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::exit;
 
@@ -81,7 +82,7 @@ pub(super) fn watch(when_stopped: WhenStopped) -> Result<(), Failure> {
     *lock(&WHEN_STOPPED) = Some(when_stopped.clone());
     // The second signal ends at once, whatever the threads do.
     let again = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
         if is_ignored(signal) {
             continue;
         }
@@ -228,6 +229,7 @@ fn end(when_stopped: &WhenStopped, says: &str) -> u8 {
     let signal = i32::try_from(SIGNAL.load(Ordering::SeqCst));
     let (name, number) = match signal {
         Ok(SIGTERM) => ("SIGTERM", 143),
+        Ok(SIGHUP) => ("SIGHUP", 129),
         _ => ("Ctrl-C", 130),
     };
     complain(

@@ -15,7 +15,7 @@
 //!
 //! The exit code is 0 if all went well, 1 if the work failed or would fail, and 2 if the command
 //! was used wrongly. `seed`, `migrate` and `dump` that are stopped by Ctrl-C say what was kept, and
-//! end with 130, by SIGTERM with 143. Nothing is kept, except over D1 and Neon's HTTP the batches that
+//! end with 130, by SIGTERM with 143, by the end of their terminal with 129. Nothing is kept, except over D1 and Neon's HTTP the batches that
 //! a seed has sent. A second signal ends them at once without a word; what they were keeping just
 //! then may have been kept.
 //!

@@ -29,16 +29,20 @@ pub(super) const USAGE: u8 = 2;
 
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self {
-            error: Box::new(error),
-            exit_code: FAILED,
-        }
+        Self::failed(error)
     }
 }
 
 impl Failure {
     pub(super) fn error(&self) -> &(dyn Error + 'static) {
         &*self.error
+    }
+
+    pub(super) fn failed(error: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            error: error.into(),
+            exit_code: FAILED,
+        }
     }
 
     pub(super) fn usage(error: impl Into<Box<dyn Error>>) -> Self {
@@ -56,12 +60,15 @@ pub(super) fn report(output: &Output, result: Result<Outcome, Failure>) -> ExitC
             let text = if output.json {
                 format!("{}\n", outcome.json)
             } else {
-                outcome.text
+                for_terminal(&outcome.text)
             };
             if !output.quiet
                 && let Err(error) = print(&text)
             {
-                return complain(output.json, FAILED, &error.to_string(), &[]);
+                let said = format!(
+                    "the work is done, but its result cannot be written to standard output: {error}"
+                );
+                return complain(output.json, FAILED, &said, &[]);
             }
             match outcome.complaint {
                 Some(complaint) => complain(output.json, FAILED, &complaint, &[]),
@@ -90,6 +97,19 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Escapes the characters that a terminal would obey, which a file, a path or the server may have put
+/// into a text.
+fn for_terminal(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() && !matches!(c, '\n' | '\t') {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
 pub(super) fn complain(as_json: bool, exit_code: u8, error: &str, causes: &[String]) -> ExitCode {
     let without_secrets = |text: &str| secrets::without(text, std::env::args_os().skip(1));
     let error = without_secrets(error);
@@ -97,7 +117,7 @@ pub(super) fn complain(as_json: bool, exit_code: u8, error: &str, causes: &[Stri
         let causes: Vec<_> = causes.iter().map(|cause| without_secrets(cause)).collect();
         json!({ "error": error, "causes": causes, "exit_code": exit_code }).to_string()
     } else {
-        format!("error: {error}")
+        for_terminal(&format!("error: {error}"))
     };
     // An error of standard error itself cannot be reported.
     let _ = writeln!(io::stderr(), "{text}");

@@ -69,6 +69,8 @@ pub(super) fn run(
                 number(table.updated),
                 number(table.unchanged)
             ),
+            // A trigger or a rule may leave rows out.
+            OnConflict::Fail if table.skipped > 0 => format!("{} skipped", number(table.skipped)),
             OnConflict::Fail => String::new(),
         };
         if arguments.replace {

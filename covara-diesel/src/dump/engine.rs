@@ -93,6 +93,13 @@ pub trait DumpEngine: SeedEngine {
     where
         C: BackendConnection<Backend = Self>;
 
+    /// Lists the tables with rows of the application that [`list`](Self::list) leaves out, with
+    /// their schemas where there are schemas, sorted.
+    #[doc(hidden)]
+    fn left_out<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>;
+
     /// Describes the tables, and makes the session ready for [`read`](Self::read). Where there are
     /// transactions, it is called once in each, at the beginning.
     ///

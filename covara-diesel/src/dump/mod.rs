@@ -163,7 +163,8 @@ impl Dump {
     /// tables without a column that a seed could fill; on SQLite those of the main database, but
     /// for virtual tables and their parts. The tables of this library,
     /// [`INTERNAL_TABLE_NAMES`](crate::INTERNAL_TABLE_NAMES) among them, and Diesel's history are
-    /// left out: name those that you want.
+    /// left out: name those that you want. [`DumpSummary::left_out`] has the tables of other schemas
+    /// and the virtual ones.
     ///
     /// # Errors
     ///
@@ -279,6 +280,10 @@ impl Dump {
                 .map(|name| TableName::given(name))
                 .collect(),
         };
+        let left_out = match self.tables.is_empty() {
+            true => C::Backend::left_out(conn)?,
+            false => Vec::new(),
+        };
         files::check_distinct(&names)?;
         let file_names = names
             .iter()
@@ -286,7 +291,10 @@ impl Dump {
             .collect::<Result<Vec<_>, _>>()?;
         let tables = self.prepare(conn, names)?;
         let mut files = Files::new(directory)?;
-        let mut summary = DumpSummary::default();
+        let mut summary = DumpSummary {
+            tables: Vec::new(),
+            left_out,
+        };
         for (table, name) in tables.iter().zip(&file_names) {
             let (file, path) = files.create(name)?;
             let written = self.write_table(conn, table, file);

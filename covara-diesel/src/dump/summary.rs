@@ -6,6 +6,9 @@ use std::path::PathBuf;
 pub struct DumpSummary {
     /// The tables in the order in which they were written.
     pub tables: Vec<DumpedTable>,
+    /// The tables of the application that a dump of all tables did not write: on PostgreSQL those of
+    /// other schemas, as `schema.table`, on SQLite virtual tables. Sorted; empty if tables were named.
+    pub left_out: Vec<String>,
 }
 
 impl DumpSummary {

@@ -2,12 +2,12 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Date, Json, Jsonb, Nullable, Text, Time, Timestamp, Timestamptz};
+use diesel::sql_types::{Date, Integer, Json, Jsonb, Nullable, Text, Time, Timestamp, Timestamptz};
 
 use crate::backend::answer::holds;
 use crate::backend::column::JsonText;
 use crate::backend::column::{
-    CatalogueColumn, ColumnKind, ColumnValue, Days, Micros, TableDescription, visit_value,
+    CatalogueColumn, ColumnKind, ColumnValue, Days, Limit, Micros, TableDescription, visit_value,
 };
 use crate::backend::connection::BackendConnection;
 use crate::postgres::types::type_name;
@@ -20,15 +20,16 @@ fn columns() -> String {
     format!(
         "
 WITH RECURSIVE domains AS (
-    SELECT c.attnum, c.atttypid AS type, false AS not_null, false AS has_default
+    SELECT c.attnum, c.atttypid AS type, c.atttypmod AS modifier, false AS not_null,
+           false AS has_default
     FROM pg_catalog.pg_attribute AS c
     WHERE c.attrelid = CAST(pg_catalog.to_regclass($1) AS oid) AND c.attnum > 0 AND NOT c.attisdropped
     UNION ALL
-    SELECT d.attnum, t.typbasetype, d.not_null OR t.typnotnull,
+    SELECT d.attnum, t.typbasetype, t.typtypmod, d.not_null OR t.typnotnull,
            d.has_default OR t.typdefault IS NOT NULL
     FROM domains AS d JOIN pg_catalog.pg_type AS t ON t.oid = d.type AND t.typtype = 'd'
 )
-SELECT c.attname::text AS name, {kind} AS kind,
+SELECT c.attname::text AS name, {kind} AS kind, d.modifier,
        t.typtype IN ('r', 'm') AS is_range,
        NOT (c.attnotnull OR d.not_null) AS nullable,
        c.atthasdef OR c.attidentity <> '' OR d.has_default
@@ -75,10 +76,15 @@ where
 {
     let columns = diesel::sql_query(columns())
         .bind::<Text, _>(&table)
-        .load::<CatalogueColumn>(conn)?;
-    let found = TableDescription::of(table.clone(), columns, kind);
-    if found.is_some() {
-        return Ok(found);
+        .load::<Column>(conn)?;
+    let limits: Vec<_> = columns.iter().map(Column::limit).collect();
+    let columns = columns.into_iter().map(|column| column.column);
+    let found = TableDescription::of(table.clone(), columns.collect(), kind);
+    if let Some(mut found) = found {
+        for (column, limit) in found.columns.iter_mut().zip(limits) {
+            column.limit = limit;
+        }
+        return Ok(Some(found));
     }
     let literal = table.replace('\'', "''");
     let is_table = format!(
@@ -89,6 +95,50 @@ where
     let columns = Vec::new();
     let without_columns = TableDescription { table, columns };
     Ok(holds(conn, &is_table)?.then_some(without_columns))
+}
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(embed)]
+    column: CatalogueColumn,
+    /// The type modifier, as `pg_attribute.atttypmod` has it.
+    #[diesel(sql_type = Integer)]
+    modifier: i32,
+}
+
+impl Column {
+    /// Decodes the type modifier, whose form each type has for itself:
+    /// <https://github.com/postgres/postgres/tree/REL_18_STABLE/src/backend/utils/adt>.
+    fn limit(&self) -> Option<Limit> {
+        /// The bytes of a value's length, which counts as part of it.
+        const HEADER: i32 = 4;
+        /// The bytes of PostgreSQL's names, but for the zero at the end.
+        const NAME: usize = 63;
+        let given = (self.modifier >= 0).then_some(self.modifier);
+        let length = || usize::try_from(given? - HEADER).ok();
+        match self.column.kind.as_str() {
+            "\"char\"" => Some(Limit::Byte),
+            "name" => Some(Limit::Bytes(NAME)),
+            "character varying" => length().map(Limit::Characters),
+            "bpchar" => length().map(Limit::Padded),
+            "numeric" => {
+                let given = given? - HEADER;
+                // 11 bits with a sign.
+                let fraction = ((given & 0x7ff) ^ 0x400) - 0x400;
+                let whole = ((given >> 16) & 0xffff) - fraction;
+                Some(Limit::Digits { whole, fraction })
+            }
+            "time without time zone"
+            | "time with time zone"
+            | "timestamp without time zone"
+            | "timestamp with time zone" => u32::try_from(given?).ok().map(Limit::Seconds),
+            "interval" => {
+                let digits = u32::try_from(given?).ok()? & 0xffff;
+                (digits <= 6).then_some(Limit::Seconds(digits))
+            }
+            _ => None,
+        }
+    }
 }
 
 fn kind(type_name: &str) -> ColumnKind {

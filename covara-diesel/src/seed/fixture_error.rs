@@ -103,6 +103,21 @@ pub enum FixtureError {
         delimiter: char,
     },
 
+    /// The first line of a CSV file is no header but `sep=;`, as spreadsheet programs write it for
+    /// themselves.
+    #[error(
+        "{position} is no header but names the delimiter; remove the line and give --delimiter {} \
+         (FixtureSource::delimiter)",
+        argument(*delimiter)
+    )]
+    #[non_exhaustive]
+    DelimiterLine {
+        /// Position of the line.
+        position: FixturePosition,
+        /// The delimiter.
+        delimiter: char,
+    },
+
     /// A field of the header of a CSV file has no name.
     #[error(
         "{position} has no name for field {number}; leave the field out with --leave-out \

@@ -1,11 +1,8 @@
 //! `covara dump`.
 
-use std::io::Read;
-use std::process::Stdio;
-
 use diesel::connection::SimpleConnection;
 
-use super::{Ran, command, contains_all, covara, succeeds};
+use super::{contains_all, covara, succeeds};
 use crate::backend::TestDb;
 use crate::suite::count;
 
@@ -100,25 +97,6 @@ fn one_table_goes_to_standard_output() {
         let ran = covara(&[&given[..], more].concat());
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.all());
     }
-
-    // A reader that has seen enough.
-    let many: Vec<String> = (10..30_000).map(|id| format!("({id}, 'x')")).collect();
-    db.connect()
-        .batch_execute(&format!("INSERT INTO cities VALUES {}", many.join(",")))
-        .unwrap();
-    let given = [&given[..], &["--table", "cities"]].concat();
-    let mut child = command(&given)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = child.stdout.take().unwrap();
-    let mut line = [0; 8];
-    out.read_exact(&mut line).unwrap();
-    assert_eq!(&line, b"id,name\n");
-    drop(out);
-    let ran = Ran::of(child.wait_with_output().unwrap());
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.all());
 }
 
 #[test]

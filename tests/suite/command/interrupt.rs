@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM while the command works.
+//! Ctrl-C, SIGTERM and SIGHUP while the command works.
 
 use std::io::Write;
 use std::process::{Child, Stdio};
@@ -63,7 +63,11 @@ fn seed_input(url: &str) -> Child {
 
 #[test]
 fn a_seed_that_waits_for_its_input_keeps_nothing() {
-    for (signal, name, code) in [(INT, "Ctrl-C", 130), (Signal::TERM, "SIGTERM", 143)] {
+    for (signal, name, code) in [
+        (INT, "Ctrl-C", 130),
+        (Signal::TERM, "SIGTERM", 143),
+        (Signal::HUP, "SIGHUP", 129),
+    ] {
         let db = TestDb::new();
         let mut conn = with_notes(&db);
         let mut child = seed_input(&db.url());

@@ -10,6 +10,7 @@ mod passwords;
 mod search;
 mod seed;
 mod seed_files;
+mod unwritable;
 
 use std::io::Read;
 use std::process::Stdio;

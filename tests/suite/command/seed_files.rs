@@ -312,6 +312,10 @@ fn files_of_a_directory_that_mislead_are_refused() {
     assert_eq!(ran.code, Some(0), "{}", ran.all());
     assert!(ran.out.contains(r"a\u{1b}[2J.txt"), "{}", ran.out);
     assert!(!ran.out.contains('\u{1b}'), "{}", ran.out);
+    let ran = seed(&db, here, &["no\u{1b}[31m.csv"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    assert!(ran.err.contains(r"no\u{1b}[31m.csv"), "{}", ran.err);
+    assert!(!ran.err.contains('\u{1b}'), "{}", ran.err);
 }
 
 #[test]

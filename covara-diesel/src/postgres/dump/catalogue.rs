@@ -2,6 +2,7 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::SqlQuery;
 use diesel::sql_types::{BigInt, Bool, Nullable, Oid, Text};
 
 use super::{as_text, quoted};
@@ -26,10 +27,34 @@ pub(super) fn list<C>(conn: &mut C) -> QueryResult<Vec<TableName>>
 where
     C: BackendConnection<Backend = Pg>,
 {
-    let names = diesel::sql_query(format!(
-        "SELECT CAST(t.relname AS text) AS name, CAST(current_schema AS text) AS schema
+    let names = tables("n.nspname = current_schema").load::<Name>(conn)?;
+    let names = names.into_iter().map(|Name { name, schema }| TableName {
+        name,
+        schema: Some(schema),
+    });
+    Ok(names.collect())
+}
+
+/// Lists such tables in other schemas than the current one.
+pub(super) fn left_out<C>(conn: &mut C) -> QueryResult<Vec<String>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    let elsewhere = "n.nspname IS DISTINCT FROM current_schema
+        AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'";
+    let names = tables(elsewhere).load::<Name>(conn)?;
+    let names = names.into_iter();
+    Ok(names
+        .map(|Name { name, schema }| format!("{schema}.{name}"))
+        .collect())
+}
+
+fn tables(in_schema: &str) -> SqlQuery {
+    diesel::sql_query(format!(
+        "SELECT CAST(t.relname AS text) AS name, CAST(n.nspname AS text) AS schema
          FROM pg_catalog.pg_class AS t
-         WHERE t.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema)
+         JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+         WHERE {in_schema}
            AND t.relkind IN ('r', 'p') AND NOT t.relispartition
            AND EXISTS (
                SELECT FROM pg_catalog.pg_attribute AS c
@@ -42,15 +67,9 @@ where
                WHERE d.classid = CAST('pg_catalog.pg_class'::regclass AS oid) AND d.objid = t.oid
                  AND d.deptype = 'e'
            )
-         ORDER BY t.relname",
+         ORDER BY n.nspname, t.relname",
         quoted_table_names()
     ))
-    .load::<Name>(conn)?;
-    let names = names.into_iter().map(|Name { name, schema }| TableName {
-        name,
-        schema: Some(schema),
-    });
-    Ok(names.collect())
 }
 
 /// A table that was found by its name, which depends on the user's `search_path`.

@@ -37,6 +37,13 @@ impl DumpEngine for Pg {
         catalogue::list(conn)
     }
 
+    fn left_out<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        catalogue::left_out(conn)
+    }
+
     fn prepare<C>(conn: &mut C, names: Vec<TableName>) -> Result<Vec<DumpTable>, DumpError>
     where
         C: BackendConnection<Backend = Self>,

@@ -34,6 +34,20 @@ impl DumpEngine for Sqlite {
         Ok(names.collect())
     }
 
+    fn left_out<C>(conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let names = diesel::sql_query(
+            "SELECT name FROM sqlite_master
+             WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL %'
+               AND name NOT LIKE '\\_\\_covara\\_%' ESCAPE '\\'
+             ORDER BY name COLLATE BINARY",
+        );
+        let names = names.load::<Name>(conn)?;
+        Ok(names.into_iter().map(|Name { name }| name).collect())
+    }
+
     fn prepare<C>(conn: &mut C, names: Vec<TableName>) -> Result<Vec<DumpTable>, DumpError>
     where
         C: BackendConnection<Backend = Self>,
