@@ -75,12 +75,12 @@ fn a_number_that_no_double_is_gets_told_what_one_is() {
     let mut conn = db.connect();
     conn.batch_execute("CREATE TABLE t (id INTEGER PRIMARY KEY, price DOUBLE)")
         .unwrap();
-    for wrong in ["1e400", "0x10", "NaN", "1,5"] {
+    for wrong in ["1e400", "1e-400", "0x10", "NaN", "1,5"] {
         let csv = format!("id,price\n1,\"{wrong}\"\n");
         let error = seed(&mut conn, "t", "t.csv", &csv).unwrap_err();
         let said = format!(
-            "found {wrong:?}, expected a decimal number of at most about 1.8e308, such as -1.5 or \
-             1e9 (not NaN, which SQLite would store as NULL) or nothing"
+            "found {wrong:?}, expected a decimal number of at most about 1.8e308 and at least 4.9e-324 \
+             in size, such as -1.5 or 1e9 (not NaN, which SQLite would store as NULL) or nothing"
         );
         assert!(error.contains(&said), "{error}");
     }

@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, Bool, Nullable, Text};
 
 use crate::backend::answer::Answer;
 use crate::backend::connection::BackendConnection;
-use crate::seed::conflict::FoundKey;
+use crate::seed::conflict::{FoundKey, UniqueIndex};
 
 #[derive(QueryableByName)]
 struct KeyRow {
@@ -54,6 +54,8 @@ where
 struct IndexRow {
     #[diesel(sql_type = Array<Nullable<Text>>)]
     columns: Vec<Option<String>>,
+    #[diesel(sql_type = Bool)]
+    nulls_are_equal: bool,
 }
 
 const INDEXES: &str = "
@@ -61,19 +63,25 @@ SELECT (SELECT pg_catalog.array_agg(CAST(c.attname AS text))
         FROM pg_catalog.unnest(CAST(i.indkey AS int2[])) WITH ORDINALITY AS k (attnum, position)
         LEFT JOIN pg_catalog.pg_attribute AS c
             ON c.attrelid = i.indrelid AND c.attnum = k.attnum AND k.attnum <> 0
-        WHERE k.position <= i.indnkeyatts) AS columns
+        WHERE k.position <= i.indnkeyatts) AS columns,
+       COALESCE(CAST(pg_catalog.to_jsonb(i) OPERATOR(pg_catalog.->>) 'indnullsnotdistinct' AS boolean),
+                false) AS nulls_are_equal
 FROM pg_catalog.pg_index AS i
 WHERE i.indrelid = CAST(CAST($1 AS regclass) AS oid) AND i.indisunique AND i.indisvalid
 ORDER BY i.indisprimary DESC, i.indexrelid";
 
-pub(super) fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<Vec<Option<String>>>>
+pub(super) fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<UniqueIndex>>
 where
     C: BackendConnection<Backend = Pg>,
 {
     let indexes = diesel::sql_query(INDEXES)
         .bind::<Text, _>(table)
         .load::<IndexRow>(conn)?;
-    Ok(indexes.into_iter().map(|row| row.columns).collect())
+    let indexes = indexes.into_iter().map(|row| UniqueIndex {
+        columns: row.columns,
+        nulls_are_equal: row.nulls_are_equal,
+    });
+    Ok(indexes.collect())
 }
 
 /// Looks for triggers for each row (type bit 1) of inserts (4) or updates (16), also on partitions.

@@ -11,7 +11,7 @@ use crate::backend::answer::holds;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
-use crate::seed::conflict::FoundKey;
+use crate::seed::conflict::{FoundKey, UniqueIndex};
 use crate::seed::deferral::DeferredConstraint;
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
@@ -97,7 +97,7 @@ impl SeedEngine for Pg {
         keys::unique_keys(conn, table)
     }
 
-    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<Vec<Option<String>>>>
+    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<UniqueIndex>>
     where
         C: BackendConnection<Backend = Self>,
     {

@@ -106,6 +106,15 @@ pub struct FoundKey {
     pub nulls_are_equal: bool,
 }
 
+/// A unique index of a table, which may have a condition.
+#[derive(Debug, Clone)]
+pub struct UniqueIndex {
+    /// Its columns, unquoted; `None` stands for an expression.
+    pub columns: Vec<Option<String>>,
+    /// `true` if NULL equals NULL in it.
+    pub nulls_are_equal: bool,
+}
+
 /// The key and the other columns of the rows that update a table, all quoted.
 #[derive(Debug, Clone)]
 pub struct UpdateColumns {

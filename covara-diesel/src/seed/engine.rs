@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::query_builder::QueryFragment;
 use diesel::result::Error;
 
-use super::conflict::FoundKey;
+use super::conflict::{FoundKey, UniqueIndex};
 use super::deferral::{Deferral, DeferredConstraint};
 use super::foreign_key::{ForeignKey, OuterReference};
 use super::look_up::{FoundKeyValue, WantedKey};
@@ -143,10 +143,9 @@ pub trait SeedEngine: Engine {
     where
         C: BackendConnection<Backend = Self>;
 
-    /// Returns the columns of each unique index of a table (quoted), also of those with a condition;
-    /// `None` stands for an expression.
+    /// Returns the unique indexes of a table (quoted), also those with a condition.
     #[doc(hidden)]
-    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<Vec<Option<String>>>>
+    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<UniqueIndex>>
     where
         C: BackendConnection<Backend = Self>;
 

@@ -228,6 +228,21 @@ pub enum FixtureError {
         key: String,
     },
 
+    /// A line of an NDJSON file lacks a key, and rows that are there are updated, so that a value would
+    /// be lost.
+    #[error(
+        "{position} lacks the key {}, and an update would make it NULL; give it all keys, with null \
+         where that is meant",
+        Name(key)
+    )]
+    #[non_exhaustive]
+    MissingKey {
+        /// Position of the line.
+        position: FixturePosition,
+        /// The key.
+        key: String,
+    },
+
     /// A column is named twice.
     #[error(
         "{position} names the column {} twice; leave one out or rename it by its position, as \

@@ -10,7 +10,7 @@ use crate::backend::answer::holds;
 use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
-use crate::seed::conflict::FoundKey;
+use crate::seed::conflict::{FoundKey, UniqueIndex};
 use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::foreign_key::OuterReference;
@@ -69,12 +69,16 @@ impl SeedEngine for Sqlite {
         keys::unique_keys(conn, table)
     }
 
-    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<Vec<Option<String>>>>
+    fn unique_indexes<C>(conn: &mut C, table: &str) -> QueryResult<Vec<UniqueIndex>>
     where
         C: BackendConnection<Backend = Self>,
     {
-        let indexes = unique_indexes::of_table(conn, table)?;
-        Ok(indexes.into_iter().map(|index| index.columns).collect())
+        let indexes = unique_indexes::of_table(conn, table)?.into_iter();
+        let indexes = indexes.map(|index| UniqueIndex {
+            columns: index.columns,
+            nulls_are_equal: false,
+        });
+        Ok(indexes.collect())
     }
 
     fn look_up<C>(
