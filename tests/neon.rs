@@ -16,6 +16,7 @@ mod remote {
         mod connection;
         mod faults;
         mod memory;
+        mod seeds;
         mod values;
 
         /// A connection over HTTP, and one to the database itself.

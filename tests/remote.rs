@@ -27,6 +27,7 @@ mod remote {
     mod seeds;
     mod streams;
     mod tls;
+    mod tokens;
     mod transcript;
     mod user_code;
     mod wrangler;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use ureq::Agent;
 
-use super::User;
+use super::common::User;
 
 #[derive(Clone, Copy)]
 pub enum Protocol {

@@ -5,6 +5,7 @@
 //! The double of Neon in `tests/servers` and PostgreSQL run on this machine and share its cores with
 //! the client.
 
+mod common;
 #[path = "../comparison.rs"]
 mod comparison;
 #[path = "../measure.rs"]
@@ -16,67 +17,25 @@ mod recorded;
 mod rows;
 
 use std::fmt::Write;
-use std::hint::black_box;
+use std::sync::Arc;
 
+use common::{CREATE, SEEDED, User, user, users, wide};
 use comparison::{Comparison, timed};
 use covara_diesel::remote::NeonHttpConnection;
 use covara_diesel::{Seed, Seedable};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use measure::{median, print_setting};
+use measure::print_setting;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use support::neon::TestDb;
 use ureq::Agent;
 
-diesel::table! {
-    users (id) {
-        id -> Text,
-        email -> Text,
-        name -> Nullable<Text>,
-        age -> Nullable<Integer>,
-        created_at -> BigInt,
-    }
-}
-
-const CREATE: &str = "CREATE TABLE users (
-    id TEXT PRIMARY KEY NOT NULL,
-    email TEXT NOT NULL UNIQUE,
-    name TEXT,
-    age INTEGER,
-    created_at BIGINT NOT NULL
-)";
-
-#[derive(Debug, Clone, Seedable, Queryable)]
-#[diesel(table_name = users)]
-struct User {
-    id: String,
-    email: String,
-    name: Option<String>,
-    age: Option<i32>,
-    created_at: i64,
-}
-
-fn user(number: i64) -> User {
-    let (id, email, name, age, created_at) = rows::fields(number, number);
-    User {
-        id,
-        email,
-        name,
-        age,
-        created_at,
-    }
-}
-
-const ROUNDS: usize = 31;
-const CALLS: usize = 50;
-const SEEDED: i64 = 100_000;
-
 fn main() {
     print_setting("Neon", "the double in tests/servers", "over loopback");
     by_key();
-    wide::load();
+    load();
     seed();
 }
 
@@ -144,125 +103,58 @@ fn by_key() {
     let some: Vec<User> = (0..500).map(user).collect();
     User::seed(&mut conn, &some).expect("new rows");
     let hand = Hand::new(&db, db.proxy().origin());
-    let title = format!("Neon, {CALLS} × a row by its key");
-    let mut comparison = Comparison::new(title, &["the same request by ureq", "through Diesel"]);
-    for round in 0..ROUNDS {
-        let of_round = some.iter().cycle().skip(round * 7).take(CALLS);
-        let (time, ()) = timed(|| {
-            for user in of_round.clone() {
-                black_box(hand.query(FIND, &json!([user.id, "1"])));
-            }
-        });
-        comparison.add(0, time);
-        let (time, ()) = timed(|| {
-            for user in of_round.clone() {
-                let found: User = users::table
-                    .find(&user.id)
-                    .first(&mut conn)
-                    .expect("it is there");
-                assert_eq!(found.created_at, user.created_at);
-            }
-        });
-        comparison.add(1, time);
-    }
-    comparison.print();
+    let by_hand = |id: &str| hand.query(FIND, &json!([id, "1"]));
+    let ours = |id: &str| users::table.find(id).first(&mut conn).expect("it is there");
+    common::by_key("Neon", &some, by_hand, ours);
 }
 
-/// Five thousand rows of nine columns.
-mod wide {
-    use super::*;
+const WIDE: &str = r#"SELECT "wide"."id", "wide"."name", "wide"."country", "wide"."region", "wide"."feature", "wide"."population", "wide"."latitude", "wide"."longitude", "wide"."note" FROM "wide""#;
 
-    diesel::table! {
-        wide (id) {
-            id -> BigInt,
-            name -> Text,
-            country -> Text,
-            region -> Nullable<Text>,
-            feature -> Text,
-            population -> BigInt,
-            latitude -> Double,
-            longitude -> Double,
-            note -> Nullable<Text>,
-        }
-    }
+#[derive(Deserialize)]
+struct Reply<'a> {
+    #[serde(borrow)]
+    rows: Vec<Vec<&'a RawValue>>,
+}
 
-    type Row = (
-        i64,
-        String,
-        String,
-        Option<String>,
-        String,
-        i64,
-        f64,
-        f64,
-        Option<String>,
-    );
+/// Decodes without copying or converting anything, and returns how many values there are.
+fn decode_structs(body: &str) -> usize {
+    let reply: Reply<'_> = serde_json::from_str(body).expect("JSON");
+    reply.rows.iter().map(Vec::len).sum()
+}
 
-    const ROWS: usize = 5_000;
-
-    const WIDE: &str = r#"SELECT "wide"."id", "wide"."name", "wide"."country", "wide"."region", "wide"."feature", "wide"."population", "wide"."latitude", "wide"."longitude", "wide"."note" FROM "wide""#;
-
-    #[derive(Deserialize)]
-    struct Reply<'a> {
-        #[serde(borrow)]
-        rows: Vec<Vec<&'a RawValue>>,
-    }
-
-    /// Decodes without copying or converting anything, and returns how many values there are.
-    fn decode_structs(body: &str) -> usize {
-        let reply: Reply<'_> = serde_json::from_str(body).expect("JSON");
-        reply.rows.iter().map(Vec::len).sum()
-    }
-
-    pub fn load() {
-        let db = TestDb::new();
-        connect(&db)
-            .batch_execute(
-                "CREATE TABLE wide (id BIGINT PRIMARY KEY NOT NULL, name TEXT NOT NULL,
-                     country TEXT NOT NULL, region TEXT, feature TEXT NOT NULL,
-                     population BIGINT NOT NULL, latitude DOUBLE PRECISION NOT NULL,
-                     longitude DOUBLE PRECISION NOT NULL, note TEXT);
-                 INSERT INTO wide SELECT n, 'City number ' || n, 'AD',
-                     CASE WHEN n % 3 = 0 THEN 'R' || n END, 'PPL', n::bigint * 1234567, n / 77.7, -n / 33.3,
-                     CASE WHEN n % 5 > 0 THEN 'a \"note\"' END FROM generate_series(1, 5000) AS n",
-            )
-            .expect("a new table");
-        let body = Hand::new(&db, db.proxy().origin()).query(WIDE, &json!([]));
-        // From here on what the server said comes from a program that only repeats it, so
-        // that the server's own time does not hide ours.
-        let repeater = recorded::Repeater::start(body.clone());
-        let url = db.url_through(&repeater.url());
-        let mut conn = NeonHttpConnection::establish(&url).expect("a URL of ours");
-        let repeated = Hand::new(&db, &repeater.url());
-        let names = [
-            "decoding into serde_json::Value",
-            "decoding into borrowed structs",
-            "the bare request",
-            "load::<Row> through Diesel",
-        ];
-        let title = format!("Neon, {ROWS} rows × 9 columns, {} bytes", body.len());
-        let mut comparison = Comparison::new(title, &names);
-        let mut of_structs = Vec::new();
-        for _ in 0..ROUNDS {
-            let (value, ()) = timed(|| recorded::decode_value(&body));
-            let (structs, cells) = timed(|| decode_structs(&body));
-            assert_eq!(cells, ROWS * 9);
-            let (bare, bytes) = timed(|| repeated.query(WIDE, &json!([])));
-            assert_eq!(bytes.len(), body.len());
-            let (ours, rows) = timed(|| wide::table.load::<Row>(&mut conn).expect("rows"));
-            assert_eq!(rows.len(), ROWS);
-            for (contestant, time) in [value, structs, bare, ours].into_iter().enumerate() {
-                comparison.add(contestant, time);
-            }
-            let own = ours.saturating_sub(bare).as_secs_f64();
-            of_structs.push(own / structs.as_secs_f64());
-        }
-        comparison.print();
-        println!(
-            "  without the request, loading takes {:.2} × of decoding into borrowed structs",
-            median(&of_structs)
-        );
-    }
+/// Many rows.
+fn load() {
+    let db = TestDb::new();
+    connect(&db)
+        .batch_execute(
+            "CREATE TABLE wide (id BIGINT PRIMARY KEY NOT NULL, name TEXT NOT NULL,
+                 country TEXT NOT NULL, region TEXT, feature TEXT NOT NULL,
+                 population BIGINT NOT NULL, latitude DOUBLE PRECISION NOT NULL,
+                 longitude DOUBLE PRECISION NOT NULL, note TEXT);
+             INSERT INTO wide SELECT n, 'City number ' || n, 'AD',
+                 CASE WHEN n % 3 = 0 THEN 'R' || n END, 'PPL', n::bigint * 1234567, n / 77.7, -n / 33.3,
+                 CASE WHEN n % 5 > 0 THEN 'a \"note\"' END FROM generate_series(1, 5000) AS n",
+        )
+        .expect("a new table");
+    let body = Arc::new(Hand::new(&db, db.proxy().origin()).query(WIDE, &json!([])));
+    let single = Arc::clone(&body);
+    // The first request of a connection asks for settings, too.
+    let settings = r#"{"fields":[],"rows":[["true"]],"rowCount":1}"#;
+    let both = Arc::new(format!(r#"{{"results":[{settings},{body}]}}"#));
+    let repeater = recorded::Repeater::start(move |request| {
+        let answer = if request.starts_with("{\"queries\"") {
+            &both
+        } else {
+            &single
+        };
+        Arc::clone(answer)
+    });
+    let url = db.url_through(&repeater.url());
+    let mut conn = NeonHttpConnection::establish(&url).expect("a URL of ours");
+    let hand = Hand::new(&db, &repeater.url());
+    let bare = || hand.query(WIDE, &json!([]));
+    let ours = || wide::table.load(&mut conn).expect("rows");
+    common::load("Neon", &body, decode_structs, bare, ours);
 }
 
 /// Written straight as text, as fast as it goes; the values hold nothing to escape.

@@ -13,14 +13,15 @@ pub struct Repeater {
 }
 
 impl Repeater {
-    pub fn start(body: String) -> Self {
+    /// `answer` returns the body for the body of a request.
+    pub fn start(answer: impl Fn(&str) -> Arc<String> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        let body = Arc::new(body);
+        let answer = Arc::new(answer);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let body = Arc::clone(&body);
-                thread::spawn(move || repeat(stream, &body));
+                let answer = Arc::clone(&answer);
+                thread::spawn(move || repeat(stream, &*answer));
             }
         });
         Self { port }
@@ -32,7 +33,7 @@ impl Repeater {
 }
 
 /// Answers each request until the client leaves.
-fn repeat(stream: TcpStream, body: &str) -> Option<()> {
+fn repeat(stream: TcpStream, answer: &impl Fn(&str) -> Arc<String>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {
@@ -50,7 +51,9 @@ fn repeat(stream: TcpStream, body: &str) -> Option<()> {
                 break;
             }
         }
-        reader.read_exact(&mut vec![0; length]).ok()?;
+        let mut request = vec![0; length];
+        reader.read_exact(&mut request).ok()?;
+        let body = answer(std::str::from_utf8(&request).ok()?);
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
         writer.write_all(head.as_bytes()).ok()?;
         writer.write_all(body.as_bytes()).ok()?;

@@ -210,6 +210,7 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/sqlite/url.rs",
             "covara-diesel/src/postgres/pool.rs",
             "covara-diesel/src/remote/pool.rs",
+            "covara-diesel/src/remote/bridge/pool.rs",
             "covara-diesel/src/remote/d1/pool.rs",
             "covara-diesel/src/remote/libsql/pool.rs",
             "covara-diesel/src/remote/neon/pool.rs",
@@ -218,7 +219,10 @@ pub const AREAS: &[Area] = &[
             (UNIT, &["pool::", "url::"]),
             (SQLITE, &["pool", "open", "private", "doctor", "command::"]),
             ("open", ALL),
-            ("remote", &["pools", "environment", "secrets", "parsers"]),
+            (
+                "remote",
+                &["pools", "environment", "secrets", "parsers", "tokens"],
+            ),
             (
                 POSTGRES,
                 &[

@@ -1,6 +1,7 @@
 // A double of Neon's SQL over HTTP in front of a real PostgreSQL. It was written from the source of
 // Neon's proxy (proxy/src/serverless) and is driven by Neon's own client in the tests, but it is not
-// Neon. Prints its address when it answers, and ends when its standard input does.
+// Neon. Like the proxy, it takes no settings from a connection string, and runs a request in any
+// session of that role and database. Prints its address when it answers, and ends when its standard input does.
 //
 //   node neon.mjs '{"host": …, "port": …}'
 //
@@ -29,12 +30,10 @@ const LEVELS = {
 };
 // Ends whatever a request has left, so that the next one finds a session like new.
 const RESET = "ROLLBACK; RESET ALL; DEALLOCATE ALL; DISCARD TEMP";
-// What libpq takes in a URL, and no server does.
-const OF_LIBPQ = ["sslmode", "channel_binding", "sslrootcert", "connect_timeout", "gssencmode"];
 
 /** What is answered in the place of a result. */
 class Refusal extends Error {
-  constructor(status, message, code = null) {
+  constructor(status, message, code = "") {
     super(message);
     this.status = status;
     this.code = code;
@@ -57,7 +56,14 @@ async function take(login) {
       session.destroy();
     }
   }
-  return Session.open(options.host, options.port, login.parameters, login.password);
+  try {
+    return await Session.open(options.host, options.port, login.parameters, login.password);
+  } catch (error) {
+    // The proxy looks at passwords itself.
+    if (error.fields?.C !== "28P01") throw error;
+    const { user } = login.parameters;
+    throw new Refusal(400, `password authentication failed for user '${user}'`);
+  }
 }
 
 async function giveBack(login, session) {
@@ -96,13 +102,11 @@ function loginOf(headers) {
   if (!options.local && net.isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0) {
     throw new Refusal(400, "missing hostname: an IP address names no endpoint");
   }
+  // What the query of the URL has beside the name of an endpoint is ignored.
   const parameters = { user, database, client_encoding: "UTF8" };
-  for (const [name, value] of url.searchParams) {
-    if (!OF_LIBPQ.includes(name)) parameters[name] = value;
-  }
   const { authorization } = headers;
   if (authorization === undefined) {
-    if (password === "") throw new Refusal(400, "missing password");
+    if (password === "") throw new Refusal(400, "missing authentication credentials: password");
     return { parameters, password };
   }
   const token = /^Bearer (.+)$/.exec(authorization)?.[1];
@@ -251,7 +255,7 @@ function errorBody(error) {
   const of = (letter) => error.fields?.[letter] ?? null;
   return {
     message: error.message,
-    code: of("C") ?? error.code ?? null,
+    code: of("C") ?? error.code ?? "",
     detail: of("D"),
     hint: of("H"),
     position: of("P"),

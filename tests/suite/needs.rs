@@ -4,9 +4,9 @@
 //! have is an error unless the database lacks something that the test needs.
 
 use Need::{
-    Clients, Command, ExactNumbers, File, Interleaved, LaterRows, LocalEngine, Locks,
-    LostConnection, LostServer, NumbersAsTimes, OtherProcess, OwnSession, PlainDoctor,
-    PoolSettings, RawBegin, ReadOnly, RefusedLine, RowTriggers, Transactions, Waiting,
+    Clients, Command, ExactNumbers, File, Interleaved, LocalEngine, Locks, LostConnection,
+    LostServer, NumbersAsTimes, OtherProcess, OwnSession, PlainDoctor, PoolSettings, RawBegin,
+    ReadOnly, RefusedLine, Transactions, Waiting,
 };
 
 /// Something that not every database has.
@@ -22,8 +22,6 @@ pub enum Need {
     File,
     /// Clients that go on while another one has a transaction open.
     Interleaved,
-    /// Foreign keys that are checked later than each update and each delete.
-    LaterRows,
     /// An engine that is reached without HTTP.
     LocalEngine,
     /// A client that waits for another's lock, for a time that its session sets.
@@ -42,8 +40,6 @@ pub enum Need {
     PlainDoctor,
     /// Limits and settings of a pool that are not those of SQLite's files.
     PoolSettings,
-    /// Updates by a seed of tables that have triggers for each row.
-    RowTriggers,
     /// Transactions that the caller begins by SQL.
     RawBegin,
     /// A session that is read-only without others being so.
@@ -155,18 +151,10 @@ pub const DATABASES: &[Database] = &[
             OVER_HTTP,
             POSTGRES,
             &[
-                (
-                    LaterRows,
-                    "only the inserts of a batch are made one statement",
-                ),
                 (PoolSettings, "in `remote::neon`"),
                 (RawBegin, "the connection refuses `BEGIN` by hand"),
                 (ReadOnly, "it has no read-only sessions"),
                 (RefusedLine, "a refused batch does not name its line"),
-                (
-                    RowTriggers,
-                    "a second statement cannot tell what the first one inserted",
-                ),
                 (
                     Transactions,
                     "it has none; that they are refused is in `remote::neon`",
@@ -310,18 +298,6 @@ pub const NEEDS: &[(&str, &[Need])] = &[
     ("search::transactions::", &[Transactions]),
     ("seed_large::", &[File]),
     ("seed_model::", &[Transactions]),
-    (
-        "seed_replace::tables_that_refer_to_each_other_are_replaced_together",
-        &[LaterRows],
-    ),
-    (
-        "seed_update::rows_that_a_trigger_leaves_out_are_counted_as_documented",
-        &[RowTriggers],
-    ),
-    (
-        "seed_update::updated_rows_may_refer_to_rows_that_come_later",
-        &[LaterRows],
-    ),
     ("seed_references_nested::", &[Transactions]),
     ("transactions::", &[Transactions]),
     ("transactions::left_open::", &[Interleaved]),

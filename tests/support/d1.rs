@@ -1,12 +1,10 @@
 //! Cloudflare D1 as it runs locally: workerd, with its REST API in front.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{ChildStdin, Command};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
-use crate::server::{Server, installed};
+use crate::node_server::NodeServer;
+use crate::server::installed;
 
 pub const ACCOUNT: &str = "test";
 pub const TOKEN: &str = "d1-token-that-must-not-be-shown";
@@ -19,17 +17,16 @@ const DATABASES: usize = 48;
 /// An empty database of its own. Several share one server, which ends when the last of them
 /// is dropped and no other is to come from it, or with this process.
 pub struct TestDb {
-    workerd: Arc<Workerd>,
+    workerd: Arc<NodeServer>,
     number: usize,
 }
 
 impl TestDb {
     #[expect(clippy::new_without_default, reason = "it does work")]
     pub fn new() -> Self {
-        static CURRENT: Mutex<Option<(Arc<Workerd>, usize)>> = Mutex::new(None);
+        static CURRENT: Mutex<Option<(Arc<NodeServer>, usize)>> = Mutex::new(None);
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
-        let (workerd, next) =
-            current.get_or_insert_with(|| (Arc::new(Workerd::start(DATABASES, None)), 0));
+        let (workerd, next) = current.get_or_insert_with(|| (Arc::new(start(DATABASES, None)), 0));
         let made = Self {
             workerd: Arc::clone(workerd),
             number: *next,
@@ -44,33 +41,33 @@ impl TestDb {
     /// One on a server that no other test uses, to stop it.
     pub fn alone() -> Self {
         Self {
-            workerd: Arc::new(Workerd::start(1, None)),
+            workerd: Arc::new(start(1, None)),
             number: 0,
         }
     }
 
     /// Stops the server, until [`thaw`](Self::thaw).
     pub fn freeze(&self) {
-        self.workerd.server.freeze();
+        self.workerd.freeze();
     }
 
     /// Lets the server go on.
     pub fn thaw(&self) {
-        self.workerd.server.thaw();
+        self.workerd.thaw();
     }
 
     /// The database that wrangler has in `folder` (`--persist-to`) under the id `db-0`, on a
     /// server of its own.
     pub fn of_wrangler(folder: &Path) -> Self {
         Self {
-            workerd: Arc::new(Workerd::start(1, Some(folder))),
+            workerd: Arc::new(start(1, Some(folder))),
             number: 0,
         }
     }
 
     /// The base URL of the API, without a slash at its end.
     pub fn base_url(&self) -> &str {
-        &self.workerd.origin
+        self.workerd.origin()
     }
 
     pub fn database(&self) -> String {
@@ -89,49 +86,13 @@ impl TestDb {
     }
 }
 
-struct Workerd {
-    origin: String,
-    /// Its end tells the server to stop workerd and to delete its files.
-    stdin: Option<ChildStdin>,
-    server: Server,
-}
-
-impl Workerd {
-    fn start(databases: usize, folder: Option<&Path>) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/d1.mjs");
-        installed("node_modules/miniflare");
-        let mut command = Command::new("node");
+/// Starts a server with so many databases, which are in `folder` if they are wrangler's.
+fn start(databases: usize, folder: Option<&Path>) -> NodeServer {
+    installed("node_modules/miniflare");
+    NodeServer::start("d1.mjs", |command| {
         command
-            .arg(script)
             .args([&databases.to_string(), TOKEN, FOREIGN_TOKEN])
             .args(folder)
             .current_dir(installed(""));
-        let mut server = Server::start_reading(command);
-        let stdin = Some(server.stdin());
-        let mut origin = String::new();
-        let mut stdout = BufReader::new(server.stdout());
-        let mut stderr = server.stderr();
-        stdout.read_line(&mut origin).expect("a line");
-        if !origin.starts_with("http://") {
-            let mut message = String::new();
-            let _ = stderr.read_to_string(&mut message);
-            panic!("workerd does not start: {message}");
-        }
-        // Whatever it says later must not fill a pipe.
-        thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
-        thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Self {
-            origin: origin.trim().to_owned(),
-            stdin,
-            server,
-        }
-    }
-}
-
-impl Drop for Workerd {
-    fn drop(&mut self) {
-        self.server.thaw();
-        self.stdin = None;
-        self.server.wait_for_end();
-    }
+    })
 }

@@ -16,6 +16,7 @@ pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod neon;
 pub mod node;
+pub mod node_server;
 pub mod numbers;
 #[cfg(feature = "postgres")]
 pub mod own_postgres;

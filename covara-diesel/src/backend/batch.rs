@@ -67,10 +67,11 @@ pub trait Batch<C: BackendConnection>: Sized {
     /// written one after the other. Returns whether it could be done.
     fn take_apart(&mut self, groups: &[(usize, usize)]) -> bool;
 
-    /// Makes consecutive inserts into one table a single statement, in which rows may refer to later
-    /// ones, and executes the script `begin` before all. Each group is the number of such statements.
-    /// Returns whether it could be done. Default: no, for engines that defer all foreign keys.
-    fn join(&mut self, _begin: &str, _groups: &[usize]) -> QueryResult<bool> {
+    /// Makes inserts into one table a single statement, in which rows may refer to later ones, and
+    /// executes the script `begin` before all. Each group is the positions of such statements, and
+    /// the groups are executed in their order. Returns whether it could be done. Default: no, for
+    /// engines that defer all foreign keys.
+    fn join(&mut self, _begin: &str, _groups: &[Vec<usize>]) -> QueryResult<bool> {
         Ok(false)
     }
 
@@ -109,12 +110,15 @@ pub enum Probe<'s> {
     Holds(&'s str),
 }
 
-/// Returns whether the database itself rejected a statement.
+/// Returns whether the database itself rejected a statement. Transactions that were in each other's way
+/// are no statement's fault.
 pub(crate) fn is_of_a_statement(error: &Error) -> bool {
     match error {
         Error::DatabaseError(kind, _) => !matches!(
             kind,
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
+            DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::SerializationFailure
         ),
         _ => false,
     }
@@ -251,7 +255,7 @@ where
         self.0.take_apart(groups)
     }
 
-    fn join(&mut self, begin: &str, groups: &[usize]) -> QueryResult<bool> {
+    fn join(&mut self, begin: &str, groups: &[Vec<usize>]) -> QueryResult<bool> {
         self.0.join(begin, groups)
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use r2d2::{ManageConnection, Pool};
 
 use super::error::PoolError;
+use super::tokens::Tokens;
 use crate::drivers::{Driver, PoolDriver, Route};
 
 impl fmt::Display for PoolDriver {
@@ -152,6 +153,9 @@ pub struct PoolConfig {
     /// or behind another transaction pooler, its settings would reach the sessions of others;
     /// libSQL and D1 have no sessions.
     pub on_connect: Option<String>,
+    /// The function that gives the token of each request to libSQL, D1 or Neon over HTTP, in the
+    /// place of a token or password in the URL; `None`: none. Not allowed for other databases.
+    pub tokens: Option<Tokens>,
     /// The reason for these settings, in a sentence or two.
     pub notes: &'static str,
 }
@@ -176,6 +180,7 @@ impl fmt::Debug for PoolConfig {
             keepalive,
             tcp_user_timeout,
             on_connect,
+            tokens,
             notes,
         } = self;
         f.debug_struct("PoolConfig")
@@ -198,6 +203,7 @@ impl fmt::Debug for PoolConfig {
                 "on_connect",
                 &on_connect.as_ref().map(|_| format_args!("…")),
             )
+            .field("tokens", tokens)
             .field("notes", notes)
             .finish()
     }
@@ -250,6 +256,7 @@ pub fn recommended_pool_config(driver: PoolDriver) -> PoolConfig {
         keepalive: of_socket(30),
         tcp_user_timeout: of_socket(30),
         on_connect: None,
+        tokens: None,
         notes,
     }
 }
@@ -319,6 +326,16 @@ impl PoolConfig {
             return Ok(());
         };
         Err(PoolError::InvalidConfig { problem })
+    }
+
+    /// Rejects settings that only databases over HTTP have.
+    pub(crate) fn check_without_http(&self) -> Result<(), PoolError> {
+        match self.tokens {
+            None => self.check(),
+            Some(_) => Err(PoolError::InvalidConfig {
+                problem: "tokens are for libSQL, D1 and Neon over HTTP only",
+            }),
+        }
     }
 
     /// Returns how long the pool actually waits for a connection.

@@ -12,6 +12,7 @@ pub(crate) mod fuzz;
 #[cfg(feature = "postgres")]
 mod libpq;
 mod prepared;
+mod tokens;
 mod url;
 mod wrapping;
 
@@ -20,6 +21,7 @@ pub use error::PoolError;
 #[cfg(feature = "postgres")]
 pub(crate) use libpq::{host_count, parameter_or_env, without_parameter};
 pub(crate) use prepared::{Customizer, PreparePool, PreparedPool};
+pub use tokens::Tokens;
 pub use url::UnknownUrlError;
 #[doc(hidden)]
 pub use wrapping::WrappingManager;

@@ -120,7 +120,7 @@ impl PreparePool for PgConnection {
         driver: PoolDriver,
         config: &PoolConfig,
     ) -> Result<PreparedPool<Self>, PoolError> {
-        config.check()?;
+        config.check_without_http()?;
         let Driver {
             connection, route, ..
         } = driver.row();

@@ -137,6 +137,43 @@ where
         .collect())
 }
 
+/// Returns the statements of a batch that do the same. Each is followed by the position of the table
+/// whose rows it counts, if it does: the statement that deletes the rows of several tables does not
+/// tell how many each had, so that a cursor moves over them before.
+pub(super) fn emptying<C>(
+    conn: &mut C,
+    tables: &[String],
+) -> QueryResult<Vec<(String, Option<usize>)>>
+where
+    C: BackendConnection<Backend = Pg>,
+{
+    // As in `lock`.
+    let lock = format!("LOCK TABLE {} IN EXCLUSIVE MODE", tables.join(", "));
+    let mut statements = vec![(lock, None)];
+    let rows = tables.iter().map(|table| own_rows(conn, table));
+    let rows = rows.collect::<QueryResult<Vec<String>>>()?;
+    let [others @ .., last] = &rows[..] else {
+        return Ok(Vec::new());
+    };
+    if others.is_empty() {
+        statements.push((format!("DELETE FROM {last}"), Some(0)));
+        return Ok(statements);
+    }
+    for (at, rows) in rows.iter().enumerate() {
+        let declare = format!("DECLARE {CURSOR} NO SCROLL CURSOR FOR SELECT FROM {rows}");
+        statements.push((declare, None));
+        statements.push((format!("MOVE FORWARD ALL IN {CURSOR}"), Some(at)));
+        statements.push((format!("CLOSE {CURSOR}"), None));
+    }
+    let deletes = others.iter().enumerate();
+    let deletes = deletes.map(|(at, rows)| format!("d{at} AS (DELETE FROM {rows})"));
+    let deletes = deletes.collect::<Vec<_>>().join(", ");
+    statements.push((format!("WITH {deletes} DELETE FROM {last}"), None));
+    Ok(statements)
+}
+
+const CURSOR: &str = "covara_emptied";
+
 #[derive(QueryableByName)]
 struct Sequence {
     #[diesel(sql_type = Text)]

@@ -13,7 +13,7 @@ use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::seed::conflict::{FoundKey, UniqueIndex};
 use crate::seed::deferral::DeferredConstraint;
-use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
+use crate::seed::engine::{Forward, Insertion, NotInserted, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::foreign_key::OuterReference;
 use crate::seed::look_up::{FoundKeyValue, WantedKey};
@@ -21,6 +21,15 @@ use crate::seed::look_up::{FoundKeyValue, WantedKey};
 impl SeedEngine for Pg {
     /// Explicit ids are intended even if a column is `GENERATED ALWAYS AS IDENTITY`.
     const OVERRIDE: &'static str = " OVERRIDING SYSTEM VALUE";
+    /// By a setting of the transaction.
+    const NOT_INSERTED: NotInserted = NotInserted {
+        forget: Some("SET LOCAL covara.has_inserted TO ''"),
+        before_insert: "WITH covara_inserted AS (",
+        after_insert: " RETURNING 1) SELECT pg_catalog.set_config('covara.has_inserted', 'yes', true) \
+                       FROM covara_inserted",
+        condition: "pg_catalog.current_setting('covara.has_inserted', true) \
+                    IS DISTINCT FROM 'yes'",
+    };
     const NAMES_HAVE_CASE: bool = true;
     const CHUNK_ROWS: usize = 8192;
 
@@ -163,6 +172,13 @@ impl SeedEngine for Pg {
         C: BackendConnection<Backend = Self>,
     {
         replace::empty(conn, tables)
+    }
+
+    fn emptying<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<(String, Option<usize>)>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        replace::emptying(conn, tables)
     }
 
     fn restarts<C>(conn: &mut C, table: &str) -> QueryResult<Vec<String>>

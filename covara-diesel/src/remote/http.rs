@@ -82,10 +82,6 @@ pub(super) struct Http {
     options: HttpOptions,
     authorization: Option<String>,
     /// The function that is asked for a token before each request, if there is one.
-    #[cfg_attr(
-        not(feature = "neon"),
-        expect(dead_code, reason = "only Neon takes one")
-    )]
     tokens: Option<TokenSource>,
     /// Texts that are not repeated in messages, like the token.
     secrets: Vec<String>,
@@ -139,14 +135,12 @@ impl Http {
         self.secrets = secrets;
     }
 
-    /// Sets the function that is asked for a token before each request.
-    #[cfg(feature = "neon")]
+    /// Sets the function that is asked for a token before each request, in the place of another token.
     pub(super) fn ask_for_tokens(&mut self, tokens: TokenSource) {
         self.tokens = Some(tokens);
     }
 
     /// Asks for the token of the next request, if there is somebody to ask.
-    #[cfg(feature = "neon")]
     pub(super) fn renew_token(&mut self) -> QueryResult<()> {
         if let Some(tokens) = &mut self.tokens {
             let token = tokens().map_err(|error| not_sent(format!("no token: {error}")))?;

@@ -15,6 +15,7 @@
 //! | `d1` | `D1Connection` | `Sqlite` | Cloudflare D1 |
 //! | `neon` | `NeonHttpConnection` | `Pg` | Neon |
 
+mod batch;
 #[cfg(feature = "_remote-sqlite")]
 mod bridge;
 mod connector;
@@ -30,11 +31,12 @@ mod grid;
 mod http;
 #[cfg(feature = "libsql")]
 mod libsql;
+mod limited;
 #[cfg(feature = "neon")]
 mod neon;
 #[cfg(all(doctest, feature = "libsql"))]
 mod not_compiling;
-#[cfg(feature = "_remote-sqlite")]
+mod observed;
 mod pool;
 mod range;
 mod resolver;

@@ -1,48 +1,31 @@
-//! Pools of remote connections.
+//! Pools of connections over HTTP.
 
-use r2d2::{CustomizeConnection, NopEventHandler};
+use diesel::result::ConnectionResult;
+use r2d2::NopEventHandler;
 
-use super::bridge::{Driver, RemoteConnection};
-use crate::pool::{PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool};
+use crate::pool::{Customizer, PoolConfig, PoolError, PreparedPool};
 
-/// Prepares a pool whose connections send nothing before the first statement.
-impl<D: Driver> PreparePool for RemoteConnection<D> {
-    fn prepare(
-        url: &str,
-        _: PoolDriver,
-        config: &PoolConfig,
-    ) -> Result<PreparedPool<Self>, PoolError> {
-        config.check()?;
-        if config.on_connect.is_some() {
-            return Err(PoolError::InvalidConfig {
-                problem: "on_connect needs a session, which connections over HTTP do not have",
-            });
-        }
-        // Opened once here, so that an error is reported at once rather than by r2d2 after a
-        // time-out.
-        D::open(url).map_err(|source| PoolError::Connect { source })?;
-        let customizer = Customizer {
-            busy_timeout: config.busy_timeout,
-        };
-        Ok(PreparedPool {
-            url: url.to_owned(),
-            config: config.clone(),
-            customizer: Box::new(customizer),
-            events: Box::new(NopEventHandler),
-            threads: None,
-            keep: None,
-        })
+/// Prepares a pool whose connections send nothing before the first statement. `open` opens one.
+pub(super) fn prepared<C, T>(
+    url: &str,
+    config: &PoolConfig,
+    open: impl FnOnce(&str) -> ConnectionResult<T>,
+    customizer: Customizer<C>,
+) -> Result<PreparedPool<C>, PoolError> {
+    config.check()?;
+    if config.on_connect.is_some() {
+        return Err(PoolError::InvalidConfig {
+            problem: "on_connect needs a session, which connections over HTTP do not have",
+        });
     }
-}
-
-#[derive(Debug)]
-struct Customizer {
-    busy_timeout: std::time::Duration,
-}
-
-impl<D: Driver> CustomizeConnection<RemoteConnection<D>, diesel::r2d2::Error> for Customizer {
-    fn on_acquire(&self, conn: &mut RemoteConnection<D>) -> Result<(), diesel::r2d2::Error> {
-        conn.wait_for_locks(self.busy_timeout);
-        Ok(())
-    }
+    // Opened once here, so that an error is reported at once rather than by r2d2 after a time-out.
+    open(url).map_err(|source| PoolError::Connect { source })?;
+    Ok(PreparedPool {
+        url: url.to_owned(),
+        config: config.clone(),
+        customizer,
+        events: Box::new(NopEventHandler),
+        threads: None,
+        keep: None,
+    })
 }

@@ -47,6 +47,18 @@ pub enum Forward<C: BackendConnection> {
     Staged(&'static dyn Stages<C>),
 }
 
+/// How the second of two statements knows that the first one has not inserted a row.
+#[derive(Debug)]
+pub struct NotInserted {
+    /// A statement before both.
+    pub(crate) forget: Option<&'static str>,
+    /// SQL around the insert.
+    pub(crate) before_insert: &'static str,
+    pub(crate) after_insert: &'static str,
+    /// The condition of the second statement.
+    pub(crate) condition: &'static str,
+}
+
 /// A backend whose tables this library seeds: `Sqlite` and `Pg`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not known to be a backend that is seeded",
@@ -57,6 +69,10 @@ pub trait SeedEngine: Engine {
     /// SQL between the column list and `VALUES` of a seeding insert.
     #[doc(hidden)]
     const OVERRIDE: &'static str;
+
+    /// How a batch tells rows that it has just inserted from those that were there.
+    #[doc(hidden)]
+    const NOT_INSERTED: NotInserted;
 
     /// `true` if two names of columns may differ by case alone.
     #[doc(hidden)]
@@ -223,6 +239,20 @@ pub trait SeedEngine: Engine {
     fn empty<C>(conn: &mut C, tables: &[String]) -> QueryResult<Vec<usize>>
     where
         C: BackendConnection<Backend = Self>;
+
+    /// Returns the statements of a batch that delete all rows of tables (quoted) that refer to each
+    /// other, each with the position of the table whose rows it counts, if it does. Default: a
+    /// `DELETE` for each table.
+    #[doc(hidden)]
+    fn emptying<C>(_: &mut C, tables: &[String]) -> QueryResult<Vec<(String, Option<usize>)>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let tables = tables.iter().enumerate();
+        Ok(tables
+            .map(|(at, table)| (format!("DELETE FROM {table}"), Some(at)))
+            .collect())
+    }
 
     /// Returns the statements that make the generated ids of an empty table (quoted) start anew.
     #[doc(hidden)]

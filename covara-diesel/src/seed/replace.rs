@@ -97,9 +97,9 @@ fn has_rows(rows: &str) -> String {
     format!("EXISTS (SELECT 1 FROM {rows})")
 }
 
-/// Returns a statement that fails if a table (quoted) has rows, for SQLite.
-pub(super) fn fails_with_rows<DB: SeedEngine>(table: &str) -> String {
-    DB::fails_if(&has_rows(table))
+/// Returns a statement that fails if there is any of the rows.
+pub(super) fn fails_with_rows<DB: SeedEngine>(rows: &str) -> String {
+    DB::fails_if(&has_rows(rows))
 }
 
 pub(super) fn refused(table: &str, source: diesel::result::Error) -> SeedError {

@@ -3,7 +3,7 @@
 use diesel::QueryResult;
 
 use super::conflict::{FoundKey, UpdateColumns};
-use super::engine::SeedEngine;
+use super::engine::{NotInserted, SeedEngine};
 use super::error::{KeyProblem, SeedError};
 use super::target::{SeedTarget, quoted_name};
 use crate::backend::connection::BackendConnection;
@@ -16,6 +16,8 @@ pub(super) struct Update {
     pub(super) insert: [String; 2],
     /// Updates the rows whose key is there; `None` if the rows have no other columns.
     pub(super) update: Option<[String; 2]>,
+    /// A statement before both.
+    pub(super) forget: Option<&'static str>,
 }
 
 impl Update {
@@ -104,16 +106,27 @@ impl Update {
             columns,
             insert,
             update,
+            forget: None,
         })
     }
 }
 
 impl Update {
     /// Makes the second statement of a single row do nothing if the first one inserted the row,
-    /// which a trigger may have changed. Only for SQLite, where nothing comes between the two.
-    pub(super) fn unless_inserted(&mut self) {
-        if let Some([_, after]) = &mut self.update {
-            *after = after.replacen(" WHERE ", " WHERE changes() = 0 AND ", 1);
+    /// which a trigger may have changed. Only for batches, where nothing comes between the two.
+    pub(super) fn unless_inserted<DB: SeedEngine>(&mut self) {
+        let Self { insert, update, .. } = self;
+        if let Some([_, after]) = update {
+            let NotInserted {
+                forget,
+                before_insert,
+                after_insert,
+                condition,
+            } = DB::NOT_INSERTED;
+            self.forget = forget;
+            insert[0].insert_str(0, before_insert);
+            insert[1].push_str(after_insert);
+            *after = after.replacen(" WHERE ", &format!(" WHERE {condition} AND "), 1);
         }
     }
 }

@@ -94,7 +94,7 @@ impl PreparePool for SqliteConnection {
 }
 
 fn prepare(path: &Path, config: &PoolConfig) -> Result<PreparedPool<SqliteConnection>, PoolError> {
-    config.check()?;
+    config.check_without_http()?;
     handle::prepare();
     let url = url_of(path)?;
     let mut config = config.clone();

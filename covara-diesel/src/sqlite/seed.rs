@@ -11,13 +11,19 @@ use crate::backend::column::{ColumnValue, TableDescription};
 use crate::backend::connection::BackendConnection;
 use crate::backend::row::{ColumnVisitor, SeedRow};
 use crate::seed::conflict::{FoundKey, UniqueIndex};
-use crate::seed::engine::{Forward, Insertion, SeedEngine, SeedWay};
+use crate::seed::engine::{Forward, Insertion, NotInserted, SeedEngine, SeedWay};
 use crate::seed::foreign_key::ForeignKey;
 use crate::seed::foreign_key::OuterReference;
 use crate::seed::look_up::{FoundKeyValue, WantedKey};
 
 impl SeedEngine for Sqlite {
     const OVERRIDE: &'static str = "";
+    const NOT_INSERTED: NotInserted = NotInserted {
+        forget: None,
+        before_insert: "",
+        after_insert: "",
+        condition: "changes() = 0",
+    };
     const NAMES_HAVE_CASE: bool = false;
     const CHUNK_ROWS: usize = 256;
 

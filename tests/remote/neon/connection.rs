@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use covara_diesel::pool::{self, PoolDriver, Tokens, recommended_pool_config};
 use covara_diesel::remote::{NeonBatchOptions, NeonHttpConnection, NeonIsolation};
 use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::QueryFragment;
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel::sql_types::Text;
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{BigInt, Binary, Integer, Text};
 use serde_json::json;
 use support::fault_proxy::FaultProxy;
 use support::neon::{JWT, TestDb};
@@ -144,6 +146,146 @@ fn errors_have_the_fields_that_a_pg_connection_gives() {
     }
 }
 
+/// Values in a statement have their types in what is sent, which moves what is after them.
+#[test]
+fn positions_of_errors_are_those_in_the_users_sql() {
+    let db = TestDb::new();
+    let (mut conn, mut pg) = both(&db);
+    for sql in [
+        "SELECT 'ä', $1, $2, oops",
+        "SELECT $2 + $1",
+        "SELECT oops, $1, $2",
+        "SELECT $1, $2 FROM",
+        "SELECT $1 FROM nowhere WHERE $2 = 1",
+        "SELECT $1, $2, (",
+    ] {
+        let query = || {
+            diesel::sql_query(sql)
+                .bind::<Text, _>("a")
+                .bind::<Integer, _>(1)
+        };
+        let position = |error: Error| match error {
+            Error::DatabaseError(_, information) => information.statement_position(),
+            other => panic!("{sql}: {other:?}"),
+        };
+        let expected = position(query().execute(&mut pg).unwrap_err());
+        assert!(expected.is_some(), "{sql}");
+        let found = position(query().execute(&mut conn).unwrap_err());
+        assert_eq!(found, expected, "{sql}");
+        let found = query().load::<Named>(&mut conn).map(|_| ()).unwrap_err();
+        assert_eq!(position(found), expected, "{sql}");
+        let error = conn.batch(&[&diesel::sql_query("SELECT 1"), &query()]);
+        let error = error.unwrap_err();
+        assert_eq!(error.statement, Some(1));
+        assert_eq!(position(error.source), expected, "{sql}");
+    }
+}
+
+/// Before PostgreSQL 16 no text of such a byte is UTF-8, so it is sent as a number.
+#[test]
+fn single_bytes_of_any_value_are_written() {
+    let db = TestDb::new();
+    let (mut conn, mut pg) = both(&db);
+    conn.batch_execute("CREATE TABLE bytes (byte \"char\")")
+        .unwrap();
+    for byte in [0_u8, 65, 92, 127, 128, 255] {
+        let written = diesel::sql_query("INSERT INTO bytes VALUES ($1)")
+            .bind::<diesel::sql_types::CChar, _>(byte)
+            .execute(&mut conn);
+        assert_eq!(written, Ok(1), "{byte}");
+    }
+    let read = diesel::dsl::sql::<diesel::sql_types::Array<diesel::sql_types::CChar>>(
+        "(SELECT array_agg(byte ORDER BY ctid) FROM bytes)",
+    );
+    let read: Vec<u8> = diesel::select(read).get_result(&mut pg).unwrap();
+    assert_eq!(read, [0, 65, 92, 127, 128, 255]);
+}
+
+#[test]
+fn changes_are_saved_and_the_row_comes_back() {
+    let db = TestDb::new();
+    let (mut conn, mut pg) = both(&db);
+    conn.batch_execute(NOTES).unwrap();
+    conn.batch(&[&insert(1)]).unwrap();
+    let saved: Note = note(1, "saved").save_changes(&mut conn).unwrap();
+    assert_eq!(saved, note(1, "saved"));
+    assert_eq!(notes::table.first(&mut pg), Ok(saved));
+    let missing: QueryResult<Note> = note(2, "saved").save_changes(&mut conn);
+    assert_eq!(missing, Err(Error::NotFound));
+}
+
+/// What PostgreSQL's scanner takes for one text or one statement.
+#[test]
+fn texts_and_statements_end_where_postgresql_ends_them() {
+    let db = TestDb::new();
+    let (mut conn, _) = both(&db);
+    let sql = r"SELECT $1 || E'it''s \'; $2' || E'b'
+                    -- a comment'
+                    '\'; $2' AS name";
+    let rows: Vec<Named> = diesel::sql_query(sql)
+        .bind::<Text, _>("a ")
+        .load(&mut conn)
+        .unwrap();
+    assert_eq!(rows[0].name, "a it's '; $2b'; $2");
+    conn.batch_execute(NOTES).unwrap();
+    conn.batch_execute(
+        "CREATE TABLE log (id BIGINT);
+         CREATE RULE twice AS ON INSERT TO notes
+             DO ALSO (INSERT INTO log VALUES (new.id); INSERT INTO log VALUES (-new.id));
+         INSERT INTO notes VALUES (7)",
+    )
+    .unwrap();
+    let logged: i64 = diesel::select(diesel::dsl::sql::<BigInt>("(SELECT count(*) FROM log)"))
+        .get_result(&mut conn)
+        .unwrap();
+    assert_eq!(logged, 2);
+}
+
+/// A connection that knows a type as it was before somebody else altered it reads no wrong value, and
+/// goes on.
+#[test]
+fn types_may_be_altered_by_others() {
+    let db = TestDb::new();
+    let (mut conn, mut pg) = both(&db);
+    pg.batch_execute("CREATE TYPE mood AS ENUM ('happy'); CREATE TYPE spot AS (a INT)")
+        .unwrap();
+    let read = |conn: &mut NeonHttpConnection, spot: &str| {
+        diesel::select(diesel::dsl::sql::<Binary>(spot)).get_result::<Vec<u8>>(conn)
+    };
+    let bind = |conn: &mut NeonHttpConnection| {
+        let bound = diesel::sql_query("SELECT $1").bind::<Mood, _>(Happy);
+        bound.execute(conn)
+    };
+    let before = read(&mut conn, "ROW(1)::spot").unwrap();
+    assert_eq!(bind(&mut conn), Ok(1));
+    pg.batch_execute("ALTER TYPE spot ADD ATTRIBUTE b INT")
+        .unwrap();
+    let both = "ROW(1, 2)::spot";
+    assert!(read(&mut conn, both).is_err());
+    assert!(read(&mut conn, both).unwrap().len() > before.len());
+    // As on a `PgConnection`, the type that was found by its name is the same one.
+    assert_eq!(bind(&mut conn), Ok(1));
+    pg.batch_execute("ALTER TYPE mood RENAME TO feeling")
+        .unwrap();
+    assert!(bind(&mut conn).is_err());
+    assert_eq!(bind(&mut conn), Ok(1));
+}
+
+#[derive(diesel::sql_types::SqlType, QueryId)]
+#[diesel(postgres_type(name = "mood"))]
+struct Mood;
+
+#[derive(Debug, diesel::expression::AsExpression)]
+#[diesel(sql_type = Mood)]
+struct Happy;
+
+impl ToSql<Mood, Pg> for Happy {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        std::io::Write::write_all(out, b"happy")?;
+        Ok(IsNull::No)
+    }
+}
+
 #[test]
 fn what_would_vanish_with_its_session_is_an_error() {
     let db = TestDb::new();
@@ -158,6 +300,8 @@ fn what_would_vanish_with_its_session_is_an_error() {
         "COPY notes FROM STDIN",
         "SELECT 1; COMMIT",
         "SELECT 1; SET a.b = 1; SELECT 2",
+        "SELECT 1 INTO TEMP a",
+        "CREATE TABLE pg_temp.a ()",
     ] {
         let error = conn.batch_execute(sql).unwrap_err().to_string();
         assert!(error.contains("batch()"), "{sql}: {error}");
@@ -283,6 +427,19 @@ fn tokens_are_asked_for_before_each_request() {
     assert!(error.contains("nobody gives tokens"), "{error}");
     let mut fixed = NeonHttpConnection::establish(&format!("{url}&token={JWT}")).unwrap();
     fixed.batch_execute("SELECT 1").unwrap();
+    // A pool asks, too.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let mut config = recommended_pool_config(PoolDriver::NeonHttp);
+    config.tokens = Some(Tokens::new(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok(JWT.to_owned())
+    }));
+    let pool = pool::neon_http_with(&url, &config).unwrap();
+    for _ in 0..2 {
+        pool.get().unwrap().batch_execute("SELECT 1").unwrap();
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
 
 #[test]
@@ -382,7 +539,6 @@ fn eight_threads_work_at_once() {
 #[test]
 fn every_area_works_on_a_connection_that_the_url_decides() {
     use covara_diesel::auth::{NewSession, SessionStore};
-    use covara_diesel::pool::PoolDriver;
     use covara_diesel::{AnyConnection, Dialect, Seed, auto_migrate, open, with_typed};
     use support::numbers::{self, Number};
 

@@ -14,8 +14,10 @@ fn an_answer_of_64_mb_takes_bounded_memory() {
     let text = "x".repeat(59);
     let rows = vec![format!(r#"["{text}"]"#); ROWS].join(",");
     let field = json!({ "name": "text", "dataTypeID": 25 });
+    // The first request of a connection asks for settings, too.
+    let settings = r#"{"fields":[],"rows":[["true"]],"rowCount":1}"#;
     let body = format!(
-        r#"{{"rowAsArray":true,"fields":[{field}],"rows":[{rows}],"command":"SELECT","rowCount":{ROWS}}}"#
+        r#"{{"results":[{settings},{{"rowAsArray":true,"fields":[{field}],"rows":[{rows}],"command":"SELECT","rowCount":{ROWS}}}]}}"#
     );
     let length = body.len();
     assert!(length > 64_000_000 && length < 64 << 20, "{length}");

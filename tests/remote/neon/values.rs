@@ -144,7 +144,8 @@ const VALUES: &[(&str, &[&str])] = &[
     ("varchar(3)", &["abc"]),
     ("char(5)", &["ab"]),
     ("name", &["a"]),
-    ("\"char\"", &["a", ""]),
+    ("\"char\"", &["a", "", "\\", "~"]),
+    ("citext", &["", "Ä b", "NULL"]),
     ("bytea", &["", "\\x00ff10"]),
     ("uuid", &["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"]),
     (
@@ -208,6 +209,10 @@ const VALUES: &[(&str, &[&str])] = &[
             "100000:00:00",
             "00:00:00.5",
             "-00:00:00.5",
+            "2562047788:00:54.775807",
+            "-9223372036854775808 us",
+            "178956970 years 7 mons 2147483647 days",
+            "-178956970 years -8 mons -2147483648 days",
         ],
     ),
     ("json", &["{\"a\": [1, \"\\u00e4\"]}", "null"]),
@@ -301,6 +306,7 @@ const VALUES: &[(&str, &[&str])] = &[
 ];
 
 const TYPES: &str = "
+CREATE EXTENSION citext;
 CREATE TYPE mood AS ENUM ('happy', 'it''s \"so\", so');
 CREATE TYPE spot AS (id int4, label text, mood mood, parts int4[]);
 CREATE DOMAIN positive AS int4 CHECK (VALUE > 0);
@@ -326,66 +332,89 @@ fn values_of_every_type_are_those_of_a_pg_connection() {
     check(&db, all);
 }
 
-/// Settings of the role or the database do not change how values are written.
+/// Settings of the role or the database do not change how values are written or read.
 #[test]
 fn settings_of_a_database_change_no_value() {
     use diesel::connection::SimpleConnection;
     let db = TestDb::new();
-    let (mut neon, mut pg) = both(&db);
-    let name = db.url();
-    let name = name
-        .split('?')
-        .next()
-        .unwrap()
-        .rsplit_once('/')
-        .unwrap()
-        .1
-        .to_owned();
+    let (mut usual, mut pg) = both(&db);
+    usual
+        .batch_execute("CREATE TABLE seen (zone TEXT)")
+        .unwrap();
+    let name: String = diesel::select(sql::<diesel::sql_types::Text>("current_database()::text"))
+        .get_result(&mut pg)
+        .unwrap();
     for setting in [
         "DateStyle = 'SQL, DMY'",
         "IntervalStyle = 'sql_standard'",
         "bytea_output = 'escape'",
         "extra_float_digits = -15",
         "TimeZone = 'Asia/Kolkata'",
+        "array_nulls = off",
+        "standard_conforming_strings = off",
     ] {
-        pg.batch_execute(&format!("ALTER DATABASE {name} SET {setting}"))
+        pg.batch_execute(&format!("ALTER DATABASE \"{name}\" SET {setting}"))
             .unwrap();
     }
-    // What is in sessions of the double's already is not changed, so another one logs in.
-    let url = format!("{}&application_name=other", db.url());
-    let mut fresh = covara_diesel::remote::NeonHttpConnection::establish(&url).unwrap();
-    for expression in [
-        "'2024-03-04'::date",
-        "'1 mon -2 days +03:00'::interval",
-        "'\\x00ff'::bytea",
-        "0.1::float8 + 0.2::float8",
-        "'2024-03-04 05:06'::timestamptz",
-    ] {
+    // Sessions that are open already keep their settings.
+    pg.batch_execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    .unwrap();
+    check(
+        &db,
+        [
+            "'2024-03-04'::date",
+            "'1 mon -2 days +03:00'::interval",
+            "decode('00ff5c', 'hex')",
+            "0.1::float8 + 0.2::float8",
+            "1e-7::float4 * 3",
+            "'2024-03-04 05:06'::timestamptz",
+            "'2024-03-04 05:06'::timestamp",
+            "ARRAY[NULL, 'a']::text[]",
+            "(-1234567.89)::numeric::money",
+        ]
+        .map(str::to_owned),
+    );
+    // And in whatever way statements are sent.
+    let (mut neon, _) = both(&db);
+    let write = || diesel::sql_query("INSERT INTO seen VALUES (current_setting('TimeZone'))");
+    write().execute(&mut neon).unwrap();
+    neon.batch(&[&write(), &write()]).unwrap();
+    neon.batch_execute("INSERT INTO seen VALUES (current_setting('TimeZone')); SELECT 1")
+        .unwrap();
+    let level = diesel::sql_query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE");
+    neon.batch(&[&level, &write()]).unwrap();
+    let zones: Vec<String> =
+        diesel::select(sql::<diesel::sql_types::Array<diesel::sql_types::Text>>(
+            "(SELECT array_agg(zone) FROM seen)",
+        ))
+        .get_result(&mut neon)
+        .unwrap();
+    assert_eq!(zones, ["UTC"; 5]);
+}
+
+/// One request looks at the settings, and those that follow are single statements.
+#[test]
+fn settings_that_fit_cost_nothing_after_the_first_request() {
+    let db = TestDb::new();
+    let proxy = support::fault_proxy::FaultProxy::new(db.proxy().origin());
+    let mut conn =
+        covara_diesel::remote::NeonHttpConnection::establish(&db.url_through(&proxy.origin()))
+            .unwrap();
+    for _ in 0..3 {
         assert_eq!(
-            read(&mut fresh, expression).unwrap(),
-            read(&mut neon, expression).unwrap(),
-            "{expression}"
+            read(&mut conn, "1::int4").unwrap().map(|raw| raw.1),
+            Some(23)
         );
     }
-    for (name, _) in [
-        ("DateStyle", ""),
-        ("IntervalStyle", ""),
-        ("bytea_output", ""),
-        ("extra_float_digits", ""),
-        ("TimeZone", ""),
-    ] {
-        let database = db.url();
-        let database = database
-            .split('?')
-            .next()
-            .unwrap()
-            .rsplit_once('/')
-            .unwrap()
-            .1
-            .to_owned();
-        pg.batch_execute(&format!("ALTER DATABASE {database} RESET {name}"))
-            .unwrap();
-    }
+    let has_settings: Vec<bool> = proxy
+        .requests()
+        .iter()
+        .map(|request| request.text().contains("set_config"))
+        .collect();
+    assert_eq!(has_settings, [true, false, false]);
 }
 
 #[test]
@@ -458,6 +487,109 @@ fn expressions() -> impl Strategy<Value = String> {
         any::<u32>().prop_map(|n| format!("('0.0.0.0'::inet + {n})")),
         any::<i64>().prop_map(|n| format!("'{}.{:02}'::money", n / 100, (n % 100).abs())),
         any::<u64>().prop_map(|n| format!("'{:X}/{:X}'::pg_lsn", n >> 32, n & 0xffff_ffff)),
+        further_expressions(),
+    ]
+}
+
+/// Two bounds of a range, each perhaps infinite, and its kind.
+fn range_of(function: &str, bound: impl Fn(i32) -> String, (from, to): (i32, i32)) -> String {
+    let bound = |at: i32| {
+        if at % 7 == 0 {
+            "NULL".to_owned()
+        } else {
+            bound(at)
+        }
+    };
+    let (from, to) = (from.min(to), from.max(to));
+    let kind = ["[]", "[)", "(]", "()"][from.rem_euclid(4) as usize];
+    format!("{function}({}, {}, '{kind}')", bound(from), bound(to))
+}
+
+fn further_expressions() -> impl Strategy<Value = String> {
+    let pair = || (-500_000..500_000_i32, -500_000..500_000_i32);
+    let date = |days: i32| format!("('2000-01-01'::date + {days})");
+    let time = |seconds: i32| format!("('2000-01-01'::timestamp + interval '{seconds}.25 s')");
+    let instant =
+        |seconds: i32| format!("('2000-01-01 00:00Z'::timestamptz + interval '{seconds}.5 s')");
+    prop_oneof![
+        any::<bool>().prop_map(|truth| truth.to_string()),
+        any::<i32>().prop_map(|n| format!("'{n}'::int4")),
+        any::<u32>().prop_map(|n| format!("'{n}'::oid")),
+        (0..128_i32).prop_map(|n| format!("({n})::\"char\"")),
+        any::<u128>().prop_map(|n| format!("'{n:032x}'::uuid")),
+        any::<u64>().prop_map(|n| format!("'{:012x}'::macaddr", n >> 16)),
+        any::<u64>().prop_map(|n| format!("'{n:016x}'::macaddr8")),
+        (any::<u128>(), 0..129_u32, any::<bool>()).prop_map(|(n, bits, is_network)| {
+            let inet = format!("'{}/{bits}'::inet", std::net::Ipv6Addr::from(n));
+            if is_network {
+                format!("network({inet})")
+            } else {
+                inet
+            }
+        }),
+        (any::<u32>(), 0..33_u32).prop_map(|(n, bits)| {
+            format!("network('{}/{bits}'::inet)", std::net::Ipv4Addr::from(n))
+        }),
+        (0..86_400_000_000_i64, -57_599..57_600_i32).prop_map(|(micros, offset)| {
+            let sign = if offset < 0 { '-' } else { '+' };
+            let (time, east) = (micros / 1_000_000, offset.abs());
+            format!(
+                "'{:02}:{:02}:{:02}.{:06}{sign}{:02}:{:02}:{:02}'::timetz",
+                time / 3600,
+                time / 60 % 60,
+                time % 60,
+                micros % 1_000_000,
+                east / 3600,
+                east / 60 % 60,
+                east % 60
+            )
+        }),
+        (any::<i32>(), any::<i32>(), any::<i64>()).prop_map(|(months, days, micros)| {
+            format!("make_interval(months => {months}, days => {days}) + interval '{micros} us'")
+        }),
+        (texts(), any::<i64>()).prop_map(|(text, n)| {
+            format!(
+                "jsonb_build_object({}::text, jsonb_build_array({n}, NULL))",
+                quoted(&text)
+            )
+        }),
+        texts().prop_map(|text| format!("to_json({}::text)", quoted(&text))),
+        proptest::collection::vec(any::<bool>(), 0..20).prop_map(|bits| {
+            let bits: String = bits
+                .iter()
+                .map(|bit| if *bit { '1' } else { '0' })
+                .collect();
+            format!("B'{bits}'::varbit")
+        }),
+        texts().prop_map(|text| format!("{}::char(15)", quoted(&text))),
+        texts().prop_map(|text| format!("{}::varchar(9)", quoted(&text))),
+        texts().prop_map(|text| format!("{}::name", quoted(&text))),
+        texts().prop_map(|text| format!("{}::citext", quoted(&text))),
+        pair().prop_map(|pair| range_of("int4range", |n| n.to_string(), pair)),
+        pair().prop_map(|pair| range_of("numrange", |n| format!("{n}.50"), pair)),
+        pair().prop_map(move |pair| range_of("daterange", date, pair)),
+        pair().prop_map(move |pair| range_of("tsrange", time, pair)),
+        pair().prop_map(move |pair| range_of("tstzrange", instant, pair)),
+        (pair(), pair()).prop_map(move |(a, b)| {
+            let [a, b] = [a, b].map(|pair| range_of("tstzrange", instant, pair));
+            format!("tstzmultirange({a}, {b})")
+        }),
+        (pair(), pair()).prop_map(|(a, b)| {
+            let [a, b] = [a, b].map(|pair| range_of("numrange", |n| format!("{n}.5"), pair));
+            format!("ARRAY[{a}, NULL, {b}]")
+        }),
+        proptest::collection::vec(any::<f64>(), 4).prop_map(|n| format!(
+            "ARRAY[[{:e}, {:e}], ['NaN', {:e}]]::float8[]",
+            n[0], n[1], n[2]
+        )),
+        proptest::collection::vec(any::<u8>(), 0..9).prop_map(|bytes| {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("ARRAY['\\x{digits}'::bytea, NULL, '']")
+        }),
+        (texts(), any::<i32>()).prop_map(|(text, n)| {
+            let spot = format!("ROW({n}, {}, NULL, ARRAY[{n}])::spot", quoted(&text));
+            format!("ARRAY[{spot}, NULL]")
+        }),
     ]
 }
 

@@ -7,11 +7,14 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use super::batch::{RemoteBatch, Together};
+use super::batch::RemoteBatch;
 use super::{Driver, RemoteConnection, RemoteTransactions};
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::transaction::{change_depth, transaction_depth};
+use crate::remote::batch::Together;
 use crate::remote::error::unsupported;
+use crate::remote::limited::{BRIEF_ANSWER, Limit, Limited};
+use crate::remote::observed::watched;
 use crate::remote::value::Statement;
 use crate::sqlite::BUSY_TIMEOUT;
 
@@ -116,15 +119,12 @@ impl<D: Driver> BackendConnection for RemoteConnection<D> {
         if transaction_depth(self)? > 0 {
             return self.in_savepoint(&statements, sources);
         }
-        self.watched(&Together(&statements), |conn| {
-            conn.driver.atomically(&statements)
-        })
+        let shown = Together::of(statements.iter().map(|statement| statement.sql.as_str()));
+        watched(self, &shown, |conn| conn.driver.atomically(&statements))
     }
 }
 
-/// The wait for the answer to an optional write.
-const BRIEF_ANSWER: Duration = Duration::from_secs(2);
-/// The same if the answer is not worth waiting for: a few times a round trip around the world.
+/// The wait for the answer to an optional write, if the answer is not worth waiting for: a few times a round trip around the world.
 const QUICK_ANSWER: Duration = Duration::from_secs(1);
 
 /// A changed lock wait, restored on drop, because an observer may panic.
@@ -146,18 +146,8 @@ impl<D: Driver> Drop for ChangedLockWait<'_, D> {
     }
 }
 
-/// A short limit on waiting for answers, removed on drop.
-struct Limited<'c, D: Driver>(&'c mut RemoteConnection<D>);
-
-impl<'c, D: Driver> Limited<'c, D> {
-    fn new(conn: &'c mut RemoteConnection<D>, limit: Duration) -> Self {
-        conn.driver.limit(Some(limit));
-        Self(conn)
-    }
-}
-
-impl<D: Driver> Drop for Limited<'_, D> {
-    fn drop(&mut self) {
-        self.0.driver.limit(None);
+impl<D: Driver> Limit for RemoteConnection<D> {
+    fn limit(&mut self, limit: Option<Duration>) {
+        self.driver.limit(limit);
     }
 }

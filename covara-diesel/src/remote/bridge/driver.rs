@@ -5,6 +5,7 @@ use std::time::Duration;
 use diesel::result::{ConnectionResult, QueryResult};
 
 use crate::backend::sealed::Sealed;
+use crate::remote::http::TokenSource;
 use crate::remote::value::{ResultRows, Statement};
 
 /// A protocol to a remote server that speaks SQLite's SQL.
@@ -20,6 +21,9 @@ pub trait Driver: Sealed + Sized + Send + 'static {
 
     /// Parses the URL and sends nothing.
     fn open(url: &str) -> ConnectionResult<Self>;
+
+    /// Asks a function for the token of each request, in the place of another token.
+    fn ask_for_tokens(&mut self, tokens: TokenSource);
 
     /// Runs a statement and returns its rows. `real` tells which columns are read as floating-point
     /// numbers; columns beyond its end have an unknown type.

@@ -1,8 +1,7 @@
 //! Remote servers as Diesel connections on its own `Sqlite` backend.
 //!
 //! This module implements everything that Diesel requires of a connection, once for all protocols.
-//! A [`Driver`] only sends statements and reads answers. For remote connections it is also the only
-//! place that uses APIs behind Diesel's feature
+//! A [`Driver`] only sends statements and reads answers. This module, `neon` and `observed` use APIs behind Diesel's feature
 //! `i-implement-a-third-party-backend-and-opt-into-breaking-changes`. They may change in any
 //! release, which is why the workspace pins `diesel = "~2.3"`.
 
@@ -10,6 +9,7 @@ mod backend_connection;
 mod batch;
 mod cursor;
 mod driver;
+mod pool;
 mod private;
 mod recorder;
 mod save_changes;
@@ -22,9 +22,8 @@ use std::time::Duration;
 use diesel::RunQueryDsl;
 use diesel::connection::{CacheSize, Connection};
 use diesel::connection::{
-    ConnectionSealed, DebugQuery, DynInstrumentation, Instrumentation, InstrumentationEvent,
-    MultiConnectionHelper, SimpleConnection, StrQueryHelper, TransactionManager,
-    TransactionManagerStatus,
+    ConnectionSealed, DynInstrumentation, Instrumentation, MultiConnectionHelper, SimpleConnection,
+    StrQueryHelper, TransactionManager, TransactionManagerStatus,
 };
 use diesel::migration::MigrationConnection;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -34,10 +33,10 @@ use diesel::sqlite::Sqlite;
 
 pub use cursor::RemoteCursor;
 pub use driver::Driver;
-use private::{Private, default_instrumentation};
+use private::Private;
 pub use transactions::RemoteTransactions;
 
-use super::url::without_secrets;
+use super::observed::{established, watched};
 use super::value::Statement;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sealed::Sealed;
@@ -83,7 +82,7 @@ impl<D: Driver> RemoteConnection<D> {
     where
         T: QueryFragment<Sqlite>,
     {
-        self.watched(&diesel::debug_query::<Sqlite, _>(source), run)
+        watched(self, &diesel::debug_query::<Sqlite, _>(source), run)
     }
 
     /// Does the same for a query given as SQL.
@@ -92,21 +91,38 @@ impl<D: Driver> RemoteConnection<D> {
         sql: &str,
         run: impl FnOnce(&mut Self) -> QueryResult<R>,
     ) -> QueryResult<R> {
-        self.watched(&StrQueryHelper::new(sql), run)
+        watched(self, &StrQueryHelper::new(sql), run)
     }
 
-    fn watched<R>(
-        &mut self,
-        query: &dyn DebugQuery,
-        run: impl FnOnce(&mut Self) -> QueryResult<R>,
-    ) -> QueryResult<R> {
-        self.instrumentation
-            .on_connection_event(InstrumentationEvent::start_query(query));
-        let result = run(self);
-        let error = result.as_ref().err();
-        self.instrumentation
-            .on_connection_event(InstrumentationEvent::finish_query(query, error));
-        result
+    /// Opens a connection whose tokens come from a function, which is asked before each request. A token
+    /// of the URL or the environment is not used.
+    ///
+    /// If the function fails, nothing is sent, and the statement is an error that says why.
+    ///
+    /// # Errors
+    ///
+    /// A URL that cannot be used.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use covara_diesel::remote::LibsqlConnection;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let url = "libsql://app-me.turso.io";
+    /// let conn = LibsqlConnection::establish_with_tokens(url, || Ok(std::env::var("APP_JWT")?))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn establish_with_tokens(
+        url: &str,
+        tokens: impl FnMut() -> Result<String, Box<dyn std::error::Error + Send + Sync>>
+        + Send
+        + 'static,
+    ) -> ConnectionResult<Self> {
+        let mut conn = Self::establish(url)?;
+        conn.driver.ask_for_tokens(Box::new(tokens));
+        Ok(conn)
     }
 
     /// Executes statements in order, all or none of them, in one request, and returns how many rows
@@ -166,16 +182,8 @@ impl<D: Driver> Connection for RemoteConnection<D> {
 
     /// Parses the URL. Nothing is sent before the first statement.
     fn establish(database_url: &str) -> ConnectionResult<Self> {
-        let mut instrumentation = default_instrumentation();
-        let shown = without_secrets(database_url);
-        instrumentation
-            .on_connection_event(InstrumentationEvent::start_establish_connection(&shown));
-        let opened = D::open(database_url).and_then(|driver| Ok((driver, Private::open()?)));
-        let error = opened.as_ref().err();
-        instrumentation.on_connection_event(InstrumentationEvent::finish_establish_connection(
-            &shown, error,
-        ));
-        let (driver, private) = opened?;
+        let open = || Ok((D::open(database_url)?, Private::open()?));
+        let ((driver, private), instrumentation) = established(database_url, open)?;
         Ok(Self {
             driver: Box::new(driver),
             private,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::backend::Backend;
-use diesel::connection::{DynInstrumentation, LoadConnection, SimpleConnection};
+use diesel::connection::{LoadConnection, SimpleConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{
     AstPass, BindCollector, MoveableBindCollector, Query, QueryBuilder, QueryFragment, QueryId,
@@ -375,9 +375,4 @@ fn value_of(mut value: SqliteValue<'_, '_, '_>) -> BoundValue {
         }
         None => BoundValue::Null,
     }
-}
-
-/// Returns Diesel's default instrumentation.
-pub(super) fn default_instrumentation() -> DynInstrumentation {
-    DynInstrumentation::default_instrumentation()
 }

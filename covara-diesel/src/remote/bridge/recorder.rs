@@ -12,6 +12,7 @@ use super::{Driver, RemoteConnection};
 use crate::backend::error::Source;
 use crate::backend::sealed::Sealed;
 use crate::remote::error::unsupported;
+use crate::remote::http::TokenSource;
 use crate::remote::value::{ResultRows, Statement};
 
 /// Returns the statements of a migration.
@@ -45,6 +46,8 @@ impl Driver for Recorder {
             lock_wait: Duration::ZERO,
         })
     }
+
+    fn ask_for_tokens(&mut self, _: TokenSource) {}
 
     fn query(&mut self, _: &Statement, _: &[bool]) -> QueryResult<ResultRows> {
         Err(unsupported(

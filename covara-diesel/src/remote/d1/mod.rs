@@ -13,7 +13,7 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 
 use super::bridge::{Driver, RemoteConnection};
 use super::error::{malformed, not_of_protocol, unsupported};
-use super::http::Http;
+use super::http::{Http, TokenSource};
 use super::sql::{Done, statement_error, statements};
 use super::value::{ResultRows, Statement};
 use crate::backend::sealed::Sealed;
@@ -29,6 +29,9 @@ use url::D1Url;
 /// | `token` | API token with the permission *D1 Edit* | `CLOUDFLARE_API_TOKEN`, `D1_TOKEN`, none |
 /// | `base_url` | the API, `http://` on this machine only | `CLOUDFLARE_API_BASE_URL`, Cloudflare's |
 /// | `connect_timeout`, `request_timeout`, `statement_timeout`, `max_response_bytes`, `sslrootcert`, `allow_plain_http` | as for [`LibsqlConnection`](super::LibsqlConnection) | |
+///
+/// [`establish_with_tokens`](RemoteConnection::establish_with_tokens) asks a function for the token of
+/// each request instead.
 ///
 /// D1 has no transactions over its API, so [`transaction`](diesel::Connection::transaction) is an
 /// error. Put statements that must succeed together into one [`batch`](RemoteConnection::batch),
@@ -115,13 +118,14 @@ const NO_TRANSACTIONS: &str = "D1 has no transactions over its API: send what mu
 impl D1 {
     /// Sends a request and passes its results to `read`, with the text that they refer to.
     fn send<R>(
-        &self,
+        &mut self,
         request: &Request<'_>,
         repeatable: bool,
         read: impl FnOnce(Vec<StatementResult<'_>>, &str) -> QueryResult<R>,
     ) -> QueryResult<(R, String)> {
         let body =
             serde_json::to_vec(request).map_err(|error| Error::SerializationError(error.into()))?;
+        self.http.renew_token()?;
         let deadline = self.http.deadline();
         let answer = self
             .http
@@ -195,6 +199,10 @@ impl Driver for D1 {
             endpoint: target.endpoint,
             lock_wait: Duration::ZERO,
         })
+    }
+
+    fn ask_for_tokens(&mut self, tokens: TokenSource) {
+        self.http.ask_for_tokens(tokens);
     }
 
     fn query(&mut self, statement: &Statement, real: &[bool]) -> QueryResult<ResultRows> {

@@ -15,6 +15,7 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 
 use super::bridge::{Driver, RemoteConnection};
 use super::error::malformed;
+use super::http::TokenSource;
 use super::sql::{Done, Ending};
 use super::value::{AnswerCells, ResultRows, Statement};
 use crate::backend::connection::Begun;
@@ -40,6 +41,9 @@ use url::LibsqlUrl;
 /// | `base_hosts` | other hosts, separated by commas, to which the server may send a transaction, token included | its own host only |
 /// | `sslrootcert` | file of the certificates to trust, in PEM | the well-known ones |
 /// | `allow_plain_http` | `true`: unencrypted HTTP to other machines as well | `false` |
+///
+/// [`establish_with_tokens`](RemoteConnection::establish_with_tokens) asks a function for the token of
+/// each request instead.
 ///
 /// A statement that finds the database locked is tried again for 5 s, within
 /// `statement_timeout`; migrations and seeds wait as long as their own `lock_timeout` says.
@@ -307,6 +311,10 @@ impl Driver for Libsql {
             is_reading: false,
             lock_wait: LOCK_WAIT,
         })
+    }
+
+    fn ask_for_tokens(&mut self, tokens: TokenSource) {
+        self.client.ask_for_tokens(tokens);
     }
 
     fn query(&mut self, statement: &Statement, _: &[bool]) -> QueryResult<ResultRows> {

@@ -8,7 +8,7 @@ use super::hrana::{Pipeline, PipelineReply, Request, ServerError, baton};
 use super::transaction::{Over, TRANSACTION_LOST};
 use super::url::LibsqlUrl;
 use crate::remote::error::{malformed, not_of_protocol, not_sent};
-use crate::remote::http::Http;
+use crate::remote::http::{Http, TokenSource};
 use crate::remote::sql::statement_error;
 use crate::remote::url::{HttpOptions, Parts, check_encrypted, host};
 use crate::remote::value::AnswerCell;
@@ -60,6 +60,10 @@ impl Client {
         self.http.limit(limit);
     }
 
+    pub(super) fn ask_for_tokens(&mut self, tokens: TokenSource) {
+        self.http.ask_for_tokens(tokens);
+    }
+
     pub(super) fn has_stream(&self) -> bool {
         self.stream.is_some()
     }
@@ -68,6 +72,8 @@ impl Client {
     /// closed ends by itself on the server.
     pub(super) fn close(&mut self) {
         if let Some(stream) = self.stream.take() {
+            // If there is no new token, perhaps the last one still does.
+            let _ = self.http.renew_token();
             let deadline = Instant::now() + Duration::from_secs(1);
             let _ = self.exchange(Some(&stream), &[Request::Close], false, deadline);
         }
@@ -81,6 +87,7 @@ impl Client {
         repeatable: bool,
         deadline: Instant,
     ) -> QueryResult<PipelineAnswer> {
+        self.http.renew_token()?;
         let stream = self.stream.take();
         match self.exchange(stream.as_ref(), requests, repeatable, deadline) {
             Ok((answer, next)) => {

@@ -1,6 +1,5 @@
 //! The rows of an answer, which are decoded from its text one after the other.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -18,22 +17,35 @@ use crate::remote::range::range_in;
 /// An answer whose types may have to be looked up.
 pub(super) struct Answer {
     body: String,
-    /// Position of the first row.
+    /// Position after the bracket that begins the rows.
     at: usize,
     fields: Vec<Field>,
     types: Arc<Catalogue>,
 }
 
+/// What an answer to a single statement begins with.
+#[derive(serde::Deserialize)]
+struct Head {
+    fields: Vec<Field>,
+}
+
 impl Answer {
     /// Reads the rows of a statement, or of the last one of a batch.
     pub(super) fn of(body: String, in_batch: bool) -> QueryResult<Self> {
-        let result = StatementResult::of(&body, in_batch)?;
-        let rows = range_in(&body, result.rows.get());
-        let rows = rows.filter(|rows| body[rows.clone()].starts_with('['));
-        let at = rows.ok_or_else(|| malformed("no list of rows"))?.start + 1;
+        let head = if in_batch { None } else { head(&body) };
+        let (at, fields) = match head {
+            Some(head) => head,
+            None => {
+                let result = StatementResult::of(&body, in_batch)?;
+                let rows = range_in(&body, result.rows.get());
+                let rows = rows.filter(|rows| body[rows.clone()].starts_with('['));
+                let rows = rows.ok_or_else(|| malformed("no list of rows"))?;
+                (rows.start + 1, result.fields)
+            }
+        };
         Ok(Self {
             at,
-            fields: result.fields,
+            fields,
             types: Arc::default(),
             body,
         })
@@ -49,6 +61,17 @@ impl Answer {
     }
 }
 
+/// Returns where the rows begin, and the columns, if these precede them as in the answers of Neon's
+/// proxy. What follows is read when it is its turn, and not twice.
+fn head(body: &str) -> Option<(usize, Vec<Field>)> {
+    // No text has this in it: its quotes would have a backslash before them.
+    const ROWS: &str = "\"rows\":[";
+    let rows = body.find(ROWS)?;
+    let head = body[..rows].trim_end().strip_suffix(',')?;
+    let head: Head = serde_json::from_str(&format!("{head}}}")).ok()?;
+    Some((rows + ROWS.len(), head.fields))
+}
+
 /// The columns of an answer.
 struct Columns {
     names: Vec<String>,
@@ -57,10 +80,12 @@ struct Columns {
 
 /// An iterator over the rows of an answer.
 pub struct NeonCursor {
-    body: String,
+    body: Arc<String>,
     at: usize,
     columns: Arc<Columns>,
     types: Arc<Catalogue>,
+    /// The value that is being decoded.
+    value: Vec<u8>,
 }
 
 /// Shows nothing, as Diesel's own cursor cannot be shown.
@@ -80,21 +105,30 @@ impl From<Answer> for NeonCursor {
         let kinds = kinds.collect();
         let names = answer.fields.into_iter().map(|field| field.name).collect();
         Self {
-            body: answer.body,
+            body: Arc::new(answer.body),
             at: answer.at,
             columns: Arc::new(Columns { names, kinds }),
             types: answer.types,
+            value: Vec::new(),
         }
     }
 }
 
+/// A cell as it stands in the answer.
+enum Written<'b> {
+    Null,
+    /// A text without escapes, at this position.
+    Plain(usize, &'b str),
+    Escaped(String),
+}
+
 /// Returns the cell that begins at a position, and where it ends.
-fn cell(body: &str, at: usize) -> Option<(Option<Cow<'_, str>>, usize)> {
+fn cell(body: &str, at: usize) -> Option<(Written<'_>, usize)> {
     let rest = body.get(at..)?;
-    if rest.starts_with("null") {
-        return Some((None, at + 4));
-    }
-    let text = rest.strip_prefix('"')?;
+    let Some(text) = rest.strip_prefix('"') else {
+        rest.strip_prefix("null")?;
+        return Some((Written::Null, at + 4));
+    };
     let mut end = 0;
     let mut is_escaped = false;
     loop {
@@ -107,59 +141,76 @@ fn cell(body: &str, at: usize) -> Option<(Option<Cow<'_, str>>, usize)> {
         end += 2;
     }
     let whole = end + 2;
-    let text = match is_escaped {
-        true => Cow::Owned(serde_json::from_str(rest.get(..whole)?).ok()?),
-        false => Cow::Borrowed(text.get(..end)?),
+    let written = match is_escaped {
+        true => Written::Escaped(serde_json::from_str(rest.get(..whole)?).ok()?),
+        false => Written::Plain(at + 1, text.get(..end)?),
     };
-    Some((Some(text), at + whole))
+    Some((written, at + whole))
+}
+
+/// Skips spaces, and then this character if it comes next.
+fn skip(body: &str, at: &mut usize, expected: u8) -> bool {
+    let bytes = body.as_bytes();
+    while bytes.get(*at).is_some_and(u8::is_ascii_whitespace) {
+        *at += 1;
+    }
+    let is_next = bytes.get(*at) == Some(&expected);
+    *at += usize::from(is_next);
+    is_next
 }
 
 impl NeonCursor {
-    /// Skips spaces, and then this character if it comes next.
-    fn skip(&mut self, expected: u8) -> bool {
-        let bytes = self.body.as_bytes();
-        while bytes.get(self.at).is_some_and(u8::is_ascii_whitespace) {
-            self.at += 1;
-        }
-        let is_next = bytes.get(self.at) == Some(&expected);
-        self.at += usize::from(is_next);
-        is_next
-    }
-
     fn row(&mut self) -> QueryResult<NeonRow> {
-        let columns = Arc::clone(&self.columns);
         let not_a_row = || malformed("a row does not have a text or null for each column");
-        let mut row = NeonRow {
-            columns: Arc::clone(&columns),
-            bytes: Vec::new(),
-            cells: Vec::with_capacity(columns.kinds.len()),
-        };
-        if !self.skip(b'[') {
+        let Self {
+            body,
+            at,
+            columns,
+            types,
+            value,
+        } = self;
+        let mut cells = Vec::with_capacity(columns.kinds.len());
+        let mut long = Vec::new();
+        if !skip(body, at, b'[') {
             return Err(not_a_row());
         }
         for (position, (oid, kind)) in columns.kinds.iter().enumerate() {
-            if position > 0 && !self.skip(b',') {
+            if position > 0 && !skip(body, at, b',') {
                 return Err(not_a_row());
             }
             // Only skips spaces.
-            self.skip(b' ');
-            let (text, end) = cell(&self.body, self.at).ok_or_else(not_a_row)?;
-            self.at = end;
-            let Some(text) = text else {
-                row.cells.push(None);
-                continue;
+            skip(body, at, b' ');
+            let (written, end) = cell(body, *at).ok_or_else(not_a_row)?;
+            *at = end;
+            let text = match &written {
+                Written::Null => {
+                    cells.push(Cell::Null);
+                    continue;
+                }
+                Written::Plain(start, text) if *kind == Kind::Text => {
+                    cells.push(Cell::InBody(*start..*start + text.len()));
+                    continue;
+                }
+                Written::Plain(_, text) => text,
+                Written::Escaped(text) => text.as_str(),
             };
-            let start = row.bytes.len();
-            decode(&text, *oid, kind, &self.types, &mut row.bytes).map_err(|problem| {
+            value.clear();
+            decode(text, *oid, kind, types, value).map_err(|problem| {
+                types.doubt();
                 let column = &columns.names[position];
                 Error::DeserializationError(format!("column {column:?}: {problem}").into())
             })?;
-            row.cells.push(Some(start..row.bytes.len()));
+            cells.push(Cell::of(value, &mut long));
         }
-        match self.skip(b']') {
-            true => Ok(row),
-            false => Err(not_a_row()),
+        if !skip(body, at, b']') {
+            return Err(not_a_row());
         }
+        Ok(NeonRow {
+            columns: Arc::clone(columns),
+            body: Arc::clone(body),
+            long,
+            cells,
+        })
     }
 }
 
@@ -167,12 +218,14 @@ impl Iterator for NeonCursor {
     type Item = QueryResult<NeonRow>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.skip(b',');
-        if self.skip(b']') {
-            self.at = self.body.len();
-        }
         if self.at >= self.body.len() {
             return None;
+        }
+        skip(&self.body, &mut self.at, b',');
+        if skip(&self.body, &mut self.at, b']') {
+            let is_whole = self.body.trim_end().ends_with('}');
+            self.at = self.body.len();
+            return (!is_whole).then(|| Err(malformed("it ends too early")));
         }
         let row = self.row();
         if row.is_err() {
@@ -182,11 +235,43 @@ impl Iterator for NeonCursor {
     }
 }
 
+/// Where a value is.
+enum Cell {
+    Null,
+    /// In the answer, whose text it is.
+    InBody(Range<usize>),
+    /// Here, with this length.
+    Short([u8; SHORT], u8),
+    /// Among the long values of the row.
+    Long(Range<usize>),
+}
+
+/// The length in bytes of the longest value that is kept without an allocation: a UUID.
+const SHORT: usize = 16;
+
+impl Cell {
+    fn of(value: &[u8], long: &mut Vec<u8>) -> Self {
+        let mut short = [0; SHORT];
+        match (short.get_mut(..value.len()), u8::try_from(value.len())) {
+            (Some(part), Ok(length)) => {
+                part.copy_from_slice(value);
+                Self::Short(short, length)
+            }
+            _ => {
+                let start = long.len();
+                long.extend_from_slice(value);
+                Self::Long(start..long.len())
+            }
+        }
+    }
+}
+
 /// A row of an answer.
 pub struct NeonRow {
     columns: Arc<Columns>,
-    bytes: Vec<u8>,
-    cells: Vec<Option<Range<usize>>>,
+    body: Arc<String>,
+    long: Vec<u8>,
+    cells: Vec<Cell>,
 }
 
 /// Shows nothing, as Diesel's own row cannot be shown.
@@ -249,12 +334,17 @@ impl<'r> diesel::row::Field<'r, Pg> for NeonField<'r> {
     }
 
     fn value(&self) -> Option<PgValue<'_>> {
-        let range = self.row.cells.get(self.column)?.clone()?;
-        Some(PgValue::new(self.row.bytes.get(range)?, self))
+        let bytes = match self.row.cells.get(self.column)? {
+            Cell::Null => return None,
+            Cell::InBody(range) => self.row.body.as_bytes().get(range.clone())?,
+            Cell::Short(bytes, length) => bytes.get(..usize::from(*length))?,
+            Cell::Long(range) => self.row.long.get(range.clone())?,
+        };
+        Some(PgValue::new(bytes, self))
     }
 
     fn is_null(&self) -> bool {
-        self.row.cells.get(self.column).is_none_or(Option::is_none)
+        matches!(self.row.cells.get(self.column), None | Some(Cell::Null))
     }
 }
 

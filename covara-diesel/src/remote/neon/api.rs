@@ -5,24 +5,116 @@
 use std::borrow::Cow;
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error, QueryResult};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
+use super::sql::RowInsert;
+use super::value::array_of;
+use crate::remote::batch::SentStatement;
 use crate::remote::error::{lost, malformed, not_of_protocol, not_sent};
 use crate::remote::http::Http;
 
 /// A statement in the form that the server receives.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Statement {
     pub(super) query: String,
-    /// Values as texts.
-    pub(super) params: Vec<Option<String>>,
+    /// Values as texts. Those of rows are row by row.
+    values: Vec<Option<String>>,
+    form: Form,
+}
+
+/// How the values of a statement are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One by one.
+    Single,
+    /// As an array for each of so many columns.
+    Arrays(usize),
+    /// In the SQL.
+    Literal,
 }
 
 impl Statement {
-    /// Returns the approximate size of the statement as JSON.
-    pub(super) fn bytes(&self) -> usize {
-        let params = self.params.iter().flatten().map(|text| text.len() + 4);
-        self.query.len() + 24 + params.sum::<usize>()
+    pub(super) fn new(query: impl Into<String>, values: Vec<Option<String>>) -> Self {
+        Self {
+            query: query.into(),
+            values,
+            form: Form::Single,
+        }
+    }
+
+    /// Creates a statement without values.
+    pub(super) fn of_sql(query: impl Into<String>) -> Self {
+        Self::new(query, Vec::new())
+    }
+
+    /// Creates a statement that takes an array for each of `columns` columns.
+    pub(super) fn of_arrays(query: String, columns: usize, values: Vec<Option<String>>) -> Self {
+        Self {
+            form: Form::Arrays(columns),
+            ..Self::new(query, values)
+        }
+    }
+
+    /// Creates the same statement about other rows. `one` is the SQL for one row. `None` if that
+    /// cannot be done.
+    pub(super) fn about(&self, one: &str, values: Vec<Option<String>>) -> Option<Self> {
+        let (query, form) = match self.form {
+            Form::Arrays(_) => (self.query.clone(), self.form),
+            Form::Single | Form::Literal => (RowInsert::of(one)?.all(&values)?, Form::Literal),
+        };
+        Some(Self {
+            query,
+            values,
+            form,
+        })
+    }
+}
+
+impl SentStatement for Statement {
+    type Value = Option<String>;
+
+    fn with_values(sql: &str, values: &[Option<String>]) -> Self {
+        Self::new(sql, values.to_vec())
+    }
+
+    fn sql(&self) -> &str {
+        &self.query
+    }
+
+    fn values(&self) -> &[Option<String>] {
+        &self.values
+    }
+
+    fn size(&self) -> usize {
+        let values = self.values.iter().flatten().map(|text| text.len() + 4);
+        let values = match self.form {
+            Form::Literal => 0,
+            Form::Single | Form::Arrays(_) => values.sum::<usize>(),
+        };
+        self.query.len() + 24 + values
+    }
+
+    fn is_literal(&self) -> bool {
+        self.form == Form::Literal
+    }
+}
+
+impl Serialize for Statement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut statement = serializer.serialize_struct("Statement", 2)?;
+        statement.serialize_field("query", &self.query)?;
+        match self.form {
+            Form::Single => statement.serialize_field("params", &self.values)?,
+            Form::Arrays(columns) => {
+                let arrays: Vec<String> = (0..columns)
+                    .map(|column| array_of(self.values.iter().skip(column).step_by(columns)))
+                    .collect();
+                statement.serialize_field("params", &arrays)?;
+            }
+            Form::Literal => statement.serialize_field("params", &[(); 0])?,
+        }
+        statement.end()
     }
 }
 
@@ -95,6 +187,11 @@ pub(super) struct ServerError {
 }
 
 impl ServerError {
+    /// Returns whether something that a statement names does not exist, such as a type.
+    pub(super) fn is_of_a_name(&self) -> bool {
+        self.code.as_deref() == Some("42704")
+    }
+
     /// Returns Diesel's error, as on a `PgConnection` where the database rejected a statement.
     pub(super) fn into_error(mut self, status: u16, http: &Http) -> Error {
         self.message = http.without_token(&self.message);
@@ -104,6 +201,9 @@ impl ServerError {
             .filter(|_| status == 400)
             .unwrap_or_default();
         let kind = match code {
+            "" if status == 400 && is_before_statements(&self.message) => {
+                return not_sent(self.message);
+            }
             // As where the connection between Neon and its database ends without an error of the
             // database's own, perhaps after a commit.
             "" if status == 400 => return uncertain(&self.message),
@@ -126,6 +226,29 @@ impl ServerError {
         };
         Error::DatabaseError(kind, Box::new(self))
     }
+}
+
+/// Returns whether Neon's proxy says this of a request before it runs any of its statements: of its
+/// headers, its body and the login.
+fn is_before_statements(message: &str) -> bool {
+    const BEGINNINGS: [&str; 13] = [
+        "invalid header",
+        "invalid connection string",
+        "incorrect scheme",
+        "missing database name",
+        "invalid database name",
+        "missing username",
+        "invalid username",
+        "missing authentication credentials",
+        "missing hostname",
+        "invalid hostname",
+        "could not parse the HTTP request body",
+        "password authentication failed",
+        "This IP address",
+    ];
+    BEGINNINGS
+        .iter()
+        .any(|beginning| message.starts_with(beginning))
 }
 
 /// Returns the error of a request that may have been carried out.

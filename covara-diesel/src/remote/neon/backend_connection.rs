@@ -14,6 +14,7 @@ use super::transactions::NO_TRANSACTIONS;
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::sealed::Sealed;
 use crate::remote::error::unsupported;
+use crate::remote::limited::{BRIEF_ANSWER, Limit, Limited};
 
 impl Sealed for NeonHttpConnection {}
 
@@ -74,21 +75,8 @@ impl BackendConnection for NeonHttpConnection {
     }
 }
 
-/// The wait for the answer to an optional write.
-const BRIEF_ANSWER: Duration = Duration::from_secs(2);
-
-/// A short limit on waiting for answers, removed on drop.
-struct Limited<'c>(&'c mut NeonHttpConnection);
-
-impl<'c> Limited<'c> {
-    fn new(conn: &'c mut NeonHttpConnection, limit: Duration) -> Self {
-        conn.link.limit(Some(limit));
-        Self(conn)
-    }
-}
-
-impl Drop for Limited<'_> {
-    fn drop(&mut self) {
-        self.0.link.limit(None);
+impl Limit for NeonHttpConnection {
+    fn limit(&mut self, limit: Option<Duration>) {
+        self.link.limit(limit);
     }
 }

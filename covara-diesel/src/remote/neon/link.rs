@@ -10,6 +10,8 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 use super::answer::Answer;
 use super::api::{BatchReply, Request, ServerError, Statement, StatementResult};
 use super::options::NeonBatchOptions;
+use super::session::Session;
+use super::sql::Facts;
 use super::url::NeonUrl;
 use super::value::{Catalogue, LOOK_UP};
 use crate::remote::error::{malformed, not_of_protocol};
@@ -23,6 +25,14 @@ pub(super) struct Link {
     pub(super) types: Arc<Catalogue>,
     /// Statements that precede each other one, which may only read then.
     settings: Vec<Statement>,
+    session: Session,
+}
+
+/// The answer to a statement.
+struct Sent {
+    body: String,
+    /// `true` if it has results of other statements before.
+    in_batch: bool,
 }
 
 /// Shows nothing: it holds a password or a token.
@@ -46,6 +56,7 @@ impl Link {
             connection_string: target.connection_string,
             types: Arc::default(),
             settings: Vec::new(),
+            session: Session::default(),
         })
     }
 
@@ -54,65 +65,86 @@ impl Link {
         self.settings = settings;
     }
 
+    /// Asks a function for the token of each request, in the place of another token.
+    pub(super) fn ask_for_tokens(&mut self, tokens: TokenSource) {
+        self.http.ask_for_tokens(tokens);
+    }
+
     pub(super) fn limit(&mut self, limit: Option<Duration>) {
         self.http.limit(limit);
     }
 
     /// Runs a statement, and returns its rows, whose types may have to be looked up.
-    pub(super) fn query(&mut self, statement: &Statement, repeatable: bool) -> QueryResult<Answer> {
-        let body = self.send_one(statement, repeatable)?;
-        let answer = Answer::of(body, self.has_settings())?;
+    pub(super) fn query(&mut self, statement: &Statement, facts: Facts) -> QueryResult<Answer> {
+        let sent = self.send_one(statement, facts)?;
+        let answer = Answer::of(sent.body, sent.in_batch)?;
         self.look_up(&answer.oids())?;
         Ok(answer.read_with(&self.types))
     }
 
     /// Runs a statement, and returns the number of rows it changed.
-    pub(super) fn execute(
-        &mut self,
-        statement: &Statement,
-        repeatable: bool,
-    ) -> QueryResult<usize> {
-        let body = self.send_one(statement, repeatable)?;
-        let result = StatementResult::of(&body, self.has_settings())?;
+    pub(super) fn execute(&mut self, statement: &Statement, facts: Facts) -> QueryResult<usize> {
+        let sent = self.send_one(statement, facts)?;
+        let result = StatementResult::of(&sent.body, sent.in_batch)?;
         Ok(result.row_count.unwrap_or_default())
     }
 
-    fn has_settings(&self) -> bool {
-        !self.settings.is_empty()
-    }
-
-    /// Sends a statement, in a batch with the settings if there are any.
-    fn send_one(&mut self, statement: &Statement, repeatable: bool) -> QueryResult<String> {
-        if !self.has_settings() {
-            return self.send(&Request::One(statement), &[], repeatable);
-        }
+    /// Sends a statement, after those that set what it depends on if there are any.
+    fn send_one(&mut self, statement: &Statement, facts: Facts) -> QueryResult<Sent> {
+        let guard = self.session.guard().filter(|_| facts.has_rows);
+        let is_guarded = guard.is_some();
         let settings = std::mem::take(&mut self.settings);
         let queries = settings.iter().chain([statement]).map(Cow::Borrowed);
-        let queries: Vec<_> = queries.collect();
-        let headers = NeonBatchOptions::new().read_only(true).headers();
-        let body = self.send(&Request::Batch { queries: &queries }, &headers, true);
+        let queries: Vec<_> = guard.into_iter().chain(queries).collect();
+        let body = match (&queries[..], settings.is_empty()) {
+            ([_], true) => self.send(&Request::One(statement), &[], facts.only_reads),
+            (queries, true) => self.send(&Request::Batch { queries }, &[], facts.only_reads),
+            (queries, false) => {
+                let headers = NeonBatchOptions::new().read_only(true).headers();
+                self.send(&Request::Batch { queries }, &headers, true)
+            }
+        };
+        let in_batch = queries.len() > 1;
+        drop(queries);
         self.settings = settings;
-        body
+        let body = body?;
+        if is_guarded {
+            let reply = BatchReply::of(&body)?;
+            let first = reply.results.first();
+            self.session
+                .learn(first.ok_or_else(|| malformed("no result for the settings"))?)?;
+        }
+        Ok(Sent { body, in_batch })
     }
 
     /// Runs statements in one transaction, and returns how many rows each changed.
     pub(super) fn batch(
         &mut self,
-        queries: &[Cow<'_, Statement>],
+        mut queries: Vec<Cow<'_, Statement>>,
         options: NeonBatchOptions,
         repeatable: bool,
     ) -> QueryResult<Vec<usize>> {
         if queries.is_empty() {
             return Ok(Vec::new());
         }
+        // Settings of the transaction precede whatever reads.
+        let is_first = |query: &&Cow<'_, Statement>| Facts::of(&query.query).sets_transaction;
+        let at = queries.iter().take_while(is_first).count();
+        let guard = self.session.guard();
+        let is_guarded = guard.is_some();
+        queries.splice(at..at, guard);
         let headers = options.headers();
+        let queries = queries.as_slice();
         let body = self.send(&Request::Batch { queries }, &headers, repeatable)?;
-        let reply = BatchReply::of(&body)?;
-        if reply.results.len() != queries.len() {
+        let mut results = BatchReply::of(&body)?.results;
+        if results.len() != queries.len() {
             return Err(malformed("not one result for each statement"));
         }
-        let counts = reply
-            .results
+        if is_guarded {
+            let result = results.remove(at);
+            self.session.learn(&result)?;
+        }
+        let counts = results
             .iter()
             .map(|result| result.row_count.unwrap_or_default());
         Ok(counts.collect())
@@ -142,13 +174,22 @@ impl Link {
             return Ok(answer.body);
         }
         match serde_json::from_str::<ServerError>(&answer.body) {
-            Ok(error) => Err(error.into_error(answer.status, &self.http)),
+            Ok(error) => {
+                if error.is_of_a_name() {
+                    // Perhaps it is a type that was renamed.
+                    self.types.doubt();
+                }
+                Err(error.into_error(answer.status, &self.http))
+            }
             Err(_) => Err(self.http.refusal(answer.status, None)),
         }
     }
 
     /// Looks up the types that are not known, and those that they are made of.
     pub(super) fn look_up(&mut self, oids: &[u32]) -> QueryResult<()> {
+        if self.types.is_stale() {
+            self.types = Arc::default();
+        }
         let mut asked = Vec::new();
         loop {
             let missing = oids.iter().flat_map(|oid| self.types.missing(*oid));
@@ -177,10 +218,8 @@ impl Link {
         while !missing.is_empty() {
             asked.extend(&missing);
             let list: Vec<String> = missing.iter().map(u32::to_string).collect();
-            let statement = Statement {
-                query: LOOK_UP.to_owned(),
-                params: vec![Some(format!("{{{}}}", list.join(",")))],
-            };
+            let list = format!("{{{}}}", list.join(","));
+            let statement = Statement::new(LOOK_UP, vec![Some(list)]);
             let body = self.send(&Request::One(&statement), &[], true)?;
             let result = StatementResult::of(&body, false)?;
             let rows: Vec<Vec<Option<String>>> =

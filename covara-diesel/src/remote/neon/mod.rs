@@ -8,48 +8,38 @@ mod answer;
 mod api;
 mod backend_connection;
 mod batch;
+mod batch_error;
+mod connection;
 mod link;
 mod options;
 pub(crate) mod pool;
+mod position;
 mod recorder;
+mod save_changes;
+mod search;
+mod session;
 mod sql;
+mod statement;
 mod transactions;
 mod url;
 mod value;
 
-use std::any::Any;
-use std::convert::Infallible;
-use std::ffi::CString;
 use std::fmt;
 
-use diesel::RunQueryDsl;
-use diesel::connection::{
-    CacheSize, Connection, ConnectionSealed, DebugQuery, DynInstrumentation, Instrumentation,
-    InstrumentationEvent, LoadConnection, MultiConnectionHelper, SimpleConnection, StrQueryHelper,
-    TransactionManagerStatus,
-};
-use diesel::expression::QueryMetadata;
-use diesel::migration::MigrationConnection;
-use diesel::pg::{GetPgMetadataCache, Pg, PgMetadataCache, PgMetadataLookup, PgQueryBuilder};
-use diesel::query_builder::bind_collector::RawBytesBindCollector;
-use diesel::query_builder::{Query, QueryBuilder, QueryFragment, QueryId};
-use diesel::r2d2::R2D2Connection;
-use diesel::result::{ConnectionResult, Error, QueryResult};
-use diesel::sql_types::TypeMetadata;
+use diesel::connection::{DynInstrumentation, TransactionManagerStatus};
+use diesel::pg::{Pg, PgMetadataCache};
+use diesel::query_builder::QueryFragment;
+use diesel::result::{ConnectionResult, QueryResult};
 
-use super::error::{unsendable, unsupported};
 use super::http::TokenSource;
-use super::url::without_secrets;
-use crate::backend::batch::is_of_a_statement;
-use answer::{NeonCursor, NeonRow};
-use api::Statement;
-pub use batch::NeonBatchError;
-use batch::{NeonBatch, of_sql, scripted};
+use super::observed::{established, watched};
+use crate::backend::batch::{Probe, is_of_a_statement};
+use batch::NeonBatch;
+pub use batch_error::NeonBatchError;
 use link::Link;
 pub use options::{NeonBatchOptions, NeonIsolation};
-use sql::{Facts, Place, rewrite_placeholders, statements};
+use position::located;
 pub use transactions::NeonTransactions;
-use value::encode;
 
 /// A connection to a Neon database over HTTP, on Diesel's `Pg` backend.
 ///
@@ -70,33 +60,76 @@ use value::encode;
 /// | `allow_plain_http` | `true` to send to other machines unencrypted | `false` |
 /// | `sslrootcert` | a file of certificates to trust, in PEM | the well-known ones |
 ///
-/// All others, such as `options` and `application_name`, are sent to Neon. Settings on which values
-/// depend are added to `options`, among them the time zone UTC, as on a `PgConnection`.
+/// Neon ignores all others over HTTP, such as `sslmode` and `application_name`; settings in `options`
+/// are an error. [`establish_with_tokens`](Self::establish_with_tokens) and
+/// [`PoolConfig::tokens`](crate::pool::PoolConfig::tokens) ask a function for the token of each request.
 ///
 /// A statement is sent again if it certainly was not carried out, and one that only reads also if
-/// its answer is lost. A write or batch whose answer is lost is never sent again: the error says
-/// that it may have been carried out. A gateway in between that repeats a request by itself repeats
-/// its effect, which only a key or a condition in the statement prevents. Neon limits requests and answers: 64 MB each in 2026-10.
+/// its answer is lost. A write or batch whose answer is lost is never sent again: the error, of the kind
+/// [`ClosedConnection`](diesel::result::DatabaseErrorKind::ClosedConnection) or a
+/// [`DeserializationError`](diesel::result::Error::DeserializationError), says that it may have been
+/// carried out. A gateway in between that repeats a request by itself repeats its effect, which only a
+/// key or a condition in the statement prevents. Neon limits requests and answers: 64 MB each in
+/// 2026-10.
+///
+/// # Settings
+///
+/// What reads or writes rows runs in the time zone UTC, as on a `PgConnection`, and with the usual
+/// values of `DateStyle`, `IntervalStyle`, `bytea_output`, `extra_float_digits`, `array_nulls`,
+/// `lc_monetary` and `standard_conforming_strings`, on which values depend, whatever the role or the
+/// database sets. The first request of a connection looks at these settings, and then one a minute, by
+/// a statement before its own in one transaction; if some had to be changed, every request does that.
+/// A setting that somebody changes is noticed within the minute. All other settings, such as
+/// `search_path`, are those of the role and the database.
 ///
 /// # What does not work, and what to write instead
 ///
 /// | on a `PgConnection` | here | instead |
 /// |---|---|---|
-/// | [`transaction`](Connection::transaction), `test_transaction`, `begin_test_transaction`, `build_transaction` | an error, or does not compile | one [`batch`](Self::batch) |
+/// | [`transaction`](diesel::Connection::transaction), `test_transaction`, `begin_test_transaction` | an error | one [`batch`](Self::batch) |
+/// | `build_transaction().serializable().read_only()` | does not compile | [`batch_with`](Self::batch_with) |
+/// | reading a value and then writing what depends on it | | one statement, or a `batch`, with the condition in its SQL (`UPDATE … WHERE version = 7`, and look at the count); `ON CONFLICT` |
 /// | a `Vec`, slice or array of structs that derive `Insertable` with `Option` fields | an error, because Diesel inserts them one by one in a transaction | `#[diesel(treat_none_as_default_value = false)]` on the struct; or a `batch` with one insert per row |
-/// | `BEGIN`, `COMMIT`, `SET`, `LISTEN`, `PREPARE`, `COPY` by hand | an error, because a session ends with each request | one `batch`; for settings the parameter `options` |
+/// | rows that come back from statements of a transaction | a `batch` returns how many rows each changed | one statement with `WITH … AS (INSERT … RETURNING …)`, by `sql_query` |
+/// | `BEGIN`, `COMMIT`, `SET`, `RESET`, `LISTEN`, `PREPARE`, `DISCARD` by hand | an error, because a session ends with each request | one `batch`; for settings `SET LOCAL` in it, or `ALTER ROLE … SET` |
+/// | `copy_from`, `copy_to`, `COPY` | do not compile, or are an error | [`Seed`](crate::Seed), an insert of several rows, or `SELECT` |
+/// | `notifications_iter` | does not exist | the log of the feature `changes`, or the URL without `driver=neon-http` |
 /// | `SET LOCAL`, temporary tables, cursors, `LOCK`, `SAVEPOINT` | an error outside of a `batch` | in a `batch` |
-/// | session locks (`pg_advisory_lock`) | end with the request | `pg_advisory_xact_lock` in a `batch` |
-/// | rows without a type (`SELECT (a, b)`), `regclass` and others whose text is a name | an error | select the values themselves, or cast them to `text` |
-/// | a [`Seed`](crate::Seed) that inserts rows which refer to later ones | works within a batch of 4 MiB; an error that names the row beyond it | [`Seed::by_foreign_keys`](crate::Seed::by_foreign_keys) for tables, and rows in their order |
-/// | a seed that updates such rows, or replaces tables that refer to each other | an error | the URL without `driver=neon-http` |
-/// | a seed that updates a table with triggers for each row | an error | the URL without `driver=neon-http` |
-/// | a dump in one state of the database | each page of about 1 MiB is a request of its own | the URL without `driver=neon-http` |
+/// | session locks (`pg_advisory_lock`), `set_config(…, false)` in a query | end with the request | `pg_advisory_xact_lock`, `SET LOCAL` in a `batch` |
+/// | `load_iter` with `PgRowByRowLoadingMode` | does not compile | `load_iter`: rows are decoded one by one from an answer that is held as text |
+/// | rows without a type (`SELECT (a, b)`), `regclass` and others whose text is a name, `tsvector`, geometric types, types of extensions other than `citext` | an error | select the values themselves, or cast them to `text` |
+/// | `InstrumentationEvent::CacheQuery` | never occurs, because no statement is cached | `StartQuery` |
+/// | libpq's `host=… user=…`, environment variables (`PGPASSWORD`), several hosts | an error | a URL |
 /// | Diesel's `MigrationHarness` | an error, because it runs each migration in a transaction | [`Boot`](crate::Boot) |
 ///
-/// The command `covara` takes such URLs: its `seed --dry-run` is an error, and a seed above 4 MiB that
-/// fails or is stopped keeps the batches before. The position in an error's statement counts the types
-/// that are written after placeholders.
+/// And of this library:
+///
+/// | on a `PgConnection` | here | instead |
+/// |---|---|---|
+/// | a [`Seed`](crate::Seed) is one transaction | one up to 4 MiB; a larger one is several, and its summary and errors tell how many rows are kept | files of less than 4 MiB |
+/// | a seed whose rows refer to later ones, or updates rows so | works within a batch of 4 MiB, but not in tables with triggers for each row; an error that names the row beyond it | [`Seed::by_foreign_keys`](crate::Seed::by_foreign_keys) for tables, and rows in their order |
+/// | a seed that updates a table with triggers for each row | sends three statements for each row | |
+/// | [`Seed::dry_run`](crate::Seed::dry_run), `covara seed --dry-run` | an error | the URL without `driver=neon-http` |
+/// | a dump in one state of the database | each page of about 1 MiB is a request of its own | the URL without `driver=neon-http` |
+///
+/// Queries and errors are otherwise those of a `PgConnection`, down to the position of a syntax error:
+///
+/// ```no_run
+/// use covara_diesel::remote::{NeonBatchError, NeonHttpConnection};
+/// use diesel::prelude::*;
+///
+/// # diesel::table! { stock (id) { id -> BigInt, pieces -> BigInt, } }
+/// # diesel::table! { orders (id) { id -> BigInt, item -> BigInt, } }
+/// /// Takes a piece if there is one, and orders it, or neither.
+/// fn order(conn: &mut NeonHttpConnection, item: i64) -> Result<(), NeonBatchError> {
+///     // A CHECK (pieces >= 0) takes the place of a look before.
+///     let take = diesel::update(stock::table.find(item)).set(stock::pieces.eq(stock::pieces - 1));
+///     let order = diesel::insert_into(orders::table).values(orders::item.eq(item));
+///     conn.batch(&[&take, &order])?;
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
 ///
 /// ```no_run
 /// use covara_diesel::auto_migrate;
@@ -125,25 +158,11 @@ impl fmt::Debug for NeonHttpConnection {
     }
 }
 
-/// Returns a statement's properties, or an error if it cannot be where it is.
-fn checked(sql: &str, in_batch: bool) -> QueryResult<Facts> {
-    let facts = Facts::of(sql);
-    match facts.place {
-        Place::Nowhere => Err(unsupported(
-            "over Neon's HTTP a session ends with each request, so that this statement would have \
-             no effect: send what must happen together as one batch(), and settings in the URL's \
-             parameter options",
-        )),
-        Place::Batch if !in_batch => Err(unsupported(
-            "over Neon's HTTP the effect of this statement would end with its request: send it in \
-             one batch() with the statements that need it",
-        )),
-        Place::Batch | Place::Anywhere => Ok(facts),
-    }
-}
-
 impl NeonHttpConnection {
-    /// Opens a connection whose tokens come from a function, which is asked before each request.
+    /// Opens a connection whose tokens come from a function, which is asked before each request. A token
+    /// of the URL is not used.
+    ///
+    /// If the function fails, nothing is sent, and the statement is an error that says why.
     ///
     /// # Errors
     ///
@@ -170,17 +189,9 @@ impl NeonHttpConnection {
     }
 
     fn open(url: &str, tokens: Option<TokenSource>) -> ConnectionResult<Self> {
-        let mut instrumentation = DynInstrumentation::default_instrumentation();
-        let shown = without_secrets(url);
-        instrumentation
-            .on_connection_event(InstrumentationEvent::start_establish_connection(&shown));
-        let opened = Link::open(url, tokens);
-        let error = opened.as_ref().err();
-        instrumentation.on_connection_event(InstrumentationEvent::finish_establish_connection(
-            &shown, error,
-        ));
+        let (link, instrumentation) = established(url, || Link::open(url, tokens))?;
         Ok(Self {
-            link: Box::new(opened?),
+            link: Box::new(link),
             metadata: PgMetadataCache::new(),
             transactions: TransactionManagerStatus::default(),
             instrumentation,
@@ -194,7 +205,7 @@ impl NeonHttpConnection {
     ///
     /// The database's own, with the statement that it rejected, which is found by sending parts of
     /// the batch that are always rolled back; and statements that no batch can have, such as
-    /// `COMMIT`. Nothing has changed then, unless the connection was lost.
+    /// `COMMIT`. Nothing has changed then, unless the answer was lost, which the error says.
     ///
     /// # Example
     ///
@@ -233,31 +244,21 @@ impl NeonHttpConnection {
         options: NeonBatchOptions,
         statements: &[&dyn QueryFragment<Pg>],
     ) -> Result<Vec<usize>, NeonBatchError> {
-        let statements = self.statements_of_batch(statements)?;
-        let batch = NeonBatch::of(statements);
+        let sent = self.statements_of_batch(statements)?;
+        let batch = NeonBatch::of(sent);
         self.run_batch(&batch, options).map_err(|source| {
-            let statement = is_of_a_statement(&source)
-                .then(|| batch.culprit(&mut self.link, options))
+            let at = is_of_a_statement(&source)
+                .then(|| batch.first_statement(&mut self.link, options, Probe::Fails))
                 .flatten();
-            NeonBatchError { statement, source }
+            let named = at.and_then(|at| Some((statements.get(at)?, batch.query(at)?)));
+            NeonBatchError {
+                statement: at,
+                source: match named {
+                    Some((statement, sent)) => located(source, *statement, sent),
+                    None => source,
+                },
+            }
         })
-    }
-
-    fn statements_of_batch(
-        &mut self,
-        sources: &[&dyn QueryFragment<Pg>],
-    ) -> Result<Vec<Statement>, NeonBatchError> {
-        let statements = sources.iter().enumerate().map(|(at, source)| {
-            let statement = self.statement(*source).and_then(|statement| {
-                checked(&statement.query, true)?;
-                Ok(statement)
-            });
-            statement.map_err(|source| NeonBatchError {
-                statement: Some(at),
-                source,
-            })
-        });
-        statements.collect()
     }
 
     fn run_batch(
@@ -265,183 +266,8 @@ impl NeonHttpConnection {
         batch: &NeonBatch,
         options: NeonBatchOptions,
     ) -> QueryResult<Vec<usize>> {
-        self.watched(&batch.all(), |conn| batch.run(&mut conn.link, options))
-    }
-
-    /// Returns a statement in the form that is sent: with its values as texts, and with their types
-    /// in its SQL.
-    fn statement<T>(&mut self, source: &T) -> QueryResult<Statement>
-    where
-        T: QueryFragment<Pg> + ?Sized,
-    {
-        let mut sql = PgQueryBuilder::default();
-        source.to_sql(&mut sql, &Pg)?;
-        // A NUL character is an error, as on a `PgConnection`.
-        let sql = CString::new(sql.finish())?;
-        let sql = sql.to_str().unwrap_or_default();
-        let mut binds = RawBytesBindCollector::<Pg>::new();
-        source.collect_binds(&mut binds, self as &mut dyn PgMetadataLookup, &Pg)?;
-        let oids = binds.metadata.iter().map(|metadata| {
-            metadata
-                .oid()
-                .map_err(|error| Error::SerializationError(error.into()))
-        });
-        let oids = oids.collect::<QueryResult<Vec<u32>>>()?;
-        self.link.look_up(&oids)?;
-        let types = &self.link.types;
-        let params = binds.binds.iter().zip(&oids).map(|(bytes, oid)| {
-            let text = bytes.as_deref().map(|bytes| encode(bytes, *oid, types));
-            text.transpose().map_err(unsendable)
-        });
-        let params = params.collect::<QueryResult<Vec<_>>>()?;
-        let names: Vec<String> = oids
-            .iter()
-            .map(|oid| types.name(*oid).unwrap_or_default())
-            .collect();
-        let query = match names.is_empty() {
-            true => sql.to_owned(),
-            false => {
-                let Ok(query) = rewrite_placeholders(sql, |number| {
-                    let name = number.checked_sub(1).and_then(|at| names.get(at));
-                    Ok::<_, Infallible>(match name {
-                        Some(name) if !name.is_empty() => format!("(${number}::{name})"),
-                        _ => format!("${number}"),
-                    })
-                });
-                query
-            }
-        };
-        Ok(Statement { query, params })
-    }
-
-    fn watched<R>(
-        &mut self,
-        query: &dyn DebugQuery,
-        run: impl FnOnce(&mut Self) -> QueryResult<R>,
-    ) -> QueryResult<R> {
-        self.instrumentation
-            .on_connection_event(InstrumentationEvent::start_query(query));
-        let result = run(self);
-        let error = result.as_ref().err();
-        self.instrumentation
-            .on_connection_event(InstrumentationEvent::finish_query(query, error));
-        result
-    }
-
-    /// Runs a script: one statement as it is, several in one transaction, as PostgreSQL does.
-    fn script(&mut self, sql: &str) -> QueryResult<()> {
-        let sql = CString::new(sql)?;
-        let sql = sql.to_str().unwrap_or_default();
-        match statements(sql)[..] {
-            [] => Ok(()),
-            [one] => {
-                let facts = checked(one, false)?;
-                let statement = of_sql(one.to_owned());
-                self.link.execute(&statement, facts.only_reads).map(drop)
-            }
-            _ => {
-                let batch = NeonBatch::of(scripted(sql)?);
-                batch.run(&mut self.link, NeonBatchOptions::new()).map(drop)
-            }
-        }
-    }
-}
-
-impl ConnectionSealed for NeonHttpConnection {}
-
-/// Required by `#[derive(diesel::MultiConnection)]`.
-impl MultiConnectionHelper for NeonHttpConnection {
-    fn to_any<'a>(lookup: &mut <Pg as TypeMetadata>::MetadataLookup) -> &mut (dyn Any + 'a) {
-        lookup.as_any()
-    }
-
-    fn from_any(lookup: &mut dyn Any) -> Option<&mut <Pg as TypeMetadata>::MetadataLookup> {
-        let conn = lookup.downcast_mut::<Self>();
-        conn.map(|conn| conn as &mut dyn PgMetadataLookup)
-    }
-}
-
-impl GetPgMetadataCache for NeonHttpConnection {
-    fn get_metadata_cache(&mut self) -> &mut PgMetadataCache {
-        &mut self.metadata
-    }
-}
-
-impl SimpleConnection for NeonHttpConnection {
-    fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
-        self.watched(&StrQueryHelper::new(query), |conn| conn.script(query))
-    }
-}
-
-impl Connection for NeonHttpConnection {
-    type Backend = Pg;
-    type TransactionManager = NeonTransactions;
-
-    /// Parses the URL. Nothing is sent before the first statement.
-    fn establish(database_url: &str) -> ConnectionResult<Self> {
-        Self::open(database_url, None)
-    }
-
-    fn execute_returning_count<T>(&mut self, source: &T) -> QueryResult<usize>
-    where
-        T: QueryFragment<Pg> + QueryId,
-    {
-        self.watched(&diesel::debug_query::<Pg, _>(source), |conn| {
-            let statement = conn.statement(source)?;
-            let facts = checked(&statement.query, false)?;
-            conn.link.execute(&statement, facts.only_reads)
+        watched(self, &batch.together(), |conn| {
+            batch.run(&mut conn.link, options)
         })
-    }
-
-    fn transaction_state(&mut self) -> &mut TransactionManagerStatus {
-        &mut self.transactions
-    }
-
-    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
-        &mut *self.instrumentation
-    }
-
-    fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
-        self.instrumentation = instrumentation.into();
-    }
-
-    /// Does nothing, because the server prepares a statement each time.
-    fn set_prepared_statement_cache_size(&mut self, _: CacheSize) {}
-}
-
-impl LoadConnection for NeonHttpConnection {
-    type Cursor<'conn, 'query> = NeonCursor;
-    type Row<'conn, 'query> = NeonRow;
-
-    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> QueryResult<NeonCursor>
-    where
-        T: Query + QueryFragment<Pg> + QueryId + 'query,
-        Pg: QueryMetadata<T::SqlType>,
-    {
-        self.watched(&diesel::debug_query::<Pg, _>(&source), |conn| {
-            let statement = conn.statement(&source)?;
-            let facts = checked(&statement.query, false)?;
-            conn.link
-                .query(&statement, facts.only_reads)
-                .map(NeonCursor::from)
-        })
-    }
-}
-
-impl R2D2Connection for NeonHttpConnection {
-    /// Does nothing and costs nothing: every request is independent, so nothing can be lost between
-    /// two of them that a round trip would detect.
-    fn ping(&mut self) -> QueryResult<()> {
-        Ok(())
-    }
-
-    fn is_broken(&mut self) -> bool {
-        false
-    }
-}
-
-impl MigrationConnection for NeonHttpConnection {
-    fn setup(&mut self) -> QueryResult<usize> {
-        diesel::sql_query(diesel::migration::CREATE_MIGRATIONS_TABLE).execute(self)
     }
 }

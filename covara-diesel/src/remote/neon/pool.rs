@@ -1,12 +1,14 @@
+use std::borrow::Cow;
+
 use diesel::r2d2::ConnectionManager;
-use r2d2::{CustomizeConnection, NopEventHandler, Pool};
+use r2d2::{CustomizeConnection, Pool};
 
 use super::NeonHttpConnection;
 use super::link::Link;
 use crate::pool::{
-    Customizer, PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool,
-    recommended_pool_config,
+    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, Tokens, recommended_pool_config,
 };
+use crate::remote::pool::prepared;
 
 /// Opens a pool of connections to a Neon database over HTTP with the recommended settings.
 ///
@@ -36,6 +38,20 @@ pub fn neon_http(
 
 /// Opens a pool as [`neon_http`] does, with settings of your own.
 ///
+/// With [`PoolConfig::tokens`] the URL has neither a password nor a token:
+///
+/// ```
+/// use covara_diesel::pool::{self, PoolDriver, Tokens, recommended_pool_config};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut config = recommended_pool_config(PoolDriver::NeonHttp);
+/// config.tokens = Some(Tokens::new(|| Ok(std::env::var("APP_JWT")?)));
+/// let url = "postgres://authenticated@ep-x-1.eu-central-1.aws.neon.tech/app";
+/// let pool = pool::neon_http_with(url, &config)?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// The errors of [`neon_http`], and invalid settings.
@@ -46,36 +62,37 @@ pub fn neon_http_with(
     NeonHttpConnection::prepare(url.as_ref(), PoolDriver::NeonHttp, config)?.typed()
 }
 
-/// Prepares a pool whose connections send nothing before the first statement.
 impl PreparePool for NeonHttpConnection {
     fn prepare(
         url: &str,
         _: PoolDriver,
         config: &PoolConfig,
     ) -> Result<PreparedPool<Self>, PoolError> {
-        config.check()?;
-        if config.on_connect.is_some() {
-            return Err(PoolError::InvalidConfig {
-                problem: "on_connect needs a session, which connections over HTTP do not have",
-            });
-        }
-        // Opened once here, so that an error is reported at once rather than by r2d2 after a
-        // time-out.
-        Link::open(url, None).map_err(|source| PoolError::Connect { source })?;
-        let customizer: Customizer<Self> = Box::new(Unchanged);
-        Ok(PreparedPool {
-            url: url.to_owned(),
-            config: config.clone(),
-            customizer,
-            events: Box::new(NopEventHandler),
-            threads: None,
-            keep: None,
-        })
+        let url = match config.tokens {
+            // The pool opens connections before it tells them of the function.
+            Some(_) => Cow::Owned(with_later_tokens(url)),
+            None => Cow::Borrowed(url),
+        };
+        let customizer = Customizer(config.tokens.clone());
+        let open = |url: &str| Link::open(url, None);
+        prepared(&url, config, open, Box::new(customizer))
     }
 }
 
-/// Leaves connections as they are.
-#[derive(Debug)]
-struct Unchanged;
+/// Adds the parameter that lets a connection open without a token.
+fn with_later_tokens(url: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}token=")
+}
 
-impl CustomizeConnection<NeonHttpConnection, diesel::r2d2::Error> for Unchanged {}
+#[derive(Debug)]
+struct Customizer(Option<Tokens>);
+
+impl CustomizeConnection<NeonHttpConnection, diesel::r2d2::Error> for Customizer {
+    fn on_acquire(&self, conn: &mut NeonHttpConnection) -> Result<(), diesel::r2d2::Error> {
+        if let Some(tokens) = &self.0 {
+            conn.link.ask_for_tokens(tokens.source());
+        }
+        Ok(())
+    }
+}

@@ -9,19 +9,21 @@ use crate::pool::connection_string::{Url, decoded};
 use crate::remote::error::bad_url;
 use crate::remote::url::{HttpOptions, Parts, check_encrypted};
 
-/// Settings of each session, on which reading and writing values depends.
-const SETTINGS: [&str; 7] = [
-    "datestyle=ISO",
-    "intervalstyle=postgres",
-    "bytea_output=hex",
-    "extra_float_digits=1",
-    "timezone=UTC",
-    "lc_monetary=C",
-    "standard_conforming_strings=on",
-];
-
 /// What cannot be in a header, or would be read as another part of a URL.
-const OF_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
+const OF_HOSTS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'#');
+
+/// What is a part of a URL by itself.
+const OF_PARTS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The contents of a connection string.
 pub(super) struct NeonUrl {
@@ -30,7 +32,7 @@ pub(super) struct NeonUrl {
     pub(super) authority: String,
     /// The connection string that is sent with each request.
     pub(super) connection_string: String,
-    /// The password, as it stands there and decoded.
+    /// The password, as it stands there, decoded and as it is sent.
     pub(super) secrets: Vec<String>,
     pub(super) token: Option<String>,
     pub(super) options: HttpOptions,
@@ -57,7 +59,7 @@ impl NeonUrl {
             ));
         }
         let mut options = HttpOptions::default();
-        let (mut token, mut base, mut of_session) = (None, None, String::new());
+        let (mut token, mut base) = (None, None);
         let mut kept = Vec::new();
         for (name, value) in url.parameters() {
             let value = value.ok_or_else(|| bad_url("a parameter of the URL has no value"))?;
@@ -67,9 +69,18 @@ impl NeonUrl {
                 "driver" => {}
                 "token" => token = Some(readable),
                 "base_url" => base = Some(readable),
-                "options" => of_session = readable,
+                "options"
+                    if readable
+                        .split_whitespace()
+                        .any(|word| word.starts_with('-')) =>
+                {
+                    return Err(bad_url(
+                        "Neon ignores settings in the parameter options over HTTP: set them by \
+                         ALTER ROLE or ALTER DATABASE, or by SET LOCAL in a batch()",
+                    ));
+                }
                 name if options.take(name, &readable)? => {}
-                name => kept.push(format!("{}={value}", encoded(name))),
+                name => kept.push(format!("{}={}", encoded(name), encoded(&readable))),
             }
         }
         let has_password = password.is_some_and(|password| !password.is_empty());
@@ -95,18 +106,24 @@ impl NeonUrl {
             return Err(bad_url("base_url has no path: Neon's is /sql"));
         }
         check_encrypted(parts.scheme, parts.authority, &options)?;
-        for setting in SETTINGS {
-            let space = if of_session.is_empty() { "" } else { " " };
-            of_session.push_str(&format!("{space}-c {setting}"));
-        }
-        kept.push(format!("options={}", encoded(&of_session)));
-        let connection_string = format!("{}?{}", url.base, kept.join("&"));
+        let user = encoded(&decoded(user));
+        let (login, secrets) = match password {
+            Some(password) => {
+                let readable = decoded(password).into_owned();
+                let sent = encoded(&readable);
+                let login = format!("{user}:{sent}");
+                (login, vec![password.to_owned(), readable, sent])
+            }
+            None => (user, Vec::new()),
+        };
+        let hosts = utf8_percent_encode(hosts, OF_HOSTS);
+        let database = encoded(&decoded(database));
+        let question = if kept.is_empty() { "" } else { "?" };
+        let kept = kept.join("&");
         Ok(Self {
             authority: parts.authority.to_owned(),
-            connection_string: utf8_percent_encode(&connection_string, OF_HEADER).to_string(),
-            secrets: password
-                .map(|password| vec![password.to_owned(), decoded(password).into_owned()])
-                .unwrap_or_default(),
+            connection_string: format!("postgres://{login}@{hosts}/{database}{question}{kept}"),
+            secrets,
             token,
             options,
             endpoint,
@@ -115,7 +132,7 @@ impl NeonUrl {
 }
 
 fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, OF_PARTS).to_string()
 }
 
 /// Returns the URL that Neon's own client derives from a host: the first label is replaced.
@@ -145,11 +162,15 @@ mod tests {
             "postgres://ada:se%40cret@{HOST}:5432/app?sslmode=require"
         ));
         assert_eq!(url.endpoint, "https://api.eu-central-1.aws.neon.tech/sql");
-        let begin = format!("postgres://ada:se%40cret@{HOST}:5432/app?sslmode=require&options=");
-        assert!(
-            url.connection_string.starts_with(&begin),
-            "{}",
-            url.connection_string
+        assert_eq!(
+            url.connection_string,
+            format!("postgres://ada:se%40cret@{HOST}:5432/app?sslmode=require")
+        );
+        // As libpq reads it, in a form that other readers of URLs understand.
+        let url = of(format!("postgres://ada:a#b?d@{HOST}/a%20b"));
+        assert_eq!(
+            url.connection_string,
+            format!("postgres://ada:a%23b%3Fd@{HOST}/a%20b")
         );
         let url = of(format!(
             "postgresql://ada@{HOST}/app?driver=neon-http&token=x"
@@ -183,6 +204,7 @@ mod tests {
             "postgres://ada:secret@localhost/app".to_owned(),
             format!("postgres://ada:secret@{HOST}/app?base_url=http://example.com/sql"),
             format!("postgres://ada:secret@{HOST},b.c/app"),
+            format!("postgres://ada:secret@{HOST}/app?options=-c%20search_path%3Dsecret"),
             "host=x password=secret".to_owned(),
         ] {
             let error = NeonUrl::of(&url, false).err().unwrap().to_string();

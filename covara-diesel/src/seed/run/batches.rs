@@ -47,7 +47,7 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
                         }
                         BatchStep::Update => counts.updated += changed,
                         BatchStep::Delete => batches.deleted[table] += changed,
-                        BatchStep::Restart | BatchStep::CheckEmpty => {}
+                        BatchStep::Forget | BatchStep::Prepare | BatchStep::CheckEmpty => {}
                     }
                     if let Some(Some(positions)) = self.positions.get(table) {
                         positions.forget_before(first + rows);
@@ -151,8 +151,8 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         let Some(batches) = &mut self.batches else {
             return Ok(false);
         };
-        // Where rows are updated, the inserts and updates of each rows take turns.
-        if violated(&keys, error).is_none() || self.on_conflict == OnConflict::Update {
+        let by_turns = |it: &BatchStatement| it.step == BatchStep::Forget;
+        if violated(&keys, error).is_none() || batches.statements.iter().any(by_turns) {
             return Ok(false);
         }
         let deferrable = keys.iter().filter(|key| key.is_deferrable);
@@ -163,14 +163,26 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         };
         let mut joined = Vec::new();
         let mut groups = Vec::new();
-        for of_table in batches.statements.chunk_by(|a, b| {
-            a.table == b.table && [a.step, b.step] == [BatchStep::Insert, BatchStep::Insert]
-        }) {
-            groups.push(of_table.len());
-            joined.push(BatchStatement {
-                rows: of_table.iter().map(|statement| statement.rows).sum(),
-                ..of_table[0]
-            });
+        let all: Vec<(usize, &BatchStatement)> = batches.statements.iter().enumerate().collect();
+        // All rows are inserted before any of them is updated, and may refer to each other.
+        let is_of_rows = |it: &BatchStatement| it.rows > 0;
+        for of_table in
+            all.chunk_by(|(_, a), (_, b)| a.table == b.table && is_of_rows(a) && is_of_rows(b))
+        {
+            let is_insert = |it: &(usize, &BatchStatement)| it.1.step == BatchStep::Insert;
+            let inserts = of_table.iter().copied().filter(is_insert);
+            let (places, inserts): (Vec<usize>, Vec<&BatchStatement>) = inserts.unzip();
+            if let [first, ..] = inserts[..] {
+                groups.push(places);
+                joined.push(BatchStatement {
+                    rows: inserts.iter().map(|statement| statement.rows).sum(),
+                    ..*first
+                });
+            }
+            for (at, statement) in of_table.iter().copied().filter(|it| !is_insert(it)) {
+                groups.push(vec![at]);
+                joined.push(*statement);
+            }
         }
         let is_joined = batch.join(&begin, &groups)?;
         if is_joined {

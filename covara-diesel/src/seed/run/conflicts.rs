@@ -8,8 +8,6 @@ use super::savepoint::{execute, nested};
 use super::state::{TableRun, Writer};
 use super::violations::{is_foreign_key, violated};
 use crate::backend::connection::BackendConnection;
-use crate::backend::dialect::Dialect;
-use crate::backend::engine::Engine;
 use crate::backend::row::SeedRow;
 use crate::seed::conflict::OnConflict;
 use crate::seed::engine::SeedEngine;
@@ -122,10 +120,6 @@ where
     })
 }
 
-/// The reason why PostgreSQL needs a transaction for this.
-const TRIGGERS_IN_BATCHES: &str = "a table with triggers for each row is updated in a transaction, \
-     which Neon's HTTP does not have: seed it over the URL without driver=neon-http";
-
 impl<C, T> TableRun<'_, '_, '_, C, T>
 where
     C: BackendConnection<Backend: SeedEngine>,
@@ -143,12 +137,7 @@ where
             if let (Handling::Update(update), true) =
                 (&mut self.handling, self.run.batches.is_some())
             {
-                match C::Backend::DIALECT {
-                    Dialect::Sqlite => update.unless_inserted(),
-                    Dialect::Postgres => {
-                        return Err(Error::QueryBuilderError(TRIGGERS_IN_BATCHES.into()).into());
-                    }
-                }
+                update.unless_inserted::<C::Backend>();
             }
         }
         Ok(())

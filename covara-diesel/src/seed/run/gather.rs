@@ -33,7 +33,7 @@ where
             return Ok(());
         };
         let conn = &mut *self.run.conn;
-        let mut steps = vec![BatchStep::Insert];
+        let mut steps = vec![(BatchStep::Insert, N)];
         let added = match &self.handling {
             Handling::Skip => add::<C, T, Ignored, N>(conn, &mut batches.batch, &self.target, rows),
             Handling::Fail { aborts: false } => {
@@ -42,16 +42,29 @@ where
             Handling::Fail { aborts: true } => {
                 add::<C, T, Aborted, N>(conn, &mut batches.batch, &self.target, rows)
             }
-            Handling::Update(Update { insert, update, .. }) => {
-                steps.extend(update.iter().map(|_| BatchStep::Update));
+            Handling::Update(Update {
+                insert,
+                update,
+                forget,
+                ..
+            }) => {
+                steps.extend(update.iter().map(|_| (BatchStep::Update, N)));
+                if forget.is_some() {
+                    steps.insert(0, (BatchStep::Forget, 0));
+                }
+                let forgotten = forget
+                    .iter()
+                    .try_for_each(|sql| batches.batch.add_script(sql));
                 let mut texts = iter::once(insert).chain(update);
-                texts.try_for_each(|texts| {
-                    let one = RowsBetween::<T> {
-                        texts,
-                        rows: &rows[..1],
-                    };
-                    let rows = RowsBetween::<T> { texts, rows };
-                    batches.batch.add_rows(conn, &rows, &one)
+                forgotten.and_then(|()| {
+                    texts.try_for_each(|texts| {
+                        let one = RowsBetween::<T> {
+                            texts,
+                            rows: &rows[..1],
+                        };
+                        let rows = RowsBetween::<T> { texts, rows };
+                        batches.batch.add_rows(conn, &rows, &one)
+                    })
                 })
             }
         };
@@ -72,10 +85,10 @@ where
         }
         batches
             .statements
-            .extend(steps.into_iter().map(|step| BatchStatement {
+            .extend(steps.into_iter().map(|(step, rows)| BatchStatement {
                 table: position,
                 first: self.done + 1,
-                rows: N,
+                rows,
                 step,
             }));
         let is_full = batches.batch.bytes() >= MOST_BYTES;

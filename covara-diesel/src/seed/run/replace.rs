@@ -17,22 +17,23 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
         }
         let groups = replace::prepare(self.conn, &self.tables)?;
         for group in &groups {
-            for table in group {
-                let restarts = C::Backend::restarts(self.conn, table)?;
-                let Some(batches) = &mut self.batches else {
-                    return Ok(());
+            let emptying = C::Backend::emptying(self.conn, group)?;
+            for (sql, counted) in emptying {
+                let step = match counted {
+                    Some(_) => BatchStep::Delete,
+                    None => BatchStep::Prepare,
                 };
-                let position = position_of(&self.tables, table);
-                batches.begin_table(position, table);
-                batches.batch.add_script(&format!("DELETE FROM {table}"))?;
-                batches.note(position, BatchStep::Delete);
-                for restart in restarts {
-                    batches.batch.add_script(&restart)?;
-                    batches.note(position, BatchStep::Restart);
+                self.add_to_batch(&group[counted.unwrap_or(0)], &sql, step)?;
+            }
+            for table in group {
+                for restart in C::Backend::restarts(self.conn, table)? {
+                    self.add_to_batch(table, &restart, BatchStep::Prepare)?;
                 }
-                if let (2.., Forward::Deferred(by)) = (group.len(), C::Backend::forward::<C>()) {
-                    batches.deferral = Some(by);
-                }
+            }
+            if let (Some(batches), 2.., Forward::Deferred(by)) =
+                (&mut self.batches, group.len(), C::Backend::forward::<C>())
+            {
+                batches.deferral = Some(by);
             }
             self.check_empty(group)?;
         }
@@ -42,13 +43,21 @@ impl<C: BackendConnection<Backend: SeedEngine>> Run<'_, '_, C> {
 
     /// Adds statements to the batch that fail if the tables have rows.
     fn check_empty(&mut self, tables: &[String]) -> Result<(), SeedError> {
+        for table in tables {
+            let own_rows = C::Backend::own_rows(self.conn, table)?;
+            let fails = replace::fails_with_rows::<C::Backend>(&own_rows);
+            self.add_to_batch(table, &fails, BatchStep::CheckEmpty)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a statement about a table (quoted) to the batch, if there is one.
+    fn add_to_batch(&mut self, table: &str, sql: &str, step: BatchStep) -> Result<(), SeedError> {
+        let position = position_of(&self.tables, table);
         if let Some(batches) = &mut self.batches {
-            for table in tables {
-                batches
-                    .batch
-                    .add_script(&replace::fails_with_rows::<C::Backend>(table))?;
-                batches.note(position_of(&self.tables, table), BatchStep::CheckEmpty);
-            }
+            batches.begin_table(position, table);
+            batches.batch.add_script(sql)?;
+            batches.note(position, step);
         }
         Ok(())
     }

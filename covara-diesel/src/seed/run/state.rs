@@ -132,10 +132,12 @@ pub(super) enum BatchStep {
     Insert,
     /// Applies the rows that the statement before has not inserted.
     Update,
-    /// Deletes the rows that the table had.
+    /// Makes the next statement not know of rows that were inserted before.
+    Forget,
+    /// Deletes the rows that the table had, or counts them.
     Delete,
-    /// Makes its ids start anew.
-    Restart,
+    /// Empties the table together with others, or makes its ids start anew.
+    Prepare,
     /// Fails if it has rows.
     CheckEmpty,
 }

@@ -316,8 +316,13 @@ pub(super) fn encode_interval(mut bytes: Reader<'_>, out: &mut String) -> Result
         (i32::MAX, i32::MAX, i64::MAX) => out.push_str(INFINITY),
         (i32::MIN, i32::MIN, i64::MIN) => out.push_str(MINUS_INFINITY),
         _ => {
-            let sign = if micros < 0 { '-' } else { '+' };
-            let _ = write!(out, "{months:+} mons {days:+} days {sign}");
+            let _ = write!(out, "{months:+} mons {days:+} days ");
+            // PostgreSQL does not read the smallest time as it writes it.
+            if micros == i64::MIN {
+                let _ = write!(out, "{micros} us");
+                return Ok(());
+            }
+            out.push(if micros < 0 { '-' } else { '+' });
             push_time(micros.unsigned_abs(), out);
         }
     }

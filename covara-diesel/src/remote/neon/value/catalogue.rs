@@ -1,6 +1,8 @@
 //! The types that a connection knows by their OIDs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Kind;
 
@@ -16,15 +18,50 @@ struct Type {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Catalogue {
     found: HashMap<u32, Type>,
+    /// `true` if a value did not have the form of its type, which may have been altered.
+    is_stale: Arc<AtomicBool>,
+}
+
+/// The name of a type in a cast. Those that SQL has a keyword for are the shortest, and no other
+/// type can have their names.
+macro_rules! name {
+    ("bool") => {
+        "boolean"
+    };
+    ("int2") => {
+        "smallint"
+    };
+    ("int4") => {
+        "int"
+    };
+    ("int8") => {
+        "bigint"
+    };
+    ("float4") => {
+        "real"
+    };
+    ("float8") => {
+        "float"
+    };
+    // As a number, because texts of it are not the same in all versions of PostgreSQL.
+    ("char") => {
+        "int::pg_catalog.\"char\""
+    };
+    ($name:literal) => {
+        concat!("pg_catalog.\"", $name, "\"")
+    };
 }
 
 macro_rules! built_in {
-    ($($oid:literal $array:literal $name:literal $kind:expr,)*) => {
+    ($($oid:literal $array:literal $name:tt $kind:expr,)*) => {
         /// The types of `pg_type.dat`, <https://github.com/postgres/postgres>, whose values are
         /// converted.
         fn built_in(oid: u32) -> Option<(&'static str, Kind)> {
             Some(match oid {
-                $($oid => ($name, $kind), $array => (concat!("_", $name), Kind::Array($oid)),)*
+                $(
+                    $oid => (name!($name), $kind),
+                    $array => (concat!("pg_catalog.\"_", $name, "\""), Kind::Array($oid)),
+                )*
                 _ => return None,
             })
         }
@@ -86,8 +123,8 @@ built_in! {
 /// Types without an array of their own.
 fn without_array(oid: u32) -> Option<(&'static str, Kind)> {
     match oid {
-        705 => Some(("unknown", Kind::Text)),
-        2278 => Some(("void", Kind::Void)),
+        705 => Some((name!("unknown"), Kind::Text)),
+        2278 => Some((name!("void"), Kind::Void)),
         _ => None,
     }
 }
@@ -121,12 +158,22 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 WHERE t.oid = ANY (($1::oid[]))";
 
 impl Catalogue {
-    /// Returns the SQL name of a type.
-    pub(crate) fn name(&self, oid: u32) -> Option<String> {
-        match built_in(oid).or_else(|| without_array(oid)) {
-            Some((name, _)) => Some(format!("pg_catalog.\"{name}\"")),
-            None => self.found.get(&oid).map(|found| found.name.clone()),
+    /// Returns the type that a placeholder is cast to in SQL, if it is known.
+    pub(crate) fn name(&self, oid: u32) -> Option<&str> {
+        let name = match built_in(oid).or_else(|| without_array(oid)) {
+            Some((name, _)) => name,
+            None => self.found.get(&oid)?.name.as_str(),
+        };
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// Returns the type of an array of columns' values, if each of them becomes a value again.
+    pub(crate) fn array_name(&self, oid: u32) -> Option<String> {
+        // Of them there are no arrays.
+        if without_array(oid).is_some() || !self.kind(oid)?.is_an_element() {
+            return None;
         }
+        Some(format!("{}[]", self.name(oid)?))
     }
 
     /// Returns what a type is, or `None` if it has not been looked up.
@@ -135,6 +182,16 @@ impl Catalogue {
             .or_else(|| without_array(oid))
             .map(|(_, kind)| kind)
             .or_else(|| self.found.get(&oid).map(|found| found.kind.clone()))
+    }
+
+    /// Takes note that a type may have been altered since it was looked up.
+    pub(crate) fn doubt(&self) {
+        self.is_stale.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether types may have been altered since they were looked up.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_stale.load(Ordering::Relaxed)
     }
 
     /// Adds a type, as a row of [`LOOK_UP`] describes it; `None` if the row has another form. A

@@ -5,8 +5,40 @@ use std::fmt::Write as _;
 use super::parts::{Reader, push_quoted};
 use super::{Catalogue, Kind, MALFORMED, Problem, calendar, network, numeric};
 
+/// Returns the text of a bound value of a type whose parts are known.
+pub(crate) fn encode_bound(bytes: &[u8], oid: u32, types: &Catalogue) -> Result<String, Problem> {
+    match (types.kind(oid), bytes) {
+        // Sent as a number, as `Catalogue::name` says.
+        (Some(Kind::Char), [byte]) => Ok(i8::from_be_bytes([*byte]).to_string()),
+        _ => encode(bytes, oid, types),
+    }
+}
+
+/// Returns the text of an array of one dimension, given the texts of its elements.
+pub(crate) fn array_of<'e>(elements: impl Iterator<Item = &'e Option<String>>) -> String {
+    let mut out = String::from("{");
+    for (position, element) in elements.enumerate() {
+        out.push_str(if position > 0 { "," } else { "" });
+        match element {
+            None => out.push_str("NULL"),
+            Some(text) if is_plain(text) => out.push_str(text),
+            Some(text) => push_quoted(text, &mut out),
+        }
+    }
+    out.push('}');
+    out
+}
+
+/// Returns whether a text certainly means the same without quotes.
+fn is_plain(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    !text.is_empty()
+        && !text.eq_ignore_ascii_case("NULL")
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-_.:@".contains(&byte))
+}
+
 /// Returns the text of a value of a type whose parts are known.
-pub(crate) fn encode(bytes: &[u8], oid: u32, types: &Catalogue) -> Result<String, Problem> {
+fn encode(bytes: &[u8], oid: u32, types: &Catalogue) -> Result<String, Problem> {
     let mut out = String::new();
     push(bytes, oid, types, &mut out)?;
     Ok(out)
@@ -35,12 +67,10 @@ fn push(bytes: &[u8], oid: u32, types: &Catalogue, out: &mut String) -> Result<(
         Kind::Numeric => numeric::encode(reader, out)?,
         Kind::Text => out.push_str(text(bytes)?),
         Kind::Char => match bytes {
-            // The text of a byte beyond ASCII is a backslash and three octal digits.
             [0] => {}
             [byte @ 1..128] => out.push(char::from(*byte)),
-            [byte] => {
-                let _ = write!(out, "\\{byte:03o}");
-            }
+            // Before PostgreSQL 16 no text of such a byte is UTF-8.
+            [_] => return Err(NOT_CONVERTED),
             _ => return Err(MALFORMED),
         },
         Kind::Bytea => {

@@ -11,7 +11,7 @@ mod parts;
 
 pub(super) use catalogue::{Catalogue, LOOK_UP};
 pub(super) use decode::decode;
-pub(super) use encode::encode;
+pub(super) use encode::{array_of, encode_bound};
 
 /// What a type is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,23 @@ pub(super) enum Kind {
     Composite(Vec<u32>),
     /// A type whose values cannot be converted.
     Unknown,
+}
+
+impl Kind {
+    /// Returns whether arrays of such values become their elements again, one column for each array.
+    pub(super) fn is_an_element(&self) -> bool {
+        !matches!(
+            self,
+            // Sent as a number.
+            Self::Char
+                | Self::Void
+                // All their dimensions would be taken apart.
+                | Self::Array(_)
+                // They would become several columns.
+                | Self::Composite(_)
+                | Self::Unknown
+        )
+    }
 }
 
 /// The reason why a value cannot be converted. It quotes no value.
