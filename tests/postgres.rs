@@ -213,6 +213,10 @@ mod postgres {
     mod auth;
     mod auth_disk_full;
     mod changes;
+    mod changes_beside;
+    mod changes_model;
+    mod changes_notify;
+    mod changes_trust;
     mod connecting;
     mod doctor;
     mod dump;

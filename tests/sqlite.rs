@@ -233,6 +233,7 @@ mod sqlite {
     mod boot;
     mod capitals;
     mod changes;
+    mod changes_model;
     mod command;
     mod damaged;
     mod doctor;

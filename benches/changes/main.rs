@@ -8,6 +8,8 @@ mod comparison;
 #[path = "../measure.rs"]
 mod measure;
 
+use std::time::Duration;
+
 use comparison::{Comparison, timed};
 use covara_diesel::changes::{Capture, Change, ChangeLog};
 use covara_diesel::pool;
@@ -15,11 +17,13 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use measure::print_setting;
+use support::cpu::time_of_thread;
 
 const SEEDED: i64 = 300_000;
 const INSERTED: i64 = 2_000;
 const READ: i64 = 100_000;
 const ROUNDS: i64 = 5;
+const WAITED: Duration = Duration::from_secs(10);
 
 macro_rules! tables {
     ($($table:ident $row:ident)*) => {$(
@@ -81,7 +85,7 @@ fn main() {
 
 /// Measures on a connection of a known type.
 macro_rules! measure {
-    ($engine:expr, $conn:expr) => {{
+    ($engine:expr, $pool:expr, $conn:expr) => {{
         let conn = $conn;
         for table in TABLES {
             run(conn, &format!(
@@ -158,11 +162,12 @@ macro_rules! measure {
             let mut by_hand = || conn.transaction(|conn| {
                 let after = number(conn, "SELECT number AS n FROM position");
                 let rows = diesel::sql_query(format!(
-                    "SELECT number, key FROM __covara_changes WHERE number > {after}
-                     AND of_table = 'by_row' ORDER BY number DESC LIMIT 100"
+                    "SELECT number, of_table, operation, key, new_row, at FROM __covara_changes
+                     WHERE number > {after} AND of_table = 'by_row' ORDER BY number DESC LIMIT 100"
                 )).load::<Entry>(conn)?;
-                for Entry { number, key } in &rows {
-                    insert(conn, *number, key)?;
+                for entry in &rows {
+                    entry.decode();
+                    insert(conn, entry.number, &entry.key)?;
                 }
                 run(conn, "UPDATE position SET number = 0");
                 QueryResult::Ok(())
@@ -177,6 +182,16 @@ macro_rules! measure {
             feed.skip_all(conn).expect("a position");
         }
         work.print();
+
+        feed.skip_all(conn).expect("a position");
+        let begun = time_of_thread();
+        assert!(!feed.wait($pool, WAITED).expect("no change"));
+        let worked = time_of_thread().saturating_sub(begun);
+        println!(
+            "\n{}, waiting for {WAITED:?} without a change: {:.3} % of a core",
+            $engine,
+            worked.as_secs_f64() / WAITED.as_secs_f64() * 100.0,
+        );
     }};
 }
 
@@ -185,7 +200,25 @@ struct Entry {
     #[diesel(sql_type = BigInt)]
     number: i64,
     #[diesel(sql_type = Text)]
+    of_table: String,
+    #[diesel(sql_type = Text)]
+    operation: String,
+    #[diesel(sql_type = Text)]
     key: String,
+    #[diesel(sql_type = Text)]
+    new_row: String,
+    #[diesel(sql_type = BigInt)]
+    at: i64,
+}
+
+impl Entry {
+    /// Decodes what every use of a row needs.
+    fn decode(&self) {
+        let json = [&self.key, &self.new_row].map(|json| {
+            serde_json::from_str::<serde_json::Value>(json).expect("the JSON of a trigger")
+        });
+        std::hint::black_box((&self.of_table, &self.operation, self.at, json));
+    }
 }
 
 #[derive(QueryableByName)]
@@ -237,7 +270,7 @@ fn sqlite() {
         .get_result::<String>(conn)
         .expect("SQLite knows its version");
     print_setting("SQLite", version, "a file");
-    measure!("SQLite", conn);
+    measure!("SQLite", &pool, conn);
 }
 
 #[cfg(feature = "postgres")]
@@ -255,5 +288,5 @@ fn postgres() {
     .get_result::<String>(conn)
     .expect("the server knows its version");
     print_setting("PostgreSQL", version, "one connection");
-    measure!("PostgreSQL", conn);
+    measure!("PostgreSQL", &pool, conn);
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The id of an event is the number of its change. A browser that has lost the connection sends the
-//! last one back, and gets what came since. If that was removed from the log, it gets the event
-//! `reload`, to read all rows again.
+//! last one back, and gets what came since. If that was removed from the log, or the log has not come
+//! as far as the browser, as after a restore, it gets the event `reload`, to read all rows again.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
@@ -101,9 +101,9 @@ fn serve(mut stream: TcpStream, pool: &AnyPool) -> Outcome {
                     position = Some(change.number);
                 }
             }
-            Err(ChangeError::Gap { floor, .. }) => {
-                write!(stream, "id: {floor}\nevent: reload\ndata:\n\n")?;
-                position = Some(floor);
+            Err(ChangeError::Gap { floor: last, .. } | ChangeError::Ahead { last, .. }) => {
+                write!(stream, "id: {last}\nevent: reload\ndata:\n\n")?;
+                position = Some(last);
             }
             Err(error) => return Err(error.into()),
         }

@@ -17,17 +17,17 @@ diesel::table! {
     }
 }
 
-const PLAIN: &str = "CREATE TABLE places (id BIGINT PRIMARY KEY, name TEXT)";
+pub(super) const PLAIN: &str = "CREATE TABLE places (id BIGINT PRIMARY KEY, name TEXT)";
 
-fn log() -> ChangeLog {
+pub(super) fn log() -> ChangeLog {
     ChangeLog::new().table::<places::table>(Capture::Rows)
 }
 
-fn run(conn: &mut PgConnection, sql: &str) {
+pub(super) fn run(conn: &mut PgConnection, sql: &str) {
     conn.batch_execute(sql).expect(sql);
 }
 
-fn logged(create: &str) -> (TestDb, PgConnection) {
+pub(super) fn logged(create: &str) -> (TestDb, PgConnection) {
     let db = TestDb::new();
     let mut conn = db.connect_directly();
     run(&mut conn, create);
@@ -41,7 +41,7 @@ fn read(conn: &mut PgConnection) -> Vec<Change> {
     batch.into_iter().collect()
 }
 
-fn in_short(conn: &mut PgConnection) -> Vec<(Operation, Value)> {
+pub(super) fn in_short(conn: &mut PgConnection) -> Vec<(Operation, Value)> {
     read(conn)
         .into_iter()
         .map(|change| (change.operation, change.key["id"].clone()))
@@ -361,11 +361,12 @@ fn triggers_that_were_changed_are_mended() {
     let (_db, mut conn) = logged(PLAIN);
     let conn = &mut conn;
     for broken in [
-        "DROP TRIGGER __covara_changes_1_update ON places",
-        "ALTER TABLE places DISABLE TRIGGER __covara_changes_1_insert",
+        "DROP TRIGGER \"!__covara_changes_1_update\" ON places",
+        "ALTER TABLE places DISABLE TRIGGER \"!__covara_changes_1_insert\"",
         "ALTER TABLE places ENABLE TRIGGER ALL",
         "GRANT EXECUTE ON FUNCTION __covara_changes_1() TO PUBLIC",
         "ALTER FUNCTION __covara_changes_1() RESET search_path",
+        "ALTER FUNCTION __covara_changes_1() SET datestyle = 'German'",
         "ALTER TABLE places RENAME TO older; CREATE TABLE places (LIKE older INCLUDING ALL)",
     ] {
         run(conn, broken);

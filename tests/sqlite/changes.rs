@@ -1,6 +1,8 @@
 //! What only SQLite's tables have, in the log of changes.
 
-use covara_diesel::changes::{Capture, Change, ChangeLog, Operation};
+use std::time::Duration;
+
+use covara_diesel::changes::{Capture, Change, ChangeError, ChangeLog, Operation};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -184,6 +186,81 @@ fn a_renamed_table_is_noticed() {
 }
 
 #[test]
+fn a_trigger_that_is_younger_than_those_of_the_log_comes_after_them() {
+    let (_db, mut conn) =
+        logged("CREATE TABLE odd_ones (name TEXT PRIMARY KEY NOT NULL, half REAL)");
+    let conn = &mut conn;
+    run(
+        conn,
+        "CREATE TRIGGER touch AFTER INSERT ON odd_ones BEGIN
+             UPDATE odd_ones SET half = 1 WHERE name = NEW.name; END",
+    );
+    assert_eq!(log().install(conn).unwrap().mended, ["odd_ones"]);
+    assert_eq!(log().install(conn).unwrap(), Default::default());
+    read(conn);
+    run(conn, "INSERT INTO odd_ones (name) VALUES ('a')");
+    let name = json!("a");
+    assert_eq!(
+        in_short(conn),
+        [(Operation::Insert, name.clone()), (Operation::Update, name)]
+    );
+}
+
+#[test]
+fn what_a_killed_transaction_left_in_the_log_is_found_and_mended() {
+    let (db, mut conn) = logged("CREATE TABLE odd_ones (name TEXT PRIMARY KEY NOT NULL)");
+    let conn = &mut conn;
+    // As after a COMMIT by hand in `without`, and a kill.
+    run(
+        conn,
+        "UPDATE __covara_changes_state SET muted = 1; INSERT INTO odd_ones VALUES ('a')",
+    );
+    let ran = crate::suite::command::covara(&["doctor", "--json", "--database-url", &db.url()]);
+    let found = ran.json()["findings"].to_string();
+    assert!(found.contains("odd_ones are not logged"), "{found}");
+    assert_eq!(log().install(conn).unwrap().mended, ["odd_ones"]);
+    run(conn, "INSERT INTO odd_ones VALUES ('b')");
+    let operations: Vec<_> = in_short(conn).into_iter().map(|it| it.0).collect();
+    assert_eq!(operations, [Operation::All, Operation::Insert]);
+}
+
+#[test]
+fn numbers_go_on_after_the_log_was_emptied_by_hand() {
+    let (_db, mut conn) = logged("CREATE TABLE odd_ones (name TEXT PRIMARY KEY NOT NULL)");
+    let conn = &mut conn;
+    run(conn, "INSERT INTO odd_ones VALUES ('a'), ('b'), ('c')");
+    assert_eq!(read(conn).len(), 3);
+    run(conn, "DELETE FROM __covara_changes");
+    assert_eq!(log().install(conn).unwrap().mended, ["odd_ones"]);
+    run(conn, "INSERT INTO odd_ones VALUES ('d')");
+    assert_eq!(read(conn).len(), 2);
+    // A number at the end of all numbers.
+    run(
+        conn,
+        "UPDATE __covara_changes SET number = 9223372036854775807 WHERE key LIKE '%d%';
+         INSERT INTO odd_ones VALUES ('e')",
+    );
+}
+
+#[test]
+fn a_table_may_be_spelled_in_other_capitals() {
+    diesel::table! {
+        #[sql_name = "Odd_Ones"]
+        spelled (name) {
+            name -> Text,
+        }
+    }
+    let (_db, mut conn) = logged("CREATE TABLE odd_ones (name TEXT PRIMARY KEY NOT NULL)");
+    let conn = &mut conn;
+    let spelled = ChangeLog::new().table::<spelled::table>(Capture::Rows);
+    let installed = spelled.install(conn).unwrap();
+    assert_eq!(installed.added, ["Odd_Ones"]);
+    assert_eq!(spelled.install(conn).unwrap(), Default::default());
+    run(conn, "INSERT INTO odd_ones VALUES ('a')");
+    assert_eq!(in_short(conn), [(Operation::Insert, json!("a"))]);
+}
+
+#[test]
 fn a_transaction_that_is_committed_by_hand_leaves_no_actor_behind() {
     let (_db, mut conn) = logged("CREATE TABLE odd_ones (name TEXT PRIMARY KEY NOT NULL)");
     let conn = &mut conn;
@@ -192,4 +269,15 @@ fn a_transaction_that_is_committed_by_hand_leaves_no_actor_behind() {
     let conn = &mut _db.connect();
     run(conn, "INSERT INTO odd_ones VALUES ('a')");
     assert_eq!(in_short(conn), [(Operation::Insert, json!("a"))]);
+}
+
+#[test]
+fn waiting_for_a_busy_pool_ends_in_time() {
+    let db = TestDb::new();
+    let pool = crate::backend::pool_of_one(&db.url());
+    let _held = pool.get().unwrap();
+    let waited = support::bounded::within(Duration::from_secs(20), "waiting", move || {
+        log().feed("waiter").wait(&pool, Duration::from_millis(10))
+    });
+    assert!(matches!(waited, Err(ChangeError::Pool(_))), "{waited:?}");
 }

@@ -7,6 +7,8 @@ use covara_diesel::write_transaction;
 use diesel::connection::{Connection, SimpleConnection};
 use serde::Deserialize;
 
+use crate::random::Random;
+
 diesel::table! {
     accounts (id) {
         id -> BigInt,
@@ -34,7 +36,7 @@ pub fn log() -> ChangeLog {
     ChangeLog::new().table::<accounts::table>(Capture::Rows)
 }
 
-/// Does a job `changes-name` or `changes-name:argument`.
+/// Does a job `changes-name` or `changes-write:seed`, perhaps with `:isolation level`.
 pub fn work<C>(conn: &mut C, job: &str) -> Result<String, Box<dyn Error>>
 where
     C: ChangeDatabase + Connection,
@@ -42,7 +44,11 @@ where
     let (name, argument) = job.split_once(':').unwrap_or((job, "0"));
     match name {
         "changes-install" => Ok(format!("{:?}", log().install(conn)?.added)),
-        "changes-write" => write(conn, argument.parse()?),
+        "changes-write" => {
+            let (seed, isolation) = argument.split_once(':').unwrap_or((argument, ""));
+            write(conn, seed.parse()?, isolation)?;
+            Ok("done".to_owned())
+        }
         "changes-consume" => loop {
             consume(conn)?;
             std::thread::sleep(std::time::Duration::from_millis(2));
@@ -52,11 +58,15 @@ where
 }
 
 /// Makes transactions of one to three changes, with savepoints, some of which are rolled back.
-fn write<C>(conn: &mut C, seed: u64) -> Result<String, Box<dyn Error>>
+pub fn write<C>(conn: &mut C, seed: u64, isolation: &str) -> diesel::QueryResult<()>
 where
     C: ChangeDatabase + Connection,
 {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let set_up = match isolation {
+        "" => String::new(),
+        level => format!("SET TRANSACTION ISOLATION LEVEL {level}"),
+    };
+    let mut random = Random::new(seed);
     for _ in 0..crate::thorough::times(25, 200) {
         let mut ids: Vec<u64> = (0..=random.below(3))
             .map(|_| random.below(ACCOUNTS))
@@ -66,6 +76,9 @@ where
         ids.dedup();
         let undone = random.below(8) == 0;
         let done = write_transaction(conn, |conn| {
+            if !set_up.is_empty() {
+                conn.batch_execute(&set_up)?;
+            }
             for id in &ids {
                 let kept = random.below(3) > 0;
                 let nested = conn.transaction(|conn| {
@@ -90,12 +103,17 @@ where
         });
         match done {
             Ok(()) | Err(diesel::result::Error::RollbackTransaction) => {}
-            // Nobody is promised the lock while seven others take it by turns.
-            Err(error) if error.to_string() == "database is locked" => {}
-            Err(error) => return Err(error.into()),
+            Err(error) if is_lost_to_another(&error.to_string()) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok("done".to_owned())
+    Ok(())
+}
+
+/// Returns whether an error says that others were first. Nobody is promised the lock while seven
+/// others take it by turns.
+pub fn is_lost_to_another(error: &str) -> bool {
+    error.contains("database is locked") || error.contains("could not serialize access")
 }
 
 fn change<C: SimpleConnection>(
@@ -172,16 +190,4 @@ where
         text(&new)
     ))?;
     Ok(())
-}
-
-/// Numbers that are the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
 }

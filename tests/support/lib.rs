@@ -4,6 +4,7 @@ pub mod auth;
 pub mod boot;
 pub mod bounded;
 pub mod bounds;
+pub mod change_mirror;
 pub mod changes;
 pub mod cities;
 pub mod cpu;
@@ -26,6 +27,7 @@ pub mod pglite;
 pub mod places;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod random;
 pub mod search;
 pub mod server;
 pub mod silent_proxy;

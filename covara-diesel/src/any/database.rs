@@ -1,4 +1,5 @@
 use diesel::QueryResult;
+use diesel::connection::Connection;
 use diesel::query_builder::QueryFragment;
 
 use crate::auth::engine::{AuthDatabase, AuthEngine};
@@ -39,6 +40,10 @@ use crate::seed::engine::{SeedDatabase, SeedEngine};
 )]
 pub trait DatabaseConnection:
     BackendConnection<Backend: AuthEngine + MigrateEngine + SeedEngine + DumpEngine>
+    + AsTyped<
+        SqliteBackend = <Self as Connection>::Backend,
+        PostgresBackend = <Self as Connection>::Backend,
+    >
 {
     /// Returns the number of bind parameters that one statement may carry: 32,766 on SQLite and
     /// libSQL, 65,535 on PostgreSQL, 100 on D1.

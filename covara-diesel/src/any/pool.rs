@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use r2d2::{Pool, State};
 
 use super::openers::opener;
@@ -90,19 +92,30 @@ impl AnyPool {
     /// [`PoolError::Exhausted`] when all connections are in use, [`PoolError::NoConnection`] when
     /// none can be opened.
     pub fn get(&self) -> Result<AnyPooledConnection, PoolError> {
-        self.pool.get().map_err(|source| {
-            // A connection may have been returned since.
-            let State { connections, .. } = self.state();
-            if connections == self.max_size() {
-                PoolError::Exhausted {
-                    max_size: connections,
-                    waited: self.config.connection_wait(),
-                    source,
-                }
-            } else {
-                PoolError::NoConnection { source }
+        let got = self.pool.get();
+        got.map_err(|source| self.error(source, self.config.connection_wait()))
+    }
+
+    /// Returns a connection, after waiting for no longer than `most`.
+    #[cfg(feature = "changes")]
+    pub(super) fn get_within(&self, most: Duration) -> Result<AnyPooledConnection, PoolError> {
+        let most = most.min(self.pool.connection_timeout());
+        let got = self.pool.get_timeout(most);
+        got.map_err(|source| self.error(source, most))
+    }
+
+    fn error(&self, source: r2d2::Error, waited: Duration) -> PoolError {
+        // A connection may have been returned since.
+        let State { connections, .. } = self.state();
+        if connections == self.max_size() {
+            PoolError::Exhausted {
+                max_size: connections,
+                waited,
+                source,
             }
-        })
+        } else {
+            PoolError::NoConnection { source }
+        }
     }
 
     /// Returns the driver that the URL named.

@@ -35,17 +35,19 @@ impl<'f> ReadFrom<'f> {
         }
     }
 
-    /// Returns the beginning of the query: the floor, the position, and the columns of the change
-    /// `e`, from the state `s`. The next table expression is `e`.
-    pub(crate) fn query(self) -> Sql<'f> {
+    /// Returns the beginning of the query: the floor, the position, the last number of the log as
+    /// `last` reads it, unless only the log's own feeds are read, and the columns of the change `e`,
+    /// from the state `s`. The next table expression is `e`.
+    pub(crate) fn query(self, last: &'static str) -> Sql<'f> {
         let mut sql = Sql::new();
         sql.push("SELECT s.floor, ");
         match self {
-            Self::Feed(_) => sql.push("f.number"),
+            Self::Feed(_) => sql.push("f.number, CAST(NULL AS BIGINT)"),
             Self::After(number) => sql
                 .push("nullif(CAST(")
                 .bind(number)
-                .push(" AS BIGINT), 0)"),
+                .push(" AS BIGINT), 0), ")
+                .push(last),
         };
         sql.push(
             ", e.number, e.of_table, e.operation, e.key, e.old_row, e.new_row, e.at, e.actor \
@@ -79,10 +81,17 @@ pub enum Context<'a> {
 /// The values to restore when a [`Context`] is left.
 #[derive(Debug)]
 pub enum Left {
-    /// The number of the row to delete.
-    Row(i64),
+    /// The earlier actor, and whether changes were not logged.
+    State(Option<String>, i64),
     /// The earlier value of the setting with that name.
     Setting(&'static str, String),
+}
+
+/// A signal that somebody has written to the database.
+pub trait ChangeSignal {
+    /// Returns whether anything was written since the last call; `None` if that is not known any
+    /// more.
+    fn has_changed(&mut self) -> Option<bool>;
 }
 
 /// A backend with triggers that write a log.
@@ -93,7 +102,11 @@ pub enum Left {
 pub trait ChangeEngine: SqlValues {
     /// Compares tables and triggers with the expected ones.
     #[doc(hidden)]
-    fn plan<C>(conn: &mut C, tables: &[CapturedTable]) -> Result<InstallPlan, ChangeError>
+    fn plan<C>(
+        conn: &mut C,
+        tables: &[CapturedTable],
+        is_notifying: bool,
+    ) -> Result<InstallPlan, ChangeError>
     where
         C: BackendConnection<Backend = Self>;
 
@@ -115,10 +128,28 @@ pub trait ChangeEngine: SqlValues {
     where
         C: BackendConnection<Backend = Self>;
 
+    /// An expression for the highest number that was given out, beside the state `s`.
+    #[doc(hidden)]
+    const LAST: &'static str;
+
     /// Returns a query for the next changes up to a number, oldest first: floor, position if it is
-    /// known, then the columns of the change. If there is none, its only row has no change.
+    /// known, last number, then the columns of the change. If there is none, its only row has no change.
     #[doc(hidden)]
     fn read(from: ReadFrom<'_>, horizon: i64, limit: i64) -> Sql<'_>;
+
+    /// Returns a signal, if there is one that costs less than looking at the log.
+    #[doc(hidden)]
+    fn signal<C>(_conn: &mut C) -> Option<Box<dyn ChangeSignal>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        None
+    }
+
+    /// A statement that removes what the change says that has the number after it, and leaves the
+    /// row where later numbers follow from it.
+    #[doc(hidden)]
+    const FORGET: &'static str;
 
     /// A query that has a row if the log is installed.
     #[doc(hidden)]
@@ -127,6 +158,10 @@ pub trait ChangeEngine: SqlValues {
     /// A query for the logged tables some of whose triggers are missing.
     #[doc(hidden)]
     const UNLOGGED: &'static str;
+
+    /// A query for the transactions that readers wait for, with their ages in seconds.
+    #[doc(hidden)]
+    const DELAYING: &'static str;
 
     /// Sets what triggers see until the transaction ends.
     #[doc(hidden)]

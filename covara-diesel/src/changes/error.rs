@@ -23,6 +23,25 @@ pub enum ChangeError {
         floor: i64,
     },
 
+    /// A reader that keeps its position itself has read changes that the log does not have: the
+    /// database was restored to an earlier state. Read the tables again, and go on after
+    /// [`ChangeLog::last`](super::ChangeLog::last), read before them.
+    #[error(
+        "a reader has read up to {position}, but the log ends with {last}: the database was restored \
+         to an earlier state; read the tables again"
+    )]
+    Ahead {
+        /// The number of the last change that the reader has read.
+        position: i64,
+        /// The last number of the log.
+        last: i64,
+    },
+
+    /// The server is a standby, which does not know what transactions of the primary server still
+    /// write.
+    #[error("changes are read on the primary server, and this one is a standby")]
+    Standby,
+
     /// The log is not in the database.
     #[error("the log of changes is not installed; call ChangeLog::install at boot")]
     NotInstalled,
@@ -33,6 +52,21 @@ pub enum ChangeError {
         /// The name of the table.
         table: String,
     },
+
+    /// A table of the log is a partition of another one or inherits from it. What is written through
+    /// that one does not call the triggers: add that one to the log.
+    #[error("the table {table} is a part of {parent}; log {parent}, whose changes include its own")]
+    Part {
+        /// The name of the table.
+        table: String,
+        /// The name of the other one.
+        parent: String,
+    },
+
+    /// The database keeps texts in no encoding that is known, `SQL_ASCII`, so that they cannot be
+    /// read as JSON.
+    #[error("the encoding of the database is SQL_ASCII; changes are logged in one that is UTF8")]
+    Encoding,
 
     /// A table of the log has no primary key.
     #[error("the table {table} has no primary key, by which its changes could tell its rows apart")]

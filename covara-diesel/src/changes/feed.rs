@@ -1,8 +1,7 @@
 //! Readers of the log, each with a position that is kept in the database.
 
 use std::error::Error as StdError;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::connection::Connection as _;
@@ -13,13 +12,11 @@ use super::engine::{ChangeDatabase, ChangeEngine, ReadFrom};
 use super::error::ChangeError;
 use super::pool::ChangePool;
 use super::read;
+use super::wait;
 use crate::backend::connection::{BackendConnection, Begun};
 use crate::backend::sql::Sql;
 use crate::backend::transaction::Transaction;
 use crate::backend::typed::with_typed;
-
-/// The shortest and the longest pause between two looks for changes.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
 
 /// A reader of the log, by a name under which the database keeps how far it has read.
 ///
@@ -91,20 +88,13 @@ impl Feed {
     {
         with_typed!(&mut *conn, |conn| has_transactions(conn))?;
         // Most calls find nothing, for which no lock need be taken.
-        if with_typed!(&mut *conn, |conn| read::next(
-            conn,
-            ReadFrom::Feed(&self.name),
-            1
-        ))?
-        .changes
-        .is_empty()
-        {
+        let Some(horizon) = with_typed!(&mut *conn, |conn| look(conn, &self.name))? else {
             return Ok(0);
-        }
+        };
         let begin = |conn: &mut C| with_typed!(conn, |conn| begin(conn));
         let mut transaction = Transaction::begin(conn, begin)?;
         let conn = transaction.conn();
-        let next = with_typed!(&mut *conn, |conn| take(conn, &self.name, limit))?;
+        let next = with_typed!(&mut *conn, |conn| take(conn, &self.name, horizon, limit))?;
         for change in &next {
             work(conn, change).map_err(|error| ChangeError::Work {
                 number: change.number,
@@ -147,32 +137,23 @@ impl Feed {
     /// Waits until the feed has a change to read, for at most `timeout`, and returns whether it has.
     ///
     /// It looks at the database with a connection of the pool, first every 10 ms and soon every
-    /// 250 ms, and has none in between.
+    /// 250 ms, and has none in between. For a SQLite file in WAL mode it opens a connection of its
+    /// own, by which it sees within 20 ms whether anybody has written to the file, and looks then,
+    /// or every second. On PostgreSQL see also [`ChangeLog::notify`](super::ChangeLog::notify).
     ///
     /// # Errors
     ///
-    /// [`ChangeError::Pool`]; those of [`next`](Self::next).
+    /// [`ChangeError::Pool`] if the pool has no connection for as long, or for 250 ms; those of
+    /// [`next`](Self::next).
     pub fn wait<P: ChangePool>(&self, pool: &P, timeout: Duration) -> Result<bool, ChangeError> {
-        let begun = Instant::now();
-        let mut pause = PAUSES.0;
-        loop {
-            let mut conn = pool.connection()?;
-            let next = with_typed!(&mut conn, |conn| read::next(
-                conn,
-                ReadFrom::Feed(&self.name),
-                1
-            ))?;
-            drop(conn);
-            if !next.changes.is_empty() {
-                return Ok(true);
-            }
-            let left = timeout.saturating_sub(begun.elapsed());
-            if left.is_zero() {
-                return Ok(false);
-            }
-            thread::sleep(pause.min(left));
-            pause = (pause * 3 / 2).min(PAUSES.1);
-        }
+        wait::until_change(&mut wait::OnPool::new(self, pool), timeout)
+    }
+
+    /// Returns whether there is a change to read.
+    pub(crate) fn has_changes<C: ChangeDatabase>(&self, conn: &mut C) -> Result<bool, ChangeError> {
+        let from = ReadFrom::Feed(&self.name);
+        let next = with_typed!(conn, |conn| read::next(conn, from, 1))?;
+        Ok(!next.changes.is_empty())
     }
 
     /// Moves the feed past the changes that were removed before it had read them, so that it goes on
@@ -232,11 +213,21 @@ where
     C::Backend::begin(conn)
 }
 
+/// Returns the number up to which changes can be read, if there is one that the feed has not read.
+fn look<C>(conn: &mut C, feed: &str) -> Result<Option<i64>, ChangeError>
+where
+    C: BackendConnection<Backend: ChangeEngine>,
+{
+    let horizon = C::Backend::horizon(conn)?;
+    let next = read::up_to(conn, ReadFrom::Feed(feed), horizon, 1)?;
+    Ok((!next.changes.is_empty()).then_some(horizon))
+}
+
 /// Reads the next changes while no other connection reads the feed.
-fn take<C>(conn: &mut C, feed: &str, limit: usize) -> Result<Vec<Change>, ChangeError>
+fn take<C>(conn: &mut C, feed: &str, horizon: i64, limit: usize) -> Result<Vec<Change>, ChangeError>
 where
     C: BackendConnection<Backend: ChangeEngine>,
 {
     C::Backend::lock_feed(conn, feed)?;
-    Ok(read::next(conn, ReadFrom::Feed(feed), limit)?.changes)
+    Ok(read::up_to(conn, ReadFrom::Feed(feed), horizon, limit)?.changes)
 }

@@ -22,6 +22,8 @@ pub(crate) struct LogState {
     /// Tables some of whose triggers are missing.
     pub(crate) unlogged: Vec<String>,
     pub(crate) feeds: Vec<FeedState>,
+    /// Open transactions that readers wait for, with their ages in seconds.
+    pub(crate) delaying: Vec<(String, i64)>,
 }
 
 /// Returns the state of the log, or `None` if there is none.
@@ -50,6 +52,10 @@ where
             unread: integer(&row, 1).unwrap_or_default(),
             has_gap: integer(&row, 2) == Some(1),
         }));
+    }
+    for row in conn.load(Sql::once(C::Backend::DELAYING))? {
+        let row = row?;
+        state.delaying.extend(text(&row, 0).zip(integer(&row, 1)));
     }
     Ok(Some(state))
 }

@@ -31,22 +31,26 @@ pub struct Installed {
     pub removed: Vec<String>,
 }
 
-pub(super) fn run<C>(conn: &mut C, tables: &[CapturedTable]) -> Result<Installed, ChangeError>
+pub(super) fn run<C>(
+    conn: &mut C,
+    tables: &[CapturedTable],
+    is_notifying: bool,
+) -> Result<Installed, ChangeError>
 where
     C: BackendConnection<Backend: ChangeEngine>,
 {
-    let plan = C::Backend::plan(conn, tables)?;
+    let plan = C::Backend::plan(conn, tables, is_notifying)?;
     if plan.statements.is_empty() {
         return Ok(Installed::default());
     }
     if !conn.is_transactional() {
-        return run_as_batch(conn, tables, plan);
+        return run_as_batch(conn, tables, is_notifying, plan);
     }
     let begin = |conn: &mut C| conn.begin_migration(WAIT, None);
     let mut transaction = Transaction::begin(conn, begin)?;
     let conn = transaction.conn();
     // Another process may have done it first.
-    let plan = C::Backend::plan(conn, tables)?;
+    let plan = C::Backend::plan(conn, tables, is_notifying)?;
     for statement in &plan.statements {
         conn.execute_returning_count(statement)?;
     }
@@ -59,6 +63,7 @@ where
 fn run_as_batch<C>(
     conn: &mut C,
     tables: &[CapturedTable],
+    is_notifying: bool,
     mut plan: InstallPlan,
 ) -> Result<Installed, ChangeError>
 where
@@ -73,7 +78,7 @@ where
         };
         let is_new = |next: &InstallPlan| next.statements != plan.statements;
         let is_deadlock = message(&error).contains("deadlock detected");
-        match C::Backend::plan(conn, tables) {
+        match C::Backend::plan(conn, tables, is_notifying) {
             Ok(next) if attempts < ATTEMPTS && (is_deadlock || is_new(&next)) => plan = next,
             _ => return Err(error.into()),
         }

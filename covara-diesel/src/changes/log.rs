@@ -25,6 +25,7 @@ const RETAINED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub struct ChangeLog {
     tables: Vec<CapturedTable>,
     retained: Duration,
+    is_notifying: bool,
 }
 
 impl Default for ChangeLog {
@@ -39,6 +40,7 @@ impl ChangeLog {
         Self {
             tables: Vec::new(),
             retained: RETAINED,
+            is_notifying: false,
         }
     }
 
@@ -56,6 +58,18 @@ impl ChangeLog {
         self
     }
 
+    /// Makes each transaction that changes logged tables notify those that listen, for
+    /// [`Feed::wait_notified`](super::Feed::wait_notified). Default: no.
+    ///
+    /// It is for a few writers and readers that must hear of changes at once: PostgreSQL commits
+    /// transactions that notify one after the other, and refuses to prepare them for a commit in two
+    /// phases. If the setting changes, the next installation replaces the triggers. Other databases
+    /// do not notify.
+    pub fn notify(mut self) -> Self {
+        self.is_notifying = true;
+        self
+    }
+
     /// Creates the log and its triggers, or repairs them. Call it on every boot, after migrations.
     ///
     /// It is safe in many processes at once: it takes the lock that keeps migrators out, but only if
@@ -65,10 +79,15 @@ impl ChangeLog {
     ///
     /// # Errors
     ///
-    /// [`ChangeError::NoTable`], [`ChangeError::NoKey`]; [`ChangeError::StrangersTable`]; errors of
-    /// the database. Nothing has changed then.
+    /// [`ChangeError::NoTable`], [`ChangeError::NoKey`], [`ChangeError::Part`],
+    /// [`ChangeError::Encoding`], [`ChangeError::StrangersTable`]; errors of the database. Nothing has
+    /// changed then.
     pub fn install<C: ChangeDatabase>(&self, conn: &mut C) -> Result<Installed, ChangeError> {
-        with_typed!(conn, |conn| install::run(conn, &self.tables))
+        with_typed!(conn, |conn| install::run(
+            conn,
+            &self.tables,
+            self.is_notifying
+        ))
     }
 
     /// Returns the feed of that name. The database learns of it when it is first read.
@@ -82,15 +101,15 @@ impl ChangeLog {
     ///
     /// # Errors
     ///
-    /// [`ChangeError::Gap`] if changes after that number were removed;
-    /// [`ChangeError::Isolation`]; errors of the database.
+    /// [`ChangeError::Gap`] if changes after that number were removed; [`ChangeError::Ahead`] if the
+    /// log has no such number; [`ChangeError::Isolation`]; errors of the database.
     pub fn after<C: ChangeDatabase>(
         &self,
         conn: &mut C,
         number: i64,
         limit: usize,
     ) -> Result<Vec<Change>, ChangeError> {
-        let from = ReadFrom::After(number);
+        let from = ReadFrom::After(number.max(0));
         Ok(with_typed!(conn, |conn| read::next(conn, from, limit))?.changes)
     }
 

@@ -55,9 +55,15 @@
 //! - [`Feed::next`] is for work elsewhere, such as sending: each change at least once.
 //! - [`Feed::wait`] waits for changes.
 //!
-//! Changes of one row come in the order in which they were made, and so do those of one transaction,
-//! except for those of a single statement on PostgreSQL, of which deletions come first, and for what
-//! foreign keys of a table to itself do `ON UPDATE` to rows whose keys the same statement changes. A reader
+//! Changes of one row come in the order in which they were made, and so do those of one transaction.
+//! Those of a single statement are the exception, as triggers see them when it has ended:
+//!
+//! - on PostgreSQL its deletions come first;
+//! - what `BEFORE` triggers of yours, functions that the statement calls, and parts of a `WITH` write to
+//!   rows that the statement writes, too, may come before the statement's own change of them;
+//! - so may what foreign keys of a table to itself do `ON UPDATE` to rows whose keys it changes.
+//!
+//! If you have such statements, take a change as a reason to read the row again. A reader
 //! never skips a change of a transaction that commits later than others: on PostgreSQL it waits for
 //! those that have written to a logged table and still run, and only for those.
 //!
@@ -73,14 +79,15 @@
 //! declared as `BOOLEAN` has `true` and `false`, one declared as `TIMESTAMP` or `DATETIME` has a `T`
 //! before the time, as serde's form of `chrono` wants, and one declared as `JSON` has its JSON. On
 //! PostgreSQL, values of types that are not the server's own, such as enums, are the texts that the
-//! server prints.
+//! server prints. A row with a JSON value that serde cannot read, such as `1e400`, is one text.
 //!
 //! # What triggers see
 //!
 //! The triggers never fail a write of yours. If they cannot describe a row, as after a column was
 //! dropped on PostgreSQL, they log [`Operation::All`]. [`ChangeLog::install`] detects at the next
 //! boot that a table was rebuilt, has other columns or partitions, or that triggers are missing,
-//! repairs them, and logs [`Operation::All`] for the table.
+//! repairs them, and logs [`Operation::All`] for the table. What changes a table itself changes no
+//! row: a new column with a default, or on PostgreSQL a column that gets another type.
 //!
 //! On SQLite:
 //!
@@ -89,6 +96,10 @@
 //! - `DROP COLUMN` is refused while a trigger with [`Capture::Rows`] names the column. Install a log
 //!   without the table first, `ChangeLog::new().install(conn)`, or drop the table's triggers, which
 //!   are named `__covara_changes_<table>_insert`, `_update`, `_move` and `_delete`.
+//! - SQLite runs the youngest trigger first. After you create a trigger that writes to the rows that call
+//!   it, install again.
+//! - In a program whose own SQLite takes JSON functions for unsafe, as that of Debian 12 does, do not
+//!   switch `PRAGMA trusted_schema` off: its writes to a logged table would fail.
 //! - Dropping the table `__covara_changes` by hand makes writes fail until the next installation.
 //!
 //! On PostgreSQL:
@@ -97,15 +108,47 @@
 //!   yours. Restart or install again after you add the first of these, which may write to the rows of
 //!   the statement that calls it.
 //! - A partition is logged if it is written through its table, or existed at the last installation.
+//!   A row that `MERGE` inserts into a partitioned table may be logged twice, as the server, 15 at
+//!   least, gives it to two triggers.
 //!   Replication applies rows without statement triggers, so logical replication into a logged table
 //!   is not seen.
+//! - `lastval()` is the number of a change after an insertion into a logged table. Read generated ids by
+//!   `RETURNING`, as Diesel does, or by `currval`.
 //! - The log is in the schema of the first `__covara_changes_tables` of the `search_path`, or in its
 //!   first schema, and belongs to the role that installed it. A role that writes to the table needs no
 //!   rights on the log; one that reads needs `SELECT` on `__covara_changes`,
 //!   `__covara_changes_state` and the sequence `__covara_changes_number`, and all rights on
-//!   `__covara_changes_feeds`.
-//! - Any role may leave the log out for a transaction of its own, as [`ChangeLog::without`] does.
-//! - A feed cannot be read in a transaction that is repeatable read or serializable.
+//!   `__covara_changes_feeds`; one that calls [`ChangeLog::without`] needs `INSERT` on
+//!   `__covara_changes`.
+//! - A feed cannot be read in a transaction that is repeatable read or serializable, nor on a standby
+//!   server.
+//! - A transaction that has written to a logged table delays all feeds until it ends. `covara doctor`
+//!   names those that have been open for long. Server settings such as
+//!   `idle_in_transaction_session_timeout` and `transaction_timeout` bound them.
+//!
+//! # Whom the log trusts
+//!
+//! On PostgreSQL a role that may write to a logged table, and neither to `__covara_changes` nor as the
+//! table's owner, cannot keep a change out of the log or out of its place, whatever it sets, locks or
+//! calls. It can delay feeds with a transaction that it keeps open, and name any actor: an
+//! [actor](Change::actor) is a note of who writes, and no proof. The owner of a table can disable
+//! its triggers.
+//!
+//! On SQLite, libSQL and D1 whoever may write to the database may write to the log.
+//!
+//! # Databases that are restored
+//!
+//! Dumps and copies of a whole database have the log, its feeds and its triggers, and feeds go on from
+//! where the copy was made. Work that was done outside of the database since is done again. Call
+//! [`ChangeLog::install`] after restoring: on PostgreSQL it mends the triggers, which know tables by
+//! numbers that are others now, and logs [`Operation::All`], as it does after single tables were
+//! restored. A reader that keeps its position itself has read numbers that will be given to other
+//! changes: it is to read the tables again. [`ChangeLog::after`] notices as long as the log has
+//! not come as far, with [`ChangeError::Ahead`].
+//!
+//! `pg_restore --data-only` into a database with a log fires its triggers, and restores the changes of
+//! the dump beside those: leave the log out, with `--exclude-table-data='__covara_changes*'` when
+//! dumping.
 //!
 //! On D1, which has no transactions, [`Feed::process`], [`ChangeLog::as_actor`] and
 //! [`ChangeLog::without`] return errors.
@@ -124,6 +167,7 @@ mod pool;
 mod prune;
 mod read;
 mod table;
+mod wait;
 
 pub use batch::ChangeBatch;
 pub use change::{Change, Operation};
@@ -137,9 +181,11 @@ pub use log::ChangeLog;
 pub use pool::ChangePool;
 pub use table::{Capture, LoggedTable};
 
-pub(crate) use engine::{Context, InstallPlan, Left, ReadFrom};
+pub(crate) use engine::{ChangeSignal, Context, InstallPlan, Left, ReadFrom};
 pub(crate) use health::look;
 pub(crate) use table::CapturedTable;
+#[cfg(feature = "postgres")]
+pub(crate) use wait::{Watched, until_change};
 
 /// What is kept of a table that is no longer logged.
 pub(crate) const OFF: &str = "off";

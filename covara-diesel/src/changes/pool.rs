@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use r2d2::{ManageConnection, Pool, PooledConnection};
 
 use super::engine::ChangeDatabase;
@@ -11,7 +13,7 @@ pub trait ChangePool {
     type Connection: ChangeDatabase;
 
     #[doc(hidden)]
-    fn connection(&self) -> Result<Self::Connection, ChangeError>;
+    fn connection(&self, most: Duration) -> Result<Self::Connection, ChangeError>;
 }
 
 impl<M> ChangePool for Pool<M>
@@ -21,7 +23,8 @@ where
 {
     type Connection = PooledConnection<M>;
 
-    fn connection(&self) -> Result<Self::Connection, ChangeError> {
-        self.get().map_err(|error| ChangeError::Pool(error.into()))
+    fn connection(&self, most: Duration) -> Result<Self::Connection, ChangeError> {
+        self.get_timeout(most.min(self.connection_timeout()))
+            .map_err(|error| ChangeError::Pool(error.into()))
     }
 }

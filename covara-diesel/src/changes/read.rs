@@ -24,9 +24,23 @@ where
     C: BackendConnection<Backend: ChangeEngine>,
 {
     let horizon = C::Backend::horizon(conn)?;
-    let limit = i64::from(u32::try_from(limit).unwrap_or(u32::MAX).max(1));
+    up_to(conn, from, horizon, limit)
+}
+
+/// Reads at most `limit` changes that follow a place in the log, up to a number that was the horizon.
+pub(super) fn up_to<C>(
+    conn: &mut C,
+    from: ReadFrom<'_>,
+    horizon: i64,
+    limit: usize,
+) -> Result<Next, ChangeError>
+where
+    C: BackendConnection<Backend: ChangeEngine>,
+{
+    // The state is read with a change at least.
+    let at_most = i64::from(u32::try_from(limit).unwrap_or(u32::MAX).max(1));
     let mut next = None;
-    for row in conn.load(C::Backend::read(from, horizon, limit))? {
+    for row in conn.load(C::Backend::read(from, horizon, at_most))? {
         let row = row?;
         let (Some(floor), position) = (integer(&row, 0), integer(&row, 1)) else {
             continue;
@@ -38,14 +52,21 @@ where
                 floor,
             });
         }
+        if let (Some(position), Some(last)) = (position, integer(&row, 2))
+            && position > last
+        {
+            return Err(ChangeError::Ahead { position, last });
+        }
         let next = next.get_or_insert_with(|| Next {
             is_known: position.is_some(),
             position: position.unwrap_or(floor),
             changes: Vec::new(),
         });
-        next.changes.extend(Change::read(&row, 2));
+        next.changes.extend(Change::read(&row, 3));
     }
-    next.ok_or(ChangeError::NotInstalled)
+    let mut next = next.ok_or(ChangeError::NotInstalled)?;
+    next.changes.truncate(limit);
+    Ok(next)
 }
 
 /// Moves a feed forward, and makes it known.

@@ -7,6 +7,9 @@ use crate::changes::{self, ChangeEngine};
 /// Unread changes above which a feed is thought to have stopped.
 const MANY: i64 = 10_000;
 
+/// Seconds after which a transaction that feeds wait for is thought to have been forgotten.
+const LONG: i64 = 2;
+
 /// Returns what is wrong with the log of changes, if the database has one.
 pub(super) fn look<C>(conn: &mut C) -> Vec<Finding>
 where
@@ -37,6 +40,14 @@ where
             findings.push(Finding::warning(format!(
                 "the feed {} has not read {} changes: if nobody reads it any more, remove it",
                 feed.name, feed.unread
+            )));
+        }
+    }
+    for (transaction, age) in state.delaying {
+        if age >= LONG {
+            findings.push(Finding::warning(format!(
+                "feeds wait for {transaction}, which has written to a logged table and been open \
+                 for {age} s"
             )));
         }
     }

@@ -1,14 +1,16 @@
-//! Writers and consumers in many processes, some of which are killed.
+//! Writers and consumers in many threads and processes, some of which are killed.
 
+use std::thread;
 use std::time::Duration;
 
+use covara_diesel::Dialect;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
-use support::changes::{CREATE, consume, log};
+use support::changes::{CREATE, consume, is_lost_to_another, log, write};
 use support::workers;
 
 use super::run;
-use crate::backend::{self, TestDb};
+use crate::backend::{self, Conn, TestDb};
 use crate::suite::number;
 
 #[derive(QueryableByName)]
@@ -32,7 +34,10 @@ fn every_committed_change_is_processed_once_and_in_order() {
     let worker = env!("CARGO_BIN_EXE_worker");
     let url = db.url();
     let mut writers: Vec<_> = (1..=8)
-        .map(|n| workers::start(worker, &url, &format!("changes-write:{n}-pooled")))
+        .map(|n| {
+            let job = format!("changes-write:{n}{}-pooled", isolation(n));
+            workers::start(worker, &url, &job)
+        })
         .collect();
     for writer in &mut writers {
         workers::wait_until_ready(writer);
@@ -63,7 +68,61 @@ fn every_committed_change_is_processed_once_and_in_order() {
     }
     backend::wait_until_alone(conn);
     consume(conn).unwrap();
+    check(conn, 100);
+}
 
+#[test]
+fn threads_on_one_feed_take_turns() {
+    let db = TestDb::new();
+    let mut conn = db.connect();
+    let conn = &mut conn;
+    backend::wait_for_writers(conn);
+    run(conn, CREATE);
+    log().install(conn).unwrap();
+    thread::scope(|scope| {
+        let connect = || {
+            let mut conn = db.connect();
+            backend::wait_for_writers(&mut conn);
+            conn
+        };
+        let writers: Vec<_> = (11..=18)
+            .map(|n| {
+                scope.spawn(move || {
+                    write(&mut connect(), n, isolation(n).trim_start_matches(':')).unwrap();
+                })
+            })
+            .collect();
+        let is_writing = || writers.iter().any(|writer| !writer.is_finished());
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let conn = &mut connect();
+                    while is_writing() {
+                        if let Err(error) = consume(conn) {
+                            let error = format!("{error:?}");
+                            assert!(is_lost_to_another(&error), "{error}");
+                        }
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                });
+            }
+        });
+    });
+    consume(conn).unwrap();
+    check(conn, 50);
+}
+
+/// Writers differ in the isolation levels of their transactions, where there are some.
+fn isolation(writer: u64) -> &'static str {
+    match (backend::DIALECT, writer % 3) {
+        (Dialect::Postgres, 1) => ":SERIALIZABLE",
+        (Dialect::Postgres, 2) => ":REPEATABLE READ",
+        _ => "",
+    }
+}
+
+/// Checks that each change was processed once and in the order of its row.
+fn check(conn: &mut Conn, least: usize) {
     let delivered = diesel::sql_query("SELECT id, old, new FROM delivered ORDER BY number")
         .load::<Delivered>(conn)
         .unwrap();
@@ -72,7 +131,7 @@ fn every_committed_change_is_processed_once_and_in_order() {
         let last = rows.insert(*id, *new).flatten();
         assert_eq!(last, *old, "of account {id}");
     }
-    assert!(delivered.len() > 100, "{}", delivered.len());
+    assert!(delivered.len() > least, "{}", delivered.len());
     assert_eq!(
         number(conn, "SELECT count(*) AS n FROM __covara_changes"),
         delivered.len() as i64

@@ -32,6 +32,7 @@ fn a_feed_returns_changes_until_they_are_done() {
     let feed = item_log().feed("reader");
     assert!(feed.next(conn, 10).unwrap().is_empty());
     insert(conn, 1..=5);
+    assert!(feed.next(conn, 0).unwrap().is_empty());
     let first = feed.next(conn, 2).unwrap();
     assert_eq!(keys(first.changes()), [1, 2]);
     assert_eq!(keys(feed.next(conn, 3).unwrap().changes()), [1, 2, 3]);
@@ -78,6 +79,7 @@ fn what_is_processed_is_kept_with_the_position_or_not_at_all() {
         other => panic!("{other:?}"),
     }
     assert_eq!(count(conn, "copies"), 0);
+    assert_eq!(feed.process(conn, 0, copy).unwrap(), 0);
     assert_eq!(feed.process(conn, 2, copy).unwrap(), 2);
     assert_eq!(feed.process(conn, 10, copy).unwrap(), 3);
     assert_eq!(feed.process(conn, 10, copy).unwrap(), 0);
@@ -93,6 +95,9 @@ fn a_feed_that_is_behind_what_was_removed_is_told_so() {
     let batch = slow.next(conn, 1).unwrap();
     batch.done(conn).unwrap();
     assert_eq!(read(conn).len(), 3);
+    for long in [Duration::from_secs(300_000 * 365 * 86_400), Duration::MAX] {
+        assert_eq!(item_log().retain(long).prune(conn).unwrap(), 0);
+    }
     assert_eq!(item_log().prune(conn).unwrap(), 0);
     let log = item_log().retain(Duration::ZERO);
     std::thread::sleep(Duration::from_millis(20));
@@ -130,6 +135,8 @@ fn a_reader_may_keep_its_position_itself() {
     let all = log.after(conn, before, 10).unwrap();
     assert_eq!(keys(&all), [1, 2, 3]);
     assert_eq!(keys(&log.after(conn, all[0].number, 1).unwrap()), [2]);
+    assert_eq!(log.after(conn, all[0].number, 0).unwrap(), []);
+    assert_eq!(log.after(conn, -1, 10).unwrap(), all);
     assert_eq!(log.last(conn).unwrap(), all[2].number);
     assert_eq!(log.after(conn, all[2].number, 10).unwrap(), []);
     std::thread::sleep(Duration::from_millis(20));
@@ -139,6 +146,21 @@ fn a_reader_may_keep_its_position_itself() {
     assert!(
         matches!(gap, ChangeError::Gap { feed: None, .. }),
         "{gap:?}"
+    );
+}
+
+#[test]
+fn a_reader_is_told_that_the_log_has_not_come_as_far_as_it() {
+    let (_db, mut conn) = logged();
+    let conn = &mut conn;
+    insert(conn, 1..=1);
+    let log = item_log();
+    let last = log.last(conn).unwrap();
+    assert_eq!(log.after(conn, last, 10).unwrap(), []);
+    let ahead = log.after(conn, last + 1, 10).unwrap_err();
+    assert!(
+        matches!(ahead, ChangeError::Ahead { position, .. } if position == last + 1),
+        "{ahead:?}"
     );
 }
 
@@ -162,7 +184,11 @@ fn many_changes_are_removed_in_batches() {
     let log = item_log().retain(Duration::ZERO);
     assert_eq!(log.prune(conn).unwrap(), last as usize);
     assert_eq!(
-        number(conn, "SELECT count(*) AS n FROM __covara_changes"),
+        number(
+            conn,
+            "SELECT count(*) AS n FROM __covara_changes
+             WHERE key IS NOT NULL OR new_row IS NOT NULL"
+        ),
         0
     );
     insert(conn, last + 1..=last + 1);

@@ -1,6 +1,7 @@
 //! Installing the log, again and in many processes, and what it repairs.
 
-use covara_diesel::changes::{Capture, ChangeError, ChangeLog, Operation};
+use covara_diesel::changes::{Capture, ChangeDatabase, ChangeError, ChangeLog, Operation};
+use covara_diesel::{DatabaseConnection, auto_migrate};
 use serde_json::{Value, json};
 use support::workers;
 
@@ -141,6 +142,24 @@ fn a_table_is_listed_once() {
     run(conn, "INSERT INTO items VALUES (1, 'a')");
     let (_, key, _, new) = &read(conn)[1];
     assert_eq!((key, new), (&json!({"id": 1}), &None));
+}
+
+/// What a program may do on whatever typed connection it is given.
+fn boot<C: DatabaseConnection + ChangeDatabase>(conn: &mut C) -> Result<usize, ChangeError> {
+    auto_migrate(conn).unwrap();
+    item_log().install(conn)?;
+    conn.batch_execute("INSERT INTO items VALUES (1, 'a')")?;
+    let batch = item_log().feed("generic").next(conn, 10)?;
+    batch.done(conn)?;
+    Ok(batch.len())
+}
+
+#[test]
+fn a_function_that_is_generic_over_its_connection_has_a_log() {
+    let db = TestDb::new();
+    let conn = &mut db.connect();
+    run(conn, super::helpers::CREATE);
+    assert_eq!(boot(conn).unwrap(), 1);
 }
 
 #[test]

@@ -206,6 +206,49 @@ fn a_composite_key_has_its_columns_and_without_rows_that_is_all() {
     );
 }
 
+diesel::table! {
+    odd_columns (v) {
+        v -> BigInt,
+    }
+}
+
+/// Among them those that the triggers themselves use.
+const ODD_COLUMNS: [&str; 16] = [
+    "r", "n", "o", "s", "k", "e", "key", "row", "old", "new", "at_", "found", "log", "Upper",
+    "a.b", "tg_op",
+];
+
+#[test]
+fn columns_may_have_any_names() {
+    let db = TestDb::new();
+    let conn = &mut db.connect();
+    let columns: Vec<String> = ODD_COLUMNS
+        .iter()
+        .map(|name| format!("\"{name}\" TEXT DEFAULT '{name}'"))
+        .collect();
+    run(
+        conn,
+        &format!(
+            "CREATE TABLE odd_columns (v BIGINT PRIMARY KEY NOT NULL, {})",
+            columns.join(", ")
+        ),
+    );
+    let log = ChangeLog::new().table::<odd_columns::table>(Capture::Rows);
+    log.install(conn).unwrap();
+    run(conn, "INSERT INTO odd_columns (v) VALUES (1)");
+    run(conn, "UPDATE odd_columns SET v = 2");
+    run(conn, "UPDATE odd_columns SET r = 'x'");
+    run(conn, "DELETE FROM odd_columns");
+    let read = read(conn);
+    let operations: Vec<Operation> = read.iter().map(|it| it.0).collect();
+    use Operation::{Delete, Insert, Update};
+    assert_eq!(operations, [Insert, Delete, Insert, Update, Delete]);
+    let new = read[0].3.as_ref().unwrap();
+    for name in ODD_COLUMNS {
+        assert_eq!(new[name], name);
+    }
+}
+
 #[test]
 fn an_upsert_is_what_it_does() {
     let (_db, mut conn) = logged();

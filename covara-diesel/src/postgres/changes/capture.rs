@@ -106,9 +106,14 @@ where
              ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
          WHERE a.attnum > 0 AND NOT a.attisdropped
          UNION ALL
+         SELECT 'parent', CAST(c.relname AS text), CAST(c.oid AS bigint), NULL, NULL, NULL
+         FROM root AS r JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = r.oid
+         JOIN pg_catalog.pg_class AS c ON c.oid = i.inhparent
+         UNION ALL
          SELECT 'trigger', CAST(g.tgname AS text), CAST(g.tgtype AS bigint), NULL, NULL, NULL
          FROM parts AS p JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = p.part
-         WHERE NOT g.tgisinternal AND g.tgname NOT LIKE '\\_\\_covara\\_%'
+         JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid
+         WHERE NOT g.tgisinternal AND f.proname NOT LIKE '\\_\\_covara\\_%'
              AND CAST(g.tgtype AS integer) & 1 = 1 AND CAST(g.tgtype AS integer) & 66 = 0
          ORDER BY 1, 3",
         oid = table_oid(&sql)
@@ -137,6 +142,12 @@ where
                     key.push((place, name.clone()));
                 }
                 found.columns.push(LoggedColumn { name, value });
+            }
+            "parent" => {
+                return Err(ChangeError::Part {
+                    table: table.name(),
+                    parent: name,
+                });
             }
             _ => found.has_row_triggers = true,
         }

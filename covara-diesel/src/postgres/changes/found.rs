@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use diesel::pg::Pg;
 use diesel::result::Error;
 
-use super::function::LogNames;
+use super::function::{LogNames, SETTINGS};
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer, text};
 use crate::changes::ChangeError;
-use crate::postgres::names::{is_configured, literal, quoted_name, table_oid};
+use crate::postgres::names::{is_configured, literal, quoted_name, relation, table_oid};
 use crate::postgres::owners::is_trusted;
 
 /// The tables of the log, the one with the changes first. Nothing of it is unique or not null that
@@ -62,6 +62,8 @@ pub(super) struct FoundLog {
     pub(super) has_state: bool,
     /// `true` if the sequence is behind the log.
     pub(super) is_behind: bool,
+    /// The owner of the log, if it may not write to it, as a name in SQL.
+    pub(super) owner_without_rights: Option<String>,
 }
 
 impl FoundLog {
@@ -74,6 +76,15 @@ pub(super) fn find<C>(conn: &mut C) -> Result<FoundLog, ChangeError>
 where
     C: BackendConnection<Backend = Pg>,
 {
+    let encoding = "SELECT 1 WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
+    if conn
+        .load(Sql::once(encoding))?
+        .next()
+        .transpose()?
+        .is_some()
+    {
+        return Err(ChangeError::Encoding);
+    }
     let mut found = find_objects(conn)?;
     let names = found.names.clone();
     if found.has("__covara_changes_state") {
@@ -112,6 +123,16 @@ where
         );
         found.is_behind = conn.load(Sql::once(behind))?.next().transpose()?.is_some();
     }
+    let owner = format!(
+        "SELECT {} FROM pg_catalog.pg_class AS c \
+         JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner \
+         WHERE c.oid = {} AND NOT {}",
+        quoted_name("r.rolname"),
+        relation(&names.of(TABLES[0].0)),
+        may_write!(),
+    );
+    let row = conn.load(Sql::once(owner))?.next().transpose()?;
+    found.owner_without_rights = row.and_then(|row| text(&row, 0));
     find_triggers(conn, &mut found)?;
     Ok(found)
 }
@@ -156,6 +177,7 @@ where
             names: LogNames {
                 since: format!("covara_changes.since_{oid}"),
                 class: FIRST_CLASS + (oid & 4095),
+                is_notifying: false,
                 schema,
             },
             objects: Vec::new(),
@@ -164,6 +186,7 @@ where
             captured: HashMap::new(),
             has_state: false,
             is_behind: false,
+            owner_without_rights: None,
         });
         let Some(object) = text(&row, 2) else {
             continue;
@@ -210,7 +233,12 @@ where
              AND f.proname >= '__covara_changes_' AND f.proname < '__covara_changes`'",
         quoted_name("n.nspname"),
         literal(&found.names.schema),
-        is_configured = is_configured(&["bytea_output=hex"]),
+        is_configured = is_configured(
+            &SETTINGS
+                .map(|(name, value)| format!("{name}={value}"))
+                .each_ref()
+                .map(String::as_str)
+        ),
     ));
     for row in conn.load(rows)? {
         let row = row?;

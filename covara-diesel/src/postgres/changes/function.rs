@@ -1,7 +1,7 @@
 //! The function of a table's triggers.
 
 use super::capture::{LoggedRelation, quoted};
-use super::{ACTOR, MUTED, NUMBER_BITS};
+use super::{ACTOR, HIGHEST, MUTED, NUMBER_BITS, ROOM, channel};
 use crate::changes::{Capture, CapturedTable};
 use crate::postgres::names::literal;
 
@@ -14,6 +14,8 @@ pub(super) struct LogNames {
     pub(super) class: i64,
     /// The setting of a transaction that has the lock.
     pub(super) since: String,
+    /// `true` if transactions notify those that listen.
+    pub(super) is_notifying: bool,
 }
 
 impl LogNames {
@@ -23,8 +25,7 @@ impl LogNames {
     }
 }
 
-/// The function: 1 marks, 2 the log, 3 its name as a literal, 4 columns, 5 setting, 6 sequence,
-/// 7 class.
+/// Returns the function's body.
 ///
 /// A write must not fail because of the log. So the function first looks, in a block that writes
 /// nothing and therefore takes no number of a subtransaction, whether the log and the columns are
@@ -33,6 +34,15 @@ impl LogNames {
 ///
 /// If the table has row triggers, which may write to the rows that the statement has written, this
 /// one is a row trigger too, and comes first by its name.
+///
+/// Any role can set any value of the settings, and take any advisory lock. So that nobody hides
+/// changes who may not write to the log:
+///
+/// - the log is left out only if the session's role may write to it;
+/// - the lock is taken by each statement, on no higher number than the last one. The setting only
+///   keeps statements of one transaction on one lock;
+/// - the function does not wait for who holds the lock of a number, and takes that of a lower one,
+///   which makes readers wait a little more.
 fn body(table: &CapturedTable, found: &LoggedRelation, names: &LogNames) -> String {
     let log = names.of("__covara_changes");
     let (old_rows, new_rows) = if found.has_row_triggers {
@@ -42,19 +52,14 @@ fn body(table: &CapturedTable, found: &LoggedRelation, names: &LogNames) -> Stri
     };
     let listed: Vec<String> = found.columns.iter().map(|it| quoted(&it.name)).collect();
     let listed = listed.join(", ");
-    let sequence = names.of("__covara_changes_number");
+    let sequence = literal(&names.of("__covara_changes_number"));
     let since = literal(&names.since);
     let of_table = literal(&table.name());
     let name = literal(&log);
-    let is_empty = if found.has_row_triggers {
-        String::new()
+    let notify = if names.is_notifying {
+        format!("PERFORM pg_notify('{}', '');", channel(names.class))
     } else {
-        "IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' THEN
-            IF NOT EXISTS (SELECT FROM old_rows) THEN RETURN NULL; END IF;
-        ELSIF TG_OP = 'INSERT' THEN
-            IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
-        END IF;"
-            .to_owned()
+        String::new()
     };
     let insert =
         format!("INSERT INTO {log} (of_table, operation, key, old_row, new_row, at, actor)");
@@ -62,38 +67,62 @@ fn body(table: &CapturedTable, found: &LoggedRelation, names: &LogNames) -> Stri
     format!(
         "
 #variable_conflict use_column
--- Logs changes for covara-diesel. Version 1.
+-- Logs changes for covara-diesel. Version 2.
 -- parts {mark}
 DECLARE
+    has_rows_ boolean := true;
     is_described_ boolean := true;
+    earlier_ text := current_setting({since}, true);
+    last_ bigint;
     since_ bigint;
-    at_ CONSTANT bigint := CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint);
+    at_ CONSTANT bigint := CAST(date_part('epoch', clock_timestamp()) * 1000 AS bigint);
     actor_ CONSTANT text := nullif(current_setting('{ACTOR}', true), '');
 BEGIN
-    IF current_setting('{MUTED}', true) = 'on' THEN
-        RETURN NULL;
-    END IF;
-    {is_empty}
     BEGIN
-        IF NOT has_table_privilege({name}, 'INSERT') THEN
+        IF NOT has_table_privilege({name}, 'INSERT')
+            OR NOT has_sequence_privilege({sequence}, 'USAGE')
+        THEN
             RETURN NULL;
         END IF;
-        PERFORM since_ FROM {sequence} LIMIT 0;
+        IF current_setting('{MUTED}', true) = 'on' THEN
+            IF EXISTS (
+                SELECT FROM pg_roles AS r
+                WHERE r.rolname = CASE current_setting('role') WHEN 'none' THEN session_user
+                        ELSE current_setting('role') END
+                    AND has_table_privilege(r.oid, {name}, 'INSERT')
+            ) THEN
+                RETURN NULL;
+            END IF;
+        END IF;
+        last_ := least(coalesce(pg_sequence_last_value({sequence}), 0), {HIGHEST});
         IF TG_OP = 'DELETE' THEN
-            PERFORM {listed} FROM {old_rows} LIMIT 0;
+            PERFORM {listed} FROM {old_rows} LIMIT 1;
+            has_rows_ := FOUND;
         ELSIF TG_OP <> 'TRUNCATE' THEN
-            PERFORM {listed} FROM {new_rows} LIMIT 0;
+            PERFORM {listed} FROM {new_rows} LIMIT 1;
+            has_rows_ := FOUND;
         END IF;
     EXCEPTION
         WHEN undefined_column THEN is_described_ := false;
         WHEN undefined_table OR invalid_schema_name OR insufficient_privilege THEN RETURN NULL;
     END;
-    IF coalesce(current_setting({since}, true), '') = '' THEN
-        SELECT s.last_value INTO since_ FROM {sequence} AS s;
-        PERFORM pg_advisory_xact_lock_shared(
-            (CAST({class} AS bigint) << {NUMBER_BITS}) | since_
-        );
-        PERFORM set_config({since}, CAST(since_ AS text), true);
+    IF NOT has_rows_ THEN
+        RETURN NULL;
+    END IF;
+    IF earlier_ ~ '^-?[0-9]{{1,18}}$' THEN
+        since_ := greatest(least(CAST(earlier_ AS bigint), last_), -{ROOM});
+    ELSE
+        since_ := last_;
+    END IF;
+    WHILE since_ > -{ROOM} AND NOT pg_try_advisory_xact_lock_shared({first} + since_) LOOP
+        since_ := since_ - 1;
+    END LOOP;
+    IF since_ = -{ROOM} THEN
+        PERFORM pg_advisory_xact_lock_shared({first} + since_);
+    END IF;
+    IF earlier_ IS DISTINCT FROM CAST(since_ AS text) THEN
+        earlier_ := set_config({since}, CAST(since_ AS text), true);
+        {notify}
     END IF;
     IF TG_OP = 'TRUNCATE' OR NOT is_described_ THEN
         {insert} VALUES ({of_table}, 'all', NULL, NULL, NULL, at_, actor_);
@@ -112,7 +141,7 @@ BEGIN
     RETURN NULL;
 END",
         mark = found.mark(),
-        class = names.class,
+        first = (names.class << NUMBER_BITS) + ROOM,
     )
 }
 
@@ -129,7 +158,8 @@ fn rows(table: &CapturedTable, found: &LoggedRelation, source: &str) -> String {
         .map(|name| format!("{}, v.{}", literal(name), quoted(name)))
         .collect();
     let row = match table.capture {
-        Capture::Rows => "CAST(row_to_json(v) AS text)",
+        // Not `v`, which may be a column.
+        Capture::Rows => "CAST(row_to_json(v.*) AS text)",
         _ => "CAST(NULL AS text)",
     };
     format!(
@@ -139,6 +169,14 @@ fn rows(table: &CapturedTable, found: &LoggedRelation, source: &str) -> String {
         columns.join(", ")
     )
 }
+
+/// Settings of the function, so that values do not depend on those of the session that writes.
+pub(super) const SETTINGS: [(&str, &str); 4] = [
+    ("bytea_output", "hex"),
+    ("DateStyle", "ISO, MDY"),
+    ("IntervalStyle", "postgres"),
+    ("TimeZone", "UTC"),
+];
 
 /// A function as it must be.
 pub(super) struct WantedFunction {
@@ -170,7 +208,10 @@ impl WantedFunction {
             format!(
                 "CREATE OR REPLACE FUNCTION {sql}() RETURNS trigger LANGUAGE plpgsql \
                  SECURITY DEFINER SET search_path = pg_catalog, pg_temp \
-                 SET extra_float_digits = 1 SET bytea_output = hex AS {}",
+                 SET extra_float_digits = 1 {} AS {}",
+                SETTINGS
+                    .map(|(name, value)| format!("SET {name} = '{value}'"))
+                    .join(" "),
                 literal(body)
             ),
             format!("REVOKE ALL ON FUNCTION {sql}() FROM PUBLIC"),

@@ -2,7 +2,7 @@
 
 use diesel::pg::Pg;
 
-use super::capture::{self, LoggedRelation};
+use super::capture::{self, LoggedRelation, quoted};
 use super::found::{self, FoundLog, FoundTrigger, SEQUENCE, TABLES};
 use super::function::{LogNames, WantedFunction, function_name};
 use crate::backend::connection::BackendConnection;
@@ -15,11 +15,16 @@ const EVENTS: [(&str, i64); 3] = [("INSERT", 4), ("DELETE", 8), ("UPDATE", 16)];
 const ON_ROW: i64 = 1;
 const ON_TRUNCATE: i64 = 32;
 
-pub(super) fn plan<C>(conn: &mut C, tables: &[CapturedTable]) -> Result<InstallPlan, ChangeError>
+pub(super) fn plan<C>(
+    conn: &mut C,
+    tables: &[CapturedTable],
+    is_notifying: bool,
+) -> Result<InstallPlan, ChangeError>
 where
     C: BackendConnection<Backend = Pg>,
 {
     let mut found = found::find(conn)?;
+    found.names.is_notifying = is_notifying;
     let mut plan = InstallPlan::default();
     let is_broken = create_objects(&found, &mut plan);
     for table in tables {
@@ -78,12 +83,19 @@ fn create_objects(found: &FoundLog, plan: &mut InstallPlan) -> bool {
     }
     let log = names.of(TABLES[0].0);
     if !found.has(TABLES[0].0) {
-        run(format!(
-            "CREATE INDEX __covara_changes_by_number ON {log} (number)"
-        ));
+        run(format!("CREATE INDEX ON {log} (number)"));
         run(format!("ALTER TABLE {log} REPLICA IDENTITY FULL"));
     }
-    let is_broken = found.objects.len() <= TABLES.len() || !found.has_state || found.is_behind;
+    if let Some(owner) = &found.owner_without_rights {
+        let schema = &names.schema;
+        run(format!("GRANT USAGE ON SCHEMA {schema} TO {owner}"));
+        run(format!("GRANT INSERT ON {log} TO {owner}"));
+        run(format!("GRANT USAGE ON SEQUENCE {sequence} TO {owner}"));
+    }
+    let is_broken = found.objects.len() <= TABLES.len()
+        || !found.has_state
+        || found.is_behind
+        || found.owner_without_rights.is_some();
     if is_broken {
         run(format!(
             "ALTER TABLE {log} ALTER number SET DEFAULT \
@@ -144,11 +156,13 @@ fn wanted_triggers(relation: &LoggedRelation, function: &WantedFunction) -> Vec<
     let level = if relation.has_row_triggers { ON_ROW } else { 0 };
     for part in &relation.parts {
         let mut add = |event: &str, kind: i64, how: &str| {
-            let name = format!("{}_{}", function.name, event.to_ascii_lowercase());
+            let name = trigger_name(function, event);
             wanted.push(WantedTrigger {
                 create: format!(
-                    "CREATE TRIGGER {name} AFTER {event} ON {} {how} EXECUTE FUNCTION {}()",
-                    part.name, function.sql
+                    "CREATE TRIGGER {} AFTER {event} ON {} {how} EXECUTE FUNCTION {}()",
+                    quoted(&name),
+                    part.name,
+                    function.sql
                 ),
                 name,
                 table_oid: part.oid,
@@ -175,6 +189,12 @@ fn wanted_triggers(relation: &LoggedRelation, function: &WantedFunction) -> Vec<
     wanted
 }
 
+/// PostgreSQL runs triggers in the order of their names, by bytes. Those of the log come before
+/// others, which may write to the same rows.
+fn trigger_name(function: &WantedFunction, event: &str) -> String {
+    format!("!{}_{}", function.name, event.to_ascii_lowercase())
+}
+
 /// Replaces the triggers and the function, whatever is wrong.
 fn mend(
     found: &FoundLog,
@@ -189,13 +209,15 @@ fn mend(
         // Also for writes that are replicated, or loaded without triggers.
         statements.push(Sql::once(format!(
             "ALTER TABLE {} ENABLE ALWAYS TRIGGER {}",
-            trigger.table, trigger.name
+            trigger.table,
+            quoted(&trigger.name)
         )));
     }
 }
 
 fn drop_triggers(found: &FoundLog, function: &str, statements: &mut Vec<Sql<'static>>) {
     for FoundTrigger { name, table, .. } in found.triggers.get(function).into_iter().flatten() {
+        let name = quoted(name);
         statements.push(Sql::once(format!("DROP TRIGGER {name} ON {table}")));
     }
 }

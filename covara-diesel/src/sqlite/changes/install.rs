@@ -13,7 +13,7 @@ use crate::changes::{CapturedTable, ChangeError, InstallPlan, OFF};
 use crate::sqlite::name;
 
 /// The tables of the log, the one with the changes first.
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 4] = [
     (
         "__covara_changes",
         "number INTEGER PRIMARY KEY, of_table TEXT NOT NULL, operation TEXT NOT NULL, key TEXT, \
@@ -21,7 +21,8 @@ const TABLES: [(&str, &str); 5] = [
     ),
     (
         "__covara_changes_state",
-        "id INTEGER PRIMARY KEY, floor INTEGER NOT NULL",
+        "id INTEGER PRIMARY KEY, floor INTEGER NOT NULL, actor TEXT, \
+         muted INTEGER NOT NULL DEFAULT 0",
     ),
     (
         "__covara_changes_tables",
@@ -31,10 +32,26 @@ const TABLES: [(&str, &str); 5] = [
         "__covara_changes_feeds",
         "name TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL",
     ),
-    (
-        "__covara_changes_context",
-        "id INTEGER PRIMARY KEY, actor TEXT, muted INTEGER NOT NULL",
-    ),
+];
+
+/// A query that has a row if the log is [sound](FoundLog::is_sound).
+const SOUND: &str = "SELECT s.floor FROM __covara_changes_state AS s \
+     WHERE s.id = 1 AND s.actor IS NULL AND NOT s.muted \
+         AND max(s.floor, ifnull((SELECT max(f.number) FROM __covara_changes_feeds AS f), 0)) \
+             <= ifnull((SELECT max(c.number) FROM __covara_changes AS c), 0)";
+
+/// Makes the log sound. Numbers go on after a row that has the last one, which nobody reads.
+const MEND: [&str; 3] = [
+    "INSERT INTO __covara_changes_state (id, floor) VALUES (1, 0) ON CONFLICT (id) DO NOTHING",
+    "UPDATE __covara_changes_state SET actor = NULL, muted = 0, \
+         floor = CASE WHEN ifnull((SELECT max(f.number) FROM __covara_changes_feeds AS f), 0) \
+                 > ifnull((SELECT max(c.number) FROM __covara_changes AS c), 0) \
+             THEN max(floor, (SELECT max(f.number) FROM __covara_changes_feeds AS f)) \
+             ELSE floor END",
+    "INSERT INTO __covara_changes (number, of_table, operation, at) \
+         SELECT s.floor, '', 'all', 0 FROM __covara_changes_state AS s \
+         WHERE s.id = 1 \
+             AND s.floor > ifnull((SELECT max(c.number) FROM __covara_changes AS c), 0)",
 ];
 
 /// The objects of the log that the database has.
@@ -43,10 +60,13 @@ struct FoundLog {
     tables: Vec<String>,
     /// The statements that created triggers, by their names.
     triggers: HashMap<String, String>,
+    /// Triggers before which others run, which are younger: SQLite begins with the youngest.
+    late: Vec<String>,
     /// What is kept of each table, by its name.
     captured: HashMap<String, String>,
-    /// `true` if the floor is known.
-    has_state: bool,
+    /// `true` if the state is known and nothing is left of a transaction in it, and the log goes as
+    /// far as its feeds have read.
+    is_sound: bool,
 }
 
 pub(super) fn plan<C>(conn: &mut C, tables: &[CapturedTable]) -> Result<InstallPlan, ChangeError>
@@ -76,26 +96,17 @@ where
     Ok(plan)
 }
 
-/// Creates the missing tables, and returns whether changes may be missing for that reason. Numbers
-/// go on above all that a feed may have read.
+/// Creates the missing tables, and returns whether changes may be missing for that reason.
 fn create_tables(found: &FoundLog, plan: &mut InstallPlan) -> bool {
     let is_missing = |name: &str| !found.tables.iter().any(|table| table == name);
     for (name, columns) in TABLES.iter().filter(|(name, _)| is_missing(name)) {
         let create = format!("CREATE TABLE main.{name} ({columns})");
         plan.statements.push(Sql::once(create));
     }
-    let is_broken = is_missing(TABLES[0].0) || !found.has_state;
-    if is_broken {
-        plan.statements.push(Sql::once(
-            "INSERT INTO __covara_changes_state (id, floor) VALUES (1, 0) \
-             ON CONFLICT (id) DO NOTHING",
-        ));
-        plan.statements.push(Sql::once(
-            "UPDATE __covara_changes_state SET floor = \
-             max(floor, ifnull((SELECT max(number) FROM __covara_changes_feeds), 0))",
-        ));
+    if !found.is_sound {
+        plan.statements.extend(MEND.map(Sql::once));
     }
-    is_broken
+    !found.is_sound
 }
 
 fn bring_up_to_date(
@@ -109,7 +120,10 @@ fn bring_up_to_date(
     let known = found.captured.get(&name);
     let is_intact = wanted
         .iter()
-        .all(|trigger| found.triggers.get(&trigger.name) == Some(&trigger.kept));
+        .all(|trigger| found.triggers.get(&trigger.name) == Some(&trigger.kept))
+        && !wanted
+            .iter()
+            .any(|trigger| found.late.contains(&trigger.name));
     if is_intact && !is_broken && known.is_some_and(|capture| capture == table.capture.name()) {
         return;
     }
@@ -163,6 +177,16 @@ where
                 .insert(name, text(&row, 2).unwrap_or_default());
         }
     }
+    let late = Sql::once(
+        "SELECT g.name FROM sqlite_master AS g WHERE g.type = 'trigger' \
+         AND g.name >= '__covara_changes' AND g.name < '__covara_changet' AND EXISTS (\
+             SELECT 1 FROM sqlite_master AS o WHERE o.type = 'trigger' AND o.rowid > g.rowid \
+                 AND o.tbl_name = g.tbl_name \
+                 AND (o.name < '__covara_' OR o.name >= '__covara`'))",
+    );
+    for row in conn.load(late)? {
+        found.late.extend(text(&row?, 0));
+    }
     let has = |name: &str| found.tables.iter().any(|table| table == name);
     if has("__covara_changes_tables") {
         let tables = Sql::once("SELECT name, capture FROM __covara_changes_tables");
@@ -173,13 +197,8 @@ where
             }
         }
     }
-    if found
-        .tables
-        .iter()
-        .any(|table| table == "__covara_changes_state")
-    {
-        let state = Sql::once("SELECT floor FROM __covara_changes_state WHERE id = 1");
-        found.has_state = conn.load(state)?.next().transpose()?.is_some();
+    if TABLES.iter().all(|(name, _)| has(name)) {
+        found.is_sound = conn.load(Sql::once(SOUND))?.next().transpose()?.is_some();
     }
     Ok(found)
 }
@@ -196,7 +215,7 @@ where
     }
     let mut sql = Sql::new();
     sql.push(
-        "SELECT c.name, upper(c.type), c.pk FROM sqlite_master AS t, pragma_table_xinfo(t.name) AS c \
+        "SELECT c.name, upper(c.type), c.pk, t.name FROM sqlite_master AS t, pragma_table_xinfo(t.name) AS c \
          WHERE t.type = 'table' AND t.sql NOT LIKE 'create virtual%' AND lower(t.name) = lower(",
     );
     sql.bind(&*table.table);
@@ -206,6 +225,7 @@ where
     for row in conn.load(sql)? {
         let row = row?;
         let Some(name) = text(&row, 0) else { continue };
+        columns.table = text(&row, 3).unwrap_or_default();
         let column = LoggedColumn {
             name,
             declared: text(&row, 1).unwrap_or_default(),

@@ -2,6 +2,7 @@
 //! numbers is that of commits.
 
 mod install;
+mod signal;
 mod triggers;
 mod values;
 
@@ -9,13 +10,13 @@ use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 
 use crate::backend::connection::{BackendConnection, Begun};
-use crate::backend::sql::{Sql, integer};
+use crate::backend::sql::{Sql, integer, text};
 use crate::changes::{
-    CapturedTable, ChangeEngine, ChangeError, Context, InstallPlan, Left, ReadFrom,
+    CapturedTable, ChangeEngine, ChangeError, ChangeSignal, Context, InstallPlan, Left, ReadFrom,
 };
 
 impl ChangeEngine for Sqlite {
-    fn plan<C>(conn: &mut C, tables: &[CapturedTable]) -> Result<InstallPlan, ChangeError>
+    fn plan<C>(conn: &mut C, tables: &[CapturedTable], _: bool) -> Result<InstallPlan, ChangeError>
     where
         C: BackendConnection<Backend = Self>,
     {
@@ -45,6 +46,17 @@ impl ChangeEngine for Sqlite {
         Ok((1 << 53) - 1)
     }
 
+    fn signal<C>(conn: &mut C) -> Option<Box<dyn ChangeSignal>>
+    where
+        C: BackendConnection<Backend = Self>,
+    {
+        let signal = signal::FileSignal::of(conn)?;
+        Some(Box::new(signal))
+    }
+
+    const LAST: &'static str =
+        "coalesce((SELECT max(l.number) FROM __covara_changes AS l), s.floor)";
+
     const IS_INSTALLED: &'static str =
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '__covara_changes_tables'";
 
@@ -54,14 +66,17 @@ impl ChangeEngine for Sqlite {
          ) AS t WHERE (\
              SELECT count(*) FROM sqlite_master AS g \
              WHERE g.type = 'trigger' AND lower(g.tbl_name) = lower(t.name) AND g.name IN (\
-                 '__covara_changes_' || t.name || '_insert', \
-                 '__covara_changes_' || t.name || '_update', \
-                 '__covara_changes_' || t.name || '_move', \
-                 '__covara_changes_' || t.name || '_delete')\
-         ) < 4 ORDER BY t.name";
+                 '__covara_changes_' || g.tbl_name || '_insert', \
+                 '__covara_changes_' || g.tbl_name || '_update', \
+                 '__covara_changes_' || g.tbl_name || '_move', \
+                 '__covara_changes_' || g.tbl_name || '_delete')\
+         ) < 4 OR EXISTS (SELECT 1 FROM __covara_changes_state AS s WHERE s.muted) \
+         ORDER BY t.name";
+
+    const DELAYING: &'static str = "SELECT '', 0 WHERE 1 = 0";
 
     fn read(from: ReadFrom<'_>, horizon: i64, limit: i64) -> Sql<'_> {
-        let mut sql = from.query();
+        let mut sql = from.query(Self::LAST);
         sql.push(" LEFT JOIN __covara_changes AS e ON e.number > ");
         from.push_position(&mut sql);
         sql.push(" AND e.number <= ").bind(horizon);
@@ -70,50 +85,58 @@ impl ChangeEngine for Sqlite {
         sql
     }
 
-    /// Writes a row that only this transaction sees, as it is deleted before the end.
+    const FORGET: &'static str = "UPDATE __covara_changes SET of_table = '', operation = 'all', \
+         key = NULL, old_row = NULL, new_row = NULL, actor = NULL WHERE number = ";
+
+    /// Writes a state that only this transaction sees, as it is restored before the end.
     fn enter<C>(conn: &mut C, context: Context<'_>) -> QueryResult<Left>
     where
         C: BackendConnection<Backend = Self>,
     {
-        let (actor, muted) = match context {
-            Context::Actor(actor) => (Some(actor), 0),
-            Context::Muted => (None, 1),
+        let mut kept = Sql::new();
+        kept.push("SELECT actor, muted FROM __covara_changes_state WHERE id = 1");
+        let (earlier, is_muted) = {
+            let mut rows = conn.load(kept)?;
+            let row = rows.next().transpose()?;
+            row.map_or((None, 0), |row| {
+                (text(&row, 0), integer(&row, 1).unwrap_or_default())
+            })
         };
-        let mut sql = Sql::new();
-        sql.push(
-            "INSERT INTO __covara_changes_context (id, actor, muted) \
-             SELECT ifnull(max(id), 0) + 1, ",
-        );
-        sql.bind(actor).push(", ").bind(muted);
-        sql.push(" FROM __covara_changes_context");
-        conn.execute_returning_count(&sql)?;
-        let mut last = Sql::new();
-        last.push("SELECT max(id) FROM __covara_changes_context");
-        let mut rows = conn.load(last)?;
-        let row = rows.next().transpose()?;
-        let id = row.and_then(|row| integer(&row, 0));
-        Ok(Left::Row(id.unwrap_or_default()))
+        match context {
+            Context::Actor(actor) => set(conn, Some(actor), is_muted)?,
+            Context::Muted => set(conn, earlier.as_deref(), 1)?,
+        }
+        Ok(Left::State(earlier, is_muted))
     }
 
     fn leave<C>(conn: &mut C, left: &Left) -> QueryResult<()>
     where
         C: BackendConnection<Backend = Self>,
     {
-        if let Left::Row(id) = left {
-            let mut sql = Sql::new();
-            sql.push("DELETE FROM __covara_changes_context WHERE id >= ");
-            sql.bind(*id);
-            conn.execute_returning_count(&sql)?;
+        match left {
+            Left::State(actor, muted) => set(conn, actor.as_deref(), *muted),
+            Left::Setting(..) => Ok(()),
         }
-        Ok(())
     }
 
-    /// A row that is committed is nobody's: those of transactions that go on are not.
+    /// A state that is committed is nobody's: those of transactions that go on are not.
     fn clear_context<C>(conn: &mut C)
     where
         C: BackendConnection<Backend = Self>,
     {
         // The error that led here is already being reported.
-        let _ = conn.batch_execute("DELETE FROM __covara_changes_context");
+        let _ = set(conn, None, 0);
     }
+}
+
+fn set<C>(conn: &mut C, actor: Option<&str>, muted: i64) -> QueryResult<()>
+where
+    C: BackendConnection<Backend = Sqlite>,
+{
+    let mut sql = Sql::new();
+    sql.push("UPDATE __covara_changes_state SET actor = ");
+    sql.bind(actor).push(", muted = ").bind(muted);
+    sql.push(" WHERE id = 1");
+    conn.execute_returning_count(&sql)?;
+    Ok(())
 }

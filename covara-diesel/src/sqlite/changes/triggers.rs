@@ -4,16 +4,8 @@ use super::values::{LoggedColumn, literal, object};
 use crate::changes::{Capture, CapturedTable};
 use crate::sqlite::name;
 
-/// The next number: above all numbers that the log has or had.
-const NUMBER: &str = "ifnull((SELECT max(number) FROM __covara_changes), \
-     (SELECT floor FROM __covara_changes_state WHERE id = 1)) + 1";
-
 /// The time in milliseconds.
-pub(super) const NOW: &str = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
-
-const ACTOR: &str = "(SELECT actor FROM __covara_changes_context ORDER BY id DESC LIMIT 1)";
-
-const NOT_MUTED: &str = "NOT EXISTS (SELECT 1 FROM __covara_changes_context WHERE muted)";
+const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)";
 
 /// A trigger, as SQLite is told to create it and as it keeps the statement.
 pub(super) struct WantedTrigger {
@@ -25,6 +17,8 @@ pub(super) struct WantedTrigger {
 /// The columns of a table as its triggers need them.
 #[derive(Debug, Default)]
 pub(super) struct LoggedColumns {
+    /// The name of the table as SQLite keeps it, which may differ in capitals.
+    pub(super) table: String,
     pub(super) all: Vec<LoggedColumn>,
     /// Those of the primary key.
     pub(super) key: Vec<LoggedColumn>,
@@ -71,8 +65,8 @@ pub(super) fn wanted(table: &CapturedTable, columns: &LoggedColumns) -> [WantedT
         ("delete", "DELETE", String::new(), deleted),
     ]
     .map(|(event, on, when, body)| {
-        let name = trigger_name(&table.table, event);
-        let of = name::quoted(None, &table.table);
+        let name = trigger_name(&columns.table, event);
+        let of = name::quoted(None, &columns.table);
         let quoted = name::quoted(None, &name);
         let rest = format!("{quoted} AFTER {on} ON {of}{when} BEGIN {body} END");
         WantedTrigger {
@@ -87,13 +81,13 @@ fn trigger_name(table: &str, event: &str) -> String {
     format!("__covara_changes_{table}_{event}")
 }
 
-/// Returns a statement of a trigger, which may not fail.
+/// Returns a statement of a trigger, which may not fail. SQLite numbers the row: one more than the
+/// highest number in the table, whose last row is therefore never removed.
 fn entry(table: &str, operation: &str, key: &str, [old, new]: [&str; 2]) -> String {
     format!(
-        "INSERT INTO __covara_changes \
-             (number, of_table, operation, key, old_row, new_row, at, actor) \
-         SELECT {NUMBER}, {}, '{operation}', {key}, {old}, {new}, {NOW}, {ACTOR} \
-         WHERE {NOT_MUTED};",
+        "INSERT INTO __covara_changes (of_table, operation, key, old_row, new_row, at, actor) \
+         SELECT {}, '{operation}', {key}, {old}, {new}, {NOW}, s.actor \
+         FROM __covara_changes_state AS s WHERE s.id = 1 AND NOT s.muted;",
         literal(table)
     )
 }
@@ -101,8 +95,7 @@ fn entry(table: &str, operation: &str, key: &str, [old, new]: [&str; 2]) -> Stri
 /// Returns a statement that logs that all rows of a table are to be read again.
 pub(super) fn all(table: &str) -> String {
     format!(
-        "INSERT INTO __covara_changes (number, of_table, operation, at) \
-         SELECT {NUMBER}, {}, 'all', {NOW}",
+        "INSERT INTO __covara_changes (of_table, operation, at) VALUES ({}, 'all', {NOW})",
         literal(table)
     )
 }
