@@ -59,7 +59,7 @@ impl ChangeLog {
     }
 
     /// Makes each transaction that changes logged tables notify those that listen, for
-    /// [`Feed::wait_notified`](super::Feed::wait_notified). Default: no.
+    /// `Feed::wait_notified`, which PostgreSQL has. Default: no.
     ///
     /// It is for a few writers and readers that must hear of changes at once: PostgreSQL commits
     /// transactions that notify one after the other, and refuses to prepare them for a commit in two

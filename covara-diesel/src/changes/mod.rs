@@ -181,7 +181,9 @@ pub use log::ChangeLog;
 pub use pool::ChangePool;
 pub use table::{Capture, LoggedTable};
 
-pub(crate) use engine::{ChangeSignal, Context, InstallPlan, Left, ReadFrom};
+#[cfg(feature = "sqlite")]
+pub(crate) use engine::ChangeSignal;
+pub(crate) use engine::{Context, InstallPlan, Left, ReadFrom};
 pub(crate) use health::look;
 pub(crate) use table::CapturedTable;
 #[cfg(feature = "postgres")]
