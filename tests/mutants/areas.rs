@@ -52,8 +52,8 @@ pub const AREAS: &[Area] = &[
             "covara-diesel/src/postgres/changes/",
         ],
         proofs: &[
-            (SQLITE, &["changes::"]),
-            (POSTGRES, &["changes::"]),
+            (SQLITE, &["changes::", "::changes_"]),
+            (POSTGRES, &["changes::", "::changes_"]),
             (D1, &["changes::"]),
             (LIBSQL, &["changes::"]),
             (PGBOUNCER, &["changes::"]),

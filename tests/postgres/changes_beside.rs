@@ -119,6 +119,25 @@ fn values_do_not_depend_on_the_session_that_writes() {
 }
 
 #[test]
+fn others_write_while_an_installation_waits() {
+    let db = TestDb::new();
+    let conn = &mut db.connect_directly();
+    run(conn, PLAIN);
+    let mut long = db.connect_directly();
+    run(&mut long, "BEGIN; INSERT INTO places VALUES (1, 'a')");
+    let mut installing = db.connect_directly();
+    let installer = std::thread::spawn(move || log().install(&mut installing).unwrap());
+    run(conn, "SET statement_timeout = '10s'");
+    for id in 2..6 {
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        run(conn, &format!("INSERT INTO places VALUES ({id}, 'b')"));
+    }
+    assert!(!installer.is_finished());
+    run(&mut long, "COMMIT");
+    assert_eq!(installer.join().unwrap().added, ["places"]);
+}
+
+#[test]
 fn a_part_of_another_table_is_refused() {
     for create in [
         "CREATE TABLE parent (id BIGINT PRIMARY KEY) PARTITION BY RANGE (id);

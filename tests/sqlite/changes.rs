@@ -243,6 +243,41 @@ fn numbers_go_on_after_the_log_was_emptied_by_hand() {
 }
 
 #[test]
+fn work_that_ends_its_transaction_gets_its_changes_again() {
+    let (_db, mut conn) = logged("CREATE TABLE odd_ones (name TEXT PRIMARY KEY NOT NULL)");
+    let conn = &mut conn;
+    run(conn, "INSERT INTO odd_ones VALUES ('a'), ('b'), ('c')");
+    let mut calls = 0;
+    let done = log().feed("copier").process(conn, 10, |conn, _| {
+        calls += 1;
+        match calls {
+            2 => conn.batch_execute("ROLLBACK"),
+            _ => Ok(()),
+        }
+    });
+    assert!(done.is_err(), "{done:?}");
+    let all = log()
+        .feed("copier")
+        .process(conn, 10, |_, _| Ok::<_, ChangeError>(()));
+    assert_eq!(all.unwrap(), 3);
+}
+
+#[test]
+fn a_row_that_no_log_could_hold_is_written() {
+    let (_db, mut conn) =
+        logged("CREATE TABLE odd_ones (name TEXT PRIMARY KEY NOT NULL, data BLOB)");
+    let conn = &mut conn;
+    run(
+        conn,
+        "INSERT INTO odd_ones VALUES ('a', zeroblob(510000000))",
+    );
+    let [change] = &read(conn)[..] else {
+        panic!("one change");
+    };
+    assert_eq!((&change.key, &change.new), (&json!({"name": "a"}), &None));
+}
+
+#[test]
 fn a_table_may_be_spelled_in_other_capitals() {
     diesel::table! {
         #[sql_name = "Odd_Ones"]

@@ -43,6 +43,7 @@ impl Feed {
     /// writes through the connection and the feed's position are committed together, so each change
     /// is processed exactly once.
     ///
+    /// `work` leaves the transaction to this function. If it ends it by hand, changes come again.
     /// Several processes on one feed take turns. If `work` fails, nothing is kept, and the next call
     /// passes it the same changes again. Inside a transaction of the caller's all of it is part of
     /// that transaction.
@@ -101,19 +102,13 @@ impl Feed {
                 source: error.into(),
             })?;
         }
-        if let Some(last) = next.last() {
-            with_typed!(&mut *conn, |conn| read::advance(
-                conn,
-                &self.name,
-                last.number
-            ))?;
-        }
         transaction.commit()?;
         Ok(next.len())
     }
 
     /// Returns at most `limit` changes, oldest first. [`ChangeBatch::done`] moves the feed past them;
-    /// until then the next call returns them again, so each change is returned at least once.
+    /// until then the next call returns them again, so each change is returned at least once. A server
+    /// over HTTP refuses answers that are too large for it: choose a `limit` with which the rows fit.
     ///
     /// # Errors
     ///
@@ -223,11 +218,16 @@ where
     Ok((!next.changes.is_empty()).then_some(horizon))
 }
 
-/// Reads the next changes while no other connection reads the feed.
+/// Reads the next changes while no other connection reads the feed, and moves it past them. Whoever
+/// ends the transaction while they are processed ends that, too.
 fn take<C>(conn: &mut C, feed: &str, horizon: i64, limit: usize) -> Result<Vec<Change>, ChangeError>
 where
     C: BackendConnection<Backend: ChangeEngine>,
 {
     C::Backend::lock_feed(conn, feed)?;
-    Ok(read::up_to(conn, ReadFrom::Feed(feed), horizon, limit)?.changes)
+    let changes = read::up_to(conn, ReadFrom::Feed(feed), horizon, limit)?.changes;
+    if let Some(last) = changes.last() {
+        read::advance(conn, feed, last.number)?;
+    }
+    Ok(changes)
 }

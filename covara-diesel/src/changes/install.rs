@@ -1,6 +1,7 @@
 //! Creates the log and its triggers.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use diesel::query_builder::QueryFragment;
 
@@ -8,10 +9,17 @@ use super::engine::{ChangeEngine, InstallPlan};
 use super::error::ChangeError;
 use super::table::CapturedTable;
 use crate::backend::connection::{BackendConnection, message};
+use crate::backend::error::ErrorKind;
 use crate::backend::transaction::Transaction;
 
 /// How long an installation waits for other processes that boot.
 const WAIT: Duration = Duration::from_secs(60);
+
+/// How long it waits for the lock of a table before it lets those that wait behind it go on.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// The pause until it tries again.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// How often an installation without a lock tries again after other processes.
 const ATTEMPTS: usize = 20;
@@ -46,7 +54,34 @@ where
     if !conn.is_transactional() {
         return run_as_batch(conn, tables, is_notifying, plan);
     }
-    let begin = |conn: &mut C| conn.begin_migration(WAIT, None);
+    let begun = Instant::now();
+    // In a transaction of the caller's, locks that it has stay as they are.
+    let wait = match conn.is_in_transaction()? {
+        true => WAIT,
+        false => AT_ONCE,
+    };
+    loop {
+        match in_transaction(conn, tables, is_notifying, wait) {
+            Err(ChangeError::Database(error))
+                if error.kind() == ErrorKind::Locked && begun.elapsed() + wait < WAIT =>
+            {
+                thread::sleep(PAUSE);
+            }
+            installed => return installed,
+        }
+    }
+}
+
+fn in_transaction<C>(
+    conn: &mut C,
+    tables: &[CapturedTable],
+    is_notifying: bool,
+    wait: Duration,
+) -> Result<Installed, ChangeError>
+where
+    C: BackendConnection<Backend: ChangeEngine>,
+{
+    let begin = |conn: &mut C| conn.begin_migration(wait, None);
     let mut transaction = Transaction::begin(conn, begin)?;
     let conn = transaction.conn();
     // Another process may have done it first.

@@ -59,8 +59,8 @@
 //! Those of a single statement are the exception, as triggers see them when it has ended:
 //!
 //! - on PostgreSQL its deletions come first;
-//! - what `BEFORE` triggers of yours, functions that the statement calls, and parts of a `WITH` write to
-//!   rows that the statement writes, too, may come before the statement's own change of them;
+//! - what triggers of yours for each row, functions that the statement calls, and parts of a `WITH` write
+//!   to rows that the statement writes, too, may come before the statement's own change of them;
 //! - so may what foreign keys of a table to itself do `ON UPDATE` to rows whose keys it changes.
 //!
 //! If you have such statements, take a change as a reason to read the row again. A reader
@@ -79,7 +79,11 @@
 //! declared as `BOOLEAN` has `true` and `false`, one declared as `TIMESTAMP` or `DATETIME` has a `T`
 //! before the time, as serde's form of `chrono` wants, and one declared as `JSON` has its JSON. On
 //! PostgreSQL, values of types that are not the server's own, such as enums, are the texts that the
-//! server prints. A row with a JSON value that serde cannot read, such as `1e400`, is one text.
+//! server prints.
+//!
+//! A change whose rows are too large for the database once they are JSON has neither: with more than
+//! 150,000,000 characters of text and bytes of blobs on SQLite, 300,000 on libSQL and D1, and 80,000,000
+//! bytes a row on PostgreSQL. Read such a row by its key. A row with a JSON value that serde cannot read, such as `1e400`, is one text.
 //!
 //! # What triggers see
 //!
@@ -112,6 +116,9 @@
 //!   least, gives it to two triggers.
 //!   Replication applies rows without statement triggers, so logical replication into a logged table
 //!   is not seen.
+//! - The server empties an `UNLOGGED` table after a crash, without a word.
+//! - A setting `covara_changes.muted` that is made for good, by `ALTER ROLE` or `ALTER DATABASE`, leaves
+//!   everything out that roles write which may write to the log.
 //! - `lastval()` is the number of a change after an insertion into a logged table. Read generated ids by
 //!   `RETURNING`, as Diesel does, or by `currval`.
 //! - The log is in the schema of the first `__covara_changes_tables` of the `search_path`, or in its

@@ -1,6 +1,7 @@
 //! Rows as JSON, and back.
 
 use chrono::{NaiveDate, NaiveDateTime};
+use covara_diesel::Dialect;
 use covara_diesel::changes::{Capture, ChangeLog, Operation};
 use diesel::prelude::*;
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use super::helpers::changes;
 use super::{logged, read, run};
-use crate::backend::{BLOB, TestDb};
+use crate::backend::{self, BLOB, TestDb};
 
 diesel::table! {
     kinds (id) {
@@ -204,6 +205,28 @@ fn a_composite_key_has_its_columns_and_without_rows_that_is_all() {
             (Operation::Insert, key("b", 3), None, None),
         ]
     );
+}
+
+#[test]
+fn rows_that_are_too_large_for_the_log_are_written_all_the_same() {
+    let (_db, mut conn) = logged();
+    let conn = &mut conn;
+    let text = match backend::DIALECT {
+        Dialect::Postgres => "repeat('x', 900000)",
+        _ => "hex(zeroblob(450000))",
+    };
+    run(conn, &format!("INSERT INTO items VALUES (1, {text})"));
+    run(conn, "UPDATE items SET name = name || '!'");
+    run(conn, "UPDATE items SET name = 'short'");
+    let read = read(conn);
+    assert_eq!(read.len(), 3);
+    for (_, key, _, new) in &read[..2] {
+        assert_eq!(*key, json!({"id": 1}));
+        // A server of SQLite's takes less than a file.
+        if let Some(new) = new {
+            assert!(new["name"].as_str().unwrap().len() >= 900_000);
+        }
+    }
 }
 
 diesel::table! {

@@ -12,6 +12,8 @@ use crate::postgres::names::table_oid;
 pub(super) struct LoggedColumn {
     pub(super) name: String,
     pub(super) value: String,
+    /// `true` for texts and blobs.
+    pub(super) may_be_long: bool,
 }
 
 /// A table, or one whose rows it includes: a partition, or a table that inherits.
@@ -61,7 +63,7 @@ pub(super) fn quoted(name: &str) -> String {
 /// server's become text by their output functions.
 fn value(column: &str, class: &str) -> String {
     match class {
-        "plain" => column.to_owned(),
+        "plain" | "long" => column.to_owned(),
         "number" => format!("CAST({column} AS text)"),
         "numbers" => format!("CAST({column} AS text[])"),
         _ => format!("CASE WHEN {column} IS NOT NULL THEN format('%s', {column}) END"),
@@ -97,7 +99,7 @@ where
                   pg_catalog.unnest(CAST(i.indkey AS smallint[])) WITH ORDINALITY AS k (attnum, place)
               WHERE i.indrelid = r.oid AND i.indisprimary AND k.attnum = a.attnum
                   AND k.place <= i.indnkeyatts),
-             CASE WHEN b.oid = '1700' THEN 'number' WHEN b.oid = '1231' THEN 'numbers'
+             CASE WHEN b.oid IN ('17', '25', '1042', '1043') THEN 'long' WHEN b.oid = '1700' THEN 'number' WHEN b.oid = '1231' THEN 'numbers'
                  WHEN b.oid < '16384' THEN 'plain' ELSE 'foreign' END,
              NULL
          FROM root AS r JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid
@@ -141,7 +143,11 @@ where
                 if let Some(place) = integer(&row, 3) {
                     key.push((place, name.clone()));
                 }
-                found.columns.push(LoggedColumn { name, value });
+                found.columns.push(LoggedColumn {
+                    name,
+                    value,
+                    may_be_long: class == "long",
+                });
             }
             "parent" => {
                 return Err(ChangeError::Part {

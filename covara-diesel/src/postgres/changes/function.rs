@@ -157,10 +157,21 @@ fn rows(table: &CapturedTable, found: &LoggedRelation, source: &str) -> String {
         .iter()
         .map(|name| format!("{}, v.{}", literal(name), quoted(name)))
         .collect();
+    let long = found.columns.iter().filter(|column| column.may_be_long);
+    let size: Vec<String> = long
+        .map(|column| {
+            format!(
+                "CAST(coalesce(octet_length(v.{}), 0) AS bigint)",
+                quoted(&column.name)
+            )
+        })
+        .collect();
+    // Not `v`, which may be a column.
+    let whole = "CAST(row_to_json(v.*) AS text)";
     let row = match table.capture {
-        // Not `v`, which may be a column.
-        Capture::Rows => "CAST(row_to_json(v.*) AS text)",
-        _ => "CAST(NULL AS text)",
+        Capture::Rows if size.is_empty() => whole.to_owned(),
+        Capture::Rows => format!("CASE WHEN {} <= {MOST} THEN {whole} END", size.join(" + ")),
+        _ => "CAST(NULL AS text)".to_owned(),
     };
     format!(
         "(SELECT CAST(json_build_object({}) AS text) COLLATE \"C\" AS key, {row} AS row \
@@ -169,6 +180,10 @@ fn rows(table: &CapturedTable, found: &LoggedRelation, source: &str) -> String {
         columns.join(", ")
     )
 }
+
+/// Bytes of the texts and blobs of a row above which it is left out. Six times as many are the most
+/// that JSON makes of them, and an update has two rows, of which the server takes 1 GiB.
+const MOST: i64 = 80_000_000;
 
 /// Settings of the function, so that values do not depend on those of the session that writes.
 pub(super) const SETTINGS: [(&str, &str); 4] = [

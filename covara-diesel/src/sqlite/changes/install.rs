@@ -78,7 +78,7 @@ where
     let is_broken = create_tables(&found, &mut plan);
     let mut kept = Vec::new();
     for table in tables {
-        let wanted = triggers::wanted(table, &columns(conn, table)?);
+        let wanted = triggers::wanted(table, &columns(conn, table)?, conn.is_remote());
         bring_up_to_date(&found, table, &wanted, is_broken, &mut plan);
         kept.extend(wanted.map(|trigger| trigger.name));
     }

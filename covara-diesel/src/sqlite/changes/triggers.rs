@@ -1,6 +1,6 @@
 //! The triggers of a logged table.
 
-use super::values::{LoggedColumn, literal, object};
+use super::values::{LoggedColumn, literal, object, size};
 use crate::changes::{Capture, CapturedTable};
 use crate::sqlite::name;
 
@@ -24,10 +24,32 @@ pub(super) struct LoggedColumns {
     pub(super) key: Vec<LoggedColumn>,
 }
 
-pub(super) fn wanted(table: &CapturedTable, columns: &LoggedColumns) -> [WantedTrigger; 4] {
+/// Characters of the texts and bytes of the blobs of a change above which it has no rows. Six times as
+/// many are the most that JSON makes of them, and SQLite takes 1,000,000,000 bytes a row.
+const MOST: i64 = 150_000_000;
+
+/// The same on a server: D1 takes 2,000,000 bytes a row.
+const MOST_ON_SERVER: i64 = 300_000;
+
+pub(super) fn wanted(
+    table: &CapturedTable,
+    columns: &LoggedColumns,
+    is_remote: bool,
+) -> [WantedTrigger; 4] {
+    let most = if is_remote { MOST_ON_SERVER } else { MOST };
     let entry = |operation: &str, key: &str, old: bool, new: bool| {
+        let kept = [("OLD", old), ("NEW", new)];
+        let kept = kept.iter().filter(|(_, is_kept)| *is_kept);
+        let size: Vec<String> = kept
+            .filter_map(|(of, _)| size(of, columns.all.iter()))
+            .collect();
         let row = |of: &str, is_kept: bool| match table.capture {
-            Capture::Rows if is_kept => object(of, columns.all.iter()),
+            Capture::Rows if is_kept && size.is_empty() => object(of, columns.all.iter()),
+            Capture::Rows if is_kept => format!(
+                "CASE WHEN {} <= {most} THEN {} END",
+                size.join(" + "),
+                object(of, columns.all.iter())
+            ),
             _ => "NULL".to_owned(),
         };
         entry(

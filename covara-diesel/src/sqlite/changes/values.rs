@@ -10,6 +10,17 @@ pub(super) struct LoggedColumn {
     pub(super) declared: String,
 }
 
+impl LoggedColumn {
+    /// Whether values may be long texts or blobs, by the declared type. A program that keeps those in
+    /// a column of numbers or times is not known.
+    fn may_be_long(&self) -> bool {
+        let short = [
+            "INT", "REAL", "FLOA", "DOUB", "NUM", "DEC", "BOOL", "DATE", "TIME",
+        ];
+        !short.iter().any(|name| self.declared.contains(name))
+    }
+}
+
 /// Returns an expression for a JSON object of columns of the row `NEW` or `OLD`.
 ///
 /// It is put together from texts. SQLite's functions that make objects take a limited number of
@@ -26,11 +37,32 @@ pub(super) fn object<'c>(row: &str, columns: impl Iterator<Item = &'c LoggedColu
     concatenation(parts)
 }
 
+/// Returns an expression for the sum of the lengths of the values of a row that may be long.
+pub(super) fn size<'c>(
+    row: &str,
+    columns: impl Iterator<Item = &'c LoggedColumn>,
+) -> Option<String> {
+    let lengths = columns.filter(|column| column.may_be_long()).map(|column| {
+        let x = format!("{row}.{}", name::quoted(None, &column.name));
+        format!("ifnull(length({x}), 0)")
+    });
+    let lengths: Vec<String> = lengths.collect();
+    (!lengths.is_empty()).then(|| sum(lengths))
+}
+
 /// Concatenates texts. D1 limits how deeply expressions are nested, to a hundred levels.
-fn concatenation(mut parts: Vec<String>) -> String {
+fn concatenation(parts: Vec<String>) -> String {
+    joined(parts, "||")
+}
+
+fn sum(parts: Vec<String>) -> String {
+    joined(parts, "+")
+}
+
+fn joined(mut parts: Vec<String>, operator: &str) -> String {
     while parts.len() > 1 {
         let pairs = parts.chunks(2).map(|pair| match pair {
-            [one, other] => format!("({one} || {other})"),
+            [one, other] => format!("({one} {operator} {other})"),
             rest => rest.concat(),
         });
         parts = pairs.collect();
