@@ -89,6 +89,7 @@ mod suite {
         mod concurrency;
         mod documents;
         mod engine;
+        mod facets;
         mod fields;
         mod filters;
         mod follow;

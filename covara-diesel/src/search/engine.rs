@@ -129,6 +129,10 @@ pub trait ReadEngine: SearchValues {
         Ok(Vec::new())
     }
 
+    /// Returns a query for columns of the documents `d` that match, up to the bound.
+    #[doc(hidden)]
+    fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>, columns: &str) -> Sql<'q>;
+
     #[doc(hidden)]
     fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q>;
 }

@@ -113,7 +113,7 @@ pub enum SearchError {
         field: String,
         /// The kind of the field.
         kind: FieldKind,
-        /// `searched`, `filtered` or `sorted by`.
+        /// `searched`, `filtered`, `sorted by` or `counted`.
         verb: &'static str,
     },
 

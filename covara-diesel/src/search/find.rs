@@ -11,12 +11,13 @@ use super::document::check_id;
 use super::engine::{ReadEngine, SearchEngine};
 use super::entry::{Entry, double};
 use super::error::SearchError;
+use super::facet::{Facet, FacetCount};
 use super::highlight::highlights;
 use super::plan::Plan;
 use super::query::{SearchHit, SearchQuery, SearchResult};
 use super::reindex::{self, Columns, Reindexed};
 use super::terms::Terms;
-use super::{cursor, refresh};
+use super::{cursor, facet_counts, refresh};
 use crate::backend::connection::BackendConnection;
 use crate::backend::error::ErrorKind;
 use crate::backend::sql::{Bind, Sql, integer, text, with_text};
@@ -66,16 +67,17 @@ where
 {
     // A query without words needs no access to the database.
     let Some(terms) = Terms::parse(query)? else {
-        return Ok(SearchResult::default());
+        return Ok(nothing(query));
     };
     let Some(entry) = catalogue::find(conn, index)? else {
-        return Ok(SearchResult::default());
+        return Ok(nothing(query));
     };
     let entry = current(conn, entry)?;
     refresh::before_search(conn, &entry);
     let mut plan = Plan::new::<C::Backend>(&entry, &terms, query)?;
+    let facets = facet_counts::resolve::<C::Backend>(&entry, &query.facets)?;
     if plan.slots.is_empty() {
-        return Ok(SearchResult::default());
+        return Ok(nothing(query));
     }
     if plan.needs_rarities() {
         plan.rarities = C::Backend::rarities(conn, &entry, &plan)?;
@@ -93,12 +95,32 @@ where
         Some(total) => total,
         None => total(conn, &entry, &plan, page.hits.len())?,
     };
+    let facets = match total {
+        0 => no_counts(query),
+        _ => facets
+            .iter()
+            .map(|facet| facet_counts::counts(conn, &entry, &plan, facet))
+            .collect::<Result<_, _>>()?,
+    };
     Ok(SearchResult {
+        facets,
         hits: page.hits,
         total,
         more: query.bound.is_some_and(|bound| total >= bound),
         cursor: page.cursor,
     })
+}
+
+/// Returns the result of a query that no document matches.
+fn nothing(query: &SearchQuery) -> SearchResult {
+    SearchResult {
+        facets: no_counts(query),
+        ..SearchResult::default()
+    }
+}
+
+fn no_counts(query: &SearchQuery) -> Vec<Vec<FacetCount>> {
+    query.facets.iter().map(Facet::none).collect()
 }
 
 /// Tells whether the database refuses this connection to write, rather than being in trouble.

@@ -228,7 +228,8 @@
 //! # Limits
 //!
 //! - 64 fields, 32 of them searched; ids of 1,000 bytes; 512 words per query; 65,536 values per
-//!   filter. Names of indexes and fields consist of ASCII letters, digits and `_`.
+//!   filter and 256 conditions per query; 32 ranges per facet. Names of indexes and fields consist of
+//!   ASCII letters, digits and `_`.
 //! - PostgreSQL: the distinct words of a document take at most 1 MiB together, which is about
 //!   100,000 words; phrases are found among the first 16,383 words of a field, and among the first
 //!   255 occurrences of a word.
@@ -248,6 +249,8 @@ mod document;
 mod engine;
 mod entry;
 mod error;
+mod facet;
+mod facet_counts;
 mod filter;
 mod find;
 mod follow;
@@ -278,6 +281,7 @@ pub use engine::Cause;
 #[doc(hidden)]
 pub use engine::SearchEngine;
 pub use error::SearchError;
+pub use facet::{Facet, FacetCount};
 pub use filter::{Filter, FilterValue};
 pub use follow::Followed;
 pub use query::{Highlight, SearchHit, SearchQuery, SearchResult, Sort};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::facet::{Facet, FacetCount};
 use super::filter::Filter;
 
 /// A query on an index.
@@ -39,6 +40,8 @@ pub struct SearchQuery {
     pub field_weights: BTreeMap<String, f64>,
     /// Conditions on the documents, all of which must hold.
     pub filters: Vec<Filter>,
+    /// The fields whose values are counted; see [`facet`](method@Self::facet).
+    pub facets: Vec<Facet>,
     /// The number of hits to skip. Default: 0.
     pub from: usize,
     /// The number of hits to return. Default: 20. With 0 only the total is computed.
@@ -79,6 +82,7 @@ impl SearchQuery {
             fields: Vec::new(),
             field_weights: BTreeMap::new(),
             filters: Vec::new(),
+            facets: Vec::new(),
             from: 0,
             size: 20,
             highlight: None,
@@ -122,6 +126,14 @@ impl SearchQuery {
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filters.push(filter);
+        self
+    }
+
+    /// Counts the values of a field among all matches, see [`Facet`] for an example. Each facet is one
+    /// more query, if there is a match.
+    #[must_use]
+    pub fn facet(mut self, facet: Facet) -> Self {
+        self.facets.push(facet);
         self
     }
 
@@ -399,6 +411,8 @@ pub struct SearchResult {
     pub total: usize,
     /// `true` if there may be more than `total`, because the bound was reached.
     pub more: bool,
+    /// The counts of each of the query's [facets](method@SearchQuery::facet), in their order.
+    pub facets: Vec<Vec<FacetCount>>,
     /// The cursor for the next page, if this one is full.
     pub cursor: Option<String>,
 }

@@ -6,6 +6,7 @@ mod cities;
 mod concurrency;
 mod documents;
 mod engine;
+mod facets;
 mod fields;
 mod filters;
 mod follow;

@@ -53,6 +53,13 @@ impl ReadEngine for Pg {
         rarity::rarities(conn, entry, plan)
     }
 
+    fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>, columns: &str) -> Sql<'q> {
+        let mut sql = Sql::new();
+        sql.push(format!("SELECT {columns}"));
+        push_from(entry, plan, &mut sql);
+        sql
+    }
+
     fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
         let mut sql = Sql::new();
         sql.push("SELECT count(*) FROM (SELECT");

@@ -45,15 +45,22 @@ impl ReadEngine for Sqlite {
         sql
     }
 
+    fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>, columns: &str) -> Sql<'q> {
+        let mut sql = Sql::new();
+        sql.push(format!("SELECT {columns}"));
+        push_from(entry, plan, Documents::Join, &mut sql);
+        sql
+    }
+
     fn count<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
         let mut sql = Sql::new();
         if plan.bound.is_some() {
             sql.push("SELECT count(*) FROM (SELECT 1");
-            push_from(entry, plan, true, &mut sql);
+            push_from(entry, plan, Documents::Filter, &mut sql);
             sql.push(")");
         } else {
             sql.push("SELECT count(*)");
-            push_from(entry, plan, true, &mut sql);
+            push_from(entry, plan, Documents::Filter, &mut sql);
         }
         sql
     }
@@ -95,7 +102,11 @@ fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
         sql.push("0.0");
     }
     sql.push(" AS score");
-    push_from(entry, plan, plan.bound.is_some(), &mut sql);
+    let documents = match plan.bound {
+        Some(_) => Documents::Filter,
+        None => Documents::Leave,
+    };
+    push_from(entry, plan, documents, &mut sql);
     sql
 }
 
@@ -112,12 +123,26 @@ fn push_all<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
     sql.push(format!(") THEN {HAS_ALL} ELSE 0e0 END"));
 }
 
+/// Whether the documents of the matches are read.
+#[derive(Clone, Copy)]
+enum Documents {
+    /// No: the filters are applied later.
+    Leave,
+    /// If there are filters.
+    Filter,
+    Join,
+}
+
 /// Appends ` FROM … WHERE …` for the matches, limited by the bound.
-fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sql<'q>) {
+fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, documents: Documents, sql: &mut Sql<'q>) {
     let words = entry.words();
     sql.push(format!(" FROM {}", tables::words(entry)));
-    let filtered = filtered && plan.has_filters();
-    if filtered {
+    let is_joined = match documents {
+        Documents::Leave => false,
+        Documents::Filter => plan.has_filters(),
+        Documents::Join => true,
+    };
+    if is_joined {
         sql.push(format!(
             " CROSS JOIN {} AS d ON d.key = {words}.rowid",
             entry.documents()
@@ -126,7 +151,7 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, filtered: bool, sql: &mut Sq
     sql.push(format!(" WHERE {words} MATCH "));
     let operator = if plan.is_any() { ANY } else { ALL };
     sql.bind(expression(&plan.matching, operator, plan.weights.len()));
-    if filtered {
+    if is_joined {
         plan.push_filters::<Sqlite>(sql);
     }
     if let Some(bound) = plan.bound {
