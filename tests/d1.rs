@@ -129,6 +129,7 @@ mod suite {
         mod indexes;
         mod interleaved;
         mod keys;
+        mod keywords;
         mod mended;
         mod model;
         mod names;

@@ -98,6 +98,7 @@ mod suite {
         mod indexes;
         mod interleaved;
         mod keys;
+        mod keywords;
         mod lists;
         mod mended;
         mod model;

@@ -77,8 +77,8 @@ pub fn any_adapter(adapter: TokenStream, item: TokenStream) -> TokenStream {
 /// On a field (fields without these attributes are not indexed):
 ///
 /// - `#[searchable(id)]`, required once: the table's key, whose text is the document's id.
-/// - `#[searchable(text)]`, or `keyword`, `integer`, `float`, `boolean` or `date`: the kind of the
-///   field. Its type implements serde's `Serialize`.
+/// - `#[searchable(text)]`, or `keyword`, `keywords`, `integer`, `float`, `boolean` or `date`: the
+///   kind of the field. Its type implements serde's `Serialize`.
 /// - In addition `weight = 2.0`, `language = English`, `keep_accents`, `unsearched`.
 /// - `#[diesel(column_name = name)]`: the column, if its name differs from the field's.
 #[proc_macro_derive(Searchable, attributes(diesel, searchable))]

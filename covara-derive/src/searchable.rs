@@ -10,7 +10,9 @@ use syn::{Data, DeriveInput, Error, Expr, Ident, LitStr, Member, Path, Result, T
 use crate::attr::{FieldAttrs, StructAttrs, items, value};
 use crate::model::Errors;
 
-const KINDS: [&str; 6] = ["text", "keyword", "integer", "float", "boolean", "date"];
+const KINDS: [&str; 7] = [
+    "text", "keyword", "keywords", "integer", "float", "boolean", "date",
+];
 
 /// The validated model of a struct.
 pub(crate) struct Searchable<'i> {

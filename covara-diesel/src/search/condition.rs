@@ -66,6 +66,8 @@ impl Filters {
 #[derive(Debug)]
 pub(super) enum ColumnFilter {
     Column(usize, ColumnCondition),
+    /// A condition that one of several keywords must satisfy.
+    Each(usize, ColumnCondition),
     Not(Box<Self>),
     Any(Vec<Self>),
     All(Vec<Self>),
@@ -87,7 +89,15 @@ impl ColumnFilter {
     /// Appends the condition on the documents `d`.
     pub(super) fn push<DB: SearchValues>(&self, sql: &mut Sql<'_>) {
         match self {
-            Self::Column(number, condition) => condition.push::<DB>(*number, sql),
+            Self::Column(number, condition) => condition.push::<DB>(&format!("d.c{number}"), sql),
+            Self::Each(number, condition) => {
+                let (before, after) = DB::EACH;
+                sql.push(format!(
+                    "EXISTS (SELECT 1 FROM {before}d.c{number}{after} WHERE "
+                ));
+                condition.push::<DB>(DB::ITEM, sql);
+                sql.push(")");
+            }
             // Without a value, a condition is NULL.
             Self::Not(filter) => {
                 sql.push("NOT COALESCE(");
@@ -126,20 +136,21 @@ pub(super) fn joined<DB: SearchValues>(
 }
 
 impl ColumnCondition {
-    fn push<DB: SearchValues>(&self, number: usize, sql: &mut Sql<'_>) {
+    /// Appends the condition on a value, given as SQL.
+    fn push<DB: SearchValues>(&self, value_of: &str, sql: &mut Sql<'_>) {
         match self {
             Self::Present => {
-                sql.push(format!("d.c{number} IS NOT NULL"));
+                sql.push(format!("{value_of} IS NOT NULL"));
             }
             Self::Never => {
                 sql.push("false");
             }
             Self::Is(value) => {
-                sql.push(format!("d.c{number} IN ("));
+                sql.push(format!("{value_of} IN ("));
                 sql.bind(value.clone()).push(")");
             }
             Self::OneOfFloats(values) => {
-                sql.push(format!("d.c{number} IN ("));
+                sql.push(format!("{value_of} IN ("));
                 for (at, value) in values.iter().enumerate() {
                     sql.push(if at > 0 { ", " } else { "" });
                     sql.bind(value.clone());
@@ -148,7 +159,7 @@ impl ColumnCondition {
             }
             Self::OneOf(values) => {
                 let (before, after) = DB::ONE_OF;
-                sql.push(format!("d.c{number}{before}"));
+                sql.push(format!("{value_of}{before}"));
                 sql.bind(values.clone()).push(after);
             }
             Self::Range(start, end) => {
@@ -160,10 +171,10 @@ impl ColumnCondition {
                         Bound::Excluded(value) => (strict, value),
                         Bound::Unbounded => continue,
                     };
-                    sql.push(format!("d.c{number} {operator} "));
+                    sql.push(format!("{value_of} {operator} "));
                     sql.bind(value.clone()).push(" AND ");
                 }
-                sql.push(format!("d.c{number} IS NOT NULL)"));
+                sql.push(format!("{value_of} IS NOT NULL)"));
             }
         }
     }
@@ -198,10 +209,7 @@ fn column<DB: SearchValues>(
         });
     }
     Ok(match &filter.0 {
-        Condition::Field(name, condition) => {
-            let (number, condition) = on_field::<DB>(entry, name, condition)?;
-            ColumnFilter::Column(number, condition)
-        }
+        Condition::Field(name, condition) => on_field::<DB>(entry, name, condition)?,
         Condition::Not(filter) => {
             ColumnFilter::Not(Box::new(column::<DB>(entry, filter, inner, count)?))
         }
@@ -214,7 +222,7 @@ fn on_field<DB: SearchValues>(
     entry: &Entry,
     name: &str,
     condition: &FieldCondition,
-) -> Result<(usize, ColumnCondition), SearchError> {
+) -> Result<ColumnFilter, SearchError> {
     let (number, field) = entry.column_field(name, "filtered")?;
     let bind = |value: &FilterValue| {
         bind(field.kind(), value).ok_or_else(|| SearchError::FilterValue {
@@ -256,12 +264,15 @@ fn on_field<DB: SearchValues>(
         },
         FieldCondition::Range(start, end) => ColumnCondition::Range(side(start)?, side(end)?),
     };
-    Ok((number, condition))
+    Ok(match field.kind() {
+        FieldKind::Keywords => ColumnFilter::Each(number, condition),
+        _ => ColumnFilter::Column(number, condition),
+    })
 }
 
 fn bind(kind: FieldKind, value: &FilterValue) -> Option<Bind<'static>> {
     Some(match (kind, value) {
-        (FieldKind::Keyword, FilterValue::Text(text)) => keyword(text).into(),
+        (FieldKind::Keyword | FieldKind::Keywords, FilterValue::Text(text)) => keyword(text).into(),
         (FieldKind::Integer, FilterValue::Integer(number)) => (*number).into(),
         #[expect(clippy::cast_precision_loss, reason = "the field holds no more")]
         (FieldKind::Float, FilterValue::Integer(number)) => (*number as f64).into(),

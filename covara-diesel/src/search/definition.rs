@@ -33,6 +33,9 @@ pub enum FieldKind {
     Text,
     /// A text that is also treated as a whole: a name, a code, a tag.
     Keyword,
+    /// A list of such texts, or one of them: tags, authors. It is filtered and counted by, but cannot
+    /// be sorted by.
+    Keywords,
     /// A whole number of 64 bits.
     Integer,
     /// A number that may have a fraction.
@@ -74,7 +77,10 @@ impl Field {
             language: Language::Unstemmed,
             accents: false,
             weight: 1.0,
-            searched: matches!(kind, FieldKind::Text | FieldKind::Keyword),
+            searched: matches!(
+                kind,
+                FieldKind::Text | FieldKind::Keyword | FieldKind::Keywords
+            ),
         }
     }
 
@@ -89,6 +95,46 @@ impl Field {
     #[must_use]
     pub fn keyword() -> Self {
         Self::new(FieldKind::Keyword)
+    }
+
+    /// Creates a field of lists of keywords, such as `"tags": ["new", "cheap"]`. A document satisfies
+    /// a filter if one of its values does, and a [`Facet`](super::Facet) counts it for each of them.
+    ///
+    /// One text is a list of one, a repeated value counts once, and NULL and an empty list are no
+    /// value. A followed column has an array, JSON, or the text of a JSON array.
+    ///
+    /// ```
+    /// use covara_diesel::pool;
+    /// use covara_diesel::search::{
+    ///     Facet, Field, Filter, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts,
+    /// };
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let conn = &mut pool.get()?;
+    /// let shop = IndexDefinition::new()
+    ///     .field("name", Field::text())
+    ///     .field("tags", Field::keywords().unsearched());
+    /// SqliteFts.create_index(conn, "shop", &shop)?;
+    /// SqliteFts.index_many(conn, "shop", [
+    ///     ("1", json!({"name": "Red shoes", "tags": ["new", "cheap"]})),
+    ///     ("2", json!({"name": "Blue shoes", "tags": ["cheap"]})),
+    /// ])?;
+    ///
+    /// let query = SearchQuery::new("shoes").facet(Facet::values("tags"));
+    /// let found = SqliteFts.search(conn, "shop", &query)?;
+    /// assert_eq!(found.facets[0][0].value, Some("cheap".into()));
+    /// assert_eq!((found.facets[0][0].count, found.facets[0][1].count), (2, 1));
+    ///
+    /// let new = SearchQuery::new("shoes").filter(Filter::is("tags", "new"));
+    /// assert_eq!(SqliteFts.search(conn, "shop", &new)?.total, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn keywords() -> Self {
+        Self::new(FieldKind::Keywords)
     }
 
     /// Creates a field of whole numbers to filter and sort by.
@@ -136,7 +182,7 @@ impl Field {
         self
     }
 
-    /// Excludes a keyword from search; it is only filtered and sorted by.
+    /// Excludes keywords from search; they are only filtered, sorted and counted by.
     #[must_use]
     pub fn unsearched(mut self) -> Self {
         self.searched = false;

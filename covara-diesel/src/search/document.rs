@@ -314,10 +314,22 @@ pub(super) fn keyword(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
+/// Returns the keywords of a list, each once, as a JSON array.
+fn several_keywords(value: &Value) -> Result<Bind<'static>, ()> {
+    let texts = texts(value)?;
+    let keywords: BTreeSet<String> = texts.iter().map(|text| keyword(text)).collect();
+    let some = !keywords.is_empty();
+    let list = some.then(|| Value::from_iter(keywords).to_string());
+    Ok(Bind::Text(list.map(Into::into)))
+}
+
 fn column(kind: FieldKind, value: &Value) -> Result<Bind<'static>, ()> {
+    if kind == FieldKind::Keywords {
+        return several_keywords(value);
+    }
     if value.is_null() {
         return Ok(match kind {
-            FieldKind::Text | FieldKind::Keyword => Bind::Text(None),
+            FieldKind::Text | FieldKind::Keyword | FieldKind::Keywords => Bind::Text(None),
             FieldKind::Integer | FieldKind::Boolean | FieldKind::Date => Bind::Integer(None),
             FieldKind::Float => Bind::Double(None),
         });

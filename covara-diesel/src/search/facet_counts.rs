@@ -89,10 +89,21 @@ where
     C: BackendConnection<Backend: SearchEngine>,
 {
     let column = format!("d.c{} AS v", facet.number);
+    let (value_of, each) = match facet.kind {
+        FieldKind::Keywords => {
+            let (before, after) = C::Backend::EACH;
+            let each = format!(" CROSS JOIN {before}m.v{after}");
+            (C::Backend::ITEM, each)
+        }
+        _ => ("m.v", String::new()),
+    };
     let mut sql = Sql::new();
-    sql.push("SELECT m.v, count(*) FROM (");
+    sql.push(format!("SELECT {value_of}, count(*) FROM ("));
     sql.append(C::Backend::matches(entry, plan, &column));
-    sql.push(") AS m WHERE m.v IS NOT NULL GROUP BY m.v ORDER BY count(*) DESC, m.v LIMIT CAST(");
+    sql.push(format!(
+        ") AS m{each} WHERE {value_of} IS NOT NULL \
+         GROUP BY {value_of} ORDER BY count(*) DESC, {value_of} LIMIT CAST("
+    ));
     sql.bind(most).push(" AS bigint)");
     let mut counts = Vec::new();
     for row in conn.load(sql)? {
@@ -105,7 +116,7 @@ where
 /// Reads a value from the first column.
 fn value<'r, DB: SearchEngine>(kind: FieldKind, row: &impl Row<'r, DB>) -> Option<FilterValue> {
     Some(match kind {
-        FieldKind::Text | FieldKind::Keyword => text(row, 0)?.into(),
+        FieldKind::Text | FieldKind::Keyword | FieldKind::Keywords => text(row, 0)?.into(),
         FieldKind::Integer => integer(row, 0)?.into(),
         FieldKind::Float => double(row, 0)?.into(),
         FieldKind::Boolean => (integer(row, 0)? != 0).into(),

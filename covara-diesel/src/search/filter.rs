@@ -16,7 +16,8 @@ use chrono::{DateTime, Utc};
 /// let no_draft = Filter::not(Filter::one_of("state", ["draft", "deleted"]));
 /// ```
 ///
-/// A document without a value in the field satisfies none but [`not`](Self::not). A query may have
+/// A field of several [keywords](super::Field::keywords) satisfies a filter if one of them does. A
+/// document without a value in the field satisfies none but [`not`](Self::not). A query may have
 /// up to 256 conditions, with those in other ones, and up to 16 of them in each other. Over
 /// Cloudflare D1 all values of a query are at most 100.
 #[derive(Debug, Clone, PartialEq)]

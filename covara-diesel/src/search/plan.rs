@@ -296,6 +296,9 @@ fn order(entry: &Entry, sort: &Sort) -> Result<Order, SearchError> {
         None => None,
         Some(name) => {
             let (number, field) = entry.column_field(name, "sorted by")?;
+            if field.kind() == FieldKind::Keywords {
+                return Err(entry.misused(name, field, "sorted by"));
+            }
             Some((number, field.kind()))
         }
     };

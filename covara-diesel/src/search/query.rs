@@ -317,8 +317,8 @@ impl Sort {
         }
     }
 
-    /// Sorts by a field that is not [`Field::text`](super::Field::text), lowest first. Texts are
-    /// compared byte by byte.
+    /// Sorts by a field that is neither [`Field::text`](super::Field::text) nor
+    /// [`Field::keywords`](super::Field::keywords), lowest first. Texts are compared byte by byte.
     #[must_use]
     pub fn ascending(field: impl Into<String>) -> Self {
         Self {
@@ -327,7 +327,7 @@ impl Sort {
         }
     }
 
-    /// Sorts by a field that is not [`Field::text`](super::Field::text), highest first.
+    /// Sorts by such a field, highest first.
     #[must_use]
     pub fn descending(field: impl Into<String>) -> Self {
         Self {

@@ -31,11 +31,19 @@ fn value_as_serialized(kind: FieldKind, value: &mut Value) {
             none.then_some(Value::Null)
         }
         (FieldKind::Date, Value::String(text)) => time(text).map(Value::from),
+        // SQLite has no arrays.
+        (FieldKind::Keywords, Value::String(text)) => list(text),
         _ => None,
     };
     if let Some(written) = written {
         *value = written;
     }
+}
+
+/// Returns the list that a text is as JSON, if it is one.
+fn list(text: &str) -> Option<Value> {
+    let value = serde_json::from_str::<Value>(text).ok();
+    value.filter(Value::is_array)
 }
 
 /// Returns a date and time as chrono serializes it. A date alone is written the same everywhere.
@@ -70,6 +78,12 @@ mod tests {
         assert_eq!(written(FieldKind::Float, json!("NaN")), Value::Null);
         assert_eq!(written(FieldKind::Integer, json!(3)), json!(3));
         assert_eq!(written(FieldKind::Keyword, json!("1 2")), json!("1 2"));
+        let list = r#"["a", "b"]"#;
+        assert_eq!(written(FieldKind::Keywords, json!(list)), json!(["a", "b"]));
+        assert_eq!(written(FieldKind::Keyword, json!(list)), json!(list));
+        for text in ["a", "[a]", "{\"a\": 1}", "1"] {
+            assert_eq!(written(FieldKind::Keywords, json!(text)), json!(text));
+        }
         for (text, expected) in [
             ("2024-05-01", "2024-05-01"),
             ("2024-05-01 12:30:00", "2024-05-01T12:30:00"),

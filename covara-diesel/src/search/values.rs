@@ -38,6 +38,14 @@ pub trait SearchValues: SqlValues {
     #[doc(hidden)]
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a>;
 
+    /// The SQL before and after a column of keywords whose items become rows `e`.
+    #[doc(hidden)]
+    const EACH: (&'static str, &'static str);
+
+    /// The item of such a row as SQL, compared byte by byte.
+    #[doc(hidden)]
+    const ITEM: &'static str;
+
     #[doc(hidden)]
     fn read_double(value: Self::RawValue<'_>) -> Option<f64>;
 }

@@ -15,6 +15,7 @@ mod highlights;
 mod indexes;
 mod interleaved;
 mod keys;
+mod keywords;
 mod lists;
 mod mended;
 mod model;

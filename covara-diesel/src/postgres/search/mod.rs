@@ -56,6 +56,10 @@ impl SearchValues for Pg {
 
     const ONE_OF: (&'static str, &'static str) = (" = ANY (", ")");
 
+    const EACH: (&'static str, &'static str) = ("jsonb_array_elements_text(", ") AS e (value)");
+
+    const ITEM: &'static str = "e.value COLLATE \"C\"";
+
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
         list(values)
     }

@@ -147,6 +147,7 @@ fn column(name: &str, kind: Kind) -> String {
     let sql_type = match kind {
         // Ordered by bytes, as on SQLite.
         Kind::Text | Kind::Keyword => "TEXT COLLATE \"C\"",
+        Kind::Keywords => "JSONB",
         Kind::Integer | Kind::Boolean | Kind::Date => "BIGINT",
         Kind::Float => "DOUBLE PRECISION",
     };

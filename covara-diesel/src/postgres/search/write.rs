@@ -34,7 +34,10 @@ fn insert<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
         entry.documents(),
         entry.column_list(""),
         entry.definition.row_version(),
-        entry.column_list("v.")
+        entry
+            .columns()
+            .map(|(name, kind)| format!(", {}", given(&name, kind)))
+            .collect::<String>()
     ));
     push_rows(entry, documents, &mut sql);
     sql.push(format!(
@@ -49,7 +52,7 @@ fn insert<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
 fn update<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
     let version = entry.definition.row_version();
     let columns = entry.columns();
-    let columns = columns.map(|(name, _)| format!(", {name} = v.{name}"));
+    let columns = columns.map(|(name, kind)| format!(", {name} = {}", given(&name, kind)));
     let mut sql = Sql::new();
     sql.push(format!(
         "UPDATE {} AS d SET version = {version}, words = CAST(v.words AS tsvector), \
@@ -60,6 +63,15 @@ fn update<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
     push_rows(entry, documents, &mut sql);
     sql.push(format!(" WHERE d.id = v.id AND d.version < {version}"));
     sql
+}
+
+/// Returns the value of a column in the rows `v`. An array of lists of any lengths cannot be bound, so
+/// keywords are texts there.
+fn given(name: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Keywords => format!("CAST(v.{name} AS jsonb)"),
+        _ => format!("v.{name}"),
+    }
 }
 
 /// Pushes the documents as rows `v`.
@@ -86,7 +98,7 @@ fn push_rows<'d>(entry: &Entry, documents: DocumentBatch<'d>, sql: &mut Sql<'d>)
 fn column<'d>(documents: DocumentBatch<'d>, at: usize, kind: Kind) -> Bind<'d> {
     let values = documents.iter().map(|document| document.columns().nth(at));
     match kind {
-        Kind::Text | Kind::Keyword => Bind::Texts(
+        Kind::Text | Kind::Keyword | Kind::Keywords => Bind::Texts(
             values
                 .map(|value| match value {
                     Some(FieldValue::Text(text)) => text.map(Cow::Borrowed),

@@ -108,6 +108,10 @@ impl SearchValues for Sqlite {
 
     const ONE_OF: (&'static str, &'static str) = list::ONE_OF;
 
+    const EACH: (&'static str, &'static str) = ("json_each(", ") AS e");
+
+    const ITEM: &'static str = "e.value";
+
     fn list<'a>(values: Vec<Bind<'a>>) -> Bind<'a> {
         list::json(&values).into()
     }

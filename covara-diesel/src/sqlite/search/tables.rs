@@ -226,7 +226,8 @@ const GATHERED: usize = 8 << 20;
 
 fn column(name: &str, kind: Kind) -> String {
     let sql_type = match kind {
-        Kind::Text | Kind::Keyword => "TEXT",
+        // Keywords are a JSON array.
+        Kind::Text | Kind::Keyword | Kind::Keywords => "TEXT",
         Kind::Integer | Kind::Boolean | Kind::Date => "INTEGER",
         Kind::Float => "REAL",
     };
