@@ -1,12 +1,17 @@
 //! Queries of any characters.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use covara_diesel::search::{Field, IndexDefinition, Language, SearchAdapter, SearchQuery};
-use serde_json::json;
+use covara_diesel::search::{
+    Facet, FacetCount, Field, Filter, FilterValue, IndexDefinition, Language, SearchAdapter,
+    SearchQuery,
+};
+use serde_json::{Value, json};
 use support::thorough;
 
-use super::{index_of, library, search};
+use super::{ids, index_of, library, search};
 use crate::backend::{self, Fts};
 use crate::suite::count;
 
@@ -250,4 +255,175 @@ fn a_query_finds_what_reading_every_document_finds() {
         assert_eq!(super::found(conn, &query), expected, "{query:?}");
     }
     assert!(some > 300, "{some} of the queries find something");
+}
+
+/// A document to filter, and what a naive search must know of it.
+struct Tagged {
+    has_word: bool,
+    tags: Vec<&'static str>,
+    number: Option<i64>,
+}
+
+impl Tagged {
+    fn random(dice: &mut Dice) -> Self {
+        Self {
+            has_word: dice.next(4) > 0,
+            tags: (0..dice.next(4)).map(|_| random_tag(dice)).collect(),
+            number: (dice.next(5) > 0).then(|| dice.next(6) as i64),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let word = if self.has_word { "word" } else { "other" };
+        json!({"text": word, "tags": self.tags, "number": self.number})
+    }
+}
+
+fn random_tag(dice: &mut Dice) -> &'static str {
+    ["a", "b", "B", "ab", "\u{e4}", "\"[", ""][dice.next(7)]
+}
+
+type Model = Box<dyn Fn(&Tagged) -> bool>;
+
+/// A filter, and what it means.
+fn random_filter(dice: &mut Dice, depth: usize) -> (Filter, Model) {
+    let kinds = if depth > 0 { 9 } else { 6 };
+    let several = |dice: &mut Dice| -> (Vec<Filter>, Vec<Model>) {
+        (0..dice.next(4))
+            .map(|_| random_filter(dice, depth - 1))
+            .unzip()
+    };
+    match dice.next(kinds) {
+        0 => {
+            let tag = random_tag(dice);
+            (
+                Filter::is("tags", tag),
+                Box::new(move |d| d.tags.contains(&tag)),
+            )
+        }
+        1 => {
+            let tags: Vec<_> = (0..dice.next(4)).map(|_| random_tag(dice)).collect();
+            let filter = Filter::one_of("tags", tags.clone());
+            (
+                filter,
+                Box::new(move |d| d.tags.iter().any(|tag| tags.contains(tag))),
+            )
+        }
+        2 => {
+            let (low, high) = (random_tag(dice), random_tag(dice));
+            let filter = Filter::range("tags", low..high);
+            (
+                filter,
+                Box::new(move |d| d.tags.iter().any(|tag| (low..high).contains(tag))),
+            )
+        }
+        3 => (Filter::present("tags"), Box::new(|d| !d.tags.is_empty())),
+        4 => {
+            let number = dice.next(6) as i64;
+            (
+                Filter::is("number", number),
+                Box::new(move |d| d.number == Some(number)),
+            )
+        }
+        5 => {
+            let low = dice.next(6) as i64;
+            let filter = Filter::range("number", low..);
+            (
+                filter,
+                Box::new(move |d| d.number.is_some_and(|number| number >= low)),
+            )
+        }
+        6 => {
+            let (filter, model) = random_filter(dice, depth - 1);
+            (Filter::not(filter), Box::new(move |d| !model(d)))
+        }
+        7 => {
+            let (filters, models) = several(dice);
+            (
+                Filter::any(filters),
+                Box::new(move |d| models.iter().any(|model| model(d))),
+            )
+        }
+        _ => {
+            let (filters, models) = several(dice);
+            (
+                Filter::all(filters),
+                Box::new(move |d| models.iter().all(|model| model(d))),
+            )
+        }
+    }
+}
+
+/// The values with their counts, the most frequent first.
+fn counted<V: Ord + Into<FilterValue>>(
+    values: impl Iterator<Item = V>,
+) -> Vec<(FilterValue, usize)> {
+    let mut counts = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_insert(0) += 1;
+    }
+    let mut counts: Vec<(V, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    counts
+        .into_iter()
+        .map(|(value, count)| (value.into(), count))
+        .collect()
+}
+
+#[test]
+fn filters_and_facets_are_those_of_reading_every_document() {
+    let (_db, mut conn) = index_of(
+        &IndexDefinition::new()
+            .field("text", Field::text())
+            .field("tags", Field::keywords().unsearched())
+            .field("number", Field::integer()),
+    );
+    let conn = &mut conn;
+    let mut dice = Dice(99);
+    let mut documents: Vec<Tagged> = (0..200).map(|_| Tagged::random(&mut dice)).collect();
+    let indexed = documents.iter().enumerate();
+    let indexed = indexed.map(|(n, document)| (format!("{n:03}"), document.json()));
+    Fts.index_many(conn, "docs", indexed).unwrap();
+    let mut some = 0;
+    for round in 0..300 {
+        if round % 10 == 0 {
+            let n = dice.next(200);
+            documents[n] = Tagged::random(&mut dice);
+            let document = documents[n].json();
+            Fts.index(conn, "docs", &format!("{n:03}"), &document)
+                .unwrap();
+        }
+        let (filter, model) = random_filter(&mut dice, 3);
+        let low = dice.next(6) as i64;
+        let query = SearchQuery::new("word")
+            .filter(filter.clone())
+            .facet(Facet::values("tags").most(100))
+            .facet(Facet::values("number"))
+            .facet(Facet::ranges("number", [0..low, low..6]))
+            .size(1_000);
+        let all = documents.iter().enumerate();
+        let (expected, matches): (Vec<String>, Vec<&Tagged>) = all
+            .filter(|(_, document)| document.has_word && model(document))
+            .map(|(n, document)| (format!("{n:03}"), document))
+            .unzip();
+        assert_eq!(ids(conn, &query), expected, "{filter:?}");
+        some += usize::from(!expected.is_empty());
+        let found = search(conn, &query.size(dice.next(3))).facets;
+        let values = |counts: &[FacetCount]| -> Vec<(FilterValue, usize)> {
+            let counts = counts.iter();
+            counts
+                .map(|c| (c.value.clone().unwrap(), c.count))
+                .collect()
+        };
+        let tags = matches
+            .iter()
+            .flat_map(|d| d.tags.iter().copied().collect::<BTreeSet<_>>());
+        assert_eq!(values(&found[0]), counted(tags), "{filter:?}");
+        let numbers = || matches.iter().filter_map(|d| d.number);
+        assert_eq!(values(&found[1]), counted(numbers()), "{filter:?}");
+        let below = numbers().filter(|number| *number < low).count();
+        let counts = [found[2][0].count, found[2][1].count];
+        assert_eq!(counts, [below, numbers().count() - below], "{filter:?}");
+    }
+    assert!(some > 100, "{some} of the queries find something");
 }
