@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use postgres::{Client, NoTls, Statement};
 
 use super::ByHand;
@@ -9,6 +11,9 @@ pub struct Postgres {
     adapters: Client,
     /// Page and count.
     statements: Option<(Statement, Statement)>,
+    table: String,
+    /// By the number of the field.
+    facets: HashMap<usize, Statement>,
 }
 
 impl Postgres {
@@ -18,6 +23,8 @@ impl Postgres {
             own: connect(own),
             adapters: connect(adapters),
             statements: None,
+            table: String::new(),
+            facets: HashMap::new(),
         }
     }
 }
@@ -50,9 +57,9 @@ impl ByHand for Postgres {
         transaction.commit().expect("a living server");
     }
 
-    fn look(&mut self) {
-        let sql = "SELECT number FROM __covara_search_indexes WHERE name = 'docs'";
-        let row = self.adapters.query_one(sql, &[]).expect("the index");
+    fn look(&mut self, index: &str) {
+        let sql = "SELECT number FROM __covara_search_indexes WHERE name = $1";
+        let row = self.adapters.query_one(sql, &[&index]).expect("the index");
         let number: i64 = row.get(0);
         let table = format!("__covara_search_{number}");
         let page = format!(
@@ -67,6 +74,8 @@ impl ByHand for Postgres {
         let page = self.adapters.prepare(&page).expect("SQL");
         let count = self.adapters.prepare(&count).expect("SQL");
         self.statements = Some((page, count));
+        self.table = table;
+        self.facets.clear();
     }
 
     fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64) {
@@ -81,6 +90,25 @@ impl ByHand for Postgres {
             .collect();
         let count = self.adapters.query_one(count, &[&all]).expect("SQL");
         (page, count.get(0))
+    }
+
+    fn facet(&mut self, word: &str, field: usize) -> Vec<(String, i64)> {
+        let (value, each) = match field {
+            1 => ("c1", ""),
+            _ => ("e.value", ", jsonb_array_elements_text(c2) AS e (value)"),
+        };
+        let table = &self.table;
+        let statement = self.facets.entry(field).or_insert_with(|| {
+            let sql = format!(
+                "SELECT {value}, count(*) FROM {table}{each} WHERE words @@ CAST($1::text AS tsquery)
+                 GROUP BY {value} ORDER BY count(*) DESC, {value} LIMIT 10"
+            );
+            self.adapters.prepare(&sql).expect("SQL")
+        });
+        let word = format!("0{word}");
+        let counts = self.adapters.query(&*statement, &[&word]).expect("SQL");
+        let counts = counts.iter();
+        counts.map(|row| (row.get(0), row.get(1))).collect()
     }
 }
 

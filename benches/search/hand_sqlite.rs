@@ -56,11 +56,11 @@ impl ByHand for Sqlite {
         transaction.commit().expect("a free file");
     }
 
-    fn look(&mut self) {
-        let sql = "SELECT number FROM __covara_search_indexes WHERE name = 'docs'";
+    fn look(&mut self, index: &str) {
+        let sql = "SELECT number FROM __covara_search_indexes WHERE name = ?";
         let number: i64 = self
             .adapters
-            .query_row(sql, [], |row| row.get(0))
+            .query_row(sql, [index], |row| row.get(0))
             .expect("the index");
         self.table = format!("__covara_search_{number}");
     }
@@ -96,6 +96,28 @@ impl ByHand for Sqlite {
             .query_row([&matches], |row| row.get(0))
             .expect("a row");
         (page, total)
+    }
+
+    fn facet(&mut self, word: &str, field: usize) -> Vec<(String, i64)> {
+        let table = &self.table;
+        let (value, each) = match field {
+            1 => ("d.c1", ""),
+            _ => ("e.value", "JOIN json_each(d.c2) AS e"),
+        };
+        let mut counts = self
+            .adapters
+            .prepare_cached(&format!(
+                "SELECT {value}, count(*)
+                 FROM {table}_words JOIN {table} AS d ON d.key = {table}_words.rowid {each}
+                 WHERE {table}_words MATCH ?
+                 GROUP BY {value} ORDER BY count(*) DESC, {value} LIMIT 10"
+            ))
+            .expect("SQL");
+        let counts = counts.query_map([word], |row| Ok((row.get(0)?, row.get(1)?)));
+        counts
+            .expect("SQL")
+            .collect::<Result<_, _>>()
+            .expect("rows")
     }
 }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use comparison::{Comparison, timed};
 use covara_diesel::search::{
-    Field, IndexDefinition, Language, SearchAdapter, SearchQuery, SqliteFts,
+    Facet, Field, IndexDefinition, Language, SearchAdapter, SearchQuery, SqliteFts,
 };
 use covara_diesel::{DatabaseConnection, pool};
 use judged::Packages;
@@ -39,12 +39,19 @@ trait ByHand {
     /// Indexes all documents, id, text and JSON, in a new place.
     fn fill(&mut self, documents: &[(String, String, String)]);
 
-    /// Finds the adapter's tables.
-    fn look(&mut self);
+    /// Finds the adapter's tables of an index.
+    fn look(&mut self, index: &str);
 
     /// Id, score and JSON of the 20 best, and how many there are; on the adapter's tables.
     fn search(&mut self, words: &[&str]) -> (Vec<(String, f64, String)>, i64);
+
+    /// The 10 most frequent values of one of the adapter's fields and how often each is among the
+    /// matches; see [`TAGS`].
+    fn facet(&mut self, word: &str, field: usize) -> Vec<(String, i64)>;
 }
+
+/// The fields to count by, with their numbers: one keyword, and several.
+const TAGS: [(&str, usize); 2] = [("tag", 1), ("tags", 2)];
 
 fn main() {
     let count = std::env::args().skip(1).find_map(|n| n.parse().ok());
@@ -180,6 +187,8 @@ where
         print_median(title, adapter, conn, &query);
     }
 
+    facets(engine, adapter, conn, hand, texts);
+
     let cities = cities::cities();
     let documents: Vec<(String, Value)> = cities
         .iter()
@@ -283,7 +292,50 @@ fn bulk<A, C>(
         comparison.add(2, timed(&mut fill).0);
     }
     comparison.print();
-    hand.look();
+    hand.look("docs");
+}
+
+/// The first page, the total and the counts of a field, of the same documents with tags.
+fn facets<A, C>(engine: &str, adapter: &A, conn: &mut C, hand: &mut impl ByHand, texts: &Texts)
+where
+    A: SearchAdapter,
+    C: DatabaseConnection<Backend = A::Backend>,
+{
+    let definition = definition()
+        .field("tag", Field::keyword().unsearched())
+        .field("tags", Field::keywords().unsearched());
+    adapter
+        .create_index(conn, "tagged", &definition)
+        .expect("a new index");
+    let documents = texts.documents.iter().enumerate().map(|(n, text)| {
+        let tag = |of: usize| format!("tag{}", n % of);
+        let document = json!({"body": text, "tag": tag(50), "tags": [tag(7), tag(11), tag(13)]});
+        (format!("id{n}"), document)
+    });
+    adapter
+        .index_many(conn, "tagged", documents)
+        .expect("documents");
+    hand.look("tagged");
+    for word in [texts.rare(), WIDE] {
+        for (field, number) in TAGS {
+            let query = SearchQuery::new(word).facet(Facet::values(field));
+            let expected = adapter.search(conn, "tagged", &query).expect("a query");
+            assert_eq!(hand.facet(word, number).len(), expected.facets[0].len());
+            let title = format!(
+                "{engine}, {} hits, page, total and counts of {field}",
+                expected.total
+            );
+            let mut comparison = Comparison::new(title, &["by hand, as text", "adapter"]);
+            for _ in 0..QUERIES {
+                let mut by_hand = || (hand.search(&[word]), hand.facet(word, number));
+                comparison.add(0, timed(|| black_box(by_hand())).0);
+                let mut search = || adapter.search(conn, "tagged", &query).expect("a query");
+                comparison.add(1, timed(|| black_box(search())).0);
+            }
+            comparison.print();
+        }
+    }
+    adapter.delete_index(conn, "tagged").expect("a database");
 }
 
 /// One document written again, and deleted, among a thousand and among all.
