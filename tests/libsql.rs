@@ -166,6 +166,7 @@ mod suite {
         mod fields;
         mod filters;
         mod follow;
+        mod fuzzy;
         mod helpers;
         mod highlights;
         mod indexes;

@@ -167,7 +167,7 @@ where
         ("total only", wide().size(0)),
         ("from 5,000", wide().from(5_000)),
     ] {
-        print_median(title, adapter, conn, &query);
+        print_median(title, adapter, conn, "docs", &query);
     }
     let rare = texts.rare();
     let begun: String = rare.chars().take(3).collect();
@@ -184,10 +184,11 @@ where
         ),
         ("any of two words", SearchQuery::new(both).any()),
     ] {
-        print_median(title, adapter, conn, &query);
+        print_median(title, adapter, conn, "docs", &query);
     }
 
     facets(engine, adapter, conn, hand, texts);
+    misspelt(engine, adapter, conn, texts);
 
     let cities = cities::cities();
     let documents: Vec<(String, Value)> = cities
@@ -217,13 +218,13 @@ where
     }
 }
 
-fn print_median<A, C>(title: &str, adapter: &A, conn: &mut C, query: &SearchQuery)
+fn print_median<A, C>(title: &str, adapter: &A, conn: &mut C, index: &str, query: &SearchQuery)
 where
     A: SearchAdapter,
     C: DatabaseConnection<Backend = A::Backend>,
 {
     let times: Vec<Duration> = (0..QUERIES)
-        .map(|_| timed(|| black_box(adapter.search(conn, "docs", query).expect("a query"))).0)
+        .map(|_| timed(|| black_box(adapter.search(conn, index, query).expect("a query"))).0)
         .collect();
     println!("  {title:<36} {:>10}", short(median(&times)));
 }
@@ -336,6 +337,44 @@ where
         }
     }
     adapter.delete_index(conn, "tagged").expect("a database");
+}
+
+/// Words with mistakes, in an index that learns its words.
+fn misspelt<A, C>(engine: &str, adapter: &A, conn: &mut C, texts: &Texts)
+where
+    A: SearchAdapter,
+    C: DatabaseConnection<Backend = A::Backend>,
+{
+    let definition =
+        IndexDefinition::new().field("body", Field::text().language(Language::English).fuzzy());
+    adapter
+        .create_index(conn, "learnt", &definition)
+        .expect("a new index");
+    let documents = texts.documents.iter().enumerate();
+    let documents = documents.map(|(n, text)| (format!("id{n}"), json!({"body": text})));
+    let fill = || adapter.index_many(conn, "learnt", documents);
+    let (time, count) = timed(fill);
+    let count = count.expect("documents");
+    println!(
+        "\n{engine}, words with mistakes; {count} documents indexed in {}",
+        short(time)
+    );
+    // The words have seven letters.
+    let one = texts.seldom().replacen('k', "", 1);
+    let two = format!("{}z", texts.seldom().replace('k', "q"));
+    for (title, typed) in [("one mistake", one), ("two mistakes", two)] {
+        let found = SearchQuery::new(&typed).fuzzy();
+        print_median(&format!("{title}, fuzzy"), adapter, conn, "learnt", &found);
+        let suggested = SearchQuery::new(&typed).did_you_mean();
+        print_median(
+            &format!("{title}, suggestion"),
+            adapter,
+            conn,
+            "learnt",
+            &suggested,
+        );
+    }
+    adapter.delete_index(conn, "learnt").expect("a database");
 }
 
 /// One document written again, and deleted, among a thousand and among all.

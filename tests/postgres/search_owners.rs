@@ -287,6 +287,44 @@ fn a_strangers_tables_of_an_index_are_refused() {
 }
 
 #[test]
+fn a_strangers_table_of_words_is_refused_where_the_index_has_one() {
+    let mut roles = Roles::new();
+    own(&mut roles);
+    let plain = ("plain", fields());
+    let fuzzy = IndexDefinition::new().field("name", Field::text().fuzzy());
+    for (name, definition) in [("places", fuzzy), plain] {
+        PostgresFts
+            .create_index(&mut roles.conn, name, &definition)
+            .unwrap();
+    }
+    let table = "public.__covara_search_1_vocabulary";
+    run(&mut roles.conn, &format!("DROP TABLE {table}"));
+    roles.be_mallory();
+    run(&mut roles.conn, EVIL);
+    for table in [table, "public.__covara_search_2_vocabulary"] {
+        run(
+            &mut roles.conn,
+            &format!(
+                "CREATE TABLE {table} (word TEXT); GRANT ALL ON {table} TO PUBLIC;
+                 CREATE TRIGGER evil BEFORE INSERT ON {table}
+                     FOR EACH ROW EXECUTE FUNCTION public.evil_trigger()"
+            ),
+        );
+    }
+    all_is_refused(&mut roles, "table __covara_search_1_vocabulary", &CALLS);
+    roles.be_app();
+    PostgresFts
+        .index(&mut roles.conn, "plain", "1", &json!({"name": "windmill"}))
+        .unwrap();
+    let query = SearchQuery::new("windmil").fuzzy();
+    let found = PostgresFts
+        .search(&mut roles.conn, "plain", &query)
+        .unwrap();
+    assert_eq!(found.total, 0);
+    assert_eq!(evil_runs(&mut roles.conn), 0);
+}
+
+#[test]
 fn a_stranger_cannot_give_a_followed_table_a_function() {
     let mut roles = Roles::new();
     let app = roles.app.clone();

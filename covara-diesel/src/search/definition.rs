@@ -68,6 +68,7 @@ pub struct Field {
     accents: bool,
     weight: f64,
     searched: bool,
+    fuzzy: bool,
 }
 
 impl Field {
@@ -81,6 +82,7 @@ impl Field {
                 kind,
                 FieldKind::Text | FieldKind::Keyword | FieldKind::Keywords
             ),
+            fuzzy: false,
         }
     }
 
@@ -182,6 +184,19 @@ impl Field {
         self
     }
 
+    /// Learns the words of the field, so that misspelt ones are found by
+    /// [`SearchQuery::fuzzy`](method@super::SearchQuery::fuzzy) and corrected by
+    /// [`SearchQuery::did_you_mean`](method@super::SearchQuery::did_you_mean). Default: no.
+    ///
+    /// The index then has a table of its words, `__covara_search_…_vocabulary`, to which documents add
+    /// theirs. It has words of 3 to 40 letters without digits. Of languages that are written without
+    /// spaces it has none.
+    #[must_use]
+    pub fn fuzzy(mut self) -> Self {
+        self.fuzzy = true;
+        self
+    }
+
     /// Excludes keywords from search; they are only filtered, sorted and counted by.
     #[must_use]
     pub fn unsearched(mut self) -> Self {
@@ -198,6 +213,11 @@ impl Field {
     /// Returns whether the field's value is stored in a column.
     pub(crate) fn has_column(&self) -> bool {
         self.kind != FieldKind::Text
+    }
+
+    /// Returns whether the index learns the words of the field.
+    pub(super) fn is_fuzzy(&self) -> bool {
+        self.fuzzy && self.searched
     }
 
     pub(crate) fn default_weight(&self) -> f64 {
@@ -377,6 +397,12 @@ impl IndexDefinition {
         fields
             .filter(|(_, (_, field))| field.has_column())
             .map(|(number, (name, field))| (number, name, field))
+    }
+
+    /// Returns whether the index has a table of words if it has the fields up to number `end`.
+    pub(crate) fn has_vocabulary(&self, end: usize) -> bool {
+        let mut fields = self.fields.iter().take(end);
+        fields.any(|(_, field)| field.is_fuzzy())
     }
 
     pub(super) fn check(&self) -> Result<(), SearchError> {

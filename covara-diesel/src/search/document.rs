@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
-use std::iter;
 use std::ops::Range;
+use std::{iter, ptr};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde_json::Value;
 
-use super::analysis::Analyzer;
+use super::analysis::{Analyzer, Unit};
 use super::definition::{Field, FieldKind};
 use super::entry::Entry;
 use super::error::SearchError;
 use super::lead::lead;
+use super::spelling::is_learned;
 use super::values::{SearchValues, WordSink};
 use crate::backend::sql::Bind;
 
@@ -20,6 +21,8 @@ use crate::backend::sql::Bind;
 const LONGEST_ID: usize = 1_000;
 /// The maximum nesting depth, which is that of `serde_json`.
 const DEEPEST: usize = 127;
+/// The number of words up to which those that the database has are remembered.
+const MOST_KNOWN: usize = 1_000_000;
 pub(super) const TOO_DEEP: &str = "it is nested more than 127 deep";
 
 /// Documents ready to be written.
@@ -32,6 +35,8 @@ pub struct Documents {
     columns: Vec<FieldColumn>,
     words: Vec<Option<Range<usize>>>,
     places: Vec<DocumentRanges>,
+    /// The words of the fuzzy fields, each once.
+    vocabulary: HashSet<String>,
 }
 
 /// The positions of a document's parts.
@@ -147,6 +152,9 @@ impl Documents {
             };
             let start = self.text.len();
             add_words(analyzer, &texts, slot, &mut sink, &mut self.text);
+            if field.is_fuzzy() {
+                learn(analyzer, &texts, &mut self.vocabulary);
+            }
             if DB::Words::PER_FIELD {
                 self.words.push(some(start..self.text.len()));
             }
@@ -172,6 +180,15 @@ impl Documents {
             Bind::Text(Some(text)) => FieldColumn::Text(Some(append(&mut self.text, &text))),
             // The value of a column is never an array.
             _ => FieldColumn::Text(None),
+        }
+    }
+
+    /// Leaves out of the vocabulary the words in `known`, and adds the others to it.
+    pub(super) fn leave_out_known(&mut self, known: &mut HashSet<String>) {
+        if known.len() < MOST_KNOWN {
+            let vocabulary = &mut self.vocabulary;
+            vocabulary.retain(|word| !known.contains(word));
+            known.extend(vocabulary.iter().cloned());
         }
     }
 
@@ -203,6 +220,19 @@ pub struct DocumentBatch<'d> {
 }
 
 impl<'d> DocumentBatch<'d> {
+    /// Returns the words of the fuzzy fields in the order of the alphabet. The first part of several
+    /// has those of all.
+    pub(crate) fn vocabulary(self) -> Vec<&'d str> {
+        let first = self.of.places.as_ptr();
+        if !ptr::eq(self.places.as_ptr(), first) {
+            return Vec::new();
+        }
+        let words = self.of.vocabulary.iter();
+        let mut words: Vec<&str> = words.map(String::as_str).collect();
+        words.sort_unstable();
+        words
+    }
+
     pub(crate) fn len(self) -> usize {
         self.places.len()
     }
@@ -407,6 +437,20 @@ fn lead_of<'v>(entry: &Entry, of: impl Fn(&str) -> &'v Value) -> Option<String> 
     let texts = texts(first).ok()?;
     let analyzer = entry.analyzers().get(slot)?.unstemmed();
     lead(&analyzer, texts.first()?)
+}
+
+/// Adds the words of a field to those that the index learns.
+fn learn(analyzer: &Analyzer, texts: &[String], vocabulary: &mut HashSet<String>) {
+    let analyzer = analyzer.unstemmed();
+    for text in texts {
+        analyzer.words(text, |word| {
+            let is_new = word.unit == Unit::Word && !vocabulary.contains(word.text);
+            if is_new && is_learned(word.text) {
+                vocabulary.insert(word.text.to_owned());
+            }
+            true
+        });
+    }
 }
 
 /// Adds the words of a field, and each word that its stem does not tell once more, to be found by its

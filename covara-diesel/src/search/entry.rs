@@ -53,8 +53,12 @@ impl EntryRow {
     /// owner.
     pub(super) fn refuse_strangers(&self, definition: &IndexDefinition) -> Result<(), SearchError> {
         let documents = documents(self.number);
-        let is_used =
-            |stranger: &&Stranger| definition.table.is_some() || stranger.table == documents;
+        let vocabulary = format!("{documents}_vocabulary");
+        let is_used = |stranger: &&Stranger| match &stranger.table {
+            table if *table == documents => true,
+            table if *table == vocabulary => definition.has_vocabulary(usize::MAX),
+            _ => definition.table.is_some(),
+        };
         match self.strangers.iter().find(is_used) {
             Some(stranger) => Err(stranger.clone().into()),
             None => Ok(()),
@@ -207,6 +211,21 @@ impl Entry {
     /// Returns the name of the table of notes without its location.
     pub(crate) fn notes_name(&self) -> String {
         format!("{}_notes", documents(self.number))
+    }
+
+    /// Returns its table of words.
+    pub(crate) fn vocabulary(&self) -> String {
+        format!("{}{}", self.home.tables, self.vocabulary_name())
+    }
+
+    /// Returns the name of the table of words without its location.
+    pub(crate) fn vocabulary_name(&self) -> String {
+        format!("{}_vocabulary", documents(self.number))
+    }
+
+    /// Returns whether it has a table of words.
+    pub(crate) fn has_vocabulary(&self) -> bool {
+        self.definition.has_vocabulary(usize::MAX)
     }
 
     /// Returns name and kind of each column with a value of its documents: the lead, and the fields

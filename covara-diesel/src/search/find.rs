@@ -17,7 +17,7 @@ use super::plan::Plan;
 use super::query::{SearchHit, SearchQuery, SearchResult};
 use super::reindex::{self, Columns, Reindexed};
 use super::terms::Terms;
-use super::{cursor, facet_counts, refresh};
+use super::{cursor, facet_counts, refresh, suggestion, vocabulary};
 use crate::backend::connection::BackendConnection;
 use crate::backend::error::ErrorKind;
 use crate::backend::sql::{Bind, Sql, integer, text, with_text};
@@ -66,7 +66,7 @@ where
     C: BackendConnection<Backend: SearchEngine>,
 {
     // A query without words needs no access to the database.
-    let Some(terms) = Terms::parse(query)? else {
+    let Some(mut terms) = Terms::parse(query)? else {
         return Ok(nothing(query));
     };
     let Some(entry) = catalogue::find(conn, index)? else {
@@ -74,6 +74,19 @@ where
     };
     let entry = current(conn, entry)?;
     refresh::before_search(conn, &entry);
+    let typed = match query.fuzzy || query.did_you_mean {
+        true => terms.words_in(query),
+        false => Vec::new(),
+    };
+    let words = typed.iter().map(|typed| typed.word.clone()).collect();
+    let near = vocabulary::near(conn, &entry, words)?;
+    let did_you_mean = match query.did_you_mean {
+        true => suggestion::suggestion(conn, &entry, query, &typed, &near)?,
+        false => None,
+    };
+    if query.fuzzy {
+        terms.add_near(near);
+    }
     let mut plan = Plan::new::<C::Backend>(&entry, &terms, query)?;
     let facets = facet_counts::resolve::<C::Backend>(&entry, &query.facets)?;
     if plan.slots.is_empty() {
@@ -104,6 +117,7 @@ where
     };
     Ok(SearchResult {
         facets,
+        did_you_mean,
         hits: page.hits,
         total,
         more: query.bound.is_some_and(|bound| total >= bound),
@@ -205,7 +219,26 @@ fn sort_values<'r, DB: SearchEngine>(
     values.collect()
 }
 
-/// Returns the number of matches.
+/// Returns how many documents of an index match a query.
+pub(super) fn count<C>(
+    conn: &mut C,
+    entry: &Entry,
+    query: &SearchQuery,
+) -> Result<usize, SearchError>
+where
+    C: BackendConnection<Backend: SearchEngine>,
+{
+    let Some(terms) = Terms::parse(query)? else {
+        return Ok(0);
+    };
+    let plan = Plan::new::<C::Backend>(entry, &terms, query)?;
+    if plan.slots.is_empty() {
+        return Ok(0);
+    }
+    counted(conn, entry, &plan)
+}
+
+/// Returns the number of matches, of which `found` are on the page.
 fn total<C>(
     conn: &mut C,
     entry: &Entry,
@@ -221,6 +254,13 @@ where
     if tells {
         return Ok(query.from + found);
     }
+    counted(conn, entry, plan)
+}
+
+fn counted<C>(conn: &mut C, entry: &Entry, plan: &Plan<'_>) -> Result<usize, SearchError>
+where
+    C: BackendConnection<Backend: SearchEngine>,
+{
     let mut rows = conn.load(C::Backend::count(entry, plan))?;
     let row = rows.next().transpose()?;
     let count = row.and_then(|row| integer(&row, 0)).unwrap_or(0);

@@ -65,6 +65,9 @@
 //!   `東京タワー`.
 //! - No word is too common to be searched for. Words are compared by their first 255 bytes.
 //!
+//! Misspelt words are found by [`SearchQuery::fuzzy`](method@SearchQuery::fuzzy), in fields with this
+//! option.
+//!
 //! With [`SearchQuery::syntax`](method@SearchQuery::syntax) a query can also contain `"phrases"`,
 //! beginnings of words (`auto*`) and exclusions (`-slow`); without it, these characters have no
 //! meaning. A beginning finds every word that begins so, and in a field with a language also words
@@ -228,7 +231,8 @@
 //! # Limits
 //!
 //! - 64 fields, 32 of them searched; ids of 1,000 bytes; 512 words per query; 65,536 values per
-//!   filter and 256 conditions per query; 32 ranges per facet. Names of indexes and fields consist of
+//!   filter and 256 conditions per query; 32 ranges per facet. Of
+//!   a query, 8 words are corrected. Names of indexes and fields consist of
 //!   ASCII letters, digits and `_`.
 //! - PostgreSQL: the distinct words of a document take at most 1 MiB together, which is about
 //!   100,000 words; phrases are found among the first 16,383 words of a field, and among the first
@@ -266,8 +270,11 @@ mod refresh;
 mod reindex;
 mod row_value;
 mod searchable;
+mod spelling;
+mod suggestion;
 pub(crate) mod terms;
 mod values;
+mod vocabulary;
 mod write;
 
 #[doc(hidden)]
@@ -311,5 +318,6 @@ pub(crate) use entry::{CATALOGUE, Entry, EntryRow, Home, LEAD};
 pub(crate) use follow::mend_outdated;
 pub(crate) use plan::{HAS_ALL, Plan};
 pub(crate) use refresh::{BATCH, Noted};
+pub(crate) use spelling::START;
 pub(crate) use terms::Phrase;
 pub(crate) use values::WordSink;

@@ -17,13 +17,16 @@ const IS_NAMED: &str = "2e6";
 /// What is added to the score of a document that begins with the query's words.
 const BEGINS_SO: &str = "1e6";
 
-/// What is added to the score of a document with all words, if one suffices.
+/// What is added to the score of a document with all words, if one suffices, or with the words as they
+/// were typed, if near ones do.
 pub(crate) const HAS_ALL: &str = "6e5";
 
 /// A query for the engine.
 #[derive(Debug)]
 pub struct Plan<'q> {
     pub(crate) matching: Matching,
+    /// What matches the words as they were typed, if near ones are found, too.
+    exact: Option<Matching>,
     /// The numbers of the fields to search, among the searched fields.
     pub(crate) slots: Vec<usize>,
     /// The weight of each searched field.
@@ -90,7 +93,10 @@ impl<'q> Plan<'q> {
             true if query.exact_first => named(entry, terms, &slots, &weights),
             _ => None,
         };
-        let matching = terms.in_fields(definition, &slots);
+        let matching = terms.in_fields(definition, &slots, true);
+        let exact = terms
+            .has_near()
+            .then(|| terms.in_fields(definition, &slots, false));
         let after = query.cursor.as_ref();
         let after = after.map(|text| cursor::read(text, &orders).ok_or(SearchError::Cursor));
         let after = after.transpose()?;
@@ -101,6 +107,7 @@ impl<'q> Plan<'q> {
         Ok(Self {
             rarities: rarities.to_vec(),
             matching,
+            exact,
             slots,
             weights,
             lead,
@@ -130,6 +137,16 @@ impl<'q> Plan<'q> {
     /// Returns whether one of several words suffices.
     pub(crate) fn is_any(&self) -> bool {
         self.query.any && self.matching.required.len() > 1
+    }
+
+    /// Returns what the matches that come first match, and whether one part of it suffices, if not all
+    /// matches do.
+    pub(crate) fn best(&self) -> Option<(&Matching, bool)> {
+        match &self.exact {
+            Some(exact) => Some((exact, self.is_any())),
+            None if self.is_any() => Some((&self.matching, false)),
+            None => None,
+        }
     }
 
     /// Returns whether the score must say how rare the parts of the query are. That of one part, and of

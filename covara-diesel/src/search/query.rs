@@ -58,6 +58,11 @@ pub struct SearchQuery {
     pub bound: Option<usize>,
     /// `true` if one of the words suffices; see [`any`](method@Self::any). Default: `false`.
     pub any: bool,
+    /// `true` if near words are found, too; see [`fuzzy`](method@Self::fuzzy). Default: `false`.
+    pub fuzzy: bool,
+    /// `true` to correct words that no document has; see
+    /// [`did_you_mean`](method@Self::did_you_mean). Default: `false`.
+    pub did_you_mean: bool,
     /// `true` if the last word may be only the beginning of a word; see
     /// [`as_you_type`](method@Self::as_you_type). Default: `false`.
     pub as_you_type: bool,
@@ -90,6 +95,8 @@ impl SearchQuery {
             cursor: None,
             bound: None,
             any: false,
+            fuzzy: false,
+            did_you_mean: false,
             as_you_type: false,
             exact_first: true,
         }
@@ -206,6 +213,73 @@ impl SearchQuery {
     #[must_use]
     pub fn any(mut self) -> Self {
         self.any = true;
+        self
+    }
+
+    /// Also finds words of [fuzzy fields](super::Field::fuzzy) that differ from the typed ones by a
+    /// mistake: a letter that is missing, added or wrong, or two neighbours that are swapped. The letters
+    /// are those of one script, such as Latin or Cyrillic. Words
+    /// of 4 letters may have one mistake, those of 8 letters two, of which only one is among the first
+    /// four letters. Documents with the words as they were typed come first, after documents that the
+    /// query [names](method@Self::exact_first), and their scores are 600,000 higher. With
+    /// [`any`](method@Self::any), these are the documents with any of the words as typed.
+    ///
+    /// Not corrected are words with digits, phrases, excluded words, beginnings of words, parts such as
+    /// `e-mail`, and words after the eighth. Each word also finds the 20 nearest ones at most.
+    ///
+    /// ```
+    /// use covara_diesel::pool;
+    /// use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let conn = &mut pool.get()?;
+    /// let shop = IndexDefinition::new().field("name", Field::text().fuzzy());
+    /// SqliteFts.create_index(conn, "shop", &shop)?;
+    /// SqliteFts.index(conn, "shop", "1", &json!({"name": "Red umbrella"}))?;
+    ///
+    /// let query = SearchQuery::new("rde umbrela").fuzzy();
+    /// assert_eq!(SqliteFts.search(conn, "shop", &query)?.total, 0); // `rde` has three letters
+    /// let query = SearchQuery::new("umbrela").fuzzy();
+    /// assert_eq!(SqliteFts.search(conn, "shop", &query)?.total, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn fuzzy(mut self) -> Self {
+        self.fuzzy = true;
+        self
+    }
+
+    /// Corrects words that no document has, for [`SearchResult::did_you_mean`]: by the nearest word of
+    /// the [fuzzy fields](super::Field::fuzzy), and of equally near ones the most frequent.
+    ///
+    /// The words that may be corrected are those of [`fuzzy`](method@Self::fuzzy). A correction is in
+    /// lower case and, unless the field keeps them, without accents. Filters are not considered. Each
+    /// word that is looked up costs up to six small queries.
+    ///
+    /// ```
+    /// use covara_diesel::pool;
+    /// use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let conn = &mut pool.get()?;
+    /// let shop = IndexDefinition::new().field("name", Field::text().fuzzy());
+    /// SqliteFts.create_index(conn, "shop", &shop)?;
+    /// SqliteFts.index(conn, "shop", "1", &json!({"name": "Red umbrella"}))?;
+    ///
+    /// let query = SearchQuery::new("red umbrela").did_you_mean();
+    /// let found = SqliteFts.search(conn, "shop", &query)?;
+    /// assert_eq!((found.total, found.did_you_mean.as_deref()), (0, Some("red umbrella")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn did_you_mean(mut self) -> Self {
+        self.did_you_mean = true;
         self
     }
 
@@ -413,6 +487,9 @@ pub struct SearchResult {
     pub more: bool,
     /// The counts of each of the query's [facets](method@SearchQuery::facet), in their order.
     pub facets: Vec<Vec<FacetCount>>,
+    /// The query with other words for those that no document has, if there are near ones and
+    /// [`SearchQuery::did_you_mean`](method@SearchQuery::did_you_mean) is set.
+    pub did_you_mean: Option<String>,
     /// The cursor for the next page, if this one is full.
     pub cursor: Option<String>,
 }

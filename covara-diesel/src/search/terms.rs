@@ -1,5 +1,7 @@
 //! Parsing of a query into the phrases to search for in each field.
 
+use std::ops::Range;
+
 use unicode_normalization::char::is_combining_mark;
 
 use super::analysis::{Analyzer, Language, Unit};
@@ -7,6 +9,7 @@ use super::definition::{Field, IndexDefinition};
 use super::error::SearchError;
 use super::lead::NamedLead;
 use super::query::SearchQuery;
+use super::spelling::{NearWord, NearWords, is_learned, most_edits};
 
 /// The maximum number of words in a query, in all its parts together.
 const MOST_WORDS: usize = 512;
@@ -22,6 +25,17 @@ struct Clause<'q> {
     /// `true` if its last word is only the beginning of a word.
     prefix: bool,
     excluded: bool,
+    /// `true` if it is between quotation marks.
+    quoted: bool,
+}
+
+/// A word of a query that may be misspelt.
+#[derive(Debug)]
+pub(super) struct TypedWord {
+    /// The word as the index has it, unstemmed.
+    pub(super) word: String,
+    /// Its place in the query.
+    pub(super) place: Range<usize>,
 }
 
 /// A query that contains words.
@@ -33,6 +47,8 @@ pub(super) struct Terms<'q> {
     typed: Vec<&'q str>,
     /// `true` if the last of these ends in the beginning of a word.
     open: bool,
+    /// The words near those of the query that may be misspelt.
+    near: NearWords,
 }
 
 impl<'q> Terms<'q> {
@@ -42,11 +58,7 @@ impl<'q> Terms<'q> {
         if query.syntax {
             parse(&query.query, &mut clauses);
         } else {
-            clauses.extend(query.query.split_whitespace().map(|text| Clause {
-                text,
-                prefix: false,
-                excluded: false,
-            }));
+            clauses.extend(query.query.split_whitespace().map(Clause::new));
         }
         if let (true, Some(last)) = (query.as_you_type, clauses.last_mut()) {
             last.prefix |= !last.excluded && is_unfinished(&query.query, last.text);
@@ -75,7 +87,25 @@ impl<'q> Terms<'q> {
             clauses: kept,
             typed,
             open,
+            near: NearWords::new(),
         }))
+    }
+
+    /// Returns the words that may be misspelt.
+    pub(super) fn words_in(&self, query: &SearchQuery) -> Vec<TypedWord> {
+        let analyzer = Analyzer::new(Language::Unstemmed, true);
+        let clauses = self.clauses.iter();
+        let words = clauses.filter_map(|clause| clause.typed_word(&analyzer, &query.query));
+        words.collect()
+    }
+
+    /// Also finds these words.
+    pub(super) fn add_near(&mut self, near: NearWords) {
+        self.near = near;
+    }
+
+    pub(super) fn has_near(&self) -> bool {
+        !self.near.is_empty()
     }
 
     /// Returns the leads of the documents that the query names, if the lead has words of this
@@ -86,8 +116,13 @@ impl<'q> Terms<'q> {
     }
 
     /// Returns the phrases to match in these fields, given by their numbers among the searched
-    /// fields.
-    pub(super) fn in_fields(&self, definition: &IndexDefinition, slots: &[usize]) -> Matching {
+    /// fields. With `near` they are also those of words near the typed ones.
+    pub(super) fn in_fields(
+        &self,
+        definition: &IndexDefinition,
+        slots: &[usize],
+        near: bool,
+    ) -> Matching {
         let searched: Vec<_> = definition.searched().map(|(_, field)| field).collect();
         let mut groups: Vec<((Language, bool), Analyzer, Vec<usize>)> = Vec::new();
         for &slot in slots {
@@ -103,8 +138,15 @@ impl<'q> Terms<'q> {
         let mut matching = Matching::default();
         for clause in &self.clauses {
             let mut phrases = Vec::new();
+            let others = if near { clause.near(&self.near) } else { &[] };
             for (_, analyzer, slots) in &groups {
                 clause.phrases(analyzer, slots, &mut phrases);
+                let fuzzy = slots.iter().copied();
+                let fuzzy = fuzzy.filter(|slot| searched.get(*slot).is_some_and(|f| f.is_fuzzy()));
+                let fuzzy: Vec<usize> = fuzzy.collect();
+                for other in others.iter().filter(|_| !fuzzy.is_empty()) {
+                    Clause::new(&other.word).phrases(analyzer, &fuzzy, &mut phrases);
+                }
             }
             let phrases = united(phrases);
             if clause.excluded {
@@ -160,7 +202,49 @@ fn united(phrases: Vec<Phrase>) -> Vec<Phrase> {
     united
 }
 
-impl Clause<'_> {
+impl<'q> Clause<'q> {
+    fn new(text: &'q str) -> Self {
+        Self {
+            text,
+            prefix: false,
+            excluded: false,
+            quoted: false,
+        }
+    }
+
+    /// Returns its word if it has one only and that may be misspelt.
+    fn typed_word(&self, analyzer: &Analyzer, query: &str) -> Option<TypedWord> {
+        if self.prefix || self.excluded || self.quoted {
+            return None;
+        }
+        let start = self
+            .text
+            .as_ptr()
+            .addr()
+            .checked_sub(query.as_ptr().addr())?;
+        let mut words = Vec::new();
+        analyzer.words(self.text, |word| {
+            let place = start + word.range.start..start + word.range.end;
+            let is_word = word.unit == Unit::Word && is_learned(word.text);
+            let typed = TypedWord {
+                word: word.text.to_owned(),
+                place,
+            };
+            words.push(is_word.then_some(typed));
+            words.len() < 2
+        });
+        let typed = words.pop()?.filter(|_| words.is_empty())?;
+        (most_edits(typed.word.chars().count()) > 0).then_some(typed)
+    }
+
+    /// Returns the words near its word.
+    fn near<'n>(&self, near: &'n NearWords) -> &'n [NearWord] {
+        let analyzer = Analyzer::new(Language::Unstemmed, true);
+        let typed = self.typed_word(&analyzer, self.text);
+        let near = typed.and_then(|typed| near.get(&typed.word));
+        near.map_or(&[], Vec::as_slice)
+    }
+
     fn phrases(&self, analyzer: &Analyzer, slots: &[usize], phrases: &mut Vec<Phrase>) {
         let mut words: Vec<(String, Unit)> = Vec::new();
         analyzer.words(self.text, |word| {
@@ -256,6 +340,7 @@ fn parse<'q>(mut rest: &'q str, clauses: &mut Vec<Clause<'q>>) {
             text,
             prefix: star && goes_on,
             excluded,
+            quoted: quoted.is_some(),
         });
         rest = behind;
     }

@@ -1,5 +1,7 @@
 //! Writing and removal of documents.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -105,7 +107,9 @@ where
     C: BackendConnection<Backend: SearchEngine>,
 {
     if !conn.is_transactional() {
+        let mut known = HashSet::new();
         return chunks(conn, entry, next, |conn, documents| {
+            documents.leave_out_known(&mut known);
             documents.keep_last_of_each();
             let mut batches = batches::<C::Backend>(entry, documents.all(), conn.most_binds());
             batches.try_for_each(|now| {
@@ -119,7 +123,9 @@ where
     if let Some(lock) = C::Backend::lock(entry) {
         conn.execute_returning_count(&lock)?;
     }
+    let mut known = HashSet::new();
     let written = chunks(conn, entry, next, |conn, documents| {
+        documents.leave_out_known(&mut known);
         C::Backend::write_many(conn, entry, documents).map_err(SearchError::from)
     })?;
     transaction.commit()?;

@@ -10,6 +10,7 @@ mod facets;
 mod fields;
 mod filters;
 mod follow;
+mod fuzzy;
 mod helpers;
 mod highlights;
 mod indexes;

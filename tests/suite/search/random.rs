@@ -427,3 +427,88 @@ fn filters_and_facets_are_those_of_reading_every_document() {
     }
     assert!(some > 100, "{some} of the queries find something");
 }
+
+/// How many letters are missing, added or wrong, or swapped with their neighbour.
+fn mistakes(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut table = vec![vec![0; other.len() + 1]; one.len() + 1];
+    for a in 0..=one.len() {
+        for b in 0..=other.len() {
+            table[a][b] = match (a, b) {
+                (0, n) | (n, 0) => n,
+                _ => {
+                    let wrong = usize::from(one[a - 1] != other[b - 1]);
+                    let least = (table[a - 1][b - 1] + wrong)
+                        .min(table[a - 1][b] + 1)
+                        .min(table[a][b - 1] + 1);
+                    let swapped =
+                        a > 1 && b > 1 && one[a - 1] == other[b - 2] && one[a - 2] == other[b - 1];
+                    if swapped {
+                        least.min(table[a - 2][b - 2] + 1)
+                    } else {
+                        least
+                    }
+                }
+            };
+        }
+    }
+    table[one.len()][other.len()]
+}
+
+#[test]
+fn misspelt_words_find_what_comparing_every_word_finds() {
+    let (_db, mut conn) = index_of(&IndexDefinition::new().field("text", Field::text().fuzzy()));
+    let conn = &mut conn;
+    let mut dice = Dice(5);
+    let word = |dice: &mut Dice| -> String {
+        (0..3 + dice.next(8))
+            .map(|_| ["a", "b", "c", "d", "e", "o"][dice.next(6)])
+            .collect()
+    };
+    let mut documents: Vec<[String; 2]> = (0..300)
+        .map(|_| [word(&mut dice), word(&mut dice)])
+        .collect();
+    let indexed = documents.iter().enumerate();
+    let indexed = indexed.map(|(n, words)| (format!("{n:03}"), json!({"text": words.join(" ")})));
+    Fts.index_many(conn, "docs", indexed).unwrap();
+    let (mut one, mut two) = (0, 0);
+    for round in 0..400 {
+        if round % 10 == 0 {
+            let n = dice.next(300);
+            documents[n] = [word(&mut dice), word(&mut dice)];
+            let document = json!({"text": documents[n].join(" ")});
+            Fts.index(conn, "docs", &format!("{n:03}"), &document)
+                .unwrap();
+        }
+        // A word of a document with up to two mistakes.
+        let mut typed: Vec<char> = documents[dice.next(300)][0].chars().collect();
+        for _ in 0..dice.next(3) {
+            let at = dice.next(typed.len());
+            match dice.next(4) {
+                0 => typed.insert(at, 'c'),
+                1 if typed.len() > 2 => drop(typed.remove(at)),
+                2 => typed[at] = 'e',
+                _ => typed.swap(at.max(1) - 1, at),
+            }
+        }
+        let typed: String = typed.into_iter().collect();
+        let most = match typed.chars().count() {
+            0..=3 => 0,
+            4..=7 => 1,
+            _ => 2,
+        };
+        let with = |edits: usize| -> BTreeSet<String> {
+            let all = documents.iter().enumerate();
+            let near = |word: &String| mistakes(&typed, word) <= edits;
+            let found = all.filter(|(_, words)| words.iter().any(near));
+            found.map(|(n, _)| format!("{n:03}")).collect()
+        };
+        let found = ids(conn, &SearchQuery::new(&typed).fuzzy());
+        let found: BTreeSet<String> = found.into_iter().collect();
+        assert!(found.is_superset(&with(most.min(1))), "{typed}: {found:?}");
+        assert!(found.is_subset(&with(most)), "{typed}: {found:?}");
+        one += usize::from(with(0).len() < found.len());
+        two += usize::from(with(1).len() < found.len());
+    }
+    assert!(one > 100 && two > 20, "{one} {two}");
+}

@@ -122,6 +122,7 @@ fn query(by: IndexKey<'_>) -> Sql<'_> {
               FROM (SELECT v.name, {stranger} AS stranger
                     FROM (VALUES (CAST({documents} AS text), d.relowner),
                                  (CAST({notes} AS text), n.relowner),
+                                 (CAST({vocabulary} AS text), l.relowner),
                                  (pg_catalog.concat({function}, '()'), f.proowner))
                          AS v (name, owner)
                     WHERE v.owner IS NOT NULL) AS o
@@ -144,6 +145,7 @@ fn query(by: IndexKey<'_>) -> Sql<'_> {
         stranger = stranger("v.owner", "COALESCE(d.namespace, e.namespace)"),
         documents = name(""),
         notes = name("_notes"),
+        vocabulary = name("_vocabulary"),
         function = name("_notes_write"),
     ));
     match by {
@@ -170,6 +172,8 @@ fn query(by: IndexKey<'_>) -> Sql<'_> {
          ) AS d ON true
          LEFT JOIN pg_catalog.pg_class AS n ON n.relname = {notes} AND n.{table}
              AND n.relnamespace = COALESCE(d.namespace, e.namespace)
+         LEFT JOIN pg_catalog.pg_class AS l ON l.relname = {vocabulary} AND l.{table}
+             AND l.relnamespace = COALESCE(d.namespace, e.namespace)
          LEFT JOIN pg_catalog.pg_proc AS f ON f.proname = {function} AND f.pronargs = 0
              AND f.pronamespace = COALESCE(d.namespace, e.namespace)
          LEFT JOIN LATERAL (
@@ -183,6 +187,7 @@ fn query(by: IndexKey<'_>) -> Sql<'_> {
         stranger = stranger("t.relowner", "n.oid"),
         documents = name(""),
         notes = name("_notes"),
+        vocabulary = name("_vocabulary"),
         function = name("_notes_write"),
         row = name("_notes_row"),
         table_noted = TABLE_NOTED,

@@ -1,22 +1,18 @@
 //! The translation of a query to a `tsquery`.
 
 use super::words::{BEGINNING, prefix};
-use crate::search::{Phrase, Plan};
+use crate::search::Phrase;
+use crate::search::terms::Matching;
 
 pub(super) const ALL: &str = " & ";
 pub(super) const ANY: &str = " | ";
 
 /// Returns the `tsquery`, with `operator` between the phrases that are required. Words are letters,
 /// digits and marks, or signs that are no operators, so nothing in them is syntax.
-pub(super) fn expression(plan: &Plan<'_>, operator: &str) -> String {
-    let required: Vec<String> = plan
-        .matching
-        .required
-        .iter()
-        .map(|all| clause(all))
-        .collect();
+pub(super) fn expression(matching: &Matching, operator: &str) -> String {
+    let required: Vec<String> = matching.required.iter().map(|all| clause(all)).collect();
     let required = format!("({})", required.join(operator));
-    let excluded = plan.matching.excluded.iter().map(|all| clause(all));
+    let excluded = matching.excluded.iter().map(|all| clause(all));
     let excluded = excluded.map(|words| format!("!{words}"));
     let clauses: Vec<String> = [required].into_iter().chain(excluded).collect();
     clauses.join(" & ")

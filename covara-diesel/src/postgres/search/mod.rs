@@ -11,6 +11,7 @@ mod rarity;
 mod read;
 mod refresh;
 mod tables;
+mod vocabulary;
 mod words;
 mod write;
 

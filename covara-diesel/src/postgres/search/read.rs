@@ -33,7 +33,7 @@ impl ReadEngine for Pg {
         ));
         push_score(plan, &mut sql);
         plan.push_lead(&mut sql);
-        push_all(plan, &mut sql);
+        push_best(plan, &mut sql);
         sql.push(format!(" AS score{}", plan.sort_columns()));
         push_from(entry, plan, &mut sql);
         sql.push(") AS m");
@@ -75,7 +75,10 @@ fn push_from<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
         " FROM {} AS d WHERE d.words @@ CAST(",
         entry.documents()
     ));
-    sql.bind(expression(plan, if plan.is_any() { ANY } else { ALL }));
+    sql.bind(expression(
+        &plan.matching,
+        if plan.is_any() { ANY } else { ALL },
+    ));
     sql.push(" AS tsquery)");
     plan.push_filters::<Pg>(sql);
     if let Some(bound) = plan.bound {
@@ -133,11 +136,11 @@ fn parts<'q>(plan: &'q Plan<'q>) -> impl Iterator<Item = (Option<f64>, Vec<&'q P
     together.into_iter().chain(apart)
 }
 
-/// Pushes what is added to the score of documents with all words, if one suffices.
-fn push_all<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
-    if plan.is_any() && plan.by_score() {
+/// Pushes what is added to the score of the documents that come first.
+fn push_best<'q>(plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
+    if let Some((matching, any)) = plan.best().filter(|_| plan.by_score()) {
         sql.push(" + CASE WHEN d.words @@ CAST(");
-        sql.bind(expression(plan, ALL));
+        sql.bind(expression(matching, if any { ANY } else { ALL }));
         sql.push(format!(" AS tsquery) THEN {HAS_ALL} ELSE 0e0 END"));
     }
 }

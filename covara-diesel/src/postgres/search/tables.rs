@@ -4,6 +4,7 @@ use diesel::QueryResult;
 use diesel::pg::Pg;
 
 use super::lookup::{self, IndexKey};
+use super::vocabulary;
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer};
 use crate::search::{CATALOGUE, Entry, EntryRow, IndexEngine, Kind, LEAD, SearchError};
@@ -66,7 +67,7 @@ impl IndexEngine for Pg {
         let columns = entry.columns();
         let columns = columns.map(|(name, kind)| format!(", {}", column(&name, kind)));
         let table = entry.documents();
-        vec![
+        let mut statements = vec![
             Sql::once(format!(
                 "CREATE TABLE {table} (
                      id TEXT COLLATE \"C\" PRIMARY KEY,
@@ -80,11 +81,19 @@ impl IndexEngine for Pg {
                 "CREATE INDEX {} ON {table} USING gin (words)",
                 entry.words()
             )),
-        ]
+        ];
+        if entry.has_vocabulary() {
+            statements.extend(vocabulary::create(entry));
+        }
+        statements
     }
 
     fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
-        entry.add_columns(first, column)
+        let mut statements = entry.add_columns(first, column);
+        if entry.has_vocabulary() && !entry.definition.has_vocabulary(first) {
+            statements.extend(vocabulary::create(entry));
+        }
+        statements
     }
 
     /// Only the owner of a table may add columns.
@@ -118,6 +127,9 @@ impl IndexEngine for Pg {
                 entry.notes()
             )));
             statements.push(Sql::once(format!("DROP TABLE IF EXISTS {}", entry.notes())));
+        }
+        if entry.has_vocabulary() {
+            statements.push(Sql::once(format!("DROP TABLE {}", entry.vocabulary())));
         }
         statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));
         statements

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use diesel::pg::Pg;
 
+use super::vocabulary::push_learning;
 use crate::backend::sql::{Bind, Sql};
 use crate::search::{Document, DocumentBatch, Entry, FieldValue, Guard, Kind, WriteEngine};
 
@@ -28,6 +29,7 @@ impl WriteEngine for Pg {
 /// Inserts documents, or replaces existing ones.
 fn insert<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
     let mut sql = Sql::new();
+    push_learning(entry, documents, &mut sql);
     sql.push(format!(
         "INSERT INTO {} AS d (id, version, words, source{}) \
          SELECT v.id, {}, CAST(v.words AS tsvector), v.source{} FROM ",
@@ -54,6 +56,7 @@ fn update<'d>(entry: &Entry, documents: DocumentBatch<'d>) -> Sql<'d> {
     let columns = entry.columns();
     let columns = columns.map(|(name, kind)| format!(", {name} = {}", given(&name, kind)));
     let mut sql = Sql::new();
+    push_learning(entry, documents, &mut sql);
     sql.push(format!(
         "UPDATE {} AS d SET version = {version}, words = CAST(v.words AS tsvector), \
          source = v.source{} FROM ",

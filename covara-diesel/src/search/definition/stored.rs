@@ -43,6 +43,8 @@ struct StoredField {
     accents: bool,
     weight: f64,
     searched: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    fuzzy: bool,
 }
 
 impl IndexDefinition {
@@ -54,6 +56,7 @@ impl IndexDefinition {
             accents: field.accents,
             weight: field.weight,
             searched: field.searched,
+            fuzzy: field.fuzzy,
         });
         let stored = Stored {
             version: self.version,
@@ -78,6 +81,7 @@ impl IndexDefinition {
                 accents: stored.accents,
                 weight: stored.weight,
                 searched: stored.searched,
+                fuzzy: stored.fuzzy,
             };
             (stored.name, field)
         });

@@ -5,8 +5,8 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Double, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 
-use super::tables;
 use super::write::word_columns;
+use super::{tables, vocabulary};
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Sql, integer};
 use crate::search::{DocumentBatch, Documents, Entry, FieldValue, Guard, WriteEngine, batches};
@@ -32,7 +32,11 @@ where
         })?;
     }
     if new == documents.all().len() {
-        return new_words(conn, entry, documents.all(), first);
+        new_words(conn, entry, documents.all(), first)?;
+        if let Some(learn) = vocabulary::learn(entry, documents.all()) {
+            conn.execute_returning_count(&learn)?;
+        }
+        return Ok(());
     }
     documents.keep_last_of_each();
     for now in batches::<Sqlite>(entry, documents.all(), conn.most_binds()) {

@@ -7,6 +7,7 @@ mod matching;
 mod read;
 mod refresh;
 mod tables;
+mod vocabulary;
 mod write;
 
 use std::borrow::Cow;

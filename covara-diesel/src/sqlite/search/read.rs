@@ -23,7 +23,7 @@ impl ReadEngine for Sqlite {
             plan.sort_names("p.")
         ));
         plan.push_lead(&mut sql);
-        push_all(entry, plan, &mut sql);
+        push_best(entry, plan, &mut sql);
         sql.push(format!(" AS score{columns} FROM ("));
         sql.append(matches(entry, plan));
         sql.push(format!(
@@ -110,16 +110,17 @@ fn matches<'q>(entry: &Entry, plan: &'q Plan<'q>) -> Sql<'q> {
     sql
 }
 
-/// Appends what is added to the score of matches `f` with all words, if one suffices.
-fn push_all<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
-    if !plan.is_any() || !plan.by_score() {
+/// Appends what is added to the score of the matches `f` that come first.
+fn push_best<'q>(entry: &Entry, plan: &'q Plan<'q>, sql: &mut Sql<'q>) {
+    let Some((matching, any)) = plan.best().filter(|_| plan.by_score()) else {
         return;
-    }
+    };
     let (table, words) = (tables::words(entry), entry.words());
     sql.push(format!(
         " + CASE WHEN f.key IN (SELECT rowid FROM {table} WHERE {words} MATCH "
     ));
-    sql.bind(expression(&plan.matching, ALL, plan.weights.len()));
+    let operator = if any { ANY } else { ALL };
+    sql.bind(expression(matching, operator, plan.weights.len()));
     sql.push(format!(") THEN {HAS_ALL} ELSE 0e0 END"));
 }
 

@@ -6,6 +6,7 @@ use diesel::QueryResult;
 use diesel::result::Error;
 use diesel::sqlite::Sqlite;
 
+use super::vocabulary;
 use crate::backend::connection::{BackendConnection, message};
 use crate::backend::sql::{Sql, integer, text};
 use crate::search::definition::MOST_SEARCHED;
@@ -122,13 +123,20 @@ impl IndexEngine for Sqlite {
         ));
         // Over a network, indexing all documents again would take long.
         let few = entry.definition.searched().count() <= ROOM && !remote;
+        let words = create_words(entry, if few { ROOM } else { MOST_SEARCHED });
+        let vocabulary = entry.has_vocabulary().then(|| vocabulary::create(entry));
         iter::once(documents)
-            .chain(create_words(entry, if few { ROOM } else { MOST_SEARCHED }))
+            .chain(words)
+            .chain(vocabulary.into_iter().flatten())
             .collect()
     }
 
     fn extend(entry: &Entry, first: usize) -> Vec<Sql<'static>> {
-        entry.add_columns(first, column)
+        let mut statements = entry.add_columns(first, column);
+        if entry.has_vocabulary() && !entry.definition.has_vocabulary(first) {
+            statements.extend(vocabulary::create(entry));
+        }
+        statements
     }
 
     fn add_lead<C>(conn: &mut C, entry: &Entry) -> QueryResult<Option<Vec<Sql<'static>>>>
@@ -178,6 +186,9 @@ impl IndexEngine for Sqlite {
             }
             let notes = entry.notes();
             statements.push(Sql::once(format!("DROP TABLE IF EXISTS {notes}")));
+        }
+        if entry.has_vocabulary() {
+            statements.push(Sql::once(format!("DROP TABLE {}", entry.vocabulary())));
         }
         statements.push(Sql::once(format!("DROP TABLE {}", words(entry))));
         statements.push(Sql::once(format!("DROP TABLE {}", entry.documents())));

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::sqlite::Sqlite;
 
 use super::refresh::Notes;
-use super::{bulk, list, tables};
+use super::{bulk, list, tables, vocabulary};
 use crate::backend::connection::BackendConnection;
 use crate::backend::sql::{Bind, Sql};
 use crate::search::{DocumentBatch, Documents, Entry, Guard, WriteEngine};
@@ -71,11 +71,13 @@ pub(super) fn write<'d>(
 ) -> Vec<Sql<'d>> {
     let rows = rows(entry, documents, only);
     let words = words(entry, documents, only);
-    match only {
+    let mut statements = match only {
         // Once the rows are written, they no longer show that they are older.
         Only::Older => vec![words, rows],
         Only::All | Only::Noted(_) => vec![rows, words],
-    }
+    };
+    statements.extend(vocabulary::learn(entry, documents));
+    statements
 }
 
 fn rows<'d>(entry: &Entry, documents: DocumentBatch<'d>, only: Only<'_>) -> Sql<'d> {
