@@ -129,6 +129,7 @@ mod suite {
         mod highlights;
         mod indexes;
         mod interleaved;
+        mod joins;
         mod keys;
         mod keywords;
         mod mended;

@@ -79,7 +79,7 @@ pub fn any_adapter(adapter: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[searchable(id)]`, required once: the table's key, whose text is the document's id.
 /// - `#[searchable(text)]`, or `keyword`, `keywords`, `integer`, `float`, `boolean` or `date`: the
 ///   kind of the field. Its type implements serde's `Serialize`.
-/// - In addition `weight = 2.0`, `language = English`, `keep_accents`, `unsearched`, `fuzzy`.
+/// - In addition `weight = 2.0`, `language = English`, `keep_accents`, `unsearched`, `fuzzy`, `joined`.
 /// - `#[diesel(column_name = name)]`: the column, if its name differs from the field's.
 #[proc_macro_derive(Searchable, attributes(diesel, searchable))]
 pub fn derive_searchable(input: TokenStream) -> TokenStream {

@@ -266,7 +266,7 @@ enum FieldItem {
     Kind(Ident),
     Weight(Expr),
     Language(Ident),
-    /// `keep_accents`, `unsearched` or `fuzzy`.
+    /// `keep_accents`, `unsearched`, `fuzzy` or `joined`.
     Flag(Ident),
 }
 
@@ -288,13 +288,13 @@ impl Parse for FieldItem {
             "id" => Ok(Self::Id(name)),
             "weight" => Ok(Self::Weight(value(input, &name, "weight = 2.0")?)),
             "language" => Ok(Self::Language(value(input, &name, "language = English")?)),
-            "keep_accents" | "unsearched" | "fuzzy" => Ok(Self::Flag(name)),
+            "keep_accents" | "unsearched" | "fuzzy" | "joined" => Ok(Self::Flag(name)),
             kind if KINDS.contains(&kind) => Ok(Self::Kind(name)),
             _ => Err(Error::new(
                 name.span(),
                 format!(
                     "unknown searchable attribute `{name}` on a field; known are `id`, `{}`, \
-                     `weight`, `language`, `keep_accents`, `unsearched` and `fuzzy`",
+                     `weight`, `language`, `keep_accents`, `unsearched`, `fuzzy` and `joined`",
                     KINDS.join("`, `")
                 ),
             )),

@@ -53,6 +53,10 @@ impl Display for FieldKind {
     }
 }
 
+/// What of a field decides which words a text has: its language, whether accents are kept, and whether
+/// words have other forms.
+pub(super) type AnalyzerKey = (Language, bool, bool);
+
 /// The way a field of a document is indexed.
 ///
 /// ```
@@ -69,6 +73,7 @@ pub struct Field {
     weight: f64,
     searched: bool,
     fuzzy: bool,
+    joined: bool,
 }
 
 impl Field {
@@ -83,6 +88,7 @@ impl Field {
                 FieldKind::Text | FieldKind::Keyword | FieldKind::Keywords
             ),
             fuzzy: false,
+            joined: false,
         }
     }
 
@@ -197,6 +203,36 @@ impl Field {
         self
     }
 
+    /// Finds words that are joined in another way than in the query. Default: no.
+    ///
+    /// `wifi` finds *wi-fi*, `nodejs` finds *Node.js*, `user` and `get_user_name` find *getUserName*, and
+    /// each the other way round. `0301234567` finds the telephone number *(030) 123-45 67*; a country's
+    /// prefix makes another number. Up to 8 words are joined, between which there is no space, except in
+    /// telephone numbers of 7 to 15 digits. What is found by another form is not highlighted.
+    ///
+    /// ```
+    /// use covara_diesel::pool;
+    /// use covara_diesel::search::{Field, IndexDefinition, SearchAdapter, SearchQuery, SqliteFts};
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let conn = &mut pool.get()?;
+    /// let notes = IndexDefinition::new().field("text", Field::text().joined());
+    /// SqliteFts.create_index(conn, "notes", &notes)?;
+    /// SqliteFts.index(conn, "notes", "1", &json!({"text": "Node.js on Wi-Fi: getUserName"}))?;
+    /// for words in ["nodejs", "node.js", "wifi", "get_user_name", "user name"] {
+    ///     assert_eq!(SqliteFts.search(conn, "notes", &SearchQuery::new(words))?.total, 1, "{words}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn joined(mut self) -> Self {
+        self.joined = true;
+        self
+    }
+
     /// Excludes keywords from search; they are only filtered, sorted and counted by.
     #[must_use]
     pub fn unsearched(mut self) -> Self {
@@ -229,8 +265,12 @@ impl Field {
     }
 
     /// Returns a key that is equal for fields that yield the same words for a text.
-    pub(super) fn analyzer_key(&self) -> (Language, bool) {
-        (self.language, self.accents)
+    pub(super) fn analyzer_key(&self) -> AnalyzerKey {
+        (self.language, self.accents, self.joined)
+    }
+
+    pub(super) fn is_joined(&self) -> bool {
+        self.joined
     }
 }
 

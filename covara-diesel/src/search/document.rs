@@ -12,6 +12,7 @@ use super::analysis::{Analyzer, Unit};
 use super::definition::{Field, FieldKind};
 use super::entry::Entry;
 use super::error::SearchError;
+use super::joins;
 use super::lead::lead;
 use super::spelling::is_learned;
 use super::values::{SearchValues, WordSink};
@@ -151,7 +152,14 @@ impl Documents {
                 texts => texts.map_err(|()| wrong(name, field))?,
             };
             let start = self.text.len();
-            add_words(analyzer, &texts, slot, &mut sink, &mut self.text);
+            let mut forms = BTreeSet::new();
+            if field.is_joined() {
+                let analyzer = analyzer.unstemmed();
+                texts
+                    .iter()
+                    .for_each(|text| joins::forms(&analyzer, text, &mut forms));
+            }
+            add_words(analyzer, &texts, forms, slot, &mut sink, &mut self.text);
             if field.is_fuzzy() {
                 learn(analyzer, &texts, &mut self.vocabulary);
             }
@@ -453,16 +461,17 @@ fn learn(analyzer: &Analyzer, texts: &[String], vocabulary: &mut HashSet<String>
     }
 }
 
-/// Adds the words of a field, and each word that its stem does not tell once more, to be found by its
-/// beginnings.
+/// Adds the words of a field, and their other forms and each word that its stem does not tell once more,
+/// to be found by their beginnings.
 fn add_words<W: WordSink>(
     analyzer: &Analyzer,
     texts: &[String],
+    forms: BTreeSet<String>,
     slot: usize,
     words: &mut W,
     to: &mut String,
 ) {
-    let mut wholes = BTreeSet::new();
+    let mut wholes = forms;
     for (number, text) in texts.iter().enumerate() {
         if number > 0 {
             words.gap(slot, to);

@@ -231,10 +231,10 @@ impl TextWords {
 impl Phrase {
     /// Returns the phrase of the word that begins so, before it is stemmed.
     fn begun(&self) -> Option<Self> {
-        let beginning = self.beginning.as_ref()?;
+        let beginning = self.beginning.as_ref().filter(|begun| !begun.whole)?;
         Some(Self {
             slots: Vec::new(),
-            words: vec![beginning.clone()],
+            words: vec![beginning.text.clone()],
             prefix: true,
             beginning: None,
         })

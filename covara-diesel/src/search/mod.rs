@@ -68,6 +68,8 @@
 //! Misspelt words are found by [`SearchQuery::fuzzy`](method@SearchQuery::fuzzy), in fields with this
 //! option.
 //!
+//! In a field with [`Field::joined`], words are found that are joined in another way.
+//!
 //! With [`SearchQuery::syntax`](method@SearchQuery::syntax) a query can also contain `"phrases"`,
 //! beginnings of words (`auto*`) and exclusions (`-slow`); without it, these characters have no
 //! meaning. A beginning finds every word that begins so, and in a field with a language also words
@@ -261,6 +263,7 @@ mod follow;
 #[cfg(feature = "_fuzz")]
 pub(crate) mod fuzz;
 mod highlight;
+mod joins;
 mod lead;
 mod marks;
 mod pipeline;

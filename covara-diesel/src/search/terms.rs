@@ -5,8 +5,9 @@ use std::ops::Range;
 use unicode_normalization::char::is_combining_mark;
 
 use super::analysis::{Analyzer, Language, Unit};
-use super::definition::{Field, IndexDefinition};
+use super::definition::{AnalyzerKey, Field, IndexDefinition};
 use super::error::SearchError;
+use super::joins::Parts;
 use super::lead::NamedLead;
 use super::query::SearchQuery;
 use super::spelling::{NearWord, NearWords, is_learned, most_edits};
@@ -124,7 +125,7 @@ impl<'q> Terms<'q> {
         near: bool,
     ) -> Matching {
         let searched: Vec<_> = definition.searched().map(|(_, field)| field).collect();
-        let mut groups: Vec<((Language, bool), Analyzer, Vec<usize>)> = Vec::new();
+        let mut groups: Vec<(AnalyzerKey, Analyzer, Vec<usize>)> = Vec::new();
         for &slot in slots {
             let Some(field) = searched.get(slot) else {
                 continue;
@@ -139,8 +140,11 @@ impl<'q> Terms<'q> {
         for clause in &self.clauses {
             let mut phrases = Vec::new();
             let others = if near { clause.near(&self.near) } else { &[] };
-            for (_, analyzer, slots) in &groups {
+            for ((.., joined), analyzer, slots) in &groups {
                 clause.phrases(analyzer, slots, &mut phrases);
+                if *joined {
+                    clause.other_forms(analyzer, slots, &mut phrases);
+                }
                 let fuzzy = slots.iter().copied();
                 let fuzzy = fuzzy.filter(|slot| searched.get(*slot).is_some_and(|f| f.is_fuzzy()));
                 let fuzzy: Vec<usize> = fuzzy.collect();
@@ -176,8 +180,16 @@ pub(crate) struct Phrase {
     pub(crate) words: Vec<String>,
     /// `true` if the last word is only the beginning of a word.
     pub(crate) prefix: bool,
-    /// The beginning of a word that its stem does not tell, at any distance.
-    pub(crate) beginning: Option<String>,
+    /// A word that is not in its place in the text, at any distance.
+    pub(crate) beginning: Option<Beginning>,
+}
+
+/// The beginning of a word that its stem does not tell, or of another form of a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    pub(crate) text: String,
+    /// `true` if it is the whole word.
+    pub(crate) whole: bool,
 }
 
 /// Unites the phrases with the same words in several fields: an engine counts for each phrase in how
@@ -277,6 +289,40 @@ impl<'q> Clause<'q> {
         }
     }
 
+    /// Returns the same part with another text.
+    fn with<'t>(&self, text: &'t str) -> Clause<'t> {
+        Clause {
+            prefix: self.prefix,
+            ..Clause::new(text)
+        }
+    }
+
+    /// Adds the phrases for its words joined or split in another way.
+    fn other_forms(&self, analyzer: &Analyzer, slots: &[usize], phrases: &mut Vec<Phrase>) {
+        if self.text.contains(char::is_whitespace) {
+            return;
+        }
+        let parts = Parts::of(&analyzer.unstemmed(), self.text);
+        let joined = parts.joined();
+        if let Some(joined) = &joined {
+            self.with(joined).phrases(analyzer, slots, phrases);
+        }
+        if !parts.split().is_empty() {
+            let split = parts.split().join("-");
+            self.with(&split).phrases(analyzer, slots, phrases);
+        }
+        let form = joined.as_deref().or_else(|| parts.only());
+        phrases.extend(form.map(|form| Phrase {
+            slots: slots.to_vec(),
+            words: Vec::new(),
+            prefix: false,
+            beginning: Some(Beginning {
+                text: form.to_owned(),
+                whole: !self.prefix,
+            }),
+        }));
+    }
+
     /// Returns the phrases for the beginning of a word where words are stemmed. It may be the
     /// beginning of a stem, have itself the stem of the word, or neither.
     fn beginnings(&self, analyzer: &Analyzer, phrase: &Phrase) -> impl Iterator<Item = Phrase> {
@@ -296,10 +342,14 @@ impl<'q> Clause<'q> {
         [
             of(begun, true, None),
             of(phrase.words.clone(), false, None),
-            of(before, false, last),
+            of(before, false, last.map(begins)),
         ]
         .into_iter()
     }
+}
+
+fn begins(text: String) -> Beginning {
+    Beginning { text, whole: false }
 }
 
 /// Returns whether a query may go on within the last word of its last part.

@@ -15,6 +15,7 @@ mod helpers;
 mod highlights;
 mod indexes;
 mod interleaved;
+mod joins;
 mod keys;
 mod keywords;
 mod lists;

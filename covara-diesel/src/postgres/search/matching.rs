@@ -42,7 +42,8 @@ pub(super) fn push_phrase(
         }
         if let Some(beginning) = &phrase.beginning {
             let and = if text.is_empty() { "" } else { " & " };
-            text.push_str(&format!("{and}{field}{BEGINNING}{beginning}:*"));
+            let star = if beginning.whole { "" } else { ":*" };
+            text.push_str(&format!("{and}{field}{BEGINNING}{}{star}", beginning.text));
         }
         if phrase.words.len() + usize::from(phrase.beginning.is_some()) > 1 {
             text = format!("({text})");

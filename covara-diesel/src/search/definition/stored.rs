@@ -45,6 +45,8 @@ struct StoredField {
     searched: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     fuzzy: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    joined: bool,
 }
 
 impl IndexDefinition {
@@ -57,6 +59,7 @@ impl IndexDefinition {
             weight: field.weight,
             searched: field.searched,
             fuzzy: field.fuzzy,
+            joined: field.joined,
         });
         let stored = Stored {
             version: self.version,
@@ -82,6 +85,7 @@ impl IndexDefinition {
                 weight: stored.weight,
                 searched: stored.searched,
                 fuzzy: stored.fuzzy,
+                joined: stored.joined,
             };
             (stored.name, field)
         });

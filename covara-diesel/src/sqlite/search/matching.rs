@@ -46,10 +46,14 @@ fn any(phrases: &[Phrase], searched: usize, text: &mut String) {
         let words = phrase.words.iter().map(|word| token(word));
         let words = words.collect::<Vec<_>>().join(" ");
         let star = if phrase.prefix { "*" } else { "" };
-        text.push_str(&match &phrase.beginning {
+        let begun = phrase.beginning.as_ref().map(|begun| {
+            let star = if begun.whole { "" } else { "*" };
+            format!("\"{BEGINNING}{}\"{star}", begun.text)
+        });
+        text.push_str(&match begun {
             None => format!("\"{words}\"{star}"),
-            Some(beginning) if words.is_empty() => format!("\"{BEGINNING}{beginning}\"*"),
-            Some(beginning) => format!("(\"{words}\" AND \"{BEGINNING}{beginning}\"*)"),
+            Some(begun) if words.is_empty() => begun,
+            Some(begun) => format!("(\"{words}\" AND {begun})"),
         });
     }
 }
