@@ -26,13 +26,13 @@ fn numbered() -> (TestDb, Conn) {
             .field("day", Field::date()),
     );
     let documents = (0..60).map(|n: usize| {
-        let text = if n % 3 == 0 { "all three" } else { "all" };
+        let text = if n.is_multiple_of(3) { "all three" } else { "all" };
         let document = json!({
             "text": text,
-            "tag": (n % 5 > 0).then(|| TAGS[n % 4]),
+            "tag": (!n.is_multiple_of(5)).then(|| TAGS[n % 4]),
             "number": n / 20,
             "price": n as f64 / 2.0,
-            "new": n % 2 == 0,
+            "new": n.is_multiple_of(2),
             "day": format!("2024-01-{:02}", 1 + n % 2),
         });
         (format!("{n:02}"), document)
