@@ -50,6 +50,18 @@ fn any_number_of_rows_goes_in_and_is_counted_exactly() {
 }
 
 #[test]
+fn rows_are_given_by_value_or_by_reference() {
+    let (_db, mut conn) = numbers_db();
+    let rows: Vec<Number> = numbers::up_to(9).collect();
+    let (few, more) = rows.split_at(3);
+    let more: Vec<&Number> = more.iter().collect();
+    let seed = Seed::new().rows(few.iter()).table(&more);
+    assert_eq!(seed.run(&mut conn).unwrap().inserted(), 9);
+    let stored: Vec<Number> = table::table.order(table::id).load(&mut conn).unwrap();
+    assert_eq!(stored, rows);
+}
+
+#[test]
 fn a_seed_of_nothing_does_nothing() {
     let (_db, mut conn) = numbers_db();
     assert!(Seed::new().run(&mut conn).unwrap().tables.is_empty());

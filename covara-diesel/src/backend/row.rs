@@ -43,6 +43,31 @@ pub trait TableRow: Sized {
     fn row(&self) -> Self::Row<'_>;
 }
 
+/// Rows may be given by reference.
+#[diagnostic::do_not_recommend]
+impl<T: TableRow> TableRow for &T {
+    type Table = T::Table;
+    type Key = T::Key;
+    type Row<'r>
+        = T::Row<'r>
+    where
+        Self: 'r;
+
+    const STATIC: bool = T::STATIC;
+
+    fn columns(names: &mut Vec<&'static str>) {
+        T::columns(names);
+    }
+
+    fn conflict(names: &mut Vec<&'static str>) {
+        T::conflict(names);
+    }
+
+    fn row(&self) -> Self::Row<'_> {
+        T::row(self)
+    }
+}
+
 /// A [`Seedable`](crate::Seedable) whose columns the backend `DB` can store.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be seeded on `{DB}`",
@@ -54,6 +79,16 @@ pub trait SeedRow<DB: Backend>: TableRow<Table: QueryFragment<DB>> {
     fn visit<'b, V>(row: &'b Self::Row<'_>, visitor: &mut V) -> QueryResult<()>
     where
         V: ColumnVisitor<'b, DB>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<DB: Backend, T: SeedRow<DB>> SeedRow<DB> for &T {
+    fn visit<'b, V>(row: &'b T::Row<'_>, visitor: &mut V) -> QueryResult<()>
+    where
+        V: ColumnVisitor<'b, DB>,
+    {
+        T::visit(row, visitor)
+    }
 }
 
 /// A visitor that receives the values of a row one by one.

@@ -45,19 +45,20 @@
 //! - A row that has none of the table's unique values, because the database generates its id,
 //!   conflicts with nothing: each run inserts it again.
 //! - Everything is one transaction: all or nothing. Inside a transaction of the caller's, the seed
-//!   is a savepoint. There a violation that the database checks at the end (of an INITIALLY DEFERRED
-//!   constraint; on SQLite also of other foreign keys, by a trigger or by a column that the seed does
-//!   not give) is an error of the caller's
-//!   `COMMIT`. Elsewhere the seed names the row that violates an INITIALLY DEFERRED foreign key; on
-//!   PostgreSQL it names only the table if one of the tables has triggers or rules, which may yet
-//!   satisfy the key, under [`OnConflict::Update`], and where the role may not create temporary
-//!   tables and the row might refer to a later one. If the connection is lost while the seed commits, the rows may be there.
-//! - Rows and tables are inserted in the order given, or tables
-//!   [by their foreign keys](Seed::by_foreign_keys). A row may refer to a row of the same seed
-//!   that comes after it, also in another table. On PostgreSQL a foreign key to a table that comes
-//!   later must be DEFERRABLE for that, and one to the row's own table takes the right to create
-//!   temporary tables; over Cloudflare D1 both rows must be in one batch of 4 MiB. Rows that come
-//!   after those that they refer to are faster.
+//!   is a savepoint. If the connection is lost while the seed commits, the rows may be there.
+//! - The seed names the row that violates an INITIALLY DEFERRED foreign key. On PostgreSQL it names
+//!   only the table under [`OnConflict::Update`], if one of the tables has triggers or rules, which
+//!   may yet satisfy the key, and where the role may not create temporary tables and the row might
+//!   refer to a later one.
+//! - Inside a transaction of the caller's, the caller's `COMMIT` reports what the database checks
+//!   at the end: INITIALLY DEFERRED constraints, and on SQLite also other foreign keys that are
+//!   violated by a trigger or by a column which the seed does not give.
+//! - Rows and tables are inserted in the order given, or tables [by their foreign
+//!   keys](Seed::by_foreign_keys). A row may refer to a row of the same seed that comes after it,
+//!   also in another table. On PostgreSQL a foreign key to a table that comes later must be
+//!   DEFERRABLE for that, and one to the row's own table takes the right to create temporary
+//!   tables; over D1 and Neon's HTTP both rows must be in one batch of 4 MiB. Rows that come after
+//!   those that they refer to are faster.
 //! - NOT NULL, CHECK, type and foreign-key violations are errors that name table and row. SQLite
 //!   checks foreign keys if `PRAGMA foreign_keys` is on, as it is in our pools and in the bundled
 //!   SQLite.
@@ -174,7 +175,32 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
         self.add(SliceRows(rows))
     }
 
-    /// Adds streamed rows: at most [`chunk_rows`](Self::chunk_rows) are in memory at a time.
+    /// Adds streamed rows, by value or by reference: at most [`chunk_rows`](Self::chunk_rows) are
+    /// in memory at a time.
+    ///
+    /// ```
+    /// use covara_diesel::{Seed, Seedable, pool};
+    /// # use diesel::connection::SimpleConnection;
+    /// # diesel::table! { numbers (n) { n -> BigInt, } }
+    /// # #[derive(Seedable)]
+    /// # #[diesel(table_name = numbers)]
+    /// # struct Number {
+    /// #     n: i64,
+    /// # }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = pool::sqlite(":memory:")?;
+    /// # let mut conn = pool.get()?;
+    /// # conn.batch_execute("CREATE TABLE numbers (n BIGINT PRIMARY KEY NOT NULL)")?;
+    /// let kept: Vec<Number> = (0..10).map(|n| Number { n }).collect();
+    /// let summary = Seed::new()
+    ///     .rows(kept.iter().filter(|number| number.n % 2 == 0))
+    ///     .rows((10..15).map(|n| Number { n }))
+    ///     .run(&mut conn)?;
+    /// assert_eq!(summary.inserted(), 10);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn rows<I>(self, rows: I) -> Self
     where
         I: IntoIterator<Item: AnySeedRow<C>> + 'a,
@@ -223,7 +249,7 @@ impl<'a, C: SeedDatabase> Seed<'a, C> {
         self
     }
 
-    /// Runs the seed in one transaction. Over Cloudflare D1 and Neon's HTTP, which have none that span
+    /// Runs the seed in one transaction. Over D1 and Neon's HTTP, which have none that span
     /// several calls, it is one batch up to 4 MiB; [`SeedSummary::transactions`] tells how many batches
     /// a larger seed took.
     ///
