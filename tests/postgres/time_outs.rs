@@ -1,4 +1,4 @@
-//! What servers are told about time-outs, by whom, and what of the environment counts.
+//! The time-outs that servers are told, and the effect of the environment on them.
 
 use std::time::Duration;
 
@@ -151,9 +151,11 @@ fn each_new_connection_executes_what_the_settings_say() {
         matches!(error, PoolError::InvalidConfig { .. }),
         "{error:?}"
     );
-    config.on_connect = Some("SELECT nonsense".to_owned());
-    let error = pool::postgres_with(db.url(), PoolDriver::Postgres, &config).unwrap_err();
-    assert!(matches!(error, PoolError::Setup { .. }), "{error:?}");
+    for refused in ["SELECT nonsense", "BEGIN"] {
+        config.on_connect = Some(refused.to_owned());
+        let error = pool::postgres_with(db.url(), PoolDriver::Postgres, &config).unwrap_err();
+        assert!(matches!(error, PoolError::Setup { .. }), "{error:?}");
+    }
 }
 
 fn limit() -> impl Strategy<Value = Option<Duration>> {

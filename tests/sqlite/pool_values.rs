@@ -128,9 +128,11 @@ fn each_new_connection_executes_what_the_settings_say() {
         }
         assert!(!format!("{pool:?}").contains("4321"), "{pool:?}");
     }
-    config.on_connect = Some("NONSENSE".to_owned());
-    for url in [db.url(), ":memory:".to_owned()] {
-        let error = pool::sqlite_with(&url, &config).unwrap_err();
-        assert!(matches!(error, PoolError::Setup { .. }), "{error:?}");
+    for refused in ["NONSENSE", "BEGIN"] {
+        config.on_connect = Some(refused.to_owned());
+        for url in [db.url(), ":memory:".to_owned()] {
+            let error = pool::sqlite_with(&url, &config).unwrap_err();
+            assert!(matches!(error, PoolError::Setup { .. }), "{error:?}");
+        }
     }
 }

@@ -147,7 +147,8 @@ pub struct PoolConfig {
     /// setting from version 12 on.
     pub tcp_user_timeout: Option<Duration>,
     /// SQL that each new connection executes before it is used, such as `SET search_path = app` or
-    /// `PRAGMA cache_size = -65536`; `None`: none. If it fails, the pool cannot be opened.
+    /// `PRAGMA cache_size = -65536`; `None`: none. If it fails or leaves a transaction open, the pool
+    /// cannot be opened.
     ///
     /// Not allowed where a connection has no session of its own. With `Neon` and `Hyperdrive`,
     /// or behind another transaction pooler, its settings would reach the sessions of others;

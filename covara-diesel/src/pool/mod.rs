@@ -11,6 +11,7 @@ mod error;
 pub(crate) mod fuzz;
 #[cfg(feature = "postgres")]
 mod libpq;
+mod on_connect;
 mod prepared;
 mod tokens;
 mod url;
@@ -20,6 +21,7 @@ pub use config::{PoolConfig, UnknownDriverError, recommended_pool_config};
 pub use error::PoolError;
 #[cfg(feature = "postgres")]
 pub(crate) use libpq::{host_count, parameter_or_env, without_parameter};
+pub(crate) use on_connect::on_connect;
 pub(crate) use prepared::{Customizer, PreparePool, PreparedPool};
 pub use tokens::Tokens;
 pub use url::UnknownUrlError;

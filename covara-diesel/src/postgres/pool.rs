@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::ConnectionError;
-use diesel::connection::{CacheSize, SimpleConnection};
+use diesel::connection::CacheSize;
 use diesel::prelude::*;
 use diesel::r2d2::ConnectionManager;
 use r2d2::{CustomizeConnection, Pool};
@@ -18,8 +18,8 @@ use crate::backend::dialect::Dialect;
 use crate::drivers::{ConnectionType, Driver, Route};
 use crate::pool::connection_string::{Url, decoded, parameter};
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, host_count, parameter_or_env,
-    recommended_pool_config, without_parameter,
+    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, host_count, on_connect,
+    parameter_or_env, recommended_pool_config, without_parameter,
 };
 
 /// Connects to PostgreSQL with the settings recommended for `driver`.
@@ -148,19 +148,14 @@ impl PreparePool for PgConnection {
             Phase::SettingUp,
         );
         probe::adapt(&mut first, url, driver, &mut config, &mut startup)?;
-        if let Some(sql) = &config.on_connect {
-            first
-                .batch_execute(sql)
-                .map_err(|source| PoolError::Setup { source })?;
-        }
+        on_connect(&mut first, &config).map_err(|source| PoolError::Setup { source })?;
         drop(first);
         let limit = probe::silence_limit(url, config.connection_wait());
         let limit = limit.unwrap_or_default().max(config.connection_wait());
         let (threads, workers) = Workers::start(limit, startup.tcp_user_timeout());
         let url = connection_string(url, Some(config.connection_wait()))?;
         let customizer = Customizer {
-            statement_cache: config.statement_cache,
-            on_connect: config.on_connect.clone(),
+            config: config.clone(),
             limits,
             tcp_user_timeout: startup.tcp_user_timeout(),
         };
@@ -327,8 +322,7 @@ fn passwords(url: &str) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 struct Customizer {
-    statement_cache: bool,
-    on_connect: Option<String>,
+    config: PoolConfig,
     limits: Arc<Limits>,
     tcp_user_timeout: Option<u32>,
 }
@@ -337,22 +331,19 @@ struct Customizer {
 impl fmt::Debug for Customizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Customizer")
-            .field("statement_cache", &self.statement_cache)
+            .field("statement_cache", &self.config.statement_cache)
             .finish_non_exhaustive()
     }
 }
 
 impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customizer {
     fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
-        if !self.statement_cache {
+        if !self.config.statement_cache {
             conn.set_prepared_statement_cache_size(CacheSize::Disabled);
         }
         let watch = watch::watch(conn, &self.limits, self.tcp_user_timeout, Phase::SettingUp)
             .map_err(|error| diesel::r2d2::Error::ConnectionError(error.into()))?;
-        if let Some(sql) = &self.on_connect {
-            conn.batch_execute(sql)
-                .map_err(diesel::r2d2::Error::QueryError)?;
-        }
+        on_connect(conn, &self.config).map_err(diesel::r2d2::Error::QueryError)?;
         if let Some(watch) = &watch {
             watch.enter(Phase::Idle);
         }

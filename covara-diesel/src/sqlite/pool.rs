@@ -19,7 +19,8 @@ use super::{handle, kept, private_file};
 use crate::backend::connection::message;
 use crate::backend::error::ErrorKind;
 use crate::pool::{
-    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, recommended_pool_config,
+    PoolConfig, PoolDriver, PoolError, PreparePool, PreparedPool, on_connect,
+    recommended_pool_config,
 };
 
 /// Opens or creates a SQLite database with the recommended settings.
@@ -304,13 +305,6 @@ fn set_up_session(conn: &mut SqliteConnection, busy_timeout: Duration) -> QueryR
     conn.batch_execute(&format!("PRAGMA busy_timeout = {milliseconds}"))?;
     conn.batch_execute("PRAGMA foreign_keys = ON")?;
     conn.batch_execute("PRAGMA synchronous = NORMAL")
-}
-
-fn on_connect(conn: &mut SqliteConnection, config: &PoolConfig) -> QueryResult<()> {
-    match &config.on_connect {
-        Some(sql) => conn.batch_execute(sql),
-        None => Ok(()),
-    }
 }
 
 struct Customizer(PoolConfig);
