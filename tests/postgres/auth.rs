@@ -1,5 +1,4 @@
-//! What only PostgreSQL has: a pooler between us and the server, and readers that see what was
-//! committed before they began.
+//! Stores behind a pooler, and beside readers that see what was committed before they began.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -67,7 +66,7 @@ fn the_stores_work_behind_a_transaction_pooler() {
 
 /// Does `first` in a transaction, and commits it once `second`, in another session, waits for it.
 /// Returns what came of both.
-fn beside<A, B: Send + 'static>(
+pub fn beside<A, B: Send + 'static>(
     db: &TestDb,
     first: impl FnOnce(&mut PgConnection) -> A,
     second: impl FnOnce(&mut PgConnection) -> B + Send + 'static,

@@ -1,19 +1,22 @@
 //! Settings of a database or a role that change how the server writes values and names.
 
+use covara_diesel::auth::{Purpose, VerificationTokenStore};
 use covara_diesel::changes::{Capture, ChangeLog};
 use covara_diesel::dump::Dump;
 use covara_diesel::fixture::FixtureSource;
 use covara_diesel::search::{
     Filter, Followed, PostgresFts, SearchAdapter, SearchQuery, Searchable,
 };
-use covara_diesel::{Seed, auto_migrate};
+use covara_diesel::{Seed, auto_migrate, write_transaction};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde::Serialize;
 use support::places;
 use support::postgres::TestDb;
 
+use super::auth::beside;
 use super::search_follow::{PLAIN, follow, found, run};
+use crate::suite::number;
 
 /// A database whose sessions begin with a setting.
 fn with_setting(setting: &str) -> (TestDb, PgConnection) {
@@ -154,4 +157,134 @@ fn a_server_that_quotes_all_names_is_understood() {
         String::from_utf8(csv).unwrap()
     });
     assert_eq!(quoting, not);
+}
+
+#[test]
+fn the_order_of_a_trigger_functions_settings_makes_no_difference() {
+    let db = TestDb::new();
+    let conn = &mut db.connect_directly();
+    run(conn, PLAIN);
+    let log = ChangeLog::new().table::<places::places::table>(Capture::Rows);
+    assert_eq!(follow(conn), Followed::Created);
+    log.install(conn).unwrap();
+    let reordered = "DO $$ DECLARE f text; BEGIN
+             FOR f IN SELECT CAST(oid AS regprocedure) FROM pg_proc
+                 WHERE proconfig IS NOT NULL
+                     AND pronamespace = CAST(current_schema() AS regnamespace)
+             LOOP
+                 EXECUTE format('ALTER FUNCTION %s RESET search_path', f);
+                 EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', f);
+             END LOOP;
+         END $$";
+    run(conn, reordered);
+    assert_eq!(follow(conn), Followed::Unchanged);
+    assert_eq!(log.install(conn).unwrap(), Default::default());
+
+    // One setting more, or another one, is not what the library has made.
+    let changed = reordered.replace("pg_temp", "pg_temp, public");
+    run(conn, &changed);
+    assert!(matches!(follow(conn), Followed::Mended(_)));
+    assert_eq!(log.install(conn).unwrap().mended, ["places"]);
+}
+
+/// Levels that a role or database may have by default, at which statements do not see what others
+/// commit while they wait.
+const STRICT: [&str; 2] = ["repeatable read", "serializable"];
+
+fn be_strict(conn: &mut PgConnection, isolation: &str) {
+    run(
+        conn,
+        &format!("SET default_transaction_isolation = '{isolation}'"),
+    );
+}
+
+#[test]
+fn deletions_see_what_they_waited_for_whatever_the_default_isolation() {
+    let tokens = VerificationTokenStore::new;
+    for isolation in STRICT {
+        let db = TestDb::new();
+        auto_migrate(&mut db.connect()).unwrap();
+        let (_, deleted) = beside(
+            &db,
+            |conn| tokens().issue(conn, "ada", Purpose::MagicLink).unwrap(),
+            move |conn| {
+                be_strict(conn, isolation);
+                tokens().delete_for_identifier(conn, "ada").unwrap()
+            },
+        );
+        assert_eq!(deleted, 1, "{isolation}");
+    }
+}
+
+#[test]
+fn seeds_skip_the_rows_that_they_waited_for_whatever_the_default_isolation() {
+    let rows = "id,name\n1,one\n2,two\n";
+    for isolation in STRICT {
+        let db = TestDb::new();
+        run(&mut db.connect(), PLAIN);
+        run(&mut db.connect(), "INSERT INTO places VALUES (3, 'three')");
+        let (_, seeded) = beside(
+            &db,
+            |conn| run(conn, "INSERT INTO places VALUES (1, 'one')"),
+            move |conn| {
+                be_strict(conn, isolation);
+                let source = FixtureSource::reader("places.csv", rows.as_bytes());
+                Seed::new().fixture("places", source).run(conn)
+            },
+        );
+        let seeded = seeded.unwrap();
+        assert_eq!((seeded.inserted(), seeded.skipped()), (1, 1), "{isolation}");
+    }
+}
+
+/// The transaction is the caller's, unlike those of the library.
+#[test]
+fn a_write_transaction_has_the_default_isolation() {
+    let db = TestDb::new();
+    let conn = &mut db.connect();
+    be_strict(conn, "serializable");
+    let isolation = write_transaction(conn, |conn| {
+        QueryResult::Ok(current(conn, "transaction_isolation"))
+    });
+    assert_eq!(isolation.unwrap(), "serializable");
+}
+
+/// In each of these forms a text is another one than in the server's own settings.
+const HOSTILE: &str = "SET extra_float_digits = -3; SET bytea_output = 'escape';
+    SET DateStyle = 'SQL, DMY'; SET IntervalStyle = 'sql_standard';
+    SET quote_all_identifiers = on";
+
+#[test]
+fn rows_are_found_by_another_column_whatever_a_session_writes() {
+    let db = TestDb::new();
+    let conn = &mut db.connect_directly();
+    run(conn, HOSTILE);
+    for (sql_type, key) in [
+        ("FLOAT8", "0.30000000000000004"),
+        ("BYTEA", "'\\x6465616462656566'"),
+        ("TIMESTAMPTZ", "'2026-02-01T00:00:00Z'"),
+        ("TSTZRANGE", "'[2026-02-01, 2026-03-04)'"),
+        ("INTERVAL", "'-1 day 2 hours'"),
+        ("NUMERIC", "12.50"),
+    ] {
+        run(
+            conn,
+            &format!(
+                "CREATE TABLE parents (id {sql_type} PRIMARY KEY, code TEXT UNIQUE);
+                 CREATE TABLE children (id INTEGER PRIMARY KEY, parent {sql_type} REFERENCES parents);
+                 INSERT INTO parents VALUES ({key}, 'a')"
+            ),
+        );
+        let rows = "id,parent@parents.code\n1,a\n".as_bytes();
+        let seed = Seed::new().fixture("children", FixtureSource::reader("children.csv", rows));
+        let seeded = seed.run(conn);
+        assert!(
+            matches!(&seeded, Ok(done) if done.inserted() == 1),
+            "{sql_type}: {seeded:?}"
+        );
+        let same = "SELECT count(*) AS n FROM children JOIN parents ON parent = parents.id";
+        assert_eq!(number(conn, same), 1, "{sql_type}");
+        run(conn, "DROP TABLE children, parents");
+    }
+    assert_eq!(current(conn, "bytea_output"), "escape");
 }

@@ -97,7 +97,8 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
         self.new_batch().is_none()
     }
 
-    /// Begins a transaction that is going to write, or a savepoint inside an open transaction.
+    /// Begins a transaction that is going to write and whose statements each see what others have
+    /// committed, or a savepoint inside an open transaction.
     ///
     /// `wait` bounds the time spent waiting for other writers where beginning takes a lock. If it is
     /// zero, the connection waits as long as it does for any statement.
@@ -107,9 +108,9 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
     /// The database's own, including that the lock was not free in time.
     fn begin_write(&mut self, wait: Duration) -> QueryResult<Begun>;
 
-    /// Begins a transaction as [`begin_write`](Self::begin_write) does, and waits for other writers
-    /// as long as the connection does, or for a default time if the connection does not wait at
-    /// all.
+    /// Begins a transaction for the caller's own statements, with the isolation that the connection
+    /// has by default. It waits for other writers as long as the connection does, or for a default
+    /// time if the connection does not wait at all.
     ///
     /// # Errors
     ///
@@ -118,10 +119,8 @@ pub trait BackendConnection: LoadConnection<Backend: Engine> + Sealed + 'static 
         self.begin_write(Duration::ZERO)
     }
 
-    /// Begins a transaction that is going to write and whose statements each see what others have
-    /// committed, or a savepoint inside an open transaction.
-    ///
-    /// Default: [`begin_write`](Self::begin_write), which keeps others from committing.
+    /// Begins a transaction as [`begin_write`](Self::begin_write) does, and waits as long as the
+    /// connection does for any statement.
     ///
     /// # Errors
     ///

@@ -35,32 +35,19 @@ impl BackendConnection for PgConnection {
         Ok(transaction_depth(self)? > 0 || unknown::is_open(self)?)
     }
 
-    /// Beginning takes no lock on PostgreSQL, so there is nothing to wait for.
+    /// Beginning takes no lock on PostgreSQL, so there is nothing to wait for. With a stricter
+    /// default isolation, statements would see the database as it was before waiting for others.
     fn begin_write(&mut self, _: Duration) -> QueryResult<Begun> {
-        if transaction_depth(self)? > 0 {
-            AnsiTransactionManager::begin_transaction(self)?;
-            return Ok(Begun::default());
-        }
-        match unknown::is_open(self)? {
-            true => begin_in_unknown(self),
-            false => begin_outermost(self, "BEGIN"),
-        }
+        begin(self, READ_COMMITTED)
     }
 
-    /// With a stricter default isolation, statements would see the database as it was before
-    /// waiting for others.
-    fn begin_read_committed(&mut self) -> QueryResult<Begun> {
-        if self.is_in_transaction()? {
-            return self.begin_write(Duration::ZERO);
-        }
-        begin_outermost(self, READ_COMMITTED)
+    /// The transaction is the caller's, and so has the caller's default isolation.
+    fn begin_waiting(&mut self) -> QueryResult<Begun> {
+        begin(self, "BEGIN")
     }
 
     fn begin_read(&mut self) -> QueryResult<Begun> {
-        if self.is_in_transaction()? {
-            return self.begin_write(Duration::ZERO);
-        }
-        begin_outermost(self, READ_ONE_STATE)
+        begin(self, READ_ONE_STATE)
     }
 
     /// Every setting made here ends with the transaction, as a pooler in between requires.
@@ -157,6 +144,18 @@ impl BackendConnection for PgConnection {
             Some(previous) => set_lock_timeout(self, previous),
             None => Ok(()),
         }
+    }
+}
+
+/// Begins a transaction with `sql`, or a savepoint inside an open transaction.
+fn begin(conn: &mut PgConnection, sql: &str) -> QueryResult<Begun> {
+    if transaction_depth(conn)? > 0 {
+        AnsiTransactionManager::begin_transaction(conn)?;
+        return Ok(Begun::default());
+    }
+    match unknown::is_open(conn)? {
+        true => begin_in_unknown(conn),
+        false => begin_outermost(conn, sql),
     }
 }
 

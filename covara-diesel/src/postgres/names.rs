@@ -10,19 +10,23 @@ pub(super) fn literal(text: &str) -> String {
     }
 }
 
-/// Returns a condition on the settings of a trigger function `f`, which writes texts that another
-/// session reads: the `search_path`, `extra_float_digits`, and these. The server keeps the names
-/// with quotes if `quote_all_identifiers` was on.
+/// Returns the condition that a trigger function `f`, which writes texts that another session reads,
+/// has exactly these settings: the `search_path`, `extra_float_digits`, and `others`. The server
+/// keeps the names in the path with quotes if `quote_all_identifiers` was on.
 pub(super) fn is_configured(others: &[&str]) -> String {
-    let mut condition = "f.proconfig[1] IN ('search_path=pg_catalog, pg_temp',
-             'search_path=\"pg_catalog\", \"pg_temp\"')
-         AND f.proconfig[2] = 'extra_float_digits=1'"
-        .to_owned();
-    for (at, setting) in others.iter().enumerate() {
-        condition.push_str(&format!(" AND f.proconfig[{}] = '{setting}'", at + 3));
-    }
-    let count = others.len() + 2;
-    format!("{condition} AND pg_catalog.cardinality(f.proconfig) = {count}")
+    let is_set = |setting: &str| format!("'{setting}' = ANY (f.proconfig)");
+    let mut conditions = vec![
+        format!(
+            "({} OR {})",
+            is_set("search_path=pg_catalog, pg_temp"),
+            is_set(r#"search_path="pg_catalog", "pg_temp""#)
+        ),
+        is_set("extra_float_digits=1"),
+    ];
+    conditions.extend(others.iter().map(|setting| is_set(setting)));
+    let count = conditions.len();
+    conditions.push(format!("pg_catalog.cardinality(f.proconfig) = {count}"));
+    conditions.join(" AND ")
 }
 
 /// Returns an expression for a name in quotes. `quote_ident` and `%I` leave them out unless the
