@@ -281,7 +281,7 @@ pub trait SearchAdapter: Sealed {
     ///
     /// # Errors
     ///
-    /// Those of [`create_index`](Self::create_index).
+    /// Those of [`create_index`](Self::create_index), and [`SearchError::NotATable`] for a view.
     fn follow<C, T>(&self, conn: &mut C) -> Result<Followed, SearchError>
     where
         C: BackendConnection<Backend = Self::Backend>,

@@ -86,6 +86,11 @@ where
     ) {
         // Otherwise the index would stay, and differ from that of the corrected struct.
         C::Backend::check_columns(conn, followed)?;
+        if !C::Backend::has_table(conn, &followed.table)? {
+            return Err(SearchError::NotATable {
+                table: followed.table.clone(),
+            });
+        }
     }
     if found.is_none() {
         let catalogue = C::Backend::create_catalogue(conn)?;

@@ -61,6 +61,13 @@ pub enum SearchError {
         index: String,
     },
 
+    /// A view or another object that is no table is to be followed.
+    #[error("{table} is not a table, and an index follows only tables")]
+    NotATable {
+        /// The name of the object, quoted.
+        table: String,
+    },
+
     /// An index of that name exists with another definition.
     #[error(
         "the index {index} exists with other fields; add fields to it by add_fields, or delete \

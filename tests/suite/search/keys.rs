@@ -2,7 +2,9 @@
 //! become the key.
 
 use covara_diesel::Dialect;
-use covara_diesel::search::{Cause, Filter, Followed, SearchAdapter, SearchQuery, Searchable};
+use covara_diesel::search::{
+    Cause, Filter, Followed, SearchAdapter, SearchError, SearchQuery, Searchable,
+};
 use diesel::connection::SimpleConnection;
 use serde::Serialize;
 
@@ -269,6 +271,23 @@ mod misnamed {
         }
     }
 
+    diesel::table! {
+        seen_things (id) {
+            id -> Text,
+            name -> Text,
+        }
+    }
+
+    #[derive(Serialize, Searchable)]
+    #[diesel(table_name = seen_things)]
+    #[searchable(index = "things")]
+    pub(super) struct View {
+        #[searchable(id)]
+        id: String,
+        #[searchable(text)]
+        name: String,
+    }
+
     #[derive(Serialize, Searchable)]
     #[diesel(table_name = things)]
     pub(super) struct NoColumn {
@@ -304,6 +323,13 @@ fn a_struct_that_does_not_fit_its_table_leaves_no_index() {
     assert!(!Fts.index_exists(conn, "things").unwrap());
     let error = Fts.follow::<_, misnamed::NoTable>(conn).unwrap_err();
     assert!(chain(&error).contains("nothings"), "{}", chain(&error));
+    assert!(!Fts.index_exists(conn, "things").unwrap());
+    run(
+        conn,
+        "CREATE VIEW seen_things AS SELECT id, name FROM things",
+    );
+    let error = Fts.follow::<_, misnamed::View>(conn).unwrap_err();
+    assert!(matches!(error, SearchError::NotATable { .. }), "{error:?}");
     assert!(!Fts.index_exists(conn, "things").unwrap());
     assert_eq!(follow(conn), Followed::Created);
     assert_eq!(found(conn, "one"), ["1"]);

@@ -22,8 +22,11 @@ impl FollowEngine for Pg {
     where
         C: BackendConnection<Backend = Self>,
     {
-        let table = table_oid(table);
-        let mut rows = conn.load(Sql::once(format!("SELECT 1 WHERE {table} IS NOT NULL")))?;
+        let mut rows = conn.load(Sql::once(format!(
+            "SELECT 1 FROM pg_catalog.pg_class AS c
+             WHERE c.oid = {} AND c.relkind IN ('r', 'p')",
+            table_oid(table)
+        )))?;
         Ok(rows.next().transpose()?.is_some())
     }
 
