@@ -35,7 +35,7 @@ mod backend {
     pub const WAIT_LONG: &str = "PRAGMA busy_timeout = 20000";
     pub const BLOB: &str = "BLOB";
     pub const TIMESTAMP: &str = "TEXT";
-    /// What a fixture's column of times is declared as.
+    /// The declared type of a fixture's column of times.
     pub const TIMESTAMP_TYPE: &str = "TIMESTAMP";
     pub const AUTO_ID: &str = "INTEGER PRIMARY KEY";
     pub const HAS_NAN: bool = false;
@@ -43,7 +43,7 @@ mod backend {
     pub const LARGEST_WHOLE: i64 = i64::MAX;
     /// Rows that a seed surely keeps all or none of.
     pub const MANY_ROWS: i64 = 100_000;
-    /// Whether a seed is sent in batches, in the place of a transaction.
+    /// `true` if a seed is sent in batches, in the place of a transaction.
     pub const IN_BATCHES: bool = false;
     pub const TEXT_HOLDS_NUL: bool = true;
     pub const HAS_SERVER: bool = false;
@@ -234,6 +234,7 @@ mod sqlite {
     mod capitals;
     mod changes;
     mod changes_model;
+    mod column_names;
     mod command;
     mod damaged;
     mod doctor;

@@ -357,7 +357,7 @@ where
     C: BackendConnection<Backend = Sqlite>,
 {
     let found = diesel::sql_query(format!(
-        "SELECT sql FROM {} WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+        "SELECT sql AS sql FROM {} WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
         place.master()
     ))
     .bind::<Text, _>(&place.table)
@@ -423,7 +423,7 @@ where
         if *is_implicit {
             let (_, parent) = name::parts(&key.parent);
             let columns = diesel::sql_query(
-                "SELECT name FROM pragma_table_info(?1, ?2) WHERE pk > 0 ORDER BY pk",
+                "SELECT name AS name FROM pragma_table_info(?1, ?2) WHERE pk > 0 ORDER BY pk",
             )
             .bind::<Text, _>(&parent)
             .bind::<Nullable<Text>, _>(&place.schema)

@@ -59,7 +59,7 @@ where
 {
     let mut found = in_schema(conn, None, name)?;
     if let (None, Some((schema, table))) = (&found, name.split_once('.')) {
-        let schemas = diesel::sql_query("SELECT name FROM pragma_database_list");
+        let schemas = diesel::sql_query("SELECT name AS name FROM pragma_database_list");
         let schemas = schemas.load::<Schema>(conn)?;
         if schemas
             .iter()

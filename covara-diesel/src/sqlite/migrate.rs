@@ -52,7 +52,7 @@ impl MigrateEngine for Sqlite {
         let is_hidden = obstacles.iter().any(|obstacle| obstacle.name == HISTORY);
         let has_versions = |table: &TableLayout| table.columns.iter().any(|c| c.name == "version");
         let history = if layout.as_ref().is_some_and(has_versions) && !is_hidden {
-            let rows = diesel::sql_query(format!("SELECT version FROM {HISTORY}"));
+            let rows = diesel::sql_query(format!("SELECT version AS version FROM {HISTORY}"));
             let rows = rows.load::<Version>(conn)?;
             Some(rows.into_iter().map(|row| row.version).collect())
         } else {
@@ -85,8 +85,9 @@ impl MigrateEngine for Sqlite {
         if found.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        let versions = diesel::sql_query(format!("SELECT version FROM {DIESELS_HISTORY}"))
-            .load::<Version>(conn)?;
+        let versions =
+            diesel::sql_query(format!("SELECT version AS version FROM {DIESELS_HISTORY}"))
+                .load::<Version>(conn)?;
         Ok(Ok(versions.into_iter().map(|row| row.version).collect()))
     }
 

@@ -80,7 +80,7 @@ pub(super) fn schemas<C>(conn: &mut C) -> QueryResult<Vec<String>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let schemas = diesel::sql_query("SELECT name FROM pragma_database_list");
+    let schemas = diesel::sql_query("SELECT name AS name FROM pragma_database_list");
     let schemas = schemas.load::<Schema>(conn)?.into_iter();
     Ok(schemas.map(|it| it.name).collect())
 }
@@ -90,7 +90,7 @@ fn found<C>(conn: &mut C, table: &str) -> QueryResult<Option<String>>
 where
     C: BackendConnection<Backend = Sqlite>,
 {
-    let schemas = "SELECT name FROM pragma_database_list ORDER BY seq <> 1, seq";
+    let schemas = "SELECT name AS name FROM pragma_database_list ORDER BY seq <> 1, seq";
     let schemas = diesel::sql_query(schemas).load::<Schema>(conn)?;
     if schemas.len() < 2 {
         return Ok(None);

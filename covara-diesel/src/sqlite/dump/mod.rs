@@ -82,7 +82,7 @@ fn list() -> String {
     ];
     let parts = PARTS.map(|part| format!("v.name || '_{part}'")).join(", ");
     format!(
-        "SELECT name FROM sqlite_master AS t
+        "SELECT t.name AS name FROM sqlite_master AS t
          WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL %'
            AND name NOT IN ({}, '{DIESELS_HISTORY}', 'd1_migrations', 'libsql_wasm_func_table')
            AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_\\_covara\\_%' ESCAPE '\\'
@@ -134,11 +134,12 @@ where
             found,
         });
     }
-    let mut real =
-        diesel::sql_query("SELECT name, pk AS key_position FROM pragma_table_xinfo(?1, ?2)")
-            .bind::<Text, _>(&place.table)
-            .bind::<Nullable<Text>, _>(&place.schema)
-            .load::<Column>(conn)?;
+    let mut real = diesel::sql_query(
+        "SELECT name AS name, pk AS key_position FROM pragma_table_xinfo(?1, ?2)",
+    )
+    .bind::<Text, _>(&place.table)
+    .bind::<Nullable<Text>, _>(&place.schema)
+    .load::<Column>(conn)?;
     let columns = DumpColumn::of(columns);
     real.retain(|column| column.key_position > 0);
     real.sort_by_key(|column| column.key_position);
