@@ -1,11 +1,9 @@
 //! Exports the internal tables as files for migration tools that take plain SQL.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
+use super::recorded::RecordedSql;
 use super::runner::{embedded, run_and_record, version};
 use super::{MigrateError, MigrationFile};
 use crate::backend::error::DatabaseError;
@@ -38,21 +36,12 @@ use crate::backend::error::DatabaseError;
 pub fn sqlite_files() -> Result<Vec<MigrationFile>, MigrateError> {
     let mut conn = SqliteConnection::establish(":memory:")
         .map_err(|error| DatabaseError::from_source(error.into()))?;
-    // Diesel does not expose the SQL of embedded migrations, but its instrumentation reports it.
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let watch = Arc::clone(&seen);
-    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            let mut seen = watch.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.push(query.to_string());
-        }
-    });
+    let recorded = RecordedSql::of(&mut conn);
     embedded::<Sqlite>()?
         .iter()
         .map(|migration| {
             run_and_record(&mut conn, migration.as_ref()).map_err(DatabaseError::from_source)?;
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let sql = seen.drain(..);
+            let sql = recorded.take().into_iter();
             let sql = sql.map(|sql| format!("{};\n", sql.trim().trim_end_matches(';')));
             Ok(MigrationFile {
                 name: format!("{}.sql", file_name(migration.as_ref())),

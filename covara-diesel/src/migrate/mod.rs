@@ -33,6 +33,8 @@ pub(crate) mod layout;
 pub(crate) mod neighbours;
 mod obstacle;
 mod outside;
+#[cfg(feature = "sqlite")]
+pub(crate) mod recorded;
 #[cfg(feature = "cli")]
 mod rehearsal;
 mod runner;

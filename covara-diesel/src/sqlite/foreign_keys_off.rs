@@ -3,15 +3,13 @@
 //! SQLite ignores `PRAGMA foreign_keys` inside a transaction. A migration that drops a table to
 //! rebuild it then deletes the rows that refer to it, if they are `ON DELETE CASCADE`.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use diesel::connection::InstrumentationEvent;
 use diesel::migration::Migration;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sqlite::Sqlite;
 
 use super::tokens::{Kind, Tokens};
+use crate::migrate::recorded::RecordedSql;
 
 /// A database in which nothing can be written, nor in one that is attached to it.
 const NOWHERE: &str = "file::memory:?mode=ro";
@@ -21,22 +19,14 @@ pub(super) fn turns_off(migration: &dyn Migration<Sqlite>) -> QueryResult<bool> 
     Ok(scripts(migration)?.iter().any(|script| has_pragma(script)))
 }
 
-/// Returns the SQL of a migration. Diesel does not expose it, but its instrumentation reports it
-/// before it is executed, which here fails at the first statement that writes.
+/// Returns the SQL of a migration, which is recorded before it is executed; here that fails at the
+/// first statement that writes.
 fn scripts(migration: &dyn Migration<Sqlite>) -> QueryResult<Vec<String>> {
     let mut conn = SqliteConnection::establish(NOWHERE)
         .map_err(|error| Error::QueryBuilderError(error.into()))?;
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let watch = Arc::clone(&seen);
-    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            let mut seen = watch.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.push(query.to_string());
-        }
-    });
+    let recorded = RecordedSql::of(&mut conn);
     let _ = migration.run(&mut conn);
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(std::mem::take(&mut *seen))
+    Ok(recorded.take())
 }
 
 /// Returns whether a script has the PRAGMA with any value but one that SQLite takes for on.
