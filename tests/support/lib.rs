@@ -40,11 +40,12 @@ pub mod workers;
 
 /// The last that plain `cargo test` prints: doc tests run last, and of them only the names are
 /// shown. The feature `postgres` stands for all that plain `cargo test` does without: servers, Node.js,
-/// the command `sqlite3`, and root.
+/// the command `sqlite3`, root, the examples of the guide for both backends, and tables with more than
+/// 32 columns.
 #[cfg(not(feature = "postgres"))]
-pub mod left_out_are_postgresql_pgbouncer_pglite_libsql_d1_and_checks_by_node_sqlite3_or_root {
+pub mod left_out_are_postgresql_pgbouncer_pglite_libsql_d1_neon_two_examples_of_the_guide_wide_tables_and_checks_by_node_sqlite3_or_root {
     /// ```
     /// assert!(cfg!(not(feature = "postgres")));
     /// ```
-    pub mod tests_run_runs_them_too {}
+    pub mod tests_run_runs_them_too_and_wide_tables_with_everything {}
 }
