@@ -43,6 +43,8 @@ impl Facts {
                 continue;
             }
             only_reads &= !ended;
+            let was_schema = std::mem::take(&mut temporary.is_schema);
+            temporary.is_found |= was_schema && text == ".";
             let was_dot = std::mem::replace(&mut is_qualified, text == ".");
             match kind {
                 Kind::Word => {
@@ -62,6 +64,7 @@ impl Facts {
                 }
                 // The name of a function may be in quotes.
                 Kind::Quoted if text.starts_with('"') => {
+                    temporary.add(text.trim_matches('"'));
                     called = Some("");
                     continue;
                 }
@@ -101,6 +104,8 @@ struct Temporary {
     is_found: bool,
     selects: bool,
     is_into: bool,
+    /// `true` if the last token names the schema of temporary tables, which may be in a search path.
+    is_schema: bool,
 }
 
 impl Temporary {
@@ -111,10 +116,10 @@ impl Temporary {
             // A table that rows are inserted into may have that name.
             5 | 6 if is("MERGE") || is("INSERT") => self.selects = false,
             6 if is("SELECT") => self.selects = true,
-            7 if is("PG_TEMP") => self.is_found = true,
             _ => {}
         }
         self.is_into = self.selects && is("INTO");
+        self.is_schema = is("PG_TEMP");
     }
 }
 
@@ -235,6 +240,11 @@ mod tests {
                 Place::Batch,
             ),
             ("CREATE TABLE pg_temp.a ()", Place::Batch),
+            ("CREATE TABLE \"pg_temp\".a ()", Place::Batch),
+            (
+                "CREATE FUNCTION f() RETURNS int SET search_path = pg_catalog, pg_temp AS ''",
+                Place::Anywhere,
+            ),
             ("INSERT INTO temp VALUES (1)", Place::Anywhere),
             ("INSERT INTO temp SELECT 1", Place::Anywhere),
             ("SELECT temp FROM a", Place::Anywhere),

@@ -133,7 +133,7 @@ mod tests {
         );
         let values = ["1", "\\'"].map(|text| Some(text.to_owned()));
         let sql = insert.all(&values).unwrap();
-        assert!(sql.contains("(E'\\\\''::text)"), "{sql}");
+        assert!(sql.contains(r"(E'\\'''::text)"), "{sql}");
         let values = ["1", "a\0b"].map(|text| Some(text.to_owned()));
         assert_eq!(insert.all(&values), None);
         assert!(RowInsert::of("SELECT $1").is_none());

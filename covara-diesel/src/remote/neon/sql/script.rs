@@ -8,7 +8,7 @@ pub(crate) fn statements(script: &str) -> Vec<&str> {
     let mut start = 0;
     let mut is_empty = true;
     // `BEGIN ATOMIC … END` is the body of a function, and has semicolons.
-    let mut depth = 0_usize;
+    let mut is_body = false;
     // The actions of a rule are in parentheses, and have semicolons.
     let mut open = 0_usize;
     let mut previous = "";
@@ -16,7 +16,7 @@ pub(crate) fn statements(script: &str) -> Vec<&str> {
         let text = &script[range.clone()];
         match kind {
             Kind::Space => continue,
-            Kind::Semicolon if depth == 0 && open == 0 => {
+            Kind::Semicolon if !is_body && open == 0 => {
                 if !is_empty {
                     found.push(script[start..range.start].trim());
                 }
@@ -33,11 +33,12 @@ pub(crate) fn statements(script: &str) -> Vec<&str> {
             Kind::Word => {
                 is_empty = false;
                 let is = |keyword: &str| text.eq_ignore_ascii_case(keyword);
-                if is("ATOMIC") && previous.eq_ignore_ascii_case("BEGIN") || is("CASE") && depth > 0
+                if is("ATOMIC") && previous.eq_ignore_ascii_case("BEGIN") && open == 0 {
+                    is_body = true;
+                } else if is("END") && (previous == ";" || previous.eq_ignore_ascii_case("ATOMIC"))
                 {
-                    depth += 1;
-                } else if is("END") {
-                    depth = depth.saturating_sub(1);
+                    // Where a statement would begin; any other ends a CASE, or is a name.
+                    is_body = false;
                 }
             }
             _ => is_empty = false,
@@ -57,11 +58,11 @@ mod tests {
     #[test]
     fn scripts_are_split_where_postgresql_splits_them() {
         let function = "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 \
-             END; SELECT 2; END";
+             END; SELECT 1 AS end; END";
         let rule = "CREATE RULE r AS ON INSERT TO a DO ALSO (DELETE FROM b; DELETE FROM c)";
         let escaped = "SELECT E'a''\\'; $1', E'b'\n -- '\n '\\'; '";
         let script = format!(
-            "-- first;\nSELECT ';';; {function};\nDO $x$ BEGIN PERFORM 1; END $x$; {rule}; \
+            "-- first;\nSELECT ';';; {function};\nCREATE TABLE x (begin atomic); DO $x$ BEGIN PERFORM 1; END $x$; {rule}; \
              {escaped}; SELECT 'ä;' "
         );
         assert_eq!(
@@ -69,6 +70,7 @@ mod tests {
             [
                 "-- first;\nSELECT ';'",
                 function,
+                "CREATE TABLE x (begin atomic)",
                 "DO $x$ BEGIN PERFORM 1; END $x$",
                 rule,
                 escaped,
