@@ -29,7 +29,9 @@ const LEVELS = {
   Serializable: "SERIALIZABLE",
 };
 // Ends whatever a request has left, so that the next one finds a session like new.
-const RESET = "ROLLBACK; RESET ALL; DEALLOCATE ALL; DISCARD TEMP";
+const RESET =
+  "ROLLBACK; CLOSE ALL; RESET ALL; DEALLOCATE ALL; UNLISTEN *; " +
+  "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
 
 /** What is answered in the place of a result. */
 class Refusal extends Error {

@@ -34,6 +34,29 @@ const TRIES: u32 = 5;
 /// What errors say of a request that the server may have carried out.
 const MAY_BE_DONE: &str = "and may or may not have done what it was asked for";
 
+/// Whether a request that may have been carried out is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    Never,
+    /// By the caller, in another form.
+    #[cfg_attr(
+        not(feature = "neon"),
+        expect(dead_code, reason = "only Neon's requests have another form")
+    )]
+    Otherwise,
+    Always,
+}
+
+impl Repeat {
+    pub(super) fn always_if(repeatable: bool) -> Self {
+        if repeatable {
+            Self::Always
+        } else {
+            Self::Never
+        }
+    }
+}
+
 /// An answer with any status.
 pub(super) struct HttpReply {
     pub(super) status: u16,
@@ -167,22 +190,23 @@ impl Http {
     }
 
     /// Sends JSON, with further headers, until there is an answer. A request that may have been carried out is sent again
-    /// only if it is `repeatable`.
+    /// only if `repeat` says so.
     pub(super) fn post(
         &self,
         url: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-        repeatable: bool,
+        repeat: Repeat,
         deadline: Instant,
     ) -> Result<HttpReply, NoReply> {
+        let repeatable = repeat == Repeat::Always;
         let mut pause = FIRST_PAUSE;
         let mut tries = 0;
         let mut came = Vec::new();
         let outcome = |tried, came| self.outcome(tried).map_err(|error| NoReply { error, came });
         loop {
             tries += 1;
-            let tried = self.try_post(url, headers, body, repeatable, deadline, &mut came);
+            let tried = self.try_post(url, headers, body, repeat, deadline, &mut came);
             let last = tries == TRIES;
             let pause_now = pause.mul_f64(0.5 + 0.5 * some_fraction());
             let after = match &tried {
@@ -229,7 +253,7 @@ impl Http {
         url: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-        repeatable: bool,
+        repeat: Repeat,
         deadline: Instant,
         came: &mut Vec<u8>,
     ) -> Result<(HttpReply, Option<Duration>), PostFailure> {
@@ -250,7 +274,7 @@ impl Http {
         }
         let answer = request
             .config()
-            .max_idle_age(longest_idle(repeatable, body))
+            .max_idle_age(longest_idle(repeat != Repeat::Never, body))
             .timeout_global(Some(limit.max(Duration::from_millis(1))))
             .build()
             .send(body);

@@ -492,6 +492,58 @@ struct Named {
     name: String,
 }
 
+/// A statement that fails the first time only is no statement's fault.
+#[test]
+fn no_statement_is_named_for_an_error_that_does_not_come_again() {
+    let db = TestDb::new();
+    let (mut conn, _) = both(&db);
+    conn.batch_execute(NOTES).unwrap();
+    conn.batch_execute(
+        "CREATE SEQUENCE s;
+         CREATE FUNCTION once() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+             IF nextval('s') % 2 = 1 THEN RAISE EXCEPTION 'odd'; END IF; RETURN 1; END $$",
+    )
+    .unwrap();
+    let once = diesel::sql_query("SELECT once()");
+    let error = conn.batch(&[&insert(1), &once, &insert(2)]).unwrap_err();
+    assert_eq!(error.statement, None);
+    assert!(error.source.to_string().contains("odd"));
+    assert_eq!(ids(&mut conn), [0_i64; 0]);
+}
+
+#[test]
+fn a_batch_that_only_reads_cannot_be_made_one_that_writes() {
+    let db = TestDb::new();
+    let (mut conn, _) = both(&db);
+    conn.batch_execute(NOTES).unwrap();
+    let options = NeonBatchOptions::new().read_only(true);
+    for sql in [
+        "SET TRANSACTION READ WRITE",
+        "SET LOCAL transaction_read_only = off",
+        "SELECT set_config('transaction_read_only', 'off', true)",
+    ] {
+        let change = diesel::sql_query(sql);
+        assert!(
+            conn.batch_with(options, &[&change, &insert(1)]).is_err(),
+            "{sql}"
+        );
+    }
+    assert_eq!(ids(&mut conn), [0_i64; 0]);
+}
+
+#[test]
+fn more_values_than_the_protocol_counts_are_an_error() {
+    let db = TestDb::new();
+    let (mut conn, _) = both(&db);
+    let all = vec![1_i64; 65_536];
+    let mut query = diesel::sql_query("SELECT $65536").into_boxed::<Pg>();
+    for number in all {
+        query = query.bind::<BigInt, _>(number);
+    }
+    let error = query.execute(&mut conn).unwrap_err();
+    assert!(error.to_string().contains("65,535"), "{error}");
+}
+
 #[test]
 fn rows_are_read_by_name_and_nothing_is_lost_in_json() {
     let db = TestDb::new();

@@ -205,6 +205,34 @@ fn a_server_that_stops_is_an_error_in_time() {
     conn.batch_execute("SELECT 1").unwrap();
 }
 
+/// What a query calls may write, which its text does not tell.
+#[test]
+fn a_query_that_writes_is_not_carried_out_twice() {
+    let db = TestDb::new();
+    let proxy = FaultProxy::new(db.proxy().origin());
+    let mut conn = NeonHttpConnection::establish(&db.url_through(&proxy.origin())).unwrap();
+    let (_, mut pg) = both(&db);
+    conn.batch_execute(
+        "CREATE TABLE notes (id INT);
+         CREATE FUNCTION note() RETURNS int LANGUAGE sql AS
+             'INSERT INTO notes VALUES (1) RETURNING 1';
+         CREATE VIEW noting AS SELECT note() AS a",
+    )
+    .unwrap();
+    for known in [false, true] {
+        proxy.next(Fault::CloseAfter);
+        let read = diesel::sql_query("SELECT a FROM noting").execute(&mut conn);
+        assert!(
+            matches!(
+                read,
+                Err(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _))
+            ),
+            "{read:?}"
+        );
+        assert_eq!(count(&mut pg), Ok(1 + i64::from(known)));
+    }
+}
+
 /// As of a connection between Neon and its database that ends, perhaps after the commit.
 #[test]
 fn an_error_without_a_code_says_that_a_write_may_have_been_done() {

@@ -134,6 +134,7 @@ const VALUES: &[(&str, &[&str])] = &[
             "0.00001",
             "-0.1200",
             "1e100",
+            "1e131071",
             "1e-100",
             "NaN",
             "Infinity",
@@ -424,6 +425,46 @@ fn values_that_cannot_be_read_are_errors_that_say_what_to_write() {
     for expression in ["ROW(1, 'a')", "'pg_class'::regclass", "'a b'::tsvector"] {
         let error = read(&mut neon, expression).unwrap_err().to_string();
         assert!(error.contains("cast"), "{error}");
+    }
+}
+
+/// As on a `PgConnection`; a value that is cut would be another one.
+#[test]
+fn bound_values_of_another_length_are_errors() {
+    let db = TestDb::new();
+    let (mut neon, mut pg) = both(&db);
+    for (kind, value) in [
+        ("int2", "5"),
+        ("int4", "5"),
+        ("int8", "5"),
+        ("oid", "5"),
+        ("float4", "5"),
+        ("float8", "5"),
+        ("bool", "true"),
+        ("numeric", "5.5"),
+        ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+        ("date", "2024-01-01"),
+        ("time", "10:00"),
+        ("timetz", "10:00+01"),
+        ("timestamp", "2024-01-01"),
+        ("timestamptz", "2024-01-01"),
+        ("interval", "1 day"),
+        ("inet", "10.0.0.1"),
+        ("macaddr", "08:00:2b:01:02:03"),
+        ("money", "5"),
+        ("pg_lsn", "0/5"),
+        ("varbit", "101"),
+        ("int4[]", "{1,2}"),
+        ("int4range", "[1,3)"),
+        ("int4multirange", "{[1,3)}"),
+    ] {
+        let value = read(&mut pg, &literal(value, kind)).unwrap().unwrap();
+        let longer = Raw([value.0.clone(), vec![0]].concat(), value.1);
+        let shorter = Raw(value.0[..value.0.len() - 1].to_vec(), value.1);
+        for wrong in [longer, shorter] {
+            assert!(send(&mut pg, &wrong).is_err(), "{kind} on a `PgConnection`");
+            assert!(send(&mut neon, &wrong).is_err(), "{kind}: {wrong:?}");
+        }
     }
 }
 

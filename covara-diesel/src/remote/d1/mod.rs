@@ -13,7 +13,7 @@ use diesel::result::{ConnectionResult, Error, QueryResult};
 
 use super::bridge::{Driver, RemoteConnection};
 use super::error::{malformed, not_of_protocol, unsupported};
-use super::http::{Http, TokenSource};
+use super::http::{Http, Repeat, TokenSource};
 use super::sql::{Done, statement_error, statements};
 use super::value::{ResultRows, Statement};
 use crate::backend::sealed::Sealed;
@@ -127,9 +127,13 @@ impl D1 {
             serde_json::to_vec(request).map_err(|error| Error::SerializationError(error.into()))?;
         self.http.renew_token()?;
         let deadline = self.http.deadline();
-        let answer = self
-            .http
-            .post(&self.endpoint, &[], &body, repeatable, deadline)?;
+        let answer = self.http.post(
+            &self.endpoint,
+            &[],
+            &body,
+            Repeat::always_if(repeatable),
+            deadline,
+        )?;
         let reply: Result<ApiReply<'_>, _> = serde_json::from_str(&answer.body);
         let result = match reply {
             Ok(reply) if answer.status == 200 && reply.success => {

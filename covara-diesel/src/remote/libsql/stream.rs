@@ -8,7 +8,7 @@ use super::hrana::{Pipeline, PipelineReply, Request, ServerError, baton};
 use super::transaction::{Over, TRANSACTION_LOST};
 use super::url::LibsqlUrl;
 use crate::remote::error::{malformed, not_of_protocol, not_sent};
-use crate::remote::http::{Http, TokenSource};
+use crate::remote::http::{Http, Repeat, TokenSource};
 use crate::remote::sql::statement_error;
 use crate::remote::url::{HttpOptions, Parts, check_encrypted, host};
 use crate::remote::value::AnswerCell;
@@ -128,7 +128,7 @@ impl Client {
         let repeatable = repeatable && stream.is_none();
         let reply = self
             .http
-            .post(&url, &[], &body, repeatable, deadline)
+            .post(&url, &[], &body, Repeat::always_if(repeatable), deadline)
             .map_err(|none| match baton(&none.came) {
                 Some(baton) => Broken {
                     error: none.error,

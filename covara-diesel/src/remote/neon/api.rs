@@ -169,6 +169,7 @@ pub(super) struct Field {
 /// An error of the server's.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct ServerError {
+    #[serde(alias = "msg")]
     message: String,
     #[serde(default)]
     code: Option<String>,
@@ -231,7 +232,7 @@ impl ServerError {
 /// Returns whether Neon's proxy says this of a request before it runs any of its statements: of its
 /// headers, its body and the login.
 fn is_before_statements(message: &str) -> bool {
-    const BEGINNINGS: [&str; 13] = [
+    const BEGINNINGS: [&str; 14] = [
         "invalid header",
         "invalid connection string",
         "incorrect scheme",
@@ -245,6 +246,7 @@ fn is_before_statements(message: &str) -> bool {
         "could not parse the HTTP request body",
         "password authentication failed",
         "This IP address",
+        "The requested endpoint could not be found",
     ];
     BEGINNINGS
         .iter()

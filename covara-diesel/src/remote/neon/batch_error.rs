@@ -12,7 +12,7 @@ use diesel::result::Error;
 pub struct NeonBatchError {
     /// Position of the statement that the database rejected, from 0; `None` if it is unknown, as for
     /// constraints that are checked at the end of the transaction, transactions that were in each
-    /// other's way, and errors of the network.
+    /// other's way, errors that do not come again, and errors of the network.
     pub statement: Option<usize>,
     /// The database's own error.
     pub source: Error,

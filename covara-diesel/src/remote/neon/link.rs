@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use diesel::result::{ConnectionResult, Error, QueryResult};
+use diesel::result::{ConnectionResult, DatabaseErrorKind, Error, QueryResult};
 
 use super::answer::Answer;
 use super::api::{BatchReply, Request, ServerError, Statement, StatementResult};
@@ -15,7 +15,7 @@ use super::sql::Facts;
 use super::url::NeonUrl;
 use super::value::{Catalogue, LOOK_UP};
 use crate::remote::error::{malformed, not_of_protocol};
-use crate::remote::http::{Http, TokenSource};
+use crate::remote::http::{Http, Repeat, TokenSource};
 
 /// The way to a database, and what is known of its types.
 pub(super) struct Link {
@@ -89,22 +89,55 @@ impl Link {
         Ok(result.row_count.unwrap_or_default())
     }
 
-    /// Sends a statement, after those that set what it depends on if there are any.
+    /// Sends a statement, after those that set what it depends on if there are any. One that only
+    /// reads is sent again, in a transaction that forbids writing: what it calls may write.
     fn send_one(&mut self, statement: &Statement, facts: Facts) -> QueryResult<Sent> {
-        let guard = self.session.guard().filter(|_| facts.has_rows);
+        let deadline = self.http.deadline();
+        let must_read = !self.settings.is_empty();
+        match self.try_one(statement, facts, must_read, deadline) {
+            Err(lost) if facts.only_reads && !must_read && is_lost(&lost) => {
+                match self.try_one(statement, facts, true, deadline) {
+                    Err(error) if is_of_reading(&error) => Err(lost),
+                    again => again,
+                }
+            }
+            sent => sent,
+        }
+    }
+
+    /// Sends a statement. If it `must_read`, writing is an error, and it is sent again if its answer is
+    /// lost.
+    fn try_one(
+        &mut self,
+        statement: &Statement,
+        facts: Facts,
+        must_read: bool,
+        deadline: Instant,
+    ) -> QueryResult<Sent> {
+        let first = match facts.only_reads {
+            true => Repeat::Otherwise,
+            false => Repeat::Never,
+        };
+        let guard = self.session.guard();
+        let guard = guard.filter(|_| facts.has_rows || must_read);
         let is_guarded = guard.is_some();
         let settings = std::mem::take(&mut self.settings);
         let queries = settings.iter().chain([statement]).map(Cow::Borrowed);
         let queries: Vec<_> = guard.into_iter().chain(queries).collect();
-        let body = match (&queries[..], settings.is_empty()) {
-            ([_], true) => self.send(&Request::One(statement), &[], facts.only_reads),
-            (queries, true) => self.send(&Request::Batch { queries }, &[], facts.only_reads),
-            (queries, false) => {
+        let body = match (&queries[..], must_read) {
+            ([_], false) => self.send(&Request::One(statement), &[], first, deadline),
+            (queries, false) => self.send(&Request::Batch { queries }, &[], first, deadline),
+            (queries, true) => {
                 let headers = NeonBatchOptions::new().read_only(true).headers();
-                self.send(&Request::Batch { queries }, &headers, true)
+                self.send(
+                    &Request::Batch { queries },
+                    &headers,
+                    Repeat::Always,
+                    deadline,
+                )
             }
         };
-        let in_batch = queries.len() > 1;
+        let in_batch = must_read || queries.len() > 1;
         drop(queries);
         self.settings = settings;
         let body = body?;
@@ -127,15 +160,23 @@ impl Link {
         if queries.is_empty() {
             return Ok(Vec::new());
         }
-        // Settings of the transaction precede whatever reads.
-        let is_first = |query: &&Cow<'_, Statement>| Facts::of(&query.query).sets_transaction;
+        // Settings of the transaction precede whatever reads. After a statement that reads, one that
+        // must not write cannot be made one that may.
+        let is_first = |query: &&Cow<'_, Statement>| {
+            !options.only_reads() && Facts::of(&query.query).sets_transaction
+        };
         let at = queries.iter().take_while(is_first).count();
-        let guard = self.session.guard();
+        let guard = match options.only_reads() {
+            true => Some(Session::guarding()),
+            false => self.session.guard(),
+        };
         let is_guarded = guard.is_some();
         queries.splice(at..at, guard);
         let headers = options.headers();
+        let repeat = Repeat::always_if(repeatable);
         let queries = queries.as_slice();
-        let body = self.send(&Request::Batch { queries }, &headers, repeatable)?;
+        let deadline = self.http.deadline();
+        let body = self.send(&Request::Batch { queries }, &headers, repeat, deadline)?;
         let mut results = BatchReply::of(&body)?.results;
         if results.len() != queries.len() {
             return Err(malformed("not one result for each statement"));
@@ -155,7 +196,8 @@ impl Link {
         &mut self,
         request: &Request<'_>,
         further: &[(&str, &str)],
-        repeatable: bool,
+        repeat: Repeat,
+        deadline: Instant,
     ) -> QueryResult<String> {
         let body =
             serde_json::to_vec(request).map_err(|error| Error::SerializationError(error.into()))?;
@@ -166,10 +208,9 @@ impl Link {
             ("neon-array-mode", "true"),
         ];
         headers.extend(further);
-        let deadline = self.http.deadline();
         let answer = self
             .http
-            .post(&self.endpoint, &headers, &body, repeatable, deadline)?;
+            .post(&self.endpoint, &headers, &body, repeat, deadline)?;
         if answer.status == 200 {
             return Ok(answer.body);
         }
@@ -220,7 +261,8 @@ impl Link {
             let list: Vec<String> = missing.iter().map(u32::to_string).collect();
             let list = format!("{{{}}}", list.join(","));
             let statement = Statement::new(LOOK_UP, vec![Some(list)]);
-            let body = self.send(&Request::One(&statement), &[], true)?;
+            let deadline = self.http.deadline();
+            let body = self.send(&Request::One(&statement), &[], Repeat::Always, deadline)?;
             let result = StatementResult::of(&body, false)?;
             let rows: Vec<Vec<Option<String>>> =
                 serde_json::from_str(result.rows.get()).map_err(|error| not_of_protocol(&error))?;
@@ -243,4 +285,20 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// Returns whether the answer was lost.
+fn is_lost(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+    )
+}
+
+/// Returns whether a statement was rejected because it writes.
+fn is_of_reading(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _)
+    )
 }

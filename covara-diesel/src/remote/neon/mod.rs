@@ -68,7 +68,8 @@ pub use transactions::NeonTransactions;
 /// its answer is lost. A write or batch whose answer is lost is never sent again: the error, of the kind
 /// [`ClosedConnection`](diesel::result::DatabaseErrorKind::ClosedConnection) or a
 /// [`DeserializationError`](diesel::result::Error::DeserializationError), says that it may have been
-/// carried out. A gateway in between that repeats a request by itself repeats its effect, which only a
+/// carried out. The second time that a statement is sent, writing is an error for it, as a function, a
+/// view or an operator may write. A status of 429 is taken to mean that nothing was carried out. A gateway in between that repeats a request by itself repeats its effect, which only a
 /// key or a condition in the statement prevents. Neon limits requests and answers: 64 MB each in
 /// 2026-10.
 ///
@@ -95,9 +96,10 @@ pub use transactions::NeonTransactions;
 /// | `copy_from`, `copy_to`, `COPY` | do not compile, or are an error | [`Seed`](crate::Seed), an insert of several rows, or `SELECT` |
 /// | `notifications_iter` | does not exist | the log of the feature `changes`, or the URL without `driver=neon-http` |
 /// | `SET LOCAL`, temporary tables, cursors, `LOCK`, `SAVEPOINT` | an error outside of a `batch` | in a `batch` |
-/// | session locks (`pg_advisory_lock`), `set_config(…, false)` in a query | end with the request | `pg_advisory_xact_lock`, `SET LOCAL` in a `batch` |
+/// | session locks (`pg_advisory_lock`), and what `set_config`, a `DO` block or a function sets | end with the request | `pg_advisory_xact_lock`, `SET LOCAL` in a `batch` |
 /// | `load_iter` with `PgRowByRowLoadingMode` | does not compile | `load_iter`: rows are decoded one by one from an answer that is held as text |
 /// | rows without a type (`SELECT (a, b)`), `regclass` and others whose text is a name, `tsvector`, geometric types, types of extensions other than `citext` | an error | select the values themselves, or cast them to `text` |
+/// | binding a value of an enum or composite whose schema the role may not use | an error of the database | `GRANT USAGE ON SCHEMA` |
 /// | `InstrumentationEvent::CacheQuery` | never occurs, because no statement is cached | `StartQuery` |
 /// | libpq's `host=… user=…`, environment variables (`PGPASSWORD`), several hosts | an error | a URL |
 /// | Diesel's `MigrationHarness` | an error, because it runs each migration in a transaction | [`Boot`](crate::Boot) |
@@ -204,7 +206,8 @@ impl NeonHttpConnection {
     /// # Errors
     ///
     /// The database's own, with the statement that it rejected, which is found by sending parts of
-    /// the batch that are always rolled back; and statements that no batch can have, such as
+    /// the batch that are always rolled back, about one for each time that the number of statements can
+    /// be halved. They take locks and numbers of sequences again. And statements that no batch can have, such as
     /// `COMMIT`. Nothing has changed then, unless the answer was lost, which the error says.
     ///
     /// # Example
@@ -249,7 +252,8 @@ impl NeonHttpConnection {
         self.run_batch(&batch, options).map_err(|source| {
             let at = is_of_a_statement(&source)
                 .then(|| batch.first_statement(&mut self.link, options, Probe::Fails))
-                .flatten();
+                .flatten()
+                .filter(|at| batch.fails_alike(&mut self.link, options, *at, &source));
             let named = at.and_then(|at| Some((statements.get(at)?, batch.query(at)?)));
             NeonBatchError {
                 statement: at,

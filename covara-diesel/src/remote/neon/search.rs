@@ -10,6 +10,7 @@ use super::batch::NeonBatch;
 use super::link::Link;
 use super::options::NeonBatchOptions;
 use crate::backend::batch::Probe;
+use crate::backend::connection::message;
 use crate::remote::batch::{first_part, probed, probing_text, telling_text, told};
 
 impl NeonBatch {
@@ -26,6 +27,20 @@ impl NeonBatch {
             let part = part.map(Cow::Borrowed).collect();
             probed(taken_back(link, options, part, probe), probe)
         })
+    }
+
+    /// Returns whether the batch up to a statement fails with the same message.
+    pub(super) fn fails_alike(
+        &self,
+        link: &mut Link,
+        options: NeonBatchOptions,
+        last: usize,
+        error: &Error,
+    ) -> bool {
+        let part = self.begin.iter().chain(&self.statements.all()[..=last]);
+        let part = part.map(Cow::Borrowed).collect();
+        let failed = taken_back(link, options, part, Probe::Fails);
+        failed.is_err_and(|found| message(&found) == message(error))
     }
 
     /// Finds the first row of a statement that inserts rows after which the probe succeeds.

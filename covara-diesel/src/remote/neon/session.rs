@@ -59,7 +59,12 @@ impl Session {
         let is_known = self
             .fits_since
             .is_some_and(|since| since.elapsed() < REMEMBERED);
-        (!is_known).then(|| Cow::Owned(Statement::of_sql(GUARD)))
+        (!is_known).then(Self::guarding)
+    }
+
+    /// Returns that statement in any case.
+    pub(super) fn guarding() -> Cow<'static, Statement> {
+        Cow::Owned(Statement::of_sql(GUARD))
     }
 
     /// Takes note of the guard's result.

@@ -32,6 +32,9 @@ pub(super) fn checked(sql: &str, in_batch: bool) -> QueryResult<Facts> {
     }
 }
 
+/// The number of values that PostgreSQL's protocol can count.
+const MOST_BINDS: usize = 65_535;
+
 /// Returns the SQL of a query. A NUL character in it is an error, as on a `PgConnection`.
 pub(super) fn sql_of<T>(source: &T) -> QueryResult<String>
 where
@@ -103,6 +106,9 @@ impl NeonHttpConnection {
     {
         let mut binds = RawBytesBindCollector::<Pg>::new();
         source.collect_binds(&mut binds, self as &mut dyn PgMetadataLookup, &Pg)?;
+        if binds.binds.len() > MOST_BINDS {
+            return Err(unsendable("a statement has more than 65,535 values"));
+        }
         let oids = binds.metadata.iter().map(|metadata| {
             metadata
                 .oid()

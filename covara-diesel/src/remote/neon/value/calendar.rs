@@ -90,7 +90,7 @@ pub(super) fn decode_date(text: &str, out: &mut Vec<u8>) -> Result<(), Problem> 
     Ok(())
 }
 
-pub(super) fn encode_date(mut bytes: Reader<'_>, out: &mut String) -> Result<(), Problem> {
+pub(super) fn encode_date(bytes: &mut Reader<'_>, out: &mut String) -> Result<(), Problem> {
     match bytes.i32()? {
         i32::MAX => out.push_str(INFINITY),
         i32::MIN => out.push_str(MINUS_INFINITY),
@@ -187,7 +187,7 @@ pub(super) fn decode_time(text: &str, out: &mut Vec<u8>) -> Result<(), Problem> 
     Ok(())
 }
 
-pub(super) fn encode_time(mut bytes: Reader<'_>, out: &mut String) -> Result<(), Problem> {
+pub(super) fn encode_time(bytes: &mut Reader<'_>, out: &mut String) -> Result<(), Problem> {
     push_time(u64::try_from(bytes.i64()?).map_err(|_| MALFORMED)?, out);
     Ok(())
 }
@@ -204,8 +204,8 @@ pub(super) fn decode_timetz(text: &str, out: &mut Vec<u8>) -> Result<(), Problem
     Ok(())
 }
 
-pub(super) fn encode_timetz(mut bytes: Reader<'_>, out: &mut String) -> Result<(), Problem> {
-    encode_time(Reader(bytes.take(8)?), out)?;
+pub(super) fn encode_timetz(bytes: &mut Reader<'_>, out: &mut String) -> Result<(), Problem> {
+    encode_time(&mut Reader(bytes.take(8)?), out)?;
     let west = i64::from(bytes.i32()?);
     let east = west.abs();
     let sign = if west > 0 { '-' } else { '+' };
@@ -245,7 +245,7 @@ pub(super) fn decode_timestamp(
 }
 
 pub(super) fn encode_timestamp(
-    mut bytes: Reader<'_>,
+    bytes: &mut Reader<'_>,
     has_zone: bool,
     out: &mut String,
 ) -> Result<(), Problem> {
@@ -308,7 +308,7 @@ fn signed_time(text: &str) -> Result<i64, Problem> {
     Ok(if is_negative { -micros } else { micros })
 }
 
-pub(super) fn encode_interval(mut bytes: Reader<'_>, out: &mut String) -> Result<(), Problem> {
+pub(super) fn encode_interval(bytes: &mut Reader<'_>, out: &mut String) -> Result<(), Problem> {
     let micros = bytes.i64()?;
     let days = bytes.i32()?;
     let months = bytes.i32()?;

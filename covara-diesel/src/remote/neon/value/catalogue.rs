@@ -138,6 +138,7 @@ SELECT t.oid::text,
             WHEN t.typtype = 'c' THEN 'composite'
             WHEN t.typtype = 'r' THEN 'range'
             WHEN t.typtype = 'm' THEN 'multirange'
+            WHEN t.oid IN (22::oid, 30::oid) THEN 'unknown' -- int2vector, oidvector
             WHEN t.typelem <> 0::oid AND t.typlen = -1 AND t.typcategory = 'A' THEN 'array'
             WHEN t.typtype = 'b' AND t.typoutput::oid IN (
                 SELECT p.oid FROM pg_catalog.pg_proc AS p

@@ -46,7 +46,20 @@ fn encode(bytes: &[u8], oid: u32, types: &Catalogue) -> Result<String, Problem> 
 
 fn push(bytes: &[u8], oid: u32, types: &Catalogue, out: &mut String) -> Result<(), Problem> {
     let mut reader = Reader(bytes);
-    match types.kind(oid).unwrap_or(Kind::Unknown) {
+    let kind = types.kind(oid).unwrap_or(Kind::Unknown);
+    // Values of these types are taken whole, and of others nothing may be left.
+    let is_whole = matches!(
+        kind,
+        Kind::Bool
+            | Kind::Text
+            | Kind::Char
+            | Kind::Bytea
+            | Kind::MacAddr
+            | Kind::MacAddr8
+            | Kind::Versioned
+            | Kind::Void
+    );
+    match kind {
         Kind::Bool => match bytes {
             [truth] => out.push(if *truth == 0 { 'f' } else { 't' }),
             _ => return Err(MALFORMED),
@@ -64,7 +77,7 @@ fn push(bytes: &[u8], oid: u32, types: &Catalogue, out: &mut String) -> Result<(
             let number = f64::from_be_bytes(reader.array()?);
             push_float(number, &format!("{number:e}"), out);
         }
-        Kind::Numeric => numeric::encode(reader, out)?,
+        Kind::Numeric => numeric::encode(&mut reader, out)?,
         Kind::Text => out.push_str(text(bytes)?),
         Kind::Char => match bytes {
             [0] => {}
@@ -81,17 +94,17 @@ fn push(bytes: &[u8], oid: u32, types: &Catalogue, out: &mut String) -> Result<(
             let bytes: [u8; 16] = reader.array()?;
             data_encoding::HEXLOWER.encode_append(&bytes, out);
         }
-        Kind::Date => calendar::encode_date(reader, out)?,
-        Kind::Time => calendar::encode_time(reader, out)?,
-        Kind::Timetz => calendar::encode_timetz(reader, out)?,
-        Kind::Timestamp => calendar::encode_timestamp(reader, false, out)?,
-        Kind::Timestamptz => calendar::encode_timestamp(reader, true, out)?,
-        Kind::Interval => calendar::encode_interval(reader, out)?,
+        Kind::Date => calendar::encode_date(&mut reader, out)?,
+        Kind::Time => calendar::encode_time(&mut reader, out)?,
+        Kind::Timetz => calendar::encode_timetz(&mut reader, out)?,
+        Kind::Timestamp => calendar::encode_timestamp(&mut reader, false, out)?,
+        Kind::Timestamptz => calendar::encode_timestamp(&mut reader, true, out)?,
+        Kind::Interval => calendar::encode_interval(&mut reader, out)?,
         Kind::Versioned => match bytes {
             [1, rest @ ..] => out.push_str(text(rest)?),
             _ => return Err(MALFORMED),
         },
-        Kind::Inet | Kind::Cidr => network::encode(reader, out)?,
+        Kind::Inet | Kind::Cidr => network::encode(&mut reader, out)?,
         Kind::MacAddr => network::encode_mac(bytes, 6, out)?,
         Kind::MacAddr8 => network::encode_mac(bytes, 8, out)?,
         Kind::Money => {
@@ -113,15 +126,15 @@ fn push(bytes: &[u8], oid: u32, types: &Catalogue, out: &mut String) -> Result<(
         Kind::Bits => {
             let count = usize::try_from(reader.i32()?).map_err(|_| MALFORMED)?;
             let bits = reader
-                .0
+                .take(count.div_ceil(8))?
                 .iter()
                 .flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1));
             bits.take(count)
                 .for_each(|bit| out.push(if bit == 0 { '0' } else { '1' }));
         }
         Kind::Void => {}
-        Kind::Array(_) => push_array(reader, types, out)?,
-        Kind::Range(part) => push_range(reader, part, types, out)?,
+        Kind::Array(_) => push_array(&mut reader, types, out)?,
+        Kind::Range(part) => push_range(&mut reader, part, types, out)?,
         Kind::Multirange(range) => {
             let Some(Kind::Range(part)) = types.kind(range) else {
                 return Err(NOT_CONVERTED);
@@ -130,14 +143,16 @@ fn push(bytes: &[u8], oid: u32, types: &Catalogue, out: &mut String) -> Result<(
             for position in 0..reader.i32()? {
                 out.push_str(if position > 0 { "," } else { "" });
                 let bytes = reader.sized()?.ok_or(MALFORMED)?;
-                push_range(Reader(bytes), part, types, out)?;
+                let mut range = Reader(bytes);
+                push_range(&mut range, part, types, out)?;
+                range.finish()?;
             }
             out.push('}');
         }
-        Kind::Composite(_) => push_composite(reader, types, out)?,
+        Kind::Composite(_) => push_composite(&mut reader, types, out)?,
         Kind::Unknown => return Err(NOT_CONVERTED),
     }
-    Ok(())
+    if is_whole { Ok(()) } else { reader.finish() }
 }
 
 /// The error for types without a conversion.
@@ -161,9 +176,12 @@ fn push_float(number: f64, finite: &str, out: &mut String) {
     });
 }
 
-fn push_array(mut bytes: Reader<'_>, types: &Catalogue, out: &mut String) -> Result<(), Problem> {
+fn push_array(bytes: &mut Reader<'_>, types: &Catalogue, out: &mut String) -> Result<(), Problem> {
     let count = usize::try_from(bytes.i32()?).map_err(|_| MALFORMED)?;
-    bytes.i32()?;
+    // Whether an element is NULL.
+    if !matches!(bytes.i32()?, 0 | 1) {
+        return Err(MALFORMED);
+    }
     let part = bytes.u32()?;
     if count == 0 {
         out.push_str("{}");
@@ -187,7 +205,7 @@ fn push_array(mut bytes: Reader<'_>, types: &Catalogue, out: &mut String) -> Res
         out.push_str(&bounds);
         out.push('=');
     }
-    push_dimension(&mut bytes, &lengths, part, types, out)
+    push_dimension(bytes, &lengths, part, types, out)
 }
 
 fn push_dimension(
@@ -225,7 +243,7 @@ pub(super) const LOWER_INFINITE: u8 = 8;
 pub(super) const UPPER_INFINITE: u8 = 16;
 
 fn push_range(
-    mut bytes: Reader<'_>,
+    bytes: &mut Reader<'_>,
     part: u32,
     types: &Catalogue,
     out: &mut String,
@@ -259,7 +277,7 @@ fn push_range(
 }
 
 fn push_composite(
-    mut bytes: Reader<'_>,
+    bytes: &mut Reader<'_>,
     types: &Catalogue,
     out: &mut String,
 ) -> Result<(), Problem> {

@@ -30,7 +30,7 @@ pub(super) fn decode(text: &str, is_cidr: bool, out: &mut Vec<u8>) -> Result<(),
 }
 
 /// Appends the text of an `inet` or a `cidr`.
-pub(super) fn encode(mut bytes: Reader<'_>, out: &mut String) -> Result<(), Problem> {
+pub(super) fn encode(bytes: &mut Reader<'_>, out: &mut String) -> Result<(), Problem> {
     let [family, bits, _, length] = bytes.array()?;
     let address: IpAddr = match (family, length) {
         (V4, 4) => bytes.array::<4>()?.into(),

@@ -42,21 +42,22 @@ pub(super) fn decode(text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
         .map(|group| padded[group * 4..group * 4 + 4].parse::<u16>())
         .collect();
     let groups = groups.map_err(|_| MALFORMED)?;
-    let weight = whole.len().div_ceil(4);
     let zeros = groups.iter().take_while(|group| **group == 0).count();
     let end = groups
         .iter()
         .rposition(|group| *group != 0)
         .map_or(0, |last| last + 1);
     let significant = groups.get(zeros..end).unwrap_or_default();
+    // The number of the first group that is stored, from the point on.
     let weight = match significant {
         [] => 0,
-        _ => {
-            i16::try_from(weight).map_err(|_| MALFORMED)?
-                - i16::try_from(zeros).map_err(|_| MALFORMED)?
-                - 1
-        }
+        _ => whole
+            .len()
+            .div_ceil(4)
+            .wrapping_sub(zeros + 1)
+            .cast_signed(),
     };
+    let weight = i16::try_from(weight).map_err(|_| MALFORMED)?;
     let sign = if significant.is_empty() { 0 } else { sign };
     let scale = u16::try_from(fraction.len()).map_err(|_| MALFORMED)?;
     write(out, significant, weight, sign, scale)
@@ -81,7 +82,7 @@ fn write(
 }
 
 /// Appends the text of a number.
-pub(super) fn encode(mut bytes: Reader<'_>, out: &mut String) -> Result<(), Problem> {
+pub(super) fn encode(bytes: &mut Reader<'_>, out: &mut String) -> Result<(), Problem> {
     let count = usize::from(bytes.u16()?);
     let weight = i64::from(bytes.i16()?);
     let sign = bytes.u16()?;

@@ -11,6 +11,11 @@ impl<'b> Reader<'b> {
         self.0.is_empty()
     }
 
+    /// Checks that nothing is left.
+    pub(super) fn finish(self) -> Result<(), Problem> {
+        self.is_empty().then_some(()).ok_or(MALFORMED)
+    }
+
     pub(super) fn take(&mut self, count: usize) -> Result<&'b [u8], Problem> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(MALFORMED)?;
         self.0 = rest;
