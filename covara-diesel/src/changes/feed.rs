@@ -133,7 +133,7 @@ impl Feed {
     ///
     /// It looks at the database with a connection of the pool, first every 10 ms and soon every
     /// 250 ms, and has none in between. For a SQLite file in WAL mode it opens a connection of its
-    /// own, by which it sees within 20 ms whether anybody has written to the file, and looks then,
+    /// own, by which it sees within 100 ms whether anybody has written to the file, and looks then,
     /// or every second. On PostgreSQL see also [`ChangeLog::notify`](super::ChangeLog::notify).
     ///
     /// # Errors

@@ -20,8 +20,12 @@ const LONGEST: Duration = Duration::from_millis(250);
 /// replaced, or a transaction that is rolled back, for which others had to wait.
 const LONGEST_WITH_SIGNAL: Duration = Duration::from_secs(1);
 
-/// The pause between two looks at a signal, and at the log while others write.
-const SIGNAL: Duration = Duration::from_millis(20);
+/// The shortest pause between two looks at a signal, and at the log while others write.
+const SHORTEST_AT_SIGNAL: Duration = Duration::from_millis(20);
+
+/// The longest pause between two looks at a signal. A look takes about a hundred microseconds, most of
+/// them for waking up.
+const LONGEST_AT_SIGNAL: Duration = Duration::from_millis(100);
 
 /// Looks without a signal. Most feeds that wait get changes soon, and need none.
 const LOOKS_WITHOUT: u32 = 3;
@@ -43,6 +47,7 @@ pub(crate) fn until_change(
     let begun = Instant::now();
     let left = || timeout.saturating_sub(begun.elapsed());
     let mut pause = SHORTEST;
+    let mut signal_pause = SHORTEST_AT_SIGNAL;
     loop {
         if watched.look(left().max(LONGEST))? {
             return Ok(true);
@@ -59,9 +64,11 @@ pub(crate) fn until_change(
                 Some(is_signalled) => {
                     longest = LONGEST_WITH_SIGNAL;
                     if is_signalled {
-                        pause = SIGNAL;
+                        pause = SHORTEST_AT_SIGNAL;
+                        signal_pause = SHORTEST_AT_SIGNAL;
                     }
-                    thread::sleep(rest(pause).min(left()).min(SIGNAL));
+                    thread::sleep(rest(pause).min(left()).min(signal_pause));
+                    signal_pause = (signal_pause * 3 / 2).min(LONGEST_AT_SIGNAL);
                 }
             }
         }

@@ -13,7 +13,7 @@ use crate::changes::{ChangeError, Feed, Watched, until_change};
 
 impl Feed {
     /// Waits until the feed has a change to read, for at most `timeout`, and returns whether it has,
-    /// as [`wait`](Self::wait) does, on a connection that the server notifies. It sees within 20 ms
+    /// as [`wait`](Self::wait) does, on a connection that the server notifies. It sees within 100 ms
     /// that a transaction has committed, and asks the server nothing before, except for a look every
     /// second.
     ///
