@@ -109,7 +109,8 @@ impl Field {
     /// a filter if one of its values does, and a [`Facet`](super::Facet) counts it for each of them.
     ///
     /// One text is a list of one, a repeated value counts once, and NULL and an empty list are no
-    /// value. A followed column has an array, JSON, or the text of a JSON array.
+    /// value. A followed column has an array, JSON, or the text of a JSON array; a text
+    /// that [`index_rows`](super::SearchAdapter::index_rows) gets is one keyword.
     ///
     /// ```
     /// use covara_diesel::pool;
@@ -176,7 +177,7 @@ impl Field {
         self
     }
 
-    /// Distinguishes `são` from `sao`. Default: each finds both.
+    /// Distinguishes `são` from `sao`, and `straße` from `STRASSE`. Default: each finds both.
     #[must_use]
     pub fn keep_accents(mut self) -> Self {
         self.accents = true;
@@ -208,7 +209,8 @@ impl Field {
     /// `wifi` finds *wi-fi*, `nodejs` finds *Node.js*, `user` and `get_user_name` find *getUserName*, and
     /// each the other way round. `0301234567` finds the telephone number *(030) 123-45 67*; a country's
     /// prefix makes another number. Up to 8 words are joined, between which there is no space, except in
-    /// telephone numbers of 7 to 15 digits. What is found by another form is not highlighted.
+    /// telephone numbers of 7 to 15 digits. Write these without spaces in a query, where spaces separate
+    /// words. A word of more than 64 pieces between upper-case letters is not split. What is found by another form is not highlighted.
     ///
     /// ```
     /// use covara_diesel::pool;

@@ -158,8 +158,8 @@ pub enum SearchError {
         most: usize,
     },
 
-    /// A filter has too many values.
-    #[error("a filter may have up to {most} values; the one on {field} has more")]
+    /// A filter has too many values, or a facet too many ranges.
+    #[error("a filter or facet may have up to {most} values; the one on {field} has more")]
     TooManyValues {
         /// The name of the field.
         field: String,

@@ -6,6 +6,9 @@ use super::analysis::{Analyzer, Unit};
 
 /// The maximum number of words that are joined: addresses of web pages have more.
 const MOST_WORDS: usize = 8;
+/// The maximum number of pieces between upper-case letters: no name has more, and a database that looks
+/// for them all at once runs out of stack at some ten thousand.
+const MOST_PIECES: usize = 64;
 /// The numbers of digits that telephone numbers have.
 const FEWEST_DIGITS: usize = 7;
 const MOST_DIGITS: usize = 15;
@@ -39,8 +42,11 @@ impl Parts {
             for piece in by_case(word) {
                 analyzer.words(piece, |word| {
                     parts.split.push(word.text.to_owned());
-                    true
+                    parts.split.len() <= MOST_PIECES
                 });
+                if parts.split.len() > MOST_PIECES {
+                    return parts;
+                }
             }
         }
         parts
@@ -62,8 +68,9 @@ impl Parts {
 
     /// Returns the words of which upper case begins some, if it does.
     pub(super) fn split(&self) -> &[String] {
-        let some = self.split.len() > self.words.len() && self.words.len() <= MOST_WORDS;
-        if some { &self.split } else { &[] }
+        let some = (self.words.len() + 1..=MOST_PIECES).contains(&self.split.len());
+        let few = self.words.len() <= MOST_WORDS;
+        if some && few { &self.split } else { &[] }
     }
 }
 
@@ -126,6 +133,8 @@ mod tests {
         assert_eq!(of("Crème-brûlée"), ["cremebrulee"]);
         assert_eq!(of("plain words, and 東京-タワー"), [""; 0]);
         assert_eq!(of("https://a.b.c/d/e/f/g/h/i"), [""; 0]);
+        assert_eq!(of(&"aB".repeat(60)), ["a", "b", "ba"]);
+        assert_eq!(of(&"aB".repeat(70)), [""; 0]);
     }
 
     #[test]

@@ -286,7 +286,9 @@ impl SearchQuery {
     /// Takes the last word for the beginning of a word, because somebody is still typing it.
     ///
     /// A document that has a word is found from the first letter of it to the last, also in a field
-    /// with a language. The word is complete when a space follows it. With
+    /// with a language. The word is complete when a space follows it. A `#` or `+` at the end is taken for
+    /// that of *C#* and *C++*; in Korean, Khmer and Burmese a hit may be missing between two letters of a
+    /// syllable. With
     /// [`syntax`](method@Self::syntax), so are excluded words and the last word of a phrase whose
     /// quotation mark is closed.
     ///

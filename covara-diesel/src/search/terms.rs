@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use unicode_normalization::char::is_combining_mark;
 
-use super::analysis::{Analyzer, Language, Unit};
+use super::analysis::{Analyzer, Language, Unit, is_ignorable};
 use super::definition::{AnalyzerKey, Field, IndexDefinition};
 use super::error::SearchError;
 use super::joins::Parts;
@@ -354,7 +354,7 @@ fn begins(text: String) -> Beginning {
 
 /// Returns whether a query may go on within the last word of its last part.
 fn is_unfinished(query: &str, part: &str) -> bool {
-    let is_in_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
+    let is_in_word = |c: char| c.is_alphanumeric() || is_combining_mark(c) || is_ignorable(c);
     query.ends_with(part) && part.ends_with(is_in_word)
 }
 

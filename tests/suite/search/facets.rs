@@ -26,7 +26,11 @@ fn numbered() -> (TestDb, Conn) {
             .field("day", Field::date()),
     );
     let documents = (0..60).map(|n: usize| {
-        let text = if n.is_multiple_of(3) { "all three" } else { "all" };
+        let text = if n.is_multiple_of(3) {
+            "all three"
+        } else {
+            "all"
+        };
         let document = json!({
             "text": text,
             "tag": (!n.is_multiple_of(5)).then(|| TAGS[n % 4]),

@@ -70,6 +70,20 @@ fn words_are_found_however_they_are_joined() {
     }
 }
 
+/// PostgreSQL would look for all of the pieces at once, and run out of stack.
+#[test]
+fn a_word_of_more_pieces_than_names_have_is_not_split() {
+    let (_db, mut conn) = notes(Field::text().joined());
+    let conn = &mut conn;
+    for times in [40, 30_000] {
+        let word = "aB".repeat(times);
+        assert_eq!(found(conn, &word), [""; 0]);
+        Fts.index(conn, "docs", "h", &json!({ "text": word }))
+            .unwrap();
+        assert_eq!(found(conn, &word), ["h"]);
+    }
+}
+
 #[test]
 fn without_the_option_they_are_found_as_they_are_joined() {
     let (_db, mut conn) = notes(Field::text());

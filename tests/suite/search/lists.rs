@@ -51,7 +51,7 @@ fn values_of_every_kind_are_found_in_long_lists() {
     );
     assert_eq!(
         error.to_string(),
-        "a filter may have up to 65536 values; the one on n has more"
+        "a filter or facet may have up to 65536 values; the one on n has more"
     );
     let many = by(Filter::one_of("n", 0..65_536_i64));
     assert_eq!(search(conn, &many).total, 0);

@@ -195,3 +195,19 @@ fn the_name_that_is_being_typed_comes_first() {
     assert_eq!(first("vim"), "vim");
     assert_eq!(first("vimi"), "vimix");
 }
+
+/// As a keyboard writes them in Persian, and between emoji.
+#[test]
+fn characters_that_are_invisible_end_no_word() {
+    let (_db, mut conn) = index_of(&IndexDefinition::new().field("text", Field::text()));
+    let text = "می\u{200c}خواهم";
+    Fts.index(&mut conn, "docs", "1", &json!({ "text": text }))
+        .unwrap();
+    let letters = text
+        .char_indices()
+        .map(|(at, letter)| at + letter.len_utf8());
+    for end in letters {
+        let query = SearchQuery::new(&text[..end]).as_you_type();
+        assert_eq!(ids(&mut conn, &query), ["1"], "{:?}", &text[..end]);
+    }
+}

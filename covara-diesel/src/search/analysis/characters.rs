@@ -5,7 +5,7 @@ const BEFORE_STOP: [char; 10] = ['(', '[', '{', '"', '\'', '/', '“', '„', '�
 
 /// Returns whether Unicode lets a character be ignored: it is invisible, and texts have it or not
 /// by chance.
-pub(super) fn is_ignorable(c: char) -> bool {
+pub(in crate::search) fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}'
         | '\u{115f}'..='\u{1160}'

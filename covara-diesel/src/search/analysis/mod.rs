@@ -15,6 +15,7 @@ use std::ops::Range;
 use frostem::Stemmer;
 use stems::Stems;
 
+pub(super) use characters::is_ignorable;
 pub use language::Language;
 pub(super) use segment::Unit;
 pub(super) use version::WORDS;
