@@ -55,7 +55,7 @@ fn mirrors(create: &str, statements: &[&str], seed: u64) {
     let mut random = Random::new(seed);
     let mut mirror = Mirror::default();
     let mut delivered = 0;
-    for round in 0..support::thorough::times(60, 1_500) {
+    for round in 0..support::thorough::times(60, 400) {
         let mut said = Vec::new();
         let mut statement = |conn: &mut PgConnection, random: &mut Random| {
             let undo = random.below(4) == 0;
