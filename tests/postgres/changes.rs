@@ -488,3 +488,28 @@ fn a_strangers_table_is_not_taken_for_the_log() {
     leave(conn, &role);
     assert_eq!(number(conn, "SELECT count(*) AS n FROM places"), 0);
 }
+
+/// A process of another tenant would take the triggers of this one away.
+#[test]
+fn a_table_of_another_schema_takes_no_triggers_away() {
+    let (_db, mut conn) = logged(PLAIN);
+    let conn = &mut conn;
+    run(
+        conn,
+        "CREATE SCHEMA tenant; CREATE TABLE tenant.places (LIKE places INCLUDING ALL); \
+         SET search_path = tenant, public",
+    );
+    match log().install(conn) {
+        Err(ChangeError::OtherSchema { table, logged }) => {
+            assert_eq!(
+                (table.as_str(), logged.as_str()),
+                ("places", "public.places")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    run(conn, "INSERT INTO public.places VALUES (1, 'a')");
+    assert_eq!(in_short(conn), [(Insert, json!(1))]);
+    run(conn, "RESET search_path");
+    assert_eq!(log().install(conn).unwrap(), Default::default());
+}

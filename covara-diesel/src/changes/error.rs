@@ -53,6 +53,19 @@ pub enum ChangeError {
         table: String,
     },
 
+    /// A table of the log is another one of the same name, to which the `search_path` leads. Its own
+    /// process needs the log; a table with a schema in its `table!` is always the same.
+    #[error(
+        "the log has the changes of {logged}, and the search_path leads to another table {table}; use \
+         one search_path, or name the schema in the table! of {table}"
+    )]
+    OtherSchema {
+        /// The name of the table.
+        table: String,
+        /// The table that is logged.
+        logged: String,
+    },
+
     /// A table of the log is a partition of another one or inherits from it. What is written through
     /// that one does not call the triggers: add that one to the log.
     #[error("the table {table} is a part of {parent}; log {parent}, whose changes include its own")]

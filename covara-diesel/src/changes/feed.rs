@@ -120,7 +120,7 @@ impl Feed {
     ) -> Result<ChangeBatch, ChangeError> {
         let next = with_typed!(conn, |conn| {
             let next = read::next(conn, ReadFrom::Feed(&self.name), limit)?;
-            if !next.is_known && !next.changes.is_empty() {
+            if !next.is_known {
                 // From now on it learns what is removed before it has read it.
                 read::advance(conn, &self.name, next.position)?;
             }
@@ -208,13 +208,17 @@ where
     C::Backend::begin(conn)
 }
 
-/// Returns the number up to which changes can be read, if there is one that the feed has not read.
+/// Returns the number up to which changes can be read, if there is one that the feed has not read. The
+/// feed is known from then on.
 fn look<C>(conn: &mut C, feed: &str) -> Result<Option<i64>, ChangeError>
 where
     C: BackendConnection<Backend: ChangeEngine>,
 {
     let horizon = C::Backend::horizon(conn)?;
     let next = read::up_to(conn, ReadFrom::Feed(feed), horizon, 1)?;
+    if !next.is_known {
+        read::advance(conn, feed, next.position)?;
+    }
     Ok((!next.changes.is_empty()).then_some(horizon))
 }
 

@@ -125,6 +125,24 @@ fn a_feed_that_is_behind_what_was_removed_is_told_so() {
     assert_eq!(keys(&changes(conn, "new")), [4]);
 }
 
+/// It has read the log, though there was nothing in it.
+#[test]
+fn a_feed_that_has_found_nothing_yet_is_told_what_was_removed() {
+    let (_db, mut conn) = logged();
+    let conn = &mut conn;
+    let early = item_log().feed("early");
+    assert!(early.next(conn, 10).unwrap().changes().is_empty());
+    insert(conn, 1..=2);
+    std::thread::sleep(Duration::from_millis(20));
+    let log = item_log().retain(Duration::ZERO);
+    assert_eq!(log.prune(conn).unwrap(), 2);
+    insert(conn, 3..=3);
+    let gap = early.next(conn, 10).unwrap_err();
+    assert!(matches!(gap, ChangeError::Gap { .. }), "{gap:?}");
+    early.skip_gap(conn).unwrap();
+    assert_eq!(keys(early.next(conn, 10).unwrap().changes()), [3]);
+}
+
 #[test]
 fn a_reader_may_keep_its_position_itself() {
     let (_db, mut conn) = logged();

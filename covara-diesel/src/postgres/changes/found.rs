@@ -42,8 +42,11 @@ const FIRST_CLASS: i64 = 0x43 << 12;
 /// A trigger that the database has.
 pub(super) struct FoundTrigger {
     pub(super) name: String,
+    /// The qualified name of its table as SQL.
     pub(super) table: String,
     pub(super) table_oid: i64,
+    /// The unquoted name of its table without the schema.
+    pub(super) table_name: String,
     pub(super) kind: i64,
     pub(super) is_always: bool,
 }
@@ -223,7 +226,8 @@ where
              CAST(g.tgname AS text),
              CASE WHEN c.oid IS NOT NULL THEN pg_catalog.format('%I.%I', s.nspname, c.relname) END,
              CAST(c.oid AS bigint), CAST(g.tgtype AS bigint),
-             CAST(CASE WHEN g.tgenabled = 'A' THEN 1 ELSE 0 END AS bigint)
+             CAST(CASE WHEN g.tgenabled = 'A' THEN 1 ELSE 0 END AS bigint),
+             CAST(c.relname AS text)
          FROM pg_catalog.pg_proc AS f
          LEFT JOIN pg_catalog.pg_trigger AS g ON g.tgfoid = f.oid AND NOT g.tgisinternal
              AND g.tgparentid = '0'
@@ -265,6 +269,7 @@ where
                     table_oid,
                     kind,
                     is_always: integer(&row, 7) == Some(1),
+                    table_name: text(&row, 8).unwrap_or_default(),
                 });
         }
     }

@@ -2,7 +2,7 @@
 
 use diesel::pg::Pg;
 
-use super::capture::{self, LoggedRelation, quoted};
+use super::capture::{self, LoggedRelation, TablePart, quoted};
 use super::found::{self, FoundLog, FoundTrigger, SEQUENCE, TABLES};
 use super::function::{LogNames, WantedFunction, function_name};
 use crate::backend::connection::BackendConnection;
@@ -42,6 +42,12 @@ where
             && is_intact(&found, &relation, &function)
         {
             continue;
+        }
+        if let Some(logged) = elsewhere(&found, table, &relation, &function) {
+            return Err(ChangeError::OtherSchema {
+                table: name,
+                logged,
+            });
         }
         mend(&found, &relation, &function, &mut plan.statements);
         if is_known.is_some() {
@@ -141,6 +147,23 @@ fn is_intact(found: &FoundLog, relation: &LoggedRelation, function: &WantedFunct
                     && trigger.table_oid == wanted.table_oid
             })
         })
+}
+
+/// Returns the table of that name in another schema that is logged, if the `search_path` leads from it
+/// to this one. To take its triggers away would lose its changes.
+fn elsewhere(
+    found: &FoundLog,
+    table: &CapturedTable,
+    relation: &LoggedRelation,
+    function: &WantedFunction,
+) -> Option<String> {
+    let is_given = table.schema.is_some();
+    let mut triggers = found.triggers.get(&function.name).into_iter().flatten();
+    let other = triggers.find(|trigger| {
+        let is_this = |part: &TablePart| part.oid == trigger.table_oid;
+        trigger.table_name == table.table && !relation.parts.iter().any(is_this)
+    })?;
+    (!is_given).then(|| other.table.clone())
 }
 
 struct WantedTrigger {

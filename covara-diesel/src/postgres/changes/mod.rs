@@ -88,12 +88,16 @@ impl ChangeEngine for Pg {
                  SELECT FROM __covara_changes_feeds AS known WHERE known.name = f.name\
              ) ON CONFLICT (name) DO NOTHING",
         );
-        conn.execute_returning_count(&create)?;
         let mut lock = Sql::new();
         lock.push("SELECT number FROM __covara_changes_feeds WHERE name = ");
         lock.bind(feed).push(" FOR UPDATE");
-        conn.execute_returning_count(&lock)?;
-        Ok(())
+        // Others may remove the feed between the two.
+        loop {
+            conn.execute_returning_count(&create)?;
+            if conn.execute_returning_count(&lock)? > 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Two queries, as the number must be read before the locks are.
