@@ -23,6 +23,9 @@ const KEY: [&str; 2] = ["second", "first"];
 const COLUMNS: &str = "first BIGINT NOT NULL, second TEXT NOT NULL, name TEXT NOT NULL,
     twice BIGINT GENERATED ALWAYS AS (first * 2) STORED, PRIMARY KEY (second, first)";
 
+/// The errors of statements: a key may be there already. The log adds none.
+const CONFLICTS: [&str; 2] = ["duplicate key value", "affect row a second time"];
+
 const STATEMENTS: [&str; 13] = [
     "INSERT INTO pairs VALUES ({a}, 'k{b}', 'i') ON CONFLICT DO NOTHING",
     "INSERT INTO pairs VALUES ({a}, 'k{b}', 'u'), ({b}, 'k{b}', 'u')
@@ -94,6 +97,18 @@ fn mirrors(create: &str, statements: &[&str], seed: u64) {
                 Ok(())
             }
         });
+        for (sql, done) in &said {
+            match done {
+                Ok(()) | Err(Error::RollbackTransaction) => {}
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(
+                        CONFLICTS.iter().any(|it| error.contains(it)),
+                        "{sql}: {error}"
+                    );
+                }
+            }
+        }
         let feed = log.feed("mirror");
         while feed
             .process(conn, 7, |_, change| {

@@ -20,6 +20,9 @@ const COLUMNS: &str = "first BIGINT NOT NULL, second TEXT NOT NULL, name TEXT NO
     twice BIGINT GENERATED ALWAYS AS (first * 2) STORED,
     long INTEGER GENERATED ALWAYS AS (length(name)) VIRTUAL";
 
+/// The errors of statements: a key may be there already. The log adds none.
+const CONFLICTS: [&str; 1] = ["UNIQUE constraint failed"];
+
 const STATEMENTS: [&str; 13] = [
     "INSERT INTO pairs (first, second, name) VALUES ({a}, 'k{b}', 'i') ON CONFLICT DO NOTHING",
     "INSERT INTO pairs (first, second, name) VALUES ({a}, 'k{b}', 'u'), ({b}, 'k{b}', 'u')
@@ -77,6 +80,18 @@ fn mirrors(create: &str, key: &[&str], seed: u64) {
                 Ok(())
             }
         });
+        for (sql, done) in &said {
+            match done {
+                Ok(()) | Err(Error::RollbackTransaction) => {}
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(
+                        CONFLICTS.iter().any(|it| error.contains(it)),
+                        "{sql}: {error}"
+                    );
+                }
+            }
+        }
         let feed = log.feed("mirror");
         while feed
             .process(conn, 7, |_, change| {

@@ -76,7 +76,7 @@ impl Feed {
     /// # Errors
     ///
     /// [`ChangeError::Work`] with the error of `work`; [`ChangeError::Gap`];
-    /// [`ChangeError::NoTransactions`] on D1; [`ChangeError::Isolation`]; errors of the database.
+    /// [`ChangeError::NoTransactions`] on D1 and Neon over HTTP; [`ChangeError::Isolation`]; errors of the database.
     pub fn process<C, E>(
         &self,
         conn: &mut C,

@@ -125,7 +125,7 @@ impl ChangeEngine for Pg {
                 return Err(ChangeError::Standby);
             }
             let isolation = text(&row, 2).unwrap_or_default();
-            if is_in_transaction && isolation != "read committed" {
+            if is_in_transaction && !matches!(&*isolation, "read committed" | "read uncommitted") {
                 return Err(ChangeError::Isolation { isolation });
             }
             (last, class)

@@ -195,7 +195,10 @@ impl ServerError {
 
     /// Returns Diesel's error, as on a `PgConnection` where the database rejected a statement.
     pub(super) fn into_error(mut self, status: u16, http: &Http) -> Error {
-        self.message = http.without_token(&self.message);
+        // What the database says of a statement is told as it is: a password may be a word of it.
+        if self.code.as_deref().unwrap_or_default().is_empty() {
+            self.message = http.without_token(&self.message);
+        }
         let code = self
             .code
             .as_deref()

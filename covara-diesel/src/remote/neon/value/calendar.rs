@@ -167,7 +167,12 @@ fn read_offset(text: &mut Scanner<'_>) -> Result<i64, Problem> {
         () if text.skip("-") => -1,
         () => return Err(MALFORMED),
     };
-    let mut seconds = text.number::<i64>()?.checked_mul(3600).ok_or(MALFORMED)?;
+    let hours = text.number::<i64>()?;
+    // PostgreSQL's largest offset is 15:59:59.
+    if hours > 15 {
+        return Err(MALFORMED);
+    }
+    let mut seconds = hours * 3600;
     if text.skip(":") {
         seconds += text.number::<i64>()?.min(60) * 60;
         if text.skip(":") {
@@ -278,12 +283,14 @@ pub(super) fn decode_interval(text: &str, out: &mut Vec<u8>) -> Result<(), Probl
                     continue;
                 }
                 let number: i64 = word.parse().map_err(|_| MALFORMED)?;
-                match words.next() {
-                    Some("year" | "years") => months += number.checked_mul(12).ok_or(MALFORMED)?,
-                    Some("mon" | "mons") => months += number,
-                    Some("day" | "days") => days += number,
+                let (sum, number) = match words.next() {
+                    Some("year" | "years") => (&mut months, number.checked_mul(12)),
+                    Some("mon" | "mons") => (&mut months, Some(number)),
+                    Some("day" | "days") => (&mut days, Some(number)),
                     _ => return Err(MALFORMED),
-                }
+                };
+                let added = number.and_then(|number| sum.checked_add(number));
+                *sum = added.ok_or(MALFORMED)?;
             }
         }
     }
