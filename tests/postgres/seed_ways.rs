@@ -301,7 +301,7 @@ fn texts_of_files_are_copied_as_the_server_reads_them() {
         "CREATE TYPE mood AS ENUM ('happy', 'not so happy');
          CREATE DOMAIN fine AS mood;
          CREATE TABLE things (id BIGINT PRIMARY KEY, text TEXT, number NUMERIC,
-             rounded NUMERIC(30, 2), code UUID, mood mood, fine fine)",
+             scaled NUMERIC(40, 9), code UUID, mood mood, fine fine)",
     )
     .unwrap();
     let copies = Arc::new(Mutex::new(0));
@@ -312,7 +312,7 @@ fn texts_of_files_are_copied_as_the_server_reads_them() {
         }
     });
     let mut csv = |numbers: &[&str], code: &str| {
-        let mut csv = "id,text,number,rounded,code,mood,fine\n".to_owned();
+        let mut csv = "id,text,number,scaled,code,mood,fine\n".to_owned();
         for (id, number) in numbers.iter().enumerate() {
             let mood = ["happy", "not so happy", ""][id % 3];
             csv.push_str(&format!(
@@ -324,7 +324,7 @@ fn texts_of_files_are_copied_as_the_server_reads_them() {
         let file = FixtureSource::reader("things.csv", std::io::Cursor::new(csv));
         let seeded = Seed::new().fixture("things", file).run(&mut conn);
         let wrong = "things WHERE number::text IS DISTINCT FROM text::numeric::text
-             OR rounded::text IS DISTINCT FROM text::numeric(30, 2)::text
+             OR scaled::text IS DISTINCT FROM text::numeric(40, 9)::text
              OR code::text <> '00112233-4455-6677-8899-aabbccddeeff'
              OR mood::text IS DISTINCT FROM (ARRAY['happy', 'not so happy', NULL])[id % 3 + 1]";
         assert_eq!(count(&mut conn, wrong), 0);

@@ -40,8 +40,10 @@ pub(super) fn left_out<C>(conn: &mut C) -> QueryResult<Vec<String>>
 where
     C: BackendConnection<Backend = Pg>,
 {
+    // No operator that a stranger may have made for names and texts.
     let elsewhere = "n.nspname IS DISTINCT FROM current_schema
-        AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'";
+        AND CAST(n.nspname AS text) OPERATOR(pg_catalog.!~~) 'pg\\_%'
+        AND CAST(n.nspname AS text) OPERATOR(pg_catalog.<>) 'information_schema'";
     let names = tables(elsewhere).load::<Name>(conn)?;
     let names = names.into_iter();
     Ok(names
