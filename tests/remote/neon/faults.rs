@@ -96,7 +96,8 @@ const FAULTS: &[(&str, MakeFault, bool, bool)] = &[
         "507",
         || Fault::AnswerAfter(answer(507, JSON, "{\"message\":\"no\"}")),
         true,
-        false,
+        // Read once more, in a transaction that cannot write.
+        true,
     ),
     (
         "a redirect",
