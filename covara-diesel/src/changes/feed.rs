@@ -132,13 +132,13 @@ impl Feed {
     /// Waits until the feed has a change to read, for at most `timeout`, and returns whether it has.
     ///
     /// It looks at the database with a connection of the pool, first every 10 ms and soon every
-    /// 250 ms, and has none in between. For a SQLite file in WAL mode it opens a connection of its
-    /// own, by which it sees within 100 ms whether anybody has written to the file, and looks then,
-    /// or every second. On PostgreSQL see also [`ChangeLog::notify`](super::ChangeLog::notify).
+    /// 400 ms, and has none in between. For a SQLite file in WAL mode it opens a connection of its
+    /// own, by which it sees within 200 ms whether anybody has written to the file, and looks then,
+    /// or every two seconds. On PostgreSQL see also [`ChangeLog::notify`](super::ChangeLog::notify).
     ///
     /// # Errors
     ///
-    /// [`ChangeError::Pool`] if the pool has no connection for as long, or for 250 ms; those of
+    /// [`ChangeError::Pool`] if the pool has no connection for as long, or for 400 ms; those of
     /// [`next`](Self::next).
     pub fn wait<P: ChangePool>(&self, pool: &P, timeout: Duration) -> Result<bool, ChangeError> {
         wait::until_change(&mut wait::OnPool::new(self, pool), timeout)

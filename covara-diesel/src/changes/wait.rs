@@ -14,18 +14,18 @@ use crate::backend::typed::with_typed;
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// The longest pause between two looks, if nothing tells when to look.
-const LONGEST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_millis(400);
 
 /// The longest pause if a signal tells when to look. It may miss something: a database file that is
 /// replaced, or a transaction that is rolled back, for which others had to wait.
-const LONGEST_WITH_SIGNAL: Duration = Duration::from_secs(1);
+const LONGEST_WITH_SIGNAL: Duration = Duration::from_secs(2);
 
 /// The shortest pause between two looks at a signal, and at the log while others write.
 const SHORTEST_AT_SIGNAL: Duration = Duration::from_millis(20);
 
 /// The longest pause between two looks at a signal. A look takes about a hundred microseconds, most of
 /// them for waking up.
-const LONGEST_AT_SIGNAL: Duration = Duration::from_millis(100);
+const LONGEST_AT_SIGNAL: Duration = Duration::from_millis(200);
 
 /// Looks without a signal. Most feeds that wait get changes soon, and need none.
 const LOOKS_WITHOUT: u32 = 3;
